@@ -1,0 +1,191 @@
+//! Names for things: one newtype for each kind of id, so that a leg is never passed for a call.
+//!
+//! Two families. *Minted* ids ([`CallId`], [`LegId`], …) are 64 random bits drawn from the random source that the
+//! driver hands in, printed as 13 characters of Crockford base 32; they are what logs carry. *Configured* ids
+//! ([`ExtensionId`], [`TrunkId`], …) are the short names an admin gave in `gateway.toml`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The digits of Crockford base 32: no I, L, O or U, so an id can be read out on the phone.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Characters that 64 bits take in base 32.
+const MINTED_CHARS: usize = 13;
+
+/// Text that is not a minted id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAnId;
+
+impl fmt::Display for NotAnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id is 13 characters of 0-9 and A-Z without I, L, O, U")
+    }
+}
+
+impl std::error::Error for NotAnId {}
+
+fn print_base32(value: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = [0u8; MINTED_CHARS];
+    let mut rest = value;
+    for place in text.iter_mut().rev() {
+        *place = ALPHABET[(rest & 31) as usize];
+        rest >>= 5;
+    }
+    f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+}
+
+fn parse_base32(text: &str) -> Result<u64, NotAnId> {
+    if text.len() != MINTED_CHARS {
+        return Err(NotAnId);
+    }
+    text.bytes().try_fold(0u64, |value, byte| {
+        let digit = ALPHABET.iter().position(|c| *c == byte.to_ascii_uppercase()).ok_or(NotAnId)?;
+        if value >> 59 != 0 {
+            return Err(NotAnId);
+        }
+        Ok(value << 5 | digit as u64)
+    })
+}
+
+macro_rules! minted_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                print_base32(self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                parse_base32(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+macro_rules! configured_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name as it stands in the configuration.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(Arc::from(text))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+minted_id!(
+    /// One call: from the first INVITE to the last BYE, however many legs it had.
+    CallId
+);
+minted_id!(
+    /// One leg of a call: one party's signalling dialog and its media.
+    LegId
+);
+minted_id!(
+    /// One thing waiting in a queue.
+    ItemId
+);
+minted_id!(
+    /// One offer of a waiting item to one agent.
+    OfferId
+);
+minted_id!(
+    /// One recording on the disk.
+    RecordingId
+);
+
+configured_id!(
+    /// A desk phone's number inside the branch, such as `201`.
+    ExtensionId
+);
+configured_id!(
+    /// A carrier trunk.
+    TrunkId
+);
+configured_id!(
+    /// A queue of waiting calls.
+    QueueId
+);
+configured_id!(
+    /// An agent: a person who takes work from queues.
+    AgentId
+);
+configured_id!(
+    /// An IVR flow.
+    FlowId
+);
+configured_id!(
+    /// A skill that a caller needs and an agent has at some level.
+    SkillId
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minted_id_reads_back_as_it_was_printed() {
+        for value in [0, 1, 31, 32, u64::MAX, 0x0123_4567_89ab_cdef] {
+            assert_eq!(CallId(value).to_string().parse::<CallId>().unwrap(), CallId(value));
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_id_is_refused() {
+        for text in ["", "0", "ZZZZZZZZZZZZZ", "000000000000I", "00000000000000"] {
+            assert_eq!(text.parse::<LegId>(), Err(NotAnId), "{text}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Branchline: an edge gateway for a branch office.
+//!
+//! **The gateway decides, the drivers wait.** Everything outside [`driver`] is synchronous and owns no socket, file,
+//! thread, task, lock, clock or random source: time, randomness and bytes are arguments. Every machine has the same
+//! verbs: `handle_*(now, input)`, `poll_output() -> Option<Output>`, `deadline() -> Option<Instant>`.
+
+pub mod address;
+pub mod admin;
+pub mod agent;
+pub mod call;
+pub mod cli;
+pub mod config;
+pub mod driver;
+pub mod gateway;
+pub mod id;
+pub mod ivr;
+pub mod journal;
+pub mod media;
+pub mod queue;
+pub mod random;
+pub mod sip;
+pub mod store;
+pub mod time;

@@ -1,0 +1,3 @@
+//! The `branchline` program.
+
+fn main() {}

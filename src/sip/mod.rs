@@ -1,0 +1,16 @@
+//! SIP: bytes in, transactions, dialogs and sessions out (RFC 3261). Knows nothing of calls, queues or agents.
+
+pub mod access;
+pub mod auth;
+pub mod dialog;
+pub mod endpoint;
+pub mod framing;
+pub mod message;
+pub mod registrar;
+pub mod sdp;
+pub mod session;
+pub mod target;
+pub mod transaction;
+pub mod trunk;
+pub mod uri;
+pub mod wire;
