@@ -1,1 +1,233 @@
-//! admin.
+//! What an admin asks and is told: commands, and snapshots that serialise to JSON and read well as text.
+//!
+//! Owns the words between `branchline status` and a running box. Gathers nothing itself: the gateway fills the
+//! snapshots, the command line prints them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, CallId, ExtensionId, QueueId, TrunkId};
+use crate::time::UnixTime;
+
+/// A question or an order for a running box; one JSON object on one line of the control socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// The whole box at a glance.
+    Status,
+    /// Calls that are up.
+    ActiveCalls,
+    /// Call records, the newest first.
+    CallRecords {
+        /// At most this many.
+        limit: usize,
+    },
+    /// Queues and who waits.
+    Queues,
+    /// Agents and their states.
+    Agents,
+    /// Trunks and their lamps.
+    Trunks,
+    /// Phones and where they are registered.
+    Phones,
+    /// Ends a call.
+    HangUp {
+        /// Which.
+        call: CallId,
+    },
+    /// Takes no new calls, ends when the last is over.
+    Drain,
+}
+
+/// The answer to a [`Command`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", content = "value", rename_all = "snake_case")]
+pub enum Reply {
+    /// To [`Command::Status`].
+    Status(Box<Status>),
+    /// To [`Command::ActiveCalls`].
+    ActiveCalls(Vec<ActiveCall>),
+    /// To [`Command::CallRecords`].
+    CallRecords(Vec<CallLine>),
+    /// To [`Command::Queues`].
+    Queues(Vec<Queue>),
+    /// To [`Command::Agents`].
+    Agents(Vec<Agent>),
+    /// To [`Command::Trunks`].
+    Trunks(Vec<Trunk>),
+    /// To [`Command::Phones`].
+    Phones(Vec<Phone>),
+    /// It was done.
+    Done,
+    /// It was not done, and why.
+    Refused(String),
+}
+
+/// How a part of the box is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lamp {
+    /// As it should be.
+    Green,
+    /// Works, but somebody should look.
+    Amber,
+    /// Does not work.
+    Red,
+}
+
+/// One part of the box and how it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its name, such as `journal`.
+    pub name: String,
+    /// How it is.
+    pub lamp: Lamp,
+    /// In words; for a lamp that is not green, also what to do.
+    pub words: String,
+}
+
+/// The whole box at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Name of the site.
+    pub site: String,
+    /// When the program started.
+    pub started: UnixTime,
+    /// When this was written.
+    pub at: UnixTime,
+    /// Whether it takes no new calls.
+    pub draining: bool,
+    /// Where SIP is spoken, such as `udp 0.0.0.0:5060`.
+    pub listeners: Vec<String>,
+    /// Calls up.
+    pub calls: usize,
+    /// Calls allowed at once.
+    pub max_calls: usize,
+    /// Callers waiting in queues.
+    pub waiting: usize,
+    /// Agents ready for work, and signed in.
+    pub agents_ready: usize,
+    /// Agents signed in.
+    pub agents_signed_in: usize,
+    /// Extensions with a phone.
+    pub phones_registered: usize,
+    /// Extensions that are configured.
+    pub extensions: usize,
+    /// RTP port pairs in use.
+    pub ports_in_use: usize,
+    /// RTP port pairs there are.
+    pub ports: usize,
+    /// Journal, store, media, trunks: how each is.
+    pub parts: Vec<Part>,
+    /// What was counted since the start: SIP requests refused, strangers' packets dropped and the like.
+    pub counters: Vec<(String, u64)>,
+}
+
+/// A call that is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveCall {
+    /// The call.
+    pub call: CallId,
+    /// The caller's number.
+    pub from: String,
+    /// The dialled number.
+    pub to: String,
+    /// What the caller is doing.
+    pub doing: String,
+    /// With whom the caller talks.
+    pub with: Option<String>,
+    /// Since when.
+    pub arrived: UnixTime,
+}
+
+/// One line of the call list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallLine {
+    /// The call.
+    pub call: CallId,
+    /// When it reached us.
+    pub arrived: UnixTime,
+    /// `inbound`, `outbound` or `internal`.
+    pub direction: String,
+    /// The caller's number; `erased` after an erasure.
+    pub from: String,
+    /// The dialled number.
+    pub to: String,
+    /// Seconds from arrival to the first person, if one was reached.
+    pub wait_s: Option<f64>,
+    /// Seconds of conversation.
+    pub talk_s: f64,
+    /// The queue.
+    pub queue: Option<QueueId>,
+    /// The agent who took it from the queue.
+    pub agent: Option<AgentId>,
+    /// Why it ended, such as `no_answer`.
+    pub cause: String,
+    /// Whose doing that was.
+    pub class: String,
+    /// The worst leg's estimated listening quality, 1 to 4.5 (ITU-T G.107).
+    pub mos: Option<f64>,
+    /// The worst leg's packet loss in percent.
+    pub loss_percent: Option<f64>,
+    /// The worst leg's interarrival jitter in milliseconds (RFC 3550).
+    pub jitter_ms: Option<f64>,
+    /// Messages that the caller left.
+    pub recordings: usize,
+}
+
+/// A queue and who waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Its name.
+    pub queue: QueueId,
+    /// Callers waiting.
+    pub waiting: usize,
+    /// Seconds that the first of them has waited.
+    pub longest_wait_s: u64,
+    /// Agents ready for it.
+    pub ready: usize,
+    /// Callers connected to agents since the start.
+    pub connected: u64,
+    /// Callers who gave up since the start.
+    pub abandoned: u64,
+    /// Callers sent elsewhere since the start.
+    pub overflowed: u64,
+}
+
+/// An agent and their state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// The agent.
+    pub agent: AgentId,
+    /// Their phone.
+    pub extension: ExtensionId,
+    /// Their state, such as `ready`.
+    pub state: String,
+    /// Since when.
+    pub since: UnixTime,
+}
+
+/// A trunk and its lamp.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trunk {
+    /// Its name.
+    pub trunk: TrunkId,
+    /// How it is.
+    pub lamp: Lamp,
+    /// In words.
+    pub words: String,
+    /// Calls up on it.
+    pub calls: usize,
+}
+
+/// An extension and its phones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phone {
+    /// The number.
+    pub extension: ExtensionId,
+    /// Whose it is.
+    pub name: String,
+    /// Where its phones are registered, such as `udp 192.0.2.7:5060 until 12:00`.
+    pub bindings: Vec<String>,
+}

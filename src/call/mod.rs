@@ -1,7 +1,19 @@
-//! Calls, seen from the branch: where a dialled number goes.
+//! Calls: legs, what a caller is doing, who is joined to whom, and why it ended.
 //!
-//! This folder owns decisions about calls and knows no protocol: no requests, packets or sockets.
+//! Owns the life of each call from the first INVITE to its record. Decides whom to ring, when to answer, what to try
+//! next and what to tell the caller. Does not know SIP, RTP, IVR flows or queues: the gateway carries its wishes there
+//! and brings back what happened.
+//!
+//! [`Calls`] is the machine; `call` holds one call's state; [`plan`] says where a dialled number leads ([`pattern`], [`country`]);
+//! [`ending`] names the causes; [`record`] is what remains.
 
 pub mod country;
+mod current;
+pub mod ending;
 pub mod pattern;
 pub mod plan;
+pub mod record;
+mod switch;
+
+pub use current::{Activity, CallView};
+pub use switch::{Arrival, Calls, Event, LegEvent, OfferOutcome, Output, Saying, Settings, What};

@@ -1,0 +1,135 @@
+//! One call while it is up.
+
+use std::collections::BTreeMap;
+
+use crate::call::ending::Cause;
+use crate::call::plan::Origin;
+use crate::call::record::{LegRecord, Peer, Record};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, OfferId, QueueId, RecordingId};
+use crate::time::{TimerId, UnixTime};
+
+/// What the caller is doing right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Activity {
+    /// An IVR flow talks with the caller.
+    Ivr,
+    /// We ring somebody for the caller.
+    Ringing,
+    /// The caller waits in a queue.
+    Queued(QueueId),
+    /// Two parties talk.
+    Talking(LegId),
+    /// The caller hears himself.
+    Echo,
+    /// A last sentence is played, then we hang up.
+    Saying,
+    /// Over; the last legs are being cleared.
+    Ending,
+}
+
+/// Why a leg was dialled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It is the caller's own leg.
+    Caller,
+    /// The caller asked for this party.
+    Asked,
+    /// A queue offered the caller to this agent.
+    Offer(OfferId, AgentId),
+}
+
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub peer: Peer,
+    pub purpose: Purpose,
+    pub answered: Option<UnixTime>,
+    pub held: bool,
+    pub ring_timer: Option<TimerId>,
+    /// Set once we asked for its end: the first reason stands.
+    pub releasing: Option<Cause>,
+}
+
+/// One call while it is up.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub id: CallId,
+    pub origin: Origin,
+    pub from: String,
+    pub to: String,
+    pub caller: LegId,
+    pub activity: Activity,
+    /// An IVR flow waits for the outcome of what it asked for.
+    pub ivr_waits: bool,
+    pub legs: BTreeMap<LegId, Leg>,
+    pub cause: Option<Cause>,
+    pub arrived: UnixTime,
+    pub answered: Option<UnixTime>,
+    pub connected: Option<UnixTime>,
+    pub queue: Option<QueueId>,
+    pub agent: Option<AgentId>,
+    pub ended_legs: Vec<LegRecord>,
+    pub recordings: Vec<RecordingId>,
+}
+
+impl Call {
+    /// The party that is joined with `leg`, if any.
+    pub fn partner(&self, leg: LegId) -> Option<LegId> {
+        match self.activity {
+            Activity::Talking(other) if leg == self.caller => Some(other),
+            Activity::Talking(other) if leg == other => Some(self.caller),
+            _ => None,
+        }
+    }
+
+    /// Legs that still ring for the caller, with what they were dialled for.
+    pub fn ringing(&self) -> impl Iterator<Item = (LegId, &Leg)> {
+        self.legs.iter().filter_map(|(id, leg)| {
+            (leg.purpose != Purpose::Caller && leg.answered.is_none() && leg.releasing.is_none())
+                .then_some((*id, leg))
+        })
+    }
+
+    /// The extension at the far end of `leg`.
+    pub fn extension(&self, leg: LegId) -> Option<&ExtensionId> {
+        match &self.legs.get(&leg)?.peer {
+            Peer::Extension(extension) => Some(extension),
+            Peer::Trunk(_) => None,
+        }
+    }
+
+    /// What remains of the call.
+    pub fn into_record(self, ended: UnixTime) -> Record {
+        Record {
+            call: self.id,
+            origin: self.origin,
+            from: self.from,
+            to: self.to,
+            arrived: self.arrived,
+            answered: self.answered,
+            connected: self.connected,
+            ended,
+            queue: self.queue,
+            agent: self.agent,
+            cause: self.cause.unwrap_or(Cause::InternalFault),
+            legs: self.ended_legs,
+            recordings: self.recordings,
+        }
+    }
+}
+
+/// What an admin sees of a call that is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallView {
+    /// The call.
+    pub call: CallId,
+    /// The caller's number; personal data.
+    pub from: String,
+    /// The dialled number; personal data when it is not ours.
+    pub to: String,
+    /// What the caller is doing.
+    pub activity: Activity,
+    /// Since when the call exists.
+    pub arrived: UnixTime,
+    /// Who talks with the caller.
+    pub with: Option<Peer>,
+}

@@ -1,0 +1,62 @@
+//! The call record: one line for each call, made when its last leg is gone.
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::ending::Cause;
+use crate::call::plan::Origin;
+use crate::id::{AgentId, CallId, ExtensionId, LegId, QueueId, RecordingId, TrunkId};
+use crate::time::UnixTime;
+
+/// Who was at the far end of a leg.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Peer {
+    /// A phone of this branch.
+    Extension(ExtensionId),
+    /// A carrier.
+    Trunk(TrunkId),
+}
+
+/// What one leg did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegRecord {
+    /// The leg.
+    pub leg: LegId,
+    /// Who was at its far end.
+    pub peer: Peer,
+    /// When it answered, if it did.
+    pub answered: Option<UnixTime>,
+    /// Why it ended.
+    pub cause: Cause,
+}
+
+/// What became of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The call.
+    pub call: CallId,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The caller's number as it was given; personal data.
+    pub from: String,
+    /// The number that was dialled; personal data when it is not ours.
+    pub to: String,
+    /// When the first INVITE arrived.
+    pub arrived: UnixTime,
+    /// When we answered the caller (an IVR counts).
+    pub answered: Option<UnixTime>,
+    /// When a person first spoke with the caller.
+    pub connected: Option<UnixTime>,
+    /// When the last leg was gone.
+    pub ended: UnixTime,
+    /// The last queue it waited in.
+    pub queue: Option<QueueId>,
+    /// The agent who took it from the queue.
+    pub agent: Option<AgentId>,
+    /// Why it ended.
+    pub cause: Cause,
+    /// Its legs, the caller's first.
+    pub legs: Vec<LegRecord>,
+    /// Messages that the caller left.
+    pub recordings: Vec<RecordingId>,
+}
