@@ -1,0 +1,269 @@
+//! Offer and answer for audio (RFC 3264), as a B2BUA needs them on each leg.
+//!
+//! Owns which codec, which addresses and which direction come out of two descriptions. One audio line is served; every
+//! other line is answered with port 0 in its place. It converts nothing and knows no sockets.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Codec, Direction, Host, Media, Origin, RtpMap, SessionDescription};
+
+/// Milliseconds of audio in a packet when nothing is said (RFC 3551 4.2).
+const DEFAULT_PTIME: u8 = 20;
+
+/// The longest packet we send, in milliseconds: more only adds delay.
+const MAX_PTIME: u16 = 60;
+
+/// The telephone events we take: the sixteen DTMF digits and flash (RFC 4733 3.2).
+const EVENTS: &str = "0-16";
+
+/// What our side brings to an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Local {
+    /// Our origin line.
+    pub origin: Origin,
+    /// Where we receive.
+    pub address: IpAddr,
+    /// The RTP port; RTCP is one above.
+    pub port: u16,
+    /// The codecs that this leg may have, best first. Their payload types do not matter in an answer.
+    pub codecs: Vec<Codec>,
+    /// Whose order decides.
+    pub preference: Preference,
+    /// What we are willing to do.
+    pub direction: Direction,
+}
+
+/// Whose order of codecs decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preference {
+    /// The order of [`Local::codecs`].
+    Ours,
+    /// The order of the offer.
+    Theirs,
+}
+
+/// An answer, and what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// To send.
+    pub sdp: SessionDescription,
+    /// To set the media up by.
+    pub audio: Negotiated,
+}
+
+/// What both sides agreed on for audio.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// The codec to send, with the payload type that the other side wants. In an answer of ours it is the only one
+    /// listed.
+    pub codec: Codec,
+    /// Other codecs that both have: in an answer of theirs those that may arrive as well.
+    pub alternatives: Vec<Codec>,
+    /// The payload type for telephone events.
+    pub dtmf: Option<u8>,
+    /// Where to send RTP. The address is unspecified when they hold the old way.
+    pub remote: SocketAddr,
+    /// Where to send RTCP: `a=rtcp`, else the port above; nothing when there is no such port.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// What we do: whether we send and whether we receive.
+    pub direction: Direction,
+    /// Milliseconds of audio in a packet that we send.
+    pub ptime: u8,
+    /// They put us on hold: address 0.0.0.0 or ::, `sendonly` or `inactive`.
+    pub held: bool,
+}
+
+/// Why no audio came about: 488 for an offer, the end of the call for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAcceptable {
+    /// No audio line that is switched on.
+    NoAudio,
+    /// Only audio under a profile that we do not serve, such as RTP/SAVP.
+    Profile,
+    /// No codec in common.
+    Codec,
+    /// No address, or a name in place of an address.
+    Address,
+    /// IPv4 against IPv6.
+    AddressFamily,
+    /// The answer does not fit the lines of the offer (RFC 3264 6).
+    Mismatch,
+}
+
+impl fmt::Display for NotAcceptable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotAcceptable::NoAudio => "no audio is offered",
+            NotAcceptable::Profile => "the audio has a profile that is not served",
+            NotAcceptable::Codec => "no audio codec in common",
+            NotAcceptable::Address => "the audio has no usable address",
+            NotAcceptable::AddressFamily => "the audio is in the other address family",
+            NotAcceptable::Mismatch => "the answer does not fit the offer",
+        })
+    }
+}
+
+impl std::error::Error for NotAcceptable {}
+
+/// An offer of one audio line. `dtmf` is the payload type for telephone events.
+pub fn audio_offer(
+    origin: Origin,
+    address: IpAddr,
+    port: u16,
+    codecs: &[Codec],
+    dtmf: Option<u8>,
+    direction: Direction,
+) -> SessionDescription {
+    let mut sdp = SessionDescription::new(origin, address);
+    sdp.media.push(audio_line("RTP/AVP", port, codecs, dtmf, direction, DEFAULT_PTIME));
+    sdp
+}
+
+/// Answers an offer.
+pub fn answer(offer: &SessionDescription, local: &Local) -> Result<Answered, NotAcceptable> {
+    let (place, theirs) = acceptable_audio(offer)?;
+    let common = common_codecs(theirs, local);
+    let audio = agree(offer, theirs, common, local.direction)?;
+    if !audio.remote.ip().is_unspecified()
+        && audio.remote.is_ipv4() != local.address.to_canonical().is_ipv4()
+    {
+        return Err(NotAcceptable::AddressFamily);
+    }
+    let written = local.direction.and(offer.direction_of(theirs).reversed());
+    let ours = audio_line(
+        &theirs.proto,
+        local.port,
+        std::slice::from_ref(&audio.codec),
+        audio.dtmf,
+        written,
+        audio.ptime,
+    );
+    let mut sdp = SessionDescription::new(local.origin.clone(), local.address);
+    // RFC 3264 6: as many lines as were offered, in the same order.
+    sdp.media = offer.media.iter().map(refused).collect();
+    if let Some(line) = sdp.media.get_mut(place) {
+        *line = ours;
+    }
+    Ok(Answered { sdp, audio })
+}
+
+/// What an answer to our offer means.
+pub fn negotiated(
+    local_offer: &SessionDescription,
+    remote_answer: &SessionDescription,
+) -> Result<Negotiated, NotAcceptable> {
+    let is_live_audio = |m: &Media| m.kind == "audio" && m.port != 0;
+    let place = local_offer.media.iter().position(is_live_audio).ok_or(NotAcceptable::NoAudio)?;
+    // place was found in the offer.
+    let ours = local_offer.media.get(place).ok_or(NotAcceptable::NoAudio)?;
+    let theirs = remote_answer.media.get(place).ok_or(NotAcceptable::Mismatch)?;
+    if theirs.kind != ours.kind || theirs.proto != ours.proto {
+        return Err(NotAcceptable::Mismatch);
+    }
+    if theirs.port == 0 {
+        return Err(NotAcceptable::NoAudio);
+    }
+    let offered = ours.codecs();
+    let common = theirs.codecs().into_iter().filter(|c| offered.iter().any(|o| o.same_encoding(c)));
+    agree(remote_answer, theirs, common.collect(), local_offer.direction_of(ours))
+}
+
+fn acceptable_audio(offer: &SessionDescription) -> Result<(usize, &Media), NotAcceptable> {
+    let mut audio =
+        offer.media.iter().enumerate().filter(|(_, m)| m.kind == "audio" && m.port != 0).peekable();
+    if audio.peek().is_none() {
+        return Err(NotAcceptable::NoAudio);
+    }
+    audio
+        .find(|(_, m)| matches!(m.proto.as_str(), "RTP/AVP" | "RTP/AVPF"))
+        .ok_or(NotAcceptable::Profile)
+}
+
+/// Their codecs that we have too, with their payload types, best first.
+fn common_codecs(theirs: &Media, local: &Local) -> Vec<Codec> {
+    let offered = theirs.codecs();
+    match local.preference {
+        Preference::Theirs => offered
+            .into_iter()
+            .filter(|c| local.codecs.iter().any(|l| l.same_encoding(c)))
+            .collect(),
+        Preference::Ours => local
+            .codecs
+            .iter()
+            .filter_map(|l| offered.iter().find(|c| c.same_encoding(l)).cloned())
+            .collect(),
+    }
+}
+
+fn agree(
+    remote: &SessionDescription,
+    theirs: &Media,
+    common: Vec<Codec>,
+    willing: Direction,
+) -> Result<Negotiated, NotAcceptable> {
+    let mut common = common.into_iter();
+    let codec = common.next().ok_or(NotAcceptable::Codec)?;
+    let ip = remote.connection_of(theirs).and_then(Host::ip).ok_or(NotAcceptable::Address)?;
+    let direction = remote.direction_of(theirs);
+    // RFC 3264 8.4: an unspecified address is the old way to hold; nothing can be sent there.
+    let reachable = Direction::of(!ip.is_unspecified(), true);
+    Ok(Negotiated {
+        dtmf: theirs.telephone_event(codec.clock_rate).or_else(|| theirs.telephone_event(8000)),
+        codec,
+        alternatives: common.collect(),
+        remote: SocketAddr::new(ip, theirs.port),
+        remote_rtcp: remote_rtcp(theirs, ip),
+        direction: willing.and(direction.reversed()).and(reachable),
+        ptime: ptime(theirs),
+        held: ip.is_unspecified() || !direction.receives(),
+    })
+}
+
+fn remote_rtcp(theirs: &Media, ip: IpAddr) -> Option<SocketAddr> {
+    match &theirs.rtcp {
+        Some((port, Some(host))) => Some(SocketAddr::new(host.ip()?, *port)),
+        Some((port, None)) => Some(SocketAddr::new(ip, *port)),
+        None => Some(SocketAddr::new(ip, theirs.port.checked_add(1)?)),
+    }
+}
+
+/// Whole tens up to [`MAX_PTIME`], so that any frame size divides it.
+fn ptime(theirs: &Media) -> u8 {
+    match theirs.ptime {
+        None => DEFAULT_PTIME,
+        Some(asked) => ((asked / 10 * 10).clamp(10, MAX_PTIME)) as u8,
+    }
+}
+
+fn audio_line(
+    proto: &str,
+    port: u16,
+    codecs: &[Codec],
+    dtmf: Option<u8>,
+    direction: Direction,
+    ptime: u8,
+) -> Media {
+    let mut line = Media::new("audio", port, proto, Vec::new());
+    for codec in codecs {
+        let Codec { encoding, clock_rate, channels, payload_type, fmtp } = codec.clone();
+        line.formats.push(payload_type.to_string());
+        line.rtpmaps.push(RtpMap { payload_type, encoding, clock_rate, channels });
+        line.fmtps.extend(fmtp.map(|text| (payload_type.to_string(), text)));
+    }
+    if let Some(payload_type) = dtmf {
+        line.formats.push(payload_type.to_string());
+        let encoding = "telephone-event".to_owned();
+        line.rtpmaps.push(RtpMap { payload_type, encoding, clock_rate: 8000, channels: 1 });
+        line.fmtps.push((payload_type.to_string(), EVENTS.to_owned()));
+    }
+    line.direction = Some(direction);
+    line.ptime = Some(ptime.into());
+    line
+}
+
+/// The line that refuses an offered one (RFC 3264 6): port 0, same kind, same profile, one format at least.
+fn refused(offered: &Media) -> Media {
+    let formats = offered.formats.iter().take(1).cloned().collect();
+    Media::new(&offered.kind, 0, &offered.proto, formats)
+}
