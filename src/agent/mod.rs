@@ -1,1 +1,319 @@
-//! agent.
+//! Agents: who is signed in, and what each is doing. The one owner of an agent's state.
+//!
+//! Deliberately knows nothing of what waits: it says who became ready, and is told what they were offered.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, ExtensionId, SkillId};
+use crate::time::{Now, UnixTime};
+
+/// One agent, as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Who.
+    pub id: AgentId,
+    /// The phone that rings.
+    pub extension: ExtensionId,
+    /// Level in each skill. Default none.
+    #[serde(default)]
+    pub skills: BTreeMap<SkillId, u8>,
+    /// Seconds of after-work following each contact; 0 for none. Default 0.
+    #[serde(default)]
+    pub wrap_up: u32,
+}
+
+/// Why an agent is on pause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// An offer rang out or the phone was not reached, so that a dead phone does not eat calls.
+    Missed,
+    /// What the agent said, such as `lunch`.
+    Chosen(String),
+}
+
+/// What an agent is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presence {
+    /// Not at work.
+    SignedOut,
+    /// Takes work, unless busy on another call.
+    Ready,
+    /// A contact rings there.
+    Offered,
+    /// On a contact.
+    Talking,
+    /// After-work.
+    WrapUp,
+    /// Takes no work for now.
+    Paused(Reason),
+}
+
+/// The verdict on an input that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfit {
+    /// No such agent.
+    Unknown,
+    /// Not in this state.
+    WrongState,
+}
+
+/// What is to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// The agent can be offered work.
+    Ready {
+        /** Who. */
+        agent: AgentId,
+        /** End of the last contact, or sign-in. */
+        since: UnixTime,
+    },
+    /// The agent cannot be offered work any more.
+    Unready {
+        /** Who. */
+        agent: AgentId,
+    },
+    /// For the journal and the screens.
+    Changed {
+        /** Who. */
+        agent: AgentId,
+        /** Before. */
+        from: Presence,
+        /** After. */
+        to: Presence,
+        /** When. */
+        at: UnixTime,
+    },
+}
+
+#[derive(Debug)]
+struct Agent {
+    settings: Settings,
+    presence: Presence,
+    idle_since: UnixTime,
+    busy: bool,
+    /// What follows the contact when not [`Presence::Ready`]: a pause or sign-out asked for meanwhile.
+    afterwards: Option<Presence>,
+    wrap_up_ends: Option<Instant>,
+}
+
+/// All agents of the branch.
+#[derive(Debug)]
+pub struct Roster {
+    agents: BTreeMap<AgentId, Agent>,
+    outputs: VecDeque<Output>,
+}
+
+type Done = Result<(), Misfit>;
+
+impl Roster {
+    /// Everybody signed out.
+    pub fn new(settings: Vec<Settings>) -> Self {
+        let agent = |settings: Settings| Agent {
+            settings,
+            presence: Presence::SignedOut,
+            idle_since: UnixTime::default(),
+            busy: false,
+            afterwards: None,
+            wrap_up_ends: None,
+        };
+        let agents = settings.into_iter().map(|s| (s.id.clone(), agent(s))).collect();
+        Roster { agents, outputs: VecDeque::new() }
+    }
+
+    /// Comes to work; idle from now.
+    pub fn handle_sign_in(&mut self, now: Now, id: &AgentId) -> Done {
+        let agent = self.expect(id, |p| *p == Presence::SignedOut)?;
+        agent.idle_since = now.unix;
+        self.turn(now, id, Presence::Ready)
+    }
+
+    /// Leaves; during a contact, after it.
+    pub fn handle_sign_out(&mut self, now: Now, id: &AgentId) -> Done {
+        self.after_contact(now, id, Presence::SignedOut)
+    }
+
+    /// Takes no more work; during a contact, after it. Idle time goes on counting.
+    pub fn handle_pause(&mut self, now: Now, id: &AgentId, reason: Reason) -> Done {
+        self.expect(id, |p| *p != Presence::SignedOut)?;
+        self.after_contact(now, id, Presence::Paused(reason))
+    }
+
+    /// Takes work again, or takes back a pause that was asked for during a contact.
+    pub fn handle_resume(&mut self, now: Now, id: &AgentId) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        match (&agent.presence, &agent.afterwards) {
+            (Presence::Paused(_), _) => self.turn(now, id, Presence::Ready),
+            (_, Some(Presence::Paused(_))) => {
+                agent.afterwards = None;
+                Ok(())
+            }
+            _ => Err(Misfit::WrongState),
+        }
+    }
+
+    /// A contact rings there.
+    pub fn handle_offered(&mut self, now: Now, id: &AgentId) -> Done {
+        self.expect(id, |p| *p == Presence::Ready)?;
+        self.turn(now, id, Presence::Offered)
+    }
+
+    /// The agent has the contact.
+    pub fn handle_answered(&mut self, now: Now, id: &AgentId) -> Done {
+        self.expect(id, |p| *p == Presence::Offered)?;
+        self.turn(now, id, Presence::Talking)
+    }
+
+    /// It no longer rings there, through no doing of the agent.
+    pub fn handle_withdrawn(&mut self, now: Now, id: &AgentId) -> Done {
+        self.expect(id, |p| *p == Presence::Offered)?;
+        self.turn(now, id, Presence::Ready)
+    }
+
+    /// The offer was not taken; `pauses` as the queue said.
+    pub fn handle_missed(&mut self, now: Now, id: &AgentId, pauses: bool) -> Done {
+        self.expect(id, |p| *p == Presence::Offered)?;
+        let to = if pauses { Presence::Paused(Reason::Missed) } else { Presence::Ready };
+        self.turn(now, id, to)
+    }
+
+    /// The contact is over: after-work of `wrap_up` seconds (the agent's own when absent), then ready.
+    pub fn handle_released(&mut self, now: Now, id: &AgentId, wrap_up: Option<u32>) -> Done {
+        let agent = self.expect(id, |p| *p == Presence::Talking)?;
+        agent.idle_since = now.unix;
+        let seconds = wrap_up.unwrap_or(agent.settings.wrap_up);
+        if seconds == 0 {
+            return self.settle(now, id);
+        }
+        agent.wrap_up_ends = Some(now.instant + Duration::from_secs(seconds.into()));
+        self.turn(now, id, Presence::WrapUp)
+    }
+
+    /// After-work is done early.
+    pub fn handle_wrapped_up(&mut self, now: Now, id: &AgentId) -> Done {
+        self.expect(id, |p| *p == Presence::WrapUp)?;
+        self.settle(now, id)
+    }
+
+    /// The phone is on a call that no queue gave.
+    pub fn handle_busy(&mut self, id: &AgentId) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        let was = std::mem::replace(&mut agent.busy, true);
+        if !was && agent.presence == Presence::Ready {
+            self.outputs.push_back(Output::Unready { agent: id.clone() });
+        }
+        Ok(())
+    }
+
+    /// That call is over.
+    pub fn handle_idle(&mut self, id: &AgentId) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        let was = std::mem::replace(&mut agent.busy, false);
+        if was && agent.presence == Presence::Ready {
+            let since = agent.idle_since;
+            self.outputs.push_back(Output::Ready { agent: id.clone(), since });
+        }
+        Ok(())
+    }
+
+    /// Takes up a state kept before a restart. A contact did not survive it: ringing, talking, after-work become ready.
+    pub fn restore(
+        &mut self,
+        now: Now,
+        id: &AgentId,
+        kept: Presence,
+        idle_since: UnixTime,
+    ) -> Done {
+        let agent = self.expect(id, |p| *p == Presence::SignedOut)?;
+        agent.idle_since = idle_since;
+        match kept {
+            Presence::SignedOut => Ok(()),
+            Presence::Paused(_) => self.turn(now, id, kept),
+            _ => self.turn(now, id, Presence::Ready),
+        }
+    }
+
+    /// Ends after-work that is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let due = |a: &&Agent| a.wrap_up_ends.is_some_and(|at| at <= now.instant);
+        let due: Vec<_> = self.agents.values().filter(due).map(|a| a.settings.id.clone()).collect();
+        for id in due {
+            // Only an agent in after-work has such a time, and each was just found.
+            let _ = self.settle(now, &id);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.agents.values().filter_map(|a| a.wrap_up_ends).min()
+    }
+
+    /// The next thing to tell.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What the agent is doing.
+    pub fn presence(&self, id: &AgentId) -> Option<&Presence> {
+        self.agents.get(id).map(|a| &a.presence)
+    }
+
+    /// The agent as configured.
+    pub fn settings(&self, id: &AgentId) -> Option<&Settings> {
+        self.agents.get(id).map(|a| &a.settings)
+    }
+
+    /// Everybody, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Settings, &Presence)> {
+        self.agents.values().map(|a| (&a.settings, &a.presence))
+    }
+
+    fn expect(
+        &mut self,
+        id: &AgentId,
+        fits: impl FnOnce(&Presence) -> bool,
+    ) -> Result<&mut Agent, Misfit> {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        if fits(&agent.presence) { Ok(agent) } else { Err(Misfit::WrongState) }
+    }
+
+    fn after_contact(&mut self, now: Now, id: &AgentId, to: Presence) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        if matches!(agent.presence, Presence::Talking | Presence::WrapUp) {
+            agent.afterwards = Some(to);
+            return Ok(());
+        }
+        self.turn(now, id, to)
+    }
+
+    fn settle(&mut self, now: Now, id: &AgentId) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        let to = agent.afterwards.take().unwrap_or(Presence::Ready);
+        self.turn(now, id, to)
+    }
+
+    fn turn(&mut self, now: Now, id: &AgentId, to: Presence) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        if to != Presence::WrapUp {
+            agent.wrap_up_ends = None;
+        }
+        let from = std::mem::replace(&mut agent.presence, to.clone());
+        let (was, is) = (from == Presence::Ready, to == Presence::Ready);
+        // Ringing and talking come from the queue itself, which needs no telling.
+        let leaves = (was || from == Presence::Offered)
+            && !matches!(to, Presence::Ready | Presence::Offered | Presence::Talking);
+        let (busy, since) = (agent.busy, agent.idle_since);
+        self.outputs.push_back(Output::Changed { agent: id.clone(), from, to, at: now.unix });
+        if is && !was && !busy {
+            self.outputs.push_back(Output::Ready { agent: id.clone(), since });
+        } else if leaves {
+            self.outputs.push_back(Output::Unready { agent: id.clone() });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! What an admin says about one queue.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, ExtensionId, FlowId, QueueId, SkillId};
+
+/// How the agent for an item is chosen among those who are ready and able.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Everybody rings; the first to answer has the call.
+    RingAll,
+    /// Whoever has been without a contact for longest.
+    #[default]
+    LongestIdle,
+    /// The next in the list after the one who was offered last.
+    RoundRobin,
+    /// The first in the list who is ready.
+    FixedOrder,
+}
+
+/// Where an item goes that the queue does not keep.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// Nowhere: the call ends.
+    #[default]
+    HangUp,
+    /// An IVR flow.
+    Flow(FlowId),
+    /// Another queue.
+    Queue(QueueId),
+    /// A phone in the branch.
+    Extension(ExtensionId),
+    /// A number outside.
+    Number(String),
+}
+
+/// One agent's place in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Who.
+    pub agent: AgentId,
+    /// Lower is asked first by fixed order and round robin; equal ones in the order of the list. Default 0.
+    #[serde(default)]
+    pub order: u32,
+}
+
+/// What waiting callers are told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Announce {
+    /// Say the position. Default true.
+    pub position: bool,
+    /// Say the expected wait. Default true.
+    pub wait: bool,
+    /// Seconds between announcements; 0 for none. Default 30.
+    pub every: u32,
+}
+
+impl Default for Announce {
+    fn default() -> Self {
+        Announce { position: true, wait: true, every: 30 }
+    }
+}
+
+/// Where items go that cannot stay.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OverflowTargets {
+    /// The queue holds `max_waiting` already. Default: hang up.
+    pub on_full: Target,
+    /// The item waited `max_wait`. Default: hang up.
+    pub on_wait: Target,
+    /// No member is signed in. Default: absent, which means wait for one.
+    pub on_no_agent: Option<Target>,
+}
+
+/// One queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The queue's name. Required.
+    pub name: QueueId,
+    /// How an agent is chosen. Default longest-idle.
+    pub strategy: Strategy,
+    /// Who works here.
+    pub members: Vec<Member>,
+    /// Least level in each skill that every item of this queue needs, besides its own.
+    pub skills: BTreeMap<SkillId, u8>,
+    /// Seconds a phone rings before the offer is missed. Default 20; 0 counts as 1.
+    pub ring_time: u32,
+    /// Seconds of after-work for contacts of this queue, for the gateway to hand to the agent. Default: the agent's.
+    pub wrap_up: Option<u32>,
+    /// The clip that waiting callers hear. Default `music`.
+    pub music: String,
+    /// What waiting callers are told.
+    pub announce: Announce,
+    /// Items that may wait at once. Default 50: more than a branch can answer within the longest wait.
+    pub max_waiting: usize,
+    /// Seconds until an item overflows; 0 for never. Default 1800.
+    pub max_wait: u32,
+    /// Where items go that cannot stay.
+    pub overflow: OverflowTargets,
+    /// Added to each item's own priority. Default 0.
+    pub priority: i32,
+    /// Points of priority gained per minute of waiting. Default 5; at 0 a steady stream of better items starves others.
+    pub ageing: u32,
+    /// Seconds within which an answer counts as in target. Default 20.
+    pub service_level: u32,
+    /// Whether an unanswered offer puts the agent on pause. Default true.
+    pub miss_pauses: bool,
+    /// Seconds one contact is taken to last before any was measured. Default 180.
+    pub handle_time: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            name: QueueId::from(""),
+            strategy: Strategy::default(),
+            members: Vec::new(),
+            skills: BTreeMap::new(),
+            ring_time: 20,
+            wrap_up: None,
+            music: "music".to_owned(),
+            announce: Announce::default(),
+            max_waiting: 50,
+            max_wait: 1800,
+            overflow: OverflowTargets::default(),
+            priority: 0,
+            ageing: 5,
+            service_level: 20,
+            miss_pauses: true,
+            handle_time: 180,
+        }
+    }
+}
