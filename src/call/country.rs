@@ -104,8 +104,11 @@ const COUNTRIES: &[Numbering] = &[
     row("PL", "48", &["00"], "", &["112", "997", "998", "999"], &["70"], &[]),
     row("PT", "351", &["00"], "", &["112"], &["60", "76"], &[]),
     row("SE", "46", &["00"], "0", &["112"], &["900", "939", "944"], &[]),
-    row("US", "1", &["011"], "1", &["911", "112"], &["900", "976"], CARIBBEAN),
+    DEFAULT,
 ];
+
+const DEFAULT: Numbering =
+    row("US", "1", &["011"], "1", &["911", "112"], &["900", "976"], CARIBBEAN);
 
 const fn row(
     code: &'static str,
@@ -121,6 +124,13 @@ const fn row(
 
 /// Digits of the longest dear short code (118XXX).
 const LONGEST_SHORT_CODE: usize = 6;
+
+/// Where the product is configured most; `check` reminds a site that did not say where it is.
+impl Default for Country {
+    fn default() -> Self {
+        Country(&DEFAULT)
+    }
+}
 
 impl Country {
     /// The country with this code, in capitals.

@@ -1,1 +1,252 @@
-//! config.
+//! What the admin wrote: `gateway.toml` and the flows it names, read, checked and given out as typed [`Settings`].
+//!
+//! It owns the file's shape, every check that spans sections, and how mistakes are told. It opens no file itself
+//! (reading is an argument), reads no secret, and compiles nothing: the dial plan and the flows do that themselves.
+
+mod check;
+pub mod document;
+pub mod problem;
+pub mod secret;
+pub mod settings;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::id::FlowId;
+use document::{Document, Step};
+pub use problem::{Problem, Severity};
+pub use secret::SecretRef;
+pub use settings::Settings;
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The sections.
+    pub settings: Settings,
+    /// Flows, as text for the IVR to read.
+    pub flows: Vec<(FlowId, Fragment)>,
+    /// Calendars, as text for the IVR to read, in the order of the file.
+    pub calendars: Vec<Fragment>,
+    /// What works and was probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// A part of a configuration file that another module reads with its own types.
+#[derive(Debug, Clone)]
+pub struct Fragment {
+    /// The file.
+    pub file: PathBuf,
+    text: Arc<str>,
+    /// Section and then name or place; empty for a whole file.
+    path: Vec<Part>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Key(String),
+    At(usize),
+}
+
+impl Fragment {
+    /// Reads it as `T`. Spans in `T` count from the start of the file. Every mistake is listed.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Vec<Problem>> {
+        let document = Document::parse(&self.file, &self.text)?;
+        let mut problems = Vec::new();
+        let steps: Vec<Step<'_>> = self.path.iter().map(Part::step).collect();
+        document.read(&steps, &mut problems).ok_or(problems)
+    }
+
+    /// A problem with the bytes `span` of the file.
+    pub fn problem(
+        &self,
+        span: std::ops::Range<usize>,
+        key: &str,
+        what: impl Into<String>,
+    ) -> Problem {
+        problem::Source::new(&self.file, &self.text).problem(span, key, what)
+    }
+}
+
+impl Part {
+    fn step(&self) -> Step<'_> {
+        match self {
+            Part::Key(key) => Step::Key(key),
+            Part::At(place) => Step::At(*place),
+        }
+    }
+}
+
+/// How files are read: the whole text of the one at a path.
+pub type Read<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+
+/// Reads and checks the configuration at `path`. Every mistake is listed, in the order of the files; warnings are
+/// among them when there is at least one error.
+pub fn load(path: &Path, read: Read<'_>) -> Result<Loaded, Vec<Problem>> {
+    let text = read(path).map_err(|why| vec![Problem::unreadable(path, &why)])?;
+    let document = Document::parse(path, &text)?;
+    let mut found = Vec::new();
+    let mut places = Places::new();
+    let (settings, complete) = sections(&document, &mut places, &mut found);
+    let (flows, calendars) = fragments(&document, read, &mut found);
+    check::check(&document, &settings, &places, &mut found);
+    found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    found.dedup();
+    if !complete || found.iter().any(|problem| problem.severity == Severity::Error) {
+        return Err(found);
+    }
+    Ok(Loaded { settings, flows, calendars, warnings: found })
+}
+
+/// The sections there are, in the order that files have them.
+const SECTIONS: [&str; 18] = [
+    "site",
+    "sip",
+    "media",
+    "extension",
+    "trunk",
+    "inbound",
+    "internal",
+    "outbound",
+    "emergency",
+    "queue",
+    "agent",
+    "features",
+    "flow",
+    "calendar",
+    "prompts",
+    "admin",
+    "limits",
+    "log",
+];
+
+/// For each list, where the elements that could be read stand in the file: those with mistakes are left out.
+type Places = BTreeMap<&'static str, Vec<usize>>;
+
+/// Reads every section that has types here. False beside them when one had mistakes.
+fn sections(
+    document: &Document<'_>,
+    places: &mut Places,
+    out: &mut Vec<Problem>,
+) -> (Settings, bool) {
+    for (key, span) in document.keys(&[]) {
+        if !SECTIONS.contains(&key) {
+            out.push(
+                document
+                    .source
+                    .problem(span, key, format!("unknown section `{key}`"))
+                    .suggesting(key, SECTIONS),
+            );
+        }
+    }
+    let before = out.len();
+    let settings = Settings {
+        site: one(document, "site", out),
+        sip: one(document, "sip", out),
+        media: one(document, "media", out),
+        extensions: each(document, "extension", places, out),
+        trunks: each(document, "trunk", places, out),
+        inbound: each(document, "inbound", places, out),
+        internal: each(document, "internal", places, out),
+        outbound: each(document, "outbound", places, out),
+        emergency: one(document, "emergency", out),
+        queues: each(document, "queue", places, out),
+        agents: each(document, "agent", places, out),
+        features: one(document, "features", out),
+        prompts: one(document, "prompts", out),
+        admin: one(document, "admin", out),
+        limits: one(document, "limits", out),
+        log: one(document, "log", out),
+    };
+    (settings, out.len() == before)
+}
+
+fn one<T: DeserializeOwned + Default>(
+    document: &Document<'_>,
+    section: &str,
+    out: &mut Vec<Problem>,
+) -> T {
+    document.read(&[Step::Key(section)], out).unwrap_or_default()
+}
+
+/// The elements of `[[section]]` that have no mistakes; each is read on its own.
+fn each<T: DeserializeOwned>(
+    document: &Document<'_>,
+    section: &'static str,
+    places: &mut Places,
+    out: &mut Vec<Problem>,
+) -> Vec<T> {
+    let here = [Step::Key(section)];
+    let Some(count) = document.len(&here) else {
+        if document.value(&here).is_some() {
+            let what = format!("`{section}` is a list: each one begins with `[[{section}]]`");
+            out.push(document.problem(&here, what).allowing(format!("`[[{section}]]`")));
+        }
+        return Vec::new();
+    };
+    let mut read = Vec::new();
+    for place in 0..count {
+        if let Some(element) = document.read(&[Step::Key(section), Step::At(place)], out) {
+            read.push(element);
+            places.entry(section).or_default().push(place);
+        }
+    }
+    read
+}
+
+type Fragments = (Vec<(FlowId, Fragment)>, Vec<Fragment>);
+
+fn fragments(document: &Document<'_>, read: Read<'_>, out: &mut Vec<Problem>) -> Fragments {
+    let here = |path| Fragment {
+        file: document.source.file.clone(),
+        text: document.source.text.clone(),
+        path,
+    };
+    let mut flows = Vec::new();
+    for (name, _) in document.keys(&[Step::Key("flow")]) {
+        let at = [Step::Key("flow"), Step::Key(name)];
+        if document.text(&[Step::Key("flow"), Step::Key(name), Step::Key("file")]).is_none() {
+            flows.push((
+                FlowId::from(name),
+                here(vec![Part::Key("flow".into()), Part::Key(name.into())]),
+            ));
+        } else if let Some(own) = document.read::<settings::FlowFile>(&at, out) {
+            flows.extend(flow_file(document, name, &own.file, read, out));
+        }
+    }
+    let count = document.len(&[Step::Key("calendar")]).unwrap_or(0);
+    let calendars =
+        (0..count).map(|place| here(vec![Part::Key("calendar".into()), Part::At(place)])).collect();
+    (flows, calendars)
+}
+
+fn flow_file(
+    document: &Document<'_>,
+    name: &str,
+    file: &Path,
+    read: Read<'_>,
+    out: &mut Vec<Problem>,
+) -> Option<(FlowId, Fragment)> {
+    let path = document.source.file.parent().unwrap_or(Path::new("")).join(file);
+    match read(&path) {
+        Ok(text) => {
+            Some((FlowId::from(name), Fragment { file: path, text: text.into(), path: Vec::new() }))
+        }
+        Err(why) => {
+            let at = [Step::Key("flow"), Step::Key(name), Step::Key("file")];
+            out.push(
+                document.problem(
+                    &at,
+                    format!("the flow cannot be read from {}: {why}", path.display()),
+                ),
+            );
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

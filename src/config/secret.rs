@@ -1,0 +1,77 @@
+//! Where a secret is kept: never in the configuration itself.
+//!
+//! It owns the reference and refuses clear text; reading the file or credential is a driver's work.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// Where a secret is to be read from. Its debug form names nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    /// A file that holds the secret and nothing else; a line end after it is dropped.
+    File(PathBuf),
+    /// A systemd credential of this name, found in `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
+}
+
+/// What an admin can do instead of writing a secret down in clear.
+pub const WAY_OUT: &str =
+    "`{ file = \"/etc/branchline/secrets/NAME\" }` or `{ credential = \"NAME\" }`";
+
+/// How the refusal of clear text begins.
+pub const IN_CLEAR: &str = "a secret may not stand in the configuration in clear";
+
+impl fmt::Debug for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretRef(..)")
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ReferenceVisitor)
+    }
+}
+
+struct ReferenceVisitor;
+
+impl<'de> Visitor<'de> for ReferenceVisitor {
+    type Value = SecretRef;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(WAY_OUT)
+    }
+
+    // Every plain value is refused here with our own words: the usual ones would repeat the secret.
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<SecretRef, E> {
+        Err(E::custom(IN_CLEAR))
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<SecretRef, E> {
+        Err(E::custom(IN_CLEAR))
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<SecretRef, E> {
+        Err(E::custom(IN_CLEAR))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretRef, A::Error> {
+        let Some(key) = map.next_key::<String>()? else {
+            return Err(de::Error::custom("a secret names a `file` or a `credential`"));
+        };
+        let found = match key.as_str() {
+            "file" => SecretRef::File(map.next_value()?),
+            "credential" => SecretRef::Credential(map.next_value()?),
+            other => return Err(de::Error::unknown_field(other, &["file", "credential"])),
+        };
+        match map.next_key::<String>()? {
+            Some(_) => {
+                Err(de::Error::custom("a secret has one of `file` and `credential`, not both"))
+            }
+            None => Ok(found),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Each mistake an admin can make, and where the answer points.
+
+use super::*;
+
+const GOOD: &str = r#"
+[site]
+name = "Test"
+time_zone = "America/Chicago"
+country = "US"
+
+[[extension]]
+number = "201"
+secret = { file = "/etc/branchline/secrets/201" }
+
+[[extension]]
+number = "202"
+secret = { credential = "phone-202" }
+
+[[trunk]]
+name = "carrier"
+accept_from = ["127.0.0.1", "192.0.2.0/24"]
+servers = ["sip.example.net:5060"]
+register = { username = "u", secret = { credential = "carrier" } }
+
+[[inbound]]
+number = "+15550100"
+to = "ivr:main"
+
+[[internal]]
+number = "700"
+to = "queue:support"
+
+[[outbound]]
+name = "outside"
+prefix = "9"
+strip = 1
+trunks = ["carrier"]
+
+[[queue]]
+name = "support"
+members = ["ann"]
+
+[[agent]]
+id = "ann"
+extension = "201"
+skills = { spanish = 5 }
+
+[flow.main]
+file = "flows/main.toml"
+
+[flow.night]
+start = "bye"
+"#;
+
+fn try_load(text: &str) -> Result<Loaded, Vec<Problem>> {
+    load(Path::new("/etc/branchline/gateway.toml"), &|path| match path.to_str() {
+        Some("/etc/branchline/gateway.toml") => Ok(text.to_owned()),
+        Some("/etc/branchline/flows/main.toml") => Ok("start = \"hello\"".to_owned()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    })
+}
+
+/// What is said of `GOOD` with `from` replaced.
+fn broken(from: &str, to: &str) -> Vec<String> {
+    assert!(GOOD.contains(from), "{from}");
+    let text = GOOD.replacen(from, to, 1);
+    let problems = try_load(&text).expect_err("this is a mistake");
+    problems.iter().map(Problem::to_string).collect()
+}
+
+#[track_caller]
+fn one_saying(problems: &[String], parts: &[&str]) {
+    assert_eq!(problems.len(), 1, "{}", problems.join("\n"));
+    for part in parts {
+        assert!(problems[0].contains(part), "no {part:?} in:\n{}", problems[0]);
+    }
+}
+
+#[test]
+fn a_good_file_loads_with_everything_in_it() {
+    let loaded = try_load(GOOD).unwrap_or_else(|p| panic!("{}", p[0]));
+    assert_eq!(loaded.settings.extensions.len(), 2);
+    assert_eq!(loaded.settings.queues[0].music, "hold-music");
+    assert_eq!(loaded.settings.media.port_min, 16_384);
+    assert_eq!(loaded.settings.secrets().count(), 3);
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let names: Vec<_> = loaded.flows.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["main", "night"]);
+    let read = |place: usize| loaded.flows[place].1.read::<BTreeMap<String, String>>().unwrap();
+    assert_eq!((read(0)["start"].as_str(), read(1)["start"].as_str()), ("hello", "bye"));
+}
+
+#[test]
+fn an_empty_file_is_a_branch_with_defaults_and_a_warning() {
+    let loaded = try_load("").unwrap();
+    assert_eq!(loaded.settings.sip.udp.len(), 2);
+    assert_eq!(loaded.warnings.len(), 1);
+    assert!(loaded.warnings[0].to_string().starts_with("warning: calls for help"));
+}
+
+#[test]
+fn an_unknown_key_is_told_with_the_nearest() {
+    let said = broken("strip = 1", "stirp = 1");
+    one_saying(
+        &said,
+        &[
+            "unknown key `stirp`",
+            "gateway.toml:32:1",
+            "^^^^^",
+            "outbound[0].stirp",
+            "did you mean `strip`?",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_section_is_told_with_the_nearest() {
+    let said = broken("[flow.night]\nstart = \"bye\"", "[medai]");
+    one_saying(&said, &["unknown section `medai`", "did you mean `media`?"]);
+}
+
+#[test]
+fn a_wrong_type_is_told_with_what_is_allowed() {
+    let said = broken("strip = 1", "strip = \"one\"");
+    one_saying(&said, &["gateway.toml:32:9", "outbound[0].strip", "a whole number from 0 to 255"]);
+}
+
+#[test]
+fn a_missing_key_is_told_at_its_table() {
+    one_saying(&broken("to = \"ivr:main\"\n", ""), &["`to` is missing", "inbound[0]", ":21:"]);
+}
+
+#[test]
+fn a_value_out_of_range_is_told_with_the_range() {
+    one_saying(
+        &broken("spanish = 5", "spanish = 11"),
+        &["11 is out of range", "1 to 10", "agent[0].skills.spanish"],
+    );
+    one_saying(
+        &broken("[flow.night]", "[media]\nport_min = 80\n[flow.night]"),
+        &["80 is out of range", "1024 to 65000"],
+    );
+}
+
+#[test]
+fn a_secret_in_clear_is_refused_and_not_repeated() {
+    let said = broken("secret = { credential = \"phone-202\" }", "secret = \"hunter2\"");
+    one_saying(&said, &["in clear", "extension[1].secret", "credential"]);
+    assert!(!said[0].contains("hunter2"));
+    let said = broken("secret = { credential = \"carrier\" }", "secret = \"hunter2\"");
+    one_saying(&said, &["in clear", "trunk[0].register.secret"]);
+    assert!(!said[0].contains("hunter2"));
+    assert!(!format!("{:?}", try_load(GOOD).unwrap().settings).contains("phone-202"));
+}
+
+#[test]
+fn duplicates_are_told_with_the_other_line() {
+    one_saying(
+        &broken("number = \"202\"", "number = \"201\""),
+        &["another extension already, on line 8"],
+    );
+}
+
+#[test]
+fn overlapping_numbers_are_told() {
+    one_saying(
+        &broken("number = \"700\"", "number = \"201\""),
+        &["201 is taken by the extension on line 8"],
+    );
+    one_saying(
+        &broken("number = \"+15550100\"", "number = \"202\""),
+        &["202 is taken by the extension"],
+    );
+    one_saying(
+        &broken("number = \"700\"", "number = \"*41\""),
+        &["*41 is taken by the internal number"],
+    );
+    one_saying(
+        &broken("number = \"700\"", "number = \"911\""),
+        &["911 reaches emergency services"],
+    );
+    one_saying(
+        &broken("number = \"700\"", "number = \"9911\""),
+        &["9911 reaches emergency services"],
+    );
+}
+
+#[test]
+fn references_that_lead_nowhere_are_told_with_the_nearest() {
+    one_saying(
+        &broken("to = \"queue:support\"", "to = \"queue:suport\""),
+        &["no queue `suport`", "did you mean `support`?"],
+    );
+    one_saying(
+        &broken("to = \"ivr:main\"", "to = \"ivr:mian\""),
+        &["no flow `mian`", "did you mean `main`?"],
+    );
+    one_saying(
+        &broken("trunks = [\"carrier\"]", "trunks = [\"carier\"]"),
+        &["no trunk `carier`", "outbound[0].trunks[0]"],
+    );
+    one_saying(
+        &broken("members = [\"ann\"]", "members = [\"anne\"]"),
+        &["no agent `anne`", "did you mean `ann`?"],
+    );
+    one_saying(&broken("extension = \"201\"", "extension = \"209\""), &["no extension `209`"]);
+    one_saying(
+        &broken("flows/main.toml", "flows/mian.toml"),
+        &["the flow cannot be read", "mian.toml"],
+    );
+    one_saying(&broken("America/Chicago", "America/Chicgo"), &["did you mean `America/Chicago`?"]);
+}
+
+#[test]
+fn a_rule_that_takes_everything_off_or_doubles_another_is_told() {
+    one_saying(&broken("strip = 1", "strip = 2"), &["2 characters are taken off", "0 to 1"]);
+    let twin =
+        "[[outbound]]\nname = \"twin\"\npattern = \"9.\"\ntrunks = [\"carrier\"]\n\n[[queue]]";
+    one_saying(&broken("[[queue]]", twin), &["`outside` and `twin` take the same numbers"]);
+}
+
+#[test]
+fn every_mistake_is_listed_and_a_mistake_makes_no_others() {
+    let text = GOOD
+        .replacen("strip = 1", "strip = \"x\"\ncolour = 1", 1)
+        .replacen("number = \"202\"\n", "", 1)
+        .replacen("secret = { credential = \"phone-202\" }", "ring_time = \"long\"", 1)
+        .replacen("members = [\"ann\"]", "members = [\"bob\", 7]", 1)
+        .replacen("id = \"ann\"", "id = \"ann\"\nlevel = 3", 1);
+    let problems = try_load(&text).unwrap_err();
+    let keys: Vec<_> = problems.iter().map(|p| (p.line, p.what.as_str())).collect();
+    let whats: Vec<_> = problems.iter().map(|p| p.key.as_str()).collect();
+    assert_eq!(problems.len(), 7, "{keys:?}");
+    for key in [
+        "outbound[0].strip",
+        "outbound[0].colour",
+        "extension[1].ring_time",
+        "queue[0].members[1]",
+        "agent[0].level",
+    ] {
+        assert!(whats.contains(&key), "{key} not in {whats:?}");
+    }
+}
+
+#[test]
+fn every_syntax_error_is_told() {
+    let problems = try_load("[site\nname = \n[sip]\nrealm = \"x").unwrap_err();
+    assert!(problems.len() >= 2, "{problems:?}");
+    assert!(problems.iter().all(|p| p.line > 0));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    let problems = load(Path::new("/nowhere"), &|_| Err(io::Error::from(io::ErrorKind::NotFound)))
+        .unwrap_err();
+    assert!(problems[0].to_string().contains("cannot be read"));
+}
