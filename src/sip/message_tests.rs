@@ -1,3 +1,4 @@
+use super::super::uri::Host;
 use super::*;
 
 const INVITE: &str = "INVITE sip:bob@biloxi.com SIP/2.0\r\nVia: SIP/2.0/UDP pc33.atlanta.com:5070;branch=z9hG4bK77\r\n\
