@@ -225,3 +225,14 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
         }
     }
 }
+
+#[test]
+fn the_answer_to_a_retransmission_is_the_same() {
+    let broken = OPTIONS.replacen("1 OPTIONS", "1 INVITE", 1);
+    let (first, second) = (read(&broken).unwrap_err(), read(&broken).unwrap_err());
+    assert_eq!(first, second);
+    let Rejected::Answer(response, _) = first else { panic!("dropped") };
+    assert!(response.headers.to().unwrap().tag().is_some());
+    assert_eq!(response.headers.get("CSeq"), Some("1 INVITE"));
+    assert_eq!(response.top_via().unwrap().branch(), Some("z9hG4bK1"));
+}
