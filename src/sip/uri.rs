@@ -498,7 +498,7 @@ fn unescape(text: &str) -> Result<String, BadUri> {
         }
         let [high, low, tail @ ..] = rest else { return Err(BadUri::Escape) };
         let digit = |b: u8| char::from(b).to_digit(16).ok_or(BadUri::Escape);
-        bytes.push((digit(*high)? << 4 | digit(*low)?) as u8);
+        bytes.push(((digit(*high)? << 4) | digit(*low)?) as u8);
         rest = tail;
     }
     Ok(text_of(&bytes))

@@ -275,7 +275,7 @@ fn status_line(start: &[u8]) -> Result<(Status, Option<String>), Why> {
     };
     let number = [a, b, c].iter().fold(0u16, |sum, digit| sum * 10 + u16::from(**digit - b'0'));
     let status = Status::new(number).ok_or(Why::StartLine)?;
-    if reason.contains(&b'\r') {
+    if reason.iter().any(|b| matches!(b, b'\r' | 0)) {
         return Err(Why::StartLine);
     }
     Ok((status, Some(text_of(reason))))

@@ -62,7 +62,7 @@ fn index(agent: &AgentId) -> usize {
 }
 
 fn skills(agent: usize) -> BTreeMap<SkillId, u8> {
-    let has = agent % 3 == 0;
+    let has = agent.is_multiple_of(3);
     has.then(|| (SkillId::from("fr"), 5)).into_iter().collect()
 }
 
@@ -183,8 +183,9 @@ impl Sim {
         let ids: Vec<_> = self.waiting.iter().map(|c| c.id).collect();
         if let Some(id) = self.one(&ids) {
             self.queues.handle_abandon(self.now, id);
+            return "abandon";
         }
-        "abandon"
+        "nothing to do"
     }
 
     fn toggle(&mut self, who: &AgentId) -> &'static str {
@@ -212,7 +213,7 @@ impl Sim {
     }
 
     fn answer(&mut self) -> &'static str {
-        let Some((who, offer)) = self.live() else { return "answer" };
+        let Some((who, offer)) = self.live() else { return "nothing to do" };
         let others: Vec<_> =
             self.ringing.iter().filter(|(_, o)| **o == offer).map(|(a, _)| a.clone()).collect();
         let item = self.queues.handle_accepted(self.now, offer, who.clone()).unwrap();
@@ -225,7 +226,7 @@ impl Sim {
     }
 
     fn decline(&mut self) -> &'static str {
-        let Some((who, offer)) = self.live() else { return "decline" };
+        let Some((who, offer)) = self.live() else { return "nothing to do" };
         let why = [Declined::Missed, Declined::Refused, Declined::Unreachable];
         let why = self.one(&why).unwrap();
         if why == Declined::Refused {
@@ -244,8 +245,9 @@ impl Sim {
             let caller = self.talking.remove(&who).unwrap();
             self.queues.handle_finished(caller.id, Duration::from_secs(100));
             self.roster.handle_released(self.now, &who, None).unwrap();
+            return "hang up";
         }
-        "hang up"
+        "nothing to do"
     }
 
     fn dead_call(&mut self) -> &'static str {
@@ -257,8 +259,9 @@ impl Sim {
             self.waiting.push(caller);
             self.queues.handle_connected_failed(self.now, id);
             self.roster.handle_released(self.now, &who, Some(0)).unwrap();
+            return "call dies";
         }
-        "call dies"
+        "nothing to do"
     }
 
     fn wrap_up(&mut self, who: &AgentId) -> &'static str {

@@ -1,4 +1,4 @@
-//! Session descriptions (RFC 8866): read leniently, printed strictly; audio negotiation is in [`negotiation`].
+//! Session descriptions (RFC 8866): read leniently, printed strictly; audio negotiation is in `negotiation`.
 //!
 //! Owns the text form and what each line means to a B2BUA for audio. Lines that it does not know are kept. It resolves
 //! no names and opens no ports.

@@ -1,1 +1,95 @@
+use super::*;
 
+const PHONE: &str = "v=0\r\no=phone 18446744073709551616 2 IN IP6 2001:db8::5\r\ns= \r\nc=IN IP6 2001:db8::5\r\nt=0 0\r\na=x-kept:1\r\n\
+m=video 5000 RTP/AVP 96\r\nm=audio 4000 RTP/AVP 18 8 0 101 97\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n\
+a=fmtp:97 lost\r\na=ptime:30\r\na=sendonly\r\na=rtcp:4007\r\na=x-unknown\r\n";
+
+fn local(preference: Preference) -> Local {
+    let address = "2001:db8::1".parse().unwrap();
+    let codecs = vec![Codec::pcmu(), Codec::pcma()];
+    Local {
+        origin: Origin::new(7, 1, address),
+        address,
+        port: 6000,
+        codecs,
+        preference,
+        direction: Direction::SendRecv,
+    }
+}
+
+fn offer(text: &str) -> SessionDescription {
+    SessionDescription::parse(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_description_prints_and_reads_the_same() {
+    let sdp = offer(PHONE);
+    assert_eq!(offer(&sdp.to_string()), sdp);
+    assert!(sdp.to_string().contains("a=x-kept:1") && sdp.to_string().contains("a=x-unknown"));
+}
+
+#[test]
+fn an_answer_keeps_the_lines_and_takes_hold_and_ipv6() {
+    let Answered { sdp, audio } = answer(&offer(PHONE), &local(Preference::Ours)).unwrap();
+    assert_eq!(audio.codec, Codec::pcmu());
+    assert_eq!(audio.alternatives, [Codec::pcma()]);
+    assert_eq!((audio.dtmf, audio.ptime, audio.held), (Some(101), 30, true));
+    assert_eq!(audio.direction, Direction::RecvOnly);
+    assert_eq!(audio.remote, "[2001:db8::5]:4000".parse().unwrap());
+    assert_eq!(audio.remote_rtcp, Some("[2001:db8::5]:4007".parse().unwrap()));
+    let text = sdp.to_string();
+    assert!(text.contains("m=video 0 RTP/AVP 96\r\nm=audio 6000 RTP/AVP 0 101\r\n"), "{text}");
+    assert!(text.contains("c=IN IP6 2001:db8::1\r\n") && text.contains("a=recvonly\r\n"));
+    assert_eq!(
+        answer(&offer(PHONE), &local(Preference::Theirs)).unwrap().audio.codec,
+        Codec::pcma()
+    );
+}
+
+#[test]
+fn our_offer_and_their_answer_agree() {
+    let address = "192.0.2.1".parse().unwrap();
+    let ours = audio_offer(
+        Origin::new(1, 1, address),
+        address,
+        4000,
+        &[Codec::pcma(), Codec::pcmu()],
+        Some(96),
+        Direction::SendRecv,
+    );
+    let reply = "v=0\no=- 1 1 IN IP4 192.0.2.9\ns=-\nc=IN IP4 192.0.2.9\nt=0 0\nm=audio 7000 RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\n";
+    let audio = negotiated(&ours, &offer(reply)).unwrap();
+    assert_eq!((audio.codec, audio.dtmf, audio.held), (Codec::pcmu(), Some(101), false));
+    assert_eq!(audio.remote_rtcp, Some("192.0.2.9:7001".parse().unwrap()));
+    assert_eq!(negotiated(&ours, &offer(&reply.replace("7000", "0"))), Err(NotAcceptable::NoAudio));
+    assert_eq!(
+        negotiated(&ours, &offer(&reply.replace("AVP 0", "AVP 9"))),
+        Err(NotAcceptable::Codec)
+    );
+    let held = negotiated(&ours, &offer(&reply.replace("c=IN IP4 192.0.2.9", "c=IN IP4 0.0.0.0")))
+        .unwrap();
+    assert!(held.held && !held.direction.sends());
+}
+
+#[test]
+fn what_cannot_be_served_is_refused() {
+    let refuse = |old: &str, new: &str| {
+        answer(&offer(&PHONE.replace(old, new)), &local(Preference::Ours)).unwrap_err()
+    };
+    assert_eq!(refuse("audio 4000 RTP/AVP", "audio 4000 RTP/SAVP"), NotAcceptable::Profile);
+    assert_eq!(refuse("audio 4000 RTP/AVP 18 8 0", "audio 4000 RTP/AVP 18"), NotAcceptable::Codec);
+    assert_eq!(refuse("audio 4000", "audio 0"), NotAcceptable::NoAudio);
+    assert_eq!(refuse("c=IN IP6 2001:db8::5", "c=IN IP4 192.0.2.5"), NotAcceptable::AddressFamily);
+    assert_eq!(refuse("c=IN IP6 2001:db8::5", "c=IN IP4 phone.example"), NotAcceptable::Address);
+}
+
+#[test]
+fn caps_and_broken_lines_are_errors() {
+    let bad = |text: String| SessionDescription::parse(text.as_bytes()).unwrap_err();
+    assert_eq!(bad(PHONE.replace("4000", "70000")), BadSdp::Port);
+    assert_eq!(bad(format!("{PHONE}{}", "m=audio 1 RTP/AVP 0\r\n".repeat(7))), BadSdp::TooLarge);
+    assert_eq!(bad(format!("{PHONE}{}", "a=candidate:1\r\n".repeat(65))), BadSdp::TooLarge);
+    assert_eq!(bad("v=0\r\ns=-\r\n".into()), BadSdp::Origin);
+    assert_eq!(bad("".into()), BadSdp::Version);
+    assert_eq!(bad("v=0\r\nnonsense\r\n".into()), BadSdp::Line);
+}
