@@ -30,7 +30,10 @@ impl fmt::Display for NotANumber {
             NotANumber::Empty => f.write_str("the number is empty"),
             NotANumber::TooLong => write!(f, "the number has more than {MAX_DIGITS} digits"),
             NotANumber::Character(c) => {
-                write!(f, "{c:?} cannot be dialled; a number has digits, * and #, and may begin with +")
+                write!(
+                    f,
+                    "{c:?} cannot be dialled; a number has digits, * and #, and may begin with +"
+                )
             }
         }
     }

@@ -47,7 +47,7 @@ fn parse_base32(text: &str) -> Result<u64, NotAnId> {
         if value >> 59 != 0 {
             return Err(NotAnId);
         }
-        Ok(value << 5 | digit as u64)
+        Ok((value << 5) | digit as u64)
     })
 }
 

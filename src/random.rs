@@ -34,7 +34,7 @@ impl Random {
 
     /// A number from 0 up to but not including `end`; 0 when `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        if end == 0 { 0 } else { (u128::from(self.bits()) * u128::from(end) >> 64) as u64 }
+        if end == 0 { 0 } else { ((u128::from(self.bits()) * u128::from(end)) >> 64) as u64 }
     }
 
     /// Fills `bytes`.
