@@ -263,8 +263,9 @@ fn lines_with_word(text: &str, name: &str) -> Vec<usize> {
         {
             continue;
         }
-        let starts = !before.trim_end().ends_with(['.', '&'])
-            && !(before.ends_with("::") && !before.ends_with(" ::"));
+        // Behind another path it is that path's own name; ` ::name` names the crate outright.
+        let nested = before.ends_with("::") && !before.ends_with(" ::");
+        let starts = !nested && !before.trim_end().ends_with('.');
         let path = after.trim_start().starts_with("::") && starts;
         let used =
             before.trim_end().ends_with("use") || before.trim_end().ends_with("extern crate");

@@ -330,8 +330,8 @@ impl Plan {
             note(because, format!("{} was read as {number}", asked.dialled.escape_debug()));
         }
         match &asked.from {
-            Origin::Trunk(trunk) => self.from_trunk(&number, trunk, because),
-            Origin::Extension(extension) => self.from_extension(&number, extension, because),
+            Origin::Trunk(trunk) => self.for_trunk(&number, trunk, because),
+            Origin::Extension(extension) => self.for_extension(&number, extension, because),
         }
     }
 
@@ -351,7 +351,7 @@ impl Plan {
         Number::parse(&digits.replace("%23", "#").replace("%2b", "+").replace("%2a", "*"))
     }
 
-    fn from_extension(
+    fn for_extension(
         &self,
         number: &Number,
         caller: &ExtensionId,
@@ -384,7 +384,7 @@ impl Plan {
         self.out(number, &Origin::Extension(caller.clone()), because)
     }
 
-    fn from_trunk(&self, number: &Number, trunk: &TrunkId, because: &mut Vec<Step>) -> Destination {
+    fn for_trunk(&self, number: &Number, trunk: &TrunkId, because: &mut Vec<Step>) -> Destination {
         let same = |own: &Number| own == number || self.same_line(own, number);
         let mine =
             self.rules.inbound.iter().find(|i| i.trunk.as_ref() == Some(trunk) && same(&i.number));
