@@ -4,6 +4,7 @@ pub mod access;
 pub mod auth;
 pub mod dialog;
 pub mod endpoint;
+pub mod flow;
 pub mod framing;
 pub mod message;
 pub mod registrar;
