@@ -1,1 +1,203 @@
-//! dialog.
+//! Dialogs (RFC 3261 section 12): the tags, numbers, target and route set that two user agents share.
+//!
+//! Pure state: builds requests within the dialog and judges those that arrive. Sends nothing and waits for nothing.
+
+use std::net::SocketAddr;
+
+use crate::sip::flow::{ConnectionId, Flow, Route};
+use crate::sip::message::{Headers, Malformed, Method, Request, Response, Transport};
+use crate::sip::uri::{Host, NameAddr, Uri};
+
+/// What every message of a dialog carries (section 12: Call-ID and the two tags).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DialogId {
+    /// Call-ID.
+    pub call_id: String,
+    /// Our tag.
+    pub local: String,
+    /// The peer's tag.
+    pub remote: String,
+}
+
+impl DialogId {
+    /// The dialog that a request from the peer belongs to; nothing if it has no To tag.
+    pub fn of_request(headers: &Headers) -> Option<DialogId> {
+        let local = headers.to().ok()?.tag()?.to_owned();
+        let remote = headers.from().ok()?.tag().unwrap_or_default().to_owned();
+        Some(DialogId { call_id: headers.call_id().ok()?.to_owned(), local, remote })
+    }
+}
+
+/// How a request within the dialog stands to those before it (section 12.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Newer: to be carried out.
+    Next,
+    /// Older or repeated: 500.
+    Stale,
+}
+
+/// One dialog.
+#[derive(Debug, Clone)]
+pub struct Dialog {
+    /// What its messages carry.
+    pub id: DialogId,
+    local: NameAddr,
+    remote: NameAddr,
+    local_cseq: u32,
+    remote_cseq: Option<u32>,
+    target: Uri,
+    routes: Vec<NameAddr>,
+    flow: Flow,
+}
+
+impl Dialog {
+    /// The dialog that our 2xx to `request` makes (section 12.1.1). `tag` is our To tag.
+    pub fn of_server(request: &Request, tag: &str, flow: Flow) -> Result<Dialog, Malformed> {
+        let (from, to) = (request.from()?, request.headers.to()?);
+        let target = match request.contact()? {
+            Some(contact) => contact.uri,
+            None => from.uri.clone(),
+        };
+        let id = DialogId {
+            call_id: request.call_id()?.to_owned(),
+            local: tag.to_owned(),
+            remote: from.tag().unwrap_or_default().to_owned(),
+        };
+        Ok(Dialog {
+            id,
+            local: to.with_tag(tag),
+            remote: from,
+            local_cseq: 0,
+            remote_cseq: Some(request.cseq()?.number),
+            target,
+            routes: request.routes("Record-Route"),
+            flow,
+        })
+    }
+
+    /// The dialog that the peer's answer to our `request` makes (section 12.1.2).
+    pub fn of_client(
+        request: &Request,
+        response: &Response,
+        flow: Flow,
+    ) -> Result<Dialog, Malformed> {
+        let (from, to) = (request.from()?, response.headers.to()?);
+        let target = match response.contact()? {
+            Some(contact) => contact.uri,
+            None => request.uri.clone(),
+        };
+        let mut routes = response.routes("Record-Route");
+        routes.reverse();
+        let id = DialogId {
+            call_id: request.call_id()?.to_owned(),
+            local: from.tag().unwrap_or_default().to_owned(),
+            remote: to.tag().unwrap_or_default().to_owned(),
+        };
+        Ok(Dialog {
+            id,
+            local: from,
+            remote: to,
+            local_cseq: request.cseq()?.number,
+            remote_cseq: None,
+            target,
+            routes,
+            flow,
+        })
+    }
+
+    /// A request within the dialog, without its Via (section 12.2.1.1). An ACK carries the number of its INVITE.
+    pub fn request(&mut self, method: Method, cseq: Option<u32>) -> Request {
+        let number = cseq.unwrap_or_else(|| {
+            self.local_cseq += 1;
+            self.local_cseq
+        });
+        let (uri, routes) = self.request_uri_and_routes();
+        let mut request = Request::new(method.clone(), uri);
+        let fixed = [
+            ("Max-Forwards", "70".to_owned()),
+            ("From", self.local.to_string()),
+            ("To", self.remote.to_string()),
+            ("Call-ID", self.id.call_id.clone()),
+            ("CSeq", format!("{number} {}", method.as_str())),
+        ];
+        let routes = routes.into_iter().map(|route| ("Route", route.to_string()));
+        for (name, value) in fixed.into_iter().chain(routes) {
+            // Every value was read from a message or made of digits: none can hold a line break.
+            let _ = request.headers.push(name, value);
+        }
+        request
+    }
+
+    /// Loose routing; a first route without `lr` is an RFC 2543 proxy and goes into the Request-URI.
+    fn request_uri_and_routes(&self) -> (Uri, Vec<NameAddr>) {
+        match self.routes.split_first() {
+            Some((first, rest)) if !first.uri.params.has("lr") => {
+                let mut routes = rest.to_vec();
+                routes.push(NameAddr::new(self.target.clone()));
+                (first.uri.clone(), routes)
+            }
+            _ => (self.target.clone(), self.routes.clone()),
+        }
+    }
+
+    /// Where requests of ours go: to the first route or the target if that is an address we can reach from here, else
+    /// back along the flow that the dialog was made on, which is where a phone behind address translation is.
+    pub fn route(&self) -> Route {
+        let flow = Route::Flow(self.flow);
+        if self.flow.connection != ConnectionId(0) {
+            return flow;
+        }
+        let next = self.routes.first().map_or(&self.target, |route| &route.uri);
+        let Host::Ip(ip) = next.host else { return flow };
+        let transport = next.transport().unwrap_or(Transport::Udp);
+        let same_reach = is_private(ip) == is_private(self.flow.peer.ip());
+        let same_family = ip.is_ipv4() == self.flow.peer.is_ipv4();
+        if ip == self.flow.peer.ip() || !same_reach || !same_family || transport != Transport::Udp {
+            return flow;
+        }
+        let peer = SocketAddr::new(ip, next.port.unwrap_or(transport.default_port()));
+        Route::Address { transport, peer }
+    }
+
+    /// Our address within the dialog.
+    pub fn local_address(&self) -> SocketAddr {
+        self.flow.local
+    }
+
+    /// Judges a request of the peer by its number, and remembers it.
+    pub fn receive(&mut self, number: u32) -> Order {
+        match self.remote_cseq {
+            Some(last) if number <= last => Order::Stale,
+            _ => {
+                self.remote_cseq = Some(number);
+                Order::Next
+            }
+        }
+    }
+
+    /// The number of the peer's last request.
+    pub fn remote_cseq(&self) -> Option<u32> {
+        self.remote_cseq
+    }
+
+    /// A target refresh (section 12.2): the peer moved, or its connection did.
+    pub fn refresh(&mut self, contact: Option<NameAddr>, flow: Option<Flow>) {
+        if let Some(contact) = contact {
+            self.target = contact.uri;
+        }
+        if let Some(flow) = flow {
+            self.flow = flow;
+        }
+    }
+}
+
+/// Addresses that mean something on one site alone (RFC 1918, RFC 4193, loopback, link-local).
+fn is_private(ip: std::net::IpAddr) -> bool {
+    match ip.to_canonical() {
+        std::net::IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        std::net::IpAddr::V6(ip) => {
+            ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local()
+        }
+    }
+}

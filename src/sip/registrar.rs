@@ -1,1 +1,491 @@
-//! registrar.
+//! The registrar (RFC 3261 section 10.3): which phone is where, and until when.
+//!
+//! Owns the bindings of every extension. Who may register has been decided before a request gets here.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::sip::flow::{ConnectionId, Flow, Route};
+use crate::sip::message::{Request, Response, Status, Transport};
+use crate::sip::uri::{NameAddr, Uri};
+use crate::time::{Now, UnixTime};
+
+/// Phones at one extension: a desk phone, a softphone, a mobile, and room (bad-input table row 21).
+pub const MAX_CONTACTS: usize = 10;
+
+/// How long registrations last.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Shortest, in seconds; a shorter wish is answered 423 (section 10.3 step 7). Default 60.
+    pub min_s: u32,
+    /// When the phone has no wish, in seconds. Default 3,600.
+    pub default_s: u32,
+    /// Longest, in seconds. Default 7,200.
+    pub max_s: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { min_s: 60, default_s: 3_600, max_s: 7_200 }
+    }
+}
+
+/// One phone of one extension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The extension.
+    pub user: String,
+    /// The Contact, as the phone gave it.
+    pub contact: String,
+    /// `UDP`, `TCP` or `TLS`.
+    pub transport: String,
+    /// Our address that the REGISTER came to.
+    pub local: SocketAddr,
+    /// The address that it came from.
+    pub peer: SocketAddr,
+    /// The connection that it came over; 0 for datagrams, and for all after a restart.
+    #[serde(skip)]
+    pub connection: u64,
+    /// Until when.
+    pub expires: UnixTime,
+    /// Call-ID of the registration.
+    pub call_id: String,
+    /// Its CSeq.
+    pub cseq: u32,
+    /// The phone's User-Agent.
+    #[serde(default)]
+    pub user_agent: String,
+    /// `+sip.instance` (RFC 5626): the phone's own name, which stays when its address changes.
+    #[serde(default)]
+    pub instance: Option<String>,
+    /// Preference in thousandths, higher first (`q`).
+    #[serde(default)]
+    pub preference: u16,
+}
+
+impl Binding {
+    /// Where calls to this phone go: back along the way that its REGISTER came, which works behind address translation
+    /// and over connections that only the phone can open.
+    pub fn flow(&self) -> Flow {
+        Flow {
+            transport: Transport::parse(&self.transport).unwrap_or(Transport::Udp),
+            local: self.local,
+            peer: self.peer,
+            connection: ConnectionId(self.connection),
+        }
+    }
+
+    /// As [`Self::flow`], for requests.
+    pub fn route(&self) -> Route {
+        Route::Flow(self.flow())
+    }
+
+    /// The Request-URI for calls to this phone.
+    pub fn uri(&self) -> Option<Uri> {
+        NameAddr::parse(&self.contact).ok().map(|contact| contact.uri)
+    }
+}
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A phone registered or renewed its registration.
+    Bound(Binding),
+    /// A phone is gone.
+    Unbound {
+        /// The extension.
+        user: String,
+        /// The Contact.
+        contact: String,
+    },
+}
+
+/// The answer to a REGISTER and what it changed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// To send once the changes are kept.
+    pub response: Response,
+    /// To keep.
+    pub changes: Vec<Change>,
+}
+
+/// Every binding.
+#[derive(Debug)]
+pub struct Registrar {
+    settings: Settings,
+    bindings: BTreeMap<String, Vec<Binding>>,
+    expired: VecDeque<Change>,
+}
+
+/// What one Contact of a REGISTER asks for.
+struct Wish {
+    contact: NameAddr,
+    seconds: u32,
+}
+
+impl Registrar {
+    /// Nobody registered.
+    pub fn new(settings: Settings) -> Self {
+        Registrar { settings, bindings: BTreeMap::new(), expired: VecDeque::new() }
+    }
+
+    /// Carries out a REGISTER for `user`, which has come over `flow`.
+    pub fn handle(&mut self, now: Now, user: &str, request: &Request, flow: Flow) -> Outcome {
+        let refused =
+            |status| Outcome { response: Response::to(request, status), changes: Vec::new() };
+        let (Ok(call_id), Ok(cseq)) = (request.call_id(), request.cseq()) else {
+            return refused(Status::BAD_REQUEST);
+        };
+        let wishes = match self.wishes(request) {
+            Ok(wishes) => wishes,
+            Err(Status::INTERVAL_TOO_BRIEF) => return self.too_brief(request),
+            Err(status) => return refused(status),
+        };
+        let order = Order { call_id: call_id.to_owned(), cseq: cseq.number };
+        if self.is_stale(user, &wishes, &order) {
+            return refused(Status::SERVER_INTERNAL_ERROR);
+        }
+        let changes = match wishes {
+            None => self.unbind_all(user),
+            Some(wishes) => match self.bind(now, user, wishes, request, flow, &order) {
+                Ok(changes) => changes,
+                Err(status) => return refused(status),
+            },
+        };
+        Outcome { response: self.listing(now, user, request), changes }
+    }
+
+    /// What the Contacts ask for; nothing stands for `*`, which takes everything back.
+    fn wishes(&self, request: &Request) -> Result<Option<Vec<Wish>>, Status> {
+        let header = request.expires();
+        if request.headers.contact_is_wildcard() {
+            // Section 10.3 step 6: the wildcard goes alone and with Expires 0.
+            let alone = request.headers.all("Contact").count() == 1;
+            return if alone && header == Some(0) { Ok(None) } else { Err(Status::BAD_REQUEST) };
+        }
+        let contacts = request.contacts().map_err(|_| Status::BAD_REQUEST)?;
+        if contacts.len() > MAX_CONTACTS {
+            return Err(Status::FORBIDDEN);
+        }
+        let wish = |contact: NameAddr| {
+            let own = contact.params.get("expires").and_then(|text| text.parse().ok());
+            let seconds: u32 = own.or(header).unwrap_or(self.settings.default_s);
+            match seconds {
+                0 => Ok(Wish { contact, seconds }),
+                seconds if seconds < self.settings.min_s => Err(Status::INTERVAL_TOO_BRIEF),
+                seconds => Ok(Wish { contact, seconds: seconds.min(self.settings.max_s) }),
+            }
+        };
+        contacts.into_iter().map(wish).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn too_brief(&self, request: &Request) -> Outcome {
+        let mut response = Response::to(request, Status::INTERVAL_TOO_BRIEF);
+        // Digits hold no line break.
+        let _ = response.headers.push("Min-Expires", self.settings.min_s.to_string());
+        Outcome { response, changes: Vec::new() }
+    }
+
+    /// Section 10.3 steps 6 and 7: an older request of the same registration changes nothing.
+    fn is_stale(&self, user: &str, wishes: &Option<Vec<Wish>>, order: &Order) -> bool {
+        let bindings = self.bindings.get(user).map(Vec::as_slice).unwrap_or_default();
+        let concerned = |binding: &&Binding| match wishes {
+            None => true,
+            Some(wishes) => wishes.iter().any(|wish| is_same(binding, &wish.contact)),
+        };
+        bindings
+            .iter()
+            .filter(concerned)
+            .any(|binding| binding.call_id == order.call_id && order.cseq <= binding.cseq)
+    }
+
+    fn unbind_all(&mut self, user: &str) -> Vec<Change> {
+        self.bindings.remove(user).unwrap_or_default().into_iter().map(unbound).collect()
+    }
+
+    fn bind(
+        &mut self,
+        now: Now,
+        user: &str,
+        wishes: Vec<Wish>,
+        request: &Request,
+        flow: Flow,
+        order: &Order,
+    ) -> Result<Vec<Change>, Status> {
+        let bindings = self.bindings.entry(user.to_owned()).or_default();
+        let mut after = bindings.clone();
+        let mut changes = Vec::new();
+        for wish in wishes {
+            after.retain(|binding| !is_same(binding, &wish.contact));
+            if wish.seconds == 0 {
+                changes.push(Change::Unbound {
+                    user: user.to_owned(),
+                    contact: wish.contact.uri.to_string(),
+                });
+                continue;
+            }
+            let binding = binding_of(now, user, &wish, request, flow, order);
+            changes.push(Change::Bound(binding.clone()));
+            after.push(binding);
+        }
+        if after.len() > MAX_CONTACTS {
+            return Err(Status::FORBIDDEN);
+        }
+        *bindings = after;
+        if bindings.is_empty() {
+            self.bindings.remove(user);
+        }
+        Ok(changes)
+    }
+
+    /// Section 10.3 step 8: a 200 lists every binding with the time it has left.
+    fn listing(&self, now: Now, user: &str, request: &Request) -> Response {
+        let mut response = Response::to(request, Status::OK);
+        for binding in self.contacts(now, user) {
+            let left = binding.expires.since(now.unix).as_secs();
+            let Ok(mut contact) = NameAddr::parse(&binding.contact) else { continue };
+            contact.params.set("expires", Some(&left.to_string()));
+            // It was read from a header once: it holds no line break.
+            let _ = response.headers.push("Contact", contact.to_string());
+        }
+        response
+    }
+
+    /// The phones of an extension: the preferred first, then the newest.
+    pub fn contacts(&self, now: Now, user: &str) -> Vec<&Binding> {
+        let mut live: Vec<_> = self
+            .bindings
+            .get(user)
+            .into_iter()
+            .flatten()
+            .filter(|binding| binding.expires > now.unix)
+            .collect();
+        live.reverse();
+        live.sort_by_key(|binding| std::cmp::Reverse(binding.preference));
+        live
+    }
+
+    /// Takes up a binding that was kept before a restart. Its connection, if it had one, is gone.
+    pub fn restore(&mut self, binding: Binding) {
+        let bindings = self.bindings.entry(binding.user.clone()).or_default();
+        bindings.retain(|known| known.contact != binding.contact);
+        if bindings.len() < MAX_CONTACTS {
+            bindings.push(binding);
+        }
+    }
+
+    /// Forgets a binding that was taken back before a restart.
+    pub fn restore_unbound(&mut self, user: &str, contact: &str) {
+        if let Some(bindings) = self.bindings.get_mut(user) {
+            bindings.retain(|known| known.contact != contact);
+            if bindings.is_empty() {
+                self.bindings.remove(user);
+            }
+        }
+    }
+
+    /// A connection is gone, and with it the way to the phones that registered over it (RFC 5626 section 5.3).
+    pub fn handle_closed(&mut self, connection: ConnectionId) {
+        let gone = |binding: &Binding| binding.connection == connection.0;
+        for bindings in self.bindings.values_mut() {
+            self.expired.extend(bindings.iter().filter(|b| gone(b)).cloned().map(unbound));
+            bindings.retain(|binding| !gone(binding));
+        }
+        self.bindings.retain(|_, bindings| !bindings.is_empty());
+    }
+
+    /// Forgets what has expired.
+    pub fn handle_timeout(&mut self, now: Now) {
+        for bindings in self.bindings.values_mut() {
+            self.expired
+                .extend(bindings.iter().filter(|b| b.expires <= now.unix).cloned().map(unbound));
+            bindings.retain(|binding| binding.expires > now.unix);
+        }
+        self.bindings.retain(|_, bindings| !bindings.is_empty());
+    }
+
+    /// When the next binding expires.
+    pub fn deadline(&self, now: Now) -> Option<Instant> {
+        let next = self.bindings.values().flatten().map(|binding| binding.expires).min()?;
+        // A second late is early enough: calls look at the time themselves.
+        Some(now.instant + next.since(now.unix) + Duration::from_secs(1))
+    }
+
+    /// The next binding that was lost by itself.
+    pub fn poll_output(&mut self) -> Option<Change> {
+        self.expired.pop_front()
+    }
+
+    /// Every extension that has a phone, with its phones.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Binding])> {
+        self.bindings.iter().map(|(user, bindings)| (user.as_str(), bindings.as_slice()))
+    }
+}
+
+struct Order {
+    call_id: String,
+    cseq: u32,
+}
+
+fn binding_of(
+    now: Now,
+    user: &str,
+    wish: &Wish,
+    request: &Request,
+    flow: Flow,
+    order: &Order,
+) -> Binding {
+    let q: f32 = wish.contact.params.get("q").and_then(|q| q.parse().ok()).unwrap_or(1.0);
+    Binding {
+        user: user.to_owned(),
+        contact: NameAddr::new(wish.contact.uri.clone()).to_string(),
+        transport: flow.transport.as_str().to_owned(),
+        local: flow.local,
+        peer: flow.peer,
+        connection: flow.connection.0,
+        expires: now.unix + Duration::from_secs(wish.seconds.into()),
+        call_id: order.call_id.clone(),
+        cseq: order.cseq,
+        user_agent: request
+            .headers
+            .get("User-Agent")
+            .unwrap_or_default()
+            .chars()
+            .take(80)
+            .collect(),
+        instance: instance(&wish.contact),
+        preference: (q.clamp(0.0, 1.0) * 1_000.0) as u16,
+    }
+}
+
+/// The same phone: the same instance, or an equivalent Contact (section 19.1.4).
+fn is_same(binding: &Binding, contact: &NameAddr) -> bool {
+    let given = instance(contact);
+    if given.is_some() && given == binding.instance {
+        return true;
+    }
+    binding.uri().is_some_and(|uri| uri.equivalent(&contact.uri))
+}
+
+fn instance(contact: &NameAddr) -> Option<String> {
+    contact.params.unquoted("+sip.instance")
+}
+
+fn unbound(binding: Binding) -> Change {
+    Change::Unbound { user: binding.user, contact: binding.contact }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+    use crate::sip::message::{Message, parse};
+
+    fn now() -> Now {
+        Now { instant: Instant::now(), unix: UnixTime(1_000_000_000) }
+    }
+
+    fn flow() -> Flow {
+        let at = |port| SocketAddr::from(([192, 0, 2, 1], port));
+        Flow {
+            transport: Transport::Udp,
+            local: at(5060),
+            peer: at(6000),
+            connection: ConnectionId(0),
+        }
+    }
+
+    fn register(cseq: u32, lines: &str) -> Request {
+        let text = format!(
+            "REGISTER sip:branch SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:6000;branch=z9hG4bK{cseq}\r\n\
+             From: <sip:201@branch>;tag=a\r\nTo: <sip:201@branch>\r\nCall-ID: one\r\nCSeq: {cseq} REGISTER\r\n\
+             {lines}Content-Length: 0\r\n\r\n"
+        );
+        match parse(text.as_bytes(), false) {
+            Ok(Message::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn go(registrar: &mut Registrar, now: Now, cseq: u32, lines: &str) -> (u16, usize) {
+        let outcome = registrar.handle(now, "201", &register(cseq, lines), flow());
+        (outcome.response.status.code(), outcome.changes.len())
+    }
+
+    #[test]
+    fn a_phone_registers_renews_and_leaves() {
+        let mut registrar = Registrar::new(Settings::default());
+        let contact = "Contact: <sip:201@192.0.2.1:6000>\r\n";
+        assert_eq!(go(&mut registrar, now(), 1, contact), (200, 1));
+        assert_eq!(go(&mut registrar, now(), 2, contact), (200, 1));
+        assert_eq!(registrar.contacts(now(), "201").len(), 1);
+        assert_eq!(go(&mut registrar, now(), 2, contact), (500, 0), "an old CSeq changes nothing");
+        assert_eq!(go(&mut registrar, now(), 3, &format!("{contact}Expires: 0\r\n")), (200, 1));
+        assert!(registrar.contacts(now(), "201").is_empty());
+    }
+
+    #[test]
+    fn too_brief_too_many_and_wrong_wildcards_are_refused() {
+        let mut registrar = Registrar::new(Settings::default());
+        let one = "Contact: <sip:201@192.0.2.1>;expires=10\r\n";
+        let outcome = registrar.handle(now(), "201", &register(1, one), flow());
+        assert_eq!(outcome.response.status.code(), 423);
+        assert_eq!(outcome.response.headers.get("Min-Expires"), Some("60"));
+        let many: String = (0..11).map(|n| format!("Contact: <sip:201@192.0.2.{n}>\r\n")).collect();
+        assert_eq!(go(&mut registrar, now(), 2, &many), (403, 0));
+        assert_eq!(go(&mut registrar, now(), 3, "Contact: *\r\n"), (400, 0));
+        assert_eq!(go(&mut registrar, now(), 4, "Contact: *\r\nExpires: 60\r\n"), (400, 0));
+    }
+
+    #[test]
+    fn the_wildcard_takes_everything_back() {
+        let mut registrar = Registrar::new(Settings::default());
+        let two = "Contact: <sip:a@192.0.2.1>, <sip:b@192.0.2.2>;q=0.5\r\n";
+        assert_eq!(go(&mut registrar, now(), 1, two), (200, 2));
+        assert_eq!(registrar.contacts(now(), "201")[0].uri().unwrap().user.as_deref(), Some("a"));
+        assert_eq!(go(&mut registrar, now(), 2, "Contact: *\r\nExpires: 0\r\n"), (200, 2));
+    }
+
+    #[test]
+    fn a_registration_expires_and_survives_a_restart_until_then() {
+        let mut registrar = Registrar::new(Settings::default());
+        let contact = "Contact: <sip:201@192.0.2.1:6000>;expires=100\r\n";
+        let outcome = registrar.handle(now(), "201", &register(1, contact), flow());
+        let Change::Bound(binding) = &outcome.changes[0] else { panic!("no binding") };
+        let mut restarted = Registrar::new(Settings::default());
+        restarted.restore(binding.clone());
+        for registrar in [&mut registrar, &mut restarted] {
+            assert_eq!(registrar.contacts(now(), "201").len(), 1);
+            let late = now().after(Duration::from_secs(101));
+            assert!(registrar.contacts(late, "201").is_empty());
+            registrar.handle_timeout(late);
+            assert!(matches!(registrar.poll_output(), Some(Change::Unbound { .. })));
+            assert_eq!(registrar.deadline(late), None);
+        }
+    }
+
+    #[test]
+    fn a_phone_with_a_name_of_its_own_moves_without_leaving_a_ghost() {
+        let mut registrar = Registrar::new(Settings::default());
+        for (cseq, port) in [(1, 6000), (2, 7000)] {
+            let line =
+                format!("Contact: <sip:201@192.0.2.1:{port}>;+sip.instance=\"<urn:uuid:1>\"\r\n");
+            assert_eq!(go(&mut registrar, now(), cseq, &line), (200, 1));
+        }
+        assert_eq!(registrar.contacts(now(), "201").len(), 1);
+    }
+
+    #[test]
+    fn a_lost_connection_takes_its_phone_along() {
+        let mut registrar = Registrar::new(Settings::default());
+        let over = Flow { connection: ConnectionId(9), transport: Transport::Tls, ..flow() };
+        let request = register(1, "Contact: <sip:201@192.0.2.1;transport=tls>\r\n");
+        registrar.handle(now(), "201", &request, over);
+        registrar.handle_closed(ConnectionId(9));
+        assert!(registrar.contacts(now(), "201").is_empty());
+        assert!(registrar.poll_output().is_some());
+    }
+}

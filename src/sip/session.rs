@@ -1,1 +1,121 @@
-//! session.
+//! INVITE sessions: what a call is to one user agent, from the first INVITE to the last BYE (RFC 3261 sections 13 to 15).
+//!
+//! Holds the state of one session. [`crate::sip::endpoint`] moves it: it alone sends and tells.
+
+use std::time::Duration;
+
+use crate::sip::auth::Credentials;
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::{Flow, Route};
+use crate::sip::message::{Request, Status};
+use crate::sip::transaction::{ClientKey, ServerKey};
+use crate::time::TimerId;
+
+/// One INVITE session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The peer refused our INVITE.
+    Refused {
+        /// With this.
+        status: Status,
+        /// Seconds after which to try again, if it said so.
+        retry_after: Option<u32>,
+    },
+    /// We refused the peer's INVITE.
+    Declined(Status),
+    /// The peer took its INVITE back.
+    Cancelled,
+    /// The peer hung up.
+    ByeReceived {
+        /// Its Reason header (RFC 3326), if it gave one.
+        reason: Option<String>,
+    },
+    /// We hung up.
+    HungUp,
+    /// No answer at all.
+    TimedOut,
+    /// No way to send.
+    Unreachable,
+    /// Our 2xx was never acknowledged.
+    NoAck,
+    /// The peer broke the protocol beyond repair.
+    ProtocolError,
+}
+
+/// A 2xx that is repeated until its ACK comes (section 13.3.1.4).
+#[derive(Debug)]
+pub(super) struct Unacknowledged {
+    pub key: ServerKey,
+    pub response: crate::sip::message::Response,
+    pub cseq: u32,
+    pub interval: Duration,
+    pub again: Option<TimerId>,
+    pub over: TimerId,
+}
+
+/// How far a session is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The peer's INVITE has no final answer yet.
+    Incoming { key: ServerKey, request: Box<Request>, flow: Flow },
+    /// Our INVITE has no final answer yet.
+    Calling(Box<Calling>),
+    /// Up.
+    Confirmed,
+}
+
+/// Our INVITE while it waits.
+#[derive(Debug)]
+pub(super) struct Calling {
+    pub key: ClientKey,
+    pub request: Request,
+    pub route: Route,
+    pub credentials: Option<Credentials>,
+    /// Challenges answered so far: one, or the password is wrong.
+    pub challenged: bool,
+    /// A provisional answer came, so it may be cancelled.
+    pub provisional: bool,
+    /// We want it to end; the Reason header to give.
+    pub cancelled: Option<Option<String>>,
+}
+
+/// An offer of ours within the call.
+#[derive(Debug)]
+pub(super) struct OwnOffer {
+    pub key: ClientKey,
+    pub sdp: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub tag: String,
+    pub phase: Phase,
+    pub dialog: Option<Dialog>,
+    pub waiting_ack: Option<Unacknowledged>,
+    /// The peer's INVITE within the call that waits for our answer.
+    pub reoffer: Option<(ServerKey, Request)>,
+    pub own_offer: Option<OwnOffer>,
+    /// We want to hang up as soon as the ACK is there (section 15).
+    pub hang_up: Option<Option<String>>,
+    /// The last 2xx to our INVITE was acknowledged so; repeated for each repetition of the 2xx.
+    pub ack: Option<(u32, Vec<u8>, Route)>,
+}
+
+impl Session {
+    pub fn new(tag: String, phase: Phase) -> Self {
+        Session {
+            tag,
+            phase,
+            dialog: None,
+            waiting_ack: None,
+            reoffer: None,
+            own_offer: None,
+            hang_up: None,
+            ack: None,
+        }
+    }
+}

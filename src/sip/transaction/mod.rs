@@ -1,1 +1,516 @@
-//! transaction.
+//! Transactions (RFC 3261 section 17, with the Accepted states of RFC 6026): requests and their answers are matched,
+//! retransmitted where the transport may lose them, and given up in time.
+//!
+//! Owns the two tables and the timers A to M. Knows nothing of dialogs; ACKs to 2xx and what a request means are the
+//! business of [`crate::sip::endpoint`]. [`client`] and [`server`] hold the state machines.
+
+pub mod client;
+pub mod server;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::sip::flow::{Flow, Route};
+use crate::sip::message::{Headers, Message, Method, Request, Response};
+use crate::time::{Now, TimerId, Timers};
+
+use client::Client;
+use server::Server;
+
+/// What every branch of ours begins with, and what tells RFC 3261 branches from older ones (section 8.1.1.7).
+pub const MAGIC_COOKIE: &str = "z9hG4bK";
+
+/// The timers that everything else is computed from (RFC 3261 section 17.1.1.1).
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Estimated round trip; default 500 ms.
+    pub t1: Duration,
+    /// Longest interval between retransmissions; default 4 s.
+    pub t2: Duration,
+    /// How long a message may stay in the network; default 5 s.
+    pub t4: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing {
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Timing {
+    /// 64 times T1: when a transaction is given up (timers B, F, H, J, L, M).
+    pub fn patience(&self) -> Duration {
+        self.t1 * 64
+    }
+}
+
+/// A server transaction: a request that came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerKey(pub u64);
+
+/// A client transaction: a request that we sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientKey(pub u64);
+
+/// What comes of an input.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this.
+    Send {
+        /// Where to.
+        route: Route,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// A request that is new.
+    Request {
+        /// Its transaction.
+        key: ServerKey,
+        /// The request.
+        request: Request,
+        /// How it came.
+        flow: Flow,
+    },
+    /// An ACK that belongs to no transaction: to a 2xx of ours.
+    Ack(Request),
+    /// A CANCEL for an INVITE that has no final answer yet; the CANCEL itself has been answered.
+    Cancelled(ServerKey),
+    /// An answer to a request of ours.
+    Response {
+        /// Its transaction.
+        key: ClientKey,
+        /// The answer.
+        response: Response,
+        /// How it came.
+        flow: Flow,
+    },
+    /// No final answer in time, or no way to send: the request is given up.
+    Failed {
+        /// Its transaction.
+        key: ClientKey,
+        /// Whether it could not be sent at all.
+        unreachable: bool,
+    },
+    /// An answered request is forgotten: no repeated answer will be told of any more.
+    Gone(ClientKey),
+}
+
+/// How a request finds its transaction (RFC 3261 section 17.2.3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Match {
+    branch: String,
+    sent_by: String,
+    /// INVITE stands for its ACK too.
+    method: Method,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// Timers A, E: send the request again.
+    ClientAgain(ClientKey),
+    /// Timers B, F, D, K, M.
+    ClientOver(ClientKey),
+    /// Timer G: send the answer again.
+    ServerAgain(ServerKey),
+    /// Timers H, I, J, L.
+    ServerOver(ServerKey),
+}
+
+/// Every transaction that is alive.
+#[derive(Debug)]
+pub struct Transactions {
+    timing: Timing,
+    limit: usize,
+    next: u64,
+    servers: HashMap<ServerKey, Server>,
+    by_match: HashMap<Match, ServerKey>,
+    clients: HashMap<ClientKey, Client>,
+    by_branch: HashMap<String, ClientKey>,
+    timers: Timers<Due>,
+    outputs: VecDeque<Output>,
+    /// Requests dropped because there were too many transactions.
+    pub overflowed: u64,
+}
+
+impl Transactions {
+    /// None yet. More than `limit` at once are not taken on: new requests are dropped then, and peers retransmit.
+    pub fn new(timing: Timing, limit: usize) -> Self {
+        Transactions {
+            timing,
+            limit,
+            next: 0,
+            servers: HashMap::new(),
+            by_match: HashMap::new(),
+            clients: HashMap::new(),
+            by_branch: HashMap::new(),
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            overflowed: 0,
+        }
+    }
+
+    /// A well-formed message arrived.
+    pub fn handle_message(&mut self, now: Now, flow: Flow, message: Message) {
+        match message {
+            Message::Request(request) => self.handle_request(now, flow, request),
+            Message::Response(response) => self.handle_response(now, flow, response),
+        }
+    }
+
+    fn handle_request(&mut self, now: Now, flow: Flow, request: Request) {
+        let Some(found) = match_of(&request.headers, &request.method) else { return };
+        let known = self.by_match.get(&found).copied();
+        match (known, request.method == Method::ACK) {
+            (Some(key), true) => self.acknowledged(now, key, request),
+            (Some(key), false) => self.server_repeats(key),
+            (None, true) => self.outputs.push_back(Output::Ack(request)),
+            (None, false) if request.method == Method::CANCEL => {
+                self.new_server(found.clone(), &request, flow, None);
+                self.cancel(now, found, &request);
+            }
+            (None, false) => {
+                if let Some(key) = self.new_server(found, &request, flow, Some(())) {
+                    self.outputs.push_back(Output::Request { key, request, flow });
+                }
+            }
+        }
+    }
+
+    fn new_server(
+        &mut self,
+        found: Match,
+        request: &Request,
+        flow: Flow,
+        limited: Option<()>,
+    ) -> Option<ServerKey> {
+        if limited.is_some() && self.servers.len() >= self.limit {
+            self.overflowed += 1;
+            return None;
+        }
+        let key = ServerKey(self.mint());
+        self.by_match.insert(found.clone(), key);
+        self.servers.insert(key, Server::new(found_key(&found), request, flow));
+        Some(key)
+    }
+
+    /// RFC 3261 section 9.2: the CANCEL is answered by itself; its INVITE is told if it has no final answer yet.
+    fn cancel(&mut self, now: Now, found: Match, request: &Request) {
+        let Some(own) = self.by_match.get(&found).copied() else { return };
+        let invite = Match { method: Method::INVITE, ..found };
+        let target = self.by_match.get(&invite).copied();
+        let status = match target {
+            Some(_) => crate::sip::message::Status::OK,
+            None => crate::sip::message::Status::CALL_DOES_NOT_EXIST,
+        };
+        let tag = target.and_then(|key| self.servers.get(&key)).map(Server::tag);
+        let response = Response::to(request, status).with_to_tag(tag.as_deref().unwrap_or("none"));
+        self.respond(now, own, &response);
+        if let Some(key) = target
+            && self.servers.get(&key).is_some_and(Server::is_open)
+        {
+            self.outputs.push_back(Output::Cancelled(key));
+        }
+    }
+
+    fn acknowledged(&mut self, now: Now, key: ServerKey, request: Request) {
+        let Some(server) = self.servers.get_mut(&key) else { return };
+        if server.is_accepted() {
+            // RFC 6026 section 7.1: an ACK that matches goes up, whatever branch the peer gave it.
+            return self.outputs.push_back(Output::Ack(request));
+        }
+        if server.acknowledged() {
+            let wait = if server.is_reliable() { Duration::ZERO } else { self.timing.t4 };
+            self.server_ends_in(now, key, wait);
+        }
+    }
+
+    fn server_repeats(&mut self, key: ServerKey) {
+        if let Some((route, bytes)) = self.servers.get(&key).and_then(Server::again) {
+            self.outputs.push_back(Output::Send { route, bytes });
+        }
+    }
+
+    /// Answers a request. Answers after a final one are ignored, except repeated 2xx to an INVITE (RFC 6026).
+    pub fn respond(&mut self, now: Now, key: ServerKey, response: &Response) {
+        let Some(server) = self.servers.get_mut(&key) else { return };
+        let Some(step) = server.respond(response) else { return };
+        let (route, bytes) = (server.route(), step.bytes);
+        let reliable = server.is_reliable();
+        self.outputs.push_back(Output::Send { route, bytes });
+        match step.then {
+            server::Then::Nothing => {}
+            server::Then::Repeat => {
+                if !reliable {
+                    let timer =
+                        self.timers.set(now.instant + self.timing.t1, Due::ServerAgain(key));
+                    self.set_server_timer(key, timer, self.timing.t1);
+                }
+                self.server_ends_in(now, key, self.timing.patience());
+            }
+            server::Then::Linger => {
+                let invite = self.servers.get(&key).is_some_and(Server::is_invite);
+                let wait =
+                    if reliable && !invite { Duration::ZERO } else { self.timing.patience() };
+                self.server_ends_in(now, key, wait);
+            }
+        }
+    }
+
+    /// Forgets a request without an answer: for what must be dropped in silence.
+    pub fn forget(&mut self, key: ServerKey) {
+        self.remove_server(key);
+    }
+
+    /// Whether `key` can still be answered.
+    pub fn is_open(&self, key: ServerKey) -> bool {
+        self.servers.get(&key).is_some_and(Server::is_open)
+    }
+
+    fn set_server_timer(&mut self, key: ServerKey, timer: TimerId, interval: Duration) {
+        if let Some(server) = self.servers.get_mut(&key) {
+            server.repeat = Some((timer, interval));
+        }
+    }
+
+    fn server_ends_in(&mut self, now: Now, key: ServerKey, wait: Duration) {
+        let timer = self.timers.set(now.instant + wait, Due::ServerOver(key));
+        if let Some(server) = self.servers.get_mut(&key)
+            && let Some(before) = server.end.replace(timer)
+        {
+            self.timers.cancel(before);
+        }
+        if wait.is_zero() {
+            self.remove_server(key);
+        }
+    }
+
+    fn remove_server(&mut self, key: ServerKey) {
+        let Some(server) = self.servers.remove(&key) else { return };
+        for timer in [server.end, server.repeat.map(|(timer, _)| timer)].into_iter().flatten() {
+            self.timers.cancel(timer);
+        }
+        let (branch, sent_by, method) = server.matching();
+        self.by_match.remove(&Match { branch, sent_by, method });
+    }
+
+    /// Sends a request that has its Via already; its branch names the transaction.
+    pub fn request(&mut self, now: Now, route: Route, request: &Request) -> ClientKey {
+        let key = ClientKey(self.mint());
+        let bytes = request.encode();
+        let branch = request.top_via().ok().and_then(|via| via.branch().map(str::to_owned));
+        let branch = branch.unwrap_or_default();
+        let mut client = Client::new(route, request, bytes.clone(), &branch);
+        if !route.transport().is_reliable() {
+            let timer = self.timers.set(now.instant + self.timing.t1, Due::ClientAgain(key));
+            client.repeat = Some((timer, self.timing.t1));
+        }
+        client.end =
+            Some(self.timers.set(now.instant + self.timing.patience(), Due::ClientOver(key)));
+        self.by_branch.insert(branch_key(&branch, &request.method), key);
+        self.clients.insert(key, client);
+        self.outputs.push_back(Output::Send { route, bytes });
+        key
+    }
+
+    /// The request of a transaction, as it was sent.
+    pub fn request_of(&self, key: ClientKey) -> Option<(&[u8], Route)> {
+        self.clients.get(&key).map(|client| (client.bytes(), client.route()))
+    }
+
+    fn handle_response(&mut self, now: Now, flow: Flow, response: Response) {
+        let Ok(via) = response.top_via() else { return };
+        let (Some(branch), Ok(cseq)) = (via.branch(), response.cseq()) else { return };
+        let Some(key) = self.by_branch.get(&branch_key(branch, &cseq.method)).copied() else {
+            return;
+        };
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        let step = client.response(&response);
+        let (route, reliable) = (client.route(), client.route().transport().is_reliable());
+        if let Some(bytes) = step.ack {
+            self.outputs.push_back(Output::Send { route, bytes });
+        }
+        if step.tell {
+            self.outputs.push_back(Output::Response { key, response, flow });
+        }
+        match step.then {
+            client::Then::Nothing => {}
+            client::Then::Slow => self.client_slows(now, key),
+            client::Then::Wait => self.client_waits(now, key),
+            client::Then::Linger => {
+                let wait = match (step.accepted, reliable) {
+                    (true, _) => self.timing.patience(),
+                    (false, true) => Duration::ZERO,
+                    (false, false) if step.invite => Duration::from_secs(32),
+                    (false, false) => self.timing.t4,
+                };
+                self.client_ends_in(now, key, wait);
+            }
+        }
+    }
+
+    /// A non-INVITE request that is being worked on is repeated every T2 (section 17.1.2.2).
+    fn client_slows(&mut self, now: Now, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        if let Some((timer, _)) = client.repeat.take() {
+            self.timers.cancel(timer);
+            let timer = self.timers.set(now.instant + self.timing.t2, Due::ClientAgain(key));
+            client.repeat = Some((timer, self.timing.t2));
+        }
+    }
+
+    /// An INVITE that is being worked on is neither repeated nor given up: its caller decides how long it may ring.
+    fn client_waits(&mut self, _now: Now, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        let timers = [client.repeat.take().map(|(timer, _)| timer), client.end.take()];
+        for timer in timers.into_iter().flatten() {
+            self.timers.cancel(timer);
+        }
+    }
+
+    /// Gives an INVITE that was cancelled 64 T1 to be answered (section 9.1).
+    pub fn cancelled(&mut self, now: Now, key: ClientKey) {
+        self.client_ends_in(now, key, self.timing.patience());
+    }
+
+    fn client_ends_in(&mut self, now: Now, key: ClientKey, wait: Duration) {
+        if wait.is_zero() {
+            self.remove_client(key);
+            return self.outputs.push_back(Output::Gone(key));
+        }
+        self.client_waits(now, key);
+        let timer = self.timers.set(now.instant + wait, Due::ClientOver(key));
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.end = Some(timer);
+        }
+    }
+
+    fn remove_client(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.remove(&key) else { return };
+        for timer in [client.end, client.repeat.map(|(timer, _)| timer)].into_iter().flatten() {
+            self.timers.cancel(timer);
+        }
+        self.by_branch.remove(&branch_key(client.branch(), client.method()));
+    }
+
+    /// The driver could not send to `route`: requests that wait for an answer from there have failed
+    /// (section 17.1.4).
+    pub fn handle_unreachable(&mut self, route: &Route) {
+        let same = |client: &Client| {
+            client.route().peer() == route.peer()
+                && client.route().transport() == route.transport()
+                && client.waits()
+        };
+        let mut failed: Vec<_> = Vec::new();
+        #[allow(clippy::iter_over_hash_type)]
+        // sorted below: the order of a hash map never gets out
+        for (key, client) in &self.clients {
+            if same(client) {
+                failed.push(*key);
+            }
+        }
+        failed.sort_unstable();
+        for key in failed {
+            self.remove_client(key);
+            self.outputs.push_back(Output::Failed { key, unreachable: true });
+        }
+    }
+
+    /// What is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some(due) = self.timers.pop_due(now.instant) {
+            match due {
+                Due::ClientAgain(key) => self.client_again(now, key),
+                Due::ClientOver(key) => self.client_over(key),
+                Due::ServerAgain(key) => self.server_again(now, key),
+                Due::ServerOver(key) => self.remove_server(key),
+            }
+        }
+    }
+
+    fn client_again(&mut self, now: Now, key: ClientKey) {
+        let t2 = self.timing.t2;
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        let Some((_, interval)) = client.repeat else { return };
+        // Timer A doubles without limit, timer E up to T2 (sections 17.1.1.2 and 17.1.2.2).
+        let next =
+            if *client.method() == Method::INVITE { interval * 2 } else { (interval * 2).min(t2) };
+        client.repeat = Some((self.timers.set(now.instant + next, Due::ClientAgain(key)), next));
+        let (route, bytes) = (client.route(), client.bytes().to_vec());
+        self.outputs.push_back(Output::Send { route, bytes });
+    }
+
+    fn client_over(&mut self, key: ClientKey) {
+        let waits = self.clients.get(&key).is_some_and(Client::waits);
+        self.remove_client(key);
+        self.outputs.push_back(match waits {
+            true => Output::Failed { key, unreachable: false },
+            false => Output::Gone(key),
+        });
+    }
+
+    fn server_again(&mut self, now: Now, key: ServerKey) {
+        let t2 = self.timing.t2;
+        let Some(server) = self.servers.get_mut(&key) else { return };
+        let (Some((_, interval)), Some((route, bytes))) = (server.repeat, server.again()) else {
+            return;
+        };
+        let next = (interval * 2).min(t2);
+        server.repeat = Some((self.timers.set(now.instant + next, Due::ServerAgain(key)), next));
+        self.outputs.push_back(Output::Send { route, bytes });
+    }
+
+    /// When the next timer is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.timers.deadline()
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// How many transactions are alive.
+    pub fn len(&self) -> usize {
+        self.servers.len() + self.clients.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn mint(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+fn branch_key(branch: &str, method: &Method) -> String {
+    // A CANCEL has the branch of the INVITE that it cancels (section 9.1).
+    if *method == Method::CANCEL { format!("{branch} CANCEL") } else { branch.to_owned() }
+}
+
+fn found_key(found: &Match) -> (String, String, Method) {
+    (found.branch.clone(), found.sent_by.clone(), found.method.clone())
+}
+
+/// RFC 3261 section 17.2.3; for a branch without the magic cookie, the fields that RFC 2543 matched by.
+fn match_of(headers: &Headers, method: &Method) -> Option<Match> {
+    let via = headers.top_via().ok()?;
+    let sent_by = format!("{}:{}", via.host, via.port.unwrap_or(0));
+    let method = if *method == Method::ACK { Method::INVITE } else { method.clone() };
+    let branch = match via.branch() {
+        Some(branch) if branch.starts_with(MAGIC_COOKIE) => branch.to_owned(),
+        _ => {
+            let cseq = headers.cseq().ok()?.number;
+            let from = headers.from().ok()?;
+            let tag = from.tag().unwrap_or_default();
+            format!("{}|{tag}|{cseq}|{}", headers.call_id().ok()?, via.branch().unwrap_or_default())
+        }
+    };
+    Some(Match { branch, sent_by, method })
+}
