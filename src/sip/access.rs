@@ -1,1 +1,335 @@
-//! access.
+//! The gate: who may start something, by address or by password.
+//!
+//! Judges requests that begin something: a call, a registration. What an authenticated caller may then dial is the dial
+//! plan's business. Counts wrong passwords for each source and slows a guesser down, without ever shutting out a
+//! carrier, or a desk phone for its neighbour's sins.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::id::TrunkId;
+use crate::random::Random;
+use crate::sip::auth::{self, Digest, Secret};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::trunk::Network;
+use crate::time::Now;
+
+/// Wrong passwords from one source before it has to wait. A person who mistypes while setting a phone up stays below.
+const MISTAKES: u32 = 10;
+/// How long a guesser waits, and after which quiet time mistakes are forgotten. At ten guesses each ten minutes, a
+/// password of eight letters takes longer than the universe has.
+const BAN: Duration = Duration::from_secs(600);
+/// Sources that are counted at once; 100 bytes each. When there are more, the longest quiet is forgotten.
+const MAX_SOURCES: usize = 20_000;
+
+/// What the gate knows.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Shown by phones, and part of what they hash.
+    pub realm: String,
+    /// Carriers and where their calls come from.
+    pub trunks: Vec<(TrunkId, Vec<Network>)>,
+    /// Passwords.
+    pub users: BTreeMap<String, Secret>,
+}
+
+/// What the gate says.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It comes from a carrier.
+    Trunk(TrunkId),
+    /// It comes from this user, who has shown the password.
+    User {
+        /// The user.
+        username: String,
+    },
+    /// Anybody may: a probe.
+    Open,
+    /// Send this challenge.
+    Challenge(Response),
+    /// Send this refusal.
+    Refuse(Response),
+    /// Say nothing.
+    Drop,
+}
+
+/// The gate.
+#[derive(Debug)]
+pub struct Gate {
+    settings: Settings,
+    digest: Digest,
+    sources: BTreeMap<IpAddr, Source>,
+    /// Wrong passwords so far.
+    pub mistakes: u64,
+    /// Requests from sources that have to wait.
+    pub shut_out: u64,
+}
+
+#[derive(Debug)]
+struct Source {
+    mistakes: u32,
+    last: Instant,
+}
+
+impl Gate {
+    /// A gate.
+    pub fn new(settings: Settings, random: Random) -> Self {
+        let digest = Digest::new(&settings.realm, random);
+        Gate { settings, digest, sources: BTreeMap::new(), mistakes: 0, shut_out: 0 }
+    }
+
+    /// Judges one request.
+    pub fn handle(&mut self, now: Now, request: &Request, flow: Flow) -> Verdict {
+        if request.method != Method::REGISTER
+            && let Some(trunk) = self.trunk_at(flow.peer.ip())
+        {
+            return Verdict::Trunk(trunk);
+        }
+        let header = match self.own_credentials(request) {
+            Some(header) => header,
+            None if request.method == Method::OPTIONS => return Verdict::Open,
+            None => return self.challenge(now, request, false),
+        };
+        if self.is_shut_out(now, flow.peer.ip()) {
+            self.shut_out += 1;
+            return Verdict::Drop;
+        }
+        let users = &self.settings.users;
+        let verdict =
+            self.digest.verify(now, &request.method, &request.uri, &header, |user| users.get(user));
+        match verdict {
+            auth::Verdict::Right { username } => self.is_own_name(request, username),
+            auth::Verdict::Stale => self.challenge(now, request, true),
+            auth::Verdict::Wrong { round_trip, .. } => {
+                self.mistake(now, flow, round_trip);
+                self.challenge(now, request, false)
+            }
+            auth::Verdict::Missing => self.challenge(now, request, false),
+        }
+    }
+
+    /// The carrier that owns an address.
+    pub fn trunk_at(&self, source: IpAddr) -> Option<TrunkId> {
+        let owns = |networks: &[Network]| networks.iter().any(|network| network.contains(source));
+        self.settings
+            .trunks
+            .iter()
+            .find(|(_, networks)| owns(networks))
+            .map(|(trunk, _)| trunk.clone())
+    }
+
+    /// The Authorization for our realm: a request may carry others, for those behind us.
+    fn own_credentials(&self, request: &Request) -> Option<String> {
+        let realm = format!("realm=\"{}\"", self.settings.realm);
+        request
+            .headers
+            .all("Authorization")
+            .find(|header| header.contains(&realm))
+            .map(str::to_owned)
+    }
+
+    /// A user acts under their own name alone: in From for calls, in To for registrations.
+    fn is_own_name(&self, request: &Request, username: String) -> Verdict {
+        let named =
+            if request.method == Method::REGISTER { request.to_header() } else { request.from() };
+        match named.ok().and_then(|named| named.uri.user) {
+            Some(user) if user == username => Verdict::User { username },
+            _ => Verdict::Refuse(Response::to(request, Status::FORBIDDEN)),
+        }
+    }
+
+    fn challenge(&mut self, now: Now, request: &Request, stale: bool) -> Verdict {
+        let mut response = Response::to(request, Status::UNAUTHORIZED);
+        for challenge in self.digest.challenge(now, stale) {
+            // Made of our realm, which the configuration's check has read, and of hexadecimal digits.
+            let _ = response.headers.push("WWW-Authenticate", challenge);
+        }
+        Verdict::Challenge(response)
+    }
+
+    fn is_shut_out(&mut self, now: Now, source: IpAddr) -> bool {
+        let Some(counted) = self.sources.get(&source) else { return false };
+        if now.instant.duration_since(counted.last) >= BAN {
+            self.sources.remove(&source);
+            return false;
+        }
+        counted.mistakes >= MISTAKES
+    }
+
+    /// Counts a wrong password against its source, if the source is proven: over a connection, or by having received
+    /// our challenge. A forged datagram must not shut out the address that it names.
+    fn mistake(&mut self, now: Now, flow: Flow, round_trip: bool) {
+        self.mistakes += 1;
+        if !(round_trip || flow.transport.is_reliable()) || self.trunk_at(flow.peer.ip()).is_some()
+        {
+            return;
+        }
+        if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&flow.peer.ip()) {
+            let quietest = self.sources.iter().min_by_key(|(_, s)| s.last).map(|(ip, _)| *ip);
+            quietest.and_then(|ip| self.sources.remove(&ip));
+        }
+        let source =
+            self.sources.entry(flow.peer.ip()).or_insert(Source { mistakes: 0, last: now.instant });
+        source.mistakes += 1;
+        source.last = now.instant;
+    }
+
+    /// Forgets what no longer matters; to be called now and then.
+    pub fn forget_old(&mut self, now: Now) {
+        self.digest.forget_old(now);
+        self.sources.retain(|_, source| now.instant.duration_since(source.last) < BAN);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::sip::auth::{Credentials, answer};
+    use crate::sip::flow::ConnectionId;
+    use crate::sip::message::{Message, Transport, parse};
+    use crate::time::UnixTime;
+
+    fn gate() -> Gate {
+        let users = [("201".to_owned(), Secret::plain("right"))].into();
+        let carrier = vec![Network::parse("198.51.100.0/24").unwrap()];
+        let settings = Settings {
+            realm: "branchline".into(),
+            trunks: vec![("carrier".into(), carrier)],
+            users,
+        };
+        Gate::new(settings, Random::from_number(1))
+    }
+
+    fn now() -> Now {
+        Now { instant: Instant::now(), unix: UnixTime(1_000_000_000) }
+    }
+
+    fn flow(source: [u8; 4]) -> Flow {
+        let local = SocketAddr::from(([192, 0, 2, 1], 5060));
+        let peer = SocketAddr::from((source, 5060));
+        Flow { transport: Transport::Udp, local, peer, connection: ConnectionId(0) }
+    }
+
+    fn request(method: &str, from: &str, extra: &str) -> Request {
+        let text = format!(
+            "{method} sip:branch SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK1\r\n\
+             From: <sip:{from}@branch>;tag=a\r\nTo: <sip:{from}@branch>\r\nCall-ID: one\r\n\
+             CSeq: 1 {method}\r\n{extra}Content-Length: 0\r\n\r\n"
+        );
+        match parse(text.as_bytes(), false) {
+            Ok(Message::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn try_password(
+        gate: &mut Gate,
+        now: Now,
+        source: [u8; 4],
+        method: &str,
+        user: &str,
+        password: &str,
+        from: &str,
+    ) -> Verdict {
+        let challenge = match gate.handle(now, &request(method, from, ""), flow(source)) {
+            Verdict::Challenge(response) => response,
+            other => return other,
+        };
+        let challenges: Vec<_> = challenge.headers.all("WWW-Authenticate").collect();
+        let credentials =
+            Credentials { username: user.into(), secret: Secret::plain(password), realm: None };
+        let header =
+            answer(&challenges, &credentials, &Method::other(method), "sip:branch", 1, "c")
+                .unwrap();
+        gate.handle(
+            now,
+            &request(method, from, &format!("Authorization: {header}\r\n")),
+            flow(source),
+        )
+    }
+
+    #[test]
+    fn carriers_pass_by_address_and_users_by_password() {
+        let mut gate = gate();
+        let carrier = flow([198, 51, 100, 7]);
+        assert!(matches!(
+            gate.handle(now(), &request("INVITE", "1", ""), carrier),
+            Verdict::Trunk(_)
+        ));
+        assert!(matches!(
+            gate.handle(now(), &request("REGISTER", "201", ""), carrier),
+            Verdict::Challenge(_)
+        ));
+        let home = [192, 0, 2, 9];
+        for method in ["INVITE", "REGISTER", "MESSAGE", "SUBSCRIBE"] {
+            let verdict = try_password(&mut gate, now(), home, method, "201", "right", "201");
+            assert!(matches!(verdict, Verdict::User { .. }), "{method}: {verdict:?}");
+        }
+        assert!(matches!(
+            gate.handle(now(), &request("OPTIONS", "x", ""), flow(home)),
+            Verdict::Open
+        ));
+    }
+
+    #[test]
+    fn nobody_acts_under_another_name() {
+        let verdict =
+            try_password(&mut gate(), now(), [192, 0, 2, 9], "REGISTER", "201", "right", "202");
+        assert!(
+            matches!(verdict, Verdict::Refuse(response) if response.status == Status::FORBIDDEN)
+        );
+    }
+
+    #[test]
+    fn a_guesser_is_shut_out_and_let_in_again_later_and_neighbours_are_not() {
+        let mut gate = gate();
+        let (guesser, neighbour) = ([192, 0, 2, 66], [192, 0, 2, 9]);
+        for _ in 0..MISTAKES {
+            let verdict =
+                try_password(&mut gate, now(), guesser, "REGISTER", "201", "guess", "201");
+            assert!(matches!(verdict, Verdict::Challenge(_)));
+        }
+        let verdict = try_password(&mut gate, now(), guesser, "REGISTER", "201", "right", "201");
+        assert!(matches!(verdict, Verdict::Drop));
+        let verdict = try_password(&mut gate, now(), neighbour, "REGISTER", "201", "right", "201");
+        assert!(matches!(verdict, Verdict::User { .. }));
+        let later = now().after(BAN + Duration::from_secs(1));
+        let verdict = try_password(&mut gate, later, guesser, "REGISTER", "201", "right", "201");
+        assert!(matches!(verdict, Verdict::User { .. }));
+    }
+
+    #[test]
+    fn a_forged_datagram_shuts_nobody_out() {
+        let mut gate = gate();
+        let victim = [192, 0, 2, 9];
+        let forged = "Authorization: Digest username=\"201\", realm=\"branchline\", nonce=\"x\", uri=\"sip:branch\", \
+                      response=\"0\", qop=auth, nc=00000001, cnonce=\"c\"\r\n";
+        for _ in 0..100 {
+            gate.handle(now(), &request("REGISTER", "201", forged), flow(victim));
+        }
+        let verdict = try_password(&mut gate, now(), victim, "REGISTER", "201", "right", "201");
+        assert!(matches!(verdict, Verdict::User { .. }));
+    }
+
+    #[test]
+    fn known_and_unknown_users_are_answered_alike() {
+        let mut gate = gate();
+        let shape = |verdict: Verdict| match verdict {
+            Verdict::Challenge(response) => (
+                response.status,
+                response.headers.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>(),
+            ),
+            other => panic!("{other:?}"),
+        };
+        let home = [192, 0, 2, 9];
+        let known = shape(try_password(&mut gate, now(), home, "REGISTER", "201", "wrong", "201"));
+        let unknown =
+            shape(try_password(&mut gate, now(), home, "REGISTER", "999", "wrong", "999"));
+        assert_eq!(known, unknown);
+    }
+}

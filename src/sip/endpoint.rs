@@ -71,6 +71,7 @@ pub struct Invite {
 
 /// What comes of an input.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // an event is moved once, from here to whoever carries it out
 pub enum Output {
     /// Send this.
     Send {
