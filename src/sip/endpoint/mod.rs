@@ -1,0 +1,455 @@
+//! The SIP endpoint: bytes in, sessions and requests out.
+//!
+//! Owns transactions, dialogs and INVITE sessions, and answers by itself what needs no decision: retransmissions, stray
+//! requests, requests it does not know, digest challenges to its own requests. Who may call and where a call goes is
+//! decided above. Registrations, trunks and passwords are other modules' business.
+
+mod answers;
+mod arriving;
+mod sessions;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::random::Random;
+use crate::sip::auth::Credentials;
+use crate::sip::dialog::DialogId;
+use crate::sip::flow::{Flow, Route};
+use crate::sip::message::{self, Headers, Rejected, Request, Response, Status, Transport, Via};
+use crate::sip::sdp::SessionDescription;
+use crate::sip::session::Session;
+use crate::sip::transaction::{self, MAGIC_COOKIE, Timing, Transactions};
+use crate::sip::uri::{NameAddr, Uri, host_port};
+use crate::time::{Now, Timers, earliest};
+
+pub use crate::sip::session::{Ended, SessionId};
+pub use crate::sip::transaction::{ClientKey, ServerKey};
+
+/// What the endpoint is told once.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The User-Agent and Server header.
+    pub user_agent: String,
+    /// The protocol's timers.
+    pub timing: Timing,
+    /// Server transactions at once; each holds a message and its answer, about 4 kB.
+    pub max_transactions: usize,
+    /// Sessions at once.
+    pub max_sessions: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            user_agent: "Branchline".to_owned(),
+            timing: Timing::default(),
+            max_transactions: 50_000,
+            max_sessions: 5_000,
+        }
+    }
+}
+
+/// An INVITE to send.
+#[derive(Debug, Clone)]
+pub struct Invite {
+    /// Where to.
+    pub route: Route,
+    /// Our address, for Via and Contact.
+    pub local: SocketAddr,
+    /// The Request-URI.
+    pub uri: Uri,
+    /// Who calls; the tag is added.
+    pub from: NameAddr,
+    /// Who is called.
+    pub to: NameAddr,
+    /// More headers.
+    pub headers: Headers,
+    /// The offer; without one the peer makes it.
+    pub sdp: Option<SessionDescription>,
+    /// To answer a challenge with.
+    pub credentials: Option<Credentials>,
+}
+
+/// What comes of an input.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // an event is moved once, from here to whoever carries it out
+pub enum Output {
+    /// Send this.
+    Send {
+        /// Where to.
+        route: Route,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// Somebody above must know.
+    Event(Event),
+}
+
+/// What somebody above must know.
+#[derive(Debug)]
+pub enum Event {
+    /// A request outside of calls; to be answered with [`Endpoint::respond`].
+    Request {
+        /// Its transaction.
+        key: ServerKey,
+        /// The request.
+        request: Request,
+        /// How it came.
+        flow: Flow,
+    },
+    /// The final answer to a request of ours.
+    Response {
+        /// The key that [`Endpoint::request`] gave.
+        key: ClientKey,
+        /// The answer.
+        response: Response,
+    },
+    /// A request of ours got no answer.
+    Failed {
+        /// The key that [`Endpoint::request`] gave.
+        key: ClientKey,
+        /// Why.
+        why: Failure,
+    },
+    /// A new call.
+    Invited {
+        /// Its session.
+        session: SessionId,
+        /// The INVITE.
+        request: Request,
+        /// The offer in it.
+        offer: Option<SessionDescription>,
+        /// How it came.
+        flow: Flow,
+    },
+    /// A provisional answer to our INVITE.
+    Progress {
+        /// The session.
+        session: SessionId,
+        /// Which.
+        status: Status,
+        /// An early answer to our offer.
+        sdp: Option<SessionDescription>,
+    },
+    /// Our INVITE was answered; the ACK is sent.
+    Answered {
+        /// The session.
+        session: SessionId,
+        /// The answer to our offer.
+        sdp: Option<SessionDescription>,
+    },
+    /// Our answer was acknowledged.
+    Confirmed {
+        /// The session.
+        session: SessionId,
+        /// The answer, where the offer was ours.
+        sdp: Option<SessionDescription>,
+    },
+    /// The peer offers anew within the call.
+    Reoffered {
+        /// The session.
+        session: SessionId,
+        /// The offer; without one the peer asks for ours.
+        sdp: Option<SessionDescription>,
+    },
+    /// Our offer within the call was answered.
+    ReofferAnswered {
+        /// The session.
+        session: SessionId,
+        /// The answer.
+        sdp: Option<SessionDescription>,
+    },
+    /// Our offer within the call was refused; what was agreed before stands.
+    ReofferRefused {
+        /// The session.
+        session: SessionId,
+        /// With this.
+        status: Status,
+    },
+    /// An INFO within the call; it has been answered.
+    Info {
+        /// The session.
+        session: SessionId,
+        /// Its Content-Type.
+        content_type: String,
+        /// Its body.
+        body: Vec<u8>,
+    },
+    /// The session is over. Once for each session; after it the id means nothing.
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        cause: Ended,
+    },
+}
+
+/// Why a request got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing came back in time.
+    Timeout,
+    /// It could not be sent.
+    Unreachable,
+}
+
+/// What we do (RFC 3261 section 20.5).
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+/// Extensions that we know; a `Require` for another is refused with 420.
+const SUPPORTED: [&str; 0] = [];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// Repeat a 2xx.
+    Again(SessionId),
+    /// Its ACK never came.
+    NoAck(SessionId),
+}
+
+#[derive(Debug)]
+enum Purpose {
+    /// A request that somebody above sent.
+    Plain {
+        /// The key that whoever sent it knows, if this is the second try.
+        asked: Option<ClientKey>,
+        request: Box<Request>,
+        route: Route,
+        credentials: Option<Credentials>,
+        challenged: bool,
+    },
+    /// The INVITE of a session.
+    Invite(SessionId),
+    /// An INVITE within a session.
+    Reinvite(SessionId),
+    /// A request whose answer changes nothing: BYE, CANCEL.
+    Farewell,
+    /// An INFO: 481 ends the session.
+    Within(SessionId),
+}
+
+/// The endpoint.
+#[derive(Debug)]
+pub struct Endpoint {
+    settings: Settings,
+    random: Random,
+    transactions: Transactions,
+    sessions: HashMap<SessionId, Session>,
+    by_dialog: HashMap<DialogId, SessionId>,
+    by_server: HashMap<ServerKey, SessionId>,
+    purposes: HashMap<ClientKey, Purpose>,
+    timers: Timers<Due>,
+    outputs: VecDeque<Output>,
+    next: u64,
+    refused: BTreeMap<&'static str, u64>,
+}
+
+impl Endpoint {
+    /// An endpoint without calls.
+    pub fn new(settings: Settings, random: Random) -> Self {
+        Endpoint {
+            transactions: Transactions::new(settings.timing, settings.max_transactions),
+            settings,
+            random,
+            sessions: HashMap::new(),
+            by_dialog: HashMap::new(),
+            by_server: HashMap::new(),
+            purposes: HashMap::new(),
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            next: 0,
+            refused: BTreeMap::new(),
+        }
+    }
+
+    /// One datagram or one framed message arrived.
+    pub fn handle_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
+        match message::parse(bytes, flow.transport.is_reliable()) {
+            Ok(message) => self.transactions.handle_message(now, flow, message),
+            Err(Rejected::Drop(_)) => *self.refused.entry("SIP messages dropped").or_default() += 1,
+            Err(Rejected::Answer(response, _)) => {
+                *self.refused.entry("SIP requests malformed").or_default() += 1;
+                self.send(Route::Flow(flow), response.encode());
+            }
+        }
+        self.settle(now);
+    }
+
+    /// The driver could not send there.
+    pub fn handle_unreachable(&mut self, now: Now, route: &Route) {
+        self.transactions.handle_unreachable(route);
+        self.settle(now);
+    }
+
+    /// What is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.transactions.handle_timeout(now);
+        self.settle(now);
+        while let Some(due) = self.timers.pop_due(now.instant) {
+            match due {
+                Due::Again(id) => self.repeat_answer(now, id),
+                Due::NoAck(id) => self.no_ack(now, id),
+            }
+        }
+        self.settle(now);
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        earliest(self.transactions.deadline(), self.timers.deadline())
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Sessions and transactions that are alive.
+    pub fn alive(&self) -> (usize, usize) {
+        (self.sessions.len(), self.transactions.len())
+    }
+
+    /// What was refused or dropped so far, by reason.
+    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let full = ("SIP requests dropped: too many transactions", self.transactions.overflowed);
+        self.refused.iter().map(|(name, count)| (*name, *count)).chain([full])
+    }
+
+    fn send(&mut self, route: Route, bytes: Vec<u8>) {
+        self.outputs.push_back(Output::Send { route, bytes });
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn settle(&mut self, now: Now) {
+        while let Some(output) = self.transactions.poll_output() {
+            match output {
+                transaction::Output::Send { route, bytes } => self.send(route, bytes),
+                transaction::Output::Request { key, request, flow } => {
+                    self.request_arrived(now, key, request, flow);
+                }
+                transaction::Output::Ack(request) => self.ack_arrived(now, &request),
+                transaction::Output::Cancelled(key) => self.cancel_arrived(now, key),
+                transaction::Output::Response { key, response, flow } => {
+                    self.response_arrived(now, key, response, flow);
+                }
+                transaction::Output::Failed { key, unreachable } => {
+                    self.request_failed(now, key, unreachable);
+                }
+                transaction::Output::Gone(key) => {
+                    self.purposes.remove(&key);
+                }
+            }
+        }
+    }
+}
+
+/// What somebody above wants with requests.
+impl Endpoint {
+    /// Answers a request.
+    pub fn respond(&mut self, now: Now, key: ServerKey, mut response: Response) {
+        if response.headers.to().is_ok_and(|to| to.tag().is_none()) {
+            let tag = self.random.hex(8);
+            response = response.with_to_tag(&tag);
+        }
+        let agent = self.settings.user_agent.clone();
+        // A product name from the settings; one with a line break would simply not be sent.
+        let _ = response.headers.push("Server", agent);
+        self.transactions.respond(now, key, &response);
+        self.settle(now);
+    }
+
+    /// Drops a request without an answer.
+    pub fn forget(&mut self, key: ServerKey) {
+        self.transactions.forget(key);
+    }
+
+    /// Sends a request outside of calls. What is missing of From tag, To, Call-ID, CSeq and Max-Forwards is added. One
+    /// challenge is answered with `credentials`.
+    pub fn request(
+        &mut self,
+        now: Now,
+        route: Route,
+        local: SocketAddr,
+        mut request: Request,
+        credentials: Option<Credentials>,
+    ) -> ClientKey {
+        self.complete(&mut request);
+        let key = self.send_request(now, route, local, &mut request);
+        let request = Box::new(request);
+        let purpose =
+            Purpose::Plain { asked: None, request, route, credentials, challenged: false };
+        self.purposes.insert(key, purpose);
+        self.settle(now);
+        key
+    }
+
+    fn complete(&mut self, request: &mut Request) {
+        if let Ok(from) = request.headers.from()
+            && from.tag().is_none()
+        {
+            let tagged = from.with_tag(&self.random.hex(8));
+            let _ = request.headers.set("From", tagged.to_string());
+        }
+        let missing = [
+            ("Call-ID", self.random.hex(16)),
+            ("CSeq", format!("{} {}", 1 + self.random.below(1 << 16), request.method.as_str())),
+            ("Max-Forwards", "70".to_owned()),
+            ("User-Agent", self.settings.user_agent.clone()),
+        ];
+        for (name, value) in missing {
+            if request.headers.get(name).is_none() {
+                // Made of hexadecimal digits, method names and the product's name.
+                let _ = request.headers.push(name, value);
+            }
+        }
+    }
+
+    /// Gives the request a Via with a new branch, and sends it.
+    fn send_request(
+        &mut self,
+        now: Now,
+        route: Route,
+        local: SocketAddr,
+        request: &mut Request,
+    ) -> ClientKey {
+        let branch = format!("{MAGIC_COOKIE}{}", self.random.hex(12));
+        let (host, port) = host_port(local);
+        let via = Via::new(route.transport(), host, Some(port), &branch);
+        request.headers.remove("Via");
+        let _ = request.headers.insert_first("Via", via.to_string());
+        self.transactions.request(now, route, request)
+    }
+
+    fn mint(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+/// Our side of the flow that an answer came on: its local address is what we wrote into the Via.
+fn own_side(flow: Flow, request: &Request) -> Flow {
+    Flow { local: sent_by(request).unwrap_or(flow.local), ..flow }
+}
+
+/// The address in our own Via.
+fn sent_by(request: &Request) -> Option<SocketAddr> {
+    let via = request.top_via().ok()?;
+    Some(SocketAddr::new(via.host.ip()?, via.port.unwrap_or(5060)))
+}
+
+/// Our Contact on a flow.
+fn contact(local: SocketAddr, transport: Transport) -> NameAddr {
+    let (host, port) = host_port(local);
+    let mut uri = Uri::sip(None, host, Some(port));
+    if transport != Transport::Udp {
+        uri.params.set("transport", Some(&transport.as_str().to_ascii_lowercase()));
+    }
+    NameAddr::new(uri)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests;

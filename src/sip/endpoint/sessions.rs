@@ -1,0 +1,304 @@
+//! What somebody above wants with sessions: begin, answer, offer anew, end.
+
+use super::{ALLOW, Due, Ended, Endpoint, Event, Invite, Purpose, ServerKey, SessionId, contact};
+use crate::sip::dialog::Dialog;
+use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::sdp::SessionDescription;
+use crate::sip::session::{Calling, OwnOffer, Phase, Session, Unacknowledged};
+use crate::time::Now;
+
+/// Sessions that others begin.
+impl Endpoint {
+    /// Refuses a new call with a response made from its INVITE.
+    pub fn refuse(&mut self, now: Now, id: SessionId, response: Response) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        let Phase::Incoming { key, .. } = session.phase else { return };
+        let (tag, status) = (session.tag.clone(), response.status);
+        self.respond(now, key, response.with_to_tag(&tag));
+        self.end(id, Ended::Declined(status));
+    }
+
+    /// Refuses a new call with a status, and the seconds after which it may be tried again.
+    pub fn reject(&mut self, now: Now, id: SessionId, status: Status, retry_after: Option<u32>) {
+        let Some(Session { phase: Phase::Incoming { request, .. }, .. }) = self.sessions.get(&id)
+        else {
+            return;
+        };
+        let mut response = Response::to(request, status);
+        if let Some(seconds) = retry_after {
+            let _ = response.headers.push("Retry-After", seconds.to_string());
+        }
+        self.refuse(now, id, response);
+    }
+
+    /// A provisional answer to a new call.
+    pub fn ring(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        status: Status,
+        sdp: Option<&SessionDescription>,
+    ) {
+        let Some((key, mut response)) = self.answer_to(id, status) else { return };
+        if let Some(sdp) = sdp {
+            response = response.with_sdp(sdp);
+        }
+        self.transactions.respond(now, key, &response);
+        self.settle(now);
+    }
+
+    /// Answers a new call.
+    pub fn answer(&mut self, now: Now, id: SessionId, sdp: &SessionDescription) {
+        let Some((key, response)) = self.answer_to(id, Status::OK) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Phase::Incoming { request, flow, .. } = &session.phase else { return };
+        let (request, flow) = (request.clone(), *flow);
+        let Ok(dialog) = Dialog::of_server(&request, &session.tag, flow) else {
+            return self.reject(now, id, Status::BAD_REQUEST, None);
+        };
+        self.by_dialog.insert(dialog.id.clone(), id);
+        session.dialog = Some(dialog);
+        session.phase = Phase::Confirmed;
+        self.by_server.remove(&key);
+        let cseq = request.cseq().map(|cseq| cseq.number).unwrap_or(0);
+        self.send_success(now, id, key, cseq, response.with_sdp(sdp));
+        self.settle(now);
+    }
+
+    /// An answer with our tag and, where it makes or refreshes a dialog, our Contact and the route set.
+    pub(super) fn answer_to(&self, id: SessionId, status: Status) -> Option<(ServerKey, Response)> {
+        let session = self.sessions.get(&id)?;
+        let Phase::Incoming { key, request, flow } = &session.phase else { return None };
+        let mut response = Response::to(request, status).with_to_tag(&session.tag);
+        for route in request.headers.all("Record-Route") {
+            let _ = response.headers.push("Record-Route", route);
+        }
+        let _ = response.headers.push("Contact", contact(flow.local, flow.transport).to_string());
+        let _ = response.headers.push("Allow", ALLOW);
+        let _ = response.headers.push("Server", self.settings.user_agent.clone());
+        Some((*key, response))
+    }
+
+    /// Sends a 2xx to an INVITE and repeats it until the ACK comes.
+    pub(super) fn send_success(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        key: ServerKey,
+        cseq: u32,
+        response: Response,
+    ) {
+        self.transactions.respond(now, key, &response);
+        let timing = self.settings.timing;
+        let again = Some(self.timers.set(now.instant + timing.t1, Due::Again(id)));
+        let over = self.timers.set(now.instant + timing.patience(), Due::NoAck(id));
+        if let Some(session) = self.sessions.get_mut(&id) {
+            let waiting = Unacknowledged { key, response, cseq, interval: timing.t1, again, over };
+            session.waiting_ack = Some(waiting);
+        }
+    }
+
+    pub(super) fn repeat_answer(&mut self, now: Now, id: SessionId) {
+        let t2 = self.settings.timing.t2;
+        let Some(waiting) = self.sessions.get_mut(&id).and_then(|s| s.waiting_ack.as_mut()) else {
+            return;
+        };
+        waiting.interval = (waiting.interval * 2).min(t2);
+        waiting.again = Some(self.timers.set(now.instant + waiting.interval, Due::Again(id)));
+        self.transactions.respond(now, waiting.key, &waiting.response);
+    }
+
+    pub(super) fn no_ack(&mut self, now: Now, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(waiting) = session.waiting_ack.take() else { return };
+        waiting.again.map(|timer| self.timers.cancel(timer));
+        let cause = if session.hang_up.is_some() { Ended::HungUp } else { Ended::NoAck };
+        self.bye(now, id, None, cause);
+    }
+}
+
+/// Sessions that we begin, and their end.
+impl Endpoint {
+    /// Calls.
+    pub fn invite(&mut self, now: Now, invite: Invite) -> SessionId {
+        let id = SessionId(self.mint());
+        let tag = self.random.hex(8);
+        let mut request = Request::new(Method::INVITE, invite.uri);
+        let fixed = [
+            ("From", invite.from.with_tag(&tag).to_string()),
+            ("To", invite.to.to_string()),
+            ("Contact", contact(invite.local, invite.route.transport()).to_string()),
+            ("Allow", ALLOW.to_owned()),
+        ];
+        let extra = invite.headers.iter().map(|(name, value)| (name, value.to_owned()));
+        for (name, value) in fixed.into_iter().chain(extra) {
+            // A value with a line break is left out rather than sent: whoever made it, it must not make a header.
+            let _ = request.headers.push(name, value);
+        }
+        self.complete(&mut request);
+        if let Some(sdp) = &invite.sdp {
+            request = request.with_sdp(sdp);
+        }
+        let key = self.send_request(now, invite.route, invite.local, &mut request);
+        let calling = Calling {
+            key,
+            request,
+            route: invite.route,
+            credentials: invite.credentials,
+            challenged: false,
+            provisional: false,
+            cancelled: None,
+        };
+        self.purposes.insert(key, Purpose::Invite(id));
+        self.sessions.insert(id, Session::new(tag, Phase::Calling(Box::new(calling))));
+        self.settle(now);
+        id
+    }
+
+    /// Ends a session as its state asks: CANCEL, BYE, or a refusal. `reason` becomes the Reason header (RFC 3326).
+    pub fn hang_up(&mut self, now: Now, id: SessionId, reason: Option<&str>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match &mut session.phase {
+            Phase::Incoming { .. } => self.reject(now, id, Status::TEMPORARILY_UNAVAILABLE, None),
+            Phase::Calling(calling) => {
+                if calling.cancelled.is_none() {
+                    calling.cancelled = Some(reason.map(str::to_owned));
+                    self.cancel_if_possible(now, id);
+                }
+            }
+            Phase::Confirmed if session.waiting_ack.is_some() => {
+                session.hang_up = Some(reason.map(str::to_owned));
+            }
+            Phase::Confirmed => self.bye(now, id, reason, Ended::HungUp),
+        }
+        self.settle(now);
+    }
+
+    /// RFC 3261 section 9.1: a CANCEL waits for the first provisional answer.
+    pub(super) fn cancel_if_possible(&mut self, now: Now, id: SessionId) {
+        let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get(&id) else {
+            return;
+        };
+        let (Some(reason), true) = (&calling.cancelled, calling.provisional) else { return };
+        let mut cancel = Request::new(Method::CANCEL, calling.request.uri.clone());
+        let number = calling.request.cseq().map(|cseq| cseq.number).unwrap_or(0);
+        for name in ["Via", "From", "To", "Call-ID"] {
+            if let Some(value) = calling.request.headers.get(name) {
+                let _ = cancel.headers.push(name, value);
+            }
+        }
+        let _ = cancel.headers.push("CSeq", format!("{number} CANCEL"));
+        let _ = cancel.headers.push("Max-Forwards", "70");
+        if let Some(reason) = reason {
+            let _ = cancel.headers.push("Reason", reason.clone());
+        }
+        let (route, invite) = (calling.route, calling.key);
+        let key = self.transactions.request(now, route, &cancel);
+        self.purposes.insert(key, Purpose::Farewell);
+        self.transactions.cancelled(now, invite);
+    }
+
+    /// Sends a BYE; the session is over without waiting for its answer.
+    pub(super) fn bye(&mut self, now: Now, id: SessionId, reason: Option<&str>, cause: Ended) {
+        if let Some(mut dialog) = self.sessions.get_mut(&id).and_then(|s| s.dialog.take()) {
+            self.by_dialog.remove(&dialog.id);
+            self.send_bye(now, &mut dialog, reason);
+        }
+        self.end(id, cause);
+    }
+
+    pub(super) fn send_bye(&mut self, now: Now, dialog: &mut Dialog, reason: Option<&str>) {
+        let mut bye = dialog.request(Method::BYE, None);
+        if let Some(reason) = reason {
+            let _ = bye.headers.push("Reason", reason);
+        }
+        let key = self.send_request(now, dialog.route(), dialog.local_address(), &mut bye);
+        self.purposes.insert(key, Purpose::Farewell);
+    }
+
+    pub(super) fn end(&mut self, id: SessionId, cause: Ended) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        if let Some(dialog) = &session.dialog {
+            self.by_dialog.remove(&dialog.id);
+        }
+        if let Phase::Incoming { key, .. } = &session.phase {
+            self.by_server.remove(key);
+        }
+        if let Some((key, _)) = &session.reoffer {
+            self.by_server.remove(key);
+        }
+        if let Some(waiting) = session.waiting_ack {
+            self.timers.cancel(waiting.over);
+            waiting.again.map(|timer| self.timers.cancel(timer));
+        }
+        self.tell(Event::Ended { session: id, cause });
+    }
+}
+
+/// Offers within a session.
+impl Endpoint {
+    /// Offers anew.
+    pub fn reoffer(&mut self, now: Now, id: SessionId, sdp: &SessionDescription) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(dialog) = session.dialog.as_mut() else { return };
+        if session.own_offer.is_some() || session.reoffer.is_some() {
+            return;
+        }
+        let route = dialog.route();
+        let local = dialog.local_address();
+        let mut request = dialog.request(Method::INVITE, None);
+        let _ = request.headers.push("Contact", contact(local, route.transport()).to_string());
+        let _ = request.headers.push("Allow", ALLOW);
+        let mut request = request.with_sdp(sdp);
+        let key = self.send_request(now, route, local, &mut request);
+        self.purposes.insert(key, Purpose::Reinvite(id));
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.own_offer = Some(OwnOffer { key, sdp: sdp.to_string() });
+        }
+        self.settle(now);
+    }
+
+    /// Answers the peer's offer within the call.
+    pub fn answer_reoffer(&mut self, now: Now, id: SessionId, sdp: &SessionDescription) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some((key, request)) = session.reoffer.take() else { return };
+        self.by_server.remove(&key);
+        let Some(dialog) = session.dialog.as_ref() else { return };
+        let mut response = Response::to(&request, Status::OK);
+        let transport = dialog.route().transport();
+        let _ = response
+            .headers
+            .push("Contact", contact(dialog.local_address(), transport).to_string());
+        let _ = response.headers.push("Allow", ALLOW);
+        let response = response.with_sdp(sdp);
+        if request.method == Method::INVITE {
+            let cseq = request.cseq().map(|cseq| cseq.number).unwrap_or(0);
+            self.send_success(now, id, key, cseq, response);
+        } else {
+            self.transactions.respond(now, key, &response);
+        }
+        self.settle(now);
+    }
+
+    /// Refuses the peer's offer within the call; what was agreed before stands.
+    pub fn refuse_reoffer(&mut self, now: Now, id: SessionId, status: Status) {
+        let Some((key, request)) = self.sessions.get_mut(&id).and_then(|s| s.reoffer.take()) else {
+            return;
+        };
+        self.by_server.remove(&key);
+        self.answer_now(now, key, Response::to(&request, status));
+    }
+
+    /// Sends an INFO.
+    pub fn info(&mut self, now: Now, id: SessionId, content_type: &str, body: &[u8]) {
+        let Some(dialog) = self.sessions.get_mut(&id).and_then(|s| s.dialog.as_mut()) else {
+            return;
+        };
+        let (route, local) = (dialog.route(), dialog.local_address());
+        let request = dialog.request(Method::INFO, None);
+        let Ok(mut request) = request.with_body(content_type, body.to_vec()) else { return };
+        let key = self.send_request(now, route, local, &mut request);
+        self.purposes.insert(key, Purpose::Within(id));
+        self.settle(now);
+    }
+}
