@@ -1,1 +1,264 @@
-//! media.
+//! The packet plane: RTP in, RTP out, without sockets.
+//!
+//! One [`Plane`] for each media thread. It relays between the legs of a call without decoding where it can, converts
+//! between the G.711 laws where it must, plays, records, sends and hears digits, and counts what a person would
+//! complain about. Knows nothing of SIP, calls or queues: it is told what to do by [`Command`]s and tells what happened
+//! by [`Event`]s.
+//!
+//! [`leg`] is one stream in and one out; [`plane`] owns the legs and joins them; [`rtp`], [`rtcp`], [`dtmf`] are the
+//! wire; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`quality`] judges; [`port`]
+//! hands out port numbers.
+
+pub mod codec;
+pub mod detect;
+pub mod dtmf;
+pub mod leg;
+pub mod plane;
+pub mod player;
+pub mod port;
+pub mod quality;
+pub mod recorder;
+pub mod rtcp;
+pub mod rtp;
+pub mod tone;
+pub mod wav;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::id::{LegId, RecordingId};
+
+pub use plane::Plane;
+pub use player::Clip;
+pub use quality::Report;
+
+/// Samples a second, everywhere in the plane.
+pub const RATE: u32 = 8_000;
+
+/// What is in the packets of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// G.711 mu-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+    /// Something that is passed on as it is, to a leg that has the same.
+    Relay,
+}
+
+/// What was agreed on for one leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    /// What is in the packets.
+    pub codec: Codec,
+    /// Its payload type on this leg.
+    pub payload_type: u8,
+    /// Ticks of the RTP clock a second.
+    pub clock_rate: u32,
+    /// The payload type of telephone-events (RFC 4733), if agreed.
+    pub dtmf: Option<u8>,
+    /// Milliseconds of sound in a packet that we make.
+    pub ptime_ms: u8,
+    /// Where we send until the peer has shown where it really is.
+    pub remote: SocketAddr,
+    /// Where we send RTCP.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// Whether the peer wants to hear.
+    pub send: bool,
+    /// Whether the peer may be heard.
+    pub receive: bool,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Make a leg with its sockets: RTP at `local`, RTCP one port above.
+    Open {
+        /// The new leg.
+        leg: LegId,
+        /// Where it receives.
+        local: SocketAddr,
+    },
+    /// Say what was agreed on; again whenever that changes.
+    Configure {
+        /// The leg.
+        leg: LegId,
+        /// What was agreed on.
+        stream: Stream,
+    },
+    /// Let two legs hear each other.
+    Bridge {
+        /// One.
+        a: LegId,
+        /// The other.
+        b: LegId,
+    },
+    /// Part a leg from its partner.
+    Unbridge {
+        /// Either of the two.
+        leg: LegId,
+    },
+    /// Play clips, one after the other, in place of whatever the leg hears now.
+    Play {
+        /// Who hears it.
+        leg: LegId,
+        /// Names this playing in [`Event::Played`].
+        token: u64,
+        /// What.
+        clips: Vec<Clip>,
+        /// From the start again, for ever.
+        repeat: bool,
+        /// A key press ends it.
+        stop_on_digit: bool,
+    },
+    /// Play a tone until told otherwise.
+    Tone {
+        /// Who hears it.
+        leg: LegId,
+        /// Which.
+        tone: tone::Tone,
+    },
+    /// Fall silent; no [`Event::Played`] follows.
+    StopPlay {
+        /// Who hears it no more.
+        leg: LegId,
+    },
+    /// Send a leg its own sound.
+    Echo {
+        /// The leg.
+        leg: LegId,
+        /// Whether.
+        on: bool,
+    },
+    /// Press keys towards a leg (RFC 4733).
+    SendDigits {
+        /// The leg.
+        leg: LegId,
+        /// `0-9`, `*`, `#`, `A-D`; others are passed over.
+        digits: String,
+    },
+    /// Record what a leg says.
+    Record {
+        /// The leg.
+        leg: LegId,
+        /// Names the recording.
+        recording: RecordingId,
+        /// At most this long.
+        max: Duration,
+        /// End after this much silence.
+        stop_after_silence: Option<Duration>,
+        /// A key press ends it.
+        stop_on_digit: bool,
+        /// Beep first.
+        beep: bool,
+    },
+    /// End a recording; [`Event::Recorded`] follows.
+    StopRecord {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Forget a leg; [`Event::Closed`] follows.
+    Close {
+        /// The leg.
+        leg: LegId,
+    },
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A leg's sockets could not be had: the port is taken, or the system has no more.
+    OpenFailed {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A key was pressed: once for each press.
+    Digit {
+        /// By whom.
+        leg: LegId,
+        /// Which.
+        digit: char,
+        /// How long, as far as is known yet.
+        duration: Duration,
+    },
+    /// All clips have been played, or a key press ended them.
+    Played {
+        /// To whom.
+        leg: LegId,
+        /// Which playing.
+        token: u64,
+        /// Whether a key press ended it.
+        interrupted: bool,
+    },
+    /// A recording has ended.
+    Recorded {
+        /// Of whom.
+        leg: LegId,
+        /// Which.
+        recording: RecordingId,
+        /// How long it is.
+        duration: Duration,
+    },
+    /// Nothing has come from a leg for this long, though something should.
+    Inactive {
+        /// The leg.
+        leg: LegId,
+        /// For how long.
+        silent_for: Duration,
+    },
+    /// A leg is forgotten.
+    Closed {
+        /// The leg.
+        leg: LegId,
+        /// How it was.
+        report: Report,
+    },
+}
+
+/// Which of a leg's two ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Sound.
+    Rtp,
+    /// Reports.
+    Rtcp,
+}
+
+/// What the driver has to carry out.
+#[derive(Debug)]
+pub enum Output {
+    /// Open the leg's sockets.
+    Open {
+        /// The leg.
+        leg: LegId,
+        /// RTP here, RTCP one port above.
+        local: SocketAddr,
+    },
+    /// Close them.
+    Shut {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Send a packet; give the buffer back with [`Plane::recycle`].
+    Send {
+        /// From which leg's port.
+        leg: LegId,
+        /// Which of the two.
+        kind: Kind,
+        /// Where to.
+        to: SocketAddr,
+        /// The packet.
+        bytes: Vec<u8>,
+    },
+    /// Sound to be kept, at 8 kHz.
+    Recording {
+        /// Which recording.
+        recording: RecordingId,
+        /// The next samples; none at its end.
+        samples: Vec<i16>,
+        /// Whether this is its end.
+        last: bool,
+    },
+    /// Somebody above must know.
+    Event(Event),
+}

@@ -1,0 +1,116 @@
+//! Key presses as RTP events (RFC 4733): each press reported once, however often its packets come.
+
+use std::time::Duration;
+
+/// Packets before the end of a press that we send: with 20 ms each, 100 ms, which every receiver takes.
+pub const PACKETS: u16 = 5;
+/// The end is sent three times (section 2.5.1.4).
+pub const ENDS: u16 = 3;
+/// The longest press that is believed; a longer one is a stuck or forged event (bad-input table row 32).
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// The events of the sixteen keys, in order of their codes.
+const KEYS: [char; 16] =
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
+
+/// One packet's payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// The key's code.
+    pub code: u8,
+    /// Whether the key has been let go.
+    pub end: bool,
+    /// Ticks since it was pressed.
+    pub duration: u16,
+}
+
+impl Event {
+    /// Reads a payload; nothing if it is too short.
+    pub fn read(payload: &[u8]) -> Option<Event> {
+        let [code, flags, high, low] = *payload.get(..4)? else { return None };
+        Some(Event { code, end: flags & 0x80 != 0, duration: u16::from_be_bytes([high, low]) })
+    }
+
+    /// Writes a payload, at the usual volume of -10 dBm0.
+    pub fn write(self) -> [u8; 4] {
+        let [high, low] = self.duration.to_be_bytes();
+        [self.code, if self.end { 0x80 | 10 } else { 10 }, high, low]
+    }
+}
+
+/// The key of a code.
+pub fn key(code: u8) -> Option<char> {
+    KEYS.get(usize::from(code)).copied()
+}
+
+/// The code of a key.
+pub fn code(key: char) -> Option<u8> {
+    KEYS.iter().position(|known| *known == key.to_ascii_uppercase()).map(|at| at as u8)
+}
+
+/// Hears the key presses in one stream.
+#[derive(Debug, Default)]
+pub struct Ear {
+    /// The press under way or last heard: its timestamp names it (section 2.2.2).
+    current: Option<(u32, u8)>,
+}
+
+impl Ear {
+    /// Takes an event packet. Answers the key if this is the first packet of a press: acting at once costs nothing, and
+    /// a lost end does not matter.
+    pub fn hear(&mut self, timestamp: u32, event: Event) -> Option<char> {
+        let pressed = key(event.code)?;
+        if self.current == Some((timestamp, event.code)) {
+            return None;
+        }
+        // A packet of an earlier press that was overtaken: timestamps only grow.
+        if let Some((last, _)) = self.current
+            && (timestamp.wrapping_sub(last) as i32) < 0
+        {
+            return None;
+        }
+        self.current = Some((timestamp, event.code));
+        Some(pressed)
+    }
+}
+
+/// How long a press has lasted, as far as is known; capped.
+pub fn lasted(event: Event, clock_rate: u32) -> Duration {
+    let micros = u64::from(event.duration) * 1_000_000 / u64::from(clock_rate.max(1));
+    Duration::from_micros(micros).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_press_is_heard_once_whatever_is_lost_repeated_or_late() {
+        let event = |duration, end| Event { code: 5, end, duration };
+        let mut ear = Ear::default();
+        let all = [
+            (100, event(160, false)),
+            (100, event(320, false)),
+            (100, event(320, true)),
+            (100, event(320, true)),
+            (900, event(160, false)),
+            (100, event(320, true)),
+            (900, event(160, true)),
+        ];
+        let heard: String = all.into_iter().filter_map(|(at, event)| ear.hear(at, event)).collect();
+        assert_eq!(heard, "55");
+        assert_eq!(Ear::default().hear(7, event(800, true)), Some('5'), "only the end arrived");
+    }
+
+    #[test]
+    fn keys_and_payloads_read_back() {
+        for key in KEYS {
+            assert_eq!(super::key(code(key).unwrap()), Some(key));
+        }
+        let event = Event { code: 11, end: true, duration: 800 };
+        assert_eq!(Event::read(&event.write()), Some(event));
+        assert_eq!(Event::read(&[1, 2, 3]), None);
+        assert_eq!(code('x'), None);
+        assert_eq!(lasted(Event { duration: 65_535, ..event }, 1), LONGEST);
+    }
+}

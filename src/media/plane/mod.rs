@@ -1,0 +1,455 @@
+//! The plane: legs, who hears whom, and everything that is due.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::id::{LegId, RecordingId};
+use crate::media::leg::{Heard, Leg, Source};
+use crate::media::player::Player;
+use crate::media::recorder::Recorder;
+use crate::media::rtp::{self, Packet};
+use crate::media::tone::Tone;
+use crate::media::{Command, Event, Kind, Output};
+use crate::random::Random;
+use crate::time::Now;
+
+/// Packets of our own making leave on a common beat, so that one wake-up serves many legs.
+const BEAT: Duration = Duration::from_millis(10);
+/// Mean time between reports (RFC 3550 section 6.2: five seconds at least).
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// The beep before a recording.
+const BEEP: Duration = Duration::from_millis(400);
+/// Buffers kept for reuse: as many packets as one turn sends.
+const MAX_SPARE: usize = 1_024;
+
+/// What a plane is told once.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// A leg from which nothing has come for this long is told of; never, when absent.
+    pub inactivity: Option<Duration>,
+}
+
+/// All legs of one media thread.
+#[derive(Debug)]
+pub struct Plane {
+    settings: Settings,
+    random: Random,
+    legs: BTreeMap<LegId, Leg>,
+    /// Legs with something due, by when.
+    due: BTreeSet<(Instant, LegId)>,
+    epoch: Option<Instant>,
+    outputs: VecDeque<Output>,
+    spare: Vec<Vec<u8>>,
+    cname: String,
+}
+
+impl Plane {
+    /// A plane without legs.
+    pub fn new(settings: Settings, mut random: Random) -> Self {
+        Plane {
+            cname: random.hex(8),
+            settings,
+            random,
+            legs: BTreeMap::new(),
+            due: BTreeSet::new(),
+            epoch: None,
+            outputs: VecDeque::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Carries out a command. One for a leg that does not exist is late, and ignored.
+    pub fn handle_command(&mut self, now: Now, command: Command) {
+        match command {
+            Command::Open { leg, local } => self.open(leg, local),
+            Command::Configure { leg, stream } => {
+                let report = self.next_report(now);
+                self.with(leg, |leg| {
+                    leg.configure(stream);
+                    leg.report_due.get_or_insert(report);
+                });
+            }
+            Command::Bridge { a, b } => self.bridge(a, b),
+            Command::Unbridge { leg } => self.unbridge(leg),
+            Command::Play { leg, token, clips, repeat, stop_on_digit } => {
+                let player = Player::clips(token, clips, repeat, stop_on_digit);
+                self.start(now, leg, player);
+            }
+            Command::Tone { leg, tone } => self.start(now, leg, Player::tone(tone)),
+            Command::StopPlay { leg } => self.with(leg, |leg| {
+                if matches!(leg.source, Source::Player(_)) {
+                    leg.hear(Source::Silence);
+                }
+            }),
+            Command::Echo { leg, on } => {
+                self.with(leg, |leg| leg.hear(if on { Source::Echo } else { Source::Silence }));
+            }
+            Command::SendDigits { leg, digits } => {
+                let beat = self.next_beat(now.instant);
+                self.with(leg, |leg| {
+                    leg.press(&digits);
+                    leg.due.get_or_insert(beat);
+                });
+            }
+            Command::Record { leg, recording, max, stop_after_silence, stop_on_digit, beep } => {
+                let wait = if beep { BEEP } else { Duration::ZERO };
+                let recorder = Recorder::new(
+                    now.instant,
+                    recording,
+                    wait,
+                    max,
+                    stop_after_silence,
+                    stop_on_digit,
+                );
+                self.record(now, leg, recorder, beep);
+            }
+            Command::StopRecord { leg } => self.stop_recording(leg),
+            Command::Close { leg } => self.close(leg),
+        }
+    }
+
+    /// A packet arrived at a leg's port.
+    pub fn handle_packet(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        kind: Kind,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) {
+        match kind {
+            Kind::Rtp => self.rtp(now, leg, from, bytes),
+            Kind::Rtcp => {
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.receive_report(now.unix, bytes);
+                }
+            }
+        }
+    }
+
+    /// The driver could not open a leg's sockets.
+    pub fn handle_open_failed(&mut self, leg: LegId) {
+        self.tell(Event::OpenFailed { leg });
+    }
+
+    /// What is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some((at, id)) = self.due.first().copied() {
+            if at > now.instant {
+                break;
+            }
+            self.due.pop_first();
+            self.leg_due(now, id);
+        }
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Takes a sent packet's buffer back.
+    pub fn recycle(&mut self, mut buffer: Vec<u8>) {
+        if self.spare.len() < MAX_SPARE {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    /// How many legs there are.
+    pub fn len(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.legs.is_empty()
+    }
+}
+
+/// Commands.
+impl Plane {
+    fn open(&mut self, id: LegId, local: SocketAddr) {
+        let bits = self.random.bits();
+        // Random starts, as RFC 3550 section 5.1 wants; half the sequence space, so that none wraps at once.
+        let leg = Leg::new((bits >> 32) as u32, bits as u16 & 0x7fff, self.random.bits() as u32);
+        self.legs.insert(id, leg);
+        self.outputs.push_back(Output::Open { leg: id, local });
+    }
+
+    fn bridge(&mut self, a: LegId, b: LegId) {
+        for (id, partner) in [(a, b), (b, a)] {
+            self.with(id, |leg| leg.hear(Source::Partner(partner)));
+        }
+    }
+
+    fn unbridge(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let partner = match leg.source {
+            Source::Partner(partner) => Some(partner),
+            _ => self
+                .legs
+                .iter()
+                .find(|(_, other)| matches!(other.source, Source::Partner(of) if of == id))
+                .map(|(partner, _)| *partner),
+        };
+        let apart = |leg: &mut Leg| {
+            if matches!(leg.source, Source::Partner(_)) {
+                leg.hear(Source::Silence);
+            }
+        };
+        self.with(id, apart);
+        if let Some(partner) = partner {
+            self.with(partner, apart);
+        }
+    }
+
+    fn start(&mut self, now: Now, id: LegId, player: Player) {
+        let beat = self.next_beat(now.instant);
+        self.with(id, |leg| {
+            leg.hear(Source::Player(player));
+            leg.due = Some(beat);
+        });
+    }
+
+    fn record(&mut self, now: Now, id: LegId, recorder: Recorder, beep: bool) {
+        self.stop_recording(id);
+        let ends = recorder.ends;
+        self.with(id, |leg| leg.recorder = Some(recorder));
+        if beep {
+            self.start(now, id, Player::tone(Tone::Beep));
+        }
+        self.due.insert((ends, id));
+    }
+
+    fn stop_recording(&mut self, id: LegId) {
+        let Some(recorder) = self.legs.get_mut(&id).and_then(|leg| leg.recorder.take()) else {
+            return;
+        };
+        let recording = recorder.recording;
+        let (samples, duration) = recorder.finish();
+        self.outputs.push_back(Output::Recording { recording, samples, last: true });
+        self.tell(Event::Recorded { leg: id, recording, duration });
+    }
+
+    fn close(&mut self, id: LegId) {
+        self.stop_recording(id);
+        self.unbridge(id);
+        let Some(leg) = self.legs.remove(&id) else { return };
+        for at in [leg.due, leg.report_due].into_iter().flatten() {
+            self.due.remove(&(at, id));
+        }
+        self.outputs.push_back(Output::Shut { leg: id });
+        self.tell(Event::Closed { leg: id, report: leg.report() });
+    }
+
+    /// Changes a leg and keeps the list of what is due in step.
+    fn with(&mut self, id: LegId, change: impl FnOnce(&mut Leg)) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let before = [leg.due, leg.report_due];
+        change(leg);
+        let after = [leg.due, leg.report_due];
+        if before == after {
+            return;
+        }
+        for at in before.into_iter().flatten() {
+            self.due.remove(&(at, id));
+        }
+        self.due.extend(after.into_iter().flatten().map(|at| (at, id)));
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn next_beat(&mut self, now: Instant) -> Instant {
+        let epoch = *self.epoch.get_or_insert(now);
+        let beats = now.saturating_duration_since(epoch).as_micros() / BEAT.as_micros() + 1;
+        epoch + BEAT * u32::try_from(beats).unwrap_or(u32::MAX)
+    }
+
+    fn next_report(&mut self, now: Now) -> Instant {
+        // Between half and one and a half times the mean (RFC 3550 section 6.3.1).
+        let millis = REPORT_EVERY.as_millis() as u64;
+        now.instant + Duration::from_millis(millis / 2 + self.random.below(millis))
+    }
+}
+
+/// Packets and time.
+impl Plane {
+    fn rtp(&mut self, now: Now, id: LegId, from: SocketAddr, bytes: &[u8]) {
+        let (Some(packet), Some(leg)) = (rtp::read(bytes), self.legs.get_mut(&id)) else { return };
+        let Some(stream) = leg.stream else { return };
+        match leg.receive(now.instant, from, &packet) {
+            Heard::Nothing => return,
+            Heard::Press { key: Some(digit), lasted } => self.pressed(id, digit, lasted),
+            Heard::Press { key: None, .. } => {}
+            Heard::Sound => self.keep(now, id, &packet),
+        }
+        let to = match self.legs.get(&id).map(|leg| &leg.source) {
+            Some(Source::Echo) => id,
+            Some(Source::Partner(partner)) => *partner,
+            _ => match self.listener_of(id) {
+                Some(listener) => listener,
+                None => return,
+            },
+        };
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        let Some(listener) = self.legs.get_mut(&to).filter(|listener| hears(listener, id, to))
+        else {
+            return self.recycle(buffer);
+        };
+        if listener.relay(now.instant, &packet, &stream, &mut buffer) {
+            self.send(to, Kind::Rtp, buffer);
+        } else {
+            self.recycle(buffer);
+        }
+    }
+
+    /// Somebody who hears `id` though `id` hears something else, such as a caller who is played to while bridged.
+    fn listener_of(&self, id: LegId) -> Option<LegId> {
+        let of = |leg: &Leg| matches!(leg.source, Source::Partner(partner) if partner == id);
+        self.legs.iter().find(|(_, leg)| of(leg)).map(|(listener, _)| *listener)
+    }
+
+    fn send(&mut self, id: LegId, kind: Kind, bytes: Vec<u8>) {
+        let Some(leg) = self.legs.get(&id) else { return self.recycle(bytes) };
+        let to = match kind {
+            Kind::Rtp => leg.destination(),
+            Kind::Rtcp => leg.report_destination(),
+        };
+        match to {
+            Some(to) => self.outputs.push_back(Output::Send { leg: id, kind, to, bytes }),
+            None => self.recycle(bytes),
+        }
+    }
+
+    /// A key was pressed: it is told, and ends what it should end.
+    fn pressed(&mut self, id: LegId, digit: char, duration: Duration) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let ended = match &leg.source {
+            Source::Player(player) if player.stop_on_digit => player.token,
+            _ => None,
+        };
+        let stops = leg.recorder.as_ref().is_some_and(|recorder| recorder.stop_on_digit);
+        self.tell(Event::Digit { leg: id, digit, duration });
+        if let Some(token) = ended {
+            self.with(id, |leg| leg.hear(Source::Silence));
+            self.tell(Event::Played { leg: id, token, interrupted: true });
+        }
+        if stops {
+            self.stop_recording(id);
+        }
+    }
+
+    /// Keeps the sound of a leg that is being recorded.
+    fn keep(&mut self, now: Now, id: LegId, packet: &Packet<'_>) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.recorder.is_none() {
+            return;
+        }
+        let Some(samples) = leg.decode(packet.payload) else { return };
+        let Some(recorder) = &mut leg.recorder else { return };
+        let complete = recorder.take(now.instant, packet.timestamp, &samples);
+        let recording = recorder.recording;
+        if let Some(samples) = recorder.chunk() {
+            self.kept(recording, samples);
+        }
+        if complete {
+            self.stop_recording(id);
+        }
+    }
+
+    fn kept(&mut self, recording: RecordingId, samples: Vec<i16>) {
+        self.outputs.push_back(Output::Recording { recording, samples, last: false });
+    }
+
+    fn leg_due(&mut self, now: Now, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if leg.recorder.as_ref().is_some_and(|recorder| recorder.ends <= now.instant) {
+            self.stop_recording(id);
+        }
+        let Some(leg) = self.legs.get(&id) else { return };
+        let (due, report_due) = (leg.due, leg.report_due);
+        if due.is_some_and(|due| due <= now.instant) {
+            self.play_on(now, id);
+        }
+        if report_due.is_some_and(|due| due <= now.instant) {
+            self.report(now, id);
+        }
+    }
+
+    /// The next packet of what a leg is played, or of a key that is pressed towards it.
+    fn play_on(&mut self, now: Now, id: LegId) {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let last = leg.due.take().unwrap_or(now.instant);
+        let ptime =
+            Duration::from_millis(u64::from(leg.stream.map_or(20, |s| s.ptime_ms.clamp(10, 60))));
+        let (written, over) = if leg.is_pressing() {
+            (leg.press_on(now.instant, &mut buffer), false)
+        } else {
+            leg.play(now.instant, &mut buffer)
+        };
+        let playing = matches!(leg.source, Source::Player(_));
+        let ended = match &leg.source {
+            Source::Player(player) if over => Some(player.token),
+            _ => None,
+        };
+        // The beat is kept even when this turn was late; after a long stop it begins anew instead of hurrying.
+        let next = last + ptime;
+        let next = if next + ptime * 5 < now.instant { now.instant + ptime } else { next };
+        let goes_on = (playing && !over) || leg.is_pressing();
+        self.with(id, |leg| {
+            if ended.is_some() {
+                leg.hear(Source::Silence);
+            }
+            leg.due = goes_on.then_some(next);
+        });
+        if written {
+            self.send(id, Kind::Rtp, buffer)
+        } else {
+            self.recycle(buffer)
+        }
+        if let Some(Some(token)) = ended {
+            self.tell(Event::Played { leg: id, token, interrupted: false });
+        }
+    }
+
+    fn report(&mut self, now: Now, id: LegId) {
+        let next = self.next_report(now);
+        let cname = self.cname.clone();
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let packet = leg.write_report(now.unix, &cname);
+        let silent = leg.last_heard().map(|last| now.instant.saturating_duration_since(last));
+        let receives = leg.stream.is_some_and(|stream| stream.receive);
+        self.with(id, |leg| leg.report_due = Some(next));
+        if let Some(packet) = packet {
+            self.send(id, Kind::Rtcp, packet);
+        }
+        if let (Some(limit), Some(silent_for), true) = (self.settings.inactivity, silent, receives)
+            && silent_for >= limit
+        {
+            self.tell(Event::Inactive { leg: id, silent_for });
+        }
+    }
+}
+
+/// Whether `listener`, whose id is `own`, hears `id` now.
+fn hears(listener: &Leg, id: LegId, own: LegId) -> bool {
+    match listener.source {
+        Source::Partner(partner) => partner == id,
+        Source::Echo => own == id,
+        Source::Silence | Source::Player(_) => false,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests;
