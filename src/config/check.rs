@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::Path;
 
 use super::document::{Document, Step};
 use super::problem::Problem;
 use super::settings::{Settings, Trunk};
-use super::{Places, SecretRef};
+use super::{Fragment, Places, SecretRef};
 use crate::address::Number;
 use crate::call::plan::{Outbound, Plan, Target};
 
@@ -609,19 +608,16 @@ impl Settings {
         phones.chain(lines)
     }
 
-    /// Problems with clips that `known` does not have.
-    pub fn missing_clips(&self, file: &Path, text: &str, known: &[&str]) -> Vec<Problem> {
-        let Ok(document) = Document::parse(file, text) else { return Vec::new() };
-        let missing = self
-            .queues
-            .iter()
-            .enumerate()
-            .filter(|(_, queue)| !known.contains(&queue.music.as_str()));
+    /// Problems with clips of the file `whole` that `known` does not have.
+    pub fn missing_clips(&self, whole: &Fragment, known: &BTreeSet<String>) -> Vec<Problem> {
+        let Ok(document) = Document::parse(&whole.file, whole.text()) else { return Vec::new() };
+        let missing =
+            self.queues.iter().enumerate().filter(|(_, queue)| !known.contains(&queue.music));
         let problem = |place, music: &str| {
             let at = [Key("queue"), At(place), Key("music")];
             document
                 .problem(&at, format!("there is no prompt `{music}`"))
-                .suggesting(music, known.iter().copied())
+                .suggesting(music, known.iter().map(String::as_str))
         };
         missing.map(|(place, queue)| problem(place, &queue.music)).collect()
     }

@@ -182,7 +182,7 @@ impl Reading<'_> {
             Some(place) => place,
             None => {
                 let path = path_to(value, &table).unwrap_or_default();
-                let at = format!("{}{path}", self.at);
+                let at = self.key(&path);
                 out.push(self.source.problem(
                     self.first_line(&table),
                     &at,
@@ -193,6 +193,11 @@ impl Reading<'_> {
             }
         };
         self.next_stand_in(place, value)
+    }
+
+    /// The way to something in the section, as it is printed; a whole file has no section in front.
+    fn key(&self, path: &Way) -> String {
+        format!("{}{path}", self.at).trim_start_matches('.').to_owned()
     }
 
     /// A table without brackets of its own spans all its lines; pointing at the first is enough.
@@ -258,7 +263,7 @@ impl Reading<'_> {
 
     /// serde's words turned into ours, with what is allowed and what is nearest.
     fn translate(&self, message: &str, span: &Range<usize>, path: &Way) -> Problem {
-        let key = format!("{}{path}", self.at);
+        let key = self.key(path);
         let problem = |what: String| self.source.problem(span.clone(), &key, what);
         let known =
             || message.split_once("expected").map_or(Vec::new(), |(_, list)| between_ticks(list));

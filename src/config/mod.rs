@@ -5,6 +5,7 @@
 
 mod check;
 pub mod document;
+mod flows;
 pub mod problem;
 pub mod secret;
 pub mod settings;
@@ -27,6 +28,8 @@ pub use settings::Settings;
 pub struct Loaded {
     /// The sections.
     pub settings: Settings,
+    /// The main file as a whole.
+    pub whole: Fragment,
     /// Flows, as text for the IVR to read.
     pub flows: Vec<(FlowId, Fragment)>,
     /// Calendars, as text for the IVR to read, in the order of the file.
@@ -58,6 +61,11 @@ impl Fragment {
         let mut problems = Vec::new();
         let steps: Vec<Step<'_>> = self.path.iter().map(Part::step).collect();
         document.read(&steps, &mut problems).ok_or(problems)
+    }
+
+    /// The whole text of its file.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// A problem with the bytes `span` of the file.
@@ -98,7 +106,9 @@ pub fn load(path: &Path, read: Read<'_>) -> Result<Loaded, Vec<Problem>> {
     if !complete || found.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(found);
     }
-    Ok(Loaded { settings, flows, calendars, warnings: found })
+    let whole =
+        Fragment { file: path.to_owned(), text: document.source.text.clone(), path: Vec::new() };
+    Ok(Loaded { settings, whole, flows, calendars, warnings: found })
 }
 
 /// The sections there are, in the order that files have them.

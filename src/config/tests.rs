@@ -255,3 +255,70 @@ fn a_file_that_is_not_there_is_told() {
         .unwrap_err();
     assert!(problems[0].to_string().contains("cannot be read"));
 }
+
+/// What `check` says about the flow in `flows/main.toml` when that reads `flow`, and about `gateway.toml`.
+fn told_of_flow(flow: &str, gateway: &str) -> Vec<String> {
+    let text = GOOD.replace("\n[flow.night]\nstart = \"bye\"\n", "") + gateway;
+    let loaded = load(Path::new("/etc/branchline/gateway.toml"), &|path| match path.to_str() {
+        Some("/etc/branchline/flows/main.toml") => Ok(flow.to_owned()),
+        _ => Ok(text.clone()),
+    });
+    let clips = crate::ivr::prompts::builtin().map(|(name, _)| name.to_owned()).collect();
+    let problems = loaded.unwrap().flows(clips).err().unwrap_or_default();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_bad_flow_is_told_in_its_own_file_with_the_nearest() {
+    let good =
+        "start = \"m\"\n[menu.m]\nprompt = \"welcome\"\nchoices = { 1 = \"queue:support\" }\n";
+    assert_eq!(told_of_flow(good, ""), [""; 0]);
+    let told = |from: &str, to: &str| told_of_flow(&good.replace(from, to), "");
+    one_saying(
+        &told("welcome", "welcom"),
+        &["no prompt `welcom`", "flows/main.toml:3:10", "did you mean `welcome`"],
+    );
+    one_saying(
+        &told("queue:support", "queue:suport"),
+        &["no queue `suport`", "flows/main.toml:4:17", "did you mean `support`"],
+    );
+    one_saying(
+        &told("prompt", "retrys = 1\nprompt"),
+        &["unknown key `retrys`", "flows/main.toml:3:1", "menu.m.retrys", "did you mean `retries`"],
+    );
+    one_saying(
+        &told("start = \"m\"", "start = \"n\""),
+        &["no node `n`", "flows/main.toml:1:9", "`m`"],
+    );
+    let lost = format!("{good}[say.lost]\nprompt = \"welcome\"\nnext = \"lsot\"\n");
+    one_saying(
+        &told_of_flow(&lost, ""),
+        &["no node `lsot`", "flows/main.toml:7:8", "did you mean `lost`"],
+    );
+    let lost = format!("{good}[say.lost]\nprompt = \"welcome\"\nnext = \"m\"\n");
+    one_saying(&told_of_flow(&lost, ""), &["no way leads to node `lost`", "flows/main.toml:5:6"]);
+    let round = good.replace("prompt", "otherwise = \"m\"\nprompt");
+    one_saying(&told_of_flow(&round, ""), &["go round for ever: m -> m", "flows/main.toml:2:7"]);
+}
+
+#[test]
+fn a_bad_calendar_is_told_at_its_line() {
+    let good =
+        "start = \"m\"\n[menu.m]\nprompt = \"welcome\"\nchoices = { 1 = \"queue:support\" }\n";
+    let calendar = "\n[[calendar]]\nname = \"office\"\nholidays = [\"31-12\"]\n";
+    one_saying(
+        &told_of_flow(good, calendar),
+        &["this is not a date", "gateway.toml:49:13", "`2026-12-24`"],
+    );
+    let music = GOOD.replace("members = [\"ann\"]", "members = [\"ann\"]\nmusic = \"hold-musik\"");
+    let loaded =
+        load(Path::new("g"), &|_| Ok(music.replace("file = \"flows/main.toml\"", "start = \"x\"")))
+            .unwrap();
+    let clips = crate::ivr::prompts::builtin().map(|(name, _)| name.to_owned()).collect();
+    let told: Vec<_> =
+        loaded.flows(clips).err().unwrap_or_default().iter().map(ToString::to_string).collect();
+    assert!(
+        told[0].contains("no prompt `hold-musik`") && told[0].contains("did you mean `hold-music`"),
+        "{told:?}"
+    );
+}

@@ -1,1 +1,116 @@
-//! ivr.
+//! One caller's walk through a flow that was checked beforehand: what is said, which keys are pressed, where it leads.
+//!
+//! Owns the flow language ([`flow`]), its checks ([`check`]), the [`walk`] itself, opening [`hours`], and how numbers
+//! and times are put into words ([`speak`], [`prompts`]). Knows clips by name only, never a sound; says where a caller
+//! goes and leaves the going to the call.
+
+pub mod check;
+pub mod flow;
+pub mod hours;
+pub mod prompts;
+pub mod speak;
+pub mod walk;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::address::Number;
+use crate::id::{ExtensionId, QueueId, SkillId};
+
+pub use check::{Flows, Known, Problem};
+pub use walk::Walk;
+
+/// Names a piece of sound: a built-in one or a file of the site's own, without `.wav`. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClipName(Arc<str>);
+
+impl ClipName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for ClipName {
+    fn from(name: &str) -> Self {
+        ClipName(name.into())
+    }
+}
+
+impl fmt::Display for ClipName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a walk wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Play these, one after the other; answer with [`Walk::handle_played`].
+    Play {
+        /// What.
+        clips: Vec<ClipName>,
+        /// Whether a key press ends it.
+        interruptible: bool,
+    },
+    /// Fall silent.
+    StopPlaying,
+    /// Record the caller; answer with [`Walk::handle_recorded`].
+    Record {
+        /// At most this long.
+        max: Duration,
+        /// End after this much silence.
+        silence: Option<Duration>,
+        /// Beep first.
+        beep: bool,
+    },
+    /// Send the caller there; answer with [`Walk::handle_refused`] if that does not work out.
+    Leave(Destination),
+    /// The walk is over: let the caller go.
+    HangUp,
+    /// Send the caller his own sound.
+    Echo,
+    /// The walk has come to this node; for the record.
+    Visited {
+        /// Its name.
+        node: String,
+    },
+    /// The caller keyed something in; for the record. Personal data.
+    Collected {
+        /// What it is called.
+        name: String,
+        /// The keys.
+        digits: String,
+    },
+}
+
+/// Where a caller is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// To wait for an agent.
+    Queue {
+        /// Which queue.
+        queue: QueueId,
+        /// Least levels of skills that the caller needs.
+        skills: BTreeMap<SkillId, u8>,
+        /// Higher goes first; 0 to 1,000.
+        priority: i32,
+    },
+    /// To a desk phone.
+    Extension(ExtensionId),
+    /// To a number outside, by the dial plan.
+    Number(Number),
+}
+
+/// Why a caller is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The phone is in use.
+    Busy,
+    /// Nobody answered, or waiting took too long.
+    NoAnswer,
+    /// It could not be reached at all.
+    Failed,
+}

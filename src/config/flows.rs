@@ -1,0 +1,79 @@
+//! The IVR's part of the configuration: flows and calendars read, checked together, and their mistakes told like any
+//! other.
+
+use std::collections::BTreeSet;
+
+use crate::config::{Fragment, Loaded, Problem};
+use crate::id::FlowId;
+use crate::ivr::check::{Known, Mistake, Place, check};
+use crate::ivr::{Flows, flow, hours};
+
+impl Loaded {
+    /// The flows, checked; `clips` are all the sounds there are. Every mistake is listed.
+    pub fn flows(&self, clips: BTreeSet<String>) -> Result<Flows, Vec<Problem>> {
+        let mut problems = self.settings.missing_clips(&self.whole, &clips);
+        let calendars = read_all(self.calendars.iter(), &mut problems);
+        let mut flows: Vec<(FlowId, flow::Settings)> = Vec::new();
+        for (name, fragment) in &self.flows {
+            match fragment.read() {
+                Ok(settings) => flows.push((name.clone(), settings)),
+                Err(mistakes) => problems.extend(mistakes),
+            }
+        }
+        // Half of the flows would make the other half look wrong.
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        check(&flows, &calendars, &self.known(clips))
+            .map_err(|found| found.iter().filter_map(|problem| self.tell(problem)).collect())
+    }
+
+    fn known(&self, clips: BTreeSet<String>) -> Known {
+        let settings = &self.settings;
+        Known {
+            clips,
+            queues: settings.queues.iter().map(|queue| queue.name.to_string()).collect(),
+            extensions: settings.extensions.iter().map(|e| e.number.to_string()).collect(),
+            // The site's zone was checked with its section.
+            zone: hours::zone(&settings.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC),
+        }
+    }
+
+    fn tell(&self, problem: &crate::ivr::Problem) -> Option<Problem> {
+        let (fragment, key) = match &problem.place {
+            Place::Flow(name) => {
+                let (_, fragment) = self.flows.iter().find(|(flow, _)| flow == name)?;
+                (fragment, format!("flow.{name}"))
+            }
+            Place::Calendar(place) => (self.calendars.get(*place)?, format!("calendar[{place}]")),
+        };
+        let told = fragment.problem(problem.span.clone(), &key, problem.mistake.to_string());
+        let told = match problem.allowed() {
+            Some(allowed) => told.allowing(allowed),
+            None => told,
+        };
+        if problem.known.is_empty() {
+            return Some(told);
+        }
+        // `queue:suport` is near `support`, not near all of `queue:support`.
+        let written = match &problem.mistake {
+            Mistake::Flow(name) => format!("flow:{name}"),
+            _ => problem.written().to_owned(),
+        };
+        Some(told.suggesting(&written, problem.known.iter().map(String::as_str)))
+    }
+}
+
+fn read_all<'a>(
+    fragments: impl Iterator<Item = &'a Fragment>,
+    problems: &mut Vec<Problem>,
+) -> Vec<hours::Settings> {
+    let mut all = Vec::new();
+    for fragment in fragments {
+        match fragment.read() {
+            Ok(settings) => all.push(settings),
+            Err(mistakes) => problems.extend(mistakes),
+        }
+    }
+    all
+}

@@ -1,0 +1,782 @@
+//! Turns flows as written into flows that can be walked, or says everything that is wrong with them.
+//!
+//! A checked flow has no loose end: every target exists, every clip and queue is known, every node can be reached, and
+//! no circle goes round without the caller pressing a key.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use toml::Spanned;
+
+use crate::address;
+use crate::id::{ExtensionId, FlowId, QueueId, SkillId};
+use crate::ivr::flow::{Prompt, Said, Settings, Text};
+use crate::ivr::hours::{self, Calendar};
+use crate::ivr::{Destination, prompts};
+
+/// What flows may refer to.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Clips, built-in and the site's.
+    pub clips: BTreeSet<String>,
+    /// Queues.
+    pub queues: BTreeSet<String>,
+    /// Extensions.
+    pub extensions: BTreeSet<String>,
+    /// The site's time zone.
+    pub zone: TimeZone,
+}
+
+/// Which text a problem is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// This flow's.
+    Flow(FlowId),
+    /// The calendar at this place in the list.
+    Calendar(usize),
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// Its bytes in that text.
+    pub span: Range<usize>,
+    /// What.
+    pub mistake: Mistake,
+    /// What may stand there, where that is a list of names.
+    pub known: Vec<String>,
+}
+
+/// What can be wrong. Names are as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mistake {
+    /// No node of that name, and no target of another form.
+    Node(String),
+    /// No such clip.
+    Clip(String),
+    /// No such queue.
+    Queue(String),
+    /// No such extension.
+    Extension(String),
+    /// No such flow.
+    Flow(String),
+    /// No such calendar.
+    Calendar(String),
+    /// A prompt says a variable that no node of the flow collects.
+    Variable(String),
+    /// Two nodes of one name.
+    Twice(String),
+    /// No way leads there.
+    Unreachable(String),
+    /// The walk can go round these for ever without a key being pressed.
+    Loop(Vec<String>),
+    /// A choice that is not one key.
+    Key(String),
+    /// Not a number that can be dialled.
+    Number(String),
+    /// This value is below the least or above the most.
+    Range(u16, u16, u16),
+    /// More keys at least than at most.
+    MinAboveMax,
+    /// The calendar is wrong there.
+    Hours(hours::Mistake),
+}
+
+impl Problem {
+    /// What was written there, to find what was meant.
+    pub fn written(&self) -> &str {
+        match &self.mistake {
+            Mistake::Node(name)
+            | Mistake::Clip(name)
+            | Mistake::Queue(name)
+            | Mistake::Extension(name)
+            | Mistake::Flow(name)
+            | Mistake::Calendar(name)
+            | Mistake::Variable(name) => name,
+            _ => "",
+        }
+    }
+
+    /// What is allowed, where it is no list of names.
+    pub fn allowed(&self) -> Option<String> {
+        Some(match &self.mistake {
+            Mistake::Key(_) => "`0` to `9`, `*` or `#`".to_owned(),
+            Mistake::Number(_) => "digits, `*` and `#`, with `+` in front or not".to_owned(),
+            Mistake::Range(_, least, most) => format!("{least} to {most}"),
+            Mistake::Loop(_) => {
+                "a menu or a collect node on the way round, or a hang-up".to_owned()
+            }
+            Mistake::Hours(hours::Mistake::Days) => "`mon`, `mon-fri`, `sat, sun`".to_owned(),
+            Mistake::Hours(hours::Mistake::Time) => "`08:00` to `24:00`".to_owned(),
+            Mistake::Hours(hours::Mistake::Date) => {
+                "`2026-12-24`, or `12-25` for each year".to_owned()
+            }
+            Mistake::Hours(hours::Mistake::Zone) => {
+                "an IANA name such as `Europe/Berlin`".to_owned()
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mistake::Node(name) => write!(f, "there is no node `{name}` in this flow"),
+            Mistake::Clip(name) => write!(f, "there is no prompt `{name}`"),
+            Mistake::Queue(name) => write!(f, "there is no queue `{name}`"),
+            Mistake::Extension(name) => write!(f, "there is no extension `{name}`"),
+            Mistake::Flow(name) => write!(f, "there is no flow `{name}`"),
+            Mistake::Calendar(name) => write!(f, "there is no calendar `{name}`"),
+            Mistake::Variable(name) => write!(f, "no node of this flow collects `{name}`"),
+            Mistake::Twice(name) => write!(f, "two nodes are called `{name}`"),
+            Mistake::Unreachable(name) => write!(f, "no way leads to node `{name}`"),
+            Mistake::Loop(names) => {
+                write!(f, "callers who press no key go round for ever: {}", names.join(" -> "))
+            }
+            Mistake::Key(key) => write!(f, "`{key}` is not a key of a telephone"),
+            Mistake::Number(text) => write!(f, "`{text}` cannot be dialled"),
+            Mistake::Range(value, ..) => write!(f, "{value} is out of range"),
+            Mistake::MinAboveMax => f.write_str("`min` is above `max`"),
+            Mistake::Hours(mistake) => f.write_str(match mistake {
+                hours::Mistake::Zone => "there is no such time zone",
+                hours::Mistake::Days => "these are not days of the week",
+                hours::Mistake::Time => "this is not a time of day",
+                hours::Mistake::Date => "this is not a date",
+                hours::Mistake::Empty => "this span ends as it begins",
+            }),
+        }
+    }
+}
+
+/// Where a walk stands: a flow and a node of it. Both exist.
+pub(super) type Spot = (usize, usize);
+
+/// Flows that were checked. Nothing in them leads nowhere.
+#[derive(Debug)]
+pub struct Flows {
+    names: BTreeMap<FlowId, usize>,
+    flows: Vec<Flow>,
+    calendars: Vec<Calendar>,
+    zone: TimeZone,
+}
+
+#[derive(Debug)]
+struct Flow {
+    start: usize,
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub name: String,
+    pub step: Step,
+    /// Its name's place; nothing for what a target stands for.
+    span: Option<Range<usize>>,
+}
+
+/// What a node does.
+#[derive(Debug)]
+pub(super) enum Step {
+    Menu(Menu),
+    Say { prompt: Vec<Said>, interruptible: bool, next: Spot },
+    Collect(Collect),
+    Record { prompt: Vec<Said>, max: Duration, silence: Option<Duration>, next: Spot },
+    Hours { calendar: usize, open: Spot, closed: Spot, holiday: Spot },
+    Leave { to: Destination, busy: Spot, no_answer: Spot, otherwise: Spot },
+    Goto(Spot),
+    HangUp { prompt: Vec<Said> },
+    Echo,
+}
+
+#[derive(Debug)]
+pub(super) struct Menu {
+    pub prompt: Vec<Said>,
+    pub choices: BTreeMap<char, Spot>,
+    pub wait: Duration,
+    pub retries: u16,
+    pub invalid: Vec<Said>,
+    pub silence: Vec<Said>,
+    pub otherwise: Spot,
+    pub interruptible: bool,
+    pub flush: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Collect {
+    pub prompt: Vec<Said>,
+    pub variable: String,
+    pub min: usize,
+    pub max: usize,
+    pub terminator: Option<char>,
+    pub wait: Duration,
+    pub key_wait: Duration,
+    pub retries: u16,
+    pub invalid: Vec<Said>,
+    pub confirm: bool,
+    pub next: Spot,
+    pub otherwise: Spot,
+}
+
+impl Flows {
+    /// Where a flow begins; nothing if there is no such flow.
+    pub(super) fn start(&self, flow: &FlowId) -> Option<Spot> {
+        let flow = *self.names.get(flow)?;
+        Some((flow, self.flows.get(flow)?.start))
+    }
+
+    pub(super) fn node(&self, (flow, node): Spot) -> Option<&Node> {
+        self.flows.get(flow)?.nodes.get(node)
+    }
+
+    pub(super) fn calendar(&self, calendar: usize) -> Option<&Calendar> {
+        self.calendars.get(calendar)
+    }
+
+    pub(super) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+}
+
+/// Checks flows and calendars together. Every mistake is listed, in the order of the flows and their texts.
+pub fn check(
+    flows: &[(FlowId, Settings)],
+    calendars: &[hours::Settings],
+    known: &Known,
+) -> Result<Flows, Vec<Problem>> {
+    let mut compiler = Compiler::new(flows, calendars, known);
+    let checked: Vec<_> =
+        calendars.iter().enumerate().filter_map(|(i, c)| compiler.calendar(i, c)).collect();
+    let compiled = flows
+        .iter()
+        .enumerate()
+        .map(|(place, (_, settings))| compiler.flow(place, settings))
+        .collect();
+    let names = compiler.flows.clone();
+    let mut problems = compiler.problems;
+    let flows_checked =
+        Flows { names, flows: compiled, calendars: checked, zone: known.zone.clone() };
+    // Ways can only be followed where all of them lead somewhere.
+    if problems.is_empty() {
+        problems = ways(&flows_checked, flows);
+    }
+    let order = |place: &Place| match place {
+        Place::Flow(name) => flows.iter().position(|(flow, _)| flow == name).unwrap_or(0),
+        Place::Calendar(place) => flows.len() + place,
+    };
+    problems.sort_by_key(|problem| (order(&problem.place), problem.span.start));
+    if problems.is_empty() { Ok(flows_checked) } else { Err(problems) }
+}
+
+struct Compiler<'a> {
+    known: &'a Known,
+    flows: BTreeMap<FlowId, usize>,
+    starts: Vec<usize>,
+    calendars: Vec<&'a str>,
+    problems: Vec<Problem>,
+    place: Place,
+}
+
+/// One flow being compiled: its named nodes come first, what targets stand for follows.
+struct Draft<'a> {
+    flow: usize,
+    names: BTreeMap<&'a str, usize>,
+    variables: BTreeSet<&'a str>,
+    extra: Vec<Node>,
+    named: usize,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(
+        flows: &'a [(FlowId, Settings)],
+        calendars: &'a [hours::Settings],
+        known: &'a Known,
+    ) -> Self {
+        let names =
+            flows.iter().enumerate().map(|(place, (name, _))| (name.clone(), place)).collect();
+        let start = |settings: &Settings| {
+            let wanted = settings.start.get_ref();
+            node_names(settings).iter().position(|name| name.get_ref() == wanted).unwrap_or(0)
+        };
+        Compiler {
+            known,
+            flows: names,
+            starts: flows.iter().map(|(_, settings)| start(settings)).collect(),
+            calendars: calendars.iter().map(|calendar| calendar.name.get_ref().as_str()).collect(),
+            problems: Vec::new(),
+            place: Place::Calendar(0),
+        }
+    }
+
+    fn problem(&mut self, span: Range<usize>, mistake: Mistake, known: Vec<String>) {
+        self.problems.push(Problem { place: self.place.clone(), span, mistake, known });
+    }
+
+    fn calendar(&mut self, place: usize, settings: &hours::Settings) -> Option<Calendar> {
+        self.place = Place::Calendar(place);
+        let name = settings.name.get_ref();
+        if self.calendars.get(..place).is_some_and(|before| before.contains(&name.as_str())) {
+            self.problem(settings.name.span(), Mistake::Twice(name.clone()), Vec::new());
+        }
+        match Calendar::new(settings, &self.known.zone) {
+            Ok(calendar) => Some(calendar),
+            Err(mistakes) => {
+                for (mistake, span) in mistakes {
+                    self.problem(span, Mistake::Hours(mistake), Vec::new());
+                }
+                None
+            }
+        }
+    }
+
+    fn flow(&mut self, place: usize, settings: &'a Settings) -> Flow {
+        let id = self.flows.iter().find(|(_, at)| **at == place).map(|(id, _)| id.clone());
+        self.place = Place::Flow(id.unwrap_or_else(|| FlowId::from("")));
+        let names = node_names(settings);
+        let mut draft = Draft {
+            flow: place,
+            names: BTreeMap::new(),
+            variables: settings.collect.values().map(|c| c.variable.get_ref().as_str()).collect(),
+            extra: Vec::new(),
+            named: names.len(),
+        };
+        for (at, name) in names.iter().enumerate() {
+            if draft.names.insert(name.get_ref(), at).is_some() {
+                self.problem(name.span(), Mistake::Twice(name.get_ref().clone()), Vec::new());
+            }
+        }
+        let start = self.start(&draft, &settings.start);
+        let mut nodes = self.nodes(&mut draft, settings);
+        nodes.extend(draft.extra);
+        Flow { start, nodes }
+    }
+
+    /// A flow begins with a node that has a name, so that other flows can lead there.
+    fn start(&mut self, draft: &Draft<'a>, start: &Text) -> usize {
+        if let Some(node) = draft.names.get(start.get_ref().as_str()) {
+            return *node;
+        }
+        let known = draft.names.keys().map(|name| (*name).to_owned()).collect();
+        self.problem(start.span(), Mistake::Node(start.get_ref().clone()), known);
+        0
+    }
+
+    /// The named nodes, in the order of [`node_names`].
+    fn nodes(&mut self, draft: &mut Draft<'a>, settings: &'a Settings) -> Vec<Node> {
+        let mut nodes = Vec::new();
+        let mut add = |name: &Text, step: Step| {
+            nodes.push(Node { name: name.get_ref().clone(), step, span: Some(name.span()) });
+        };
+        settings.menu.iter().for_each(|(name, menu)| add(name, self.menu(draft, menu)));
+        settings.say.iter().for_each(|(name, say)| {
+            let prompt = self.prompt(draft, &say.prompt);
+            let next = self.target(draft, &say.next);
+            add(name, Step::Say { prompt, interruptible: say.interruptible, next });
+        });
+        settings.collect.iter().for_each(|(name, collect)| add(name, self.collect(draft, collect)));
+        settings.record.iter().for_each(|(name, record)| add(name, self.record(draft, record)));
+        settings.hours.iter().for_each(|(name, hours)| add(name, self.hours(draft, hours)));
+        settings.queue.iter().for_each(|(name, queue)| add(name, self.queue(draft, queue)));
+        settings.extension.iter().for_each(|(name, node)| {
+            let to = self.extension(&node.extension, node.extension.get_ref());
+            let ways = [&node.busy, &node.no_answer, &node.otherwise];
+            add(name, self.leave(draft, Destination::Extension(to), ways));
+        });
+        settings.number.iter().for_each(|(name, node)| {
+            let to = self.number(&node.number, node.number.get_ref());
+            let ways = [&node.busy, &node.no_answer, &node.otherwise];
+            add(name, self.leave_number(draft, to, ways));
+        });
+        settings
+            .goto
+            .iter()
+            .for_each(|(name, goto)| add(name, Step::Goto(self.target(draft, &goto.to))));
+        settings.hang_up.iter().for_each(|(name, node)| {
+            add(name, Step::HangUp { prompt: self.prompt(draft, &node.prompt) });
+        });
+        nodes
+    }
+
+    fn menu(&mut self, draft: &mut Draft<'a>, menu: &'a super::flow::Menu) -> Step {
+        let mut choices = BTreeMap::new();
+        for (key, target) in &menu.choices {
+            let to = match target.get_ref().as_str() {
+                // The node's own place is not known here; it is filled in when the walk gets there.
+                "repeat" => REPEAT,
+                _ => self.target(draft, target),
+            };
+            match single_key(key.get_ref()) {
+                Some(key) => {
+                    choices.insert(key, to);
+                }
+                None => self.problem(key.span(), Mistake::Key(key.get_ref().clone()), Vec::new()),
+            }
+        }
+        Step::Menu(Menu {
+            prompt: self.prompt(draft, &menu.prompt),
+            choices,
+            wait: self.seconds(&menu.wait, 1, 60),
+            retries: self.range(&menu.retries, 0, 10),
+            invalid: self.prompt(draft, &menu.invalid),
+            silence: self.prompt(draft, &menu.silence),
+            otherwise: self.otherwise(draft, &menu.otherwise, prompts::GOODBYE),
+            interruptible: menu.interruptible,
+            flush: menu.flush,
+        })
+    }
+
+    fn collect(&mut self, draft: &mut Draft<'a>, collect: &'a super::flow::Collect) -> Step {
+        let (min, max) = (self.range(&collect.min, 1, 32), self.range(&collect.max, 1, 32));
+        if min > max {
+            self.problem(collect.min.span(), Mistake::MinAboveMax, Vec::new());
+        }
+        let terminator = collect.terminator.get_ref();
+        if !terminator.is_empty() && !["#", "*"].contains(&terminator.as_str()) {
+            let known = vec!["#".to_owned(), "*".to_owned()];
+            self.problem(collect.terminator.span(), Mistake::Key(terminator.clone()), known);
+        }
+        Step::Collect(Collect {
+            prompt: self.prompt(draft, &collect.prompt),
+            variable: collect.variable.get_ref().clone(),
+            min: min.into(),
+            max: max.into(),
+            terminator: single_key(terminator),
+            wait: self.seconds(&collect.wait, 1, 60),
+            key_wait: self.seconds(&collect.key_wait, 1, 30),
+            retries: self.range(&collect.retries, 0, 10),
+            invalid: self.prompt(draft, &collect.invalid),
+            confirm: collect.confirm,
+            next: self.target(draft, &collect.next),
+            otherwise: self.otherwise(draft, &collect.otherwise, prompts::GOODBYE),
+        })
+    }
+
+    fn record(&mut self, draft: &mut Draft<'a>, record: &'a super::flow::Record) -> Step {
+        let silence = self.seconds(&record.silence, 0, 30);
+        Step::Record {
+            prompt: self.prompt(draft, &record.prompt),
+            max: self.seconds(&record.max, 5, 600),
+            silence: (!silence.is_zero()).then_some(silence),
+            next: self.otherwise(draft, &record.next, prompts::MESSAGE_SAVED),
+        }
+    }
+
+    fn hours(&mut self, draft: &mut Draft<'a>, hours: &'a super::flow::Hours) -> Step {
+        let wanted = hours.calendar.get_ref();
+        let calendar = self.calendars.iter().position(|name| name == wanted);
+        if calendar.is_none() {
+            let known = self.calendars.iter().map(|name| (*name).to_owned()).collect();
+            self.problem(hours.calendar.span(), Mistake::Calendar(wanted.clone()), known);
+        }
+        let closed = self.target(draft, &hours.closed);
+        Step::Hours {
+            calendar: calendar.unwrap_or(0),
+            open: self.target(draft, &hours.open),
+            closed,
+            holiday: hours.holiday.as_ref().map_or(closed, |holiday| self.target(draft, holiday)),
+        }
+    }
+
+    fn queue(&mut self, draft: &mut Draft<'a>, node: &'a super::flow::Queue) -> Step {
+        let priority = i32::from(self.range(&node.priority, 0, 1_000));
+        let queue = self.queue_name(&node.queue, node.queue.get_ref());
+        let skills: BTreeMap<SkillId, u8> = node.skills.clone();
+        let to = Destination::Queue { queue, skills, priority };
+        self.leave(draft, to, [&None, &None, &node.otherwise])
+    }
+
+    /// `ways`: busy, no answer, otherwise.
+    fn leave(
+        &mut self,
+        draft: &mut Draft<'a>,
+        to: Destination,
+        ways: [&'a Option<Text>; 3],
+    ) -> Step {
+        let otherwise = self.otherwise(draft, ways[2], prompts::UNAVAILABLE);
+        let mut way = |written: &'a Option<Text>| {
+            written.as_ref().map_or(otherwise, |target| self.target(draft, target))
+        };
+        Step::Leave { to, busy: way(ways[0]), no_answer: way(ways[1]), otherwise }
+    }
+
+    fn leave_number(
+        &mut self,
+        draft: &mut Draft<'a>,
+        to: Option<address::Number>,
+        ways: [&'a Option<Text>; 3],
+    ) -> Step {
+        match to {
+            Some(number) => self.leave(draft, Destination::Number(number), ways),
+            None => Step::Echo,
+        }
+    }
+
+    fn queue_name(&mut self, at: &Text, name: &str) -> QueueId {
+        if !self.known.queues.contains(name) {
+            let known = self.known.queues.iter().cloned().collect();
+            self.problem(at.span(), Mistake::Queue(name.to_owned()), known);
+        }
+        QueueId::from(name)
+    }
+
+    fn extension(&mut self, at: &Text, name: &str) -> ExtensionId {
+        if !self.known.extensions.contains(name) {
+            let known = self.known.extensions.iter().cloned().collect();
+            self.problem(at.span(), Mistake::Extension(name.to_owned()), known);
+        }
+        ExtensionId::from(name)
+    }
+
+    fn number(&mut self, at: &Text, text: &str) -> Option<address::Number> {
+        let number = address::Number::parse(text).ok();
+        if number.is_none() {
+            self.problem(at.span(), Mistake::Number(text.to_owned()), Vec::new());
+        }
+        number
+    }
+
+    /// Where a target leads. One that is wrong leads to the first node, and its flow is refused.
+    fn target(&mut self, draft: &mut Draft<'a>, target: &'a Text) -> Spot {
+        let written = target.get_ref().as_str();
+        if let Some(node) = draft.names.get(written) {
+            return (draft.flow, *node);
+        }
+        let step = match written.split_once(':') {
+            Some(("queue", name)) => {
+                let queue = self.queue_name(target, name);
+                let to = Destination::Queue { queue, skills: BTreeMap::new(), priority: 0 };
+                self.leave(draft, to, [&None, &None, &None])
+            }
+            Some(("extension", name)) => {
+                let to = Destination::Extension(self.extension(target, name));
+                self.leave(draft, to, [&None, &None, &None])
+            }
+            Some(("number", text)) => {
+                let to = self.number(target, text);
+                self.leave_number(draft, to, [&None, &None, &None])
+            }
+            Some(("flow", name)) => return self.flow_start(draft, target, name),
+            None if written == "echo" => Step::Echo,
+            None if written == "hang-up" => Step::HangUp { prompt: Vec::new() },
+            _ => {
+                let mut known: Vec<_> = draft.names.keys().map(|name| (*name).to_owned()).collect();
+                known.extend(
+                    [
+                        "echo",
+                        "hang-up",
+                        "queue:NAME",
+                        "extension:NUMBER",
+                        "number:NUMBER",
+                        "flow:NAME",
+                    ]
+                    .map(str::to_owned),
+                );
+                self.problem(target.span(), Mistake::Node(written.to_owned()), known);
+                return (draft.flow, 0);
+            }
+        };
+        draft.add(written, step)
+    }
+
+    fn flow_start(&mut self, draft: &Draft<'a>, target: &Text, name: &str) -> Spot {
+        let flow = self.flows.get(&FlowId::from(name)).copied();
+        match flow.and_then(|flow| Some((flow, *self.starts.get(flow)?))) {
+            Some(spot) => spot,
+            None => {
+                let known = self.flows.keys().map(|flow| format!("flow:{flow}")).collect();
+                self.problem(target.span(), Mistake::Flow(name.to_owned()), known);
+                (draft.flow, 0)
+            }
+        }
+    }
+
+    /// A target, or a clip and the end of the call where none is written.
+    fn otherwise(&mut self, draft: &mut Draft<'a>, target: &'a Option<Text>, clip: &str) -> Spot {
+        match target {
+            Some(target) => self.target(draft, target),
+            None => draft.add(clip, Step::HangUp { prompt: vec![Said::Clip(clip.to_owned())] }),
+        }
+    }
+
+    fn prompt(&mut self, draft: &Draft<'a>, prompt: &Prompt) -> Vec<Said> {
+        for piece in &prompt.0 {
+            // A default has no place and is one of ours.
+            let Some(span) = &piece.span else { continue };
+            match &piece.what {
+                Said::Clip(name) if !self.known.clips.contains(name) => {
+                    let known = self.known.clips.iter().cloned().collect();
+                    self.problem(span.clone(), Mistake::Clip(name.clone()), known);
+                }
+                Said::Digits(name) | Said::Number(name)
+                    if !draft.variables.contains(name.as_str()) =>
+                {
+                    let known = draft.variables.iter().map(|name| (*name).to_owned()).collect();
+                    self.problem(span.clone(), Mistake::Variable(name.clone()), known);
+                }
+                _ => {}
+            }
+        }
+        prompt.0.iter().map(|piece| piece.what.clone()).collect()
+    }
+
+    fn range(&mut self, value: &Spanned<u16>, least: u16, most: u16) -> u16 {
+        if !(least..=most).contains(value.get_ref()) {
+            self.problem(value.span(), Mistake::Range(*value.get_ref(), least, most), Vec::new());
+        }
+        *value.get_ref()
+    }
+
+    fn seconds(&mut self, value: &Spanned<u16>, least: u16, most: u16) -> Duration {
+        Duration::from_secs(self.range(value, least, most).into())
+    }
+}
+
+impl Draft<'_> {
+    /// A node for what a target stands for.
+    fn add(&mut self, name: &str, step: Step) -> Spot {
+        self.extra.push(Node { name: name.to_owned(), step, span: None });
+        (self.flow, self.named + self.extra.len() - 1)
+    }
+}
+
+/// Stands for the node that a choice is made at.
+pub(super) const REPEAT: Spot = (usize::MAX, usize::MAX);
+
+/// The nodes' names, kind by kind.
+fn node_names(settings: &Settings) -> Vec<&Text> {
+    let mut names: Vec<&Text> = settings.menu.keys().collect();
+    names.extend(settings.say.keys());
+    names.extend(settings.collect.keys());
+    names.extend(settings.record.keys());
+    names.extend(settings.hours.keys());
+    names.extend(settings.queue.keys());
+    names.extend(settings.extension.keys());
+    names.extend(settings.number.keys());
+    names.extend(settings.goto.keys());
+    names.extend(settings.hang_up.keys());
+    names
+}
+
+fn single_key(text: &str) -> Option<char> {
+    let mut keys = text.chars();
+    let key = keys.next().filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#'))?;
+    keys.next().is_none().then_some(key)
+}
+
+/// Follows the ways between nodes: some that are never reached, some that go round without the caller's doing.
+fn ways(flows: &Flows, written: &[(FlowId, Settings)]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (at, (name, _)) in written.iter().enumerate() {
+        let Some(flow) = flows.flows.get(at) else { continue };
+        let reached = reached(flows, (at, flow.start));
+        for (place, node) in flow.nodes.iter().enumerate() {
+            if let (Some(span), false) = (&node.span, reached.contains(&(at, place))) {
+                let mistake = Mistake::Unreachable(node.name.clone());
+                let place = Place::Flow(name.clone());
+                problems.push(Problem { place, span: span.clone(), mistake, known: Vec::new() });
+            }
+        }
+        problems.extend(circles(flows, at, name));
+    }
+    problems
+}
+
+fn reached(flows: &Flows, start: Spot) -> BTreeSet<Spot> {
+    let mut seen = BTreeSet::from([start]);
+    let mut left = VecDeque::from([start]);
+    while let Some(spot) = left.pop_front() {
+        let Some(node) = flows.node(spot) else { continue };
+        for next in node.step.by_itself().into_iter().chain(node.step.by_key()) {
+            if seen.insert(next) {
+                left.push_back(next);
+            }
+        }
+    }
+    seen
+}
+
+/// Circles that begin at a named node of `flow` and are made of ways that need no key. Each is told once, at the first
+/// of its nodes in the file.
+fn circles(flows: &Flows, flow: usize, name: &FlowId) -> Vec<Problem> {
+    let mut told = BTreeSet::new();
+    let mut problems = Vec::new();
+    let nodes = flows.flows.get(flow).map_or(0, |flow| flow.nodes.len());
+    for start in (0..nodes).map(|node| (flow, node)) {
+        let Some(circle) = circle(flows, start) else { continue };
+        let smallest = circle.iter().min().copied();
+        let Some(node) = flows.node(start) else { continue };
+        if smallest != Some(start) || !told.insert(circle.iter().copied().collect::<BTreeSet<_>>())
+        {
+            continue;
+        }
+        let mut names: Vec<_> = circle
+            .iter()
+            .filter_map(|spot| flows.node(*spot))
+            .map(|node| node.name.clone())
+            .collect();
+        names.push(node.name.clone());
+        let span = node.span.clone().unwrap_or(0..0);
+        problems.push(Problem {
+            place: Place::Flow(name.clone()),
+            span,
+            mistake: Mistake::Loop(names),
+            known: Vec::new(),
+        });
+    }
+    problems
+}
+
+/// The shortest way from `start` to itself that needs no key.
+fn circle(flows: &Flows, start: Spot) -> Option<Vec<Spot>> {
+    let mut before: BTreeMap<Spot, Spot> = BTreeMap::new();
+    let mut left = VecDeque::from([start]);
+    while let Some(spot) = left.pop_front() {
+        for next in flows.node(spot)?.step.by_itself() {
+            if next == start {
+                let mut way = vec![spot];
+                while let Some(earlier) =
+                    way.last().filter(|spot| **spot != start).and_then(|s| before.get(s))
+                {
+                    way.push(*earlier);
+                }
+                way.reverse();
+                return Some(way);
+            }
+            if next != start && !before.contains_key(&next) {
+                before.insert(next, spot);
+                left.push_back(next);
+            }
+        }
+    }
+    None
+}
+
+impl Step {
+    /// Where it can lead without a key being pressed.
+    fn by_itself(&self) -> Vec<Spot> {
+        match self {
+            Step::Menu(menu) => vec![menu.otherwise],
+            Step::Collect(collect) => vec![collect.otherwise],
+            Step::Say { next, .. } | Step::Record { next, .. } | Step::Goto(next) => vec![*next],
+            Step::Hours { open, closed, holiday, .. } => vec![*open, *closed, *holiday],
+            Step::Leave { busy, no_answer, otherwise, .. } => vec![*busy, *no_answer, *otherwise],
+            Step::HangUp { .. } | Step::Echo => Vec::new(),
+        }
+    }
+
+    /// Where a key press can lead.
+    fn by_key(&self) -> Vec<Spot> {
+        match self {
+            Step::Menu(menu) => {
+                menu.choices.values().copied().filter(|spot| *spot != REPEAT).collect()
+            }
+            Step::Collect(collect) => vec![collect.next],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The sounds that come with the box: names, and the WAV files behind them.
+//!
+//! The files are made by `firmware-config/prompts/make` and carried in the program, so that a box without a disk of its
+//! own sounds speaks. A site's own file of the same name takes the place of one of these.
+
+use include_dir::{Dir, include_dir};
+
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-config/prompts/en");
+
+/// Heard by an agent who has signed in.
+pub const SIGNED_IN: &str = "signed-in";
+/// Heard by an agent who has signed out.
+pub const SIGNED_OUT: &str = "signed-out";
+/// Heard by an agent who is on pause now.
+pub const PAUSED: &str = "paused";
+/// Heard by an agent who takes calls again.
+pub const RESUMED: &str = "resumed";
+/// Heard by whoever dials a code that is not for that extension.
+pub const NOT_POSSIBLE: &str = "not-possible";
+/// Heard by a caller for whom nobody can be had.
+pub const UNAVAILABLE: &str = "unavailable";
+/// Said before hanging up.
+pub const GOODBYE: &str = "goodbye";
+/// Said after a message was taken.
+pub const MESSAGE_SAVED: &str = "message-saved";
+/// Played to whoever waits.
+pub const HOLD_MUSIC: &str = "hold-music";
+
+/// Every built-in sound: its name, and its WAV file.
+pub fn builtin() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    FILES.files().filter_map(|file| {
+        let name = file.path().file_name()?.to_str()?.strip_suffix(".wav")?;
+        Some((name, file.contents()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_the_program_uses_has_a_file() {
+        let names: Vec<_> = builtin().map(|(name, _)| name).collect();
+        for name in [
+            SIGNED_IN,
+            SIGNED_OUT,
+            PAUSED,
+            RESUMED,
+            NOT_POSSIBLE,
+            UNAVAILABLE,
+            GOODBYE,
+            MESSAGE_SAVED,
+            HOLD_MUSIC,
+        ] {
+            assert!(names.contains(&name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Walks in virtual time: what a caller hears, key by key.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::*;
+use crate::ivr::check::{Known, Mistake, check};
+use crate::ivr::{Destination, flow};
+use crate::random::Random;
+use crate::time::UnixTime;
+
+fn known() -> Known {
+    let clips = crate::ivr::prompts::builtin().map(|(name, _)| name.to_owned());
+    Known {
+        clips: clips.chain(["hello".to_owned(), "bye".to_owned()]).collect(),
+        queues: BTreeSet::from(["support".to_owned()]),
+        extensions: BTreeSet::from(["201".to_owned()]),
+        zone: hours::zone("UTC").unwrap(),
+    }
+}
+
+fn mistakes(text: &str) -> Vec<(Mistake, String)> {
+    let settings: flow::Settings = toml::from_str(text).unwrap();
+    let calendar = toml::from_str("name = 'office'").unwrap();
+    match check(&[(FlowId::from("main"), settings)], &[calendar], &known()) {
+        Ok(_) => Vec::new(),
+        Err(found) => {
+            found.into_iter().map(|p| (p.mistake, text.get(p.span).unwrap().to_owned())).collect()
+        }
+    }
+}
+
+struct Caller {
+    walk: Walk,
+    now: Now,
+}
+
+impl Caller {
+    fn new(text: &str) -> Caller {
+        let settings: flow::Settings = toml::from_str(text).unwrap();
+        let calendar = toml::from_str(
+            "name = 'office'\nopen = [{ days = 'mon-fri', from = '08:00', to = '17:00' }]\nholidays = ['01-01']",
+        );
+        let flows =
+            check(&[(FlowId::from("main"), settings)], &[calendar.unwrap()], &known()).unwrap();
+        let mut walk = Walk::new(Arc::new(flows), &FlowId::from("main"));
+        // Thursday, 1970-01-01: a holiday.
+        let now = Now { instant: Instant::now(), unix: UnixTime(0) };
+        walk.handle_started(now);
+        Caller { walk, now }
+    }
+
+    /// What is heard and where it leads since the last time, in short.
+    fn hears(&mut self) -> String {
+        let mut heard = Vec::new();
+        while let Some(output) = self.walk.poll_output() {
+            heard.push(match output {
+                Output::Play { clips, .. } => {
+                    format!(
+                        "\"{}\"",
+                        clips.iter().map(ClipName::as_str).collect::<Vec<_>>().join(" ")
+                    )
+                }
+                Output::StopPlaying => "hush".to_owned(),
+                Output::Record { max, .. } => format!("record {}", max.as_secs()),
+                Output::Leave(Destination::Queue { queue, priority, .. }) => {
+                    format!("queue {queue} {priority}")
+                }
+                Output::Leave(Destination::Extension(extension)) => {
+                    format!("extension {extension}")
+                }
+                Output::Leave(Destination::Number(number)) => format!("number {number}"),
+                Output::HangUp => "hang up".to_owned(),
+                Output::Echo => "echo".to_owned(),
+                Output::Collected { name, digits } => format!("{name}={digits}"),
+                Output::Visited { .. } => continue,
+            });
+        }
+        heard.join(", ")
+    }
+
+    fn presses(&mut self, keys: &str) -> String {
+        keys.chars().for_each(|key| self.walk.handle_digit(self.now, key));
+        self.hears()
+    }
+
+    fn listens(&mut self) -> String {
+        self.walk.handle_played(self.now);
+        self.hears()
+    }
+
+    fn waits(&mut self, seconds: u64) -> String {
+        self.now = self.now.after(Duration::from_secs(seconds));
+        self.walk.handle_timeout(self.now);
+        self.hears()
+    }
+}
+
+const MENU: &str = "start = 'top'\n[menu.top]\nprompt = 'hello'\nretries = 1\n\
+                    choices = { 1 = 'queue:support', 0 = 'extension:201', 9 = 'echo', '*' = 'repeat', 5 = 'number:+1555' }\n";
+
+#[test]
+fn a_key_during_the_prompt_counts_and_a_wrong_one_is_told() {
+    let mut caller = Caller::new(MENU);
+    assert_eq!(caller.hears(), "\"hello\"");
+    assert_eq!(caller.presses("7"), "hush, \"invalid-choice\"");
+    assert_eq!(caller.listens(), "\"hello\"");
+    assert_eq!(caller.presses("1"), "hush, queue support 0");
+    caller.walk.handle_refused(caller.now, Outcome::NoAnswer);
+    assert_eq!(caller.hears(), "\"unavailable\"");
+    assert_eq!(caller.listens(), "hang up");
+}
+
+#[test]
+fn silence_counts_from_the_end_of_the_prompt() {
+    let mut caller = Caller::new(MENU);
+    caller.hears();
+    assert_eq!(caller.waits(60), "", "the prompt is still being played");
+    assert_eq!(caller.listens(), "");
+    assert_eq!(caller.waits(4), "");
+    assert_eq!(caller.waits(1), "\"hello\"");
+    caller.listens();
+    assert_eq!(caller.waits(5), "\"goodbye\"");
+    assert_eq!(caller.presses("1"), "", "too late");
+    assert_eq!(caller.listens(), "hang up");
+}
+
+#[test]
+fn every_kind_of_target_leads_there() {
+    for (key, there) in
+        [("0", "extension 201"), ("9", "echo"), ("5", "number +1555"), ("*", "\"hello\"")]
+    {
+        let mut caller = Caller::new(MENU);
+        caller.hears();
+        assert_eq!(caller.presses(key), format!("hush, {there}"));
+    }
+}
+
+#[test]
+fn keys_pressed_ahead_are_kept_for_who_asks() {
+    let text = "start = 'intro'\n[say.intro]\nprompt = 'welcome'\nnext = 'id'\n\
+                [collect.id]\nprompt = 'enter-customer-number'\nvariable = 'customer'\nmin = 3\nmax = 4\nnext = 'said'\n\
+                [say.said]\nprompt = ['you-entered', { digits = 'customer' }, { number = 'customer' }]\nnext = 'hang-up'\n";
+    let mut caller = Caller::new(text);
+    assert_eq!(caller.hears(), "\"welcome\"");
+    assert_eq!(
+        caller.presses("1234"),
+        "hush, customer=1234, \"you-entered n1 n2 n3 n4 n1 thousand n2 hundred and n30 n4\""
+    );
+    assert_eq!(caller.listens(), "hang up");
+}
+
+#[test]
+fn an_entry_ends_by_terminator_by_length_or_by_waiting_and_too_few_keys_are_told() {
+    let text = "start = 'id'\n[collect.id]\nprompt = 'enter-customer-number'\nvariable = 'c'\nmin = 2\nmax = 4\nnext = 'hang-up'\n";
+    let mut caller = Caller::new(text);
+    caller.hears();
+    assert_eq!(caller.presses("1"), "hush");
+    assert_eq!(caller.presses("#"), "\"invalid-entry\"");
+    assert_eq!(caller.presses("12"), "hush");
+    assert_eq!(caller.waits(2), "");
+    assert_eq!(caller.waits(1), "c=12, hang up");
+    let mut caller = Caller::new(text);
+    assert_eq!(caller.presses("12#"), "\"enter-customer-number\", hush, c=12, hang up");
+    let mut caller = Caller::new(text);
+    assert_eq!(caller.presses("99999"), "\"enter-customer-number\", hush, c=9999, hang up");
+    let mut caller = Caller::new(text);
+    for _ in 0..3 {
+        assert_eq!(caller.hears(), "\"enter-customer-number\"");
+        caller.listens();
+        caller.now = caller.now.after(Duration::from_secs(5));
+        caller.walk.handle_timeout(caller.now);
+    }
+    assert_eq!(caller.hears(), "\"goodbye\"");
+}
+
+#[test]
+fn an_entry_can_be_confirmed_or_corrected() {
+    let text = "start = 'id'\n[collect.id]\nprompt = 'hello'\nvariable = 'c'\nmax = 2\nconfirm = true\nnext = 'hang-up'\n";
+    let mut caller = Caller::new(text);
+    assert_eq!(caller.presses("12"), "\"hello\", hush, \"you-entered n1 n2 confirm-entry\"");
+    assert_eq!(caller.presses("2"), "hush, \"hello\"");
+    assert_eq!(caller.presses("34"), "hush, \"you-entered n3 n4 confirm-entry\"");
+    assert_eq!(caller.presses("1"), "hush, c=34, hang up");
+}
+
+#[test]
+fn a_message_is_recorded_and_the_clock_is_told() {
+    let text = "start = 'when'\n[say.when]\nprompt = ['the-time-is', { time = 'now' }, { date = 'now' }]\nnext = 'message'\n\
+                [record.message]\nmax = 60\n";
+    let mut caller = Caller::new(text);
+    assert_eq!(caller.hears(), "\"the-time-is n12 oclock am weekday-4 month-1 day-1\"");
+    assert_eq!(caller.listens(), "\"leave-message\"");
+    assert_eq!(caller.listens(), "record 60");
+    assert_eq!(caller.presses("#"), "", "the recorder ends at a key by itself");
+    caller.walk.handle_recorded(caller.now, RecordingId(1), Duration::from_secs(3));
+    assert_eq!(caller.hears(), "\"message-saved\"");
+    assert_eq!(caller.listens(), "hang up");
+}
+
+#[test]
+fn the_calendar_decides() {
+    let text = "start = 'open'\n[hours.open]\ncalendar = 'office'\nopen = 'queue:support'\nclosed = 'night'\nholiday = 'away'\n\
+                [hang_up.night]\nprompt = 'closed'\n[hang_up.away]\nprompt = 'closed-holiday'\n";
+    let mut caller = Caller::new(text);
+    assert_eq!(caller.hears(), "\"closed-holiday\"");
+    let mut walk = Walk::new(caller.walk.flows.clone(), &FlowId::from("main"));
+    let friday_morning = Now { unix: UnixTime((24 + 9) * 3_600 * 1_000_000), ..caller.now };
+    walk.handle_started(friday_morning);
+    caller.walk = walk;
+    assert_eq!(caller.hears(), "queue support 0");
+}
+
+#[test]
+fn each_refusal_goes_its_own_way() {
+    let text = "start = 'desk'\n[extension.desk]\nextension = '201'\nbusy = 'a'\nno_answer = 'b'\notherwise = 'c'\n\
+                [hang_up.a]\nprompt = 'all-agents-busy'\n[hang_up.b]\nprompt = 'bye'\n[hang_up.c]\nprompt = 'closed'\n";
+    for (outcome, heard) in [
+        (Outcome::Busy, "\"all-agents-busy\""),
+        (Outcome::NoAnswer, "\"bye\""),
+        (Outcome::Failed, "\"closed\""),
+    ] {
+        let mut caller = Caller::new(text);
+        assert_eq!(caller.hears(), "extension 201");
+        caller.walk.handle_refused(caller.now, outcome);
+        assert_eq!(caller.hears(), heard);
+    }
+}
+
+#[test]
+fn every_mistake_is_told_at_its_place() {
+    let text = "start = 'tpo'\n[menu.top]\nprompt = ['hello', 'helo']\nwait = 99\nchoices = { 12 = 'queue:suport', 3 = 'flow:nihgt' }\n\
+                [say.top]\nprompt = { digits = 'x' }\nnext = 'extension:299'\n\
+                [number.n]\nnumber = '12x'\n[hours.h]\ncalendar = 'offic'\nopen = 'top'\nclosed = 'top'\n\
+                [collect.c]\nprompt = 'hello'\nvariable = 'v'\nmin = 9\nmax = 3\nnext = 'top'\n";
+    let text = text.replace("{ digits = 'x' }", "[{ digits = 'x' }]");
+    let found = mistakes(&text);
+    let expected = [
+        (Mistake::Node("tpo".into()), "'tpo'"),
+        (Mistake::Clip("helo".into()), "'helo'"),
+        (Mistake::Range(99, 1, 60), "99"),
+        (Mistake::Key("12".into()), "12"),
+        (Mistake::Queue("suport".into()), "'queue:suport'"),
+        (Mistake::Flow("nihgt".into()), "'flow:nihgt'"),
+        (Mistake::Twice("top".into()), "top"),
+        (Mistake::Variable("x".into()), "{ digits = 'x' }"),
+        (Mistake::Extension("299".into()), "'extension:299'"),
+        (Mistake::Number("12x".into()), "'12x'"),
+        (Mistake::Calendar("offic".into()), "'offic'"),
+        (Mistake::MinAboveMax, "9"),
+    ];
+    let expected: Vec<_> = expected.into_iter().map(|(what, at)| (what, at.to_owned())).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_is_never_reached_and_what_never_ends_is_told() {
+    let text = "start = 'a'\n[say.a]\nprompt = 'hello'\nnext = 'b'\n[goto.b]\nto = 'a'\n[say.lost]\nprompt = 'bye'\nnext = 'hang-up'\n";
+    assert_eq!(
+        mistakes(text),
+        [
+            (Mistake::Loop(vec!["a".into(), "b".into(), "a".into()]), "a".to_owned()),
+            (Mistake::Unreachable("lost".into()), "lost".to_owned()),
+        ]
+    );
+    let silent =
+        "start = 'm'\n[menu.m]\nprompt = 'hello'\nchoices = { 1 = 'm' }\notherwise = 'm'\n";
+    assert_eq!(mistakes(silent), [(Mistake::Loop(vec!["m".into(), "m".into()]), "m".to_owned())]);
+    let asked = "start = 'm'\n[menu.m]\nprompt = 'hello'\nchoices = { 1 = 'm', 2 = 's' }\n[say.s]\nprompt = 'bye'\nnext = 'm'\n";
+    assert_eq!(mistakes(asked), [], "a circle with a key in it is a menu");
+}
+
+/// Random flows that pass the check, walked by random callers: every walk ends, or waits for the caller.
+#[test]
+fn a_checked_flow_never_runs_away() {
+    let mut checked = 0;
+    for seed in 0..3_000 {
+        let mut random = Random::from_number(seed);
+        let text = random_flow(&mut random);
+        let settings: flow::Settings = toml::from_str(&text).unwrap();
+        let Ok(flows) = check(&[(FlowId::from("main"), settings)], &[], &known()) else { continue };
+        checked += 1;
+        stroll(Arc::new(flows), &mut random, seed);
+    }
+    assert!(checked > 300, "only {checked} of the random flows were good");
+}
+
+fn random_flow(random: &mut Random) -> String {
+    let nodes = 2 + random.below(4);
+    let target = |random: &mut Random| match random.below(nodes + 2) {
+        at if at < nodes => format!("'n{at}'"),
+        at if at == nodes => "'hang-up'".to_owned(),
+        _ => "'queue:support'".to_owned(),
+    };
+    let mut text = "start = 'n0'\n".to_owned();
+    for node in 0..nodes {
+        let (a, b, c) = (target(random), target(random), target(random));
+        text += &match random.below(5) {
+            0 => format!("[say.n{node}]\nprompt = 'hello'\nnext = {a}\n"),
+            1 => format!(
+                "[menu.n{node}]\nprompt = 'hello'\nchoices = {{ 1 = {a}, 2 = {b} }}\notherwise = {c}\n"
+            ),
+            2 => format!(
+                "[collect.n{node}]\nprompt = 'hello'\nvariable = 'v'\nmax = 3\nnext = {a}\notherwise = {b}\n"
+            ),
+            3 => format!("[goto.n{node}]\nto = {a}\n"),
+            _ => format!("[queue.n{node}]\nqueue = 'support'\notherwise = {a}\n"),
+        };
+    }
+    text
+}
+
+fn stroll(flows: Arc<Flows>, random: &mut Random, seed: u64) {
+    let mut now = Now { instant: Instant::now(), unix: UnixTime(0) };
+    let mut walk = Walk::new(flows, &FlowId::from("main"));
+    walk.handle_started(now);
+    for _ in 0..60 {
+        let mut outputs = 0;
+        while let Some(output) = walk.poll_output() {
+            outputs += 1;
+            assert!(outputs < 200, "seed {seed} runs away");
+            match output {
+                Output::HangUp | Output::Echo => return,
+                _ => {}
+            }
+        }
+        let waits = walk.deadline().is_some()
+            || matches!(walk.doing, Doing::Away | Doing::Playing | Doing::Scolding);
+        assert!(waits, "seed {seed} is stuck in {:?}", walk.doing);
+        match random.below(4) {
+            0 => walk.handle_digit(now, char::from(b'0' + random.below(10) as u8)),
+            1 => walk.handle_refused(now, Outcome::Failed),
+            2 => walk.handle_played(now),
+            _ => {
+                now = now.after(Duration::from_secs(random.below(8)));
+                walk.handle_timeout(now);
+            }
+        }
+    }
+}
