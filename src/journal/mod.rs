@@ -1,1 +1,300 @@
-//! journal.
+//! The truth: an append-only, checksummed, hash-chained record of everything that happened.
+//!
+//! Owns the form of records ([`record`]), what they say ([`event`]), the chain and its seals ([`chain`]), personal data
+//! and its keys ([`personal`]), what a restart has to know ([`live`]) and how it is read back ([`replay`]). Writes no
+//! file: the driver makes bytes durable and says so, and only then is anything acknowledged.
+//!
+//! Decisions: every start begins a segment of its own, so a torn tail stays where it is and is never written over; each
+//! segment begins with a checkpoint of all live state, so a start reads one segment; after a write or sync that failed
+//! nothing counts as stored until a fresh segment, with a fresh checkpoint, has been synced.
+
+pub mod chain;
+pub mod event;
+pub mod live;
+pub mod personal;
+pub mod record;
+pub mod replay;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::journal::chain::{Chain, Sealer};
+use crate::journal::event::Event;
+use crate::journal::live::Live;
+use crate::journal::personal::Keyring;
+use crate::time::{Now, earliest};
+
+/// A segment's length after which the next one begins: what a start reads in a fraction of a second.
+pub const SEGMENT: u64 = 16 << 20;
+/// How often the chain is sealed.
+const SEAL_EVERY: Duration = Duration::from_secs(60);
+/// How long after a failure a fresh segment is tried.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Names a record: its number. A thing is on the disk when its token is below or equal to what was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Token(pub u64);
+
+/// What the driver has to carry out, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Append to the file of keys and make it durable before any record that follows.
+    Keys(Vec<u8>),
+    /// The next bytes begin a new segment, named by its first record.
+    Segment {
+        /// Number of its first record.
+        first: u64,
+    },
+    /// Append and make durable; answer with [`Journal::handle_stored`] or [`Journal::handle_failed`].
+    Write {
+        /// Whole records.
+        bytes: Vec<u8>,
+        /// The last of them.
+        upto: Token,
+    },
+}
+
+/// How the journal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// What is appended becomes durable.
+    Healthy,
+    /// A write or sync failed; nothing is durable until a fresh segment works.
+    Failed(Failure),
+}
+
+/// Why nothing could be made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The disk is full.
+    Full,
+    /// The disk does not work.
+    Broken,
+    /// The disk is so slow that too much waits for it.
+    Slow,
+}
+
+/// Where an earlier run ended.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Resume {
+    /// Number of the next record.
+    pub next: u64,
+    /// The chain up to there.
+    pub chain: Chain,
+    /// What was live.
+    pub live: Live,
+}
+
+/// The journal.
+#[derive(Debug)]
+pub struct Journal {
+    next: u64,
+    chain: Chain,
+    live: Live,
+    keys: Keyring,
+    sealer: Sealer,
+    state: State,
+    stored: Token,
+    /// Bytes in the current segment.
+    size: u64,
+    buffer: Vec<u8>,
+    outputs: VecDeque<Output>,
+    seal_at: Option<Instant>,
+    retry_at: Option<Instant>,
+    /// Since the last seal something was appended.
+    unsealed: bool,
+    /// Records that were never written because the journal had failed.
+    lost: u64,
+    segment: u64,
+    /// Keys that were handed over and are not known to be on the disk, with the last record that may need them.
+    unstored_keys: VecDeque<(Token, Vec<u8>)>,
+}
+
+impl Journal {
+    /// Goes on where an earlier run ended, in a segment of its own.
+    pub fn new(now: Now, resume: Resume, keys: Keyring, sealer: Sealer) -> Self {
+        let mut journal = Journal {
+            stored: Token(resume.next.saturating_sub(1)),
+            next: resume.next.max(1),
+            chain: resume.chain,
+            live: resume.live,
+            keys,
+            sealer,
+            state: State::Healthy,
+            size: 0,
+            buffer: Vec::new(),
+            outputs: VecDeque::new(),
+            seal_at: None,
+            retry_at: None,
+            unsealed: false,
+            lost: 0,
+            segment: 0,
+            unstored_keys: VecDeque::new(),
+        };
+        journal.begin_segment(now);
+        journal
+    }
+
+    /// Appends an event. Personal data in it is sealed first. Answers the token that says when it is on the disk.
+    pub fn append(&mut self, now: Now, mut event: Event) -> Token {
+        event.for_each_personal(&mut |personal| self.keys.seal(personal));
+        self.live.apply(now.unix, &event);
+        if self.state != State::Healthy {
+            self.lost += 1;
+            return Token(u64::MAX);
+        }
+        if self.size >= SEGMENT {
+            self.begin_segment(now);
+        }
+        self.write(now, &event)
+    }
+
+    /// Everything up to `upto` is on the disk.
+    pub fn handle_stored(&mut self, now: Now, upto: Token) {
+        if upto < Token(self.segment) {
+            return;
+        }
+        self.stored = self.stored.max(upto);
+        self.unstored_keys.retain(|(token, _)| *token > upto);
+        if self.state != State::Healthy {
+            self.state = State::Healthy;
+            self.retry_at = None;
+            let lost = std::mem::take(&mut self.lost);
+            self.append(now, Event::Gap { lost });
+        }
+    }
+
+    /// Something could not be made durable. What was handed over since may or may not be on the disk.
+    pub fn handle_failed(&mut self, now: Now, why: Failure) {
+        self.state = State::Failed(why);
+        self.buffer.clear();
+        self.outputs.clear();
+        self.retry_at = Some(now.instant + RETRY);
+    }
+
+    /// What is due: a seal, or another try after a failure.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if self.seal_at.is_some_and(|at| at <= now.instant) {
+            self.seal_at = None;
+            self.seal(now);
+        }
+        if self.retry_at.is_some_and(|at| at <= now.instant) {
+            // The failure stands until this segment has been stored.
+            self.retry_at = Some(now.instant + RETRY);
+            let again: Vec<_> =
+                self.unstored_keys.iter().flat_map(|(_, keys)| keys.clone()).collect();
+            if !again.is_empty() {
+                self.outputs.push_back(Output::Keys(again));
+            }
+            self.begin_segment(now);
+        }
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        earliest(self.seal_at, self.retry_at)
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        if let Some(keys) = self.fresh_keys() {
+            return Some(keys);
+        }
+        (!self.buffer.is_empty()).then(|| self.write_out())
+    }
+
+    /// How it is.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether the record with this token is on the disk.
+    pub fn is_stored(&self, token: Token) -> bool {
+        token <= self.stored
+    }
+
+    /// The last record that is on the disk.
+    pub fn stored(&self) -> Token {
+        self.stored
+    }
+
+    /// What is live.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// The keys, to read sealed data with.
+    pub fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    /// A last seal, before the program ends.
+    pub fn handle_stop(&mut self, now: Now) -> Token {
+        let token = self.append(now, Event::Stopped);
+        self.seal(now);
+        if token == Token(u64::MAX) { token } else { Token(self.next - 1) }
+    }
+
+    fn begin_segment(&mut self, now: Now) {
+        if !self.buffer.is_empty() {
+            let keys = self.fresh_keys();
+            self.outputs.extend(keys);
+            let write = self.write_out();
+            self.outputs.push_back(write);
+        }
+        self.size = 0;
+        self.segment = self.next;
+        self.outputs.push_back(Output::Segment { first: self.next });
+        let live = Box::new(self.live.clone());
+        let gap = self.state != State::Healthy;
+        let checkpoint = Event::Checkpoint { before: self.chain, gap, live };
+        self.write(now, &checkpoint);
+    }
+
+    /// Keys that records in the buffer need.
+    fn fresh_keys(&mut self) -> Option<Output> {
+        let fresh = self.keys.take_fresh();
+        if fresh.is_empty() {
+            return None;
+        }
+        self.unstored_keys.push_back((Token(self.next - 1), fresh.clone()));
+        Some(Output::Keys(fresh))
+    }
+
+    fn write_out(&mut self) -> Output {
+        Output::Write { bytes: std::mem::take(&mut self.buffer), upto: Token(self.next - 1) }
+    }
+
+    fn write(&mut self, now: Now, event: &Event) -> Token {
+        let token = Token(self.next);
+        // An event is plain data whose personal parts were sealed; there is nothing in it that JSON could not say.
+        let Ok(payload) = serde_json::to_vec(event) else { return Token(u64::MAX) };
+        let start = self.buffer.len();
+        record::encode(&mut self.buffer, self.next, now.unix, &payload);
+        let bytes = self.buffer.get(start..).unwrap_or_default();
+        self.chain.add(bytes);
+        self.size += bytes.len() as u64;
+        self.next += 1;
+        self.unsealed = true;
+        if self.seal_at.is_none() {
+            self.seal_at = Some(now.instant + SEAL_EVERY);
+        }
+        token
+    }
+
+    fn seal(&mut self, now: Now) {
+        if self.state == State::Healthy && self.unsealed {
+            let seal = self.sealer.seal(self.next - 1, &self.chain);
+            self.write(now, &Event::Seal(seal));
+            self.unsealed = false;
+            self.seal_at = None;
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests;

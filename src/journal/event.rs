@@ -1,0 +1,347 @@
+//! What records say. Plain data that an auditor can read; fields may be added, never given another meaning.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::agent::Presence;
+use crate::call::plan::Origin;
+use crate::call::record::Peer;
+use crate::call::{
+    self,
+    ending::{Cause, Class},
+};
+use crate::id::{AgentId, CallId, FlowId, ItemId, LegId, QueueId, RecordingId};
+use crate::journal::chain::{Chain, Seal};
+use crate::journal::live::Live;
+use crate::journal::personal::Personal;
+use crate::time::UnixTime;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The first record of each segment: everything that is live.
+    Checkpoint {
+        /// The chain's head before this record.
+        before: Chain,
+        /// Records before it could not be written: the chain does not lead here from the segment before.
+        #[serde(default)]
+        gap: bool,
+        /// What is live.
+        live: Box<Live>,
+    },
+    /// The chain was sealed.
+    Seal(Seal),
+    /// The program started.
+    Started {
+        /// Its version.
+        version: String,
+    },
+    /// The program ended as it should.
+    Stopped,
+    /// Records before this one could not be written; what is live is in the checkpoint before it.
+    Gap {
+        /// How many.
+        lost: u64,
+    },
+    /// Something happened in a call.
+    Call(CallEvent),
+    /// A call is over.
+    CallRecord(Box<CallRecord>),
+    /// A phone registered, or renewed.
+    Bound {
+        /// The extension.
+        user: String,
+        /// Its Contact.
+        contact: String,
+        /// The registrar's own record.
+        binding: Value,
+    },
+    /// A phone is gone.
+    Unbound {
+        /// The extension.
+        user: String,
+        /// Its Contact.
+        contact: String,
+    },
+    /// An agent's state changed.
+    Agent {
+        /// Who.
+        agent: AgentId,
+        /// To this.
+        presence: Presence,
+        /// Without a contact since.
+        idle_since: UnixTime,
+    },
+    /// A caller began to wait.
+    QueuePlace(QueuePlace),
+    /// A caller waits no more.
+    QueueLeft {
+        /// Which.
+        item: ItemId,
+    },
+}
+
+/// A caller's place in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuePlace {
+    /// Which.
+    pub item: ItemId,
+    /// Where.
+    pub queue: QueueId,
+    /// Whose call.
+    pub call: CallId,
+    /// Since when.
+    pub arrived: UnixTime,
+}
+
+/// Something that happened in a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallEvent {
+    /// The call.
+    pub call: CallId,
+    /// When.
+    pub at: UnixTime,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// The kinds of [`CallEvent`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum What {
+    /// It reached us.
+    Arrived {
+        /// Over this.
+        peer: Peer,
+        /// The caller's number.
+        from: Personal,
+        /// The dialled number.
+        to: Personal,
+    },
+    /// It went to an IVR flow.
+    Ivr {
+        /// Which.
+        flow: FlowId,
+    },
+    /// It came to a node of the flow.
+    Node {
+        /// Its name.
+        node: String,
+    },
+    /// The caller keyed something in.
+    Collected {
+        /// What the flow calls it.
+        name: String,
+        /// The keys.
+        digits: Personal,
+    },
+    /// It began to wait in a queue.
+    Queued {
+        /// Which.
+        queue: QueueId,
+    },
+    /// It was offered to an agent.
+    Offered {
+        /// Whom.
+        agent: AgentId,
+    },
+    /// A leg answered.
+    Answered {
+        /// Which.
+        leg: LegId,
+    },
+    /// A leg put the other on hold.
+    Held {
+        /// Which.
+        leg: LegId,
+    },
+    /// And took it off hold.
+    Resumed {
+        /// Which.
+        leg: LegId,
+    },
+    /// A message was taken.
+    Recorded {
+        /// Which.
+        recording: RecordingId,
+    },
+    /// A leg ended.
+    LegEnded {
+        /// Which.
+        leg: LegId,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+impl From<call::Event> for CallEvent {
+    fn from(event: call::Event) -> Self {
+        let what = match event.what {
+            call::What::Arrived { peer, from, to } => {
+                What::Arrived { peer, from: Personal::Clear(from), to: Personal::Clear(to) }
+            }
+            call::What::Ivr(flow) => What::Ivr { flow },
+            call::What::Queued(queue) => What::Queued { queue },
+            call::What::Offered(agent) => What::Offered { agent },
+            call::What::Answered(leg) => What::Answered { leg },
+            call::What::Held(leg) => What::Held { leg },
+            call::What::Resumed(leg) => What::Resumed { leg },
+            call::What::LegEnded(leg, cause) => What::LegEnded { leg, cause },
+        };
+        CallEvent { call: event.call, at: event.at, what }
+    }
+}
+
+/// Which way a call went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From a trunk.
+    Inbound,
+    /// To a trunk.
+    Outbound,
+    /// Between phones of the branch, or to its own services.
+    Internal,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// The call.
+    pub call: CallId,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Who called: a trunk or an extension.
+    pub origin: Peer,
+    /// The caller's number.
+    pub from: Personal,
+    /// The dialled number.
+    pub to: Personal,
+    /// When it reached us.
+    pub arrived: UnixTime,
+    /// When we answered.
+    pub answered: Option<UnixTime>,
+    /// When a person first spoke with the caller.
+    pub connected: Option<UnixTime>,
+    /// When it was over.
+    pub ended: UnixTime,
+    /// The last queue it waited in.
+    pub queue: Option<QueueId>,
+    /// Who took it from there.
+    pub agent: Option<AgentId>,
+    /// Why it ended.
+    pub cause: Cause,
+    /// Whose doing that was.
+    pub class: Class,
+    /// Its legs, the caller's first.
+    pub legs: Vec<LegRecord>,
+    /// Messages that were taken.
+    #[serde(default)]
+    pub recordings: Vec<RecordingId>,
+}
+
+/// What one leg did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LegRecord {
+    /// The leg.
+    pub leg: LegId,
+    /// Who was there.
+    pub peer: Peer,
+    /// When it answered.
+    pub answered: Option<UnixTime>,
+    /// Why it ended.
+    pub cause: Cause,
+    /// How it sounded; nothing if no sound was agreed on.
+    #[serde(default)]
+    pub quality: Option<Quality>,
+}
+
+/// How a leg sounded.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Quality {
+    /// Packets that we sent.
+    pub sent: u64,
+    /// Packets of sound that arrived.
+    pub received: u64,
+    /// Packets that never did (RFC 3550 appendix A.3).
+    pub lost: u64,
+    /// Interarrival jitter in milliseconds (RFC 3550 section 6.4.1).
+    pub jitter_ms: f64,
+    /// Round trip in milliseconds, where the peer sends reports.
+    pub round_trip_ms: Option<f64>,
+    /// Estimated mean opinion score, 1 to 4.5 (ITU-T G.107).
+    pub mos: Option<f64>,
+}
+
+impl Quality {
+    /// Loss in percent of what should have come.
+    pub fn loss_percent(&self) -> f64 {
+        let expected = self.received + self.lost;
+        if expected == 0 { 0.0 } else { self.lost as f64 * 100.0 / expected as f64 }
+    }
+}
+
+impl CallRecord {
+    /// From the call's own record; `quality` knows how legs sounded.
+    pub fn new(
+        record: crate::call::record::Record,
+        quality: impl Fn(LegId) -> Option<Quality>,
+    ) -> CallRecord {
+        let origin = match record.origin {
+            Origin::Trunk(trunk) => Peer::Trunk(trunk),
+            Origin::Extension(extension) => Peer::Extension(extension),
+        };
+        let out = record.legs.iter().skip(1).any(|leg| matches!(leg.peer, Peer::Trunk(_)));
+        let direction = match origin {
+            Peer::Trunk(_) => Direction::Inbound,
+            Peer::Extension(_) if out => Direction::Outbound,
+            Peer::Extension(_) => Direction::Internal,
+        };
+        let leg = |leg: crate::call::record::LegRecord| LegRecord {
+            quality: quality(leg.leg),
+            leg: leg.leg,
+            peer: leg.peer,
+            answered: leg.answered,
+            cause: leg.cause,
+        };
+        CallRecord {
+            call: record.call,
+            direction,
+            origin,
+            from: Personal::Clear(record.from),
+            to: Personal::Clear(record.to),
+            arrived: record.arrived,
+            answered: record.answered,
+            connected: record.connected,
+            ended: record.ended,
+            queue: record.queue,
+            agent: record.agent,
+            cause: record.cause,
+            class: record.cause.class(),
+            legs: record.legs.into_iter().map(leg).collect(),
+            recordings: record.recordings,
+        }
+    }
+}
+
+impl Event {
+    /// Hands every piece of personal data to `touch`.
+    pub fn for_each_personal(&mut self, touch: &mut dyn FnMut(&mut Personal)) {
+        match self {
+            Event::Call(CallEvent { what: What::Arrived { from, to, .. }, .. }) => {
+                touch(from);
+                touch(to);
+            }
+            Event::Call(CallEvent { what: What::Collected { digits, .. }, .. }) => touch(digits),
+            Event::CallRecord(record) => {
+                touch(&mut record.from);
+                touch(&mut record.to);
+            }
+            // What is live came from events, and was sealed there.
+            _ => {}
+        }
+    }
+}

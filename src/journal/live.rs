@@ -1,0 +1,100 @@
+//! What a restart has to know: phones, agents, places in queues, calls that are up.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::agent::Presence;
+use crate::call::record::Peer;
+use crate::id::{AgentId, CallId, ItemId};
+use crate::journal::event::{CallEvent, Event, QueuePlace, What};
+use crate::journal::personal::Personal;
+use crate::time::UnixTime;
+
+/// Everything that is live.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Live {
+    /// Registrations, by extension and Contact.
+    pub bindings: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Agents who are signed in.
+    pub agents: BTreeMap<AgentId, Standing>,
+    /// Callers who wait.
+    pub places: BTreeMap<ItemId, QueuePlace>,
+    /// Calls that are up.
+    pub calls: BTreeMap<CallId, OpenCall>,
+}
+
+/// An agent's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// What the agent is doing.
+    pub presence: Presence,
+    /// Since when.
+    pub since: UnixTime,
+    /// Without a contact since.
+    pub idle_since: UnixTime,
+}
+
+/// A call that is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenCall {
+    /// When it reached us.
+    pub arrived: UnixTime,
+    /// Over this.
+    pub peer: Peer,
+    /// The caller's number, sealed.
+    pub from: Personal,
+    /// The dialled number, sealed.
+    pub to: Personal,
+}
+
+impl Live {
+    /// Takes up one event; its personal data is sealed already.
+    pub fn apply(&mut self, at: UnixTime, event: &Event) {
+        match event {
+            Event::Checkpoint { live, .. } => *self = (**live).clone(),
+            Event::Bound { user, contact, binding } => {
+                let phones = self.bindings.entry(user.clone()).or_default();
+                phones.insert(contact.clone(), binding.clone());
+            }
+            Event::Unbound { user, contact } => self.unbind(user, contact),
+            Event::Agent { agent, presence: Presence::SignedOut, .. } => {
+                self.agents.remove(agent);
+            }
+            Event::Agent { agent, presence, idle_since } => {
+                let standing =
+                    Standing { presence: presence.clone(), since: at, idle_since: *idle_since };
+                self.agents.insert(agent.clone(), standing);
+            }
+            Event::QueuePlace(place) => {
+                self.places.insert(place.item, place.clone());
+            }
+            Event::QueueLeft { item } => {
+                self.places.remove(item);
+            }
+            Event::Call(CallEvent { call, at, what: What::Arrived { peer, from, to } }) => {
+                let (peer, from, to) = (peer.clone(), from.clone(), to.clone());
+                self.calls.insert(*call, OpenCall { arrived: *at, peer, from, to });
+            }
+            Event::CallRecord(record) => {
+                self.calls.remove(&record.call);
+            }
+            Event::Call(_)
+            | Event::Seal(_)
+            | Event::Started { .. }
+            | Event::Stopped
+            | Event::Gap { .. } => {}
+        }
+    }
+
+    fn unbind(&mut self, user: &str, contact: &str) {
+        if let Some(phones) = self.bindings.get_mut(user) {
+            phones.remove(contact);
+            if phones.is_empty() {
+                self.bindings.remove(user);
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Personal data: numbers and names, sealed so that forgetting a person is forgetting one key.
+//!
+//! Each subject has a key of its own (AES-256-GCM), found by an HMAC of the number, so that the file of keys names
+//! nobody. Subject keys are wrapped by the box's master key. Clear text cannot be serialised at all: whoever forgets
+//! to seal gets an error and no record.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::journal::chain::{hex, unhex};
+use crate::random::Random;
+
+/// Bytes that name a subject.
+const NAME: usize = 16;
+/// Bytes of a key, and of the tag behind each sealed text.
+const KEY: usize = 32;
+const TAG: usize = 16;
+/// One entry of the file of keys: the subject, a nonce, the wrapped key.
+pub const ENTRY: usize = NAME + NONCE_LEN + KEY + TAG;
+
+/// Names a subject without telling who it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject([u8; NAME]);
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// A piece of personal data.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Personal {
+    /// In clear; never written.
+    Clear(String),
+    /// Sealed with the subject's key.
+    Sealed(Subject, Vec<u8>),
+}
+
+impl From<&str> for Personal {
+    fn from(text: &str) -> Self {
+        Personal::Clear(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Personal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Personal::Clear(_) => f.write_str("Personal"),
+            Personal::Sealed(subject, _) => write!(f, "Personal({subject:?})"),
+        }
+    }
+}
+
+impl Serialize for Personal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Personal::Clear(_) => Err(serde::ser::Error::custom("personal data is not sealed")),
+            Personal::Sealed(Subject(subject), sealed) => {
+                serializer.collect_str(&format_args!("{}:{}", hex(subject), hex(sealed)))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Personal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let parts = text.split_once(':').and_then(|(subject, sealed)| {
+            Some(Personal::Sealed(Subject(unhex(subject)?.try_into().ok()?), unhex(sealed)?))
+        });
+        parts.ok_or_else(|| serde::de::Error::custom("not sealed personal data"))
+    }
+}
+
+/// Every subject's key.
+pub struct Keyring {
+    wrap: LessSafeKey,
+    naming: hmac::Key,
+    keys: BTreeMap<Subject, [u8; KEY]>,
+    fresh: Vec<u8>,
+    random: Random,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyring({} subjects)", self.keys.len())
+    }
+}
+
+impl Keyring {
+    /// Opens the ring: `file` is the file of keys, of which a torn last entry and entries of another master key are
+    /// passed over.
+    pub fn open(master: &[u8; KEY], file: &[u8], random: Random) -> Self {
+        let master = hmac::Key::new(hmac::HMAC_SHA256, master);
+        let mut wrap = [0; KEY];
+        wrap.copy_from_slice(hmac::sign(&master, b"branchline subject keys v1").as_ref());
+        let naming = hmac::sign(&master, b"branchline subject names v1");
+        let mut ring = Keyring {
+            wrap: cipher(&wrap),
+            naming: hmac::Key::new(hmac::HMAC_SHA256, naming.as_ref()),
+            keys: BTreeMap::new(),
+            fresh: Vec::new(),
+            random,
+        };
+        file.chunks_exact(ENTRY).for_each(|entry| ring.take_up(entry));
+        ring
+    }
+
+    fn take_up(&mut self, entry: &[u8]) {
+        let Some((subject, wrapped)) = entry.split_at_checked(NAME) else { return };
+        let Ok(subject) = <[u8; NAME]>::try_from(subject) else { return };
+        let key = unseal(&self.wrap, &subject, wrapped).and_then(|key| key.try_into().ok());
+        if let Some(key) = key {
+            self.keys.insert(Subject(subject), key);
+        }
+    }
+
+    /// Seals clear text in place.
+    pub fn seal(&mut self, personal: &mut Personal) {
+        let Personal::Clear(text) = personal else { return };
+        let subject = self.subject(text);
+        let key = self.key(subject);
+        let sealed = seal(&cipher(&key), &subject.0, text.as_bytes(), &mut self.random);
+        *personal = Personal::Sealed(subject, sealed);
+    }
+
+    /// The clear text; nothing once the subject was forgotten.
+    pub fn read(&self, personal: &Personal) -> Option<String> {
+        match personal {
+            Personal::Clear(text) => Some(text.clone()),
+            Personal::Sealed(subject, sealed) => {
+                let key = self.keys.get(subject)?;
+                String::from_utf8(unseal(&cipher(key), &subject.0, sealed)?).ok()
+            }
+        }
+    }
+
+    /// Forgets a subject by its number: all that was sealed for it can be read no more, once the file of keys has been
+    /// replaced by [`Self::file`]. Answers whether there was one.
+    pub fn forget(&mut self, text: &str) -> bool {
+        let subject = self.subject(text);
+        self.keys.remove(&subject).is_some()
+    }
+
+    /// The whole file of keys.
+    pub fn file(&mut self) -> Vec<u8> {
+        let keys: Vec<_> = self.keys.iter().map(|(subject, key)| (*subject, *key)).collect();
+        keys.into_iter().flat_map(|(subject, key)| self.entry(subject, &key)).collect()
+    }
+
+    /// Entries for the file of keys that are not in it yet.
+    pub(super) fn take_fresh(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// Who it is: what a number is written with besides digits does not make another person.
+    fn subject(&self, text: &str) -> Subject {
+        let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+        let name = if plain.is_empty() { text } else { &plain };
+        let mut subject = [0; NAME];
+        let tag = hmac::sign(&self.naming, name.to_ascii_lowercase().as_bytes());
+        subject.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+        Subject(subject)
+    }
+
+    fn key(&mut self, subject: Subject) -> [u8; KEY] {
+        if let Some(key) = self.keys.get(&subject) {
+            return *key;
+        }
+        let mut key = [0; KEY];
+        self.random.fill(&mut key);
+        self.keys.insert(subject, key);
+        let entry = self.entry(subject, &key);
+        self.fresh.extend(entry);
+        key
+    }
+
+    fn entry(&mut self, subject: Subject, key: &[u8; KEY]) -> Vec<u8> {
+        let wrapped = seal(&self.wrap, &subject.0, key, &mut self.random);
+        [&subject.0[..], &wrapped].concat()
+    }
+}
+
+fn cipher(key: &[u8; KEY]) -> LessSafeKey {
+    // The only error is a key of another length.
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("the key has 32 bytes"))
+}
+
+fn seal(key: &LessSafeKey, subject: &[u8], clear: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut nonce = [0; NONCE_LEN];
+    random.fill(&mut nonce);
+    let mut text = clear.to_vec();
+    // The only error is a text of more than 64 GB.
+    let tag = key.seal_in_place_separate_tag(
+        Nonce::assume_unique_for_key(nonce),
+        Aad::from(subject),
+        &mut text,
+    );
+    let tag = tag.expect("the text is short");
+    [&nonce[..], &text, tag.as_ref()].concat()
+}
+
+fn unseal(key: &LessSafeKey, subject: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, text) = sealed.split_at_checked(NONCE_LEN)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let mut text = text.to_vec();
+    let length = key.open_in_place(nonce, Aad::from(subject), &mut text).ok()?.len();
+    text.truncate(length);
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(file: &[u8]) -> Keyring {
+        Keyring::open(&[7; KEY], file, Random::from_number(1))
+    }
+
+    #[test]
+    fn what_was_sealed_is_read_again_by_the_next_run_and_by_no_other_box() {
+        let mut keys = ring(&[]);
+        let mut number = Personal::from("+15550100");
+        assert!(serde_json::to_string(&number).is_err(), "clear text is never written");
+        keys.seal(&mut number);
+        let written = serde_json::to_string(&number).unwrap();
+        assert!(!written.contains("5550100") && !format!("{number:?}").contains("5550100"));
+        let file = keys.take_fresh();
+        assert_eq!(file.len(), ENTRY);
+        let number: Personal = serde_json::from_str(&written).unwrap();
+        assert_eq!(ring(&file).read(&number).as_deref(), Some("+15550100"));
+        assert_eq!(ring(&file[..ENTRY - 1]).read(&number), None, "a torn entry is none");
+        assert_eq!(Keyring::open(&[8; KEY], &file, Random::from_number(1)).read(&number), None);
+    }
+
+    #[test]
+    fn one_person_has_one_key_and_is_forgotten_with_it() {
+        let mut keys = ring(&[]);
+        let mut all: Vec<_> = ["+1 555-0100", "15550100", "+15550199"].map(Personal::from).into();
+        all.iter_mut().for_each(|personal| keys.seal(personal));
+        assert_eq!(keys.take_fresh().len(), 2 * ENTRY);
+        assert!(keys.forget("+1(555)0100") && !keys.forget("+15550111"));
+        let file = keys.file();
+        let later = ring(&file);
+        let read: Vec<_> = all.iter().map(|personal| later.read(personal)).collect();
+        assert_eq!(read, [None, None, Some("+15550199".to_owned())]);
+    }
+}

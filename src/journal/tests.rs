@@ -1,0 +1,234 @@
+//! The journal against its own replay.
+
+use std::time::Instant;
+
+use super::event::{CallEvent, QueuePlace, What};
+use super::personal::Personal;
+use super::replay::{Damage, Entry, Replay};
+use super::*;
+use crate::agent::Presence;
+use crate::call::record::Peer;
+use crate::id::{AgentId, CallId, ExtensionId, ItemId, QueueId};
+use crate::random::Random;
+use crate::time::UnixTime;
+
+fn start() -> Now {
+    Now { instant: Instant::now(), unix: UnixTime(1_000_000) }
+}
+
+fn journal(now: Now, resume: Resume, keys: &[u8]) -> Journal {
+    let keys = Keyring::open(&[1; 32], keys, Random::from_number(3));
+    Journal::new(now, resume, keys, Sealer::from_seed(&[2; 32]).unwrap())
+}
+
+/// A disk that keeps what it is given.
+#[derive(Default)]
+struct Disk {
+    keys: Vec<u8>,
+    segments: Vec<Vec<u8>>,
+    upto: Token,
+}
+
+impl Disk {
+    fn take(&mut self, journal: &mut Journal) {
+        while let Some(output) = journal.poll_output() {
+            match output {
+                Output::Keys(bytes) => self.keys.extend(bytes),
+                Output::Segment { .. } => self.segments.push(Vec::new()),
+                Output::Write { bytes, upto } => {
+                    self.segments.last_mut().unwrap().extend(bytes);
+                    self.upto = upto;
+                }
+            }
+        }
+    }
+
+    fn replay(&self) -> (Vec<Entry>, Replay) {
+        let mut replay =
+            Replay::new(Some(Sealer::from_seed(&[2; 32]).unwrap().public_key().to_vec()));
+        let mut entries = Vec::new();
+        for segment in &self.segments {
+            replay.read(segment, &mut |entry| entries.push(entry));
+        }
+        (entries, replay)
+    }
+}
+
+fn arrived(call: u64, number: &str) -> Event {
+    let peer = Peer::Extension(ExtensionId::from("201"));
+    let what =
+        What::Arrived { peer, from: Personal::from(number), to: Personal::from("+15550199") };
+    Event::Call(CallEvent { call: CallId(call), at: UnixTime(1), what })
+}
+
+fn agent(presence: Presence) -> Event {
+    Event::Agent { agent: AgentId::from("ann"), presence, idle_since: UnixTime(9) }
+}
+
+#[test]
+fn the_next_run_knows_what_was_live_and_the_chain_goes_on() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut first = journal(now, Resume::default(), &[]);
+    first.append(now, Event::Bound { user: "201".into(), contact: "a".into(), binding: 1.into() });
+    first.append(now, Event::Bound { user: "201".into(), contact: "b".into(), binding: 2.into() });
+    first.append(now, Event::Unbound { user: "201".into(), contact: "a".into() });
+    first.append(now, agent(Presence::Ready));
+    first.append(now, arrived(7, "+15550123"));
+    let place = |item| QueuePlace {
+        item: ItemId(item),
+        queue: QueueId::from("q"),
+        call: CallId(7),
+        arrived: UnixTime(5),
+    };
+    first.append(now, Event::QueuePlace(place(1)));
+    first.append(now, Event::QueuePlace(place(2)));
+    first.append(now, Event::QueueLeft { item: ItemId(1) });
+    disk.take(&mut first);
+    let (_, replay) = disk.replay();
+    let mut second = journal(now, replay.resume.clone(), &disk.keys);
+    assert_eq!(second.live(), first.live());
+    let live = second.live().clone();
+    assert_eq!(live.bindings["201"].keys().collect::<Vec<_>>(), ["b"]);
+    assert_eq!(live.places.keys().collect::<Vec<_>>(), [&ItemId(2)]);
+    assert_eq!(second.keys().read(&live.calls[&CallId(7)].from).as_deref(), Some("+15550123"));
+    second.append(now, agent(Presence::SignedOut));
+    assert!(second.live().agents.is_empty());
+    second.handle_stop(now);
+    disk.take(&mut second);
+    let (entries, replay) = disk.replay();
+    assert_eq!(replay.damage, Damage { seals: 1, ..Damage::default() });
+    assert!(
+        entries.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1),
+        "numbers follow each other over runs"
+    );
+    assert_eq!(replay.resume.next, disk.upto.0 + 1);
+}
+
+#[test]
+fn no_personal_data_stands_in_the_journal() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    (0..50).for_each(|call| {
+        journal.append(now, arrived(call, &format!("+1555777{call:04}")));
+    });
+    disk.take(&mut journal);
+    let written = disk.segments.concat();
+    assert!(!written.windows(6).any(|window| window == b"555777"));
+    assert!(!disk.keys.windows(6).any(|window| window == b"555777"));
+    assert_eq!(disk.keys.len(), 51 * personal::ENTRY, "one key for each number");
+}
+
+#[test]
+fn a_long_journal_goes_on_in_a_new_segment_that_stands_alone() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    journal.append(now, agent(Presence::Ready));
+    let long = "x".repeat(1 << 20);
+    for _ in 0..40 {
+        journal.append(now, Event::Unbound { user: long.clone(), contact: String::new() });
+    }
+    disk.take(&mut journal);
+    assert_eq!(disk.segments.len(), 3);
+    assert!(disk.replay().1.damage.is_none());
+    let mut alone = Replay::default();
+    assert!(alone.read(disk.segments.last().unwrap(), &mut |_| {}));
+    assert_eq!((&alone.resume.live, alone.resume.next), (journal.live(), disk.upto.0 + 1));
+    assert_eq!(alone.resume.chain, journal.chain);
+}
+
+#[test]
+fn a_changed_a_missing_and_a_swapped_record_break_the_chain() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    (0..9).for_each(|call| {
+        journal.append(now, arrived(call, "+15550123"));
+    });
+    let later = now.after(SEAL_EVERY);
+    assert_eq!(journal.deadline(), Some(later.instant));
+    journal.handle_timeout(later);
+    disk.take(&mut journal);
+    assert_eq!(disk.replay().1.damage, Damage { seals: 1, ..Damage::default() });
+    let whole = disk.segments[0].clone();
+    let mut places = vec![0];
+    while let record::Found::Record(found) = record::decode(&whole[*places.last().unwrap()..]) {
+        places.push(places.last().unwrap() + found.bytes.len());
+    }
+    // One record rewritten with a good checksum, as somebody with an editor and this program's source would.
+    let (from, to) = (places[4], places[5]);
+    let record::Found::Record(found) = record::decode(&whole[from..]) else { panic!() };
+    let forged = String::from_utf8(found.payload.to_vec()).unwrap().replace("201", "202");
+    let mut bytes = whole[..from].to_vec();
+    record::encode(&mut bytes, found.seq, found.at, forged.as_bytes());
+    bytes.extend(&whole[to..]);
+    disk.segments = vec![bytes];
+    assert_eq!(disk.replay().1.damage.broken_seals, 1, "changed");
+    disk.segments = vec![[&whole[..from], &whole[to..]].concat()];
+    assert_eq!(
+        (disk.replay().1.damage.breaks, disk.replay().1.damage.broken_seals),
+        (1, 1),
+        "taken out"
+    );
+    let swapped =
+        [&whole[..from], &whole[to..places[6]], &whole[from..to], &whole[places[6]..]].concat();
+    disk.segments = vec![swapped];
+    assert!(disk.replay().1.damage.breaks > 0, "swapped");
+}
+
+#[test]
+fn after_a_failure_nothing_counts_until_a_fresh_segment_is_stored() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    let early = journal.append(now, agent(Presence::Ready));
+    disk.take(&mut journal);
+    journal.handle_stored(now, disk.upto);
+    assert!(journal.is_stored(early));
+    let doubtful = journal.append(now, arrived(1, "+15550123"));
+    while journal.poll_output().is_some() {}
+    journal.handle_failed(now, Failure::Broken);
+    let unwritten = journal.append(now, agent(Presence::Paused(crate::agent::Reason::Missed)));
+    assert!(journal.poll_output().is_none_or(|output| matches!(output, Output::Keys(_))));
+    assert_eq!(journal.state(), State::Failed(Failure::Broken));
+    assert!(!journal.is_stored(doubtful) && !journal.is_stored(unwritten));
+    // A late word about what was handed over before the failure proves nothing about what comes now.
+    journal.handle_timeout(now.after(RETRY));
+    journal.handle_stored(now, early);
+    assert_eq!(journal.state(), State::Failed(Failure::Broken));
+    disk.take(&mut journal);
+    journal.handle_stored(now, disk.upto);
+    assert_eq!(journal.state(), State::Healthy);
+    disk.take(&mut journal);
+    let (entries, replay) = disk.replay();
+    assert!(entries.iter().any(|entry| entry.event == Some(Event::Gap { lost: 1 })));
+    assert_eq!((replay.damage.gaps, replay.damage.breaks), (1, 0));
+    assert_eq!(
+        &replay.resume.live,
+        journal.live(),
+        "what could not be written is in the checkpoint"
+    );
+    assert!(!journal.is_stored(unwritten), "and is still not acknowledged as a record");
+}
+
+/// A segment cut anywhere gives back every whole record before the cut and nothing else.
+#[test]
+fn a_torn_tail_is_left_where_it_is() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    (0..20).for_each(|call| {
+        journal.append(now, arrived(call, "+15550123"));
+    });
+    disk.take(&mut journal);
+    let (entries, _) = disk.replay();
+    let whole = disk.segments[0].clone();
+    for cut in (0..whole.len()).step_by(37) {
+        disk.segments = vec![whole[..cut].to_vec()];
+        let (found, replay) = disk.replay();
+        assert_eq!(found, entries[..found.len()]);
+        assert!(replay.damage.is_none(), "a torn tail is not damage");
+    }
+}
