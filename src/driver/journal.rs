@@ -1,0 +1,392 @@
+//! The journal's files: one thread writes, syncs, and only then says that a thing is stored.
+//!
+//! Group commit without waiting: whatever is there when a sync has ended goes into the next one. After a write or sync
+//! that failed the file is left alone for good, and everything is dropped until the journal begins a fresh segment: the
+//! kernel may have thrown away what it could not write, and a second sync would not tell.
+//!
+//! Files, all below the site's data folder: `journal/journal-N.blj` segments; `keys/subjects` wrapped keys of persons;
+//! `keys/master` and `keys/seal` secrets of the box; `keys/seal.pub` for an auditor; `ballast`, given up so that a box
+//! with a full disk can start.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::driver::segments;
+use crate::journal::chain::{Sealer, hex, unhex};
+use crate::journal::personal::{ENTRY, Keyring};
+use crate::journal::replay::{Damage, Replay};
+use crate::journal::{Failure, Journal, Output, Token};
+use crate::random::Random;
+use crate::time::Now;
+
+/// Outputs that may wait for the disk: with a record for each SIP event, some seconds of a busy branch.
+const WAITING: usize = 8_192;
+/// How often the room on the disk is looked at.
+const LOOK_AT_ROOM: Duration = Duration::from_secs(5);
+/// What is kept in reserve: enough for a start and for somebody to make room.
+const BALLAST: u64 = 4 << 20;
+/// With more room than this the reserve is put back.
+const ROOM_FOR_BALLAST: u64 = 64 << 20;
+
+/// What the thread tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// Everything up to this is on the disk.
+    Stored(Token),
+    /// It is not, and will not be.
+    Failed(Failure),
+    /// This much of the disk is in use, in percent.
+    Room(u8),
+}
+
+/// Why there is no journal.
+#[derive(Debug)]
+pub enum CannotOpen {
+    /// A file or folder.
+    File(PathBuf, io::Error),
+    /// A file of keys holds something else.
+    Key(PathBuf),
+    /// No thread.
+    Thread(io::Error),
+}
+
+impl fmt::Display for CannotOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CannotOpen::File(path, error) => write!(f, "{}: {error}", path.display()),
+            CannotOpen::Key(path) => write!(
+                f,
+                "{}: this is not a key; put the right file back from the backup, or move the data folder away to begin anew",
+                path.display()
+            ),
+            CannotOpen::Thread(error) => write!(f, "no thread for the journal: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CannotOpen {}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Opened {
+    /// The journal, ready to go on.
+    pub journal: Journal,
+    /// The thread.
+    pub handle: Handle,
+    /// What is damaged in what was read.
+    pub damage: Damage,
+    /// The last record of earlier runs.
+    pub before: Token,
+}
+
+/// The way to the thread.
+#[derive(Debug)]
+pub struct Handle {
+    outputs: Option<mpsc::SyncSender<Output>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+/// More waits for the disk than may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+impl Handle {
+    /// Hands something over. Never waits.
+    pub fn submit(&self, output: Output) -> Result<(), Full> {
+        let Some(outputs) = &self.outputs else { return Ok(()) };
+        outputs.try_send(output).map_err(|_| Full)
+    }
+
+    /// Waits until everything has been written.
+    pub fn finish(mut self) {
+        self.outputs = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has aborted the program already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The folder of segments below a site's data folder.
+pub fn folder(data: &Path) -> PathBuf {
+    data.join("journal")
+}
+
+/// Opens the journal below `data`, reads what is live, and starts the thread; `report` is called on that thread.
+pub fn open(
+    data: &Path,
+    now: Now,
+    random: &mut Random,
+    report: impl Fn(Done) + Send + 'static,
+) -> Result<Opened, CannotOpen> {
+    let in_file = |path: &Path| {
+        let path = path.to_owned();
+        move |error| CannotOpen::File(path, error)
+    };
+    let folder = folder(data);
+    fs::create_dir_all(&folder).map_err(in_file(&folder))?;
+    if room(data).is_some_and(|room| room.free < BALLAST) {
+        // The reserve is for this moment; whether it is there or not, what follows says what is wrong.
+        let _ = fs::remove_file(data.join("ballast"));
+    }
+    let keys = keys_folder(data)?;
+    let master = secret(&keys.join("master"), random)?;
+    let sealer = sealer(&keys, random)?;
+    let subjects = open_subjects(&keys.join("subjects"))?;
+    let (replay, last) = read_back(&folder, sealer.public_key()).map_err(in_file(&folder))?;
+    if let Some(last) = last {
+        // An earlier run may have been killed before it synced; from here on its records are acknowledged.
+        File::open(&last).and_then(|file| file.sync_data()).map_err(in_file(&last))?;
+    }
+    let keyring = Keyring::open(&master, &subjects.0, random.fork());
+    let before = Token(replay.resume.next.saturating_sub(1));
+    let journal = Journal::new(now, replay.resume, keyring, sealer);
+    let (outputs, waiting) = mpsc::sync_channel(WAITING);
+    let good = subjects.0.len() as u64;
+    let writer = Writer {
+        data: data.to_owned(),
+        folder,
+        segment: None,
+        subjects: subjects.1,
+        good,
+        failed: false,
+        report: Box::new(report),
+    };
+    let thread = thread::Builder::new().name("journal".to_owned());
+    let thread = thread.spawn(move || writer.run(&waiting)).map_err(CannotOpen::Thread)?;
+    let handle = Handle { outputs: Some(outputs), thread: Some(thread) };
+    Ok(Opened { journal, handle, damage: replay.damage, before })
+}
+
+/// Reads segments until what is live is known: the last one, or as many more as are needed for a checkpoint.
+fn read_back(folder: &Path, public_key: &[u8]) -> io::Result<(Replay, Option<PathBuf>)> {
+    let segments = segments::list(folder)?;
+    let texts = segments.iter().rev().map(|segment| fs::read(&segment.path));
+    let mut read = Vec::new();
+    for text in texts {
+        read.push(text?);
+        let mut replay = Replay::new(Some(public_key.to_vec()));
+        let mut whole = false;
+        for (place, segment) in read.iter().rev().enumerate() {
+            let begins = replay.read(segment, &mut |_| {});
+            whole |= begins && place == 0;
+        }
+        if whole || read.len() == segments.len() {
+            return Ok((replay, segments.last().map(|segment| segment.path.clone())));
+        }
+    }
+    Ok((Replay::default(), None))
+}
+
+fn keys_folder(data: &Path) -> Result<PathBuf, CannotOpen> {
+    let keys = data.join("keys");
+    let mut builder = fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(&keys) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(CannotOpen::File(keys, error))
+        }
+        _ => Ok(keys),
+    }
+}
+
+/// 32 secret bytes, made at the first start and kept as hexadecimal.
+fn secret(path: &Path, random: &mut Random) -> Result<[u8; 32], CannotOpen> {
+    let in_file = |error| CannotOpen::File(path.to_owned(), error);
+    match fs::read_to_string(path) {
+        Ok(text) => unhex(text.trim())
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| CannotOpen::Key(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut key = [0; 32];
+            random.fill(&mut key);
+            write_whole(path, hex(&key).as_bytes(), 0o600).map_err(in_file)?;
+            Ok(key)
+        }
+        Err(error) => Err(in_file(error)),
+    }
+}
+
+fn sealer(keys: &Path, random: &mut Random) -> Result<Sealer, CannotOpen> {
+    let path = keys.join("seal");
+    let seed = secret(&path, random)?;
+    let sealer = Sealer::from_seed(&seed).map_err(|_| CannotOpen::Key(path))?;
+    let public = keys.join("seal.pub");
+    let text = hex(sealer.public_key());
+    if fs::read_to_string(&public).is_ok_and(|kept| kept == text) {
+        return Ok(sealer);
+    }
+    write_whole(&public, text.as_bytes(), 0o644)
+        .map_err(|error| CannotOpen::File(public, error))?;
+    Ok(sealer)
+}
+
+/// Writes a small file so that it is there whole or not at all.
+fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    sync_folder(path)
+}
+
+/// A new name is on the disk when its folder is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// The file of wrapped keys and what it holds, without a torn last entry.
+fn open_subjects(path: &Path) -> Result<(Vec<u8>, File), CannotOpen> {
+    let in_file = |error| CannotOpen::File(path.to_owned(), error);
+    let options = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    let file = options.map_err(in_file)?;
+    let mut bytes = fs::read(path).map_err(in_file)?;
+    bytes.truncate(bytes.len() / ENTRY * ENTRY);
+    file.set_len(bytes.len() as u64).map_err(in_file)?;
+    sync_folder(path).map_err(in_file)?;
+    Ok((bytes, file))
+}
+
+struct Writer {
+    data: PathBuf,
+    folder: PathBuf,
+    segment: Option<File>,
+    subjects: File,
+    /// Length of the file of keys that is known to be on the disk.
+    good: u64,
+    /// Nothing is written until a fresh segment begins.
+    failed: bool,
+    report: Box<dyn Fn(Done) + Send>,
+}
+
+impl Writer {
+    fn run(mut self, waiting: &mpsc::Receiver<Output>) {
+        self.look_at_room();
+        loop {
+            match waiting.recv_timeout(LOOK_AT_ROOM) {
+                Ok(first) => {
+                    let batch: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();
+                    self.commit(batch);
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => self.look_at_room(),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// One batch, one sync.
+    fn commit(&mut self, batch: Vec<Output>) {
+        let mut upto = None;
+        for output in batch {
+            if matches!(output, Output::Segment { .. }) {
+                self.failed = false;
+            }
+            if self.failed {
+                continue;
+            }
+            match self.carry_out(output) {
+                Ok(written) => upto = written.or(upto),
+                Err(error) => {
+                    self.fail(&error);
+                    upto = None;
+                }
+            }
+        }
+        let Some(upto) = upto.filter(|_| !self.failed) else { return };
+        match self.sync() {
+            Ok(()) => (self.report)(Done::Stored(upto)),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) -> io::Result<Option<Token>> {
+        match output {
+            Output::Keys(bytes) => self.add_keys(&bytes).map(|()| None),
+            Output::Segment { first } => self.begin(first).map(|()| None),
+            Output::Write { bytes, upto } => {
+                let segment = self.segment.as_mut().ok_or(io::ErrorKind::NotFound)?;
+                segment.write_all(&bytes)?;
+                Ok(Some(upto))
+            }
+        }
+    }
+
+    /// Keys are on the disk before any record that needs them.
+    fn add_keys(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.subjects.set_len(self.good)?;
+        self.subjects.write_all(bytes)?;
+        self.subjects.sync_data()?;
+        self.good += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn begin(&mut self, first: u64) -> io::Result<()> {
+        if let Some(before) = self.segment.take() {
+            before.sync_data()?;
+        }
+        let path = segments::path(&self.folder, first);
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
+        sync_folder(&path)?;
+        self.segment = Some(file);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.segment.as_ref().map_or(Ok(()), File::sync_data)
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        self.failed = true;
+        self.segment = None;
+        let why = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::Full,
+            _ => Failure::Broken,
+        };
+        tracing::error!(%error, "the journal cannot be written; nothing is acknowledged as stored until it can");
+        (self.report)(Done::Failed(why));
+        self.look_at_room();
+    }
+
+    fn look_at_room(&self) {
+        let Some(room) = room(&self.data) else { return };
+        (self.report)(Done::Room(room.used));
+        let ballast = self.data.join("ballast");
+        if room.free > ROOM_FOR_BALLAST && !ballast.exists() {
+            // Without it a full disk is more trouble than it needs to be; that is no reason to stop now.
+            let _ = put_ballast(&ballast);
+        }
+    }
+}
+
+fn put_ballast(path: &Path) -> nix::Result<()> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file =
+        file.map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
+    nix::fcntl::posix_fallocate(&file, 0, BALLAST.cast_signed())
+}
+
+/// Room on a disk.
+struct Room {
+    /// Bytes that we may still use.
+    free: u64,
+    /// In use, in percent.
+    used: u8,
+}
+
+fn room(path: &Path) -> Option<Room> {
+    let disk = nix::sys::statvfs::statvfs(path).ok()?;
+    let (all, free) = (disk.blocks(), disk.blocks_available());
+    let used = if all == 0 { 0 } else { 100 - free.saturating_mul(100) / all };
+    Some(Room {
+        free: free.saturating_mul(disk.fragment_size()),
+        used: u8::try_from(used).unwrap_or(100),
+    })
+}

@@ -1,0 +1,370 @@
+//! The look-up store on the disk: the only file that names sled.
+//!
+//! One thread opens it, brings it up to the journal's position and follows the journal's files from there. Calls never
+//! wait for it. sled can hang or abort on damaged files (measured), so a store from an earlier run is first read by a
+//! process of its own with a time limit; one that does not open, or whose rows do not add up, is set aside and made
+//! again from the journal. A mark beside it tells when the program died while opening it: then it is not tried twice.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::driver::segments::{self, Segment};
+use crate::journal::Token;
+use crate::journal::event::CallRecord;
+use crate::journal::record::{Found, decode};
+use crate::journal::replay::Entry;
+use crate::store::{self, CALLS, META_KEY, Meta, Rows};
+
+/// Time to open a small store; the time limit grows with its size.
+const OPEN_TIME: Duration = Duration::from_secs(10);
+/// Bytes that are read in a second, at the very least.
+const READ_SPEED: u64 = 5 << 20;
+/// Jobs that may wait; a word that the journal has grown may be lost, the next one says it again.
+const WAITING: usize = 64;
+/// Bytes of the journal that are projected in one batch.
+const PIECE: u64 = 4 << 20;
+/// Memory for rows that were read.
+const CACHE: u64 = 16 << 20;
+
+/// How the store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Not open yet.
+    Opening,
+    /// Being brought up to the journal.
+    CatchingUp,
+    /// It reflects the journal.
+    Ready,
+    /// It cannot be had; the journal goes on without it.
+    Off(String),
+}
+
+/// What the thread is asked.
+enum Job {
+    Follow,
+    Calls(usize, Box<dyn FnOnce(Vec<CallRecord>) + Send>),
+}
+
+/// The way to the thread.
+#[derive(Clone)]
+pub struct Handle {
+    jobs: mpsc::SyncSender<Job>,
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "store::Handle({:?})", self.state())
+    }
+}
+
+struct Shared {
+    state: Mutex<State>,
+    durable: std::sync::atomic::AtomicU64,
+    position: std::sync::atomic::AtomicU64,
+    rebuilt: std::sync::atomic::AtomicU64,
+}
+
+/// The store is not there to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotReady;
+
+impl Handle {
+    /// The journal is on the disk up to here.
+    pub fn follow(&self, upto: Token) {
+        self.shared.durable.store(upto.0, std::sync::atomic::Ordering::Release);
+        let _ = self.jobs.try_send(Job::Follow);
+    }
+
+    /// Reads the newest call records; `answer` is called on the store's thread.
+    pub fn calls(
+        &self,
+        limit: usize,
+        answer: impl FnOnce(Vec<CallRecord>) + Send + 'static,
+    ) -> Result<(), NotReady> {
+        if self.state() != State::Ready {
+            return Err(NotReady);
+        }
+        self.jobs.try_send(Job::Calls(limit, Box::new(answer))).map_err(|_| NotReady)
+    }
+
+    /// How it is.
+    pub fn state(&self) -> State {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The last journal record that it reflects.
+    pub fn position(&self) -> Token {
+        Token(self.shared.position.load(std::sync::atomic::Ordering::Acquire))
+    }
+
+    /// How often a store was set aside since the start.
+    pub fn set_aside(&self) -> u64 {
+        self.shared.rebuilt.load(std::sync::atomic::Ordering::Acquire)
+    }
+}
+
+/// Starts the thread. `data` is the site's data folder, `durable` what of its journal is on the disk; `program` is the
+/// program to read an older store with, as `PROGRAM store-check FOLDER`.
+pub fn open(data: &Path, durable: Token, program: Option<PathBuf>) -> io::Result<Handle> {
+    let (jobs, waiting) = mpsc::sync_channel(WAITING);
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State::Opening),
+        durable: durable.0.into(),
+        position: 0.into(),
+        rebuilt: 0.into(),
+    });
+    let keeper = Keeper {
+        folder: data.join("store"),
+        journal: crate::driver::journal::folder(data),
+        program,
+        shared: shared.clone(),
+        tail: None,
+    };
+    thread::Builder::new().name("store".to_owned()).spawn(move || keeper.run(&waiting))?;
+    Ok(Handle { jobs, shared })
+}
+
+struct Keeper {
+    folder: PathBuf,
+    journal: PathBuf,
+    program: Option<PathBuf>,
+    shared: Arc<Shared>,
+    /// Where in the journal's files the next record is.
+    tail: Option<(Segment, u64)>,
+}
+
+impl Keeper {
+    fn run(mut self, waiting: &mpsc::Receiver<Job>) {
+        let db = match self.open() {
+            Ok(db) => db,
+            Err(error) => {
+                tracing::error!(%error, "the look-up store cannot be opened; call records are in the journal only");
+                return self.be(State::Off(error.to_string()));
+            }
+        };
+        self.be(State::CatchingUp);
+        self.catch_up(&db);
+        self.be(State::Ready);
+        while let Ok(job) = waiting.recv() {
+            match job {
+                Job::Follow => self.catch_up(&db),
+                Job::Calls(limit, answer) => {
+                    self.catch_up(&db);
+                    answer(newest_calls(&db, limit));
+                }
+            }
+        }
+    }
+
+    fn be(&self, state: State) {
+        *self.shared.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// The store of an earlier run if it is sound and not ahead of the journal, else an empty one.
+    fn open(&mut self) -> Result<sled::Db, sled::Error> {
+        let mark = self.folder.with_extension("opening");
+        if self.folder.exists() && (mark.exists() || !self.is_sound()) {
+            self.set_aside()?;
+        }
+        fs::write(&mark, b"")?;
+        let db = open_sled(&self.folder)?;
+        fs::remove_file(&mark)?;
+        let durable = self.shared.durable.load(std::sync::atomic::Ordering::Acquire);
+        if meta(&db).position <= durable {
+            return Ok(db);
+        }
+        // It knows more than the journal: a journal from a backup, or another box's. The journal is the truth.
+        drop(db);
+        self.set_aside()?;
+        open_sled(&self.folder)
+    }
+
+    fn is_sound(&self) -> bool {
+        let size = folder_size(&self.folder);
+        let limit = OPEN_TIME + Duration::from_secs(size / READ_SPEED);
+        match &self.program {
+            Some(program) => {
+                runs_well(Command::new(program).arg("store-check").arg(&self.folder), limit)
+            }
+            None => check(&self.folder),
+        }
+    }
+
+    /// Moves the store out of the way; one such folder is kept for whoever wants to know why.
+    fn set_aside(&self) -> io::Result<()> {
+        let aside = self.folder.with_extension("damaged");
+        let _ = fs::remove_dir_all(&aside);
+        fs::rename(&self.folder, &aside)?;
+        self.shared.rebuilt.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        tracing::warn!(aside = %aside.display(), "the look-up store was set aside; it is made again from the journal");
+        Ok(())
+    }
+
+    /// Projects what the journal has on the disk beyond the store's position.
+    fn catch_up(&mut self, db: &sled::Db) {
+        let durable = self.shared.durable.load(std::sync::atomic::Ordering::Acquire);
+        while meta(db).position < durable {
+            match self.step(db, durable) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::error!(%error, "the look-up store does not follow the journal");
+                    break;
+                }
+            }
+        }
+        self.shared.position.store(meta(db).position, std::sync::atomic::Ordering::Release);
+    }
+
+    /// One piece of the journal. Answers whether there was any progress.
+    fn step(&mut self, db: &sled::Db, durable: u64) -> Result<bool, sled::Error> {
+        let segments = segments::list(&self.journal)?;
+        let meta = meta(db);
+        let (segment, offset) = match self.tail.clone() {
+            Some(tail) => tail,
+            None => match begin_at(&segments, meta.position + 1) {
+                Some(segment) => (segment, 0),
+                None => return Ok(false),
+            },
+        };
+        let mut piece = segments::read_from(&segment.path, offset, PIECE)?;
+        let (mut entries, mut used) = entries(&piece, durable);
+        if entries.is_empty() && piece.len() as u64 == PIECE {
+            // A record longer than a piece: a checkpoint of a large branch.
+            piece = segments::read_from(&segment.path, offset, u64::MAX)?;
+            (entries, used) = self::entries(&piece, durable);
+        }
+        let next = segments.iter().find(|other| other.first > segment.first);
+        self.tail = match (used, next) {
+            (0, Some(next)) => Some((next.clone(), 0)),
+            (used, _) => Some((segment, offset + used)),
+        };
+        if entries.is_empty() {
+            return Ok(used > 0 || next.is_some());
+        }
+        let batch = store::project(meta, &entries, &Table(db));
+        let mut rows = sled::Batch::default();
+        for (key, row) in batch.rows {
+            match row {
+                Some(row) => rows.insert(key, row),
+                None => rows.remove(key),
+            }
+        }
+        db.apply_batch(rows)?;
+        Ok(true)
+    }
+}
+
+/// The segment that record `seq` is in.
+fn begin_at(segments: &[Segment], seq: u64) -> Option<Segment> {
+    let at = segments.iter().rposition(|segment| segment.first <= seq).unwrap_or(0);
+    segments.get(at).cloned()
+}
+
+/// The whole records of `piece` that are durable, and how many bytes were used up.
+fn entries(piece: &[u8], durable: u64) -> (Vec<Entry>, u64) {
+    let mut entries = Vec::new();
+    let mut rest = piece;
+    loop {
+        let used = match decode(rest) {
+            Found::Record(record) if record.seq <= durable => {
+                let event = serde_json::from_slice(record.payload).ok();
+                entries.push(Entry { seq: record.seq, at: record.at, event });
+                record.bytes.len()
+            }
+            Found::Damage(skip) if skip < rest.len() => skip,
+            _ => return (entries, (piece.len() - rest.len()) as u64),
+        };
+        rest = rest.get(used..).unwrap_or_default();
+    }
+}
+
+/// Reads a store from end to end. Answers whether it opens and its rows add up. May hang or abort on damaged files.
+pub fn check(folder: &Path) -> bool {
+    let Ok(db) = open_sled(folder) else { return false };
+    let Some(meta) = db.get(META_KEY).ok().flatten().map(|row| Meta::decode(&row)) else {
+        // A store without this row is a new one, and empty.
+        return db.is_empty();
+    };
+    let Some(meta) = meta else { return false };
+    let mut counted = Meta { position: meta.position, ..Meta::default() };
+    for row in db.iter() {
+        match row {
+            Ok((key, row)) if key != META_KEY => counted.add(&key, &row),
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    counted == meta
+}
+
+/// What a store holds, in a nutshell: for tests that compare a rebuilt one with the original.
+pub fn fingerprint(folder: &Path) -> Option<(u64, u64, u64)> {
+    let db = open_sled(folder).ok()?;
+    let meta = meta(&db);
+    Some((meta.position, meta.rows, meta.sum))
+}
+
+fn open_sled(folder: &Path) -> Result<sled::Db, sled::Error> {
+    sled::Config::new().path(folder).cache_capacity(CACHE).flush_every_ms(Some(1_000)).open()
+}
+
+fn meta(db: &sled::Db) -> Meta {
+    db.get(META_KEY).ok().flatten().and_then(|row| Meta::decode(&row)).unwrap_or_default()
+}
+
+fn newest_calls(db: &sled::Db, limit: usize) -> Vec<CallRecord> {
+    db.scan_prefix(CALLS)
+        .values()
+        .filter_map(Result::ok)
+        .filter_map(|row| store::call_record(&row))
+        .take(limit)
+        .collect()
+}
+
+struct Table<'a>(&'a sled::Db);
+
+impl Rows for Table<'_> {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.get(key).ok().flatten().map(|row| row.to_vec())
+    }
+
+    fn keys(&self, prefix: &[u8]) -> Vec<Vec<u8>> {
+        self.0.scan_prefix(prefix).keys().filter_map(Result::ok).map(|key| key.to_vec()).collect()
+    }
+}
+
+/// Runs a program to its end, or for `limit`. Answers whether it said that all is well.
+fn runs_well(command: &mut Command, limit: Duration) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut child) = quiet.spawn() else { return false };
+    let until = Instant::now() + limit;
+    while Instant::now() < until {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) => thread::sleep(Duration::from_millis(2)),
+            Err(_) => return false,
+        }
+    }
+    // It may be gone by now, which is just as well.
+    let _ = child.kill();
+    let _ = child.wait();
+    false
+}
+
+fn folder_size(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries
+        .filter_map(Result::ok)
+        .filter_map(|entry| {
+            let meta = entry.metadata().ok()?;
+            Some(if meta.is_dir() { folder_size(&entry.path()) } else { meta.len() })
+        })
+        .sum()
+}
