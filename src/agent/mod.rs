@@ -263,6 +263,11 @@ impl Roster {
         self.agents.get(id).map(|a| &a.presence)
     }
 
+    /// Since when the agent has been without a contact.
+    pub fn idle_since(&self, id: &AgentId) -> Option<UnixTime> {
+        self.agents.get(id).map(|a| a.idle_since)
+    }
+
     /// The agent as configured.
     pub fn settings(&self, id: &AgentId) -> Option<&Settings> {
         self.agents.get(id).map(|a| &a.settings)

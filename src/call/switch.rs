@@ -441,6 +441,11 @@ impl Calls {
         self.calls.get(&call).map(|c| (c.from.as_str(), c.to.as_str()))
     }
 
+    /// Where `call` came from.
+    pub fn origin(&self, call: CallId) -> Option<&Origin> {
+        self.calls.get(&call).map(|c| &c.origin)
+    }
+
     /// Whether the caller of `call` is waiting in a queue.
     pub fn is_queued(&self, call: CallId) -> bool {
         self.calls.get(&call).is_some_and(|c| matches!(c.activity, Activity::Queued(_)))

@@ -1,8 +1,25 @@
-//! How `branchline check` prints what it found. It reads no file and decides nothing.
+//! `branchline check`: says everything that is wrong with a configuration, or what is in it.
 
 use std::path::Path;
+use std::process::ExitCode;
 
+use crate::cli::exit;
 use crate::config::{Loaded, Problem, Severity};
+use crate::driver::files;
+
+/// Checks, prints, and gives the exit code. Secrets are not read: who checks need not be allowed to.
+pub fn main(config: &Path) -> ExitCode {
+    match files::check(config) {
+        Ok(checked) => {
+            print!("{}", summary(config, &checked.loaded));
+            ExitCode::SUCCESS
+        }
+        Err(found) => {
+            eprint!("{}", problems(&found));
+            ExitCode::from(exit::CONFIG)
+        }
+    }
+}
 
 /// All problems, a blank line between them, and a last line that counts them.
 pub fn problems(problems: &[Problem]) -> String {

@@ -1,4 +1,131 @@
-//! What a person at the box types: one file for each subcommand.
+//! What a person at the box types: one file per subcommand.
+//!
+//! Parses arguments, prints answers, chooses exit codes (sysexits). Decides nothing about calls.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod ask;
 pub mod check;
+pub mod demo;
+mod exit;
 pub mod route;
+mod run;
+mod text;
+
+/// A branch office's own exchange: SIP trunks and phones, IVR and queues on one box.
+#[derive(Debug, Parser)]
+#[command(name = "branchline", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a whole branch on loopback, place a call through it, and stay up.
+    #[command(after_help = "Example: branchline demo --port-base 15000 --json")]
+    Demo(demo::Options),
+    /// Run the box from its configuration.
+    #[command(after_help = "Example: branchline run -c /etc/branchline/gateway.toml")]
+    Run {
+        /// The configuration file.
+        #[arg(short, long, default_value = "/etc/branchline/gateway.toml")]
+        config: PathBuf,
+    },
+    /// Check a configuration and list everything that is wrong with it.
+    #[command(after_help = "Example: branchline check -c gateway.toml")]
+    Check {
+        /// The configuration file.
+        #[arg(short, long, default_value = "/etc/branchline/gateway.toml")]
+        config: PathBuf,
+    },
+    /// Say where a dialled number would go, and why, without calling.
+    #[command(after_help = "Example: branchline route 95550123 --from 201")]
+    Route {
+        /// The number as it would be dialled.
+        number: String,
+        /// The extension or `trunk:NAME` that would dial it.
+        #[arg(long)]
+        from: String,
+        /// The configuration file.
+        #[arg(short, long, default_value = "/etc/branchline/gateway.toml")]
+        config: PathBuf,
+    },
+    /// Show the running box at a glance.
+    #[command(after_help = "Example: branchline status --json")]
+    Status(ask::Options),
+    /// List calls: records of ended ones, or those that are up.
+    #[command(after_help = "Example: branchline calls --csv --limit 1000 > calls.csv")]
+    Calls {
+        /// Calls that are up instead of records.
+        #[arg(long)]
+        active: bool,
+        /// Comma-separated values instead of a table.
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+        /// At most this many records, the newest first.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// List queues and who waits in them.
+    #[command(after_help = "Example: branchline queues")]
+    Queues(ask::Options),
+    /// List agents and their states.
+    #[command(after_help = "Example: branchline agents")]
+    Agents(ask::Options),
+    /// List trunks and their lamps.
+    #[command(after_help = "Example: branchline trunks --json")]
+    Trunks(ask::Options),
+    /// List extensions and where their phones are registered.
+    #[command(after_help = "Example: branchline phones")]
+    Phones(ask::Options),
+    /// End a call that is up.
+    #[command(after_help = "Example: branchline hangup 5R2T0QW8N4K1C")]
+    Hangup {
+        /// The call's id, as `branchline calls --active` shows it.
+        call: crate::id::CallId,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// Take no new calls, and end when the last one is over.
+    #[command(after_help = "Example: branchline drain")]
+    Drain(ask::Options),
+    /// Read a store in a process of its own, to learn whether it opens; used by the box itself.
+    #[command(hide = true)]
+    StoreCheck {
+        /// The store's folder.
+        store: PathBuf,
+    },
+}
+
+/// Carries out what the arguments say.
+pub fn main(arguments: Arguments) -> ExitCode {
+    use crate::admin::Command as Ask;
+    match arguments.command {
+        Command::Demo(options) => demo::main(&options),
+        Command::Run { config } => run::main(&config),
+        Command::Check { config } => check::main(&config),
+        Command::Route { number, from, config } => route::main(&number, &from, &config),
+        Command::Status(options) => ask::main(&options, &Ask::Status, ask::Form::Text),
+        Command::Calls { active, csv, limit, options } => {
+            let command = if active { Ask::ActiveCalls } else { Ask::CallRecords { limit } };
+            ask::main(&options, &command, if csv { ask::Form::Csv } else { ask::Form::Text })
+        }
+        Command::Queues(options) => ask::main(&options, &Ask::Queues, ask::Form::Text),
+        Command::Agents(options) => ask::main(&options, &Ask::Agents, ask::Form::Text),
+        Command::Trunks(options) => ask::main(&options, &Ask::Trunks, ask::Form::Text),
+        Command::Phones(options) => ask::main(&options, &Ask::Phones, ask::Form::Text),
+        Command::Hangup { call, options } => {
+            ask::main(&options, &Ask::HangUp { call }, ask::Form::Text)
+        }
+        Command::Drain(options) => ask::main(&options, &Ask::Drain, ask::Form::Text),
+        Command::StoreCheck { store } => run::store_check(&store),
+    }
+}

@@ -1,6 +1,48 @@
-//! How `branchline route` prints the dial plan's answer. It decides nothing.
+//! `branchline route`: asks the dial plan where a number would go, and prints its answer.
 
-use crate::call::plan::{Decision, Origin};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::call::plan::{Asked, Decision, Origin, Plan};
+use crate::cli::{check, exit};
+use crate::config::problem::nearest;
+use crate::driver::{clock, files};
+use crate::id::{ExtensionId, TrunkId};
+
+/// Asks, prints, and gives the exit code.
+pub fn main(number: &str, from: &str, config: &Path) -> ExitCode {
+    let loaded = match files::check(config) {
+        Ok(checked) => checked.loaded,
+        Err(found) => {
+            eprint!("{}", check::problems(&found));
+            return ExitCode::from(exit::CONFIG);
+        }
+    };
+    let settings = &loaded.settings;
+    let (origin, known): (_, Vec<&str>) = match from.strip_prefix("trunk:") {
+        Some(trunk) => (
+            Origin::Trunk(TrunkId::from(trunk)),
+            settings.trunks.iter().map(|t| t.name.as_str()).collect(),
+        ),
+        None => (
+            Origin::Extension(ExtensionId::from(from)),
+            settings.extensions.iter().map(|e| e.number.as_str()).collect(),
+        ),
+    };
+    let name = from.strip_prefix("trunk:").unwrap_or(from);
+    if !known.contains(&name) {
+        let near =
+            nearest(name, known.iter().copied()).map(|near| format!("; did you mean {near}?"));
+        return exit::fail(
+            exit::USAGE,
+            format!("nobody calls from {from} here{}", near.unwrap_or_default()),
+        );
+    }
+    let asked = Asked { dialled: number, from: origin.clone(), unix: clock::now().unix };
+    let decision = Plan::new(settings.dial_rules()).decide(&asked);
+    print!("{}", answer(number, &origin, &decision));
+    ExitCode::SUCCESS
+}
 
 /// The destination, and the steps that led there.
 pub fn answer(dialled: &str, from: &Origin, decision: &Decision) -> String {
@@ -15,10 +57,7 @@ pub fn answer(dialled: &str, from: &Origin, decision: &Decision) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::call::plan::{Asked, Plan};
     use crate::time::UnixTime;
 
     #[test]

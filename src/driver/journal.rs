@@ -384,7 +384,8 @@ struct Room {
 fn room(path: &Path) -> Option<Room> {
     let disk = nix::sys::statvfs::statvfs(path).ok()?;
     let (all, free) = (disk.blocks(), disk.blocks_available());
-    let used = free.saturating_mul(100).checked_div(all).map_or(0, |left| 100_u64.saturating_sub(left));
+    let used =
+        free.saturating_mul(100).checked_div(all).map_or(0, |left| 100_u64.saturating_sub(left));
     Some(Room {
         free: free.saturating_mul(disk.fragment_size()),
         used: u8::try_from(used).unwrap_or(100),

@@ -1,11 +1,281 @@
 //! Everything that waits: sockets, files, threads, tasks, clocks.
 //!
 //! The only room with I/O in it. Each file owns one kind of it, and hands what arrives to the gateway with one reading of
-//! the clocks; none of them decides anything about a call.
+//! the clocks; none of them decides anything about a call. [`start`] puts them together.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod clock;
+pub mod control;
+pub mod files;
 pub mod journal;
+pub mod log;
+pub mod mailbox;
+pub mod media;
 pub mod segments;
+pub mod sip;
 pub mod store;
+pub mod systemd;
+pub mod tls;
+pub mod turn;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::config::Settings;
+use crate::gateway::{Gateway, Listening, Setup};
+use crate::media::plane;
+use files::Ready;
+use mailbox::Sender;
+use turn::{Letter, Loop};
+
+/// A leg that should send and has not for this long is over: its phone lost power.
+const INACTIVITY: Duration = Duration::from_secs(60);
+/// Threads for stream connections and the control socket; calls over UDP touch none of them.
+const STREAM_THREADS: usize = 2;
+
+/// Why the box did not start.
+#[derive(Debug)]
+pub enum CannotStart {
+    /// The system has no randomness to give.
+    Random,
+    /// The data folder.
+    Data(PathBuf, io::Error),
+    /// Another one is running on the same data.
+    Running(PathBuf),
+    /// An address cannot be had.
+    Listen(&'static str, SocketAddr, io::Error),
+    /// The control socket cannot be had.
+    Control(PathBuf, io::Error),
+    /// No identity for TLS.
+    Identity(tls::NoIdentity),
+    /// The journal.
+    Journal(journal::CannotOpen),
+    /// A thread or something of that kind.
+    System(io::Error),
+}
+
+impl fmt::Display for CannotStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CannotStart::Random => f.write_str("the system gives no randomness"),
+            CannotStart::Data(path, error) => {
+                write!(f, "the data folder {} cannot be used: {error}", path.display())
+            }
+            CannotStart::Running(path) => write!(
+                f,
+                "another branchline runs on the data folder {}: stop it, or give this one another folder",
+                path.display()
+            ),
+            CannotStart::Listen(way, address, error) => write!(
+                f,
+                "SIP over {way} cannot listen on {address}: {error}\n  Is another program there? `ss -lpn` tells; \
+                 change [sip] {way} in gateway.toml, or `demo --port-base`."
+            ),
+            CannotStart::Control(path, error) => {
+                write!(f, "the control socket {} cannot be made: {error}", path.display())
+            }
+            CannotStart::Identity(error) => write!(f, "no identity for TLS: {error}"),
+            CannotStart::Journal(error) => write!(f, "the journal cannot be opened: {error}"),
+            CannotStart::System(error) => write!(f, "the system refused: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CannotStart {}
+
+impl From<io::Error> for CannotStart {
+    fn from(error: io::Error) -> Self {
+        CannotStart::System(error)
+    }
+}
+
+impl From<nix::Error> for CannotStart {
+    fn from(error: nix::Error) -> Self {
+        CannotStart::System(error.into())
+    }
+}
+
+/// A box that runs.
+#[derive(Debug)]
+pub struct Running {
+    socket: PathBuf,
+    letters: Sender<Letter>,
+    turning: thread::JoinHandle<io::Result<()>>,
+    runtime: tokio::runtime::Runtime,
+    _lock: Flock<File>,
+}
+
+impl Running {
+    /// The control socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Waits for its end: a signal, or the end of a drain.
+    pub fn wait(self) -> ExitCode {
+        let ended = self.turning.join();
+        systemd::notify("STOPPING=1");
+        self.runtime.shutdown_timeout(Duration::from_millis(200));
+        // The socket would be in nobody's way, but its absence says more plainly that nobody is there.
+        let _ = fs::remove_file(&self.socket);
+        match ended {
+            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the loop ended");
+                ExitCode::from(71)
+            }
+            Err(_) => ExitCode::from(70),
+        }
+    }
+
+    /// Ends it.
+    pub fn stop(self) -> ExitCode {
+        // A loop that has stopped already reads no letters.
+        let _ = self.letters.deliver_blocking(Letter::Stop);
+        self.wait()
+    }
+}
+
+/// Starts a box. `program` is this program, which reads an older store before the box opens it.
+pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotStart> {
+    let mut random = clock::random().ok_or(CannotStart::Random)?;
+    let settings = ready.checked.loaded.settings;
+    let data = settings.site.data_dir.clone();
+    let lock = lock(&data)?;
+    let (letters, mailbox) = mailbox::mailbox()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(STREAM_THREADS)
+        .thread_name("streams")
+        .enable_all()
+        .build()?;
+    let (sockets, listening) = listen(&settings, &runtime, &letters)?;
+    let report = letters.clone();
+    let opened = journal::open(&data, clock::now(), &mut random, move |done| {
+        // A loop that has stopped has no use for it.
+        let _ = report.deliver_blocking(Letter::Journal(done));
+    });
+    let opened = opened.map_err(CannotStart::Journal)?;
+    if !opened.damage.is_none() {
+        tracing::error!(damage = ?opened.damage, "the journal is damaged; `branchline journal` tells where");
+    }
+    let store = store::open(&data, opened.before, program)?;
+    let threads = media_threads(&settings);
+    let plane = plane::Settings { inactivity: Some(INACTIVITY) };
+    let media = media::spawn(threads, &plane, &mut random, &letters, data.join("recordings"))?;
+    let socket = settings.admin.socket.clone();
+    let setup = Setup {
+        settings,
+        flows: ready.checked.flows,
+        prompts: ready.checked.prompts,
+        secrets: ready.secrets,
+        listening,
+        threads,
+    };
+    let gateway = Gateway::new(setup, opened.journal, random);
+    let turning = Loop {
+        gateway,
+        sockets,
+        mailbox,
+        sender: letters.clone(),
+        media,
+        journal: opened.handle,
+        store,
+        runtime: runtime.handle().clone(),
+        turns: Arc::default(),
+        asked: BTreeMap::new(),
+        first_start: opened.before.0 == 0,
+    };
+    control::listen(runtime.handle(), &socket, letters.clone())
+        .map_err(|error| CannotStart::Control(socket.clone(), error))?;
+    listen_for_signals(&runtime, &letters);
+    let turning = thread::Builder::new().name("loop".to_owned()).spawn(move || turning.run())?;
+    systemd::notify("READY=1");
+    Ok(Running { socket, letters, turning, runtime, _lock: lock })
+}
+
+/// Two programs on one journal would ruin it.
+fn lock(data: &Path) -> Result<Flock<File>, CannotStart> {
+    let wrong = |error| CannotStart::Data(data.to_owned(), error);
+    fs::create_dir_all(data).map_err(wrong)?;
+    let path = data.join("lock");
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(wrong)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|(_, _)| CannotStart::Running(data.to_owned()))
+}
+
+fn media_threads(settings: &Settings) -> usize {
+    match settings.media.threads {
+        0 => thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads.into(),
+    }
+}
+
+fn listen(
+    settings: &Settings,
+    runtime: &tokio::runtime::Runtime,
+    letters: &Sender<Letter>,
+) -> Result<(sip::Sockets, Listening), CannotStart> {
+    let mut datagrams = Vec::new();
+    let mut listening = Listening::default();
+    for address in &settings.sip.udp {
+        let bound = sip::Datagrams::bind(*address)
+            .map_err(|error| CannotStart::Listen("udp", *address, error))?;
+        listening.udp.push(bound.local());
+        datagrams.push(bound);
+    }
+    let streams = sip::Streams::new(runtime.handle().clone(), letters.clone(), None);
+    for address in &settings.sip.tcp {
+        let bound = streams.listen(*address, None);
+        listening.tcp.push(bound.map_err(|error| CannotStart::Listen("tcp", *address, error))?);
+    }
+    if !settings.sip.tls.is_empty() {
+        let identity = identity(settings)?;
+        for address in &settings.sip.tls {
+            let bound = streams.listen(*address, Some(identity.clone()));
+            listening.tls.push(bound.map_err(|error| CannotStart::Listen("tls", *address, error))?);
+        }
+    }
+    Ok((sip::Sockets::new(datagrams, streams), listening))
+}
+
+fn identity(settings: &Settings) -> Result<Arc<rustls::ServerConfig>, CannotStart> {
+    let own = settings.site.data_dir.join("tls");
+    let files = tls::Files {
+        certificate: settings
+            .sip
+            .certificate
+            .clone()
+            .unwrap_or_else(|| own.join("certificate.pem")),
+        key: settings.sip.private_key.clone().unwrap_or_else(|| own.join("key.pem")),
+    };
+    let mut names = vec!["branchline".to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned()];
+    names.extend(
+        settings.sip.tls.iter().filter(|a| !a.ip().is_unspecified()).map(|a| a.ip().to_string()),
+    );
+    tls::identity(&files, &names).map_err(CannotStart::Identity)
+}
+
+fn listen_for_signals(runtime: &tokio::runtime::Runtime, letters: &Sender<Letter>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let letters = letters.clone();
+        runtime.spawn(async move {
+            let Ok(mut signals) = signal(kind) else { return };
+            while signals.recv().await.is_some() {
+                let _ = letters.deliver(Letter::Stop).await;
+            }
+        });
+    }
+}

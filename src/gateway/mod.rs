@@ -1,1 +1,335 @@
-//! gateway.
+//! Joins protocol to domain: matches what arrived, calls the machine it concerns, pushes on what that machine wants.
+//!
+//! Owns every machine of the box and the tables between their ids. Takes no decision of its own: who may call is
+//! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
+//! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
+//! `sound` media, `work` queues and agents, `walks` IVR, `keeping` the journal, `control` the admin, `setup` the
+//! configuration.
+
+mod causes;
+mod control;
+mod keeping;
+mod legs;
+pub mod prompts;
+mod setup;
+mod signalling;
+mod sound;
+mod switching;
+mod walks;
+mod work;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::admin;
+use crate::agent::Roster;
+use crate::call::Calls;
+use crate::call::plan::Plan;
+use crate::config::Settings;
+use crate::id::{CallId, LegId, TrunkId};
+use crate::ivr::{Flows, Walk};
+use crate::journal::Journal;
+use crate::journal::event::CallRecord;
+use crate::media;
+use crate::media::port::Pool;
+use crate::queue::Queues;
+use crate::random::Random;
+use crate::sip::access::Gate;
+use crate::sip::endpoint::{self, Endpoint};
+use crate::sip::flow::{Flow, Route};
+use crate::sip::registrar::Registrar;
+use crate::sip::sdp::Codec;
+use crate::sip::trunk::Trunk;
+use crate::time::{Now, UnixTime, earliest};
+
+pub use keeping::Kept;
+pub use setup::{Listening, Secrets, Setup};
+
+/// How long calls may take to end when the program is told to stop.
+const LAST_WORDS: Duration = Duration::from_millis(1_500);
+/// How often what is old is forgotten.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// What the driver has to carry out.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a SIP message.
+    Sip {
+        /// Where to.
+        route: Route,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// Tell a media thread something.
+    Media {
+        /// Which thread.
+        thread: usize,
+        /// What.
+        command: media::Command,
+    },
+    /// Hand something to the journal's thread; answer with [`Gateway::handle_journal`].
+    Journal(crate::journal::Output),
+    /// Look a host up; answer with [`Gateway::handle_resolved`].
+    Resolve(String),
+    /// Read the newest call records; answer with [`Gateway::handle_records`].
+    Records {
+        /// For whom.
+        to: ReplyTo,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Answer an admin's question.
+    Reply(ReplyTo, admin::Reply),
+    /// Everything is over: the last call ended after a drain, or the program was told to stop.
+    Over,
+}
+
+/// Names an admin's question until it is answered; the driver gives it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplyTo(pub u64);
+
+/// How far the end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Not in sight.
+    No,
+    /// No new calls; over when the last has ended.
+    Draining,
+    /// Calls are being ended; over by then.
+    Stopping(Instant),
+    /// The journal has the last record; over when that is on the disk, or by then.
+    Closing(crate::journal::Token, Instant),
+    /// Over.
+    Over,
+}
+
+/// The whole box, without anything that waits.
+#[derive(Debug)]
+pub struct Gateway {
+    settings: Settings,
+    listening: Listening,
+    random: Random,
+    endpoint: Endpoint,
+    gate: Gate,
+    registrar: Registrar,
+    trunks: BTreeMap<TrunkId, Trunk>,
+    plan: Plan,
+    calls: Calls,
+    queues: Queues,
+    roster: Roster,
+    flows: Arc<Flows>,
+    walks: BTreeMap<CallId, Walk>,
+    prompts: prompts::Prompts,
+    journal: Journal,
+    keeping: keeping::Keeping,
+    legs: legs::Legs,
+    work: work::Work,
+    playing: BTreeMap<LegId, (u64, sound::Playing)>,
+    pool: Pool,
+    codecs: Vec<Codec>,
+    thread: usize,
+    threads: usize,
+    rate: signalling::Rate,
+    started: UnixTime,
+    ending: Ending,
+    swept: Option<Instant>,
+    outputs: VecDeque<Output>,
+}
+
+/// What arrives.
+impl Gateway {
+    /// The sockets are open.
+    pub fn handle_started(&mut self, now: Now, first_start: bool) {
+        self.started = now.unix;
+        self.swept = Some(now.instant + SWEEP);
+        self.restore(now, first_start);
+        self.trunks.values_mut().for_each(|trunk| trunk.handle_started(now));
+        self.settle(now);
+    }
+
+    /// A datagram, or a whole message from a stream.
+    pub fn handle_sip(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
+        self.endpoint.handle_received(now, flow, bytes);
+        self.settle(now);
+    }
+
+    /// A stream connection is gone.
+    pub fn handle_connection_closed(&mut self, now: Now, flow: Flow) {
+        self.registrar.handle_closed(flow.connection);
+        self.settle(now);
+    }
+
+    /// Nothing can be sent there.
+    pub fn handle_unreachable(&mut self, now: Now, route: &Route) {
+        self.endpoint.handle_unreachable(now, route);
+        self.settle(now);
+    }
+
+    /// A media thread noticed something.
+    pub fn handle_media(&mut self, now: Now, event: media::Event) {
+        self.media_event(now, event);
+        self.settle(now);
+    }
+
+    /// A host was looked up: its addresses, each with ours on the way there.
+    pub fn handle_resolved(&mut self, now: Now, host: &str, found: &[(IpAddr, IpAddr)]) {
+        for trunk in self.trunks.values_mut() {
+            trunk.handle_resolved(now, host, found);
+        }
+        self.settle(now);
+    }
+
+    /// An admin asks.
+    pub fn handle_control(&mut self, now: Now, to: ReplyTo, command: &admin::Command) {
+        self.control(now, to, command);
+        self.settle(now);
+    }
+
+    /// Call records were read; nothing when the store has none to give yet.
+    pub fn handle_records(&mut self, to: ReplyTo, records: Option<Vec<CallRecord>>) {
+        let reply = self.records(records);
+        self.outputs.push_back(Output::Reply(to, reply));
+    }
+
+    /// Take no new calls, and end when the last is over.
+    pub fn handle_drain(&mut self, now: Now) {
+        self.calls.handle_drain();
+        if self.ending == Ending::No {
+            self.ending = Ending::Draining;
+        }
+        self.settle(now);
+    }
+
+    /// End every call, and then the program.
+    pub fn handle_stop(&mut self, now: Now) {
+        self.calls.handle_drain();
+        self.calls.handle_stop();
+        if matches!(self.ending, Ending::No | Ending::Draining) {
+            self.ending = Ending::Stopping(now.instant + LAST_WORDS);
+        }
+        self.settle(now);
+    }
+
+    /// What is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.endpoint.handle_timeout(now);
+        self.registrar.handle_timeout(now);
+        self.calls.handle_timeout(now);
+        self.queues.handle_timeout(now);
+        self.roster.handle_timeout(now);
+        self.trunks.values_mut().for_each(|trunk| trunk.handle_timeout(now));
+        self.journal.handle_timeout(now);
+        self.walks_time_out(now);
+        self.keep_records(now);
+        if self.swept.is_some_and(|at| at <= now.instant) {
+            self.gate.forget_old(now);
+            self.swept = Some(now.instant + SWEEP);
+        }
+        self.settle(now);
+    }
+
+    /// When something is due.
+    pub fn deadline(&self, now: Now) -> Option<Instant> {
+        let end = match self.ending {
+            Ending::Stopping(at) | Ending::Closing(_, at) => Some(at),
+            _ => None,
+        };
+        let machines = [
+            self.endpoint.deadline(),
+            self.registrar.deadline(now),
+            self.calls.deadline(),
+            self.queues.deadline(),
+            self.roster.deadline(),
+            self.journal.deadline(),
+            self.keeping.deadline(),
+            self.swept,
+            end,
+        ];
+        let trunks = self.trunks.values().map(Trunk::deadline);
+        let walks = self.walks.values().map(Walk::deadline);
+        machines.into_iter().chain(trunks).chain(walks).fold(None, earliest)
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+}
+
+/// The pump.
+impl Gateway {
+    /// Lets every machine say what it wants, until none wants anything.
+    fn settle(&mut self, now: Now) {
+        while self.step(now) {}
+        while let Some(output) = self.journal.poll_output() {
+            self.outputs.push_back(Output::Journal(output));
+        }
+        self.end(now);
+    }
+
+    /// One word of one machine. Answers whether there was one.
+    fn step(&mut self, now: Now) -> bool {
+        if let Some(output) = self.endpoint.poll_output() {
+            match output {
+                endpoint::Output::Send { route, bytes } => {
+                    self.outputs.push_back(Output::Sip { route, bytes })
+                }
+                endpoint::Output::Event(event) => self.handle_endpoint(now, event),
+            }
+        } else if let Some(output) = self.calls.poll_output() {
+            self.calls_say(now, output);
+        } else if let Some(output) = self.roster.poll_output() {
+            self.roster_says(now, output);
+        } else if let Some(output) = self.queues.poll_output() {
+            self.queues_say(now, output);
+        } else if let Some(change) = self.registrar.poll_output() {
+            self.keep_change(now, change);
+        } else {
+            return self.step_trunks(now);
+        }
+        true
+    }
+
+    fn step_trunks(&mut self, now: Now) -> bool {
+        let said =
+            self.trunks.iter_mut().find_map(|(id, trunk)| Some((id.clone(), trunk.poll_output()?)));
+        let Some((id, output)) = said else { return false };
+        self.trunk_says(now, &id, output);
+        true
+    }
+
+    /// Comes to an end, if it is time.
+    fn end(&mut self, now: Now) {
+        let due = |at: Instant| at <= now.instant;
+        match self.ending {
+            Ending::Draining if self.calls.is_empty() => self.close(now),
+            Ending::Stopping(at) if self.calls.is_empty() || due(at) => self.close(now),
+            Ending::Closing(token, at) if self.journal.is_stored(token) || due(at) => {
+                self.ending = Ending::Over;
+                self.outputs.push_back(Output::Over);
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, now: Now) {
+        let last = self.keep_last_records(now);
+        self.ending = Ending::Closing(last, now.instant + LAST_WORDS);
+        while let Some(output) = self.journal.poll_output() {
+            self.outputs.push_back(Output::Journal(output));
+        }
+    }
+
+    /// Keeps what is still on its way, and says which record is the last.
+    fn keep_last_records(&mut self, now: Now) -> crate::journal::Token {
+        self.keep_records(Now { instant: now.instant + LAST_WORDS * 2, ..now });
+        self.journal.handle_stop(now)
+    }
+
+    /// An address of ours for media toward a leg, as it is shown to peers.
+    fn shown_address(&self, own: IpAddr) -> IpAddr {
+        self.settings.media.address.unwrap_or(own)
+    }
+}

@@ -83,6 +83,7 @@ impl Gate {
     /// Judges one request.
     pub fn handle(&mut self, now: Now, request: &Request, flow: Flow) -> Verdict {
         if request.method != Method::REGISTER
+            && !self.claims_to_be_a_user(request)
             && let Some(trunk) = self.trunk_at(flow.peer.ip())
         {
             return Verdict::Trunk(trunk);
@@ -118,6 +119,13 @@ impl Gate {
             .iter()
             .find(|(_, networks)| owns(networks))
             .map(|(trunk, _)| trunk.clone())
+    }
+
+    /// Whether a request is made in the name of a phone of ours. A carrier behind whose address phones are as well (a
+    /// loopback test, a router that hides both) does not vouch for them: they show their password.
+    fn claims_to_be_a_user(&self, request: &Request) -> bool {
+        let named = request.from().ok().and_then(|from| from.uri.user);
+        named.is_some_and(|user| self.settings.users.contains_key(&user))
     }
 
     /// The Authorization for our realm: a request may carry others, for those behind us.

@@ -1,0 +1,75 @@
+//! Asking a running box over its control socket: one JSON line each way.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::admin::{Command, Reply};
+use crate::cli::{exit, text};
+
+/// How long the box may take to answer. It answers within one turn of its loop, or it is in trouble.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// The longest answer we read: 100,000 call records.
+const MAX_ANSWER: u64 = 64 << 20;
+
+/// What every question takes.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// JSON instead of text.
+    #[arg(long)]
+    json: bool,
+    /// The control socket of the box.
+    #[arg(long, env = "BRANCHLINE_SOCKET", default_value = "/run/branchline/admin.sock")]
+    socket: PathBuf,
+}
+
+/// How an answer is printed when JSON was not asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Tables for people.
+    Text,
+    /// Comma-separated values (RFC 4180).
+    Csv,
+}
+
+/// Asks, prints, and gives the exit code.
+pub fn main(options: &Options, command: &Command, form: Form) -> ExitCode {
+    let reply = match ask(&options.socket, command) {
+        Ok(reply) => reply,
+        Err(error) => {
+            let socket = options.socket.display();
+            let words = format!(
+                "no box answers at {socket}: {error}\n  Is it running? `systemctl status branchline`; \
+                 for another socket give --socket or set BRANCHLINE_SOCKET."
+            );
+            return exit::fail(exit::UNAVAILABLE, words);
+        }
+    };
+    if let Reply::Refused(why) = &reply {
+        return exit::fail(exit::REFUSED, why);
+    }
+    let printed = match (options.json, form) {
+        (true, _) => text::json(&reply),
+        (false, Form::Text) => text::table(&reply),
+        (false, Form::Csv) => text::csv(&reply),
+    };
+    // A reader that closed the pipe early, such as `head`, has seen what it wanted.
+    let _ = io::stdout().write_all(printed.as_bytes());
+    ExitCode::SUCCESS
+}
+
+/// One question, one answer.
+pub fn ask(socket: &Path, command: &Command) -> io::Result<Reply> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(ANSWER_TIME))?;
+    let mut line = serde_json::to_vec(command)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = String::new();
+    BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut answer)?;
+    serde_json::from_str(&answer).map_err(io::Error::from)
+}

@@ -1,0 +1,74 @@
+//! `branchline demo`: a whole branch on loopback, with no configuration and no phone.
+//!
+//! Writes a site's configuration into a folder, starts the box on it, and lets three simulated parties use it: a
+//! carrier that calls in, an agent's desk phone, a colleague's. What they notice is printed with times. Then the phones
+//! log off, and the branch stays up for real ones.
+
+mod ear;
+mod scenario;
+mod site;
+mod softphone;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::cli::exit;
+use crate::driver;
+
+/// What `branchline demo` takes.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Keep configuration and data here; a new temporary folder when absent.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Print one JSON object on one line when ready, and nothing else.
+    #[arg(long)]
+    json: bool,
+    /// SIP on this port and the next (TLS); RTP on the ports from 100 above it.
+    #[arg(long, default_value_t = 15_060, value_parser = clap::value_parser!(u16).range(1_024..=60_000))]
+    port_base: u16,
+}
+
+/// Starts the branch, shows it, and stays up until it is told to stop.
+pub fn main(options: &Options) -> ExitCode {
+    let site = match site::prepare(options.dir.as_deref(), options.port_base) {
+        Ok(site) => site,
+        Err(error) => {
+            return exit::fail(exit::IO, format!("the demo's folder cannot be written: {error}"));
+        }
+    };
+    let settings = match driver::files::load(&site.config) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            return exit::fail(exit::CONFIG, "the demo's own configuration is wrong");
+        }
+    };
+    let running = match driver::start(settings, std::env::current_exe().ok()) {
+        Ok(running) => running,
+        Err(error) => return exit::fail(exit::SYSTEM, error),
+    };
+    let shown = scenario::play(&site, !options.json);
+    let code = match (&shown, options.json) {
+        (Err(failure), _) => {
+            running.stop();
+            return exit::fail(
+                exit::SOFTWARE,
+                format!("the demo's call did not go through: {failure}"),
+            );
+        }
+        (Ok(_), true) => {
+            println!("{}", site.describe(&running));
+            ExitCode::SUCCESS
+        }
+        (Ok(_), false) => {
+            print!("{}", site.tour(&running));
+            ExitCode::SUCCESS
+        }
+    };
+    running.wait();
+    site.clean_up();
+    code
+}

@@ -1,0 +1,151 @@
+//! The demo's site: its configuration, its passwords, and how it is shown to people and scripts.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::driver::{Running, clock};
+
+/// The extensions of the demo and what they are for.
+const ACCOUNTS: [(&str, &str); 3] = [("201", "reception"), ("202", "agent"), ("203", "agent")];
+/// RTP ports begin this far above the SIP port.
+const RTP_OFFSET: u16 = 100;
+/// The simulated carrier takes calls this far above the SIP port.
+const CARRIER_OFFSET: u16 = 5;
+/// RTP ports of the demo: 200 legs.
+const RTP_PORTS: u16 = 400;
+/// The configuration, with holes for what differs.
+const CONFIG: &str = include_str!("gateway.toml");
+
+/// A site on the disk, ready to be started.
+#[derive(Debug)]
+pub struct Site {
+    /// Its configuration file.
+    pub config: PathBuf,
+    /// Where SIP over UDP is spoken.
+    pub sip: SocketAddr,
+    folder: PathBuf,
+    temporary: bool,
+    passwords: Vec<(&'static str, String)>,
+    port_base: u16,
+}
+
+/// Writes the site into `folder`, or into a new temporary one.
+pub fn prepare(folder: Option<&Path>, port_base: u16) -> io::Result<Site> {
+    let temporary = folder.is_none();
+    let folder = match folder {
+        Some(folder) => folder.to_owned(),
+        None => {
+            std::env::temp_dir().join(format!("branchline-demo-{}-{port_base}", std::process::id()))
+        }
+    };
+    fs::create_dir_all(folder.join("secrets"))?;
+    let folder = folder.canonicalize()?;
+    let passwords = passwords(&folder)?;
+    let config = folder.join("gateway.toml");
+    let text = CONFIG
+        .replace("@DIR@", &folder.display().to_string())
+        .replace("@SIP@", &port_base.to_string())
+        .replace("@CARRIER@", &(port_base + CARRIER_OFFSET).to_string())
+        .replace("@TLS@", &(port_base + 1).to_string())
+        .replace("@RTP_FIRST@", &(port_base + RTP_OFFSET).to_string())
+        .replace("@RTP_LAST@", &(port_base + RTP_OFFSET + RTP_PORTS - 1).to_string());
+    fs::write(&config, text)?;
+    let sip = SocketAddr::from((Ipv4Addr::LOCALHOST, port_base));
+    Ok(Site { config, sip, folder, temporary, passwords, port_base })
+}
+
+/// Each account's password: made once, kept in a file that only its owner reads.
+fn passwords(folder: &Path) -> io::Result<Vec<(&'static str, String)>> {
+    let mut random =
+        clock::random().ok_or_else(|| io::Error::other("the system gave no randomness"))?;
+    ACCOUNTS
+        .iter()
+        .map(|(user, _)| {
+            let path = folder.join("secrets").join(user);
+            if !path.exists() {
+                let mut options = fs::OpenOptions::new();
+                let mut file = options.write(true).create_new(true).mode(0o600).open(&path)?;
+                io::Write::write_all(&mut file, random.hex(8).as_bytes())?;
+            }
+            Ok((*user, fs::read_to_string(&path)?.trim().to_owned()))
+        })
+        .collect()
+}
+
+impl Site {
+    /// An account's password; empty for an account that does not exist.
+    pub fn password(&self, user: &str) -> &str {
+        self.passwords.iter().find(|(name, _)| *name == user).map_or("", |(_, password)| password)
+    }
+
+    /// One line of JSON for scripts.
+    pub fn describe(&self, running: &Running) -> String {
+        let accounts: Vec<_> = ACCOUNTS
+            .iter()
+            .map(|(user, role)| {
+                serde_json::json!({ "user": user, "password": self.password(user), "role": role })
+            })
+            .collect();
+        serde_json::json!({
+            "ready": true,
+            "sip": {
+                "udp": self.sip.to_string(),
+                "tcp": self.sip.to_string(),
+                "tls": SocketAddr::new(self.sip.ip(), self.port_base + 1).to_string(),
+            },
+            "https": null,
+            "modem": null,
+            "accounts": accounts,
+            "inbound_numbers": ["+15550100", "+15550101"],
+            "socket": running.socket().display().to_string(),
+            "dir": self.folder.display().to_string(),
+            "pid": std::process::id(),
+        })
+        .to_string()
+    }
+
+    /// What to try next, for a person.
+    pub fn tour(&self, running: &Running) -> String {
+        let mut out = String::new();
+        let (sip, tls) = (self.sip, self.port_base + 1);
+        let socket = running.socket().display();
+        let _ =
+            writeln!(out, "\nThe branch stays up. SIP on {sip} (udp, tcp) and port {tls} (tls).\n");
+        for (user, role) in ACCOUNTS {
+            let _ = writeln!(out, "  account {user}  password {}  {role}", self.password(user));
+        }
+        let _ = write!(
+            out,
+            "\nTry, with a softphone on this machine:\n\
+             \x20 register 202 and dial *41        sign in to the queues (*42 out, *43 pause, *44 resume)\n\
+             \x20 register 201 and dial 500        the IVR: press 1, and 202 rings\n\
+             \x20 dial 600                         an echo of yourself\n\
+             \x20 dial 700                         the support queue\n\
+             \n\
+             Or call in as the carrier, from 127.0.0.1, to +15550100:\n\
+             \x20 sipp -sn uac -s +15550100 {sip} -m 1\n\
+             \n\
+             Look inside:\n\
+             \x20 export BRANCHLINE_SOCKET={socket}\n\
+             \x20 branchline status\n\
+             \x20 branchline calls\n\
+             \x20 branchline route 95550123 --from 201 -c {}\n\
+             \n\
+             Ctrl-C ends it.\n",
+            self.config.display()
+        );
+        out
+    }
+
+    /// Removes a temporary folder.
+    pub fn clean_up(&self) {
+        if self.temporary {
+            // What cannot be removed stays in the system's temporary folder, where it does no harm.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}

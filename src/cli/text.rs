@@ -1,0 +1,290 @@
+//! Answers as people read them: tables, a status page for a terminal, CSV and JSON.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::admin::{ActiveCall, Agent, CallLine, Lamp, Phone, Queue, Reply, Status, Trunk};
+use crate::time::UnixTime;
+
+/// Any answer as one JSON document.
+pub fn json(reply: &Reply) -> String {
+    let value = match reply {
+        Reply::Status(status) => serde_json::to_string_pretty(status),
+        Reply::ActiveCalls(calls) => serde_json::to_string_pretty(calls),
+        Reply::CallRecords(calls) => serde_json::to_string_pretty(calls),
+        Reply::Queues(queues) => serde_json::to_string_pretty(queues),
+        Reply::Agents(agents) => serde_json::to_string_pretty(agents),
+        Reply::Trunks(trunks) => serde_json::to_string_pretty(trunks),
+        Reply::Phones(phones) => serde_json::to_string_pretty(phones),
+        Reply::Done | Reply::Refused(_) => serde_json::to_string_pretty(reply),
+    };
+    value.map_or_else(|_| String::new(), |text| text + "\n")
+}
+
+/// Any answer for a terminal.
+pub fn table(reply: &Reply) -> String {
+    match reply {
+        Reply::Status(status) => status_page(status),
+        Reply::ActiveCalls(calls) => active_calls(calls),
+        Reply::CallRecords(calls) => call_records(calls),
+        Reply::Queues(queues) => queue_table(queues),
+        Reply::Agents(agents) => agent_table(agents),
+        Reply::Trunks(trunks) => trunk_table(trunks),
+        Reply::Phones(phones) => phone_table(phones),
+        Reply::Done => "done\n".to_owned(),
+        Reply::Refused(why) => format!("refused: {why}\n"),
+    }
+}
+
+/// Call records as RFC 4180; every other answer as JSON, which has no flat form.
+pub fn csv(reply: &Reply) -> String {
+    let Reply::CallRecords(calls) = reply else { return json(reply) };
+    let mut out = String::from(
+        "call,arrived,direction,from,to,wait_s,talk_s,queue,agent,cause,class,mos,loss_percent,jitter_ms,recordings\r\n",
+    );
+    for call in calls {
+        let fields = [
+            call.call.to_string(),
+            call.arrived.to_string(),
+            call.direction.clone(),
+            call.from.clone(),
+            call.to.clone(),
+            call.wait_s.map(|wait| format!("{wait:.3}")).unwrap_or_default(),
+            format!("{:.3}", call.talk_s),
+            call.queue.as_ref().map(ToString::to_string).unwrap_or_default(),
+            call.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+            call.cause.clone(),
+            call.class.clone(),
+            call.mos.map(|mos| format!("{mos:.2}")).unwrap_or_default(),
+            call.loss_percent.map(|loss| format!("{loss:.2}")).unwrap_or_default(),
+            call.jitter_ms.map(|jitter| format!("{jitter:.2}")).unwrap_or_default(),
+            call.recordings.to_string(),
+        ];
+        let line: Vec<_> = fields.iter().map(|field| csv_field(field)).collect();
+        out += &line.join(",");
+        out += "\r\n";
+    }
+    out
+}
+
+/// Quotes a field where it must be, and takes away the power of a spreadsheet formula: a number from the network
+/// may begin with `=`, `+`, `-` or `@`.
+fn csv_field(text: &str) -> String {
+    let formula = text.starts_with(['=', '-', '@', '\t', '\r'])
+        || (text.starts_with('+') && !text[1..].bytes().all(|b| b.is_ascii_digit()));
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+fn lamp(lamp: Lamp) -> &'static str {
+    match lamp {
+        Lamp::Green => "ok  ",
+        Lamp::Amber => "LOOK",
+        Lamp::Red => "DOWN",
+    }
+}
+
+fn status_page(status: &Status) -> String {
+    let mut out = String::new();
+    let up = span(status.at.since(status.started));
+    let state = if status.draining { ", draining" } else { "" };
+    let _ = writeln!(out, "{}  branchline {}  up {up}{state}", status.site, status.version);
+    let _ = writeln!(out);
+    let _ = writeln!(
+        out,
+        "  calls    {:>5} of {:<6} waiting {:>4}    agents {} ready of {} signed in",
+        status.calls,
+        status.max_calls,
+        status.waiting,
+        status.agents_ready,
+        status.agents_signed_in
+    );
+    let _ = writeln!(
+        out,
+        "  phones   {:>5} of {:<6} rtp ports {} of {}",
+        status.phones_registered, status.extensions, status.ports_in_use, status.ports
+    );
+    let _ = writeln!(out);
+    for part in &status.parts {
+        let _ = writeln!(out, "  [{}] {:<10} {}", lamp(part.lamp), part.name, part.words);
+    }
+    let _ = writeln!(out);
+    for listener in &status.listeners {
+        let _ = writeln!(out, "  listens  {listener}");
+    }
+    for (name, count) in status.counters.iter().filter(|(_, count)| *count > 0) {
+        let _ = writeln!(out, "  counted  {count:>8}  {name}");
+    }
+    out
+}
+
+fn active_calls(calls: &[ActiveCall]) -> String {
+    let rows = calls.iter().map(|call| {
+        vec![
+            call.call.to_string(),
+            clock(call.arrived),
+            call.from.clone(),
+            call.to.clone(),
+            call.doing.clone(),
+            call.with.clone().unwrap_or_default(),
+        ]
+    });
+    columns(&["CALL", "SINCE", "FROM", "TO", "DOING", "WITH"], rows, "no call is up")
+}
+
+fn call_records(calls: &[CallLine]) -> String {
+    let rows = calls.iter().map(|call| {
+        let who = match (&call.queue, &call.agent) {
+            (Some(queue), Some(agent)) => format!("{queue}/{agent}"),
+            (Some(queue), None) => queue.to_string(),
+            _ => String::new(),
+        };
+        vec![
+            call.call.to_string(),
+            clock(call.arrived),
+            call.direction.clone(),
+            call.from.clone(),
+            call.to.clone(),
+            call.wait_s.map(|wait| format!("{wait:.1}s")).unwrap_or_default(),
+            format!("{:.1}s", call.talk_s),
+            who,
+            call.cause.replace('_', " "),
+            call.mos.map(|mos| format!("{mos:.1}")).unwrap_or_default(),
+        ]
+    });
+    let heads = ["CALL", "ARRIVED", "WAY", "FROM", "TO", "WAIT", "TALK", "QUEUE", "ENDED", "MOS"];
+    columns(&heads, rows, "no call has ended yet")
+}
+
+fn queue_table(queues: &[Queue]) -> String {
+    let rows = queues.iter().map(|queue| {
+        vec![
+            queue.queue.to_string(),
+            queue.waiting.to_string(),
+            format!("{}s", queue.longest_wait_s),
+            queue.ready.to_string(),
+            queue.connected.to_string(),
+            queue.abandoned.to_string(),
+            queue.overflowed.to_string(),
+        ]
+    });
+    let heads = ["QUEUE", "WAITING", "LONGEST", "READY", "CONNECTED", "GAVE UP", "OVERFLOW"];
+    columns(&heads, rows, "no queue is configured: add a [[queue]] to gateway.toml")
+}
+
+fn agent_table(agents: &[Agent]) -> String {
+    let rows = agents.iter().map(|agent| {
+        vec![
+            agent.agent.to_string(),
+            agent.extension.to_string(),
+            agent.state.clone(),
+            clock(agent.since),
+        ]
+    });
+    columns(
+        &["AGENT", "PHONE", "STATE", "SINCE"],
+        rows,
+        "no agent is configured: add an [[agent]] to gateway.toml",
+    )
+}
+
+fn trunk_table(trunks: &[Trunk]) -> String {
+    let rows = trunks.iter().map(|trunk| {
+        vec![
+            trunk.trunk.to_string(),
+            lamp(trunk.lamp).trim().to_owned(),
+            trunk.calls.to_string(),
+            trunk.words.clone(),
+        ]
+    });
+    columns(
+        &["TRUNK", "LAMP", "CALLS", "STATE"],
+        rows,
+        "no trunk is configured: add a [[trunk]] to gateway.toml",
+    )
+}
+
+fn phone_table(phones: &[Phone]) -> String {
+    let rows = phones.iter().map(|phone| {
+        let bindings = if phone.bindings.is_empty() {
+            "not registered".to_owned()
+        } else {
+            phone.bindings.join("; ")
+        };
+        vec![phone.extension.to_string(), phone.name.clone(), bindings]
+    });
+    columns(
+        &["EXTENSION", "NAME", "REGISTERED"],
+        rows,
+        "no extension is configured: add an [[extension]] to gateway.toml",
+    )
+}
+
+/// Left-aligned columns, two blanks apart; what the network sent is shown without control characters.
+fn columns(heads: &[&str], rows: impl Iterator<Item = Vec<String>>, empty: &str) -> String {
+    let mut lines: Vec<Vec<String>> = vec![heads.iter().map(|head| (*head).to_owned()).collect()];
+    lines.extend(rows.map(|row| row.iter().map(|cell| printable(cell)).collect()));
+    if lines.len() == 1 {
+        return format!("{empty}\n");
+    }
+    let width = |column: usize| {
+        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<_> = (0..heads.len()).map(|column| width(column).unwrap_or(0)).collect();
+    lines.iter().fold(String::new(), |mut out, line| {
+        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        out += cells.collect::<Vec<_>>().join("  ").trim_end();
+        out.push('\n');
+        out
+    })
+}
+
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Date and time of day in UTC, to the second.
+fn clock(at: UnixTime) -> String {
+    at.to_string().get(..19).map(|text| text.replace('T', " ")).unwrap_or_default()
+}
+
+/// A span in its two largest units, such as `3d 4h`.
+fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {}s", seconds % 60),
+        (0, _, _) => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_from_the_network_is_no_formula_in_a_spreadsheet() {
+        assert_eq!(csv_field("+15550100"), "+15550100");
+        assert_eq!(csv_field("=1+1"), "'=1+1");
+        assert_eq!(csv_field("+1;cmd"), "'+1;cmd");
+        assert_eq!(csv_field("a\"b,c"), "\"a\"\"b,c\"");
+    }
+
+    #[test]
+    fn control_characters_never_reach_the_terminal() {
+        let rows = [vec!["\x1b[31mred".to_owned()]];
+        assert!(!columns(&["X"], rows.into_iter(), "").contains('\x1b'));
+    }
+
+    #[test]
+    fn spans_read_in_two_units() {
+        assert_eq!(span(Duration::from_secs(59)), "59s");
+        assert_eq!(span(Duration::from_secs(3 * 86_400 + 4 * 3_600)), "3d 4h");
+    }
+}

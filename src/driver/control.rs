@@ -1,0 +1,86 @@
+//! The control socket: a Unix socket on which a person at the box, or a script, asks the running gateway.
+//!
+//! The file's mode (0660) is the access check: who may open it may ask. One JSON line in, one JSON line out, as often
+//! as the peer likes. Answers are made by the loop; a loop that is stuck answers nobody, which is the truth.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::oneshot;
+
+use crate::admin::{Command, Reply};
+use crate::driver::mailbox::Sender;
+use crate::driver::turn::Letter;
+
+/// The longest question: a command is far below this.
+const MAX_QUESTION: u64 = 64 * 1024;
+/// How long the loop may take before the asker is told that it is stuck.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// Listens at `path`, in place of a socket that an earlier run left there.
+pub fn listen(
+    runtime: &tokio::runtime::Handle,
+    path: &Path,
+    mailbox: Sender<Letter>,
+) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let _guard = runtime.enter();
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+    runtime.spawn(async move {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    tokio::spawn(serve(stream, mailbox.clone()));
+                }
+                // Out of descriptors: try again when some have been closed.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    });
+    Ok(())
+}
+
+async fn serve(stream: UnixStream, mailbox: Sender<Letter>) {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    loop {
+        let mut line = String::new();
+        match (&mut reader).take(MAX_QUESTION).read_line(&mut line).await {
+            Ok(1..) => {}
+            _ => return,
+        }
+        let reply = match serde_json::from_str::<Command>(&line) {
+            Ok(command) => ask(&mailbox, command).await,
+            Err(error) => Reply::Refused(format!("not a command: {error}")),
+        };
+        let Ok(mut answer) = serde_json::to_vec(&reply) else { return };
+        answer.push(b'\n');
+        if writer.write_all(&answer).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn ask(mailbox: &Sender<Letter>, command: Command) -> Reply {
+    let (answer, answered) = oneshot::channel();
+    if mailbox.deliver(Letter::Control(command, answer)).await.is_err() {
+        return Reply::Refused("the gateway has stopped".to_owned());
+    }
+    match tokio::time::timeout(ANSWER_TIME, answered).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(_)) => Reply::Refused("the gateway stopped before it answered".to_owned()),
+        Err(_) => Reply::Refused("the gateway's loop did not answer within 5 s".to_owned()),
+    }
+}

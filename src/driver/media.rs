@@ -1,0 +1,350 @@
+//! Media threads: each owns the sockets of its legs and one packet plane, and waits for packets, commands and the beat.
+//!
+//! Commands arrive through a bounded mailbox; events leave in batches, so a burst of them is one letter to the loop.
+//! Recordings are written by a thread of their own: a slow disk must not be heard.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::driver::clock;
+use crate::driver::mailbox::{Full, Mailbox, Sender, mailbox};
+use crate::driver::turn::Letter;
+use crate::id::{LegId, RecordingId};
+use crate::media::{Command, Event, Kind, Output, Plane, RATE, plane, wav};
+use crate::random::Random;
+
+/// Packets taken from one socket before the others have their turn.
+const PACKETS_A_TURN: usize = 32;
+/// The largest packet that is read whole: an Ethernet frame; sound in our packets is far shorter.
+const MAX_PACKET: usize = 1_600;
+/// Kernel buffer of one port: a second of 20 ms packets, many times over.
+const PORT_BUFFER: usize = 256 << 10;
+/// Expedited forwarding (RFC 3246) in the place of the traffic class.
+const EXPEDITED: u32 = 46 << 2;
+/// Events that may wait while the loop's mailbox is full; key presses beyond are lost, which is counted.
+const MAX_EVENTS: usize = 4_096;
+/// Chunks of recordings that may wait for the disk: at half a second each, minutes of a dozen recordings.
+const MAX_CHUNKS: usize = 1_024;
+/// The epoll mark of the mailbox; sockets have their place times two.
+const BELL: u64 = u64::MAX;
+
+/// The way to one media thread.
+#[derive(Debug)]
+pub struct Handle {
+    commands: Sender<Command>,
+    /// The worst lateness since it was last looked at, in microseconds.
+    lateness: Arc<AtomicU64>,
+}
+
+impl Handle {
+    /// Hands a command over. Never waits.
+    pub fn send(&self, command: Command) -> Result<(), Full> {
+        self.commands.post(command)
+    }
+
+    /// How late the beat was at worst since this was last asked.
+    pub fn take_lateness(&self) -> Duration {
+        Duration::from_micros(self.lateness.swap(0, Ordering::Relaxed))
+    }
+}
+
+/// Starts `count` threads; what happens goes to `mailbox`, recordings below `recordings`.
+pub fn spawn(
+    count: usize,
+    settings: &plane::Settings,
+    random: &mut Random,
+    mailbox_of_loop: &Sender<Letter>,
+    recordings: PathBuf,
+) -> io::Result<Vec<Handle>> {
+    let (chunks, waiting) = mpsc::sync_channel(MAX_CHUNKS);
+    thread::Builder::new()
+        .name("recordings".to_owned())
+        .spawn(move || Recordings { folder: recordings, open: BTreeMap::new() }.run(&waiting))?;
+    (0..count)
+        .map(|number| {
+            let (commands, mailbox) = mailbox()?;
+            let lateness = Arc::new(AtomicU64::new(0));
+            let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+            epoll.add(mailbox.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
+            let mut media = Thread {
+                plane: Plane::new(settings.clone(), random.fork()),
+                mailbox,
+                bell: commands.clone(),
+                epoll,
+                ports: Vec::new(),
+                free: Vec::new(),
+                by_leg: BTreeMap::new(),
+                letters: mailbox_of_loop.clone(),
+                events: Vec::new(),
+                chunks: chunks.clone(),
+                lateness: lateness.clone(),
+            };
+            thread::Builder::new().name(format!("media-{number}")).spawn(move || media.run())?;
+            Ok(Handle { commands, lateness })
+        })
+        .collect()
+}
+
+/// A leg's sockets.
+struct Ports {
+    leg: LegId,
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+}
+
+struct Thread {
+    plane: Plane,
+    mailbox: Mailbox<Command>,
+    bell: Sender<Command>,
+    epoll: Epoll,
+    ports: Vec<Option<Ports>>,
+    free: Vec<usize>,
+    by_leg: BTreeMap<LegId, usize>,
+    letters: Sender<Letter>,
+    events: Vec<Event>,
+    chunks: mpsc::SyncSender<Chunk>,
+    lateness: Arc<AtomicU64>,
+}
+
+/// Commands taken before packets have their turn.
+const COMMANDS_A_TURN: usize = 64;
+
+impl Thread {
+    fn run(&mut self) {
+        let mut ready = [EpollEvent::empty(); 128];
+        let mut buffer = [0; MAX_PACKET];
+        loop {
+            let count = match self.epoll.wait(&mut ready, self.patience()) {
+                Ok(count) => count,
+                Err(nix::errno::Errno::EINTR) => 0,
+                Err(error) => {
+                    // Only a descriptor that is none could do this; without epoll there is no media thread.
+                    tracing::error!(%error, "a media thread cannot wait and ends");
+                    return;
+                }
+            };
+            self.note_lateness();
+            for event in ready.iter().take(count) {
+                match event.data() {
+                    BELL => self.read_commands(),
+                    mark => self.read_port(mark, &mut buffer),
+                }
+            }
+            let now = clock::now();
+            if self.plane.deadline().is_some_and(|deadline| deadline <= now.instant) {
+                self.plane.handle_timeout(now);
+            }
+            self.carry_out();
+            self.post_events();
+        }
+    }
+
+    fn patience(&self) -> EpollTimeout {
+        let Some(deadline) = self.plane.deadline() else {
+            // Events that found the loop's mailbox full are tried again soon.
+            return if self.events.is_empty() {
+                EpollTimeout::NONE
+            } else {
+                EpollTimeout::from(5_u8)
+            };
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        EpollTimeout::from(left.as_micros().div_ceil(1_000).min(1_000) as u16)
+    }
+
+    fn note_lateness(&self) {
+        if let Some(deadline) = self.plane.deadline() {
+            let late = Instant::now().saturating_duration_since(deadline).as_micros();
+            self.lateness.fetch_max(u64::try_from(late).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    fn read_commands(&mut self) {
+        self.mailbox.quiet();
+        for _ in 0..COMMANDS_A_TURN {
+            let Some(command) = self.mailbox.take() else { return };
+            self.plane.handle_command(clock::now(), command);
+            // A command that opens a port is carried out before one that sends from it.
+            self.carry_out();
+        }
+        self.bell.ring();
+    }
+
+    fn read_port(&mut self, mark: u64, buffer: &mut [u8]) {
+        let place = (mark >> 1) as usize;
+        let kind = if mark & 1 == 0 { Kind::Rtp } else { Kind::Rtcp };
+        for _ in 0..PACKETS_A_TURN {
+            let Some(ports) = self.ports.get(place).and_then(Option::as_ref) else { return };
+            let socket = if kind == Kind::Rtp { &ports.rtp } else { &ports.rtcp };
+            match socket.recv_from(buffer) {
+                Ok((length, from)) => {
+                    let packet = buffer.get(..length).unwrap_or_default();
+                    let leg = ports.leg;
+                    self.plane.handle_packet(clock::now(), leg, kind, from, packet);
+                }
+                // What an earlier packet met on its way (ICMP) is no news.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.plane.poll_output() {
+            match output {
+                Output::Open { leg, local } => {
+                    if let Err(error) = self.open(leg, local) {
+                        tracing::warn!(%leg, port = local.port(), %error, "no sockets for a leg");
+                        self.plane.handle_open_failed(leg);
+                    }
+                }
+                Output::Shut { leg } => self.shut(leg),
+                Output::Send { leg, kind, to, bytes } => {
+                    self.send(leg, kind, to, &bytes);
+                    self.plane.recycle(bytes);
+                }
+                Output::Recording { recording, samples, last } => {
+                    if self.chunks.try_send(Chunk { recording, samples, last }).is_err() {
+                        tracing::warn!(%recording, "the disk is too slow for a recording; a piece of it is lost");
+                    }
+                }
+                Output::Event(Event::Digit { .. }) if self.events.len() >= MAX_EVENTS => {}
+                Output::Event(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn send(&self, leg: LegId, kind: Kind, to: SocketAddr, bytes: &[u8]) {
+        let ports = self.by_leg.get(&leg).and_then(|place| self.ports.get(*place)?.as_ref());
+        if let Some(ports) = ports {
+            let socket = if kind == Kind::Rtp { &ports.rtp } else { &ports.rtcp };
+            // A packet that the kernel will not take is a lost packet; sound does not wait.
+            let _ = socket.send_to(bytes, to);
+        }
+    }
+
+    fn open(&mut self, leg: LegId, local: SocketAddr) -> io::Result<()> {
+        let rtp = bind(local)?;
+        let above = local.port().checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let rtcp = bind(SocketAddr::new(local.ip(), above))?;
+        let place = self.free.pop().unwrap_or(self.ports.len());
+        for (socket, kind) in [(&rtp, 0), (&rtcp, 1)] {
+            let mark = (place as u64) << 1 | kind;
+            self.epoll.add(socket.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, mark))?;
+        }
+        if place == self.ports.len() {
+            self.ports.push(None);
+        }
+        if let Some(slot) = self.ports.get_mut(place) {
+            *slot = Some(Ports { leg, rtp, rtcp });
+        }
+        self.by_leg.insert(leg, place);
+        Ok(())
+    }
+
+    fn shut(&mut self, leg: LegId) {
+        let Some(place) = self.by_leg.remove(&leg) else { return };
+        // A closed socket leaves epoll by itself.
+        if self.ports.get_mut(place).and_then(Option::take).is_some() {
+            self.free.push(place);
+        }
+    }
+
+    fn post_events(&mut self) {
+        if self.events.is_empty() {
+            return;
+        }
+        let events = std::mem::take(&mut self.events);
+        if let Err(Letter::Media(events)) = self.letters.try_post(Letter::Media(events)) {
+            self.events = events;
+        }
+    }
+}
+
+fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // Priority and room are worth having, and a call works without them.
+    let _ = socket.set_recv_buffer_size(PORT_BUFFER);
+    let _ = match local {
+        SocketAddr::V4(_) => socket.set_tos_v4(EXPEDITED),
+        SocketAddr::V6(_) => socket.set_tclass_v6(EXPEDITED),
+    };
+    socket.bind(&SockAddr::from(local))?;
+    Ok(socket.into())
+}
+
+/// A piece of a recording.
+struct Chunk {
+    recording: RecordingId,
+    samples: Vec<i16>,
+    last: bool,
+}
+
+/// Recordings under way.
+struct Recordings {
+    folder: PathBuf,
+    open: BTreeMap<RecordingId, File>,
+}
+
+impl Recordings {
+    fn run(mut self, waiting: &mpsc::Receiver<Chunk>) {
+        while let Ok(chunk) = waiting.recv() {
+            let (recording, last) = (chunk.recording, chunk.last);
+            if let Err(error) = self.write(chunk) {
+                tracing::error!(%recording, %error, "a recording cannot be written");
+            }
+            if last {
+                self.open.remove(&recording);
+            }
+        }
+    }
+
+    fn write(&mut self, chunk: Chunk) -> io::Result<()> {
+        let part = part(&self.folder, chunk.recording);
+        let mut file = match self.open.remove(&chunk.recording) {
+            Some(file) => file,
+            None => begin(&self.folder, &part)?,
+        };
+        let bytes: Vec<u8> = chunk.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        file.write_all(&bytes)?;
+        if !chunk.last {
+            self.open.insert(chunk.recording, file);
+            return Ok(());
+        }
+        let length = file.stream_position()?.saturating_sub(HEADER);
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&wav::header(u32::try_from(length).unwrap_or(u32::MAX)))?;
+        file.sync_all()?;
+        fs::rename(&part, part.with_extension("wav"))
+    }
+}
+
+/// Bytes of a WAV header as we write it.
+const HEADER: u64 = 44;
+
+fn begin(folder: &Path, part: &Path) -> io::Result<File> {
+    fs::create_dir_all(folder)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part)?;
+    // A recording that was cut short by a power cut is a good WAV file of length 0, whose samples can be saved by hand.
+    debug_assert_eq!(RATE, 8_000);
+    file.write_all(&wav::header(0))?;
+    Ok(file)
+}
+
+fn part(folder: &Path, recording: RecordingId) -> PathBuf {
+    folder.join(format!("{recording}.part"))
+}

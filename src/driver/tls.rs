@@ -1,0 +1,99 @@
+//! The box's TLS identity: certificate and key files, made at first start when there are none.
+//!
+//! Phones in a branch seldom share a certificate authority with the box, so the identity that we make is self-signed;
+//! an admin puts proper files in its place. Keys stay on the box, readable by its owner only.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Where the identity is kept.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// PEM file with the certificate and its chain.
+    pub certificate: PathBuf,
+    /// PEM file with the private key.
+    pub key: PathBuf,
+}
+
+/// Why there is no identity.
+#[derive(Debug)]
+pub enum NoIdentity {
+    /// A file cannot be read or written.
+    File(PathBuf, io::Error),
+    /// A file is not PEM with what it should hold.
+    Content(PathBuf),
+    /// The key does not belong to the certificate, or is of a kind that TLS does not take.
+    Mismatch(rustls::Error),
+    /// No key could be made.
+    Generate(rcgen::Error),
+}
+
+impl std::fmt::Display for NoIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NoIdentity::File(path, error) => write!(f, "{}: {error}", path.display()),
+            NoIdentity::Content(path) => {
+                write!(f, "{}: no certificate or key in PEM form here", path.display())
+            }
+            NoIdentity::Mismatch(error) => {
+                write!(f, "certificate and key do not work together: {error}")
+            }
+            NoIdentity::Generate(error) => {
+                write!(f, "no self-signed certificate could be made: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NoIdentity {}
+
+/// Reads the identity, and makes a self-signed one for `names` first if neither file exists.
+pub fn identity(files: &Files, names: &[String]) -> Result<Arc<ServerConfig>, NoIdentity> {
+    if !files.certificate.exists() && !files.key.exists() {
+        make(files, names)?;
+    }
+    read(files)
+}
+
+fn read(files: &Files) -> Result<Arc<ServerConfig>, NoIdentity> {
+    let content = |path: &Path| NoIdentity::Content(path.to_owned());
+    let chain: Vec<_> = CertificateDer::pem_file_iter(&files.certificate)
+        .map_err(|_| content(&files.certificate))?
+        .collect::<Result<_, _>>()
+        .map_err(|_| content(&files.certificate))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|_| content(&files.key))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(NoIdentity::Mismatch)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(NoIdentity::Mismatch)?;
+    Ok(Arc::new(config))
+}
+
+fn make(files: &Files, names: &[String]) -> Result<(), NoIdentity> {
+    let made = rcgen::generate_simple_self_signed(names.to_vec()).map_err(NoIdentity::Generate)?;
+    write(&files.key, made.signing_key.serialize_pem().as_bytes(), 0o600)?;
+    write(&files.certificate, made.cert.pem().as_bytes(), 0o644)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), NoIdentity> {
+    let fail = |error| NoIdentity::File(path.to_owned(), error);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(fail)?;
+        if mode == 0o600 {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(fail)?;
+        }
+    }
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(fail)?;
+    io::Write::write_all(&mut file, bytes).and_then(|()| file.sync_all()).map_err(fail)
+}

@@ -1,0 +1,315 @@
+//! The loop: one thread that owns the gateway. Each turn takes one input, hands it in with one reading of the clocks,
+//! carries out everything that comes of it, and waits for the next input or the next deadline.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use tokio::sync::oneshot;
+
+use crate::admin::{Command, Lamp, Part, Reply};
+use crate::driver::clock;
+use crate::driver::journal;
+use crate::driver::mailbox::{Mailbox, Sender};
+use crate::driver::media;
+use crate::driver::sip::{MAX_DATAGRAM, Sockets};
+use crate::driver::store;
+use crate::gateway::{Gateway, Kept, Output, ReplyTo};
+use crate::journal::Failure;
+use crate::journal::event::CallRecord;
+use crate::sip::flow::{Flow, Route};
+use crate::time::Now;
+
+/// Datagrams taken from one socket before the others and the mailbox have their turn.
+const DATAGRAMS_A_TURN: usize = 64;
+/// Letters taken before the sockets have their turn.
+const LETTERS_A_TURN: usize = 64;
+/// Lateness of packets that a listener would hear: a packet's worth.
+const LATE: Duration = Duration::from_millis(20);
+/// The epoll mark of the mailbox; sockets have their index.
+const BELL: u64 = u64::MAX;
+
+/// What reaches the loop from other threads and tasks.
+#[derive(Debug)]
+pub enum Letter {
+    /// A whole message from a stream.
+    Sip {
+        /// Its connection.
+        flow: Flow,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// A stream connection is gone.
+    ConnectionClosed(Flow),
+    /// A connection could not be opened.
+    Unreachable(Route),
+    /// What a media thread noticed.
+    Media(Vec<crate::media::Event>),
+    /// What the journal's thread did.
+    Journal(journal::Done),
+    /// Call records were read for somebody.
+    Records(ReplyTo, Vec<CallRecord>),
+    /// A name was looked up; empty if that failed.
+    Resolved(String, Vec<IpAddr>),
+    /// An admin asks.
+    Control(Command, oneshot::Sender<Reply>),
+    /// Take no new calls, end when the last is over.
+    Drain,
+    /// End now.
+    Stop,
+}
+
+/// Everything the loop drives.
+pub struct Loop {
+    /// The machine.
+    pub gateway: Gateway,
+    /// SIP sockets.
+    pub sockets: Sockets,
+    /// Where letters arrive.
+    pub mailbox: Mailbox<Letter>,
+    /// For look-ups that answer later.
+    pub sender: Sender<Letter>,
+    /// The media threads.
+    pub media: Vec<media::Handle>,
+    /// The journal's thread.
+    pub journal: journal::Handle,
+    /// The look-up store's thread.
+    pub store: store::Handle,
+    /// Where look-ups run.
+    pub runtime: tokio::runtime::Handle,
+    /// Counts turns; the watchdog and the status page read it.
+    pub turns: Arc<AtomicU64>,
+    /// Questions that wait for the gateway's answer.
+    pub asked: BTreeMap<u64, oneshot::Sender<Reply>>,
+    /// Whether there was no journal before.
+    pub first_start: bool,
+}
+
+impl Loop {
+    /// Runs until told to stop, or until a drain is complete.
+    pub fn run(mut self) -> io::Result<()> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(self.mailbox.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
+        for (index, socket) in self.sockets.datagrams().iter().enumerate() {
+            epoll.add(socket.fd(), EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
+        }
+        let mut ready = [EpollEvent::empty(); 32];
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        let started = clock::now();
+        self.gateway.handle_started(started, self.first_start);
+        let mut going = self.carry_out(started);
+        while going {
+            let count = match epoll.wait(&mut ready, self.patience()) {
+                Ok(count) => count,
+                Err(nix::errno::Errno::EINTR) => 0,
+                Err(error) => return Err(error.into()),
+            };
+            self.turns.fetch_add(1, Ordering::Relaxed);
+            for event in &ready[..count] {
+                going &= match usize::try_from(event.data()) {
+                    Ok(index) if event.data() != BELL => self.read_socket(index, &mut buffer),
+                    _ => self.read_mailbox(),
+                };
+            }
+            going &= self.time_passes();
+        }
+        self.journal.finish();
+        Ok(())
+    }
+
+    /// How long `epoll` may wait: until the next deadline, rounded up so that we do not wake before it.
+    fn patience(&self) -> EpollTimeout {
+        let now = clock::now();
+        let Some(deadline) = self.gateway.deadline(now) else { return EpollTimeout::NONE };
+        let left = deadline.saturating_duration_since(now.instant);
+        let millis = left.as_micros().div_ceil(1000).min(60_000) as u16;
+        EpollTimeout::from(millis)
+    }
+
+    fn read_socket(&mut self, index: usize, buffer: &mut [u8]) -> bool {
+        for _ in 0..DATAGRAMS_A_TURN {
+            let Some(socket) = self.sockets.datagrams().get(index) else { return true };
+            let Some((count, peer)) = socket.receive(buffer) else { return true };
+            let Some(flow) = self.sockets.datagram_flow(index, peer) else { return true };
+            let now = clock::now();
+            self.gateway.handle_sip(now, flow, &buffer[..count]);
+            if !self.carry_out(now) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn read_mailbox(&mut self) -> bool {
+        self.mailbox.quiet();
+        for _ in 0..LETTERS_A_TURN {
+            let Some(letter) = self.mailbox.take() else { return true };
+            let now = clock::now();
+            if !(self.open(now, letter) && self.carry_out(now)) {
+                return false;
+            }
+        }
+        // More letters wait: ring again, so that the sockets have their turn first.
+        self.sender.ring();
+        true
+    }
+
+    fn open(&mut self, now: Now, letter: Letter) -> bool {
+        match letter {
+            Letter::Sip { flow, bytes } => self.gateway.handle_sip(now, flow, &bytes),
+            Letter::ConnectionClosed(flow) => self.gateway.handle_connection_closed(now, flow),
+            Letter::Unreachable(route) => self.gateway.handle_unreachable(now, &route),
+            Letter::Media(events) => {
+                events.into_iter().for_each(|event| self.gateway.handle_media(now, event));
+            }
+            Letter::Journal(done) => self.journal_says(now, done),
+            Letter::Records(to, records) => self.gateway.handle_records(to, Some(records)),
+            Letter::Resolved(host, addresses) => {
+                let pairs =
+                    addresses.into_iter().map(|peer| (peer, self.sockets.local_toward(peer)));
+                let pairs: Vec<_> = pairs.collect();
+                self.gateway.handle_resolved(now, &host, &pairs);
+            }
+            Letter::Control(command, answer) => {
+                let id = self.asked.keys().next_back().map_or(0, |last| last + 1);
+                self.asked.insert(id, answer);
+                self.gateway.handle_control(now, ReplyTo(id), &command);
+            }
+            Letter::Drain => self.gateway.handle_drain(now),
+            Letter::Stop => self.gateway.handle_stop(now),
+        }
+        true
+    }
+
+    fn time_passes(&mut self) -> bool {
+        let now = clock::now();
+        if self.gateway.deadline(now).is_some_and(|deadline| deadline <= now.instant) {
+            self.gateway.handle_timeout(now);
+            return self.carry_out(now);
+        }
+        true
+    }
+
+    /// Carries out what the gateway wants. Answers whether the loop goes on.
+    fn carry_out(&mut self, now: Now) -> bool {
+        while let Some(output) = self.gateway.poll_output() {
+            match output {
+                Output::Sip { route, bytes } => {
+                    if self.sockets.send(route, bytes).is_err() {
+                        self.gateway.handle_unreachable(now, &route);
+                    }
+                }
+                Output::Media { thread, command } => self.command(thread, command),
+                Output::Journal(output) => {
+                    if self.journal.submit(output).is_err() {
+                        self.gateway.handle_journal(now, Kept::Failed(Failure::Slow));
+                    }
+                }
+                Output::Records { to, limit } => self.read_records(to, limit),
+                Output::Resolve(host) => self.resolve(host),
+                Output::Reply(ReplyTo(id), mut reply) => {
+                    if let Reply::Status(status) = &mut reply {
+                        status.parts.extend(self.own_parts());
+                    }
+                    if let Some(answer) = self.asked.remove(&id) {
+                        // The asker may have gone; then nobody misses the answer.
+                        let _ = answer.send(reply);
+                    }
+                }
+                Output::Over => return false,
+            }
+        }
+        true
+    }
+
+    fn journal_says(&mut self, now: Now, done: journal::Done) {
+        let kept = match done {
+            journal::Done::Stored(upto) => {
+                self.store.follow(upto);
+                Kept::Stored(upto)
+            }
+            journal::Done::Failed(why) => Kept::Failed(why),
+            journal::Done::Room(used) => Kept::Room(used),
+        };
+        self.gateway.handle_journal(now, kept);
+    }
+
+    fn command(&self, thread: usize, command: crate::media::Command) {
+        let Some(media) = self.media.get(thread) else { return };
+        if media.send(command).is_err() {
+            // A thread that has not taken its mail for a thousand commands is stuck; its calls end by inactivity.
+            tracing::error!(thread, "a media thread does not take commands");
+        }
+    }
+
+    fn read_records(&mut self, to: ReplyTo, limit: usize) {
+        let sender = self.sender.clone();
+        let asked = self.store.calls(limit, move |records| {
+            let _ = sender.deliver_blocking(Letter::Records(to, records));
+        });
+        if asked.is_err() {
+            self.gateway.handle_records(to, None);
+        }
+    }
+
+    /// What only the driver knows of the box.
+    fn own_parts(&self) -> [Part; 2] {
+        let position = self.store.position().0;
+        let (lamp, words) = match self.store.state() {
+            store::State::Opening => {
+                (Lamp::Amber, "being opened; calls do not wait for it".to_owned())
+            }
+            store::State::CatchingUp => (
+                Lamp::Amber,
+                format!("reads the journal, at record {position}; calls do not wait for it"),
+            ),
+            store::State::Ready if self.store.set_aside() > 0 => (
+                Lamp::Amber,
+                format!("made again from the journal, which is whole; at record {position}"),
+            ),
+            store::State::Ready => (Lamp::Green, format!("at record {position}")),
+            store::State::Off(why) => (
+                Lamp::Red,
+                format!(
+                    "{why}: call records are in the journal only; move DATA/store away and restart"
+                ),
+            ),
+        };
+        let late = self.media.iter().map(media::Handle::take_lateness).max().unwrap_or_default();
+        let media = Part {
+            name: "media".to_owned(),
+            lamp: if late > LATE { Lamp::Amber } else { Lamp::Green },
+            words: format!(
+                "{} threads, at most {:.1} ms late",
+                self.media.len(),
+                late.as_secs_f64() * 1e3
+            ),
+        };
+        [Part { name: "store".to_owned(), lamp, words }, media]
+    }
+
+    fn resolve(&self, host: String) {
+        let sender = self.sender.clone();
+        self.runtime.spawn(async move {
+            let found = match host.parse::<IpAddr>() {
+                Ok(literal) => vec![literal],
+                Err(_) => look_up(&host).await,
+            };
+            let _ = sender.deliver(Letter::Resolved(host, found)).await;
+        });
+    }
+}
+
+/// How long a name may take to resolve; the trunk tries again by itself.
+const LOOK_UP_TIME: Duration = Duration::from_secs(5);
+
+async fn look_up(host: &str) -> Vec<IpAddr> {
+    match tokio::time::timeout(LOOK_UP_TIME, tokio::net::lookup_host((host, 0))).await {
+        Ok(Ok(found)) => found.map(|address: SocketAddr| address.ip()).collect(),
+        _ => Vec::new(),
+    }
+}

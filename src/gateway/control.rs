@@ -1,0 +1,273 @@
+//! What an admin asks, answered from what the machines know right now.
+
+use crate::admin::{self, ActiveCall, CallLine, Command, Lamp, Part, Phone, Reply, Status};
+use crate::agent::{Presence, Reason};
+use crate::call::record::Peer;
+use crate::call::{Activity, CallView};
+use crate::gateway::{Ending, Gateway, Output, ReplyTo};
+use crate::journal::event::{CallRecord, Direction, Quality};
+use crate::journal::{Failure, State};
+use crate::sip::registrar::Binding;
+use crate::sip::trunk;
+use crate::time::Now;
+
+/// Most records in one answer; an export of more is made in pieces.
+const MOST_RECORDS: usize = 100_000;
+
+impl Gateway {
+    pub(super) fn control(&mut self, now: Now, to: ReplyTo, command: &Command) {
+        let reply = match command {
+            Command::Status => Reply::Status(Box::new(self.status(now))),
+            Command::ActiveCalls => {
+                Reply::ActiveCalls(self.calls.views().iter().map(active_call).collect())
+            }
+            Command::CallRecords { limit } => {
+                let limit = (*limit).min(MOST_RECORDS);
+                return self.outputs.push_back(Output::Records { to, limit });
+            }
+            Command::Queues => Reply::Queues(self.queue_lines(now)),
+            Command::Agents => Reply::Agents(self.agent_lines()),
+            Command::Trunks => Reply::Trunks(self.trunk_lines()),
+            Command::Phones => Reply::Phones(self.phone_lines(now)),
+            Command::HangUp { call } if self.calls.handle_hang_up(*call) => Reply::Done,
+            Command::HangUp { call } => Reply::Refused(format!(
+                "there is no call {call}; `branchline calls --active` lists them"
+            )),
+            Command::Drain => {
+                self.handle_drain(now);
+                Reply::Done
+            }
+        };
+        self.outputs.push_back(Output::Reply(to, reply));
+    }
+
+    /// Call records as an admin reads them: personal data in clear, for those who may open the socket.
+    pub(super) fn records(&self, records: Option<Vec<CallRecord>>) -> Reply {
+        let Some(records) = records else {
+            return Reply::Refused(
+                "the look-up store is being made ready; `branchline status` tells how far it is"
+                    .to_owned(),
+            );
+        };
+        Reply::CallRecords(records.iter().map(|record| self.call_line(record)).collect())
+    }
+
+    fn call_line(&self, record: &CallRecord) -> CallLine {
+        let clear =
+            |personal| self.journal.keys().read(personal).unwrap_or_else(|| "erased".to_owned());
+        let qualities = || record.legs.iter().filter_map(|leg| leg.quality.as_ref());
+        let worst = |of: fn(&Quality) -> f64| qualities().map(of).reduce(f64::max);
+        CallLine {
+            call: record.call,
+            arrived: record.arrived,
+            direction: match record.direction {
+                Direction::Inbound => "inbound",
+                Direction::Outbound => "outbound",
+                Direction::Internal => "internal",
+            }
+            .to_owned(),
+            from: clear(&record.from),
+            to: clear(&record.to),
+            wait_s: record.connected.map(|connected| connected.since(record.arrived).as_secs_f64()),
+            talk_s: record
+                .connected
+                .map_or(0.0, |connected| record.ended.since(connected).as_secs_f64()),
+            queue: record.queue.clone(),
+            agent: record.agent.clone(),
+            cause: record.cause.name(),
+            class: name(&record.class),
+            mos: qualities().filter_map(|quality| quality.mos).reduce(f64::min),
+            loss_percent: worst(Quality::loss_percent),
+            jitter_ms: worst(|quality| quality.jitter_ms),
+            recordings: record.recordings.len(),
+        }
+    }
+
+    fn status(&self, now: Now) -> Status {
+        let signed_in = |presence: &Presence| *presence != Presence::SignedOut;
+        let listeners = [
+            ("udp", &self.listening.udp),
+            ("tcp", &self.listening.tcp),
+            ("tls", &self.listening.tls),
+        ];
+        let mut parts = vec![self.journal_part()];
+        parts.extend(self.disk_part());
+        parts.extend(self.trunk_lines().into_iter().map(|line| Part {
+            name: format!("trunk {}", line.trunk),
+            lamp: line.lamp,
+            words: line.words,
+        }));
+        let mut counters: Vec<_> =
+            self.endpoint.counters().map(|(name, count)| (name.to_owned(), count)).collect();
+        counters.push(("wrong passwords".to_owned(), self.gate.mistakes));
+        counters.push(("requests from sources that are shut out".to_owned(), self.gate.shut_out));
+        counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            site: self.settings.site.name.clone(),
+            started: self.started,
+            at: now.unix,
+            draining: self.ending != Ending::No,
+            listeners: listeners
+                .iter()
+                .flat_map(|(kind, all)| all.iter().map(move |address| format!("{kind} {address}")))
+                .collect(),
+            calls: self.calls.len(),
+            max_calls: self.settings.limits.calls.into(),
+            waiting: self.queues.snapshot(now).iter().map(|queue| queue.waiting).sum(),
+            agents_ready: self
+                .roster
+                .iter()
+                .filter(|(_, presence)| **presence == Presence::Ready)
+                .count(),
+            agents_signed_in: self
+                .roster
+                .iter()
+                .filter(|(_, presence)| signed_in(presence))
+                .count(),
+            phones_registered: self.registrar.iter().count(),
+            extensions: self.settings.extensions.len(),
+            ports_in_use: self.pool.in_use(),
+            ports: self.pool.capacity(),
+            parts,
+            counters,
+        }
+    }
+
+    fn journal_part(&self) -> Part {
+        let (lamp, words) = match self.journal.state() {
+            State::Healthy => (Lamp::Green, format!("{} records on the disk", self.journal.stored().0)),
+            State::Failed(Failure::Full) => (
+                Lamp::Red,
+                "the disk is full: calls go on, nothing new is kept; make room in the data folder".to_owned(),
+            ),
+            State::Failed(Failure::Broken) => (
+                Lamp::Red,
+                "the disk does not take writes: calls go on, nothing new is kept; look at the kernel's log".to_owned(),
+            ),
+            State::Failed(Failure::Slow) => {
+                (Lamp::Red, "the disk is too slow: calls go on, nothing new is kept; replace it".to_owned())
+            }
+        };
+        Part { name: "journal".to_owned(), lamp, words }
+    }
+
+    /// Told once there is something to do about it.
+    fn disk_part(&self) -> Option<Part> {
+        let used = self.keeping.room;
+        let words = match used {
+            0..90 => return None,
+            90..95 => {
+                format!("{used} % in use: no messages are recorded; make room in the data folder")
+            }
+            _ => format!(
+                "{used} % in use: no messages, no single events of calls are kept; make room in the data folder"
+            ),
+        };
+        Some(Part { name: "disk".to_owned(), lamp: Lamp::Amber, words })
+    }
+
+    fn queue_lines(&self, now: Now) -> Vec<admin::Queue> {
+        let line = |queue: crate::queue::Snapshot| admin::Queue {
+            queue: queue.queue,
+            waiting: queue.waiting,
+            longest_wait_s: queue.longest.as_secs(),
+            ready: queue.ready,
+            connected: queue.counters.connected,
+            abandoned: queue.counters.abandoned,
+            overflowed: queue.counters.overflowed,
+        };
+        self.queues.snapshot(now).into_iter().map(line).collect()
+    }
+
+    fn agent_lines(&self) -> Vec<admin::Agent> {
+        let since = |agent: &crate::id::AgentId| {
+            self.journal.live().agents.get(agent).map(|standing| standing.since)
+        };
+        let line = |(settings, presence): (&crate::agent::Settings, &Presence)| admin::Agent {
+            agent: settings.id.clone(),
+            extension: settings.extension.clone(),
+            state: state(presence),
+            since: since(&settings.id).unwrap_or(self.started),
+        };
+        self.roster.iter().map(line).collect()
+    }
+
+    fn trunk_lines(&self) -> Vec<admin::Trunk> {
+        let line = |(id, trunk): (&crate::id::TrunkId, &trunk::Trunk)| admin::Trunk {
+            trunk: id.clone(),
+            lamp: match trunk.state() {
+                trunk::State::InboundOnly
+                | trunk::State::Ready
+                | trunk::State::Registered { .. } => Lamp::Green,
+                trunk::State::Registering => Lamp::Amber,
+                trunk::State::Unresolved | trunk::State::Failed { .. } => Lamp::Red,
+            },
+            words: trunk.state().to_string(),
+            calls: self.legs.count(&Peer::Trunk(id.clone())),
+        };
+        self.trunks.iter().map(line).collect()
+    }
+
+    fn phone_lines(&self, now: Now) -> Vec<Phone> {
+        let way = |binding: &&Binding| {
+            let transport = binding.transport.to_lowercase();
+            let until = binding.expires.to_string();
+            let clock = until.get(11..16).unwrap_or(&until);
+            format!("{transport} {} until {clock} UTC", binding.peer)
+        };
+        let line = |extension: &crate::config::settings::Extension| Phone {
+            extension: extension.number.clone(),
+            name: extension.name.clone(),
+            bindings: self
+                .registrar
+                .contacts(now, extension.number.as_str())
+                .iter()
+                .map(way)
+                .collect(),
+        };
+        self.settings.extensions.iter().map(line).collect()
+    }
+}
+
+fn active_call(call: &CallView) -> ActiveCall {
+    ActiveCall {
+        call: call.call,
+        from: call.from.clone(),
+        to: call.to.clone(),
+        doing: match &call.activity {
+            Activity::Ivr => "in the IVR".to_owned(),
+            Activity::Ringing => "ringing".to_owned(),
+            Activity::Queued(queue) => format!("waiting in {queue}"),
+            Activity::Talking(_) => "talking".to_owned(),
+            Activity::Echo => "echo test".to_owned(),
+            Activity::Saying => "hears a last sentence".to_owned(),
+            Activity::Ending => "ending".to_owned(),
+        },
+        with: call.with.as_ref().map(|peer| match peer {
+            Peer::Extension(extension) => extension.to_string(),
+            Peer::Trunk(trunk) => format!("trunk {trunk}"),
+        }),
+        arrived: call.arrived,
+    }
+}
+
+fn state(presence: &Presence) -> String {
+    match presence {
+        Presence::SignedOut => "signed out".to_owned(),
+        Presence::Ready => "ready".to_owned(),
+        Presence::Offered => "ringing".to_owned(),
+        Presence::Talking => "talking".to_owned(),
+        Presence::WrapUp => "wrap-up".to_owned(),
+        Presence::Paused(Reason::Missed) => "paused: did not answer".to_owned(),
+        Presence::Paused(Reason::Chosen(why)) => format!("paused: {why}"),
+    }
+}
+
+/// The name of a unit variant, as JSON has it.
+fn name(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}

@@ -1,0 +1,309 @@
+//! The journal on one side, everything on the other: what is kept, and who waits until it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::agent::Presence;
+use crate::call::record::Record;
+use crate::call::{self};
+use crate::gateway::Gateway;
+use crate::id::{AgentId, CallId, LegId};
+use crate::journal::event::{CallEvent, CallRecord, Event, Quality, What};
+use crate::journal::{Failure, State, Token};
+use crate::media;
+use crate::sip::endpoint::{ClientKey, ServerKey};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Request, Response};
+use crate::sip::registrar::{Binding, Change};
+use crate::sip::trunk;
+use crate::time::{Now, UnixTime};
+
+/// How long a call record waits for the last word on how its legs sounded.
+const QUALITY_TIME: Duration = Duration::from_secs(2);
+/// Percent of the disk in use above which no message is recorded, and above which single events of calls are not kept.
+/// Call records and registrations always are.
+const NO_RECORDINGS: u8 = 90;
+const NO_EVENTS: u8 = 95;
+
+/// What is on its way to the journal.
+#[derive(Debug, Default)]
+pub(super) struct Keeping {
+    /// Answers that wait until what they confirm is on the disk.
+    answers: Vec<(Token, ServerKey, Response)>,
+    /// Legs whose media thread has not said yet how they sounded.
+    closing: BTreeSet<LegId>,
+    qualities: BTreeMap<LegId, Quality>,
+    records: BTreeMap<CallId, (Instant, Record)>,
+    /// Which trunk a REGISTER of ours was for.
+    registers: BTreeMap<ClientKey, crate::id::TrunkId>,
+    /// Percent of the disk in use.
+    pub room: u8,
+}
+
+impl Keeping {
+    pub fn deadline(&self) -> Option<Instant> {
+        self.records.values().map(|(until, _)| *until).min()
+    }
+}
+
+/// What the journal's thread tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Everything up to this is on the disk.
+    Stored(Token),
+    /// It is not.
+    Failed(Failure),
+    /// So much of the disk is in use, in percent.
+    Room(u8),
+}
+
+impl Gateway {
+    /// The journal's thread says something.
+    pub fn handle_journal(&mut self, now: Now, kept: Kept) {
+        match kept {
+            Kept::Stored(upto) => self.journal.handle_stored(now, upto),
+            Kept::Failed(why) => self.journal.handle_failed(now, why),
+            Kept::Room(used) => self.keeping.room = used,
+        }
+        self.send_answers(now);
+        self.settle(now);
+    }
+
+    /// Sends what was waiting for the disk. While the disk fails, phones are served from memory all the same: a branch
+    /// that cannot be called helps nobody, and the status page says that registrations would not survive a restart.
+    fn send_answers(&mut self, now: Now) {
+        let failed = self.journal.state() != State::Healthy;
+        let waiting = std::mem::take(&mut self.keeping.answers);
+        for (token, key, response) in waiting {
+            if failed || self.journal.is_stored(token) {
+                self.endpoint.respond(now, key, response);
+            } else {
+                self.keeping.answers.push((token, key, response));
+            }
+        }
+    }
+
+    pub(super) fn keep(&mut self, now: Now, event: Event) -> Token {
+        self.journal.append(now, event)
+    }
+
+    /// A phone registers. The answer waits until the binding is on the disk.
+    pub(super) fn register(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        request: &Request,
+        user: &str,
+        flow: Flow,
+    ) {
+        let outcome = self.registrar.handle(now, user, request, flow);
+        let tokens: Vec<_> =
+            outcome.changes.into_iter().map(|change| self.keep_change(now, change)).collect();
+        match tokens.last() {
+            Some(token) if self.journal.state() == State::Healthy => {
+                self.keeping.answers.push((*token, key, outcome.response));
+            }
+            _ => self.endpoint.respond(now, key, outcome.response),
+        }
+    }
+
+    pub(super) fn keep_change(&mut self, now: Now, change: Change) -> Token {
+        let event = match change {
+            Change::Bound(binding) => Event::Bound {
+                user: binding.user.clone(),
+                contact: binding.contact.clone(),
+                // A binding is plain data; there is nothing in it that JSON could not say.
+                binding: serde_json::to_value(&binding).unwrap_or_default(),
+            },
+            Change::Unbound { user, contact } => Event::Unbound { user, contact },
+        };
+        self.keep(now, event)
+    }
+
+    pub(super) fn keep_presence(
+        &mut self,
+        now: Now,
+        agent: AgentId,
+        presence: &Presence,
+        idle_since: UnixTime,
+    ) {
+        let presence = presence.clone();
+        self.keep(now, Event::Agent { agent, presence, idle_since });
+    }
+
+    pub(super) fn keep_call_event(&mut self, now: Now, event: call::Event) {
+        // An arrival opens the call in the journal, so that a restart knows which calls it cut off.
+        let essential = matches!(event.what, call::What::Arrived { .. });
+        if essential || self.keeping.room < NO_EVENTS {
+            self.keep(now, Event::Call(event.into()));
+        }
+    }
+
+    /// Something in a call that the IVR knows.
+    pub(super) fn keep_walk_event(&mut self, now: Now, call: CallId, what: What) {
+        if self.keeping.room < NO_EVENTS {
+            self.keep(now, Event::Call(CallEvent { call, at: now.unix, what }));
+        }
+    }
+
+    /// Whether there is room for messages.
+    pub(super) fn may_record(&self) -> bool {
+        self.keeping.room < NO_RECORDINGS
+    }
+
+    /// A leg's media thread was told to forget it; it will say how it was.
+    pub(super) fn expect_quality(&mut self, leg: LegId) {
+        self.keeping.closing.insert(leg);
+    }
+
+    pub(super) fn keep_quality(&mut self, now: Now, leg: LegId, report: &media::Report) {
+        self.keeping.closing.remove(&leg);
+        let quality = Quality {
+            sent: report.sent,
+            received: report.received,
+            lost: report.lost,
+            jitter_ms: report.jitter_ms,
+            round_trip_ms: report.round_trip_ms,
+            mos: report.mos,
+        };
+        self.keeping.qualities.insert(leg, quality);
+        self.keep_records(now);
+    }
+
+    /// A call is over; its record is kept once every leg's quality is known.
+    pub(super) fn call_ended(&mut self, now: Now, record: Record) {
+        self.work_forget(now, record.call);
+        self.walks.remove(&record.call);
+        self.keeping.records.insert(record.call, (now.instant + QUALITY_TIME, record));
+        self.keep_records(now);
+    }
+
+    /// Keeps the records that are complete, or have waited long enough.
+    pub(super) fn keep_records(&mut self, now: Now) {
+        let closing = &self.keeping.closing;
+        let complete = |(until, record): &(Instant, Record)| {
+            *until <= now.instant || !record.legs.iter().any(|leg| closing.contains(&leg.leg))
+        };
+        let ready: Vec<_> = self
+            .keeping
+            .records
+            .iter()
+            .filter(|(_, record)| complete(record))
+            .map(|(call, _)| *call)
+            .collect();
+        for call in ready {
+            let Some((_, record)) = self.keeping.records.remove(&call) else { continue };
+            let legs: Vec<_> = record.legs.iter().map(|leg| leg.leg).collect();
+            let qualities = &self.keeping.qualities;
+            let kept = CallRecord::new(record, |leg| qualities.get(&leg).copied());
+            for leg in legs {
+                self.keeping.qualities.remove(&leg);
+                self.keeping.closing.remove(&leg);
+            }
+            self.keep(now, Event::CallRecord(Box::new(kept)));
+        }
+    }
+
+    pub(super) fn trunk_says(&mut self, now: Now, id: &crate::id::TrunkId, output: trunk::Output) {
+        match output {
+            trunk::Output::Resolve(host) => self.outputs.push_back(super::Output::Resolve(host)),
+            trunk::Output::Register { route, local, request, credentials } => {
+                let local = self.signalling_address(&route, local);
+                let mut request = *request;
+                let user = Some(credentials.username.as_str());
+                let (host, port) = crate::sip::uri::host_port(local);
+                let contact = crate::sip::uri::NameAddr::new(crate::sip::uri::Uri::sip(
+                    user,
+                    host,
+                    Some(port),
+                ));
+                // Made of an address and of a user name that the configuration's check has read.
+                let _ = request.headers.push("Contact", contact.to_string());
+                let key = self.endpoint.request(now, route, local, request, Some(credentials));
+                self.keeping.registers.insert(key, id.clone());
+            }
+        }
+    }
+
+    pub(super) fn trunk_response(&mut self, now: Now, key: ClientKey, response: &Response) {
+        if !response.status.is_final() {
+            return;
+        }
+        let trunk = self.keeping.registers.remove(&key);
+        if let Some(trunk) = trunk.and_then(|id| self.trunks.get_mut(&id)) {
+            trunk.handle_response(now, response);
+        }
+    }
+
+    pub(super) fn trunk_failed(&mut self, now: Now, key: ClientKey) {
+        let trunk = self.keeping.registers.remove(&key);
+        if let Some(trunk) = trunk.and_then(|id| self.trunks.get_mut(&id)) {
+            trunk.handle_failed(now);
+        }
+    }
+
+    /// Takes up what was live before a restart. Calls did not survive it, and are recorded as cut off.
+    pub(super) fn restore(&mut self, now: Now, first_start: bool) {
+        let live = self.journal.live().clone();
+        for binding in live.bindings.values().flat_map(|phones| phones.values()) {
+            match serde_json::from_value::<Binding>(binding.clone()) {
+                Ok(binding) => self.registrar.restore(binding),
+                Err(error) => {
+                    tracing::warn!(%error, "a registration from before the restart cannot be read")
+                }
+            }
+        }
+        for (agent, standing) in &live.agents {
+            let done =
+                self.roster.restore(now, agent, standing.presence.clone(), standing.idle_since);
+            self.tell_roster(done);
+        }
+        if first_start {
+            let signed_in: Vec<_> = self
+                .settings
+                .agents
+                .iter()
+                .filter(|agent| agent.signed_in)
+                .map(|agent| agent.id.clone())
+                .collect();
+            for agent in signed_in {
+                let done = self.roster.handle_sign_in(now, &agent);
+                self.tell_roster(done);
+            }
+        }
+        for item in live.places.keys() {
+            self.keep(now, Event::QueueLeft { item: *item });
+        }
+        for (call, open) in live.calls {
+            self.keep(now, Event::CallRecord(Box::new(cut_off(now, call, open))));
+        }
+        self.keep(now, Event::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
+    }
+}
+
+/// The record of a call that a restart cut off.
+fn cut_off(now: Now, call: CallId, open: crate::journal::live::OpenCall) -> CallRecord {
+    use crate::call::ending::Cause;
+    use crate::call::record::Peer;
+    use crate::journal::event::Direction;
+    CallRecord {
+        call,
+        direction: match open.peer {
+            Peer::Trunk(_) => Direction::Inbound,
+            Peer::Extension(_) => Direction::Internal,
+        },
+        origin: open.peer,
+        from: open.from,
+        to: open.to,
+        arrived: open.arrived,
+        answered: None,
+        connected: None,
+        ended: now.unix,
+        queue: None,
+        agent: None,
+        cause: Cause::Interrupted,
+        class: Cause::Interrupted.class(),
+        legs: Vec::new(),
+        recordings: Vec::new(),
+    }
+}

@@ -1,0 +1,117 @@
+//! The leg table: which SIP sessions and which media stream belong to which leg of which call.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::call::ending::Cause;
+use crate::call::record::Peer;
+use crate::id::LegId;
+use crate::sip::endpoint::SessionId;
+use crate::sip::sdp::{Negotiated, SessionDescription};
+
+/// One leg as protocol sees it.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub peer: Peer,
+    /// The caller's session, or the forks to each phone of an extension.
+    pub sessions: Vec<SessionId>,
+    /// The one that answered.
+    pub chosen: Option<SessionId>,
+    /// Our address on the way to the peer.
+    pub address: IpAddr,
+    /// RTP port; RTCP is the next.
+    pub port: Option<u16>,
+    /// The media thread that holds it.
+    pub thread: usize,
+    /// What the peer described last.
+    pub theirs: Option<SessionDescription>,
+    /// What we described last.
+    pub ours: Option<SessionDescription>,
+    pub negotiated: Option<Negotiated>,
+    /// Whether the media thread has been told where to send.
+    pub flowing: bool,
+    /// Why a fork failed: what the caller is told when all have.
+    pub worst: Option<Cause>,
+    pub ringing: bool,
+}
+
+impl Leg {
+    pub fn new(peer: Peer, address: IpAddr, thread: usize) -> Self {
+        Leg {
+            peer,
+            sessions: Vec::new(),
+            chosen: None,
+            address,
+            port: None,
+            thread,
+            theirs: None,
+            ours: None,
+            negotiated: None,
+            flowing: false,
+            worst: None,
+            ringing: false,
+        }
+    }
+
+    /// The session that stands for the leg: the one that answered, or the only one there is.
+    pub fn session(&self) -> Option<SessionId> {
+        self.chosen.or_else(|| self.sessions.first().copied())
+    }
+}
+
+/// Every leg, found by its id or by one of its sessions.
+#[derive(Debug, Default)]
+pub(super) struct Legs {
+    legs: BTreeMap<LegId, Leg>,
+    by_session: BTreeMap<SessionId, LegId>,
+}
+
+impl Legs {
+    pub fn insert(&mut self, id: LegId, leg: Leg) {
+        for session in &leg.sessions {
+            self.by_session.insert(*session, id);
+        }
+        self.legs.insert(id, leg);
+    }
+
+    pub fn add_session(&mut self, id: LegId, session: SessionId) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.sessions.push(session);
+            self.by_session.insert(session, id);
+        }
+    }
+
+    /// Takes a session off its leg. Answers the leg's id.
+    pub fn remove_session(&mut self, session: SessionId) -> Option<LegId> {
+        let id = self.by_session.remove(&session)?;
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.sessions.retain(|other| *other != session);
+        }
+        Some(id)
+    }
+
+    pub fn remove(&mut self, id: LegId) -> Option<Leg> {
+        let leg = self.legs.remove(&id)?;
+        for session in &leg.sessions {
+            self.by_session.remove(session);
+        }
+        Some(leg)
+    }
+
+    pub fn get(&self, id: LegId) -> Option<&Leg> {
+        self.legs.get(&id)
+    }
+
+    pub fn get_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        self.legs.get_mut(&id)
+    }
+
+    pub fn of_session(&self, session: SessionId) -> Option<LegId> {
+        self.by_session.get(&session).copied()
+    }
+
+    /// Legs that are up with `peer`.
+    pub fn count(&self, peer: &Peer) -> usize {
+        self.legs.values().filter(|leg| leg.peer == *peer).count()
+    }
+}

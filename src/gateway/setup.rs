@@ -1,0 +1,248 @@
+//! From the configuration to machines: what each of them is told once.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::agent::Roster;
+use crate::call::Calls;
+use crate::call::plan::{self, Plan};
+use crate::config::Settings;
+use crate::config::settings::{self, Strategy, Transport as Way};
+use crate::gateway::prompts::Prompts;
+use crate::gateway::{Ending, Gateway, keeping, legs, signalling, work};
+use crate::id::TrunkId;
+use crate::ivr::Flows;
+use crate::journal::Journal;
+use crate::media::port::Pool;
+use crate::random::Random;
+use crate::sip::access::{self, Gate};
+use crate::sip::auth::{Credentials, Secret};
+use crate::sip::endpoint::{self, Endpoint};
+use crate::sip::message::Transport;
+use crate::sip::registrar::{self, Registrar};
+use crate::sip::sdp::Codec;
+use crate::sip::transaction::Timing;
+use crate::sip::trunk::{self, Network, Server, Trunk};
+use crate::time::UnixTime;
+use crate::{agent, call, queue};
+
+/// How long a port rests before another call gets it: late packets of the first are gone by then.
+const PORT_REST: Duration = Duration::from_secs(10);
+/// How long a carrier may take to answer a call.
+const OUTBOUND_TIME: Duration = Duration::from_secs(60);
+/// How long an extension rings when its own time is not set.
+const RING_TIME: Duration = Duration::from_secs(25);
+
+/// Everything that a gateway is made of.
+#[derive(Debug)]
+pub struct Setup {
+    /// The configuration, checked.
+    pub settings: Settings,
+    /// Its flows, checked.
+    pub flows: Flows,
+    /// Every sound.
+    pub prompts: Prompts,
+    /// Passwords.
+    pub secrets: Secrets,
+    /// Where SIP is spoken.
+    pub listening: Listening,
+    /// How many media threads there are.
+    pub threads: usize,
+}
+
+/// Passwords, read from where the configuration says.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    /// Of phones, by extension.
+    pub phones: BTreeMap<String, Secret>,
+    /// Of accounts at carriers.
+    pub trunks: BTreeMap<TrunkId, Secret>,
+}
+
+/// Where SIP is spoken: the addresses that are bound.
+#[derive(Debug, Clone, Default)]
+pub struct Listening {
+    /// Over UDP.
+    pub udp: Vec<SocketAddr>,
+    /// Over TCP.
+    pub tcp: Vec<SocketAddr>,
+    /// Over TLS.
+    pub tls: Vec<SocketAddr>,
+}
+
+impl Gateway {
+    /// A gateway without calls.
+    pub fn new(setup: Setup, journal: Journal, mut random: Random) -> Self {
+        let Setup { settings, flows, prompts, secrets, listening, threads } = setup;
+        let media = &settings.media;
+        let pool = Pool::new(media.port_min, media.port_max, PORT_REST, random.fork());
+        Gateway {
+            endpoint: Endpoint::new(endpoint_settings(&settings), random.fork()),
+            gate: Gate::new(gate_settings(&settings, &secrets), random.fork()),
+            registrar: Registrar::new(registrar::Settings {
+                min_s: settings.sip.timers.register_min_s,
+                default_s: settings.sip.timers.register_default_s,
+                max_s: settings.sip.timers.register_max_s,
+            }),
+            trunks: trunks(&settings, &secrets, &mut random),
+            plan: Plan::new(settings.dial_rules()),
+            calls: Calls::new(call_settings(&settings), random.fork()),
+            queues: queue::Queues::new(queue_settings(&settings), random.fork()),
+            roster: Roster::new(settings.agents.iter().map(agent_settings).collect()),
+            flows: Arc::new(flows),
+            walks: BTreeMap::new(),
+            prompts,
+            journal,
+            keeping: keeping::Keeping::default(),
+            legs: legs::Legs::default(),
+            work: work::Work::default(),
+            playing: BTreeMap::new(),
+            pool,
+            codecs: settings.media.codecs.iter().map(|codec| own_codec(*codec)).collect(),
+            thread: 0,
+            threads,
+            rate: signalling::Rate::new(settings.limits.new_calls_per_second),
+            started: UnixTime::default(),
+            ending: Ending::No,
+            swept: None,
+            outputs: std::collections::VecDeque::new(),
+            random,
+            settings,
+            listening,
+        }
+    }
+}
+
+fn endpoint_settings(settings: &Settings) -> endpoint::Settings {
+    let millis = |millis: u32| Duration::from_millis(millis.into());
+    let timers = &settings.sip.timers;
+    endpoint::Settings {
+        user_agent: concat!("Branchline/", env!("CARGO_PKG_VERSION")).to_owned(),
+        timing: Timing {
+            t1: millis(timers.t1_ms),
+            t2: millis(timers.t2_ms),
+            t4: millis(timers.t4_ms),
+        },
+        // Each call has a leg in and one or more out; emergency calls pass above the limit.
+        max_sessions: usize::from(settings.limits.calls) * 4 + 100,
+        ..endpoint::Settings::default()
+    }
+}
+
+fn gate_settings(settings: &Settings, secrets: &Secrets) -> access::Settings {
+    let networks = |trunk: &settings::Trunk| {
+        // The configuration's check has read each of them.
+        trunk.accept_from.iter().filter_map(|text| Network::parse(text).ok()).collect()
+    };
+    access::Settings {
+        realm: settings.sip.realm.clone(),
+        trunks: settings.trunks.iter().map(|trunk| (trunk.name.clone(), networks(trunk))).collect(),
+        users: secrets.phones.clone(),
+    }
+}
+
+fn trunks(settings: &Settings, secrets: &Secrets, random: &mut Random) -> BTreeMap<TrunkId, Trunk> {
+    let account = |trunk: &settings::Trunk| {
+        let register = trunk.register.as_ref()?;
+        let secret = secrets.trunks.get(&trunk.name)?.clone();
+        let credentials = Credentials { username: register.username.clone(), secret, realm: None };
+        Some(trunk::Register { credentials, expires_s: register.expires })
+    };
+    let told = |trunk: &settings::Trunk| trunk::Settings {
+        servers: trunk.servers.iter().filter_map(|text| Server::parse(text)).collect(),
+        transport: match trunk.transport {
+            Way::Udp => Transport::Udp,
+            Way::Tcp => Transport::Tcp,
+            Way::Tls => Transport::Tls,
+        },
+        register: account(trunk),
+    };
+    settings
+        .trunks
+        .iter()
+        .map(|trunk| (trunk.name.clone(), Trunk::new(told(trunk), random.fork())))
+        .collect()
+}
+
+fn call_settings(settings: &Settings) -> call::Settings {
+    let own = |extension: &settings::Extension| {
+        (extension.number.clone(), Duration::from_secs(extension.ring_time.into()))
+    };
+    call::Settings {
+        max_calls: settings.limits.calls.into(),
+        ring_time: RING_TIME,
+        ring_times: settings.extensions.iter().map(own).collect(),
+        outbound_time: OUTBOUND_TIME,
+    }
+}
+
+fn agent_settings(agent: &settings::Agent) -> agent::Settings {
+    agent::Settings {
+        id: agent.id.clone(),
+        extension: agent.extension.clone(),
+        skills: agent.skills.clone(),
+        wrap_up: 0,
+    }
+}
+
+fn queue_settings(settings: &Settings) -> Vec<queue::Settings> {
+    settings.queues.iter().map(|queue| one_queue(queue, settings)).collect()
+}
+
+fn one_queue(queue: &settings::Queue, settings: &Settings) -> queue::Settings {
+    let named = settings.agents.iter().filter(|agent| agent.queues.contains(&queue.name));
+    let mut members: Vec<_> = queue.members.clone();
+    for agent in named {
+        if !members.contains(&agent.id) {
+            members.push(agent.id.clone());
+        }
+    }
+    let place = |(order, agent)| queue::Member { agent, order };
+    let target = queue.overflow.as_ref().map(overflow_target);
+    queue::Settings {
+        name: queue.name.clone(),
+        strategy: match queue.strategy {
+            Strategy::RingAll => queue::Strategy::RingAll,
+            Strategy::LongestIdle => queue::Strategy::LongestIdle,
+            Strategy::RoundRobin => queue::Strategy::RoundRobin,
+            Strategy::FixedOrder => queue::Strategy::FixedOrder,
+        },
+        members: (0..).zip(members).map(place).collect(),
+        ring_time: queue.ring_time.into(),
+        wrap_up: Some(queue.wrap_up.into()),
+        music: queue.music.clone(),
+        announce: queue::Announce {
+            every: queue.announce_every.into(),
+            ..queue::Announce::default()
+        },
+        max_waiting: queue.max_waiting.into(),
+        max_wait: queue.max_wait,
+        overflow: queue::OverflowTargets {
+            on_full: target.clone().unwrap_or_default(),
+            on_wait: target.clone().unwrap_or_default(),
+            on_no_agent: target,
+        },
+        ..queue::Settings::default()
+    }
+}
+
+fn overflow_target(target: &plan::Target) -> queue::Target {
+    match target {
+        plan::Target::Extension(extension) => queue::Target::Extension(extension.clone()),
+        plan::Target::Ivr(flow) => queue::Target::Flow(flow.clone()),
+        plan::Target::Queue(queue) => queue::Target::Queue(queue.clone()),
+        // An echo is no place to leave a caller who waited for a person.
+        plan::Target::Echo => queue::Target::HangUp,
+    }
+}
+
+fn own_codec(codec: settings::Codec) -> Codec {
+    match codec {
+        settings::Codec::Pcmu => Codec::pcmu(),
+        settings::Codec::Pcma => Codec::pcma(),
+        settings::Codec::G722 => Codec::new("G722", 8_000, 1, 9),
+        settings::Codec::Opus => Codec::new("opus", 48_000, 2, 111),
+    }
+}

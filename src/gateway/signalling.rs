@@ -1,0 +1,302 @@
+//! SIP on one side, calls on the other: who may start what, and which session is which leg.
+
+use std::time::Instant;
+
+use crate::call::ending::Cause;
+use crate::call::plan::{Asked, Destination, Origin};
+use crate::call::record::Peer;
+use crate::call::{Arrival, LegEvent};
+use crate::gateway::legs::Leg;
+use crate::gateway::{Gateway, causes};
+use crate::id::{CallId, ExtensionId, LegId};
+use crate::sip::access::Verdict;
+use crate::sip::endpoint::{Ended, Event, ServerKey, SessionId};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::sdp::SessionDescription;
+use crate::time::Now;
+
+/// How many new calls a second are taken on: a bucket of one second's worth.
+#[derive(Debug)]
+pub(super) struct Rate {
+    most: f64,
+    left: f64,
+    filled: Option<Instant>,
+    /// Calls refused so far.
+    pub refused: u64,
+}
+
+impl Rate {
+    pub fn new(a_second: u16) -> Self {
+        let most = f64::from(a_second);
+        Rate { most, left: most, filled: None, refused: 0 }
+    }
+
+    /// Takes one call on, or counts it as refused.
+    pub fn admit(&mut self, now: Now) -> bool {
+        if let Some(filled) = self.filled.replace(now.instant) {
+            let grown = now.instant.saturating_duration_since(filled).as_secs_f64() * self.most;
+            self.left = (self.left + grown).min(self.most);
+        }
+        let admitted = self.left >= 1.0;
+        if admitted {
+            self.left -= 1.0;
+        } else {
+            self.refused += 1;
+        }
+        admitted
+    }
+}
+
+/// Seconds after which a refused caller may try again: long enough for a call to end here, short for a person.
+const RETRY_AFTER_S: u32 = 5;
+
+impl Gateway {
+    /// What the endpoint says.
+    pub(super) fn handle_endpoint(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Request { key, request, flow } => self.request(now, key, &request, flow),
+            Event::Response { key, response } => self.trunk_response(now, key, &response),
+            Event::Failed { key, .. } => self.trunk_failed(now, key),
+            Event::Invited { session, request, offer, flow } => {
+                self.invited(now, session, &request, offer, flow);
+            }
+            Event::Progress { session, status, sdp } => self.progress(now, session, status, sdp),
+            Event::Answered { session, sdp } => self.answered(now, session, sdp),
+            Event::Confirmed { session, sdp } | Event::ReofferAnswered { session, sdp } => {
+                self.described(now, session, sdp);
+            }
+            Event::Reoffered { session, sdp } => self.reoffered(now, session, sdp),
+            Event::ReofferRefused { .. } | Event::Info { .. } => {}
+            Event::Ended { session, cause } => self.session_ended(now, session, &cause),
+        }
+    }
+
+    /// Requests outside of calls: registrations, probes, and what we do not do.
+    fn request(&mut self, now: Now, key: ServerKey, request: &Request, flow: Flow) {
+        let verdict = self.gate.handle(now, request, flow);
+        let response = match verdict {
+            Verdict::Challenge(response) | Verdict::Refuse(response) => response,
+            Verdict::User { username } if request.method == Method::REGISTER => {
+                return self.register(now, key, request, &username, flow);
+            }
+            _ if request.method == Method::OPTIONS => Response::to(request, Status::OK),
+            _ => Response::to(request, Status::METHOD_NOT_ALLOWED),
+        };
+        self.endpoint.respond(now, key, response);
+    }
+
+    /// A new call, if its caller may make one.
+    fn invited(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        request: &Request,
+        offer: Option<SessionDescription>,
+        flow: Flow,
+    ) {
+        let (peer, origin) = match self.caller_of(now, request, flow) {
+            Ok(caller) => caller,
+            Err(response) => return self.endpoint.refuse(now, session, response),
+        };
+        let dialled = dialled(request);
+        let asked = Asked { dialled: &dialled, from: origin.clone(), unix: now.unix };
+        let destination = self.plan.decide(&asked).destination;
+        if let Some(cause) = self.too_many(now, &peer, &destination) {
+            let status = causes::to_status(cause);
+            return self.endpoint.reject(now, session, status, retry_after(status));
+        }
+        let call = CallId(self.random.bits());
+        let leg_id = LegId(self.random.bits());
+        let thread = self.next_thread();
+        let mut leg = Leg::new(peer.clone(), flow.local.ip(), thread);
+        leg.sessions.push(session);
+        leg.chosen = Some(session);
+        leg.theirs = offer;
+        self.legs.insert(leg_id, leg);
+        let from = self.caller_number(request, &peer);
+        let arrival = Arrival { call, leg: leg_id, peer, origin, from, to: dialled, destination };
+        self.calls.handle_arrived(now, arrival);
+    }
+
+    /// Who calls, or the answer that says he may not. Emergency numbers are open to every phone on the premises.
+    fn caller_of(
+        &mut self,
+        now: Now,
+        request: &Request,
+        flow: Flow,
+    ) -> Result<(Peer, Origin), Response> {
+        match self.gate.handle(now, request, flow) {
+            Verdict::Trunk(trunk) => Ok((Peer::Trunk(trunk.clone()), Origin::Trunk(trunk))),
+            Verdict::User { username } => {
+                let extension = ExtensionId::from(username.as_str());
+                Ok((Peer::Extension(extension.clone()), Origin::Extension(extension)))
+            }
+            Verdict::Challenge(response) | Verdict::Refuse(response) => Err(response),
+            Verdict::Open | Verdict::Drop => Err(Response::to(request, Status::FORBIDDEN)),
+        }
+    }
+
+    /// The limit that stands in a new call's way. Calls for help know none.
+    fn too_many(&mut self, now: Now, peer: &Peer, destination: &Destination) -> Option<Cause> {
+        if matches!(destination, Destination::Emergency { .. }) {
+            return None;
+        }
+        let most = match peer {
+            Peer::Extension(_) => self.settings.limits.calls_per_extension,
+            Peer::Trunk(trunk) => self.trunk_settings(trunk)?.max_calls,
+        };
+        let full = self.legs.count(peer) >= usize::from(most);
+        (full || !self.rate.admit(now)).then_some(Cause::Congestion)
+    }
+
+    fn caller_number(&self, request: &Request, peer: &Peer) -> String {
+        let shown = request.from().ok().and_then(|from| from.uri.user);
+        match peer {
+            Peer::Extension(extension) => extension.to_string(),
+            Peer::Trunk(_) => shown.unwrap_or_else(|| "anonymous".to_owned()),
+        }
+    }
+
+    fn progress(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        status: Status,
+        sdp: Option<SessionDescription>,
+    ) {
+        let Some(id) = self.legs.of_session(session) else { return };
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        // Early sound is passed on from a trunk's single session; of several phones, nobody could say whose it is.
+        let early = sdp.is_some() && leg.sessions.len() == 1;
+        if early && self.agree(id, sdp) {
+            return self.calls.handle_leg(now, id, LegEvent::EarlyMedia);
+        }
+        if status != Status::TRYING {
+            self.calls.handle_leg(now, id, LegEvent::Ringing);
+        }
+    }
+
+    fn answered(&mut self, now: Now, session: SessionId, sdp: Option<SessionDescription>) {
+        let Some(id) = self.legs.of_session(session) else { return };
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        if leg.chosen.is_some() {
+            // Another phone was faster; the loser's leg is cut with the reason that RFC 3326 gives for it.
+            return self.endpoint.hang_up(
+                now,
+                session,
+                Some("SIP;cause=200;text=\"Call completed elsewhere\""),
+            );
+        }
+        leg.chosen = Some(session);
+        let losers: Vec<_> =
+            leg.sessions.iter().copied().filter(|other| *other != session).collect();
+        for loser in losers {
+            let reason = Some("SIP;cause=200;text=\"Call completed elsewhere\"");
+            self.endpoint.hang_up(now, loser, reason);
+        }
+        if self.agree(id, sdp) || self.is_agreed(id) {
+            self.calls.handle_leg(now, id, LegEvent::Answered);
+        } else {
+            self.set_worst(id, Cause::MediaRefused);
+            self.endpoint.hang_up(now, session, Some("SIP;cause=488;text=\"Not Acceptable Here\""));
+        }
+    }
+
+    fn session_ended(&mut self, now: Now, session: SessionId, ended: &Ended) {
+        let Some(id) = self.legs.remove_session(session) else { return };
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let cause = causes::of_session(ended);
+        let was_chosen = leg.chosen == Some(session);
+        if !was_chosen {
+            leg.worst = Some(causes::more_telling(leg.worst, cause));
+        }
+        let over = was_chosen || (leg.chosen.is_none() && leg.sessions.is_empty());
+        if over {
+            let cause = leg.worst.unwrap_or(cause);
+            self.leg_over(now, id, cause);
+        }
+    }
+
+    /// A leg has no session left: its sound ends, its call hears of it.
+    pub(super) fn leg_over(&mut self, now: Now, id: LegId, cause: Cause) {
+        if let Some(leg) = self.legs.remove(id) {
+            self.close_media(now, id, &leg);
+        }
+        self.calls.handle_leg(now, id, LegEvent::Ended(cause));
+    }
+
+    fn set_worst(&mut self, id: LegId, cause: Cause) {
+        if let Some(leg) = self.legs.get_mut(id) {
+            leg.worst = Some(cause);
+        }
+    }
+
+    /// Refuses a caller who was not answered.
+    pub(super) fn refuse(&mut self, now: Now, id: LegId, cause: Cause) {
+        let Some(session) = self.legs.get(id).and_then(Leg::session) else { return };
+        let status = causes::to_status(cause);
+        self.set_worst(id, cause);
+        self.endpoint.reject(now, session, status, retry_after(status));
+    }
+
+    /// Ends a leg with everything that rings for it.
+    pub(super) fn hang_up(&mut self, now: Now, id: LegId, cause: Cause) {
+        let Some(leg) = self.legs.get_mut(id) else {
+            // It never got as far as a session: nobody to tell but the call.
+            return self.calls.handle_leg(now, id, LegEvent::Ended(cause));
+        };
+        leg.worst.get_or_insert(cause);
+        let sessions = leg.sessions.clone();
+        if sessions.is_empty() {
+            return self.leg_over(now, id, cause);
+        }
+        for session in sessions {
+            self.endpoint.hang_up(now, session, None);
+        }
+    }
+
+    /// 180 to the caller.
+    pub(super) fn ring(&mut self, now: Now, id: LegId) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        if std::mem::replace(&mut leg.ringing, true) {
+            return;
+        }
+        if let Some(session) = leg.session() {
+            self.endpoint.ring(now, session, Status::RINGING, None);
+        }
+    }
+
+    /// 183 with our description: the caller hears what comes from `from`.
+    pub(super) fn early(&mut self, now: Now, id: LegId, from: LegId) {
+        let Some(ours) = self.describe_answer(now, id, Some(from)) else { return };
+        if let Some(session) = self.legs.get(id).and_then(Leg::session) {
+            self.endpoint.ring(now, session, Status::PROGRESS, Some(&ours));
+            self.join(id, from);
+        }
+    }
+
+    /// 200 to the caller.
+    pub(super) fn answer(&mut self, now: Now, id: LegId, with: Option<LegId>) {
+        match self.describe_answer(now, id, with) {
+            Some(ours) => {
+                if let Some(session) = self.legs.get(id).and_then(Leg::session) {
+                    self.endpoint.answer(now, session, &ours);
+                }
+            }
+            None => self.refuse(now, id, Cause::MediaRefused),
+        }
+    }
+}
+
+/// The dialled number: the user of a SIP URI, the whole of a tel: or urn: one (RFC 3966, RFC 5031).
+fn dialled(request: &Request) -> String {
+    match &request.uri.user {
+        Some(user) => user.clone(),
+        None => request.uri.to_string(),
+    }
+}
+
+fn retry_after(status: Status) -> Option<u32> {
+    (status == Status::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S)
+}

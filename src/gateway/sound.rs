@@ -1,0 +1,368 @@
+//! Media on one side, calls on the other: ports, descriptions (RFC 3264), and what is played to whom.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::call::LegEvent;
+use crate::call::ending::Cause;
+use crate::gateway::legs::Leg;
+use crate::gateway::{Gateway, Output};
+use crate::id::{CallId, LegId};
+use crate::media;
+use crate::media::player::Clip;
+use crate::sip::endpoint::SessionId;
+use crate::sip::message::Status;
+use crate::sip::sdp::{
+    self, Codec, Direction, Local, Negotiated, Origin, Preference, SessionDescription,
+};
+use crate::time::Now;
+
+/// The payload type that our offers give to telephone-events; 101 is what the field uses.
+const DTMF_PAYLOAD: u8 = 101;
+
+/// What a clip that is being played was for; decides who is told when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Playing {
+    /// The IVR flow of this call waits for it.
+    Walk(CallId),
+    /// The last sentence of this call.
+    Farewell(CallId),
+    /// An announcement to a waiting caller: music goes on afterwards.
+    Announcement(CallId),
+    /// Nobody waits for it.
+    Background,
+}
+
+/// Descriptions.
+impl Gateway {
+    /// Our offer to the far end of `id`, with a port opened for it. `like` is the leg that will hear it: what that one
+    /// can do comes first, so that nothing has to be decoded.
+    pub(super) fn describe_offer(
+        &mut self,
+        now: Now,
+        id: LegId,
+        like: Option<LegId>,
+    ) -> Option<SessionDescription> {
+        let (address, port) = self.open_media(now, id)?;
+        let codecs = self.codecs_like(like);
+        let origin = self.next_origin(id, address);
+        let offer = sdp::audio_offer(
+            origin,
+            address,
+            port,
+            &codecs,
+            Some(free_payload(&codecs)),
+            Direction::SendRecv,
+        );
+        self.legs.get_mut(id)?.ours = Some(offer.clone());
+        Some(offer)
+    }
+
+    /// Our answer to the caller's offer, or an offer of ours if he made none. The same description serves 183 and 200
+    /// (RFC 3261 section 13.2.1: a final answer repeats what an early one said).
+    pub(super) fn describe_answer(
+        &mut self,
+        now: Now,
+        id: LegId,
+        with: Option<LegId>,
+    ) -> Option<SessionDescription> {
+        let leg = self.legs.get(id)?;
+        if let (Some(ours), Some(_)) = (&leg.ours, &leg.negotiated) {
+            return Some(ours.clone());
+        }
+        let Some(offer) = leg.theirs.clone() else { return self.describe_offer(now, id, with) };
+        let (address, port) = self.open_media(now, id)?;
+        let local = Local {
+            origin: self.next_origin(id, address),
+            address,
+            port,
+            codecs: self.codecs_like(with),
+            preference: if with.is_some() { Preference::Ours } else { Preference::Theirs },
+            direction: Direction::SendRecv,
+        };
+        let answered = sdp::answer(&offer, &local).ok()?;
+        let leg = self.legs.get_mut(id)?;
+        leg.ours = Some(answered.sdp.clone());
+        self.configure(id, answered.audio);
+        Some(answered.sdp)
+    }
+
+    /// The far end described itself in answer to our offer. Answers whether there is common ground.
+    pub(super) fn agree(&mut self, id: LegId, sdp: Option<SessionDescription>) -> bool {
+        let Some(theirs) = sdp else { return false };
+        let Some(ours) = self.legs.get(id).and_then(|leg| leg.ours.as_ref()) else { return false };
+        match sdp::negotiated(ours, &theirs) {
+            Ok(negotiated) => {
+                self.configure(id, negotiated);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Whether the sound of `id` has been agreed on.
+    pub(super) fn is_agreed(&self, id: LegId) -> bool {
+        self.legs.get(id).is_some_and(|leg| leg.negotiated.is_some())
+    }
+
+    /// A late answer arrived: in the ACK, or to an offer of ours within the call.
+    pub(super) fn described(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        sdp: Option<SessionDescription>,
+    ) {
+        let Some(id) = self.legs.of_session(session) else { return };
+        if sdp.is_some() && !self.agree(id, sdp) {
+            self.hang_up(now, id, Cause::MediaRefused);
+        }
+    }
+
+    /// The far end offers anew: hold, resume, another address or codec.
+    pub(super) fn reoffered(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        offer: Option<SessionDescription>,
+    ) {
+        let Some(id) = self.legs.of_session(session) else { return };
+        match self.answer_again(now, id, offer) {
+            Some((ours, held)) => {
+                self.endpoint.answer_reoffer(now, session, &ours);
+                let event = match held {
+                    Some(true) => LegEvent::Held,
+                    Some(false) => LegEvent::Resumed,
+                    None => return,
+                };
+                self.calls.handle_leg(now, id, event);
+            }
+            None => self.endpoint.refuse_reoffer(now, session, Status::NOT_ACCEPTABLE_HERE),
+        }
+    }
+
+    /// Our answer within the call, and whether being on hold changed.
+    fn answer_again(
+        &mut self,
+        now: Now,
+        id: LegId,
+        offer: Option<SessionDescription>,
+    ) -> Option<(SessionDescription, Option<bool>)> {
+        let Some(offer) = offer else {
+            // RFC 3261 section 14.2: asked for an offer, we say again what we said.
+            return Some((self.legs.get(id)?.ours.clone()?, None));
+        };
+        let (address, port) = self.open_media(now, id)?;
+        let before = self.legs.get(id)?.negotiated.clone();
+        let codecs = self.codecs_like_before(before.as_ref());
+        let origin = self.next_origin(id, address);
+        let direction = Direction::SendRecv;
+        let local =
+            Local { origin, address, port, codecs, preference: Preference::Ours, direction };
+        let answered = sdp::answer(&offer, &local).ok()?;
+        let was_held = before.is_some_and(|before| before.held);
+        let is_held = answered.audio.held;
+        let leg = self.legs.get_mut(id)?;
+        leg.theirs = Some(offer);
+        leg.ours = Some(answered.sdp.clone());
+        self.configure(id, answered.audio);
+        Some((answered.sdp, (was_held != is_held).then_some(is_held)))
+    }
+
+    /// What we can do, beginning with what the other leg has agreed on or has offered.
+    fn codecs_like(&self, like: Option<LegId>) -> Vec<Codec> {
+        let mut codecs = Vec::new();
+        if let Some(leg) = like.and_then(|like| self.legs.get(like)) {
+            match (&leg.negotiated, &leg.theirs) {
+                (Some(agreed), _) => codecs.push(agreed.codec.clone()),
+                (None, Some(offer)) => {
+                    let audio = offer.media.iter().find(|m| m.kind == "audio" && m.port != 0);
+                    codecs.extend(audio.map(|media| media.codecs()).unwrap_or_default());
+                }
+                (None, None) => {}
+            }
+        }
+        codecs.retain(|codec| !codec.encoding.eq_ignore_ascii_case("telephone-event"));
+        self.add_own_codecs(&mut codecs);
+        codecs
+    }
+
+    /// Within a call, the codec stays if it can: the other leg was chosen to fit it.
+    fn codecs_like_before(&self, before: Option<&Negotiated>) -> Vec<Codec> {
+        let mut codecs: Vec<_> = before.map(|before| before.codec.clone()).into_iter().collect();
+        self.add_own_codecs(&mut codecs);
+        codecs
+    }
+
+    fn add_own_codecs(&self, codecs: &mut Vec<Codec>) {
+        for own in &self.codecs {
+            if !codecs.iter().any(|codec| codec.same_encoding(own)) {
+                codecs.push(own.clone());
+            }
+        }
+    }
+
+    fn next_origin(&mut self, id: LegId, address: IpAddr) -> Origin {
+        let version = match self.legs.get(id).and_then(|leg| leg.ours.as_ref()) {
+            Some(ours) => ours.origin.version + 1,
+            None => 1,
+        };
+        // The id only has to be unique with us; a leg's is random already. 63 bits: some phones read it as signed.
+        Origin::new(id.0 >> 1, version, address)
+    }
+}
+
+/// A dynamic payload type that none of `codecs` has, 101 if it is free.
+fn free_payload(codecs: &[Codec]) -> u8 {
+    let taken = |payload: &u8| codecs.iter().any(|codec| codec.payload_type == *payload);
+    (DTMF_PAYLOAD..=127)
+        .chain(96..DTMF_PAYLOAD)
+        .find(|payload| !taken(payload))
+        .unwrap_or(DTMF_PAYLOAD)
+}
+
+/// Streams.
+impl Gateway {
+    /// The address and port of a leg's sound, opened if they are not yet.
+    fn open_media(&mut self, now: Now, id: LegId) -> Option<(IpAddr, u16)> {
+        let (own, thread) = self.legs.get(id).map(|leg| (leg.address, leg.thread))?;
+        let shown = self.shown_address(own);
+        let leg = self.legs.get_mut(id)?;
+        if let Some(port) = leg.port {
+            return Some((shown, port));
+        }
+        let port = self.pool.take(now.instant)?;
+        leg.port = Some(port);
+        let local = SocketAddr::new(own, port);
+        self.command(thread, media::Command::Open { leg: id, local });
+        Some((shown, port))
+    }
+
+    fn configure(&mut self, id: LegId, negotiated: Negotiated) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let stream = stream_of(&negotiated);
+        leg.negotiated = Some(negotiated);
+        leg.flowing = true;
+        let thread = leg.thread;
+        self.command(thread, media::Command::Configure { leg: id, stream });
+    }
+
+    pub(super) fn close_media(&mut self, now: Now, id: LegId, leg: &Leg) {
+        if let Some(port) = leg.port {
+            self.expect_quality(id);
+            self.command(leg.thread, media::Command::Close { leg: id });
+            self.pool.give_back(now.instant, port);
+        }
+    }
+
+    pub(super) fn join(&mut self, a: LegId, b: LegId) {
+        let Some(thread) = self.legs.get(a).map(|leg| leg.thread) else { return };
+        for leg in [a, b] {
+            self.command(thread, media::Command::StopPlay { leg });
+        }
+        self.command(thread, media::Command::Bridge { a, b });
+    }
+
+    /// Music to a leg on hold or in a queue.
+    pub(super) fn music(&mut self, id: LegId, name: &str) {
+        self.unbridge(id);
+        let clips = self.prompts.clip(name);
+        self.play(id, Playing::Background, clips, true, false);
+    }
+
+    pub(super) fn ringback(&mut self, id: LegId) {
+        self.unbridge(id);
+        self.tell_leg(id, |leg| media::Command::Tone { leg, tone: media::tone::Tone::Ringback });
+    }
+
+    pub(super) fn echo(&mut self, id: LegId) {
+        self.tell_leg(id, |leg| media::Command::Echo { leg, on: true });
+    }
+
+    fn unbridge(&mut self, id: LegId) {
+        self.tell_leg(id, |leg| media::Command::Unbridge { leg });
+    }
+
+    /// Plays clips to a leg; `what` says who is told at the end.
+    pub(super) fn play(
+        &mut self,
+        id: LegId,
+        what: Playing,
+        clips: Vec<Clip>,
+        repeat: bool,
+        stop_on_digit: bool,
+    ) {
+        let token = self.random.bits();
+        self.playing.insert(id, (token, what));
+        self.tell_leg(id, |leg| media::Command::Play { leg, token, clips, repeat, stop_on_digit });
+    }
+
+    pub(super) fn stop_playing(&mut self, id: LegId) {
+        self.playing.remove(&id);
+        self.tell_leg(id, |leg| media::Command::StopPlay { leg });
+    }
+
+    pub(super) fn tell_leg(&mut self, id: LegId, command: impl FnOnce(LegId) -> media::Command) {
+        if let Some(thread) = self.legs.get(id).map(|leg| leg.thread) {
+            self.command(thread, command(id));
+        }
+    }
+
+    pub(super) fn command(&mut self, thread: usize, command: media::Command) {
+        self.outputs.push_back(Output::Media { thread, command });
+    }
+
+    /// Media threads take calls in turn: all legs of one call are on the same thread.
+    pub(super) fn next_thread(&mut self) -> usize {
+        self.thread = (self.thread + 1) % self.threads.max(1);
+        self.thread
+    }
+}
+
+/// How a media thread is told what was agreed on.
+fn stream_of(agreed: &Negotiated) -> media::Stream {
+    let codec = match agreed.codec.encoding.to_ascii_uppercase().as_str() {
+        "PCMU" => media::Codec::Pcmu,
+        "PCMA" => media::Codec::Pcma,
+        _ => media::Codec::Relay,
+    };
+    media::Stream {
+        codec,
+        payload_type: agreed.codec.payload_type,
+        clock_rate: agreed.codec.clock_rate,
+        dtmf: agreed.dtmf,
+        ptime_ms: agreed.ptime,
+        remote: agreed.remote,
+        remote_rtcp: agreed.remote_rtcp,
+        send: agreed.direction.sends(),
+        receive: agreed.direction.receives(),
+    }
+}
+
+/// What media threads say.
+impl Gateway {
+    pub(super) fn media_event(&mut self, now: Now, event: media::Event) {
+        match event {
+            media::Event::OpenFailed { leg } => self.hang_up(now, leg, Cause::Congestion),
+            media::Event::Digit { leg, digit, .. } => self.digit(now, leg, digit),
+            media::Event::Played { leg, token, .. } => self.played(now, leg, token),
+            media::Event::Recorded { leg, recording, duration } => {
+                self.recorded(now, leg, recording, duration);
+            }
+            media::Event::Inactive { leg, .. } => self.hang_up(now, leg, Cause::ConnectionLost),
+            media::Event::Closed { leg, report } => self.keep_quality(now, leg, &report),
+        }
+    }
+
+    fn played(&mut self, now: Now, leg: LegId, token: u64) {
+        if self.playing.get(&leg).is_none_or(|(current, _)| *current != token) {
+            return;
+        }
+        match self.playing.remove(&leg) {
+            Some((_, Playing::Walk(call))) => self.walk_played(now, call),
+            Some((_, Playing::Farewell(call))) => self.calls.handle_said(call),
+            Some((_, Playing::Announcement(call))) if self.calls.is_queued(call) => {
+                self.queue_music(leg, call)
+            }
+            _ => {}
+        }
+    }
+}

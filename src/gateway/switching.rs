@@ -1,0 +1,205 @@
+//! Carries out what the calls want: whom to ring over which way, who hears what.
+
+use crate::address::Number;
+use crate::call::ending::Cause;
+use crate::call::record::Peer;
+use crate::call::{LegEvent, Output, Saying};
+use crate::config::settings;
+use crate::gateway::Gateway;
+use crate::gateway::legs::Leg;
+use crate::gateway::sound::Playing;
+use crate::id::{CallId, ExtensionId, LegId, TrunkId};
+use crate::ivr::prompts;
+use crate::sip::endpoint::Invite;
+use crate::sip::flow::Route;
+use crate::sip::message::Headers;
+use crate::sip::registrar::Binding;
+use crate::sip::uri::{NameAddr, Uri, host_port};
+use crate::time::Now;
+
+impl Gateway {
+    pub(super) fn calls_say(&mut self, now: Now, output: Output) {
+        match output {
+            Output::DialExtension { call, leg, extension } => {
+                self.dial_extension(now, call, leg, extension)
+            }
+            Output::DialTrunk { call, leg, trunk, number, emergency } => {
+                self.dial_trunk(now, call, leg, trunk, &number, emergency);
+            }
+            Output::Ring(leg) => self.ring(now, leg),
+            Output::Early { leg, from } => self.early(now, leg, from),
+            Output::Answer { leg, with } => self.answer(now, leg, with),
+            Output::Refuse(leg, cause) => self.refuse(now, leg, cause),
+            Output::HangUp(leg, cause) => self.hang_up(now, leg, cause),
+            Output::Join(a, b) => self.join(a, b),
+            Output::Music(leg) => self.music(leg, prompts::HOLD_MUSIC),
+            Output::Ringback(leg) => self.ringback(leg),
+            Output::Echo(leg) => self.echo(leg),
+            Output::StartIvr { call, flow } => self.start_walk(now, call, &flow),
+            Output::ResumeIvr(call, cause) => self.resume_walk(now, call, cause),
+            Output::EndIvr(call) => self.end_walk(call),
+            Output::Enqueue { call, queue, priority, skills, .. } => {
+                self.enqueue(now, call, queue, priority, skills);
+            }
+            Output::LeaveQueue(call) => self.leave_queue(now, call),
+            Output::Offer(offer, agent, outcome) => self.offer_outcome(now, offer, agent, outcome),
+            Output::ContactEnded(agent) => self.contact_ended(now, &agent),
+            Output::Busy(extension) => self.phone_busy(&extension, true),
+            Output::Idle(extension) => self.phone_busy(&extension, false),
+            Output::Feature { call, feature, extension } => {
+                self.feature(now, call, feature, &extension)
+            }
+            Output::Say(call, saying) => self.say(call, saying),
+            Output::Happened(event) => self.keep_call_event(now, event),
+            Output::Ended(record) => self.call_ended(now, *record),
+        }
+    }
+
+    fn say(&mut self, call: CallId, saying: Saying) {
+        let Some(leg) = self.calls.caller(call) else { return };
+        let name = match saying {
+            Saying::SignedIn => prompts::SIGNED_IN,
+            Saying::SignedOut => prompts::SIGNED_OUT,
+            Saying::Paused => prompts::PAUSED,
+            Saying::Resumed => prompts::RESUMED,
+            Saying::NotPossible => prompts::NOT_POSSIBLE,
+            Saying::Unavailable => prompts::UNAVAILABLE,
+        };
+        let clips = self.prompts.clip(name);
+        self.play(leg, Playing::Farewell(call), clips, false, false);
+    }
+
+    /// Rings every phone of an extension.
+    fn dial_extension(&mut self, now: Now, call: CallId, id: LegId, extension: ExtensionId) {
+        let bindings: Vec<Binding> =
+            self.registrar.contacts(now, extension.as_str()).into_iter().cloned().collect();
+        let Some(first) = bindings.first() else {
+            return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::NotRegistered));
+        };
+        let peer = Peer::Extension(extension.clone());
+        self.begin_leg(call, id, peer, first.local.ip());
+        let caller = self.calls.caller(call);
+        let Some(offer) = self.describe_offer(now, id, caller) else {
+            return self.no_media(now, id);
+        };
+        for binding in bindings {
+            let Some(uri) = binding.uri() else { continue };
+            let from = self.caller_id(call, binding.local.ip());
+            let (host, port) = host_port(binding.local);
+            let invite = Invite {
+                route: binding.route(),
+                local: binding.local,
+                uri,
+                from,
+                to: NameAddr::new(Uri::sip(Some(extension.as_str()), host, Some(port))),
+                headers: Headers::default(),
+                sdp: Some(offer.clone()),
+                credentials: None,
+            };
+            let session = self.endpoint.invite(now, invite);
+            self.legs.add_session(id, session);
+        }
+        if self.legs.get(id).is_some_and(|leg| leg.sessions.is_empty()) {
+            self.leg_over(now, id, Cause::Unreachable);
+        }
+    }
+
+    fn dial_trunk(
+        &mut self,
+        now: Now,
+        call: CallId,
+        id: LegId,
+        trunk: TrunkId,
+        number: &Number,
+        emergency: bool,
+    ) {
+        let peer = Peer::Trunk(trunk.clone());
+        let settings = self.trunk_settings(&trunk);
+        let full = settings
+            .is_some_and(|settings| self.legs.count(&peer) >= usize::from(settings.max_calls));
+        if full && !emergency {
+            return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Congestion));
+        }
+        let Some((route, local, host)) = self.trunks.get(&trunk).and_then(|trunk| trunk.route())
+        else {
+            return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
+        };
+        self.begin_leg(call, id, peer, local);
+        let caller = self.calls.caller(call);
+        let Some(offer) = self.describe_offer(now, id, caller) else {
+            return self.no_media(now, id);
+        };
+        let uri = Uri { user: Some(number.as_str().to_owned()), ..host };
+        let shown = self.shown_number(call, &trunk);
+        let invite = Invite {
+            local: self.signalling_address(&route, local),
+            route,
+            from: NameAddr::new(Uri { user: Some(shown), ..Uri::sip(None, local.into(), None) }),
+            to: NameAddr::new(uri.clone()),
+            uri,
+            headers: Headers::default(),
+            sdp: Some(offer),
+            credentials: self.trunks.get(&trunk).and_then(|trunk| trunk.credentials()).cloned(),
+        };
+        let session = self.endpoint.invite(now, invite);
+        self.legs.add_session(id, session);
+    }
+
+    fn begin_leg(&mut self, call: CallId, id: LegId, peer: Peer, address: std::net::IpAddr) {
+        let caller = self.calls.caller(call).and_then(|caller| self.legs.get(caller));
+        let thread = caller.map_or(0, |caller| caller.thread);
+        self.legs.insert(id, Leg::new(peer, address, thread));
+    }
+
+    /// No port is free.
+    fn no_media(&mut self, now: Now, id: LegId) {
+        self.leg_over(now, id, Cause::Congestion);
+    }
+
+    /// Who calls, as a desk phone shows it.
+    fn caller_id(&self, call: CallId, local: std::net::IpAddr) -> NameAddr {
+        let number = self.calls.numbers(call).map_or("anonymous", |(from, _)| from);
+        let mut shown = NameAddr::new(Uri::sip(Some(number), local.into(), None));
+        let named =
+            self.settings.extensions.iter().find(|extension| extension.number.as_str() == number);
+        shown.display =
+            named.map(|extension| extension.name.clone()).filter(|name| !name.is_empty());
+        shown
+    }
+
+    /// The number that a call out shows: the extension's, else the trunk's, else the caller's own.
+    fn shown_number(&self, call: CallId, trunk: &TrunkId) -> String {
+        let from = self.calls.numbers(call).map_or("anonymous", |(from, _)| from);
+        let extension = self.settings.extensions.iter().find(|e| e.number.as_str() == from);
+        let own = extension.and_then(|extension| extension.caller_id.as_ref());
+        let shown = own.or_else(|| self.trunk_settings(trunk)?.caller_id.as_ref());
+        shown.map_or_else(|| from.to_owned(), |number| number.as_str().to_owned())
+    }
+
+    pub(super) fn trunk_settings(&self, trunk: &TrunkId) -> Option<&settings::Trunk> {
+        self.settings.trunks.iter().find(|settings| settings.name == *trunk)
+    }
+
+    /// Our address for Via and Contact on the way to a carrier: the listener of that transport.
+    pub(super) fn signalling_address(
+        &self,
+        route: &Route,
+        local: std::net::IpAddr,
+    ) -> std::net::SocketAddr {
+        use crate::sip::message::Transport;
+        let listeners = match route.transport() {
+            Transport::Udp => &self.listening.udp,
+            Transport::Tcp => &self.listening.tcp,
+            _ => &self.listening.tls,
+        };
+        let fits = |listener: &&std::net::SocketAddr| {
+            listener.ip() == local
+                || (listener.ip().is_unspecified() && listener.is_ipv4() == local.is_ipv4())
+        };
+        let port = listeners
+            .iter()
+            .find(fits)
+            .map_or(route.transport().default_port(), |found| found.port());
+        std::net::SocketAddr::new(local, port)
+    }
+}

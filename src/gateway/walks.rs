@@ -1,0 +1,152 @@
+//! IVR flows on one side, calls and sound on the other.
+
+use std::time::Duration;
+
+use crate::call::ending::Cause;
+use crate::call::plan::{Asked, Destination, Origin};
+use crate::gateway::Gateway;
+use crate::gateway::sound::Playing;
+use crate::id::{CallId, FlowId, LegId, RecordingId};
+use crate::ivr::{self, Walk};
+use crate::journal::event::What;
+use crate::journal::personal::Personal;
+use crate::media;
+use crate::time::Now;
+
+impl Gateway {
+    pub(super) fn start_walk(&mut self, now: Now, call: CallId, flow: &FlowId) {
+        let walk = Walk::new(self.flows.clone(), flow);
+        self.walks.insert(call, walk);
+        self.with_walk(now, call, |walk, now| walk.handle_started(now));
+    }
+
+    pub(super) fn end_walk(&mut self, call: CallId) {
+        self.walks.remove(&call);
+    }
+
+    pub(super) fn resume_walk(&mut self, now: Now, call: CallId, cause: Cause) {
+        let outcome = match cause {
+            Cause::Busy => ivr::Outcome::Busy,
+            Cause::NoAnswer => ivr::Outcome::NoAnswer,
+            _ => ivr::Outcome::Failed,
+        };
+        self.with_walk(now, call, |walk, now| walk.handle_refused(now, outcome));
+    }
+
+    pub(super) fn walk_played(&mut self, now: Now, call: CallId) {
+        self.with_walk(now, call, Walk::handle_played);
+    }
+
+    /// A key press: for the flow, if the caller of one pressed it.
+    pub(super) fn digit(&mut self, now: Now, leg: LegId, digit: char) {
+        let Some(call) = self.calls.call_of(leg) else { return };
+        if self.calls.caller(call) == Some(leg) {
+            self.with_walk(now, call, |walk, now| walk.handle_digit(now, digit));
+        }
+    }
+
+    pub(super) fn recorded(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        recording: RecordingId,
+        length: Duration,
+    ) {
+        let Some(call) = self.calls.call_of(leg) else { return };
+        self.calls.handle_recorded(call, recording);
+        self.with_walk(now, call, |walk, now| walk.handle_recorded(now, recording, length));
+    }
+
+    pub(super) fn walks_time_out(&mut self, now: Now) {
+        let due: Vec<_> = self
+            .walks
+            .iter()
+            .filter(|(_, walk)| walk.deadline().is_some_and(|deadline| deadline <= now.instant))
+            .map(|(call, _)| *call)
+            .collect();
+        for call in due {
+            self.with_walk(now, call, Walk::handle_timeout);
+        }
+    }
+
+    /// Tells one walk something and does what it wants.
+    fn with_walk(&mut self, now: Now, call: CallId, tell: impl FnOnce(&mut Walk, Now)) {
+        let Some(walk) = self.walks.get_mut(&call) else { return };
+        tell(walk, now);
+        while let Some(output) = self.walks.get_mut(&call).and_then(Walk::poll_output) {
+            self.walk_says(now, call, output);
+        }
+    }
+
+    fn walk_says(&mut self, now: Now, call: CallId, output: ivr::Output) {
+        let Some(leg) = self.calls.caller(call) else { return };
+        match output {
+            ivr::Output::Play { clips, interruptible } => {
+                let clips = self.prompts.clips(&clips);
+                self.play(leg, Playing::Walk(call), clips, false, interruptible);
+            }
+            ivr::Output::StopPlaying => self.stop_playing(leg),
+            ivr::Output::Record { max, silence, beep } => {
+                self.record(now, leg, call, max, silence, beep)
+            }
+            ivr::Output::Leave(destination) => self.walk_leaves(now, call, destination),
+            ivr::Output::HangUp => self.calls.handle_ivr_hang_up(call),
+            ivr::Output::Echo => self.echo(leg),
+            ivr::Output::Visited { node } => self.keep_walk_event(now, call, What::Node { node }),
+            ivr::Output::Collected { name, digits } => {
+                let digits = Personal::Clear(digits);
+                self.keep_walk_event(now, call, What::Collected { name, digits });
+            }
+        }
+    }
+
+    /// Takes a message, if there is room for one; the walk goes on without it if there is not.
+    fn record(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        call: CallId,
+        max: Duration,
+        silence: Option<Duration>,
+        beep: bool,
+    ) {
+        let recording = RecordingId(self.random.bits());
+        if !self.may_record() {
+            tracing::warn!(%call, "a message was not recorded: the disk is nearly full");
+            return self.with_walk(now, call, |walk, now| {
+                walk.handle_recorded(now, recording, Duration::ZERO)
+            });
+        }
+        self.tell_leg(leg, |leg| media::Command::Record {
+            leg,
+            recording,
+            max,
+            stop_after_silence: silence,
+            stop_on_digit: true,
+            beep,
+        });
+    }
+
+    fn walk_leaves(&mut self, now: Now, call: CallId, destination: ivr::Destination) {
+        match destination {
+            ivr::Destination::Queue { queue, skills, priority } => {
+                self.calls.handle_ivr_queue(now, call, queue, priority, skills);
+            }
+            ivr::Destination::Extension(extension) => {
+                self.calls.handle_ivr_leave(now, call, Destination::Extension(extension));
+            }
+            ivr::Destination::Number(number) => {
+                if let Some(destination) = self.outside(now, call, number.as_str()) {
+                    self.calls.handle_ivr_leave(now, call, destination);
+                }
+            }
+        }
+    }
+
+    /// Where the dial plan sends a number that a flow or a queue wants to call for this caller.
+    pub(super) fn outside(&self, now: Now, call: CallId, number: &str) -> Option<Destination> {
+        let from: Origin = self.calls.origin(call)?.clone();
+        let asked = Asked { dialled: number, from, unix: now.unix };
+        Some(self.plan.decide(&asked).destination)
+    }
+}

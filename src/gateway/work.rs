@@ -1,0 +1,311 @@
+//! Queues and agents on one side, calls on the other: the roster owns who is ready, the queues who is next, the calls
+//! who rings. What one says is told to the others here, and nothing is remembered but which item is which call.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::agent::{self, Presence};
+use crate::call::OfferOutcome;
+use crate::call::Saying;
+use crate::call::plan::{Destination, Feature};
+use crate::gateway::Gateway;
+use crate::gateway::sound::Playing;
+use crate::id::{AgentId, CallId, ExtensionId, ItemId, LegId, OfferId, QueueId, SkillId};
+use crate::ivr::{prompts, speak};
+use crate::journal::event;
+use crate::queue::{self, Declined, Item};
+use crate::time::{Now, UnixTime};
+
+/// Which call an item is, and what is known of it here.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    calls: BTreeMap<ItemId, CallId>,
+    items: BTreeMap<CallId, ItemId>,
+    /// The queue that a call waits or waited in last.
+    queues: BTreeMap<CallId, QueueId>,
+    /// Who offered what: a withdrawn offer names no item.
+    offers: BTreeMap<OfferId, ItemId>,
+    /// Agents in a conversation that a queue gave them, with the item and when it began.
+    talking: BTreeMap<AgentId, (ItemId, UnixTime)>,
+}
+
+impl Gateway {
+    pub(super) fn enqueue(
+        &mut self,
+        now: Now,
+        call: CallId,
+        queue: QueueId,
+        priority: i32,
+        skills: BTreeMap<SkillId, u8>,
+    ) {
+        let id = ItemId(self.random.bits());
+        let item =
+            Item { id, queue: queue.clone(), arrived: now.unix, priority, skills, preferred: None };
+        self.work.calls.insert(id, call);
+        self.work.items.insert(call, id);
+        self.work.queues.insert(call, queue.clone());
+        if let Some(leg) = self.calls.caller(call) {
+            self.queue_music(leg, call);
+        }
+        match self.queues.handle_enqueue(now, item) {
+            Ok(()) => {
+                let place = event::QueuePlace { item: id, queue, call, arrived: now.unix };
+                self.keep(now, event::Event::QueuePlace(place));
+            }
+            Err(queue::Refused::Overflow(_, target)) => self.overflow(now, id, target),
+            Err(queue::Refused::UnknownQueue | queue::Refused::Known) => {
+                self.overflow(now, id, queue::Target::HangUp);
+            }
+        }
+    }
+
+    /// The caller is no longer in the queue.
+    pub(super) fn leave_queue(&mut self, now: Now, call: CallId) {
+        if let Some(item) = self.work.items.get(&call).copied() {
+            self.queues.handle_abandon(now, item);
+        }
+    }
+
+    /// What became of a ringing agent's phone.
+    pub(super) fn offer_outcome(
+        &mut self,
+        now: Now,
+        offer: OfferId,
+        agent: AgentId,
+        outcome: OfferOutcome,
+    ) {
+        let why = match outcome {
+            OfferOutcome::Accepted => return self.offer_accepted(now, offer, agent),
+            OfferOutcome::Missed => Declined::Missed,
+            OfferOutcome::Refused => Declined::Refused,
+            OfferOutcome::Unreachable => Declined::Unreachable,
+        };
+        self.queues.handle_declined(now, offer, agent, why);
+    }
+
+    /// What a caller in a queue hears between announcements.
+    pub(super) fn queue_music(&mut self, leg: LegId, call: CallId) {
+        let queue = self.work.queues.get(&call);
+        let settings =
+            queue.and_then(|queue| self.settings.queues.iter().find(|s| s.name == *queue));
+        let name = settings
+            .map_or_else(|| prompts::HOLD_MUSIC.to_owned(), |settings| settings.music.clone());
+        self.music(leg, &name);
+    }
+
+    /// A call is over for good.
+    pub(super) fn work_forget(&mut self, now: Now, call: CallId) {
+        self.work.queues.remove(&call);
+        if let Some(item) = self.work.items.get(&call).copied() {
+            self.forget_item(now, item);
+        }
+    }
+
+    fn offer_accepted(&mut self, now: Now, offer: OfferId, agent: AgentId) {
+        if let Ok(item) = self.queues.handle_accepted(now, offer, agent.clone()) {
+            self.work.talking.insert(agent.clone(), (item, now.unix));
+            let done = self.roster.handle_answered(now, &agent);
+            self.tell_roster(done);
+            self.gone_from_queue(now, item);
+        }
+    }
+
+    /// A conversation that a queue gave is over.
+    pub(super) fn contact_ended(&mut self, now: Now, agent: &AgentId) {
+        if let Some((item, began)) = self.work.talking.remove(agent) {
+            self.queues.handle_finished(item, now.unix.since(began));
+            let wrap_up = self.wrap_up_of(item);
+            self.work.calls.remove(&item);
+            let done = self.roster.handle_released(now, agent, wrap_up);
+            self.tell_roster(done);
+        }
+    }
+
+    fn wrap_up_of(&self, item: ItemId) -> Option<u32> {
+        let queue = self.work.queues.get(self.work.calls.get(&item)?)?;
+        let settings = self.settings.queues.iter().find(|settings| settings.name == *queue)?;
+        Some(settings.wrap_up.into())
+    }
+
+    /// An agent's phone is in a call that no queue gave, or no longer.
+    pub(super) fn phone_busy(&mut self, extension: &ExtensionId, busy: bool) {
+        for agent in self.agents_at(extension) {
+            let done = if busy {
+                self.roster.handle_busy(&agent)
+            } else {
+                self.roster.handle_idle(&agent)
+            };
+            self.tell_roster(done);
+        }
+    }
+
+    fn agents_at(&self, extension: &ExtensionId) -> Vec<AgentId> {
+        let at = |(settings, _): (&agent::Settings, &Presence)| {
+            (settings.extension == *extension).then(|| settings.id.clone())
+        };
+        self.roster.iter().filter_map(at).collect()
+    }
+
+    /// The roster and the queues disagree only about what is over already: that is no fault, but worth a trace.
+    pub(super) fn tell_roster(&self, done: Result<(), agent::Misfit>) {
+        if let Err(misfit) = done {
+            tracing::debug!(?misfit, "an agent was no longer in the state that an event was for");
+        }
+    }
+
+    /// Carries out a feature code and says how it went.
+    pub(super) fn feature(
+        &mut self,
+        now: Now,
+        call: CallId,
+        feature: Feature,
+        extension: &ExtensionId,
+    ) {
+        let agents = self.agents_at(extension);
+        let mut saying = Saying::NotPossible;
+        for agent in agents {
+            let (done, said) = match feature {
+                Feature::SignIn => (self.roster.handle_sign_in(now, &agent), Saying::SignedIn),
+                Feature::SignOut => (self.roster.handle_sign_out(now, &agent), Saying::SignedOut),
+                Feature::Pause => {
+                    let reason = agent::Reason::Chosen("phone".to_owned());
+                    (self.roster.handle_pause(now, &agent, reason), Saying::Paused)
+                }
+                Feature::Resume => (self.roster.handle_resume(now, &agent), Saying::Resumed),
+            };
+            let already = done.is_err() && self.is_already(&agent, feature);
+            if done.is_ok() || already {
+                saying = said;
+            }
+        }
+        self.calls.handle_feature(call, saying);
+    }
+
+    /// Signing in twice is no mistake: the agent hears that they are signed in.
+    fn is_already(&self, agent: &AgentId, feature: Feature) -> bool {
+        match (feature, self.roster.presence(agent)) {
+            (Feature::SignOut, Some(presence)) => *presence == Presence::SignedOut,
+            (Feature::SignIn | Feature::Resume, Some(presence)) => {
+                !matches!(presence, Presence::SignedOut | Presence::Paused(_))
+            }
+            (Feature::Pause, Some(presence)) => matches!(presence, Presence::Paused(_)),
+            (_, None) => false,
+        }
+    }
+
+    pub(super) fn roster_says(&mut self, now: Now, output: agent::Output) {
+        match output {
+            agent::Output::Ready { agent, since } => {
+                let skills =
+                    self.roster.settings(&agent).map(|s| s.skills.clone()).unwrap_or_default();
+                self.queues.handle_agent_ready(now, agent, skills, since);
+            }
+            agent::Output::Unready { agent } => self.queues.handle_agent_gone(now, agent),
+            agent::Output::Changed { agent, from, to, at } => {
+                if from == Presence::SignedOut {
+                    let skills =
+                        self.roster.settings(&agent).map(|s| s.skills.clone()).unwrap_or_default();
+                    self.queues.handle_agent_present(agent.clone(), skills);
+                }
+                if to == Presence::SignedOut {
+                    self.queues.handle_agent_absent(now, agent.clone());
+                }
+                let idle_since = self.roster.idle_since(&agent).unwrap_or(at);
+                self.keep_presence(now, agent, &to, idle_since);
+            }
+        }
+    }
+
+    pub(super) fn queues_say(&mut self, now: Now, output: queue::Output) {
+        match output {
+            queue::Output::Offer { offer, item, agents, .. } => {
+                self.offer(now, offer, item, &agents)
+            }
+            queue::Output::Withdraw { offer, agent } => {
+                let done = self.roster.handle_withdrawn(now, &agent);
+                self.tell_roster(done);
+                self.stop_ringing(offer, &agent, false);
+            }
+            queue::Output::Missed { agent, offer, why, pauses } => {
+                let done = self.roster.handle_missed(now, &agent, pauses);
+                self.tell_roster(done);
+                self.stop_ringing(offer, &agent, why == Declined::Missed);
+            }
+            queue::Output::Announce { item, position, wait } => self.announce(item, position, wait),
+            queue::Output::Overflow { item, target, .. } => self.overflow(now, item, target),
+            queue::Output::Abandoned { item } => self.forget_item(now, item),
+            queue::Output::Entered { .. }
+            | queue::Output::Connected { .. }
+            | queue::Output::Returned { .. } => {}
+        }
+    }
+
+    fn offer(&mut self, now: Now, offer: OfferId, item: ItemId, agents: &[AgentId]) {
+        let Some(call) = self.work.calls.get(&item).copied() else { return };
+        self.work.offers.insert(offer, item);
+        let phones: Vec<_> = agents
+            .iter()
+            .filter_map(|agent| {
+                Some((agent.clone(), self.roster.settings(agent)?.extension.clone()))
+            })
+            .collect();
+        for agent in agents {
+            let done = self.roster.handle_offered(now, agent);
+            self.tell_roster(done);
+        }
+        self.calls.handle_offer(now, call, offer, &phones);
+    }
+
+    fn stop_ringing(&mut self, offer: OfferId, agent: &AgentId, missed: bool) {
+        let Some(call) = self.work.offers.get(&offer).and_then(|item| self.work.calls.get(item))
+        else {
+            return;
+        };
+        self.calls.handle_withdraw(*call, offer, agent, missed);
+    }
+
+    fn announce(
+        &mut self,
+        item: ItemId,
+        position: Option<usize>,
+        wait: Option<std::ops::RangeInclusive<Duration>>,
+    ) {
+        let Some(call) = self.work.calls.get(&item).copied() else { return };
+        let Some(leg) = self.calls.caller(call).filter(|_| self.calls.is_queued(call)) else {
+            return;
+        };
+        let names = speak::queue_place(position, wait.map(|wait| *wait.end()));
+        let clips = self.prompts.clips(&names);
+        self.play(leg, Playing::Announcement(call), clips, false, false);
+    }
+
+    fn overflow(&mut self, now: Now, item: ItemId, target: queue::Target) {
+        let Some(call) = self.work.calls.get(&item).copied() else { return };
+        self.forget_item(now, item);
+        let destination = match target {
+            queue::Target::HangUp => None,
+            queue::Target::Flow(flow) => Some(Destination::Ivr(flow)),
+            queue::Target::Queue(queue) => Some(Destination::Queue(queue)),
+            queue::Target::Extension(extension) => Some(Destination::Extension(extension)),
+            // An overflow that calls out follows the dial plan of the site, as if the caller's trunk had dialled it.
+            queue::Target::Number(number) => self.outside(now, call, &number),
+        };
+        self.calls.handle_overflow(now, call, destination);
+    }
+
+    fn forget_item(&mut self, now: Now, item: ItemId) {
+        self.work.offers.retain(|_, offered| *offered != item);
+        if let Some(call) = self.work.calls.remove(&item) {
+            self.work.items.remove(&call);
+            self.keep(now, event::Event::QueueLeft { item });
+        }
+    }
+
+    fn gone_from_queue(&mut self, now: Now, item: ItemId) {
+        self.work.offers.retain(|_, offered| *offered != item);
+        if let Some(call) = self.work.calls.get(&item) {
+            self.work.items.remove(call);
+        }
+        self.keep(now, event::Event::QueueLeft { item });
+    }
+}
