@@ -1,0 +1,110 @@
+//! A demo branch in a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Each branch takes 1,000 ports from here; below the ports that the kernel gives out by itself.
+const FIRST_PORT: u16 = 11_000;
+/// How long an expected thing may take to show before the test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// A running branch; ends with the test.
+pub struct Branch {
+    process: Child,
+    ready: Value,
+    /// Where SIP is spoken.
+    pub sip: SocketAddr,
+    /// First of the ports that the test may use for its peers.
+    pub free: u16,
+}
+
+impl Branch {
+    /// Starts one and waits until it is ready.
+    pub fn start() -> Branch {
+        let base = FIRST_PORT + NEXT.fetch_add(1, Ordering::Relaxed) * 1_000;
+        let mut process = Command::new(env!("CARGO_BIN_EXE_branchline"))
+            .args(["demo", "--json", "--port-base", &base.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the branch starts");
+        let stdout = process.stdout.take().expect("its output is a pipe");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("its output can be read");
+        let ready: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("the branch was not ready: {error}: {line:?}"));
+        assert_eq!(ready["ready"], true, "{line}");
+        let sip = ready["sip"]["udp"].as_str().expect("an address").parse().expect("an address");
+        Branch { process, ready, sip, free: base + 600 }
+    }
+
+    /// The address of `transport`.
+    pub fn address(&self, transport: &str) -> SocketAddr {
+        self.ready["sip"][transport].as_str().expect("an address").parse().expect("an address")
+    }
+
+    /// An account's password.
+    pub fn password(&self, user: &str) -> String {
+        let accounts = self.ready["accounts"].as_array().expect("a list of accounts");
+        let account = accounts.iter().find(|account| account["user"] == user).expect("the account");
+        account["password"].as_str().expect("a password").to_owned()
+    }
+
+    /// Asks the branch with its own command line.
+    pub fn ask(&self, arguments: &[&str]) -> Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_branchline"))
+            .args(arguments)
+            .arg("--json")
+            .env("BRANCHLINE_SOCKET", self.ready["socket"].as_str().expect("a socket"))
+            .output()
+            .expect("the command line runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("an answer in JSON")
+    }
+
+    /// The newest call record once there are `count` of them.
+    pub fn record(&self, count: usize) -> Value {
+        let calls = self.until("call records", || {
+            let calls = self.ask(&["calls"]);
+            (calls.as_array().map_or(0, Vec::len) >= count).then_some(calls)
+        });
+        calls[0].clone()
+    }
+
+    /// How many call records there are.
+    pub fn records(&self) -> usize {
+        self.ask(&["calls"]).as_array().map_or(0, Vec::len)
+    }
+
+    /// Waits until `look` finds something.
+    pub fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let limit = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(Instant::now() < limit, "waited {PATIENCE:?} in vain for {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Where the scenario files are.
+    pub fn scenario(name: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop/sipp").join(name)
+    }
+}
+
+impl Drop for Branch {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to end.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

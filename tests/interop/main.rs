@@ -1,0 +1,13 @@
+//! Real peers against the demo branch: SIPp and baresip do the signalling, the tests listen to what arrives as RTP.
+//!
+//! Each test starts a branch of its own (`branchline demo --json`) on ports of its own, so that tests run side by
+//! side. What is asserted is what a person would notice: who hears whom, who rings, what the call record says.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod branch;
+mod calls;
+mod peer;
+mod registering;
+mod sound;
+mod tls;

@@ -1,0 +1,96 @@
+//! SIPp as the other side.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::branch::{Branch, PATIENCE};
+
+/// One SIPp run of one scenario, one call.
+pub struct Sipp {
+    process: Child,
+    folder: PathBuf,
+    name: String,
+}
+
+/// What differs between runs.
+pub struct Setting<'a> {
+    /// The scenario's file.
+    pub scenario: &'a str,
+    /// SIPp's own port.
+    pub port: u16,
+    /// `-key` pairs.
+    pub keys: &'a [(&'a str, String)],
+    /// The line of the CSV file: user and credentials.
+    pub account: Option<(&'a str, &'a str)>,
+    /// `u1` for UDP, `t1` for TCP.
+    pub transport: &'a str,
+}
+
+impl Sipp {
+    /// Starts it.
+    pub fn start(branch: &Branch, setting: &Setting<'_>) -> Sipp {
+        let name = format!("{}-{}", setting.scenario, setting.port);
+        let folder = std::env::temp_dir().join(format!("branchline-sipp-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for traces");
+        let mut command = Command::new("sipp");
+        command
+            .current_dir(&folder)
+            .args(["-sf", &Branch::scenario(&format!("{}.xml", setting.scenario)).display().to_string()])
+            .args(["-i", "127.0.0.1", "-p", &setting.port.to_string()])
+            .args(["-m", "1", "-t", setting.transport, "-nostdin", "-timeout", "60", "-timeout_error"])
+            .args(["-trace_err", "-trace_msg", "-message_file", "messages.log", "-error_file", "errors.log"]);
+        for (key, value) in setting.keys {
+            command.args(["-key", key, value]);
+        }
+        if let Some((user, password)) = setting.account {
+            let line = format!("SEQUENTIAL\n{user};[authentication username={user} password={password}]\n");
+            fs::write(folder.join("account.csv"), line).expect("the account's file");
+            command.args(["-inf", "account.csv"]);
+        }
+        let process = command
+            .arg(branch.sip.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("sipp starts; tests/run installs it");
+        Sipp { process, folder, name }
+    }
+
+    /// Waits until it is done and demands that the scenario went as written.
+    pub fn succeeds(mut self) {
+        let limit = Instant::now() + PATIENCE + Duration::from_secs(35);
+        while self.process.try_wait().expect("it can be waited for").is_none() {
+            assert!(Instant::now() < limit, "{} hangs\n{}", self.name, self.traces());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let status = self.process.wait().expect("it can be waited for");
+        assert!(status.success(), "{}: {status}\n{}", self.name, self.traces());
+    }
+
+    fn traces(&self) -> String {
+        let read = |name: &str| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        format!("{}\n{}", read("errors.log"), read("messages.log"))
+    }
+
+    /// The messages it sent and received so far.
+    pub fn messages(&self) -> String {
+        fs::read_to_string(self.folder.join("messages.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to end.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Output of a program that must be there.
+pub fn output(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"))
+}

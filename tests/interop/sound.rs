@@ -1,0 +1,231 @@
+//! A party's sound: sends one tone by RTP, captures all that arrives, and tells which tones are in it.
+//!
+//! Written apart from the product's own media code, so that the two check each other.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// 20 ms at 8 kHz.
+const FRAME: usize = 160;
+
+/// What has arrived so far.
+#[derive(Debug, Default, Clone)]
+pub struct Heard {
+    /// Samples at 8 kHz in order of arrival.
+    pub samples: Vec<i16>,
+    /// RFC 4733 events that ended, by timestamp.
+    pub digits: BTreeMap<u32, u8>,
+    /// Packets of audio.
+    pub packets: u64,
+    /// Different sources (SSRC).
+    pub sources: Vec<u32>,
+}
+
+impl Heard {
+    /// Whether `tone` hertz makes up most of the last half second.
+    pub fn hears(&self, tone: f64) -> bool {
+        self.share(tone) > 0.5
+    }
+
+    /// The share of `tone` in the energy of the last half second.
+    pub fn share(&self, tone: f64) -> f64 {
+        let start = self.samples.len().saturating_sub(4_000);
+        let samples = &self.samples[start..];
+        let energy: f64 = samples.iter().map(|s| f64::from(*s).powi(2)).sum();
+        if samples.len() < 4_000 || energy < 1e7 {
+            return 0.0;
+        }
+        let (mut re, mut im) = (0.0, 0.0);
+        for (n, sample) in samples.iter().enumerate() {
+            let angle = std::f64::consts::TAU * tone * n as f64 / 8_000.0;
+            re += f64::from(*sample) * angle.cos();
+            im += f64::from(*sample) * angle.sin();
+        }
+        2.0 * (re * re + im * im) / (samples.len() as f64 * energy)
+    }
+
+    /// Whether anything but silence was in the last half second.
+    pub fn loud(&self) -> bool {
+        let start = self.samples.len().saturating_sub(4_000);
+        self.samples[start..].iter().any(|s| i32::from(*s).abs() > 1_000)
+    }
+}
+
+/// A party: a socket, a tone, and what it hears.
+pub struct Party {
+    /// The port that its SDP names.
+    pub port: u16,
+    heard: Arc<Mutex<Heard>>,
+    press: Arc<Mutex<Vec<u8>>>,
+    quiet: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Party {
+    /// A party on `port` that sends `tone` hertz to wherever sound comes from; to `to` from the start, if given.
+    pub fn new(port: u16, tone: f64) -> Party {
+        let socket = UdpSocket::bind(("127.0.0.1", port)).expect("the port is free");
+        socket.set_read_timeout(Some(Duration::from_millis(2))).expect("a timeout");
+        let mut party = Party {
+            port,
+            heard: Arc::default(),
+            press: Arc::default(),
+            quiet: Arc::default(),
+            stop: Arc::default(),
+            thread: None,
+        };
+        let (heard, press) = (party.heard.clone(), party.press.clone());
+        let (quiet, stop) = (party.quiet.clone(), party.stop.clone());
+        party.thread = Some(std::thread::spawn(move || {
+            let mut mouth = Mouth::new(tone);
+            let mut buffer = [0; 2_048];
+            while !stop.load(Ordering::Relaxed) {
+                if let Ok((count, from)) = socket.recv_from(&mut buffer) {
+                    mouth.to = Some(from);
+                    take(&mut heard.lock().expect("no panic holds it"), &buffer[..count]);
+                }
+                let pressed = press.lock().expect("no panic holds it").pop();
+                if let Some(digit) = pressed {
+                    mouth.event = Some((digit, 0, mouth.timestamp));
+                }
+                mouth.speak(&socket, quiet.load(Ordering::Relaxed));
+            }
+        }));
+        party
+    }
+
+    /// What it has heard so far.
+    pub fn heard(&self) -> Heard {
+        self.heard.lock().expect("no panic holds it").clone()
+    }
+
+    /// Forgets what it has heard.
+    pub fn forget(&self) {
+        *self.heard.lock().expect("no panic holds it") = Heard::default();
+    }
+
+    /// Presses a key for 100 ms (RFC 4733).
+    pub fn press(&self, digit: u8) {
+        self.press.lock().expect("no panic holds it").push(digit);
+    }
+
+    /// Stops or starts sending.
+    pub fn hush(&self, quiet: bool) {
+        self.quiet.store(quiet, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn take(heard: &mut Heard, packet: &[u8]) {
+    if packet.len() < 12 || packet[0] >> 6 != 2 {
+        return;
+    }
+    let word = |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
+    let payload = &packet[12..];
+    match packet[1] & 0x7f {
+        0 => heard.samples.extend(payload.iter().map(|byte| mu_law(*byte))),
+        8 => heard.samples.extend(payload.iter().map(|byte| a_law(*byte))),
+        101 if payload.len() >= 4 && payload[1] & 0x80 != 0 => {
+            heard.digits.insert(word(4), payload[0]);
+            return;
+        }
+        _ => return,
+    }
+    heard.packets += 1;
+    let source = word(8);
+    if !heard.sources.contains(&source) {
+        heard.sources.push(source);
+    }
+}
+
+struct Mouth {
+    tone: f64,
+    to: Option<SocketAddr>,
+    next: Instant,
+    sequence: u16,
+    timestamp: u32,
+    event: Option<(u8, u16, u32)>,
+}
+
+impl Mouth {
+    fn new(tone: f64) -> Mouth {
+        Mouth { tone, to: None, next: Instant::now(), sequence: 0, timestamp: 0, event: None }
+    }
+
+    fn speak(&mut self, socket: &UdpSocket, quiet: bool) {
+        if Instant::now() < self.next {
+            return;
+        }
+        self.next += Duration::from_millis(20);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
+        let Some(to) = self.to else { return };
+        let packet = match self.event.take() {
+            Some((digit, sent, began)) => {
+                if sent < 7 {
+                    self.event = Some((digit, sent + 1, began));
+                }
+                let mut packet = self.header(101, sent == 0, began);
+                packet.extend([digit, if sent >= 5 { 0x8a } else { 0x0a }]);
+                packet.extend(((sent + 1).min(6) * FRAME as u16).to_be_bytes());
+                packet
+            }
+            None if quiet => return,
+            None => {
+                let mut packet = self.header(0, false, self.timestamp);
+                packet.extend((0..FRAME).map(|n| {
+                    let at = f64::from(self.timestamp) + n as f64;
+                    to_mu_law(((std::f64::consts::TAU * self.tone * at / 8_000.0).sin() * 8_000.0) as i16)
+                }));
+                packet
+            }
+        };
+        let _ = socket.send_to(&packet, to);
+    }
+
+    fn header(&self, payload_type: u8, marker: bool, timestamp: u32) -> Vec<u8> {
+        let mut packet = vec![0x80, payload_type | u8::from(marker) << 7];
+        packet.extend(self.sequence.to_be_bytes());
+        packet.extend(timestamp.to_be_bytes());
+        packet.extend((self.tone as u32).to_be_bytes());
+        packet
+    }
+}
+
+/// ITU-T G.711 mu-law, by the formula of its table 2.
+fn mu_law(byte: u8) -> i16 {
+    let byte = !byte;
+    let magnitude = ((i32::from(byte & 0x0f) << 3) + 0x84) << ((byte >> 4) & 7);
+    let value = magnitude - 0x84;
+    (if byte & 0x80 != 0 { -value } else { value }) as i16
+}
+
+fn a_law(byte: u8) -> i16 {
+    let byte = byte ^ 0x55;
+    let (segment, step) = ((byte >> 4) & 7, i32::from(byte & 0x0f));
+    let value = match segment {
+        0 => (step << 4) + 8,
+        _ => ((step << 4) + 0x108) << (segment - 1),
+    };
+    (if byte & 0x80 != 0 { value } else { -value }) as i16
+}
+
+/// The nearest code, found by trying them all: slow, and surely right.
+fn to_mu_law(sample: i16) -> u8 {
+    (0..=255u8)
+        .min_by_key(|code| (i32::from(mu_law(*code)) - i32::from(sample)).abs())
+        .unwrap_or(0xff)
+}
