@@ -77,6 +77,7 @@ fn commented_keys_are_real_and_show_the_default() {
     assert_eq!(all.settings.admin, plain.settings.admin);
     assert_eq!(all.settings.log, plain.settings.log);
     assert_eq!(all.settings.sip.timers, plain.settings.sip.timers);
+    assert_eq!(all.settings.sip.digests, plain.settings.sip.digests);
     assert_eq!(all.settings.sip.udp, plain.settings.sip.udp);
     assert_eq!(all.settings.sip.tls, plain.settings.sip.tls);
     assert_eq!(all.settings.media.codecs, plain.settings.media.codecs);

@@ -126,8 +126,13 @@ impl Roster {
         Roster { agents, outputs: VecDeque::new() }
     }
 
-    /// Comes to work; idle from now.
+    /// Comes to work; idle from now. Takes back a sign-out that was asked for during a contact.
     pub fn handle_sign_in(&mut self, now: Now, id: &AgentId) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        if agent.afterwards == Some(Presence::SignedOut) {
+            agent.afterwards = None;
+            return Ok(());
+        }
         let agent = self.expect(id, |p| *p == Presence::SignedOut)?;
         agent.idle_since = now.unix;
         self.turn(now, id, Presence::Ready)

@@ -169,6 +169,13 @@ impl<'c> Check<'c, '_> {
                 "both, or neither",
             );
         }
+        if sip.digests.is_empty() {
+            self.out.push(
+                self.document
+                    .problem(&[Key("sip"), Key("digests")], "no phone could prove its password")
+                    .allowing("`[\"sha-256\", \"md5\"]`, or one of the two"),
+            );
+        }
         if sip.realm.is_empty()
             || sip.realm.contains(['"', '\\'])
             || sip.realm.contains(char::is_control)

@@ -103,6 +103,8 @@ pub struct Sip {
     pub tls: Vec<SocketAddr>,
     /// Realm of the digest challenge; phones show it. Default `branchline`.
     pub realm: String,
+    /// Hashes that phones may prove their password with, in the order they are offered. Default sha-256, md5.
+    pub digests: Vec<DigestAlgorithm>,
     /// PEM certificate chain for TLS; a self-signed one is made at first start when absent.
     pub certificate: Option<PathBuf>,
     /// PEM private key that belongs to the certificate.
@@ -120,11 +122,23 @@ impl Default for Sip {
             tcp: everywhere(5060),
             tls: everywhere(5061),
             realm: "branchline".into(),
+            digests: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
             certificate: None,
             private_key: None,
             timers: Timers::default(),
         }
     }
+}
+
+/// A hash for passwords (RFC 8760).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum DigestAlgorithm {
+    /// Preferred where the phone knows it.
+    #[serde(rename = "sha-256")]
+    Sha256,
+    /// What every phone knows.
+    #[serde(rename = "md5")]
+    Md5,
 }
 
 /// `[sip.timers]`: RFC 3261 section 17.1.1.1, and how long registrations last.

@@ -143,6 +143,18 @@ fn a_value_out_of_range_is_told_with_the_range() {
 }
 
 #[test]
+fn phones_need_some_hash() {
+    one_saying(
+        &broken("[site]", "[sip]\ndigests = []\n[site]"),
+        &["no phone could prove", "sip.digests"],
+    );
+    one_saying(
+        &broken("[site]", "[sip]\ndigests = [\"sha256\"]\n[site]"),
+        &["did you mean `sha-256`"],
+    );
+}
+
+#[test]
 fn a_secret_in_clear_is_refused_and_not_repeated() {
     let said = broken("secret = { credential = \"phone-202\" }", "secret = \"hunter2\"");
     one_saying(&said, &["in clear", "extension[1].secret", "credential"]);

@@ -9,7 +9,7 @@ use crate::agent::Roster;
 use crate::call::Calls;
 use crate::call::plan::{self, Plan};
 use crate::config::Settings;
-use crate::config::settings::{self, Strategy, Transport as Way};
+use crate::config::settings::{self, DigestAlgorithm, Strategy, Transport as Way};
 use crate::gateway::prompts::Prompts;
 use crate::gateway::{Ending, Gateway, keeping, legs, signalling, work};
 use crate::id::TrunkId;
@@ -18,7 +18,7 @@ use crate::journal::Journal;
 use crate::media::port::Pool;
 use crate::random::Random;
 use crate::sip::access::{self, Gate};
-use crate::sip::auth::{Credentials, Secret};
+use crate::sip::auth::{Algorithm, Credentials, Secret};
 use crate::sip::endpoint::{self, Endpoint};
 use crate::sip::message::Transport;
 use crate::sip::registrar::{self, Registrar};
@@ -138,6 +138,15 @@ fn gate_settings(settings: &Settings, secrets: &Secrets) -> access::Settings {
     };
     access::Settings {
         realm: settings.sip.realm.clone(),
+        algorithms: settings
+            .sip
+            .digests
+            .iter()
+            .map(|digest| match digest {
+                DigestAlgorithm::Sha256 => Algorithm::Sha256,
+                DigestAlgorithm::Md5 => Algorithm::Md5,
+            })
+            .collect(),
         trunks: settings.trunks.iter().map(|trunk| (trunk.name.clone(), networks(trunk))).collect(),
         users: secrets.phones.clone(),
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::id::TrunkId;
 use crate::random::Random;
-use crate::sip::auth::{self, Digest, Secret};
+use crate::sip::auth::{self, Algorithm, Digest, Secret};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::trunk::Network;
@@ -29,6 +29,8 @@ const MAX_SOURCES: usize = 20_000;
 pub struct Settings {
     /// Shown by phones, and part of what they hash.
     pub realm: String,
+    /// Hashes to choose from, the preferred first.
+    pub algorithms: Vec<Algorithm>,
     /// Carriers and where their calls come from.
     pub trunks: Vec<(TrunkId, Vec<Network>)>,
     /// Passwords.
@@ -76,7 +78,7 @@ struct Source {
 impl Gate {
     /// A gate.
     pub fn new(settings: Settings, random: Random) -> Self {
-        let digest = Digest::new(&settings.realm, random);
+        let digest = Digest::new(&settings.realm, &settings.algorithms, random);
         Gate { settings, digest, sources: BTreeMap::new(), mistakes: 0, shut_out: 0 }
     }
 
@@ -207,6 +209,7 @@ mod tests {
         let carrier = vec![Network::parse("198.51.100.0/24").unwrap()];
         let settings = Settings {
             realm: "branchline".into(),
+            algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
             trunks: vec![("carrier".into(), carrier)],
             users,
         };
@@ -282,6 +285,16 @@ mod tests {
             gate.handle(now(), &request("OPTIONS", "x", ""), flow(home)),
             Verdict::Open
         ));
+    }
+
+    #[test]
+    fn a_phone_behind_a_carriers_address_shows_its_password() {
+        let mut gate = gate();
+        let carrier = [198, 51, 100, 7];
+        let verdict = gate.handle(now(), &request("INVITE", "201", ""), flow(carrier));
+        assert!(matches!(verdict, Verdict::Challenge(_)), "the carrier does not vouch for it");
+        let verdict = try_password(&mut gate, now(), carrier, "INVITE", "201", "right", "201");
+        assert!(matches!(verdict, Verdict::User { .. }));
     }
 
     #[test]

@@ -226,6 +226,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Digest {
     realm: String,
+    algorithms: Vec<Algorithm>,
     key: hmac::Key,
     random: Random,
     dummy: Secret,
@@ -242,12 +243,14 @@ struct Counts {
 }
 
 impl Digest {
-    /// Challenges for `realm`.
-    pub fn new(realm: &str, mut random: Random) -> Self {
+    /// Challenges for `realm` with these algorithms, in this order: a phone takes the first that it knows (RFC 8760
+    /// section 2.4).
+    pub fn new(realm: &str, algorithms: &[Algorithm], mut random: Random) -> Self {
         let mut key = [0; 32];
         random.fill(&mut key);
         Digest {
             realm: realm.to_owned(),
+            algorithms: algorithms.to_vec(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &key),
             dummy: Secret(random.hex(16)),
             random,
@@ -257,17 +260,18 @@ impl Digest {
         }
     }
 
-    /// The WWW-Authenticate values of one challenge, strongest first (RFC 8760 section 2.4).
-    pub fn challenge(&mut self, now: Now, stale: bool) -> [String; 2] {
+    /// The WWW-Authenticate values of one challenge, in the order of the algorithms.
+    pub fn challenge(&mut self, now: Now, stale: bool) -> Vec<String> {
         let nonce = self.mint(now);
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+        let one = |algorithm: &Algorithm| {
             let stale = if stale { ", stale=true" } else { "" };
             let realm = quote(&self.realm);
             let name = algorithm.as_str();
             format!(
                 "Digest realm={realm}, nonce=\"{nonce}\", algorithm={name}, qop=\"auth\"{stale}"
             )
-        })
+        };
+        self.algorithms.iter().map(one).collect()
     }
 
     /// Judges an Authorization header. `secret` finds a user's password; an unknown user costs the same work.
@@ -280,7 +284,7 @@ impl Digest {
         secret: impl Fn(&str) -> Option<&'s Secret>,
     ) -> Verdict {
         let Some(claim) = Claim::read(header, &self.realm) else { return Verdict::Missing };
-        if !names(&claim.uri, uri) {
+        if !names(&claim.uri, uri) || !self.algorithms.contains(&claim.algorithm) {
             return Verdict::Missing;
         }
         let known = secret(&claim.username).cloned();
@@ -496,7 +500,8 @@ mod tests {
 
     #[test]
     fn a_right_password_passes_once_for_each_count() {
-        let mut digest = Digest::new("branchline", Random::from_number(1));
+        let mut digest =
+            Digest::new("branchline", &[Algorithm::Sha256, Algorithm::Md5], Random::from_number(1));
         for which in 0..2 {
             let (header, verdict) = round(&mut digest, now(), &alice(), 1, which);
             assert_eq!(verdict, Verdict::Right { username: "alice".into() });
@@ -508,7 +513,8 @@ mod tests {
 
     #[test]
     fn the_strongest_challenge_is_answered_and_only_for_our_realm() {
-        let mut digest = Digest::new("branchline", Random::from_number(1));
+        let mut digest =
+            Digest::new("branchline", &[Algorithm::Sha256, Algorithm::Md5], Random::from_number(1));
         let both = digest.challenge(now(), false);
         let both: Vec<_> = both.iter().map(String::as_str).collect();
         let header = answer(&both, &alice(), &Method::INVITE, "sip:x", 1, "c").unwrap();
@@ -519,7 +525,8 @@ mod tests {
 
     #[test]
     fn wrong_stale_forged_and_unreadable_answers_are_told_apart() {
-        let mut digest = Digest::new("branchline", Random::from_number(1));
+        let mut digest =
+            Digest::new("branchline", &[Algorithm::Sha256, Algorithm::Md5], Random::from_number(1));
         let wrong = Credentials { secret: Secret::plain("guess"), ..alice() };
         let (_, verdict) = round(&mut digest, now(), &wrong, 1, 0);
         assert_eq!(verdict, Verdict::Wrong { username: "alice".into(), round_trip: true });

@@ -45,6 +45,11 @@ impl Branch {
         Branch { process, ready, sip, free: base + 600 }
     }
 
+    /// The demo's folder.
+    pub fn folder(&self) -> PathBuf {
+        PathBuf::from(self.ready["dir"].as_str().expect("a folder"))
+    }
+
     /// The address of `transport`.
     pub fn address(&self, transport: &str) -> SocketAddr {
         self.ready["sip"][transport].as_str().expect("an address").parse().expect("an address")

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::branch::{Branch, PATIENCE};
@@ -20,7 +20,7 @@ pub struct Setting<'a> {
     pub scenario: &'a str,
     /// SIPp's own port.
     pub port: u16,
-    /// `-key` pairs.
+    /// What stands for `[key]` in the scenario.
     pub keys: &'a [(&'a str, String)],
     /// The line of the CSV file: user and credentials.
     pub account: Option<(&'a str, &'a str)>,
@@ -32,20 +32,44 @@ impl Sipp {
     /// Starts it.
     pub fn start(branch: &Branch, setting: &Setting<'_>) -> Sipp {
         let name = format!("{}-{}", setting.scenario, setting.port);
-        let folder = std::env::temp_dir().join(format!("branchline-sipp-{}-{name}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("branchline-sipp-{}-{name}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder for traces");
+        // SIPp takes no keywords in pauses and status codes, so all of ours are put in here.
+        let template = Branch::scenario(&format!("{}.xml", setting.scenario));
+        let text = fs::read_to_string(&template).expect("the scenario");
+        let text = setting
+            .keys
+            .iter()
+            .fold(text, |text, (key, value)| text.replace(&format!("[{key}]"), value));
+        fs::write(folder.join("scenario.xml"), text).expect("a scenario of our own");
         let mut command = Command::new("sipp");
         command
             .current_dir(&folder)
-            .args(["-sf", &Branch::scenario(&format!("{}.xml", setting.scenario)).display().to_string()])
+            .args(["-sf", "scenario.xml"])
             .args(["-i", "127.0.0.1", "-p", &setting.port.to_string()])
-            .args(["-m", "1", "-t", setting.transport, "-nostdin", "-timeout", "60", "-timeout_error"])
-            .args(["-trace_err", "-trace_msg", "-message_file", "messages.log", "-error_file", "errors.log"]);
-        for (key, value) in setting.keys {
-            command.args(["-key", key, value]);
-        }
+            .args([
+                "-m",
+                "1",
+                "-t",
+                setting.transport,
+                "-nostdin",
+                "-timeout",
+                "60",
+                "-timeout_error",
+            ])
+            .args([
+                "-trace_err",
+                "-trace_msg",
+                "-message_file",
+                "messages.log",
+                "-error_file",
+                "errors.log",
+            ]);
         if let Some((user, password)) = setting.account {
-            let line = format!("SEQUENTIAL\n{user};[authentication username={user} password={password}]\n");
+            let line = format!(
+                "SEQUENTIAL\n{user};[authentication username={user} password={password}]\n"
+            );
             fs::write(folder.join("account.csv"), line).expect("the account's file");
             command.args(["-inf", "account.csv"]);
         }
@@ -59,8 +83,8 @@ impl Sipp {
         Sipp { process, folder, name }
     }
 
-    /// Waits until it is done and demands that the scenario went as written.
-    pub fn succeeds(mut self) {
+    /// Waits until it is done and demands that the scenario went as written. Answers the messages.
+    pub fn succeeds(mut self) -> String {
         let limit = Instant::now() + PATIENCE + Duration::from_secs(35);
         while self.process.try_wait().expect("it can be waited for").is_none() {
             assert!(Instant::now() < limit, "{} hangs\n{}", self.name, self.traces());
@@ -68,16 +92,20 @@ impl Sipp {
         }
         let status = self.process.wait().expect("it can be waited for");
         assert!(status.success(), "{}: {status}\n{}", self.name, self.traces());
+        fs::read_to_string(self.folder.join("messages.log")).unwrap_or_default()
+    }
+
+    /// Where the branch wants sound, once it has said so.
+    pub fn audio_port(&self) -> Option<u16> {
+        let messages = fs::read_to_string(self.folder.join("messages.log")).ok()?;
+        let (_, received) = messages.split_once("message received")?;
+        let (_, after) = received.split_once("m=audio ")?;
+        after.split(' ').next()?.parse().ok()
     }
 
     fn traces(&self) -> String {
         let read = |name: &str| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         format!("{}\n{}", read("errors.log"), read("messages.log"))
-    }
-
-    /// The messages it sent and received so far.
-    pub fn messages(&self) -> String {
-        fs::read_to_string(self.folder.join("messages.log")).unwrap_or_default()
     }
 }
 
@@ -88,9 +116,4 @@ impl Drop for Sipp {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// Output of a program that must be there.
-pub fn output(program: &str, arguments: &[&str]) -> Output {
-    Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"))
 }

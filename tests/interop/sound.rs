@@ -61,13 +61,13 @@ pub struct Party {
     pub port: u16,
     heard: Arc<Mutex<Heard>>,
     press: Arc<Mutex<Vec<u8>>>,
-    quiet: Arc<AtomicBool>,
+    first: Arc<Mutex<Option<u16>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Party {
-    /// A party on `port` that sends `tone` hertz to wherever sound comes from; to `to` from the start, if given.
+    /// A party on `port` that sends `tone` hertz to wherever sound comes from, as soon as some does.
     pub fn new(port: u16, tone: f64) -> Party {
         let socket = UdpSocket::bind(("127.0.0.1", port)).expect("the port is free");
         socket.set_read_timeout(Some(Duration::from_millis(2))).expect("a timeout");
@@ -75,12 +75,12 @@ impl Party {
             port,
             heard: Arc::default(),
             press: Arc::default(),
-            quiet: Arc::default(),
+            first: Arc::default(),
             stop: Arc::default(),
             thread: None,
         };
         let (heard, press) = (party.heard.clone(), party.press.clone());
-        let (quiet, stop) = (party.quiet.clone(), party.stop.clone());
+        let (first, stop) = (party.first.clone(), party.stop.clone());
         party.thread = Some(std::thread::spawn(move || {
             let mut mouth = Mouth::new(tone);
             let mut buffer = [0; 2_048];
@@ -93,7 +93,10 @@ impl Party {
                 if let Some(digit) = pressed {
                     mouth.event = Some((digit, 0, mouth.timestamp));
                 }
-                mouth.speak(&socket, quiet.load(Ordering::Relaxed));
+                if let Some(port) = first.lock().expect("no panic holds it").take() {
+                    mouth.to.get_or_insert(SocketAddr::from(([127, 0, 0, 1], port)));
+                }
+                mouth.speak(&socket);
             }
         }));
         party
@@ -104,19 +107,14 @@ impl Party {
         self.heard.lock().expect("no panic holds it").clone()
     }
 
-    /// Forgets what it has heard.
-    pub fn forget(&self) {
-        *self.heard.lock().expect("no panic holds it") = Heard::default();
-    }
-
     /// Presses a key for 100 ms (RFC 4733).
     pub fn press(&self, digit: u8) {
         self.press.lock().expect("no panic holds it").push(digit);
     }
 
-    /// Stops or starts sending.
-    pub fn hush(&self, quiet: bool) {
-        self.quiet.store(quiet, Ordering::Relaxed);
+    /// Speaks first, to a port of the branch.
+    pub fn speak_to(&self, port: u16) {
+        *self.first.lock().expect("no panic holds it") = Some(port);
     }
 }
 
@@ -133,7 +131,9 @@ fn take(heard: &mut Heard, packet: &[u8]) {
     if packet.len() < 12 || packet[0] >> 6 != 2 {
         return;
     }
-    let word = |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
+    let word = |at: usize| {
+        u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
+    };
     let payload = &packet[12..];
     match packet[1] & 0x7f {
         0 => heard.samples.extend(payload.iter().map(|byte| mu_law(*byte))),
@@ -165,7 +165,7 @@ impl Mouth {
         Mouth { tone, to: None, next: Instant::now(), sequence: 0, timestamp: 0, event: None }
     }
 
-    fn speak(&mut self, socket: &UdpSocket, quiet: bool) {
+    fn speak(&mut self, socket: &UdpSocket) {
         if Instant::now() < self.next {
             return;
         }
@@ -183,12 +183,13 @@ impl Mouth {
                 packet.extend(((sent + 1).min(6) * FRAME as u16).to_be_bytes());
                 packet
             }
-            None if quiet => return,
             None => {
                 let mut packet = self.header(0, false, self.timestamp);
                 packet.extend((0..FRAME).map(|n| {
                     let at = f64::from(self.timestamp) + n as f64;
-                    to_mu_law(((std::f64::consts::TAU * self.tone * at / 8_000.0).sin() * 8_000.0) as i16)
+                    to_mu_law(
+                        ((std::f64::consts::TAU * self.tone * at / 8_000.0).sin() * 8_000.0) as i16,
+                    )
                 }));
                 packet
             }
