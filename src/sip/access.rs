@@ -152,7 +152,7 @@ impl Gate {
 
     fn challenge(&mut self, now: Now, request: &Request, stale: bool) -> Verdict {
         let mut response = Response::to(request, Status::UNAUTHORIZED);
-        for challenge in self.digest.challenge(now, stale) {
+        for challenge in self.digest.challenge(now, stale, chokes_on_sha_256(request)) {
             // Made of our realm, which the configuration's check has read, and of hexadecimal digits.
             let _ = response.headers.push("WWW-Authenticate", challenge);
         }
@@ -191,6 +191,13 @@ impl Gate {
         self.digest.forget_old(now);
         self.sources.retain(|_, source| now.instant.duration_since(source.last) < BAN);
     }
+}
+
+/// Phones that give up on a challenge when any of its algorithms is new to them, instead of passing it over as
+/// RFC 8760 section 2.4 asks: baresip before 2.0.
+fn chokes_on_sha_256(request: &Request) -> bool {
+    let agent = request.headers.get("User-Agent").unwrap_or_default();
+    ["baresip v0.", "baresip v1."].iter().any(|old| agent.starts_with(old))
 }
 
 #[cfg(test)]
@@ -295,6 +302,20 @@ mod tests {
         assert!(matches!(verdict, Verdict::Challenge(_)), "the carrier does not vouch for it");
         let verdict = try_password(&mut gate, now(), carrier, "INVITE", "201", "right", "201");
         assert!(matches!(verdict, Verdict::User { .. }));
+    }
+
+    #[test]
+    fn a_phone_that_chokes_on_sha_256_is_not_offered_it() {
+        let offered = |extra: &str| match gate().handle(
+            now(),
+            &request("REGISTER", "201", extra),
+            flow([192, 0, 2, 9]),
+        ) {
+            Verdict::Challenge(response) => response.headers.all("WWW-Authenticate").count(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(offered("User-Agent: baresip v1.0.0 (x86_64/linux)\r\n"), 1);
+        assert_eq!(offered("User-Agent: baresip v3.1.0 (x86_64/linux)\r\n"), 2);
     }
 
     #[test]

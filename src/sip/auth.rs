@@ -261,7 +261,8 @@ impl Digest {
     }
 
     /// The WWW-Authenticate values of one challenge, in the order of the algorithms.
-    pub fn challenge(&mut self, now: Now, stale: bool) -> Vec<String> {
+    /// With `md5_alone` only MD5 is offered, where it is among them.
+    pub fn challenge(&mut self, now: Now, stale: bool, md5_alone: bool) -> Vec<String> {
         let nonce = self.mint(now);
         let one = |algorithm: &Algorithm| {
             let stale = if stale { ", stale=true" } else { "" };
@@ -271,7 +272,8 @@ impl Digest {
                 "Digest realm={realm}, nonce=\"{nonce}\", algorithm={name}, qop=\"auth\"{stale}"
             )
         };
-        self.algorithms.iter().map(one).collect()
+        let md5_alone = md5_alone && self.algorithms.contains(&Algorithm::Md5);
+        self.algorithms.iter().filter(|a| !md5_alone || **a == Algorithm::Md5).map(one).collect()
     }
 
     /// Judges an Authorization header. `secret` finds a user's password; an unknown user costs the same work.
@@ -476,7 +478,7 @@ mod tests {
         count: u32,
         which: usize,
     ) -> (String, Verdict) {
-        let challenge = digest.challenge(now, false);
+        let challenge = digest.challenge(now, false, false);
         let header = answer(
             &[&challenge[which]],
             credentials,
@@ -515,7 +517,7 @@ mod tests {
     fn the_strongest_challenge_is_answered_and_only_for_our_realm() {
         let mut digest =
             Digest::new("branchline", &[Algorithm::Sha256, Algorithm::Md5], Random::from_number(1));
-        let both = digest.challenge(now(), false);
+        let both = digest.challenge(now(), false, false);
         let both: Vec<_> = both.iter().map(String::as_str).collect();
         let header = answer(&both, &alice(), &Method::INVITE, "sip:x", 1, "c").unwrap();
         assert!(header.contains("algorithm=SHA-256"));
