@@ -411,7 +411,8 @@ impl Queues {
 
     /// Agent and caller could not be joined: the item waits again with its arrival time and place.
     pub fn handle_connected_failed(&mut self, now: Now, item: ItemId) {
-        let Some(waiting) = self.taken.remove(&item) else { return };
+        let Some(mut waiting) = self.taken.remove(&item) else { return };
+        waiting.refused.retain(|_, until| *until > now.instant);
         self.count(&waiting.item.queue, |c| c.connected -= 1);
         self.waiting.insert(item, waiting);
         self.outputs.push_back(Output::Returned { item });
@@ -539,6 +540,9 @@ impl Queues {
 
     /// Offers every item that somebody ready can take, best first.
     fn offer_all(&mut self, now: Now) {
+        if self.ready.is_empty() {
+            return;
+        }
         let mut order: Vec<_> = self
             .waiting
             .values()
