@@ -25,7 +25,7 @@ use crate::time::{Now, UnixTime, earliest};
 
 /// The highest effective priority; 100 so that priorities read as percentages.
 pub const CEILING: i32 = 100;
-/// How long an agent who refused an item is not asked about it again; long enough to ask others.
+/// How long an agent who refused or missed an item without a pause is not asked about it again; long enough to ask others.
 pub const REFUSAL_HOLD: Duration = Duration::from_secs(30);
 /// The part of the old mean that one new handle time replaces, as 1/n: about a busy hour's memory.
 const MEAN_WEIGHT: u32 = 10;
@@ -74,12 +74,12 @@ pub enum Refused {
     Known,
 }
 
-/// Why an agent did not take an offer.
+/// Why an agent did not take an offer. Who is not put on pause for it is not asked about that item for [`REFUSAL_HOLD`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Declined {
     /// Rang out.
     Missed,
-    /// Turned down; not asked about the same item for [`REFUSAL_HOLD`].
+    /// Turned down; never a pause.
     Refused,
     /// The phone could not be reached.
     Unreachable,
@@ -99,7 +99,7 @@ pub enum Output {
         /** Where. */
         queue: QueueId,
     },
-    /// Ring these agents.
+    /// Ring these agents. Comes again with the same offer for those who join a ring, each with the whole time.
     Offer {
         /** The offer. */
         offer: OfferId,
@@ -204,7 +204,7 @@ pub enum Standing {
     Absent,
     /// Lacks a skill.
     Unskilled,
-    /// Refused it a moment ago.
+    /// Refused or missed it a moment ago.
     RefusedIt,
     /// It rings there.
     Ringing,
@@ -235,8 +235,16 @@ impl Waiting {
 #[derive(Debug)]
 struct Offer {
     item: ItemId,
-    agents: Vec<AgentId>,
-    expires: Instant,
+    /// Who rings, each until a time of their own.
+    agents: Vec<(AgentId, Instant)>,
+    /// Whether an agent who becomes ready joins the ring.
+    open: bool,
+}
+
+impl Offer {
+    fn rings(&self, agent: &AgentId) -> bool {
+        self.agents.iter().any(|(who, _)| who == agent)
+    }
 }
 
 #[derive(Debug)]
@@ -339,7 +347,7 @@ impl Queues {
         idle_since: UnixTime,
     ) {
         self.present.insert(agent.clone(), skills);
-        if self.offers.values().any(|o| o.agents.contains(&agent)) {
+        if self.offers.values().any(|o| o.rings(&agent)) {
             return;
         }
         self.ready.insert(agent, idle_since);
@@ -349,8 +357,7 @@ impl Queues {
     /// The agent is signed in but takes no work now; what rings there is withdrawn.
     pub fn handle_agent_gone(&mut self, now: Now, agent: AgentId) {
         self.ready.remove(&agent);
-        let ringing =
-            self.offers.iter().find(|(_, o)| o.agents.contains(&agent)).map(|(id, _)| *id);
+        let ringing = self.offers.iter().find(|(_, o)| o.rings(&agent)).map(|(id, _)| *id);
         if let Some(offer) = ringing {
             self.drop_from_offer(offer, &agent);
             self.outputs.push_back(Output::Withdraw { offer, agent });
@@ -389,9 +396,9 @@ impl Queues {
         offer: OfferId,
         agent: AgentId,
     ) -> Result<ItemId, Stale> {
-        let live = self.offers.get(&offer).is_some_and(|o| o.agents.contains(&agent));
+        let live = self.offers.get(&offer).is_some_and(|o| o.rings(&agent));
         let ended = if live { self.offers.remove(&offer) } else { None }.ok_or(Stale)?;
-        for other in ended.agents.into_iter().filter(|other| *other != agent) {
+        for (other, _) in ended.agents.into_iter().filter(|(other, _)| *other != agent) {
             self.outputs.push_back(Output::Withdraw { offer, agent: other });
         }
         let mut waiting = self.waiting.remove(&ended.item).ok_or(Stale)?;
@@ -429,12 +436,10 @@ impl Queues {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
-        let due = |o: &Offer| o.expires <= now.instant;
-        let rung_out: Vec<_> = self
-            .offers
-            .iter()
-            .filter(|(_, o)| due(o))
-            .flat_map(|(id, o)| o.agents.iter().map(|a| (*id, a.clone())))
+        let rings = self.offers.iter().flat_map(|(id, o)| o.agents.iter().map(|a| (*id, a)));
+        let rung_out: Vec<_> = rings
+            .filter(|(_, (_, until))| *until <= now.instant)
+            .map(|(id, (agent, _))| (id, agent.clone()))
             .collect();
         for (offer, agent) in rung_out {
             self.miss(now, offer, agent, Declined::Missed);
@@ -467,7 +472,8 @@ impl Queues {
             let held = w.refused.values().min().copied();
             earliest(first, earliest(held, earliest(w.announce_at, w.overflow_at)))
         });
-        earliest(items, self.offers.values().map(|o| o.expires).min())
+        let rings = self.offers.values().flat_map(|o| &o.agents);
+        earliest(items, rings.map(|(_, until)| *until).min())
     }
 
     /// The next thing to do.
@@ -515,7 +521,7 @@ impl Queues {
             Standing::Unskilled
         } else if waiting.refused.contains_key(agent) {
             Standing::RefusedIt
-        } else if offer.is_some_and(|o| o.agents.contains(agent)) {
+        } else if offer.is_some_and(|o| o.rings(agent)) {
             Standing::Ringing
         } else if self.ready.contains_key(agent) {
             Standing::Able
@@ -556,6 +562,24 @@ impl Queues {
             }
             self.offer_one(now, item);
         }
+        self.join_rings(now);
+    }
+
+    /// Who is ready and found nothing that rings nowhere joins the best ring of those that everybody may join.
+    fn join_rings(&mut self, now: Now) {
+        let is_open = |o: &OfferId| self.offers.get(o).is_some_and(|o| o.open);
+        let mut order: Vec<_> = self
+            .waiting
+            .values()
+            .filter_map(|w| Some((self.rank(now, w), w.item.id, w.offer.filter(is_open)?)))
+            .collect();
+        order.sort_unstable();
+        for (_, item, offer) in order {
+            let agents = self.able(item);
+            if !agents.is_empty() {
+                self.ring(now, item, offer, agents);
+            }
+        }
     }
 
     fn offer_one(&mut self, now: Now, item: ItemId) {
@@ -564,18 +588,27 @@ impl Queues {
         let Some(queue) = self.queues.get_mut(&waiting.item.queue) else { return };
         let Some(last) = agents.last() else { return };
         queue.last = Some(last.clone());
-        for agent in &agents {
-            self.ready.remove(agent);
-        }
-        let ring_for = Duration::from_secs(queue.settings.ring_time.max(1).into());
+        let asked_alone = waiting.item.preferred.as_ref().is_some_and(|p| agents == [p.clone()]);
+        let open = queue.settings.strategy == Strategy::RingAll && !asked_alone;
         let offer = OfferId(self.random.bits());
         waiting.offer = Some(offer);
-        let expires = now.instant + ring_for;
-        self.offers.insert(offer, Offer { item, agents: agents.clone(), expires });
-        self.outputs.push_back(Output::Offer { offer, item, agents, ring_for });
+        self.offers.insert(offer, Offer { item, agents: Vec::new(), open });
+        self.ring(now, item, offer, agents);
     }
 
-    fn choose(&self, item: ItemId) -> Vec<AgentId> {
+    fn ring(&mut self, now: Now, item: ItemId, id: OfferId, agents: Vec<AgentId>) {
+        let queue = self.waiting.get(&item).and_then(|w| self.queues.get(&w.item.queue));
+        let (Some(queue), Some(offer)) = (queue, self.offers.get_mut(&id)) else { return };
+        let ring_for = Duration::from_secs(queue.settings.ring_time.max(1).into());
+        for agent in &agents {
+            self.ready.remove(agent);
+            offer.agents.push((agent.clone(), now.instant + ring_for));
+        }
+        self.outputs.push_back(Output::Offer { offer: id, item, agents, ring_for });
+    }
+
+    /// Members who could take the item now, in the order in which they are asked.
+    fn able(&self, item: ItemId) -> Vec<AgentId> {
         let Some(waiting) = self.waiting.get(&item) else { return Vec::new() };
         let Some(queue) = self.queues.get(&waiting.item.queue) else { return Vec::new() };
         let mut members: Vec<_> = queue.settings.members.iter().collect();
@@ -585,7 +618,13 @@ impl Queues {
             members.rotate_left(at + 1);
         }
         let able = |m: &&Member| self.standing(queue, waiting, &m.agent) == Standing::Able;
-        let mut able: Vec<_> = members.into_iter().filter(able).map(|m| m.agent.clone()).collect();
+        members.into_iter().filter(able).map(|m| m.agent.clone()).collect()
+    }
+
+    fn choose(&self, item: ItemId) -> Vec<AgentId> {
+        let mut able = self.able(item);
+        let Some(waiting) = self.waiting.get(&item) else { return Vec::new() };
+        let Some(queue) = self.queues.get(&waiting.item.queue) else { return Vec::new() };
         if let Some(preferred) = waiting.item.preferred.as_ref().filter(|p| able.contains(p)) {
             return vec![preferred.clone()];
         }
@@ -628,18 +667,19 @@ impl Queues {
     fn miss(&mut self, now: Now, offer: OfferId, agent: AgentId, why: Declined) {
         let Some(item) = self.drop_from_offer(offer, &agent) else { return };
         let Some(waiting) = self.waiting.get_mut(&item) else { return };
-        if why == Declined::Refused {
-            waiting.refused.insert(agent.clone(), now.instant + REFUSAL_HOLD);
-        }
         let queue = self.queues.get(&waiting.item.queue);
         let pauses = why != Declined::Refused && queue.is_some_and(|q| q.settings.miss_pauses);
+        // Without a pause the item would ring at the same dead phone again and again.
+        if !pauses {
+            waiting.refused.insert(agent.clone(), now.instant + REFUSAL_HOLD);
+        }
         self.outputs.push_back(Output::Missed { agent, offer, why, pauses });
     }
 
     /// Takes the agent off the offer, which ends with its last agent. Answers the item.
     fn drop_from_offer(&mut self, id: OfferId, agent: &AgentId) -> Option<ItemId> {
         let offer = self.offers.get_mut(&id)?;
-        let at = offer.agents.iter().position(|a| a == agent)?;
+        let at = offer.agents.iter().position(|(who, _)| who == agent)?;
         offer.agents.remove(at);
         let item = offer.item;
         if offer.agents.is_empty() {
@@ -655,7 +695,7 @@ impl Queues {
         if let Some(id) = waiting.offer
             && let Some(offer) = self.offers.remove(&id)
         {
-            let withdraw = |agent| Output::Withdraw { offer: id, agent };
+            let withdraw = |(agent, _)| Output::Withdraw { offer: id, agent };
             self.outputs.extend(offer.agents.into_iter().map(withdraw));
         }
         Some(waiting)

@@ -10,7 +10,7 @@ use crate::id::{AgentId, ExtensionId, FlowId, QueueId, SkillId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Everybody rings; the first to answer has the call.
+    /// Everybody rings, and so does who becomes ready meanwhile and has nothing better; the first to answer has the call.
     RingAll,
     /// Whoever has been without a contact for longest.
     #[default]
@@ -111,7 +111,7 @@ pub struct Settings {
     pub ageing: u32,
     /// Seconds within which an answer counts as in target. Default 20.
     pub service_level: u32,
-    /// Whether an unanswered offer puts the agent on pause. Default true.
+    /// Whether an unanswered offer puts the agent on pause. Default true; if not, others are asked first for a while.
     pub miss_pauses: bool,
     /// Seconds one contact is taken to last before any was measured. Default 180.
     pub handle_time: u32,

@@ -2,6 +2,7 @@
 //!
 //! Times are milliseconds of the steady clock since the start of the run; agents and queues are plain numbers.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use branchline::queue::{Declined, Standing, Strategy, Why};
@@ -55,6 +56,8 @@ pub struct Caller {
     pub held: Vec<(usize, i64)>,
     /// Who rings for it, and until when.
     pub rings: Vec<(usize, i64)>,
+    /// Rings at the preferred agent's, where nobody joins.
+    pub alone: bool,
 }
 
 /// Skill by number: every third agent speaks French.
@@ -257,6 +260,7 @@ impl Model {
             let agents = self.pick(t, &self.callers[at]);
             let caller = &mut self.callers[at];
             let ring = self.lines[caller.queue].ring;
+            caller.alone = agents.len() == 1 && caller.preferred == Some(agents[0]);
             caller.rings = agents.iter().map(|a| (*a, t + ring)).collect();
             if let Some(last) = agents.last() {
                 self.last.insert(caller.queue, *last);
@@ -264,7 +268,43 @@ impl Model {
             self.ready.retain(|a, _| !agents.contains(a));
             seen.push(Seen::Offer(caller.id, agents, ring));
         }
+        seen.extend(self.join(t));
         seen
+    }
+
+    /// Each agent who is still free joins the best of the rings that everybody may join.
+    fn join(&mut self, t: i64) -> Vec<Seen> {
+        let mut joins: Vec<(usize, Vec<usize>)> = Vec::new();
+        for agent in self.ready.keys().copied().collect::<Vec<_>>() {
+            let may = |c: &Caller| {
+                let line = &self.lines[c.queue];
+                let open = line.strategy == Strategy::RingAll && !c.alone && !c.rings.is_empty();
+                let able = self.standing(t, c, agent) == Standing::Able;
+                open && able && line.members.contains(&agent)
+            };
+            let rings = (0..self.callers.len()).filter(|at| may(&self.callers[*at]));
+            let better = |a: usize, b| self.goes_before(t, &self.callers[a], &self.callers[b]);
+            let best = rings.reduce(|a, b| if better(b, a) { b } else { a });
+            let Some(best) = best else { continue };
+            match joins.iter_mut().find(|(at, _)| *at == best) {
+                Some((_, agents)) => agents.push(agent),
+                None => joins.push((best, vec![agent])),
+            }
+        }
+        joins.sort_by(|a, b| {
+            let first = self.goes_before(t, &self.callers[a.0], &self.callers[b.0]);
+            if first { Ordering::Less } else { Ordering::Greater }
+        });
+        joins.into_iter().map(|(at, agents)| self.join_one(t, at, agents)).collect()
+    }
+
+    fn join_one(&mut self, t: i64, at: usize, mut agents: Vec<usize>) -> Seen {
+        let caller = &mut self.callers[at];
+        let line = &self.lines[caller.queue];
+        agents.sort_by_key(|a| line.members.iter().position(|m| m == a));
+        caller.rings.extend(agents.iter().map(|a| (*a, t + line.ring)));
+        self.ready.retain(|a, _| !agents.contains(a));
+        Seen::Offer(caller.id, agents, line.ring)
     }
 
     fn best(&self, t: i64) -> Option<usize> {
@@ -320,7 +360,7 @@ impl Model {
         let caller = self.callers.iter_mut().find(|c| c.id == id).expect("waits");
         caller.rings.retain(|(who, _)| *who != agent);
         let pauses = why != Declined::Refused && self.lines[caller.queue].miss_pauses;
-        if why == Declined::Refused {
+        if !pauses {
             caller.held.push((agent, t + HOLD));
         }
         Seen::Missed(id, agent, why, pauses)
