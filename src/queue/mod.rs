@@ -7,6 +7,10 @@
 //! Order: effective priority is the queue's plus the item's plus ageing, held to 0..=[`CEILING`]. Every item
 //! that ages reaches the ceiling, where only arrival counts, so nothing starves: after `(CEILING - priority) / ageing`
 //! minutes no later arrival passes it. An item that no ready agent can take does not hold up those behind it.
+//!
+//! Waits are measured with the steady clock. The wall clock counts once, when an item comes that arrived before:
+//! after a restart, or from another queue. Setting the clock later changes nobody's place. Time with an agent counts
+//! for the place of an item that comes back, which keeps its arrival, but not towards the longest wait.
 
 mod settings;
 #[cfg(test)]
@@ -27,6 +31,9 @@ use crate::time::{Now, UnixTime, earliest};
 pub const CEILING: i32 = 100;
 /// How long an agent who refused or missed an item without a pause is not asked about it again; long enough to ask others.
 pub const REFUSAL_HOLD: Duration = Duration::from_secs(30);
+/// The longest wait that is believed of an item that arrived before; beyond the longest `max_wait` that can be set, the
+/// wall clock was set in between, as on a box without a battery for it, and the item counts as new.
+pub const LONGEST_BELIEVED: Duration = Duration::from_secs(86_400);
 /// The part of the old mean that one new handle time replaces, as 1/n: about a busy hour's memory.
 const MEAN_WEIGHT: u32 = 10;
 /// Points are counted in thousandths, so that ageing is smooth within a minute.
@@ -42,7 +49,8 @@ pub struct Item {
     pub id: ItemId,
     /// Where it waits.
     pub queue: QueueId,
-    /// When it came to wait; kept when it comes back.
+    /// When it came to wait; kept when it comes back. The time of entering, but for one that waited before a restart or
+    /// in another queue.
     pub arrived: UnixTime,
     /// Its own priority, 0..=[`CEILING`].
     pub priority: i32,
@@ -187,7 +195,7 @@ pub struct Snapshot {
     pub waiting: usize,
     /// Of those, how many ring somewhere.
     pub offered: usize,
-    /// The longest wait of them.
+    /// The longest time since one of them arrived.
     pub longest: Duration,
     /// Members who are signed in.
     pub present: usize,
@@ -224,11 +232,21 @@ struct Waiting {
     refused: BTreeMap<AgentId, Instant>,
     announce_at: Option<Instant>,
     overflow_at: Option<Instant>,
+    taken_at: Option<Instant>,
 }
 
 impl Waiting {
     fn waited(&self, now: Instant) -> Duration {
         self.before.saturating_add(now.saturating_duration_since(self.entered))
+    }
+
+    /// Waits again: what was due while an agent had it is due as much later.
+    fn come_back(&mut self, now: Instant) {
+        self.refused.retain(|_, until| *until > now);
+        let away = self.taken_at.take().map(|at| now.saturating_duration_since(at));
+        for at in [&mut self.announce_at, &mut self.overflow_at] {
+            *at = at.zip(away).map(|(at, away)| at + away);
+        }
     }
 }
 
@@ -310,6 +328,7 @@ impl Queues {
             return Err(Refused::Overflow(why, target));
         }
         let before = now.unix.since(item.arrived);
+        let before = if before > LONGEST_BELIEVED { Duration::ZERO } else { before };
         let left = |seconds: u32| Duration::from_secs(seconds.into());
         let (every, most) = (queue.settings.announce.every, queue.settings.max_wait);
         let waiting = Waiting {
@@ -320,6 +339,7 @@ impl Queues {
             refused: BTreeMap::new(),
             announce_at: (every > 0).then(|| now.instant + left(every)),
             overflow_at: (most > 0).then(|| now.instant + left(most).saturating_sub(before)),
+            taken_at: None,
             item,
         };
         self.next += 1;
@@ -403,6 +423,7 @@ impl Queues {
         }
         let mut waiting = self.waiting.remove(&ended.item).ok_or(Stale)?;
         waiting.offer = None;
+        waiting.taken_at = Some(now.instant);
         self.count(&waiting.item.queue, |c| c.connected += 1);
         self.taken.insert(ended.item, waiting);
         self.outputs.push_back(Output::Connected { item: ended.item, agent });
@@ -416,10 +437,11 @@ impl Queues {
         self.offer_all(now);
     }
 
-    /// Agent and caller could not be joined: the item waits again with its arrival time and place.
+    /// Agent and caller could not be joined: the item waits again with its arrival time and place, and with as much of
+    /// `max_wait` left as when it was taken.
     pub fn handle_connected_failed(&mut self, now: Now, item: ItemId) {
         let Some(mut waiting) = self.taken.remove(&item) else { return };
-        waiting.refused.retain(|_, until| *until > now.instant);
+        waiting.come_back(now.instant);
         self.count(&waiting.item.queue, |c| c.connected -= 1);
         self.waiting.insert(item, waiting);
         self.outputs.push_back(Output::Returned { item });
@@ -430,7 +452,8 @@ impl Queues {
     pub fn handle_finished(&mut self, item: ItemId, handled: Duration) {
         let Some(taken) = self.taken.remove(&item) else { return };
         if let Some(queue) = self.queues.get_mut(&taken.item.queue) {
-            queue.handle = (queue.handle * (MEAN_WEIGHT - 1) + handled) / MEAN_WEIGHT;
+            let old = queue.handle.saturating_mul(MEAN_WEIGHT - 1);
+            queue.handle = old.saturating_add(handled) / MEAN_WEIGHT;
         }
     }
 

@@ -101,7 +101,7 @@ pub struct Settings {
     pub announce: Announce,
     /// Items that may wait at once. Default 50: more than a branch can answer within the longest wait.
     pub max_waiting: usize,
-    /// Seconds until an item overflows; 0 for never. Default 1800.
+    /// Seconds of waiting until an item overflows; time with an agent does not count. 0 for never. Default 1800.
     pub max_wait: u32,
     /// Where items go that cannot stay.
     pub overflow: OverflowTargets,

@@ -214,6 +214,9 @@ impl Sim {
     }
 
     fn step(&mut self) {
+        if self.below(100) == 0 {
+            self.set_clock();
+        }
         let event = self.choose();
         let before = self.signs;
         self.perform(event);
@@ -266,6 +269,12 @@ impl Sim {
         Event::Arrive
     }
 
+    /// Somebody sets the wall clock, by up to two days either way. Nothing may come of it.
+    fn set_clock(&mut self) {
+        let by = self.below(4 * 86_400) as i64 - 2 * 86_400;
+        self.now.unix.0 += by * 1_000_000;
+    }
+
     fn perform(&mut self, event: Event) {
         match event {
             Event::Arrive => self.arrive(),
@@ -289,15 +298,21 @@ impl Sim {
         // On quiet days most come to the queue where everybody rings.
         let queue = self.below(LINES.len());
         let queue = if self.quiet && self.below(2) == 0 { 0 } else { queue };
-        // Some were waiting before a restart; a clock set back since then makes that the future.
-        let ago = if self.below(10) == 0 { self.below(400_000) as i64 - 50_000 } else { 0 };
+        // Some were waiting before a restart. A clock set since then makes that the future, or days ago.
+        let ago = match self.below(20) {
+            0 => self.below(400_000) as i64,
+            1 => -(self.below(400_000) as i64),
+            2 => 86_400_001 + self.below(400_000) as i64,
+            _ => 0,
+        };
+        let believed = if (0..=86_400_000).contains(&ago) { ago } else { 0 };
         let caller = Caller {
             id: self.next,
             queue,
             priority: self.below(80) as i32,
             french: self.below(6) == 0,
             preferred: (self.below(8) == 0).then(|| self.below(AGENTS)),
-            came: self.t - ago.max(0),
+            came: self.t - believed,
             leaves_at: 0,
             told_at: None,
             held: Vec::new(),

@@ -69,7 +69,8 @@ pub fn speaks_french(agent: usize) -> bool {
 pub struct Model {
     pub lines: Vec<Line>,
     pub callers: Vec<Caller>,
-    pub taken: Vec<Caller>,
+    /// Who is with an agent, and since when.
+    pub taken: Vec<(Caller, i64)>,
     pub present: BTreeSet<usize>,
     /// Who could be offered work, and since when they have been without, on the wall clock.
     pub ready: BTreeMap<usize, i64>,
@@ -151,7 +152,7 @@ impl Model {
         seen.retain(|s| *s != Seen::Withdraw(id, agent));
         caller.rings.clear();
         self.counts[caller.queue][1] += 1;
-        self.taken.push(caller);
+        self.taken.push((caller, t));
         seen.push(Seen::Connected(id, agent));
         seen.extend(self.decide(t));
         seen
@@ -164,8 +165,10 @@ impl Model {
     }
 
     pub fn call_died(&mut self, t: i64, id: u64) -> Vec<Seen> {
-        let at = self.taken.iter().position(|c| c.id == id).expect("was connected");
-        let caller = self.taken.remove(at);
+        let at = self.taken.iter().position(|c| c.0.id == id).expect("was connected");
+        let (mut caller, since) = self.taken.remove(at);
+        caller.leaves_at += t - since;
+        caller.told_at = caller.told_at.map(|due| due + t - since);
         self.counts[caller.queue][1] -= 1;
         self.callers.push(caller);
         let mut seen = vec![Seen::Returned(id)];
@@ -174,7 +177,7 @@ impl Model {
     }
 
     pub fn finish(&mut self, id: u64) {
-        self.taken.retain(|c| c.id != id);
+        self.taken.retain(|c| c.0.id != id);
     }
 
     pub fn time_out(&mut self, t: i64) -> Vec<Seen> {
