@@ -57,3 +57,14 @@ fn a_rung_out_caller_keeps_its_place() {
     queues.handle_agent_ready(later, "b".into(), Skills::new(), now.unix);
     assert_eq!(offers(&mut queues)[0].1, 0);
 }
+
+#[test]
+fn a_queue_without_a_name_is_an_error_and_every_other_key_has_its_default() {
+    for unnamed in ["", "priority = 3", "name = \"\"", "name = \" \""] {
+        let error = toml::from_str::<Settings>(unnamed).unwrap_err().to_string();
+        assert!(error.contains("name"), "{error}");
+    }
+    assert!(toml::from_str::<Settings>("name = \"q\"\ncolour = 1").is_err());
+    let named = Settings { name: "q".into(), ..Settings::default() };
+    assert_eq!(toml::from_str::<Settings>("name = \"q\"").unwrap(), named);
+}
