@@ -9,7 +9,8 @@
 //! minutes no later arrival passes it. An item that no ready agent can take does not hold up those behind it.
 //!
 //! Waits are measured with the steady clock. The wall clock counts once, when an item comes that arrived before:
-//! after a restart, or from another queue. Setting the clock later changes nobody's place. Time with an agent counts
+//! after a restart, or from another queue; and when an agent becomes ready, for how long they were idle by then.
+//! Setting the clock later changes nobody's place. Time with an agent counts
 //! for the place of an item that comes back, which keeps its arrival, but not towards the longest wait.
 
 mod settings;
@@ -250,6 +251,19 @@ impl Waiting {
     }
 }
 
+/// Since when a ready agent has been without a contact, out of reach of the wall clock.
+#[derive(Debug, Clone, Copy)]
+struct Idle {
+    ready_at: Instant,
+    before: Duration,
+}
+
+impl Idle {
+    fn span(self, now: Instant) -> Duration {
+        self.before.saturating_add(now.saturating_duration_since(self.ready_at))
+    }
+}
+
 #[derive(Debug)]
 struct Offer {
     item: ItemId,
@@ -280,7 +294,7 @@ pub struct Queues {
     waiting: BTreeMap<ItemId, Waiting>,
     taken: BTreeMap<ItemId, Waiting>,
     present: BTreeMap<AgentId, Skills>,
-    ready: BTreeMap<AgentId, UnixTime>,
+    ready: BTreeMap<AgentId, Idle>,
     offers: BTreeMap<OfferId, Offer>,
     outputs: VecDeque<Output>,
     random: Random,
@@ -370,7 +384,8 @@ impl Queues {
         if self.offers.values().any(|o| o.rings(&agent)) {
             return;
         }
-        self.ready.insert(agent, idle_since);
+        let idle = Idle { ready_at: now.instant, before: now.unix.since(idle_since) };
+        self.ready.insert(agent, idle);
         self.offer_all(now);
     }
 
@@ -606,7 +621,7 @@ impl Queues {
     }
 
     fn offer_one(&mut self, now: Now, item: ItemId) {
-        let agents = self.choose(item);
+        let agents = self.choose(now, item);
         let Some(waiting) = self.waiting.get_mut(&item) else { return };
         let Some(queue) = self.queues.get_mut(&waiting.item.queue) else { return };
         let Some(last) = agents.last() else { return };
@@ -644,7 +659,7 @@ impl Queues {
         members.into_iter().filter(able).map(|m| m.agent.clone()).collect()
     }
 
-    fn choose(&self, item: ItemId) -> Vec<AgentId> {
+    fn choose(&self, now: Now, item: ItemId) -> Vec<AgentId> {
         let mut able = self.able(item);
         let Some(waiting) = self.waiting.get(&item) else { return Vec::new() };
         let Some(queue) = self.queues.get(&waiting.item.queue) else { return Vec::new() };
@@ -654,7 +669,7 @@ impl Queues {
         match queue.settings.strategy {
             Strategy::RingAll => {}
             Strategy::LongestIdle => {
-                able.sort_by_key(|a| self.ready.get(a).copied());
+                able.sort_by_key(|a| Reverse(self.ready.get(a).map(|idle| idle.span(now.instant))));
                 able.truncate(1);
             }
             Strategy::RoundRobin | Strategy::FixedOrder => able.truncate(1),

@@ -219,6 +219,18 @@ fn setting_the_wall_clock_changes_nobodys_wait_or_place() {
 }
 
 #[test]
+fn setting_the_wall_clock_leaves_the_order_of_idle_agents() {
+    for unix in [UnixTime(0), UnixTime(i64::MAX)] {
+        let (now, mut queues) = (start(), queues(Strategy::LongestIdle));
+        ready(&mut queues, now, &["a"]);
+        let set = Now { unix, ..now.after(seconds(60)) };
+        ready(&mut queues, set, &["b"]);
+        queues.handle_enqueue(set, item(1, set)).unwrap();
+        assert_eq!(offers(&mut queues)[0].2, "a");
+    }
+}
+
+#[test]
 fn an_arrival_in_the_future_or_years_ago_counts_as_new() {
     let (now, mut queues) = (start(), queues(Strategy::LongestIdle));
     for (id, arrived) in [(1, now.unix + seconds(3600)), (2, UnixTime(0)), (3, UnixTime(i64::MIN))]

@@ -511,7 +511,8 @@ impl Sim {
                     let a = number(&agent);
                     assert_eq!(since.0, self.people[a].idle_since, "idle since the last contact");
                     self.queues.handle_agent_ready(now, agent, french(5, speaks_french(a)), since);
-                    self.model.ready(t, a, since.0)
+                    let idle = (now.unix.0 - since.0).max(0) / 1000;
+                    self.model.ready(t, a, t - idle)
                 }
                 agent::Output::Unready { agent } => {
                     let a = number(&agent);

@@ -72,7 +72,7 @@ pub struct Model {
     /// Who is with an agent, and since when.
     pub taken: Vec<(Caller, i64)>,
     pub present: BTreeSet<usize>,
-    /// Who could be offered work, and since when they have been without, on the wall clock.
+    /// Who could be offered work, and since when they have been without.
     pub ready: BTreeMap<usize, i64>,
     /// Who was offered an item of the queue last.
     pub last: BTreeMap<usize, usize>,
