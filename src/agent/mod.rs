@@ -2,6 +2,9 @@
 //!
 //! Deliberately knows nothing of what waits: it says who became ready, and is told what they were offered.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -140,6 +143,7 @@ impl Roster {
 
     /// Leaves; during a contact, after it.
     pub fn handle_sign_out(&mut self, now: Now, id: &AgentId) -> Done {
+        self.expect(id, |p| *p != Presence::SignedOut)?;
         self.after_contact(now, id, Presence::SignedOut)
     }
 

@@ -7,6 +7,11 @@
 //! Order: effective priority is the queue's plus the item's plus ageing, held to 0..=[`CEILING`]. Every item
 //! that ages reaches the ceiling, where only arrival counts, so nothing starves: after `(CEILING - priority) / ageing`
 //! minutes no later arrival passes it. An item that no ready agent can take does not hold up those behind it.
+//!
+//! Waits are measured with the steady clock. The wall clock counts once, when an item comes that arrived before:
+//! after a restart, or from another queue; and when an agent becomes ready, for how long they were idle by then.
+//! Setting the clock later changes nobody's place. Time with an agent counts
+//! for the place of an item that comes back, which keeps its arrival, but not towards the longest wait.
 
 mod settings;
 #[cfg(test)]
@@ -25,8 +30,11 @@ use crate::time::{Now, UnixTime, earliest};
 
 /// The highest effective priority; 100 so that priorities read as percentages.
 pub const CEILING: i32 = 100;
-/// How long an agent who refused an item is not asked about it again; long enough to ask others.
+/// How long an agent who refused or missed an item without a pause is not asked about it again; long enough to ask others.
 pub const REFUSAL_HOLD: Duration = Duration::from_secs(30);
+/// The longest wait that is believed of an item that arrived before; beyond the longest `max_wait` that can be set, the
+/// wall clock was set in between, as on a box without a battery for it, and the item counts as new.
+pub const LONGEST_BELIEVED: Duration = Duration::from_secs(86_400);
 /// The part of the old mean that one new handle time replaces, as 1/n: about a busy hour's memory.
 const MEAN_WEIGHT: u32 = 10;
 /// Points are counted in thousandths, so that ageing is smooth within a minute.
@@ -42,7 +50,8 @@ pub struct Item {
     pub id: ItemId,
     /// Where it waits.
     pub queue: QueueId,
-    /// When it came to wait; kept when it comes back.
+    /// When it came to wait; kept when it comes back. The time of entering, but for one that waited before a restart or
+    /// in another queue.
     pub arrived: UnixTime,
     /// Its own priority, 0..=[`CEILING`].
     pub priority: i32,
@@ -74,12 +83,12 @@ pub enum Refused {
     Known,
 }
 
-/// Why an agent did not take an offer.
+/// Why an agent did not take an offer. Who is not put on pause for it is not asked about that item for [`REFUSAL_HOLD`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Declined {
     /// Rang out.
     Missed,
-    /// Turned down; not asked about the same item for [`REFUSAL_HOLD`].
+    /// Turned down; never a pause.
     Refused,
     /// The phone could not be reached.
     Unreachable,
@@ -99,7 +108,7 @@ pub enum Output {
         /** Where. */
         queue: QueueId,
     },
-    /// Ring these agents.
+    /// Ring these agents. Comes again with the same offer for those who join a ring, each with the whole time.
     Offer {
         /** The offer. */
         offer: OfferId,
@@ -187,7 +196,7 @@ pub struct Snapshot {
     pub waiting: usize,
     /// Of those, how many ring somewhere.
     pub offered: usize,
-    /// The longest wait of them.
+    /// The longest time since one of them arrived.
     pub longest: Duration,
     /// Members who are signed in.
     pub present: usize,
@@ -204,7 +213,7 @@ pub enum Standing {
     Absent,
     /// Lacks a skill.
     Unskilled,
-    /// Refused it a moment ago.
+    /// Refused or missed it a moment ago.
     RefusedIt,
     /// It rings there.
     Ringing,
@@ -224,19 +233,50 @@ struct Waiting {
     refused: BTreeMap<AgentId, Instant>,
     announce_at: Option<Instant>,
     overflow_at: Option<Instant>,
+    taken_at: Option<Instant>,
 }
 
 impl Waiting {
     fn waited(&self, now: Instant) -> Duration {
         self.before.saturating_add(now.saturating_duration_since(self.entered))
     }
+
+    /// Waits again: what was due while an agent had it is due as much later.
+    fn come_back(&mut self, now: Instant) {
+        self.refused.retain(|_, until| *until > now);
+        let away = self.taken_at.take().map(|at| now.saturating_duration_since(at));
+        for at in [&mut self.announce_at, &mut self.overflow_at] {
+            *at = at.zip(away).map(|(at, away)| at + away);
+        }
+    }
+}
+
+/// Since when a ready agent has been without a contact, out of reach of the wall clock.
+#[derive(Debug, Clone, Copy)]
+struct Idle {
+    ready_at: Instant,
+    before: Duration,
+}
+
+impl Idle {
+    fn span(self, now: Instant) -> Duration {
+        self.before.saturating_add(now.saturating_duration_since(self.ready_at))
+    }
 }
 
 #[derive(Debug)]
 struct Offer {
     item: ItemId,
-    agents: Vec<AgentId>,
-    expires: Instant,
+    /// Who rings, each until a time of their own.
+    agents: Vec<(AgentId, Instant)>,
+    /// Whether an agent who becomes ready joins the ring.
+    open: bool,
+}
+
+impl Offer {
+    fn rings(&self, agent: &AgentId) -> bool {
+        self.agents.iter().any(|(who, _)| who == agent)
+    }
 }
 
 #[derive(Debug)]
@@ -254,7 +294,7 @@ pub struct Queues {
     waiting: BTreeMap<ItemId, Waiting>,
     taken: BTreeMap<ItemId, Waiting>,
     present: BTreeMap<AgentId, Skills>,
-    ready: BTreeMap<AgentId, UnixTime>,
+    ready: BTreeMap<AgentId, Idle>,
     offers: BTreeMap<OfferId, Offer>,
     outputs: VecDeque<Output>,
     random: Random,
@@ -302,6 +342,7 @@ impl Queues {
             return Err(Refused::Overflow(why, target));
         }
         let before = now.unix.since(item.arrived);
+        let before = if before > LONGEST_BELIEVED { Duration::ZERO } else { before };
         let left = |seconds: u32| Duration::from_secs(seconds.into());
         let (every, most) = (queue.settings.announce.every, queue.settings.max_wait);
         let waiting = Waiting {
@@ -312,6 +353,7 @@ impl Queues {
             refused: BTreeMap::new(),
             announce_at: (every > 0).then(|| now.instant + left(every)),
             overflow_at: (most > 0).then(|| now.instant + left(most).saturating_sub(before)),
+            taken_at: None,
             item,
         };
         self.next += 1;
@@ -339,18 +381,18 @@ impl Queues {
         idle_since: UnixTime,
     ) {
         self.present.insert(agent.clone(), skills);
-        if self.offers.values().any(|o| o.agents.contains(&agent)) {
+        if self.offers.values().any(|o| o.rings(&agent)) {
             return;
         }
-        self.ready.insert(agent, idle_since);
+        let idle = Idle { ready_at: now.instant, before: now.unix.since(idle_since) };
+        self.ready.insert(agent, idle);
         self.offer_all(now);
     }
 
     /// The agent is signed in but takes no work now; what rings there is withdrawn.
     pub fn handle_agent_gone(&mut self, now: Now, agent: AgentId) {
         self.ready.remove(&agent);
-        let ringing =
-            self.offers.iter().find(|(_, o)| o.agents.contains(&agent)).map(|(id, _)| *id);
+        let ringing = self.offers.iter().find(|(_, o)| o.rings(&agent)).map(|(id, _)| *id);
         if let Some(offer) = ringing {
             self.drop_from_offer(offer, &agent);
             self.outputs.push_back(Output::Withdraw { offer, agent });
@@ -389,13 +431,14 @@ impl Queues {
         offer: OfferId,
         agent: AgentId,
     ) -> Result<ItemId, Stale> {
-        let live = self.offers.get(&offer).is_some_and(|o| o.agents.contains(&agent));
+        let live = self.offers.get(&offer).is_some_and(|o| o.rings(&agent));
         let ended = if live { self.offers.remove(&offer) } else { None }.ok_or(Stale)?;
-        for other in ended.agents.into_iter().filter(|other| *other != agent) {
+        for (other, _) in ended.agents.into_iter().filter(|(other, _)| *other != agent) {
             self.outputs.push_back(Output::Withdraw { offer, agent: other });
         }
         let mut waiting = self.waiting.remove(&ended.item).ok_or(Stale)?;
         waiting.offer = None;
+        waiting.taken_at = Some(now.instant);
         self.count(&waiting.item.queue, |c| c.connected += 1);
         self.taken.insert(ended.item, waiting);
         self.outputs.push_back(Output::Connected { item: ended.item, agent });
@@ -409,9 +452,11 @@ impl Queues {
         self.offer_all(now);
     }
 
-    /// Agent and caller could not be joined: the item waits again with its arrival time and place.
+    /// Agent and caller could not be joined: the item waits again with its arrival time and place, and with as much of
+    /// `max_wait` left as when it was taken.
     pub fn handle_connected_failed(&mut self, now: Now, item: ItemId) {
-        let Some(waiting) = self.taken.remove(&item) else { return };
+        let Some(mut waiting) = self.taken.remove(&item) else { return };
+        waiting.come_back(now.instant);
         self.count(&waiting.item.queue, |c| c.connected -= 1);
         self.waiting.insert(item, waiting);
         self.outputs.push_back(Output::Returned { item });
@@ -422,18 +467,17 @@ impl Queues {
     pub fn handle_finished(&mut self, item: ItemId, handled: Duration) {
         let Some(taken) = self.taken.remove(&item) else { return };
         if let Some(queue) = self.queues.get_mut(&taken.item.queue) {
-            queue.handle = (queue.handle * (MEAN_WEIGHT - 1) + handled) / MEAN_WEIGHT;
+            let old = queue.handle.saturating_mul(MEAN_WEIGHT - 1);
+            queue.handle = old.saturating_add(handled) / MEAN_WEIGHT;
         }
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
-        let due = |o: &Offer| o.expires <= now.instant;
-        let rung_out: Vec<_> = self
-            .offers
-            .iter()
-            .filter(|(_, o)| due(o))
-            .flat_map(|(id, o)| o.agents.iter().map(|a| (*id, a.clone())))
+        let rings = self.offers.iter().flat_map(|(id, o)| o.agents.iter().map(|a| (*id, a)));
+        let rung_out: Vec<_> = rings
+            .filter(|(_, (_, until))| *until <= now.instant)
+            .map(|(id, (agent, _))| (id, agent.clone()))
             .collect();
         for (offer, agent) in rung_out {
             self.miss(now, offer, agent, Declined::Missed);
@@ -466,7 +510,8 @@ impl Queues {
             let held = w.refused.values().min().copied();
             earliest(first, earliest(held, earliest(w.announce_at, w.overflow_at)))
         });
-        earliest(items, self.offers.values().map(|o| o.expires).min())
+        let rings = self.offers.values().flat_map(|o| &o.agents);
+        earliest(items, rings.map(|(_, until)| *until).min())
     }
 
     /// The next thing to do.
@@ -514,7 +559,7 @@ impl Queues {
             Standing::Unskilled
         } else if waiting.refused.contains_key(agent) {
             Standing::RefusedIt
-        } else if offer.is_some_and(|o| o.agents.contains(agent)) {
+        } else if offer.is_some_and(|o| o.rings(agent)) {
             Standing::Ringing
         } else if self.ready.contains_key(agent) {
             Standing::Able
@@ -539,6 +584,9 @@ impl Queues {
 
     /// Offers every item that somebody ready can take, best first.
     fn offer_all(&mut self, now: Now) {
+        if self.ready.is_empty() {
+            return;
+        }
         let mut order: Vec<_> = self
             .waiting
             .values()
@@ -552,26 +600,53 @@ impl Queues {
             }
             self.offer_one(now, item);
         }
+        self.join_rings(now);
+    }
+
+    /// Who is ready and found nothing that rings nowhere joins the best ring of those that everybody may join.
+    fn join_rings(&mut self, now: Now) {
+        let is_open = |o: &OfferId| self.offers.get(o).is_some_and(|o| o.open);
+        let mut order: Vec<_> = self
+            .waiting
+            .values()
+            .filter_map(|w| Some((self.rank(now, w), w.item.id, w.offer.filter(is_open)?)))
+            .collect();
+        order.sort_unstable();
+        for (_, item, offer) in order {
+            let agents = self.able(item);
+            if !agents.is_empty() {
+                self.ring(now, item, offer, agents);
+            }
+        }
     }
 
     fn offer_one(&mut self, now: Now, item: ItemId) {
-        let agents = self.choose(item);
+        let agents = self.choose(now, item);
         let Some(waiting) = self.waiting.get_mut(&item) else { return };
         let Some(queue) = self.queues.get_mut(&waiting.item.queue) else { return };
         let Some(last) = agents.last() else { return };
         queue.last = Some(last.clone());
-        for agent in &agents {
-            self.ready.remove(agent);
-        }
-        let ring_for = Duration::from_secs(queue.settings.ring_time.max(1).into());
+        let asked_alone = waiting.item.preferred.as_ref().is_some_and(|p| agents == [p.clone()]);
+        let open = queue.settings.strategy == Strategy::RingAll && !asked_alone;
         let offer = OfferId(self.random.bits());
         waiting.offer = Some(offer);
-        let expires = now.instant + ring_for;
-        self.offers.insert(offer, Offer { item, agents: agents.clone(), expires });
-        self.outputs.push_back(Output::Offer { offer, item, agents, ring_for });
+        self.offers.insert(offer, Offer { item, agents: Vec::new(), open });
+        self.ring(now, item, offer, agents);
     }
 
-    fn choose(&self, item: ItemId) -> Vec<AgentId> {
+    fn ring(&mut self, now: Now, item: ItemId, id: OfferId, agents: Vec<AgentId>) {
+        let queue = self.waiting.get(&item).and_then(|w| self.queues.get(&w.item.queue));
+        let (Some(queue), Some(offer)) = (queue, self.offers.get_mut(&id)) else { return };
+        let ring_for = Duration::from_secs(queue.settings.ring_time.max(1).into());
+        for agent in &agents {
+            self.ready.remove(agent);
+            offer.agents.push((agent.clone(), now.instant + ring_for));
+        }
+        self.outputs.push_back(Output::Offer { offer: id, item, agents, ring_for });
+    }
+
+    /// Members who could take the item now, in the order in which they are asked.
+    fn able(&self, item: ItemId) -> Vec<AgentId> {
         let Some(waiting) = self.waiting.get(&item) else { return Vec::new() };
         let Some(queue) = self.queues.get(&waiting.item.queue) else { return Vec::new() };
         let mut members: Vec<_> = queue.settings.members.iter().collect();
@@ -581,14 +656,20 @@ impl Queues {
             members.rotate_left(at + 1);
         }
         let able = |m: &&Member| self.standing(queue, waiting, &m.agent) == Standing::Able;
-        let mut able: Vec<_> = members.into_iter().filter(able).map(|m| m.agent.clone()).collect();
+        members.into_iter().filter(able).map(|m| m.agent.clone()).collect()
+    }
+
+    fn choose(&self, now: Now, item: ItemId) -> Vec<AgentId> {
+        let mut able = self.able(item);
+        let Some(waiting) = self.waiting.get(&item) else { return Vec::new() };
+        let Some(queue) = self.queues.get(&waiting.item.queue) else { return Vec::new() };
         if let Some(preferred) = waiting.item.preferred.as_ref().filter(|p| able.contains(p)) {
             return vec![preferred.clone()];
         }
         match queue.settings.strategy {
             Strategy::RingAll => {}
             Strategy::LongestIdle => {
-                able.sort_by_key(|a| self.ready.get(a).copied());
+                able.sort_by_key(|a| Reverse(self.ready.get(a).map(|idle| idle.span(now.instant))));
                 able.truncate(1);
             }
             Strategy::RoundRobin | Strategy::FixedOrder => able.truncate(1),
@@ -624,18 +705,19 @@ impl Queues {
     fn miss(&mut self, now: Now, offer: OfferId, agent: AgentId, why: Declined) {
         let Some(item) = self.drop_from_offer(offer, &agent) else { return };
         let Some(waiting) = self.waiting.get_mut(&item) else { return };
-        if why == Declined::Refused {
-            waiting.refused.insert(agent.clone(), now.instant + REFUSAL_HOLD);
-        }
         let queue = self.queues.get(&waiting.item.queue);
         let pauses = why != Declined::Refused && queue.is_some_and(|q| q.settings.miss_pauses);
+        // Without a pause the item would ring at the same dead phone again and again.
+        if !pauses {
+            waiting.refused.insert(agent.clone(), now.instant + REFUSAL_HOLD);
+        }
         self.outputs.push_back(Output::Missed { agent, offer, why, pauses });
     }
 
     /// Takes the agent off the offer, which ends with its last agent. Answers the item.
     fn drop_from_offer(&mut self, id: OfferId, agent: &AgentId) -> Option<ItemId> {
         let offer = self.offers.get_mut(&id)?;
-        let at = offer.agents.iter().position(|a| a == agent)?;
+        let at = offer.agents.iter().position(|(who, _)| who == agent)?;
         offer.agents.remove(at);
         let item = offer.item;
         if offer.agents.is_empty() {
@@ -651,7 +733,7 @@ impl Queues {
         if let Some(id) = waiting.offer
             && let Some(offer) = self.offers.remove(&id)
         {
-            let withdraw = |agent| Output::Withdraw { offer: id, agent };
+            let withdraw = |(agent, _)| Output::Withdraw { offer: id, agent };
             self.outputs.extend(offer.agents.into_iter().map(withdraw));
         }
         Some(waiting)

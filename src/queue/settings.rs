@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{AgentId, ExtensionId, FlowId, QueueId, SkillId};
 
@@ -10,7 +11,7 @@ use crate::id::{AgentId, ExtensionId, FlowId, QueueId, SkillId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Everybody rings; the first to answer has the call.
+    /// Everybody rings, and so does who becomes ready meanwhile and has nothing better; the first to answer has the call.
     RingAll,
     /// Whoever has been without a contact for longest.
     #[default]
@@ -79,41 +80,57 @@ pub struct OverflowTargets {
     pub on_no_agent: Option<Target>,
 }
 
-/// One queue.
+/// One queue. The name must be given; [`Settings::default`] has an empty one, to be replaced, which no file can say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The queue's name. Required.
+    /// The queue's name. Required, and not blank.
+    #[serde(deserialize_with = "not_blank")]
     pub name: QueueId,
     /// How an agent is chosen. Default longest-idle.
+    #[serde(default)]
     pub strategy: Strategy,
     /// Who works here.
+    #[serde(default)]
     pub members: Vec<Member>,
     /// Least level in each skill that every item of this queue needs, besides its own.
+    #[serde(default)]
     pub skills: BTreeMap<SkillId, u8>,
     /// Seconds a phone rings before the offer is missed. Default 20; 0 counts as 1.
+    #[serde(default = "ring_time")]
     pub ring_time: u32,
     /// Seconds of after-work for contacts of this queue, for the gateway to hand to the agent. Default: the agent's.
+    #[serde(default)]
     pub wrap_up: Option<u32>,
     /// The clip that waiting callers hear. Default `music`.
+    #[serde(default = "music")]
     pub music: String,
     /// What waiting callers are told.
+    #[serde(default)]
     pub announce: Announce,
     /// Items that may wait at once. Default 50: more than a branch can answer within the longest wait.
+    #[serde(default = "max_waiting")]
     pub max_waiting: usize,
-    /// Seconds until an item overflows; 0 for never. Default 1800.
+    /// Seconds of waiting until an item overflows; time with an agent does not count. 0 for never. Default 1800.
+    #[serde(default = "max_wait")]
     pub max_wait: u32,
     /// Where items go that cannot stay.
+    #[serde(default)]
     pub overflow: OverflowTargets,
     /// Added to each item's own priority. Default 0.
+    #[serde(default)]
     pub priority: i32,
     /// Points of priority gained per minute of waiting. Default 5; at 0 a steady stream of better items starves others.
+    #[serde(default = "ageing")]
     pub ageing: u32,
     /// Seconds within which an answer counts as in target. Default 20.
+    #[serde(default = "service_level")]
     pub service_level: u32,
-    /// Whether an unanswered offer puts the agent on pause. Default true.
+    /// Whether an unanswered offer puts the agent on pause. Default true; if not, others are asked first for a while.
+    #[serde(default = "miss_pauses")]
     pub miss_pauses: bool,
     /// Seconds one contact is taken to last before any was measured. Default 180.
+    #[serde(default = "handle_time")]
     pub handle_time: u32,
 }
 
@@ -138,4 +155,44 @@ impl Default for Settings {
             handle_time: 180,
         }
     }
+}
+
+fn not_blank<'de, D: Deserializer<'de>>(from: D) -> Result<QueueId, D::Error> {
+    let name = QueueId::deserialize(from)?;
+    if name.as_str().trim().is_empty() {
+        return Err(D::Error::custom("a queue needs a name"));
+    }
+    Ok(name)
+}
+
+fn ring_time() -> u32 {
+    Settings::default().ring_time
+}
+
+fn music() -> String {
+    Settings::default().music
+}
+
+fn max_waiting() -> usize {
+    Settings::default().max_waiting
+}
+
+fn max_wait() -> u32 {
+    Settings::default().max_wait
+}
+
+fn ageing() -> u32 {
+    Settings::default().ageing
+}
+
+fn service_level() -> u32 {
+    Settings::default().service_level
+}
+
+fn miss_pauses() -> bool {
+    Settings::default().miss_pauses
+}
+
+fn handle_time() -> u32 {
+    Settings::default().handle_time
 }
