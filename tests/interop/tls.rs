@@ -1,7 +1,7 @@
 //! Foreign phones of a whole: baresip over TLS, linphone with SHA-256 over TCP.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::branch::Branch;
@@ -49,13 +49,15 @@ fn baresip(branch: &Branch, to: &str) -> Foreign {
     let folder = folder(branch, "baresip");
     let tls = branch.address("tls");
     let first = branch.free + 200;
+    tone(&folder.join("tone.wav"));
+    let here = folder.display();
     let config = format!(
         "sip_listen 127.0.0.1:{first}\nrtp_ports {}-{}\nnet_interface 127.0.0.1\n\
-         module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule ausine.so\nmodule aufile.so\n\
-         module_tmp account.so\nmodule_app menu.so\naudio_source ausine,{BARESIP}\naudio_player aufile,{}\n",
+         module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\n\
+         module sndfile.so\nmodule_tmp account.so\nmodule_app menu.so\n\
+         audio_source aufile,{here}/tone.wav\naudio_player aubridge,nil\nsnd_path {here}\n",
         first + 10,
         first + 30,
-        folder.join("heard.wav").display(),
     );
     fs::write(folder.join("config"), config).unwrap();
     let account = format!(
@@ -80,6 +82,25 @@ fn baresip(branch: &Branch, to: &str) -> Foreign {
         .spawn()
         .expect("baresip starts; tests/run installs it");
     Foreign { process, folder }
+}
+
+/// Half a minute of baresip's tone, as a WAV file.
+fn tone(path: &Path) {
+    let samples = (0..8_000 * 30).map(|n| {
+        let angle = std::f64::consts::TAU * BARESIP * f64::from(n) / 8_000.0;
+        (angle.sin() * 8_000.0) as i16
+    });
+    let sound: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+    let length = sound.len() as u32;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + length).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(8_000_u32.to_le_bytes());
+    file.extend(16_000_u32.to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend(length.to_le_bytes());
+    file.extend(sound);
+    fs::write(path, file).unwrap();
 }
 
 #[test]
@@ -120,7 +141,10 @@ fn baresip_registers_and_talks_over_tls() {
         "{record}"
     );
     let heard = branch.until("what baresip heard", || {
-        let bytes = fs::read(baresip.folder.join("heard.wav")).ok()?;
+        let mut files =
+            fs::read_dir(&baresip.folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let bytes =
+            fs::read(files.find(|path| path.to_string_lossy().ends_with("dec.wav"))?).ok()?;
         let samples: Vec<i16> = bytes
             .get(44..)?
             .chunks_exact(2)
@@ -147,6 +171,8 @@ fn linphone_registers_with_sha_256() {
          [proxy_0]\nreg_proxy=<sip:{tcp};transport=tcp>\nreg_identity=sip:201@{tcp}\nreg_sendregister=1\nreg_expires=300\n",
         branch.free + 300,
     );
+    // linphone gives up when it cannot make its database.
+    fs::create_dir_all(folder.join(".local/share/linphone")).unwrap();
     fs::write(folder.join("linphonerc"), config).unwrap();
     let log = fs::File::create(folder.join("log")).unwrap();
     let process = Command::new("linphonec")
