@@ -159,6 +159,8 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         .thread_name("streams")
         .enable_all()
         .build()?;
+    // Before anybody can notice that we are there, and so before anybody would want us to end.
+    listen_for_signals(&runtime, &letters)?;
     let (sockets, listening) = listen(&settings, &runtime, &letters)?;
     let report = letters.clone();
     let opened = journal::open(&data, clock::now(), &mut random, move |done| {
@@ -198,7 +200,6 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     };
     control::listen(runtime.handle(), &socket, letters.clone())
         .map_err(|error| CannotStart::Control(socket.clone(), error))?;
-    listen_for_signals(&runtime, &letters);
     let turning = thread::Builder::new().name("loop".to_owned()).spawn(move || turning.run())?;
     systemd::notify("READY=1");
     Ok(Running { socket, letters, turning, runtime, _lock: lock })
@@ -267,15 +268,21 @@ fn identity(settings: &Settings) -> Result<Arc<rustls::ServerConfig>, CannotStar
     tls::identity(&files, &names).map_err(CannotStart::Identity)
 }
 
-fn listen_for_signals(runtime: &tokio::runtime::Runtime, letters: &Sender<Letter>) {
+fn listen_for_signals(
+    runtime: &tokio::runtime::Runtime,
+    letters: &Sender<Letter>,
+) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
+    let _guard = runtime.enter();
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
         let letters = letters.clone();
+        let mut signals = signal(kind)?;
         runtime.spawn(async move {
-            let Ok(mut signals) = signal(kind) else { return };
             while signals.recv().await.is_some() {
+                // A loop that has stopped already needs no telling.
                 let _ = letters.deliver(Letter::Stop).await;
             }
         });
     }
+    Ok(())
 }

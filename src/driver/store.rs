@@ -24,6 +24,8 @@ use crate::store::{self, CALLS, META_KEY, Meta, Rows};
 const OPEN_TIME: Duration = Duration::from_secs(10);
 /// Bytes that are read in a second, at the very least.
 const READ_SPEED: u64 = 5 << 20;
+/// How long the end of the program waits for the store.
+const FINISH_TIME: Duration = Duration::from_secs(2);
 /// Jobs that may wait; a word that the journal has grown may be lost, the next one says it again.
 const WAITING: usize = 64;
 /// Bytes of the journal that are projected in one batch.
@@ -48,6 +50,7 @@ pub enum State {
 enum Job {
     Follow,
     Calls(usize, Box<dyn FnOnce(Vec<CallRecord>) + Send>),
+    Finish(mpsc::SyncSender<()>),
 }
 
 /// The way to the thread.
@@ -91,6 +94,15 @@ impl Handle {
             return Err(NotReady);
         }
         self.jobs.try_send(Job::Calls(limit, Box::new(answer))).map_err(|_| NotReady)
+    }
+
+    /// Lets it take up what the journal has, and closes it. Waits, but not for ever: what is missing is taken up at the
+    /// next start.
+    pub fn finish(self) {
+        let (done, finished) = mpsc::sync_channel(1);
+        if self.state() == State::Ready && self.jobs.send(Job::Finish(done)).is_ok() {
+            let _ = finished.recv_timeout(FINISH_TIME);
+        }
     }
 
     /// How it is.
@@ -157,6 +169,13 @@ impl Keeper {
                 Job::Calls(limit, answer) => {
                     self.catch_up(&db);
                     answer(newest_calls(&db, limit));
+                }
+                Job::Finish(done) => {
+                    self.catch_up(&db);
+                    let _ = db.flush();
+                    drop(db);
+                    let _ = done.send(());
+                    return;
                 }
             }
         }

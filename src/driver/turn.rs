@@ -118,6 +118,7 @@ impl Loop {
             going &= self.time_passes();
         }
         self.journal.finish();
+        self.store.finish();
         Ok(())
     }
 

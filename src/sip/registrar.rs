@@ -219,17 +219,18 @@ impl Registrar {
         let mut after = bindings.clone();
         let mut changes = Vec::new();
         for wish in wishes {
-            after.retain(|binding| !is_same(binding, &wish.contact));
-            if wish.seconds == 0 {
-                changes.push(Change::Unbound {
-                    user: user.to_owned(),
-                    contact: wish.contact.uri.to_string(),
-                });
-                continue;
-            }
-            let binding = binding_of(now, user, &wish, request, flow, order);
-            changes.push(Change::Bound(binding.clone()));
-            after.push(binding);
+            let (replaced, kept): (Vec<_>, Vec<_>) =
+                after.into_iter().partition(|binding| is_same(binding, &wish.contact));
+            after = kept;
+            let binding =
+                (wish.seconds > 0).then(|| binding_of(now, user, &wish, request, flow, order));
+            // A change names a Contact as it was kept, which may be written in another way than the one that ends it.
+            let ended = replaced.into_iter().filter(|old| {
+                binding.as_ref().is_none_or(|binding| binding.contact != old.contact)
+            });
+            changes.extend(ended.map(unbound));
+            changes.extend(binding.clone().map(Change::Bound));
+            after.extend(binding);
         }
         if after.len() > MAX_CONTACTS {
             return Err(Status::FORBIDDEN);
@@ -470,12 +471,33 @@ mod tests {
     #[test]
     fn a_phone_with_a_name_of_its_own_moves_without_leaving_a_ghost() {
         let mut registrar = Registrar::new(Settings::default());
-        for (cseq, port) in [(1, 6000), (2, 7000)] {
-            let line =
-                format!("Contact: <sip:201@192.0.2.1:{port}>;+sip.instance=\"<urn:uuid:1>\"\r\n");
-            assert_eq!(go(&mut registrar, now(), cseq, &line), (200, 1));
-        }
-        assert_eq!(registrar.contacts(now(), "201").len(), 1);
+        let line = |port| {
+            format!("Contact: <sip:201@192.0.2.1:{port}>;+sip.instance=\"<urn:uuid:1>\"\r\n")
+        };
+        assert_eq!(go(&mut registrar, now(), 1, &line(6000)), (200, 1));
+        let before = registrar.contacts(now(), "201")[0].contact.clone();
+        let moved = registrar.handle(now(), "201", &register(2, &line(7000)), flow());
+        let after = registrar.contacts(now(), "201");
+        assert_eq!(after.len(), 1);
+        let user = "201".to_owned();
+        let expected = [Change::Unbound { user, contact: before }, Change::Bound(after[0].clone())];
+        assert_eq!(moved.changes, expected, "what is kept loses the old place as well");
+    }
+
+    #[test]
+    fn what_is_taken_back_is_named_as_it_was_kept() {
+        let mut registrar = Registrar::new(Settings::default());
+        let bound = registrar.handle(
+            now(),
+            "201",
+            &register(1, "Contact: <sip:201@192.0.2.1>\r\n"),
+            flow(),
+        );
+        let [Change::Bound(binding)] = &bound.changes[..] else { panic!("{bound:?}") };
+        let end = "Contact: \"me\" <sip:201@192.0.2.1>;expires=0\r\n";
+        let gone = registrar.handle(now(), "201", &register(2, end), flow());
+        let user = "201".to_owned();
+        assert_eq!(gone.changes, [Change::Unbound { user, contact: binding.contact.clone() }]);
     }
 
     #[test]

@@ -1,0 +1,13 @@
+//! What was acknowledged is there after anything: kill -9, a power cut, a damaged store, a full disk, a broken disk.
+//!
+//! The program under test is the real one, on real files; phones and carrier are this test's own, over loopback. Disks
+//! are ext4 images on loop devices, which needs root: without it these tests fail and say so.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod disk;
+mod disks;
+mod kills;
+mod phones;
+mod site;
+mod stores;
