@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 /// The command was used wrongly (EX_USAGE).
 pub const USAGE: u8 = 64;
+/// What was read is damaged (EX_DATAERR).
+pub const DATA: u8 = 65;
+/// There is nothing to read (EX_NOINPUT).
+pub const NO_INPUT: u8 = 66;
 /// The box that was asked is not running or not reachable (EX_UNAVAILABLE).
 pub const UNAVAILABLE: u8 = 69;
 /// The system would not give what is needed: a port, a file, a thread (EX_OSERR).

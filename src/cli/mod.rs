@@ -13,6 +13,7 @@ mod ask;
 pub mod check;
 pub mod demo;
 mod exit;
+mod journal;
 pub mod route;
 mod run;
 mod text;
@@ -97,6 +98,11 @@ enum Command {
     /// Take no new calls, and end when the last one is over.
     #[command(after_help = "Example: branchline drain")]
     Drain(ask::Options),
+    /// Read the journal from end to end and say whether it is whole: chain, seals, checksums.
+    #[command(
+        after_help = "Example: branchline journal /var/lib/branchline --key $(cat noted.pub)"
+    )]
+    Journal(journal::Options),
     /// Read a store in a process of its own, to learn whether it opens; used by the box itself.
     #[command(hide = true)]
     StoreCheck {
@@ -126,6 +132,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             ask::main(&options, &Ask::HangUp { call }, ask::Form::Text)
         }
         Command::Drain(options) => ask::main(&options, &Ask::Drain, ask::Form::Text),
+        Command::Journal(options) => journal::main(&options),
         Command::StoreCheck { store } => run::store_check(&store),
     }
 }

@@ -100,7 +100,6 @@ impl<'c> Check<'c, '_> {
         self.within(&timer("register_min_s"), timers.register_min_s, 30..=3_600);
         self.within(&timer("register_default_s"), timers.register_default_s, 60..=86_400);
         self.within(&timer("register_max_s"), timers.register_max_s, 60..=86_400);
-        self.within(&timer("session_s"), timers.session_s, 90..=86_400);
         let span = timers.register_min_s..=timers.register_max_s;
         if !span.contains(&timers.register_default_s) {
             let allowed = "register_min_s <= register_default_s <= register_max_s";
@@ -515,11 +514,24 @@ impl<'c> Check<'c, '_> {
                     &agents,
                 );
             }
-            if let Some(target) = &queue.overflow {
-                self.target(&at("overflow"), target);
+            self.within(&at("priority"), queue.priority, 0..=1_000);
+            self.within(&at("ageing"), queue.ageing, 0..=100);
+            for (skill, level) in &queue.skills {
+                let path = [Key("queue"), At(place), Key("skills"), Key(skill.as_str())];
+                self.within(&path, *level, 1..=10);
+            }
+            let overflows = [
+                ("overflow", &queue.overflow),
+                ("overflow_full", &queue.overflow_full),
+                ("overflow_wait", &queue.overflow_wait),
+                ("overflow_no_agent", &queue.overflow_no_agent),
+            ];
+            for (key, target) in overflows {
+                let Some(target) = target else { continue };
+                self.target(&at(key), target);
                 if *target == Target::Queue(queue.name.clone()) {
                     self.tell(
-                        &at("overflow"),
+                        &at(key),
                         "a queue cannot overflow into itself",
                         "another queue, a flow, an extension",
                     );

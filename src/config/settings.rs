@@ -109,6 +109,8 @@ pub struct Sip {
     pub certificate: Option<PathBuf>,
     /// PEM private key that belongs to the certificate.
     pub private_key: Option<PathBuf>,
+    /// PEM certificates of authorities that prove carriers over TLS, besides those of the system.
+    pub authorities: Option<PathBuf>,
     /// `[sip.timers]`.
     pub timers: Timers,
 }
@@ -125,6 +127,7 @@ impl Default for Sip {
             digests: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
             certificate: None,
             private_key: None,
+            authorities: None,
             timers: Timers::default(),
         }
     }
@@ -157,8 +160,6 @@ pub struct Timers {
     pub register_default_s: u32,
     /// Longest registration in seconds; 60 to 86,400, default 7,200.
     pub register_max_s: u32,
-    /// Session timer (RFC 4028) in seconds; 90 to 86,400, default 1,800.
-    pub session_s: u32,
 }
 
 impl Default for Timers {
@@ -170,7 +171,6 @@ impl Default for Timers {
             register_min_s: 60,
             register_default_s: 3_600,
             register_max_s: 7_200,
-            session_s: 1_800,
         }
     }
 }
@@ -334,15 +334,52 @@ pub struct Queue {
     /// Seconds before a caller goes to `overflow`; 10 to 86,400, default 1,800.
     #[serde(default = "max_wait")]
     pub max_wait: u32,
-    /// Where callers go when it is full, took too long or nobody is signed in; they hear so and are let go when absent.
+    /// Where callers go when it is full, took too long or nobody is signed in. When absent, callers of a full queue and
+    /// those who waited too long hear so and are let go, and with nobody signed in they wait.
     #[serde(default)]
     pub overflow: Option<Target>,
+    /// Where callers of a full queue go. Default: `overflow`.
+    #[serde(default)]
+    pub overflow_full: Option<Target>,
+    /// Where callers go who waited `max_wait`. Default: `overflow`.
+    #[serde(default)]
+    pub overflow_wait: Option<Target>,
+    /// Where callers go when nobody is signed in. Default: `overflow`.
+    #[serde(default)]
+    pub overflow_no_agent: Option<Target>,
+    /// Least levels of skills that an agent needs for any caller of this queue; 1 to 10.
+    #[serde(default)]
+    pub skills: std::collections::BTreeMap<SkillId, u8>,
+    /// Added to each caller's priority; 0 to 1,000, default 0.
+    #[serde(default)]
+    pub priority: u16,
+    /// Points of priority that a caller gains in a minute; 0 to 100, default 5. At 0, callers with little priority may
+    /// wait for ever.
+    #[serde(default = "ageing")]
+    pub ageing: u16,
+    /// Whether an agent whose phone was not answered goes on pause. Default true.
+    #[serde(default = "yes")]
+    pub pause_on_miss: bool,
+    /// Whether callers are told their place. Default true.
+    #[serde(default = "yes")]
+    pub announce_position: bool,
+    /// Whether callers are told how long it will probably take. Default true.
+    #[serde(default = "yes")]
+    pub announce_wait: bool,
     /// Clip that callers hear. Default `hold-music`.
     #[serde(default = "music")]
     pub music: String,
     /// Seconds between announcements of position and wait; 0 (none) to 600, default 45.
     #[serde(default = "announce")]
     pub announce_every: u16,
+}
+
+fn ageing() -> u16 {
+    5
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn queue_ring() -> u16 {

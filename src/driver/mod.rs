@@ -24,6 +24,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -169,7 +170,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     });
     let opened = opened.map_err(CannotStart::Journal)?;
     if !opened.damage.is_none() {
-        tracing::error!(damage = ?opened.damage, "the journal is damaged; `branchline journal` tells where");
+        tracing::error!(damage = ?opened.damage, "the journal is damaged; `branchline journal DATA` tells where");
     }
     let store = store::open(&data, opened.before, program)?;
     let threads = media_threads(&settings);
@@ -208,7 +209,9 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
 /// Two programs on one journal would ruin it.
 fn lock(data: &Path) -> Result<Flock<File>, CannotStart> {
     let wrong = |error| CannotStart::Data(data.to_owned(), error);
-    fs::create_dir_all(data).map_err(wrong)?;
+    // Call records and recordings are nobody else's business.
+    let mut folder = fs::DirBuilder::new();
+    folder.recursive(true).mode(0o700).create(data).map_err(wrong)?;
     let path = data.join("lock");
     let file =
         OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(wrong)?;
@@ -236,7 +239,8 @@ fn listen(
         listening.udp.push(bound.local());
         datagrams.push(bound);
     }
-    let streams = sip::Streams::new(runtime.handle().clone(), letters.clone(), None);
+    let client = tls::client(settings.sip.authorities.as_deref()).map_err(CannotStart::Identity)?;
+    let streams = sip::Streams::new(runtime.handle().clone(), letters.clone(), client);
     for address in &settings.sip.tcp {
         let bound = streams.listen(*address, None);
         listening.tcp.push(bound.map_err(|error| CannotStart::Listen("tcp", *address, error))?);

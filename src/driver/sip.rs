@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
+use rustls::pki_types::ServerName;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -112,6 +113,8 @@ struct Table {
     connections: BTreeMap<u64, mpsc::Sender<Vec<u8>>>,
     dialled: BTreeMap<(u8, SocketAddr), u64>,
     silent: BTreeMap<IpAddr, usize>,
+    /// Names that carriers' servers were found by; their certificates say the same.
+    names: BTreeMap<IpAddr, String>,
 }
 
 impl Sockets {
@@ -130,6 +133,14 @@ impl Sockets {
         let bound = self.datagrams.get(index)?.local;
         let local = SocketAddr::new(self.specific(bound.ip(), peer.ip()), bound.port());
         Some(Flow { transport: Transport::Udp, local, peer, connection: ConnectionId(0) })
+    }
+
+    /// A name was looked up: connections over TLS to these addresses demand a certificate for it.
+    pub fn learn(&mut self, name: &str, addresses: &[IpAddr]) {
+        let mut table = self.streams.lock();
+        for address in addresses {
+            table.names.insert(*address, name.to_owned());
+        }
     }
 
     /// Our address as `peer` would see it: that of the interface on the way there.
@@ -444,8 +455,7 @@ impl Streams {
         }
         let shaken = match self.client.clone() {
             Some(client) => {
-                let name = rustls::pki_types::ServerName::IpAddress(peer.ip().into());
-                let connect = TlsConnector::from(client).connect(name, stream);
+                let connect = TlsConnector::from(client).connect(self.server_name(peer), stream);
                 tokio::time::timeout(CONNECT_TIME, connect).await.ok().and_then(Result::ok)
             }
             None => None,
@@ -457,6 +467,13 @@ impl Streams {
                 let _ = self.mailbox.deliver(unreachable).await;
             }
         }
+    }
+
+    /// Who the other side has to prove to be.
+    fn server_name(&self, peer: SocketAddr) -> ServerName<'static> {
+        let known = self.lock().names.get(&peer.ip()).cloned();
+        let name = known.and_then(|name| ServerName::try_from(name).ok());
+        name.unwrap_or(ServerName::IpAddress(peer.ip().into()))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Table> {

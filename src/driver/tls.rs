@@ -62,6 +62,35 @@ pub fn identity(files: &Files, names: &[String]) -> Result<Arc<ServerConfig>, No
     read(files)
 }
 
+/// Where Linux distributions keep the certificates of public authorities.
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// How we prove carriers' servers when we call them over TLS: by the system's authorities, and by those in `own` for a
+/// carrier with an authority of its own. Nothing where there is neither: then no such connection is made.
+pub fn client(own: Option<&Path>) -> Result<Option<Arc<rustls::ClientConfig>>, NoIdentity> {
+    let mut roots = rustls::RootCertStore::empty();
+    if let Ok(certificates) = CertificateDer::pem_file_iter(AUTHORITIES) {
+        // A certificate that cannot be read proves nobody; the others do.
+        roots.add_parsable_certificates(certificates.filter_map(Result::ok));
+    }
+    if let Some(own) = own {
+        let content = || NoIdentity::Content(own.to_owned());
+        for certificate in CertificateDer::pem_file_iter(own).map_err(|_| content())? {
+            roots.add(certificate.map_err(|_| content())?).map_err(NoIdentity::Mismatch)?;
+        }
+    }
+    if roots.is_empty() {
+        return Ok(None);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(NoIdentity::Mismatch)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Some(Arc::new(config)))
+}
+
 fn read(files: &Files) -> Result<Arc<ServerConfig>, NoIdentity> {
     let content = |path: &Path| NoIdentity::Content(path.to_owned());
     let chain: Vec<_> = CertificateDer::pem_file_iter(&files.certificate)

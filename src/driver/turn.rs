@@ -170,6 +170,7 @@ impl Loop {
             Letter::Journal(done) => self.journal_says(now, done),
             Letter::Records(to, records) => self.gateway.handle_records(to, Some(records)),
             Letter::Resolved(host, addresses) => {
+                self.sockets.learn(&host, &addresses);
                 let pairs =
                     addresses.into_iter().map(|peer| (peer, self.sockets.local_toward(peer)));
                 let pairs: Vec<_> = pairs.collect();

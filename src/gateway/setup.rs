@@ -209,7 +209,8 @@ fn one_queue(queue: &settings::Queue, settings: &Settings) -> queue::Settings {
         }
     }
     let place = |(order, agent)| queue::Member { agent, order };
-    let target = queue.overflow.as_ref().map(overflow_target);
+    let target =
+        |own: &Option<plan::Target>| own.as_ref().or(queue.overflow.as_ref()).map(overflow_target);
     queue::Settings {
         name: queue.name.clone(),
         strategy: match queue.strategy {
@@ -224,15 +225,20 @@ fn one_queue(queue: &settings::Queue, settings: &Settings) -> queue::Settings {
         music: queue.music.clone(),
         announce: queue::Announce {
             every: queue.announce_every.into(),
-            ..queue::Announce::default()
+            position: queue.announce_position,
+            wait: queue.announce_wait,
         },
         max_waiting: queue.max_waiting.into(),
         max_wait: queue.max_wait,
         overflow: queue::OverflowTargets {
-            on_full: target.clone().unwrap_or_default(),
-            on_wait: target.clone().unwrap_or_default(),
-            on_no_agent: target,
+            on_full: target(&queue.overflow_full).unwrap_or_default(),
+            on_wait: target(&queue.overflow_wait).unwrap_or_default(),
+            on_no_agent: target(&queue.overflow_no_agent),
         },
+        skills: queue.skills.clone(),
+        priority: queue.priority.into(),
+        ageing: queue.ageing.into(),
+        miss_pauses: queue.pause_on_miss,
         ..queue::Settings::default()
     }
 }

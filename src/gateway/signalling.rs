@@ -67,7 +67,10 @@ impl Gateway {
                 self.described(now, session, sdp);
             }
             Event::Reoffered { session, sdp } => self.reoffered(now, session, sdp),
-            Event::ReofferRefused { .. } | Event::Info { .. } => {}
+            Event::Info { session, content_type, body } => {
+                self.info(now, session, &content_type, &body);
+            }
+            Event::ReofferRefused { .. } => {}
             Event::Ended { session, cause } => self.session_ended(now, session, &cause),
         }
     }
@@ -200,6 +203,24 @@ impl Gateway {
         } else {
             self.set_worst(id, Cause::MediaRefused);
             self.endpoint.hang_up(now, session, Some("SIP;cause=488;text=\"Not Acceptable Here\""));
+        }
+    }
+
+    /// A key press by INFO, as some phones and carriers send it: `application/dtmf-relay` with a line `Signal=5`, or
+    /// `application/dtmf` with nothing but the key. There is no RFC for either.
+    fn info(&mut self, now: Now, session: SessionId, content_type: &str, body: &[u8]) {
+        let Some(leg) = self.legs.of_session(session) else { return };
+        let text = String::from_utf8_lossy(body);
+        let key = match content_type.to_ascii_lowercase().as_str() {
+            "application/dtmf-relay" => text
+                .lines()
+                .find_map(|line| line.trim().strip_prefix("Signal=").map(str::trim))
+                .and_then(|signal| signal.chars().next()),
+            "application/dtmf" => text.trim().chars().next(),
+            _ => None,
+        };
+        if let Some(key) = key.filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#')) {
+            self.digit(now, leg, key);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::id::{CallId, ExtensionId, LegId, TrunkId};
 use crate::ivr::prompts;
 use crate::sip::endpoint::Invite;
 use crate::sip::flow::Route;
-use crate::sip::message::Headers;
+use crate::sip::message::{Headers, Method, Request};
 use crate::sip::registrar::Binding;
 use crate::sip::uri::{NameAddr, Uri, host_port};
 use crate::time::Now;
@@ -124,6 +124,9 @@ impl Gateway {
         else {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
         };
+        if emergency {
+            self.tell_of_emergency(now, call, number);
+        }
         self.begin_leg(call, id, peer, local);
         let caller = self.calls.caller(call);
         let Some(offer) = self.describe_offer(now, id, caller) else {
@@ -143,6 +146,34 @@ impl Gateway {
         };
         let session = self.endpoint.invite(now, invite);
         self.legs.add_session(id, session);
+    }
+
+    /// Phones that are to know when somebody calls for help get a text (RFC 3428): who, which number, when.
+    fn tell_of_emergency(&mut self, now: Now, call: CallId, number: &Number) {
+        let from = self.calls.numbers(call).map_or_else(String::new, |(from, _)| from.to_owned());
+        let text = format!("EMERGENCY CALL: {from} calls {} at {}", number.as_str(), now.unix);
+        let told: Vec<Binding> = self
+            .settings
+            .emergency
+            .notify
+            .iter()
+            .flat_map(|extension| self.registrar.contacts(now, extension.as_str()))
+            .cloned()
+            .collect();
+        for binding in told {
+            let Some(uri) = binding.uri() else { continue };
+            let (host, port) = host_port(binding.local);
+            let to = NameAddr::new(Uri::sip(Some(&binding.user), host.clone(), Some(port)));
+            let from = NameAddr::new(Uri::sip(Some("emergency"), host, Some(port)));
+            let mut request = Request::new(Method::MESSAGE, uri);
+            // Both are made of addresses and of an extension's digits.
+            let _ = request.headers.push("From", from.to_string());
+            let _ = request.headers.push("To", to.to_string());
+            let Ok(request) = request.with_body("text/plain", text.clone().into_bytes()) else {
+                continue;
+            };
+            self.endpoint.request(now, binding.route(), binding.local, request, None);
+        }
     }
 
     fn begin_leg(&mut self, call: CallId, id: LegId, peer: Peer, address: std::net::IpAddr) {

@@ -45,6 +45,36 @@ impl Branch {
         Branch { process, ready, sip, free: base + 600 }
     }
 
+    /// A branch of the test's own making: `text` is its configuration below the section `[admin]`.
+    pub fn run(text: &str, sip: &str) -> Branch {
+        let base = FIRST_PORT + NEXT.fetch_add(1, Ordering::Relaxed) * 1_000;
+        let folder =
+            std::env::temp_dir().join(format!("branchline-own-{}-{base}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let socket = folder.join("admin.sock");
+        let text = format!(
+            "[site]\ndata_dir = \"{0}/data\"\n[admin]\nsocket = \"{0}/admin.sock\"\n{1}",
+            folder.display(),
+            text.replace("@PORT@", &base.to_string())
+        );
+        let config = folder.join("gateway.toml");
+        std::fs::write(&config, text).expect("the configuration");
+        let process = Command::new(env!("CARGO_BIN_EXE_branchline"))
+            .args(["run", "-c", &config.display().to_string()])
+            .spawn()
+            .expect("the branch starts");
+        let sip = sip.replace("@PORT@", &base.to_string()).parse().expect("an address");
+        let ready = serde_json::json!({
+            "socket": socket.display().to_string(),
+            "dir": folder.display().to_string(),
+            "accounts": [],
+        });
+        let branch = Branch { process, ready, sip, free: base + 600 };
+        branch
+            .until("the control socket", || std::os::unix::net::UnixStream::connect(&socket).ok());
+        branch
+    }
+
     /// The demo's folder.
     pub fn folder(&self) -> PathBuf {
         PathBuf::from(self.ready["dir"].as_str().expect("a folder"))

@@ -291,3 +291,60 @@ fn a_message_can_be_left() {
     let heard = crate::sound::Heard { samples: middle, ..Default::default() };
     assert!(heard.hears(CALLER), "the caller's tone is in the recording");
 }
+
+/// A call out over the trunk: the caller hears the carrier's own sound before anybody answers, and is challenged first.
+#[test]
+fn a_call_out_hears_the_carrier_before_it_is_answered() {
+    let scene = Scene::new(false);
+    let before = scene.branch.records();
+    let keys = [("ring", "4000".to_owned()), ("rtp", scene.agent.port.to_string())];
+    let carrier = Setting {
+        scenario: "carrier_early",
+        port: scene.branch.sip.port() + 5,
+        keys: &keys,
+        account: None,
+        transport: "u1",
+    };
+    let carrier = Sipp::start(&scene.branch, &carrier);
+    let setting = Setting {
+        scenario: "phone_dials_hangs_up",
+        port: scene.port(2),
+        keys: &[
+            ("to", "95550123".to_owned()),
+            ("rtp", scene.caller.port.to_string()),
+            ("talk", "1500".to_owned()),
+        ],
+        account: Some(("201", &scene.branch.password("201"))),
+        transport: "u1",
+    };
+    let dialling = Sipp::start(&scene.branch, &setting);
+    scene.agent.speak_to(scene.branch.until("the call at the carrier", || carrier.audio_port()));
+    scene
+        .branch
+        .until("the carrier's early sound", || scene.caller.heard().hears(AGENT).then_some(()));
+    let up = scene.branch.ask(&["calls", "--active"]);
+    assert_eq!(text(&up[0], "doing"), "ringing", "heard before it was answered");
+    dialling.succeeds();
+    let messages = carrier.succeeds();
+    assert!(
+        messages.contains("INVITE sip:5550123@127.0.0.1"),
+        "the prefix is taken off: {messages}"
+    );
+    let record = scene.branch.record(before + 1);
+    assert_eq!((text(&record, "direction"), text(&record, "cause")), ("outbound", "completed"));
+}
+
+/// Toll fraud: a caller from outside does not get out again, and a phone gets nowhere without its password.
+#[test]
+fn nobody_calls_out_who_may_not() {
+    let scene = Scene::new(false);
+    scene.carrier("trunk_refused", "95550123", &[("code", "403".to_owned())]).succeeds();
+    let setting = Setting {
+        scenario: "phone_refused",
+        port: scene.port(3),
+        keys: &[("to", "95550123".to_owned()), ("rtp", scene.caller.port.to_string())],
+        account: Some(("201", "wrong")),
+        transport: "u1",
+    };
+    Sipp::start(&scene.branch, &setting).succeeds();
+}

@@ -9,5 +9,6 @@ mod branch;
 mod calls;
 mod peer;
 mod registering;
+mod six;
 mod sound;
 mod tls;

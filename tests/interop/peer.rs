@@ -47,7 +47,7 @@ impl Sipp {
         command
             .current_dir(&folder)
             .args(["-sf", "scenario.xml"])
-            .args(["-i", "127.0.0.1", "-p", &setting.port.to_string()])
+            .args(["-i", &branch.sip.ip().to_string(), "-p", &setting.port.to_string()])
             .args([
                 "-m",
                 "1",
