@@ -41,6 +41,15 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.answers.is_empty()
+            && self.closing.is_empty()
+            && self.qualities.is_empty()
+            && self.records.is_empty()
+            && self.registers.is_empty()
+    }
+
     pub fn deadline(&self) -> Option<Instant> {
         self.records.values().map(|(until, _)| *until).min()
     }

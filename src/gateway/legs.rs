@@ -110,6 +110,12 @@ impl Legs {
         self.by_session.get(&session).copied()
     }
 
+    /// Whether there is none.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.legs.is_empty() && self.by_session.is_empty()
+    }
+
     /// Legs that are up with `peer`.
     pub fn count(&self, peer: &Peer) -> usize {
         self.legs.values().filter(|leg| leg.peer == *peer).count()

@@ -333,3 +333,7 @@ impl Gateway {
         self.settings.media.address.unwrap_or(own)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests;

@@ -246,6 +246,7 @@ impl Gateway {
     }
 
     pub(super) fn close_media(&mut self, now: Now, id: LegId, leg: &Leg) {
+        self.playing.remove(&id);
         if let Some(port) = leg.port {
             self.expect_quality(id);
             self.command(leg.thread, media::Command::Close { leg: id });
@@ -290,6 +291,9 @@ impl Gateway {
         repeat: bool,
         stop_on_digit: bool,
     ) {
+        if self.legs.get(id).is_none() {
+            return;
+        }
         let token = self.random.bits();
         self.playing.insert(id, (token, what));
         self.tell_leg(id, |leg| media::Command::Play { leg, token, clips, repeat, stop_on_digit });

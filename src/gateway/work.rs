@@ -29,6 +29,17 @@ pub(super) struct Work {
     talking: BTreeMap<AgentId, (ItemId, UnixTime)>,
 }
 
+#[cfg(test)]
+impl Work {
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+            && self.items.is_empty()
+            && self.queues.is_empty()
+            && self.offers.is_empty()
+            && self.talking.is_empty()
+    }
+}
+
 impl Gateway {
     pub(super) fn enqueue(
         &mut self,

@@ -1,0 +1,533 @@
+//! A whole branch in virtual time: phones and a carrier that speak real SIP over a simulated network, media threads that
+//! only keep time, a disk that always works. Random parties do what parties do; afterwards nothing may be left over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::config;
+use crate::journal::Resume;
+use crate::journal::chain::Sealer;
+use crate::journal::event::Event as Kept;
+use crate::journal::personal::Keyring;
+use crate::journal::replay::Replay;
+use crate::sip::auth::{Credentials, Secret};
+use crate::sip::endpoint::{Event, Invite, SessionId};
+use crate::sip::flow::ConnectionId;
+use crate::sip::message::{Headers, Method, Request, Response, Status, Transport};
+use crate::sip::sdp::{self, Direction, Local, Preference};
+use crate::sip::uri::{Host, NameAddr, Uri};
+use crate::time::Timers;
+
+const CONFIG: &str = r#"
+[[extension]]
+number = "201"
+secret = { file = "x" }
+[[extension]]
+number = "202"
+secret = { file = "x" }
+[[extension]]
+number = "203"
+secret = { file = "x" }
+[[trunk]]
+name = "carrier"
+accept_from = ["192.0.2.100"]
+servers = ["192.0.2.100"]
+[[inbound]]
+number = "+15550100"
+to = "ivr:main"
+[[inbound]]
+number = "+15550101"
+to = "extension:201"
+[[internal]]
+number = "700"
+to = "queue:support"
+[[internal]]
+number = "600"
+to = "echo"
+[[outbound]]
+name = "outside"
+prefix = "9"
+strip = 1
+trunks = ["carrier"]
+[[queue]]
+name = "support"
+members = ["ann", "bob"]
+strategy = "ring-all"
+wrap_up = 3
+max_wait = 60
+overflow = "extension:201"
+[[agent]]
+id = "ann"
+extension = "202"
+signed_in = true
+[[agent]]
+id = "bob"
+extension = "203"
+signed_in = true
+[flow.main]
+start = "menu"
+[flow.main.menu.menu]
+prompt = "office-menu"
+choices = { 1 = "queue:support", 0 = "extension:201", 3 = "message", 9 = "echo", 5 = "number:95550123" }
+[flow.main.record.message]
+"#;
+
+fn branch(now: Now) -> Gateway {
+    let loaded = config::load(Path::new("g"), &|_| Ok(CONFIG.to_owned())).unwrap();
+    let prompts = prompts::Prompts::builtin();
+    let flows = loaded.flows(prompts.names()).unwrap();
+    let phones = ["201", "202", "203"].map(|user| (user.to_owned(), Secret::plain("secret")));
+    let setup = Setup {
+        settings: loaded.settings,
+        flows,
+        prompts,
+        secrets: Secrets { phones: phones.into(), ..Secrets::default() },
+        listening: Listening { udp: vec![OURS], ..Listening::default() },
+        threads: 2,
+    };
+    let keys = Keyring::open(&[1; 32], &[], Random::from_number(3));
+    let journal = Journal::new(now, Resume::default(), keys, Sealer::from_seed(&[2; 32]).unwrap());
+    Gateway::new(setup, journal, Random::from_number(4))
+}
+
+const OURS: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 5060);
+
+/// A phone, or the carrier.
+struct Party {
+    address: SocketAddr,
+    user: Option<&'static str>,
+    endpoint: Endpoint,
+    /// Calls that came in and were not answered yet, with their offers.
+    ringing: Vec<(SessionId, Option<sdp::SessionDescription>)>,
+    /// Calls it made or answered.
+    up: BTreeSet<SessionId>,
+    offers: BTreeMap<SessionId, sdp::SessionDescription>,
+}
+
+/// What is on its way.
+enum Due {
+    /// A message.
+    Sip { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    /// Something that a media thread says.
+    Media(media::Event),
+}
+
+struct World {
+    now: Now,
+    random: Random,
+    gateway: Gateway,
+    parties: Vec<Party>,
+    due: Timers<Due>,
+    journal: Vec<Vec<u8>>,
+    /// Legs whose media threads hold them.
+    open: BTreeSet<LegId>,
+    /// Who plays what until when.
+    recording: BTreeMap<LegId, crate::id::RecordingId>,
+    calls: u64,
+    answered: u64,
+    joined: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let now = Now { instant: Instant::now(), unix: UnixTime(1_000_000_000_000) };
+        let mut random = Random::from_number(seed);
+        let party = |host: u8, user: Option<&'static str>, random: &mut Random| Party {
+            address: SocketAddr::from(([192, 0, 2, host], 5060)),
+            user,
+            endpoint: Endpoint::new(endpoint::Settings::default(), random.fork()),
+            ringing: Vec::new(),
+            up: BTreeSet::new(),
+            offers: BTreeMap::new(),
+        };
+        let parties = vec![
+            party(100, None, &mut random),
+            party(21, Some("201"), &mut random),
+            party(22, Some("202"), &mut random),
+            party(23, Some("203"), &mut random),
+        ];
+        let mut world = World {
+            now,
+            gateway: branch(now),
+            random,
+            parties,
+            due: Timers::default(),
+            journal: Vec::new(),
+            open: BTreeSet::new(),
+            recording: BTreeMap::new(),
+            calls: 0,
+            answered: 0,
+            joined: 0,
+        };
+        world.gateway.handle_started(now, true);
+        world.carry_out();
+        (1..4).for_each(|party| world.register(party, 3_600));
+        world.pass(Duration::from_secs(1));
+        world
+    }
+
+    fn later(&mut self, least_ms: u64, most_ms: u64, due: Due) {
+        let wait = least_ms + self.random.below(most_ms - least_ms + 1);
+        self.due.set(self.now.instant + Duration::from_millis(wait), due);
+    }
+
+    /// Carries out what the gateway and the parties want.
+    fn carry_out(&mut self) {
+        loop {
+            while let Some(output) = self.gateway.poll_output() {
+                self.carry_out_one(output);
+            }
+            if !(0..self.parties.len()).any(|party| self.carry_out_party(party)) {
+                return;
+            }
+        }
+    }
+
+    fn carry_out_one(&mut self, output: Output) {
+        match output {
+            Output::Sip { route, bytes } => {
+                let to = route.peer();
+                // Some are lost, as on a real network.
+                if self.random.below(50) > 0 {
+                    self.later(1, 30, Due::Sip { from: OURS, to, bytes });
+                }
+            }
+            Output::Media { command, .. } => self.media(command),
+            Output::Journal(crate::journal::Output::Write { bytes, upto }) => {
+                self.journal.last_mut().expect("a segment has begun").extend(bytes);
+                self.gateway.handle_journal(self.now, super::Kept::Stored(upto));
+            }
+            Output::Journal(crate::journal::Output::Segment { .. }) => {
+                self.journal.push(Vec::new())
+            }
+            Output::Journal(crate::journal::Output::Keys(_)) | Output::Reply(..) | Output::Over => {
+            }
+            Output::Resolve(host) => {
+                let found = [(host.parse().unwrap(), OURS.ip())];
+                self.gateway.handle_resolved(self.now, &host, &found);
+            }
+            Output::Records { to, .. } => self.gateway.handle_records(to, None),
+        }
+    }
+
+    /// A media thread that hears nothing and keeps time.
+    fn media(&mut self, command: media::Command) {
+        use media::{Command, Event};
+        match command {
+            Command::Open { leg, .. } => assert!(self.open.insert(leg), "{leg} was opened twice"),
+            Command::Close { leg } => {
+                assert!(self.open.remove(&leg), "{leg} was closed and not open");
+                self.recording.remove(&leg);
+                self.later(
+                    0,
+                    20,
+                    Due::Media(Event::Closed { leg, report: media::Report::default() }),
+                );
+            }
+            Command::Play { leg, token, repeat: false, .. } => {
+                self.later(
+                    200,
+                    4_000,
+                    Due::Media(Event::Played { leg, token, interrupted: false }),
+                );
+            }
+            Command::Record { leg, recording, .. } => {
+                let duration = Duration::from_secs(2);
+                self.recording.insert(leg, recording);
+                self.later(500, 5_000, Due::Media(Event::Recorded { leg, recording, duration }));
+            }
+            Command::Bridge { a, b } => {
+                assert!(
+                    self.open.contains(&a) && self.open.contains(&b),
+                    "who is joined has sound"
+                );
+                self.joined += 1;
+            }
+            Command::Configure { leg, .. } => assert!(self.open.contains(&leg)),
+            _ => {}
+        }
+    }
+
+    fn carry_out_party(&mut self, at: usize) -> bool {
+        let address = self.parties[at].address;
+        let Some(output) = self.parties[at].endpoint.poll_output() else { return false };
+        match output {
+            endpoint::Output::Send { bytes, .. } => {
+                if self.random.below(50) > 0 {
+                    self.later(1, 30, Due::Sip { from: address, to: OURS, bytes });
+                }
+            }
+            endpoint::Output::Event(event) => self.party_hears(at, event),
+        }
+        true
+    }
+
+    fn party_hears(&mut self, at: usize, event: Event) {
+        let now = self.now;
+        let party = &mut self.parties[at];
+        match event {
+            Event::Invited { session, offer, .. } => {
+                party.endpoint.ring(now, session, Status::RINGING, None);
+                party.ringing.push((session, offer));
+            }
+            Event::Answered { session, .. } => {
+                party.up.insert(session);
+                self.answered += 1;
+            }
+            Event::Request { key, request, .. } => {
+                party.endpoint.respond(now, key, Response::to(&request, Status::OK));
+            }
+            Event::Reoffered { session, .. } => {
+                party.endpoint.refuse_reoffer(now, session, Status::NOT_ACCEPTABLE_HERE);
+            }
+            Event::Ended { session, .. } => {
+                party.up.remove(&session);
+                party.ringing.retain(|(ringing, _)| *ringing != session);
+                party.offers.remove(&session);
+            }
+            _ => {}
+        }
+    }
+
+    /// Time passes, and what falls due in it happens.
+    fn pass(&mut self, span: Duration) {
+        let until = self.now.instant + span;
+        loop {
+            let parties = self.parties.iter().map(|party| party.endpoint.deadline());
+            let next = parties
+                .fold(earliest(self.due.deadline(), self.gateway.deadline(self.now)), earliest);
+            let Some(next) = next.filter(|next| *next <= until) else { break };
+            let step = next.saturating_duration_since(self.now.instant);
+            self.now = self.now.after(step);
+            while let Some(due) = self.due.pop_due(self.now.instant) {
+                self.happen(due);
+            }
+            if self.gateway.deadline(self.now).is_some_and(|at| at <= self.now.instant) {
+                self.gateway.handle_timeout(self.now);
+            }
+            for party in &mut self.parties {
+                if party.endpoint.deadline().is_some_and(|at| at <= self.now.instant) {
+                    party.endpoint.handle_timeout(self.now);
+                }
+            }
+            self.carry_out();
+        }
+        self.now = self.now.after(until.saturating_duration_since(self.now.instant));
+    }
+
+    fn happen(&mut self, due: Due) {
+        let flow = |local, peer| Flow {
+            transport: Transport::Udp,
+            local,
+            peer,
+            connection: ConnectionId(0),
+        };
+        match due {
+            Due::Sip { from, to: OURS, bytes } => {
+                self.gateway.handle_sip(self.now, flow(OURS, from), &bytes)
+            }
+            Due::Sip { from, to, bytes } => {
+                if let Some(party) = self.parties.iter_mut().find(|party| party.address == to) {
+                    party.endpoint.handle_received(self.now, flow(to, from), &bytes);
+                }
+            }
+            Due::Media(media::Event::Recorded { leg, .. })
+                if self.recording.remove(&leg).is_none() => {}
+            Due::Media(event) => self.gateway.handle_media(self.now, event),
+        }
+        self.carry_out();
+    }
+
+    fn register(&mut self, at: usize, expires: u32) {
+        let party = &mut self.parties[at];
+        let user = party.user.expect("the carrier does not register");
+        let aor = format!("<sip:{user}@192.0.2.1>");
+        let mut request = Request::new(Method::REGISTER, Uri::sip(None, Host::Ip(OURS.ip()), None));
+        let contact = format!("<sip:{user}@{}>", party.address);
+        for (name, value) in
+            [("From", &aor), ("To", &aor), ("Contact", &contact), ("Expires", &expires.to_string())]
+        {
+            request.headers.push(name, value.clone()).unwrap();
+        }
+        let route = Route::Address { transport: Transport::Udp, peer: OURS };
+        party.endpoint.request(self.now, route, party.address, request, credentials(user));
+    }
+
+    fn call(&mut self, at: usize, to: &str) {
+        let party = &mut self.parties[at];
+        let user = party.user.unwrap_or("+15557654321");
+        let own = party.address;
+        let origin = sdp::Origin::new(1, 1, own.ip());
+        let offer = sdp::audio_offer(
+            origin,
+            own.ip(),
+            9_000,
+            &[Codec::pcmu()],
+            Some(101),
+            Direction::SendRecv,
+        );
+        let uri = Uri::sip(Some(to), Host::Ip(OURS.ip()), Some(OURS.port()));
+        let invite = Invite {
+            route: Route::Address { transport: Transport::Udp, peer: OURS },
+            local: own,
+            to: NameAddr::new(uri.clone()),
+            uri,
+            from: NameAddr::new(Uri::sip(Some(user), Host::Ip(own.ip()), Some(own.port()))),
+            headers: Headers::default(),
+            sdp: Some(offer),
+            credentials: party.user.and_then(credentials),
+        };
+        let session = party.endpoint.invite(self.now, invite);
+        party.up.insert(session);
+        self.calls += 1;
+    }
+
+    /// What a party does with a phone that rings.
+    fn pick_up(&mut self, at: usize) {
+        let now = self.now;
+        let refuses = self.random.below(4) == 0;
+        let party = &mut self.parties[at];
+        let Some((session, offer)) = party.ringing.pop() else { return };
+        if refuses {
+            return party.endpoint.reject(now, session, Status::BUSY_HERE, None);
+        }
+        let own = party.address;
+        let local = Local {
+            origin: sdp::Origin::new(2, 1, own.ip()),
+            address: own.ip(),
+            port: 9_002,
+            codecs: vec![Codec::pcmu()],
+            preference: Preference::Theirs,
+            direction: Direction::SendRecv,
+        };
+        let answer = sdp::answer(&offer.expect("we always offer"), &local).unwrap();
+        party.endpoint.answer(now, session, &answer.sdp);
+        party.up.insert(session);
+    }
+
+    fn hang_up(&mut self, at: usize) {
+        let party = &mut self.parties[at];
+        if let Some(session) = party.up.pop_first() {
+            party.endpoint.hang_up(self.now, session, None);
+        }
+    }
+
+    /// One random thing that somebody does.
+    fn act(&mut self) {
+        let at = self.random.below(4) as usize;
+        match self.random.below(12) {
+            0..=2 => {
+                let numbers = ["+15550100", "+15550101", "+19999999", "95550123"];
+                let to = numbers[self.random.below(4) as usize];
+                self.call(0, to);
+            }
+            3 if at > 0 => {
+                let numbers = ["700", "600", "201", "202", "95550123", "*41", "*43", "*44", "888"];
+                let to = numbers[self.random.below(9) as usize];
+                self.call(at, to);
+            }
+            4..=6 => self.pick_up(at),
+            7 | 8 => self.hang_up(at),
+            9 | 10 => {
+                let legs: Vec<_> = self.open.iter().copied().collect();
+                if let Some(leg) = legs.get(self.random.below(legs.len() as u64) as usize) {
+                    let digit = ['1', '0', '3', '9', '5', '7'][self.random.below(6) as usize];
+                    let duration = Duration::from_millis(100);
+                    self.gateway
+                        .handle_media(self.now, media::Event::Digit { leg: *leg, digit, duration });
+                }
+            }
+            _ if at > 0 => {
+                let expires = if self.random.below(5) == 0 { 0 } else { 3_600 };
+                self.register(at, expires);
+            }
+            _ => {}
+        }
+        self.carry_out();
+    }
+
+    /// Everybody hangs up, for as long as anybody has anything to hang up.
+    fn finish(&mut self) {
+        for _ in 0..60 {
+            for at in 0..self.parties.len() {
+                while !self.parties[at].up.is_empty() {
+                    self.hang_up(at);
+                }
+            }
+            self.carry_out();
+            self.pass(Duration::from_secs(5));
+        }
+    }
+
+    /// Arrivals and records in the journal.
+    fn kept(&self) -> (u64, u64) {
+        let mut replay = Replay::default();
+        let (mut arrived, mut records) = (0, 0);
+        for segment in &self.journal {
+            replay.read(segment, &mut |entry| match entry.event {
+                Some(Kept::Call(event))
+                    if matches!(event.what, crate::journal::event::What::Arrived { .. }) =>
+                {
+                    arrived += 1;
+                }
+                Some(Kept::CallRecord(_)) => records += 1,
+                _ => {}
+            });
+        }
+        assert!(replay.damage.is_none());
+        (arrived, records)
+    }
+}
+
+fn credentials(user: &str) -> Option<Credentials> {
+    Some(Credentials { username: user.to_owned(), secret: Secret::plain("secret"), realm: None })
+}
+
+#[test]
+fn whatever_parties_do_every_call_ends_and_nothing_is_left() {
+    let (mut calls, mut answered, mut joined) = (0, 0, 0);
+    for seed in 0..60 {
+        let mut world = World::new(seed);
+        for _ in 0..150 {
+            world.act();
+            let wait = world.random.below(4_000);
+            world.pass(Duration::from_millis(wait));
+        }
+        world.finish();
+        let gateway = &world.gateway;
+        let up: Vec<_> =
+            gateway.calls.views().iter().map(|call| format!("{:?}", call.activity)).collect();
+        assert!(up.is_empty(), "seed {seed}: calls are up: {up:?}");
+        assert!(gateway.legs.is_empty(), "seed {seed}: legs are left");
+        assert!(world.open.is_empty(), "seed {seed}: media threads hold {:?}", world.open);
+        assert_eq!(gateway.endpoint.alive().0, 0, "seed {seed}: sessions are left");
+        assert_eq!(gateway.pool.in_use(), 0, "seed {seed}: ports are left");
+        assert!(
+            gateway.walks.is_empty() && gateway.playing.is_empty(),
+            "seed {seed}: walks or clips are left"
+        );
+        assert!(gateway.work.is_empty(), "seed {seed}: the queue's work is left");
+        assert!(gateway.keeping.is_empty(), "seed {seed}: records or answers are left");
+        assert!(
+            gateway.journal.live().calls.is_empty() && gateway.journal.live().places.is_empty()
+        );
+        for (agent, presence) in gateway.roster.iter() {
+            use crate::agent::Presence;
+            let stuck =
+                matches!(presence, Presence::Offered | Presence::Talking | Presence::WrapUp);
+            assert!(!stuck, "seed {seed}: {} is stuck in {presence:?}", agent.id);
+        }
+        let (arrived, records) = world.kept();
+        assert_eq!(arrived, records, "seed {seed}: each call has one record");
+        calls += world.calls;
+        answered += world.answered;
+        joined += world.joined;
+    }
+    assert!(
+        calls > 2_000 && answered > 1_000 && joined > 150,
+        "{calls} calls, {answered} answered, {joined} joined"
+    );
+}
