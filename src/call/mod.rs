@@ -4,7 +4,7 @@
 //! next and what to tell the caller. Does not know SIP, RTP, IVR flows or queues: the gateway carries its wishes there
 //! and brings back what happened.
 //!
-//! [`Calls`] is the machine; `call` holds one call's state; [`plan`] says where a dialled number leads ([`pattern`], [`country`]);
+//! [`Calls`] is the machine; `current` holds one call's state; [`plan`] says where a dialled number leads ([`pattern`], [`country`]);
 //! [`ending`] names the causes; [`record`] is what remains.
 
 pub mod country;

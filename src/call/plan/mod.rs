@@ -1,0 +1,393 @@
+//! The dial plan: where a dialled number goes, and why, in words an admin can read.
+//!
+//! It owns the order of the rules (emergency above everything, then feature codes, extensions, internal numbers and
+//! outbound rules), the refusal of toll fraud, and the settings of each rule. It deliberately does not know whether a
+//! destination is registered, busy or has a free line, and it places no call: it answers the same for the same question.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::address::{NotANumber, Number};
+use crate::call::country::{Class, Country};
+use crate::call::pattern::Pattern;
+use crate::id::{ExtensionId, FlowId, QueueId, TrunkId};
+use crate::time::UnixTime;
+
+mod rules;
+
+pub use rules::{
+    Allow, Emergency, Feature, Features, Inbound, Internal, NotATarget, Outbound, Rules, Target,
+};
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A call that came in over this trunk.
+    Trunk(TrunkId),
+    /// A call from this desk phone.
+    Extension(ExtensionId),
+}
+
+/// One question to the plan.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// The user part of the request, as it arrived: separators, `tel:` and `urn:service:sos` are understood.
+    pub dialled: &'a str,
+    /// Who dialled it.
+    pub from: Origin,
+    /// When, for rules that depend on the hour.
+    pub unix: UnixTime,
+}
+
+/// Where a call goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// A desk phone.
+    Extension(ExtensionId),
+    /// The start of an IVR flow.
+    Ivr(FlowId),
+    /// The end of a queue.
+    Queue(QueueId),
+    /// Everything said is played back.
+    Echo,
+    /// A feature code, for the agent at the phone that dialled it.
+    Feature(Feature),
+    /// Out over the first of these trunks that takes it.
+    Outbound {
+        /// In the order they are tried; never empty.
+        trunks: Vec<TrunkId>,
+        /// What to send.
+        number: Number,
+    },
+    /// A call for help: above limits, drains and bans.
+    Emergency {
+        /// In the order they are tried; empty only where no trunk is configured.
+        trunks: Vec<TrunkId>,
+        /// What to send: the emergency number without any outside prefix.
+        number: Number,
+    },
+    /// Refused.
+    Nowhere(Why),
+}
+
+/// Why a call goes nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// What was dialled cannot be a number.
+    NotDialable(NotANumber),
+    /// No rule takes it.
+    Unknown,
+    /// The caller came over a trunk, and the number leads out over one.
+    TrunkToTrunk,
+    /// The rule takes the number, and this caller may not use the rule.
+    NotThisCaller {
+        /// The rule's name.
+        rule: String,
+    },
+    /// The rule takes the number, and does not allow what it costs.
+    Class {
+        /// The rule's name.
+        rule: String,
+        /// What it would be.
+        class: Class,
+    },
+    /// After `strip` and `prepend` nothing is left that could be dialled.
+    NothingLeft {
+        /// The rule's name.
+        rule: String,
+    },
+}
+
+/// One line of an explanation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step(pub String);
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Where the call goes.
+    pub destination: Destination,
+    /// What was looked at, in order.
+    pub because: Vec<Step>,
+}
+
+/// A compiled dial plan.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    rules: Rules,
+    /// What was dialled, with and without an outside prefix, to what is sent.
+    emergency: BTreeMap<String, Number>,
+    /// Narrowest first.
+    outbound: Vec<(Pattern, Outbound)>,
+}
+
+/// The number that stands for `urn:service:sos` (RFC 5031) where a country has several: 112 is in every table.
+const SOS: &str = "112";
+
+impl Plan {
+    /// Compiles the rules. A rule without a usable pattern takes nothing; `branchline check` names it.
+    pub fn new(rules: Rules) -> Plan {
+        let mut outbound: Vec<_> = rules
+            .outbound
+            .iter()
+            .filter_map(|rule| Some((rule.matcher().ok()?, rule.clone())))
+            .collect();
+        outbound.sort_by(|a, b| a.0.narrower_first(&b.0));
+        let emergency = emergency_forms(&rules.emergency, rules.country);
+        Plan { rules, emergency, outbound }
+    }
+
+    /// Answers where a call goes.
+    pub fn decide(&self, asked: &Asked<'_>) -> Decision {
+        let mut because = Vec::new();
+        let destination = self.walk(asked, &mut because);
+        Decision { destination, because }
+    }
+
+    fn walk(&self, asked: &Asked<'_>, because: &mut Vec<Step>) -> Destination {
+        let number = match self.read(asked.dialled) {
+            Ok(number) => number,
+            Err(why) => {
+                note(because, format!("what was dialled is not a number: {why}"));
+                return Destination::Nowhere(Why::NotDialable(why));
+            }
+        };
+        if number.as_str() != asked.dialled {
+            note(because, format!("{} was read as {number}", asked.dialled.escape_debug()));
+        }
+        match &asked.from {
+            Origin::Trunk(trunk) => self.for_trunk(&number, trunk, because),
+            Origin::Extension(extension) => self.for_extension(&number, extension, because),
+        }
+    }
+
+    /// The number in a request's user part or URI.
+    fn read(&self, dialled: &str) -> Result<Number, NotANumber> {
+        let lower = dialled.trim().to_ascii_lowercase();
+        if lower == "urn:service:sos" || lower.starts_with("urn:service:sos.") {
+            let own = self.emergency.values().next().cloned();
+            return match self.emergency.get(SOS).cloned().or(own) {
+                Some(number) => Ok(number),
+                None => Number::parse(SOS),
+            };
+        }
+        let rest = lower.strip_prefix("tel:").unwrap_or(&lower);
+        // RFC 3966 section 3: parameters follow the number after a semicolon.
+        let digits = rest.split(';').next().unwrap_or_default();
+        Number::parse(&digits.replace("%23", "#").replace("%2b", "+").replace("%2a", "*"))
+    }
+
+    fn for_extension(
+        &self,
+        number: &Number,
+        caller: &ExtensionId,
+        because: &mut Vec<Step>,
+    ) -> Destination {
+        let dialled = number.as_str();
+        if let Some(sent) = self.emergency.get(dialled) {
+            note(because, format!("{dialled} is a call for help; no other rule was looked at"));
+            return self.help(sent.clone());
+        }
+        note(because, format!("{dialled} is not an emergency number"));
+        if let Some((feature, _, key)) =
+            self.rules.features.each().into_iter().find(|(_, code, _)| *code == number)
+        {
+            note(because, format!("it is the feature code `{key}`"));
+            return Destination::Feature(feature);
+        }
+        if let Some(extension) = self.rules.extensions.iter().find(|e| e.as_str() == dialled) {
+            note(because, format!("it is extension {extension}"));
+            return Destination::Extension(extension.clone());
+        }
+        if let Some(internal) = self.rules.internal.iter().find(|i| i.number == *number) {
+            note(
+                because,
+                format!("it is the internal number {number}, which leads to {}", internal.to),
+            );
+            return internal.to.clone().into();
+        }
+        note(because, "it is no feature code, extension or internal number".to_owned());
+        self.out(number, &Origin::Extension(caller.clone()), because)
+    }
+
+    fn for_trunk(&self, number: &Number, trunk: &TrunkId, because: &mut Vec<Step>) -> Destination {
+        let same = |own: &Number| own == number || self.same_line(own, number);
+        let mine =
+            self.rules.inbound.iter().find(|i| i.trunk.as_ref() == Some(trunk) && same(&i.number));
+        let rule = mine
+            .or_else(|| self.rules.inbound.iter().find(|i| i.trunk.is_none() && same(&i.number)));
+        if let Some(rule) = rule {
+            note(
+                because,
+                format!("it is the inbound number {}, which leads to {}", rule.number, rule.to),
+            );
+            return rule.to.clone().into();
+        }
+        note(because, format!("no inbound number of trunk {trunk} is {number}"));
+        self.out(number, &Origin::Trunk(trunk.clone()), because)
+    }
+
+    /// Whether two numbers are the same line, one written in full and the other not.
+    fn same_line(&self, own: &Number, dialled: &Number) -> bool {
+        let bare = |n: &Number| n.as_str().trim_start_matches('+').to_owned();
+        let full = |n: &Number| self.rules.country.full(n.as_str());
+        bare(own) == bare(dialled) || full(own).is_some_and(|own| Some(own) == full(dialled))
+    }
+
+    fn out(&self, number: &Number, from: &Origin, because: &mut Vec<Step>) -> Destination {
+        let mut taking =
+            self.outbound.iter().filter(|(pattern, _)| pattern.matches(number.as_str())).peekable();
+        let Some((narrowest, _)) = taking.peek().copied() else {
+            note(because, "no outbound rule takes it".to_owned());
+            return Destination::Nowhere(Why::Unknown);
+        };
+        // Only rules as narrow as the narrowest count: a wider rule must not open what a narrower one closed.
+        let mut equals =
+            taking.take_while(|(pattern, _)| pattern.narrower_first(narrowest) == Ordering::Equal);
+        let Some((pattern, rule)) =
+            equals.clone().find(|(_, rule)| rule.serves(from)).or_else(|| equals.next())
+        else {
+            return Destination::Nowhere(Why::Unknown);
+        };
+        note(because, format!("outbound rule `{}` ({pattern}) takes it", rule.name));
+        if !rule.serves(from) {
+            return self.refuse_caller(rule, from, because);
+        }
+        self.send(rule, number, because)
+    }
+
+    fn refuse_caller(
+        &self,
+        rule: &Outbound,
+        from: &Origin,
+        because: &mut Vec<Step>,
+    ) -> Destination {
+        match from {
+            Origin::Trunk(trunk) => {
+                note(
+                    because,
+                    format!(
+                        "callers from trunk {trunk} may not call out (`from_trunks` of the rule)"
+                    ),
+                );
+                Destination::Nowhere(Why::TrunkToTrunk)
+            }
+            Origin::Extension(extension) => {
+                note(
+                    because,
+                    format!("extension {extension} is not among the rule's `extensions`"),
+                );
+                Destination::Nowhere(Why::NotThisCaller { rule: rule.name.clone() })
+            }
+        }
+    }
+
+    fn send(&self, rule: &Outbound, number: &Number, because: &mut Vec<Step>) -> Destination {
+        let Some(sent) = rule.rewritten(number) else {
+            note(because, "`strip` and `prepend` leave nothing to send".to_owned());
+            return Destination::Nowhere(Why::NothingLeft { rule: rule.name.clone() });
+        };
+        if self.is_emergency_number(&sent) {
+            note(because, format!("what would be sent, {sent}, is a call for help"));
+            return self.help(sent);
+        }
+        let class = self.rules.country.class(sent.as_str());
+        if !rule.allows(class) {
+            note(because, format!("{sent} is {class}, which the rule does not `allow`"));
+            return Destination::Nowhere(Why::Class { rule: rule.name.clone(), class });
+        }
+        let trunks: Vec<_> = rule.trunks.iter().map(TrunkId::as_str).collect();
+        note(because, format!("{sent} ({class}) is sent over {}", trunks.join(", then ")));
+        Destination::Outbound { trunks: rule.trunks.clone(), number: sent }
+    }
+
+    /// Whether this exact number, without an outside prefix, reaches help.
+    fn is_emergency_number(&self, number: &Number) -> bool {
+        self.emergency.get(number.as_str()) == Some(number)
+    }
+
+    fn help(&self, number: Number) -> Destination {
+        let own = &self.rules.emergency.trunks;
+        let trunks = if own.is_empty() { self.rules.trunks.clone() } else { own.clone() };
+        Destination::Emergency { trunks, number }
+    }
+
+    /// Everything that is dialled for help, with and without an outside prefix: what no other rule may take.
+    pub fn emergency_forms(&self) -> impl Iterator<Item = &str> {
+        self.emergency.keys().map(String::as_str)
+    }
+}
+
+fn note(because: &mut Vec<Step>, line: String) {
+    because.push(Step(line));
+}
+
+fn emergency_forms(settings: &Emergency, country: Country) -> BTreeMap<String, Number> {
+    let own = || country.emergency().iter().filter_map(|n| Number::parse(n).ok()).collect();
+    let numbers = settings.numbers.clone().unwrap_or_else(own);
+    let prefixed = numbers.iter().flat_map(|number| {
+        settings
+            .outside_prefixes
+            .iter()
+            .map(move |prefix| (format!("{prefix}{number}"), number.clone()))
+    });
+    // Bare numbers are entered last, so that none is hidden by another one behind a prefix.
+    prefixed.chain(numbers.iter().map(|number| (number.to_string(), number.clone()))).collect()
+}
+
+impl From<Target> for Destination {
+    fn from(target: Target) -> Destination {
+        match target {
+            Target::Ivr(flow) => Destination::Ivr(flow),
+            Target::Extension(extension) => Destination::Extension(extension),
+            Target::Queue(queue) => Destination::Queue(queue),
+            Target::Echo => Destination::Echo,
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let over = |trunks: &[TrunkId]| {
+            trunks.iter().map(TrunkId::as_str).collect::<Vec<_>>().join(", then ")
+        };
+        match self {
+            Destination::Extension(extension) => write!(f, "extension {extension}"),
+            Destination::Ivr(flow) => write!(f, "IVR flow {flow}"),
+            Destination::Queue(queue) => write!(f, "queue {queue}"),
+            Destination::Echo => f.write_str("echo test"),
+            Destination::Feature(feature) => write!(f, "feature {feature:?}"),
+            Destination::Outbound { trunks, number } => write!(f, "{number} over {}", over(trunks)),
+            Destination::Emergency { trunks, number } if trunks.is_empty() => {
+                write!(f, "EMERGENCY {number}, but there is no trunk")
+            }
+            Destination::Emergency { trunks, number } => {
+                write!(f, "EMERGENCY {number} over {}", over(trunks))
+            }
+            Destination::Nowhere(why) => write!(f, "refused: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::NotDialable(why) => write!(f, "{why}"),
+            Why::Unknown => f.write_str("nothing has this number"),
+            Why::TrunkToTrunk => f.write_str("callers from a trunk may not call out over a trunk"),
+            Why::NotThisCaller { rule } => write!(f, "rule `{rule}` is not for this caller"),
+            Why::Class { rule, class } => write!(f, "rule `{rule}` does not allow {class} numbers"),
+            Why::NothingLeft { rule } => write!(f, "rule `{rule}` leaves nothing to dial"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,280 @@
+//! The machine that owns every call: what happened goes in, what to do comes out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::address::Number;
+use crate::call::current::{Activity, Call, CallView, Purpose};
+use crate::call::ending::Cause;
+use crate::call::plan::{Destination, Origin};
+use crate::call::record::Peer;
+use crate::id::{
+    AgentId, CallId, ExtensionId, LegId, OfferId, QueueId, RecordingId, SkillId, TrunkId,
+};
+use crate::random::Random;
+use crate::time::{Now, Timers};
+
+mod ending;
+mod legs;
+mod routing;
+mod vocabulary;
+
+pub use vocabulary::{Arrival, Event, LegEvent, OfferOutcome, Output, Saying, What};
+
+/// Limits that hold for all calls.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Calls at once; emergency calls pass above it.
+    pub max_calls: usize,
+    /// How long an extension rings when nothing else is set.
+    pub ring_time: Duration,
+    /// Ring time of single extensions.
+    pub ring_times: BTreeMap<ExtensionId, Duration>,
+    /// How long a trunk may take from INVITE to answer.
+    pub outbound_time: Duration,
+}
+
+/// Every call that is up.
+#[derive(Debug)]
+pub struct Calls {
+    settings: Settings,
+    random: Random,
+    calls: BTreeMap<CallId, Call>,
+    by_leg: BTreeMap<LegId, CallId>,
+    busy: BTreeMap<ExtensionId, u32>,
+    outbound: BTreeMap<LegId, Outbound>,
+    timers: Timers<LegId>,
+    outputs: VecDeque<Output>,
+    draining: bool,
+}
+
+/// What is left to try when a trunk fails.
+#[derive(Debug, Clone)]
+struct Outbound {
+    trunks: VecDeque<TrunkId>,
+    number: Number,
+    emergency: bool,
+}
+
+impl Calls {
+    /// No calls yet.
+    pub fn new(settings: Settings, random: Random) -> Self {
+        Calls {
+            settings,
+            random,
+            calls: BTreeMap::new(),
+            by_leg: BTreeMap::new(),
+            busy: BTreeMap::new(),
+            outbound: BTreeMap::new(),
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            draining: false,
+        }
+    }
+
+    /// A call reached us.
+    pub fn handle_arrived(&mut self, now: Now, arrival: Arrival) {
+        let emergency = matches!(arrival.destination, Destination::Emergency { .. });
+        let full = self.calls.len() >= self.settings.max_calls;
+        let id = arrival.call;
+        let destination = self.begin(now, arrival);
+        if emergency || !(full || self.draining) {
+            self.go_to(now, id, destination);
+        } else {
+            let cause = if self.draining { Cause::ShuttingDown } else { Cause::Congestion };
+            self.end(id, cause);
+        }
+    }
+
+    /// Something happened on a leg. A leg we do not know is over and is ignored.
+    pub fn handle_leg(&mut self, now: Now, leg: LegId, event: LegEvent) {
+        let Some(&call) = self.by_leg.get(&leg) else { return };
+        match event {
+            LegEvent::Ringing => self.ringing(call),
+            LegEvent::EarlyMedia => self.early_media(call, leg),
+            LegEvent::Answered => self.answered(now, call, leg),
+            LegEvent::Held => self.held(now, call, leg),
+            LegEvent::Resumed => self.resumed(now, call, leg),
+            LegEvent::Ended(cause) => self.leg_ended(now, call, leg, cause),
+        }
+    }
+
+    /// The IVR flow sends the caller on. When that fails, the flow goes on.
+    pub fn handle_ivr_leave(&mut self, now: Now, call: CallId, destination: Destination) {
+        if let Some(state) = self.calls.get_mut(&call).filter(|c| c.activity == Activity::Ivr) {
+            state.ivr_waits = true;
+            self.go_to(now, call, destination);
+        }
+    }
+
+    /// The IVR flow sends the caller into a queue, with what it found out.
+    pub fn handle_ivr_queue(
+        &mut self,
+        now: Now,
+        call: CallId,
+        queue: QueueId,
+        priority: i32,
+        skills: BTreeMap<SkillId, u8>,
+    ) {
+        if let Some(state) = self.calls.get_mut(&call).filter(|c| c.activity == Activity::Ivr) {
+            state.ivr_waits = true;
+            self.enqueue(now, call, queue, priority, skills);
+        }
+    }
+
+    /// The IVR flow is done with the caller.
+    pub fn handle_ivr_hang_up(&mut self, call: CallId) {
+        self.end(call, Cause::Completed);
+    }
+
+    /// The caller left a message.
+    pub fn handle_recorded(&mut self, call: CallId, recording: RecordingId) {
+        if let Some(state) = self.calls.get_mut(&call) {
+            state.recordings.push(recording);
+        }
+    }
+
+    /// A queue offers the caller to agents, at their extensions.
+    pub fn handle_offer(
+        &mut self,
+        now: Now,
+        call: CallId,
+        offer: OfferId,
+        agents: &[(AgentId, ExtensionId)],
+    ) {
+        let waiting =
+            self.calls.get(&call).is_some_and(|c| matches!(c.activity, Activity::Queued(_)));
+        for (agent, extension) in agents {
+            if !waiting {
+                let missed = Output::Offer(offer, agent.clone(), OfferOutcome::Unreachable);
+                self.outputs.push_back(missed);
+                continue;
+            }
+            self.happened(now, call, What::Offered(agent.clone()));
+            let purpose = Purpose::Offer(offer, agent.clone());
+            let leg = self.add_leg(call, Peer::Extension(extension.clone()), purpose);
+            let extension = extension.clone();
+            self.outputs.push_back(Output::DialExtension { call, leg, extension });
+        }
+    }
+
+    /// A queue takes an offer back.
+    pub fn handle_withdraw(&mut self, call: CallId, offer: OfferId, agent: &AgentId, missed: bool) {
+        let Some(state) = self.calls.get(&call) else { return };
+        let wanted = Purpose::Offer(offer, agent.clone());
+        let legs: Vec<_> =
+            state.ringing().filter(|(_, leg)| leg.purpose == wanted).map(|(id, _)| id).collect();
+        let cause = if missed { Cause::NoAnswer } else { Cause::Completed };
+        legs.into_iter().for_each(|leg| self.release(leg, cause));
+    }
+
+    /// The queue gives the caller up: to `target`, to the flow that sent it, or politely to nowhere.
+    pub fn handle_overflow(&mut self, now: Now, call: CallId, target: Option<Destination>) {
+        match target {
+            Some(target) => self.go_to(now, call, target),
+            None => self.failed(call, Cause::NoAnswer),
+        }
+    }
+
+    /// A feature code was carried out, or could not be.
+    pub fn handle_feature(&mut self, call: CallId, saying: Saying) {
+        self.say(call, saying);
+    }
+
+    /// The last sentence was played.
+    pub fn handle_said(&mut self, call: CallId) {
+        if self.calls.get(&call).is_some_and(|c| c.activity == Activity::Saying) {
+            let cause = self.calls.get(&call).and_then(|c| c.cause).unwrap_or(Cause::Completed);
+            self.end(call, cause);
+        }
+    }
+
+    /// Ends a call at an admin's wish. Answers whether there was one.
+    pub fn handle_hang_up(&mut self, call: CallId) -> bool {
+        let known = self.calls.contains_key(&call);
+        self.end(call, Cause::Completed);
+        known
+    }
+
+    /// No new calls from now on, except emergencies.
+    pub fn handle_drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Ends every call: the time for draining is over.
+    pub fn handle_stop(&mut self) {
+        let calls: Vec<_> = self.calls.keys().copied().collect();
+        calls.into_iter().for_each(|call| self.end(call, Cause::ShuttingDown));
+    }
+
+    /// Ring times that are over.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some(leg) = self.timers.pop_due(now.instant) {
+            self.ring_time_over(leg);
+        }
+    }
+
+    /// When the next ring time is over.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.timers.deadline()
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The call that `leg` belongs to.
+    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
+        self.by_leg.get(&leg).copied()
+    }
+
+    /// The caller's leg of `call`.
+    pub fn caller(&self, call: CallId) -> Option<LegId> {
+        self.calls.get(&call).map(|c| c.caller)
+    }
+
+    /// The caller's number and the dialled number of `call`.
+    pub fn numbers(&self, call: CallId) -> Option<(&str, &str)> {
+        self.calls.get(&call).map(|c| (c.from.as_str(), c.to.as_str()))
+    }
+
+    /// Where `call` came from.
+    pub fn origin(&self, call: CallId) -> Option<&Origin> {
+        self.calls.get(&call).map(|c| &c.origin)
+    }
+
+    /// Whether the caller of `call` is waiting in a queue.
+    pub fn is_queued(&self, call: CallId) -> bool {
+        self.calls.get(&call).is_some_and(|c| matches!(c.activity, Activity::Queued(_)))
+    }
+
+    /// How many calls are up.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether no call is up.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// The calls that are up, for an admin.
+    pub fn views(&self) -> Vec<CallView> {
+        self.calls.values().map(view).collect()
+    }
+}
+
+fn view(call: &Call) -> CallView {
+    CallView {
+        call: call.id,
+        from: call.from.clone(),
+        to: call.to.clone(),
+        activity: call.activity.clone(),
+        arrived: call.arrived,
+        with: call.partner(call.caller).and_then(|leg| Some(call.legs.get(&leg)?.peer.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

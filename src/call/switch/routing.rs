@@ -1,0 +1,187 @@
+//! Beginning a call and sending it somewhere.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Arrival, Calls, Outbound, Output, Saying, What};
+use crate::address::Number;
+use crate::call::current::{Activity, Call, Purpose};
+use crate::call::ending::Cause;
+use crate::call::plan::{Destination, Feature, Why};
+use crate::call::record::Peer;
+use crate::id::{CallId, ExtensionId, FlowId, LegId, QueueId, SkillId, TrunkId};
+use crate::time::Now;
+
+impl Calls {
+    pub(super) fn begin(&mut self, now: Now, arrival: Arrival) -> Destination {
+        let Arrival { call, leg, peer, origin, from, to, destination } = arrival;
+        self.happened(
+            now,
+            call,
+            What::Arrived { peer: peer.clone(), from: from.clone(), to: to.clone() },
+        );
+        let state = Call {
+            id: call,
+            origin,
+            from,
+            to,
+            caller: leg,
+            activity: Activity::Ringing,
+            ivr_waits: false,
+            legs: BTreeMap::new(),
+            cause: None,
+            arrived: now.unix,
+            answered: None,
+            connected: None,
+            queue: None,
+            agent: None,
+            ended_legs: Vec::new(),
+            recordings: Vec::new(),
+        };
+        self.calls.insert(call, state);
+        self.insert_leg(call, leg, peer, Purpose::Caller);
+        destination
+    }
+
+    pub(super) fn go_to(&mut self, now: Now, call: CallId, destination: Destination) {
+        if self.is_ending(call) {
+            return;
+        }
+        match destination {
+            Destination::Extension(extension) => self.ring_extension(now, call, extension),
+            Destination::Outbound { trunks, number } => {
+                self.ring_trunks(now, call, trunks, number, false)
+            }
+            Destination::Emergency { trunks, number } => {
+                self.ring_trunks(now, call, trunks, number, true)
+            }
+            Destination::Ivr(flow) => self.start_ivr(now, call, flow),
+            Destination::Queue(queue) => self.enqueue(now, call, queue, 0, BTreeMap::new()),
+            Destination::Echo => self.echo(now, call),
+            Destination::Feature(feature) => self.feature(now, call, feature),
+            Destination::Nowhere(why) => self.failed(call, cause_of(&why)),
+        }
+    }
+
+    pub(super) fn ring_extension(&mut self, now: Now, call: CallId, extension: ExtensionId) {
+        let ring_time =
+            self.settings.ring_times.get(&extension).copied().unwrap_or(self.settings.ring_time);
+        let leg = self.add_leg(call, Peer::Extension(extension.clone()), Purpose::Asked);
+        self.start_ringing(now, call, leg, ring_time);
+        self.outputs.push_back(Output::DialExtension { call, leg, extension });
+    }
+
+    pub(super) fn ring_trunks(
+        &mut self,
+        now: Now,
+        call: CallId,
+        trunks: Vec<TrunkId>,
+        number: Number,
+        emergency: bool,
+    ) {
+        self.try_trunk(now, call, Outbound { trunks: trunks.into(), number, emergency });
+    }
+
+    pub(super) fn try_trunk(&mut self, now: Now, call: CallId, mut rest: Outbound) {
+        let Some(trunk) = rest.trunks.pop_front() else {
+            return self.failed(call, Cause::NetworkFailure);
+        };
+        let leg = self.add_leg(call, Peer::Trunk(trunk.clone()), Purpose::Asked);
+        self.start_ringing(now, call, leg, self.settings.outbound_time);
+        let (number, emergency) = (rest.number.clone(), rest.emergency);
+        self.outbound.insert(leg, rest);
+        self.outputs.push_back(Output::DialTrunk { call, leg, trunk, number, emergency });
+    }
+
+    pub(super) fn start_ringing(
+        &mut self,
+        now: Now,
+        call: CallId,
+        leg: LegId,
+        ring_time: Duration,
+    ) {
+        let timer = self.timers.set(now.instant + ring_time, leg);
+        let Some(state) = self.calls.get_mut(&call) else { return };
+        state.activity = Activity::Ringing;
+        if let Some(leg) = state.legs.get_mut(&leg) {
+            leg.ring_timer = Some(timer);
+        }
+        if state.answered.is_some() {
+            self.outputs.push_back(Output::Ringback(state.caller));
+        }
+    }
+
+    pub(super) fn start_ivr(&mut self, now: Now, call: CallId, flow: FlowId) {
+        self.answer_caller(now, call, None);
+        self.happened(now, call, What::Ivr(flow.clone()));
+        self.be(call, Activity::Ivr);
+        self.outputs.push_back(Output::StartIvr { call, flow });
+    }
+
+    pub(super) fn enqueue(
+        &mut self,
+        now: Now,
+        call: CallId,
+        queue: QueueId,
+        priority: i32,
+        skills: BTreeMap<SkillId, u8>,
+    ) {
+        self.answer_caller(now, call, None);
+        self.happened(now, call, What::Queued(queue.clone()));
+        let Some(state) = self.calls.get_mut(&call) else { return };
+        state.activity = Activity::Queued(queue.clone());
+        state.queue = Some(queue.clone());
+        let arrived = state.arrived;
+        self.outputs.push_back(Output::Enqueue { call, queue, priority, skills, arrived });
+    }
+
+    pub(super) fn echo(&mut self, now: Now, call: CallId) {
+        self.answer_caller(now, call, None);
+        self.be(call, Activity::Echo);
+        if let Some(leg) = self.caller(call) {
+            self.outputs.push_back(Output::Echo(leg));
+        }
+    }
+
+    pub(super) fn feature(&mut self, now: Now, call: CallId, feature: Feature) {
+        self.answer_caller(now, call, None);
+        let extension = self.calls.get(&call).and_then(|c| c.extension(c.caller)).cloned();
+        match extension {
+            Some(extension) => {
+                self.outputs.push_back(Output::Feature { call, feature, extension });
+            }
+            None => self.say(call, Saying::NotPossible),
+        }
+    }
+
+    pub(super) fn say(&mut self, call: CallId, saying: Saying) {
+        self.be(call, Activity::Saying);
+        self.outputs.push_back(Output::Say(call, saying));
+    }
+
+    pub(super) fn answer_caller(&mut self, now: Now, call: CallId, with: Option<LegId>) {
+        let Some(state) = self.calls.get_mut(&call) else { return };
+        if state.answered.is_some() {
+            return;
+        }
+        state.answered = Some(now.unix);
+        let leg = state.caller;
+        if let Some(caller) = state.legs.get_mut(&leg) {
+            caller.answered = Some(now.unix);
+        }
+        self.outputs.push_back(Output::Answer { leg, with });
+    }
+
+    pub(super) fn be(&mut self, call: CallId, activity: Activity) {
+        if let Some(state) = self.calls.get_mut(&call) {
+            state.activity = activity;
+        }
+    }
+}
+
+fn cause_of(why: &Why) -> Cause {
+    match why {
+        Why::NotThisCaller { .. } | Why::Class { .. } | Why::TrunkToTrunk => Cause::NotAllowed,
+        Why::NotDialable(_) | Why::Unknown | Why::NothingLeft { .. } => Cause::NoSuchNumber,
+    }
+}

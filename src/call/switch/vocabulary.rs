@@ -1,0 +1,219 @@
+//! What goes into [`Calls`](super::Calls), and what comes out.
+
+use std::collections::BTreeMap;
+
+use crate::address::Number;
+use crate::call::ending::Cause;
+use crate::call::plan::{Destination, Feature, Origin};
+use crate::call::record::{Peer, Record};
+use crate::id::{AgentId, CallId, ExtensionId, FlowId, LegId, OfferId, QueueId, SkillId, TrunkId};
+use crate::time::UnixTime;
+
+/// A call that has just reached us.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The new call.
+    pub call: CallId,
+    /// Its first leg, the caller's.
+    pub leg: LegId,
+    /// Who is at the far end of that leg.
+    pub peer: Peer,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The caller's number as shown.
+    pub from: String,
+    /// The number that was dialled.
+    pub to: String,
+    /// Where that number leads.
+    pub destination: Destination,
+}
+
+/// What happened on a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegEvent {
+    /// The far end rings.
+    Ringing,
+    /// The far end already sends sound, and the caller should hear it.
+    EarlyMedia,
+    /// The far end answered.
+    Answered,
+    /// The far end put us on hold.
+    Held,
+    /// The far end took us off hold.
+    Resumed,
+    /// The leg is gone.
+    Ended(Cause),
+}
+
+/// A sentence for the caller, chosen here and worded by the prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saying {
+    /// Signed in to the queues.
+    SignedIn,
+    /// Signed out.
+    SignedOut,
+    /// Takes no calls for now.
+    Paused,
+    /// Takes calls again.
+    Resumed,
+    /// That code is not for this extension.
+    NotPossible,
+    /// Nobody can take the call.
+    Unavailable,
+}
+
+/// What became of an offer to an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfferOutcome {
+    /// The agent answered: the caller is theirs.
+    Accepted,
+    /// The phone rang and nobody answered.
+    Missed,
+    /// The agent refused.
+    Refused,
+    /// There was no phone to ring.
+    Unreachable,
+}
+
+/// Something worth keeping about a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The call.
+    pub call: CallId,
+    /// When.
+    pub at: UnixTime,
+    /// What.
+    pub what: What,
+}
+
+/// The kinds of [`Event`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// It reached us. The numbers are personal data.
+    Arrived {
+        /// Who called.
+        peer: Peer,
+        /// The caller's number.
+        from: String,
+        /// The dialled number.
+        to: String,
+    },
+    /// It went to an IVR flow.
+    Ivr(FlowId),
+    /// It began to wait in a queue.
+    Queued(QueueId),
+    /// It was offered to an agent.
+    Offered(AgentId),
+    /// A leg answered.
+    Answered(LegId),
+    /// A leg put the other on hold.
+    Held(LegId),
+    /// And took it off hold.
+    Resumed(LegId),
+    /// A leg ended.
+    LegEnded(LegId, Cause),
+}
+
+/// What the gateway has to carry out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Ring the phones of an extension.
+    DialExtension {
+        /// The call.
+        call: CallId,
+        /// The leg to be.
+        leg: LegId,
+        /// Whose phones.
+        extension: ExtensionId,
+    },
+    /// Call a number through a trunk.
+    DialTrunk {
+        /// The call.
+        call: CallId,
+        /// The leg to be.
+        leg: LegId,
+        /// Which carrier.
+        trunk: TrunkId,
+        /// The number to dial there.
+        number: Number,
+        /// Whether it is an emergency call.
+        emergency: bool,
+    },
+    /// Tell the caller that it rings.
+    Ring(LegId),
+    /// Pass early sound from `from` to the caller.
+    Early {
+        /// Who should hear.
+        leg: LegId,
+        /// Who is heard.
+        from: LegId,
+    },
+    /// Answer the caller.
+    Answer {
+        /// The caller's leg.
+        leg: LegId,
+        /// The leg whose codec suits best, if one answered.
+        with: Option<LegId>,
+    },
+    /// Refuse a caller who was not answered.
+    Refuse(LegId, Cause),
+    /// End a leg.
+    HangUp(LegId, Cause),
+    /// Let two legs hear each other.
+    Join(LegId, LegId),
+    /// Play music to a leg that was put on hold.
+    Music(LegId),
+    /// Play a ringing tone to a caller who was answered already.
+    Ringback(LegId),
+    /// Send a leg its own sound.
+    Echo(LegId),
+    /// Walk the caller through a flow from its start.
+    StartIvr {
+        /// The call.
+        call: CallId,
+        /// The flow.
+        flow: FlowId,
+    },
+    /// Go on with the flow: what it asked for did not work out.
+    ResumeIvr(CallId, Cause),
+    /// The walk is over.
+    EndIvr(CallId),
+    /// Put the caller in a queue.
+    Enqueue {
+        /// The call.
+        call: CallId,
+        /// Which queue.
+        queue: QueueId,
+        /// Higher goes first.
+        priority: i32,
+        /// Skills that the flow found out the caller needs.
+        skills: BTreeMap<SkillId, u8>,
+        /// When the caller reached us.
+        arrived: UnixTime,
+    },
+    /// The caller is no longer in the queue.
+    LeaveQueue(CallId),
+    /// What became of an offer.
+    Offer(OfferId, AgentId, OfferOutcome),
+    /// An agent's conversation from a queue is over.
+    ContactEnded(AgentId),
+    /// An extension is in a call that no queue gave it.
+    Busy(ExtensionId),
+    /// It is no longer.
+    Idle(ExtensionId),
+    /// Carry out a feature code.
+    Feature {
+        /// The call.
+        call: CallId,
+        /// Which.
+        feature: Feature,
+        /// For whom.
+        extension: ExtensionId,
+    },
+    /// Say something to the caller; answer with `handle_said`.
+    Say(CallId, Saying),
+    /// Keep this.
+    Happened(Event),
+    /// The call is over.
+    Ended(Box<Record>),
+}
