@@ -51,7 +51,6 @@ fn every_flow_is_good() {
         flows += 1;
     }
     assert!(flows >= 3);
-    text += "\n[[calendar]]\nname = \"office\"\nopen = [{ days = \"mon-fri\", from = \"08:00\", to = \"18:00\" }]\n";
     let loaded = config::load(&path, &|p| if p == path { Ok(text.clone()) } else { read(p) });
     let loaded =
         loaded.unwrap_or_else(|problems| panic!("{}", branchline::cli::check::problems(&problems)));
@@ -89,6 +88,44 @@ fn commented_keys_are_real_and_show_the_default() {
     assert_eq!(all.settings.media.codecs, plain.settings.media.codecs);
     assert_eq!(all.settings.queues, plain.settings.queues);
     assert_eq!(all.settings.emergency.outside_prefixes, plain.settings.emergency.outside_prefixes);
+}
+
+/// Asks the gateway itself which sections and keys there are, by a name that is none, and looks each up in the sample.
+#[test]
+fn every_section_and_every_key_is_explained() {
+    let sample = std::fs::read_to_string(folder().join("gateway.toml")).unwrap();
+    let sections = allowed("[zzz]");
+    assert!(sections.len() > 15, "{sections:?}");
+    for section in &sections {
+        assert!(
+            sample.contains(&format!("[{section}]")) || sample.contains(&format!("[{section}.")),
+            "[{section}] is not in gateway.toml"
+        );
+        if section == "flow" {
+            continue; // Its keys are explained in flows/main.toml.
+        }
+        let list = sample.contains(&format!("[[{section}]]"));
+        let header = if list { format!("[[{section}]]") } else { format!("[{section}]") };
+        let keys = allowed(&format!("{header}\nzzz = 1"));
+        assert!(!keys.is_empty(), "{section}");
+        for key in keys {
+            let explained = sample.lines().any(|line| {
+                let line = line.trim_start_matches("# ");
+                line.starts_with(&format!("{key} = ")) || line == format!("[{section}.{key}]")
+            });
+            assert!(explained, "`{key}` of {header} is not in gateway.toml");
+        }
+    }
+}
+
+/// The names that the answer to the unknown name `zzz` lists.
+fn allowed(text: &str) -> Vec<String> {
+    let draft = config::draft(Path::new("g"), &|_| Ok(text.to_owned())).unwrap();
+    let flows = draft.loaded.flows(Default::default()).err().unwrap_or_default();
+    let mut problems = draft.problems.into_iter().chain(flows);
+    let unknown = problems.find(|problem| problem.what.contains("`zzz`")).expect("zzz is unknown");
+    let listed = unknown.allowed.expect("a list");
+    listed.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 fn opened(line: &str) -> &str {

@@ -1,6 +1,7 @@
 //! One call while it is up.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use crate::call::ending::Cause;
 use crate::call::plan::Origin;
@@ -69,6 +70,8 @@ pub(super) struct Call {
     pub agent: Option<AgentId>,
     pub ended_legs: Vec<LegRecord>,
     pub recordings: Vec<RecordingId>,
+    /// The moment the caller was last sent somewhere, and how often at that moment.
+    pub sent: (Instant, u32),
 }
 
 impl Call {

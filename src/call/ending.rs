@@ -48,6 +48,8 @@ pub enum Cause {
     Congestion,
     /// This box is stopping.
     ShuttingDown,
+    /// The configuration passed the caller on in a circle.
+    LoopDetected,
     /// A fault in this box.
     InternalFault,
     /// The connection was lost during the conversation.
@@ -65,6 +67,7 @@ impl Cause {
             Cause::MediaRefused
             | Cause::Congestion
             | Cause::ShuttingDown
+            | Cause::LoopDetected
             | Cause::InternalFault
             | Cause::NotRegistered => Class::Us,
             Cause::Busy
@@ -93,6 +96,7 @@ impl Cause {
             Cause::NetworkFailure => "network failure",
             Cause::Congestion => "no capacity",
             Cause::ShuttingDown => "box stopping",
+            Cause::LoopDetected => "sent in a circle",
             Cause::InternalFault => "internal fault",
             Cause::ConnectionLost => "connection lost",
             Cause::Interrupted => "interrupted",

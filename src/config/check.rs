@@ -7,12 +7,14 @@ use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
+use super::Places;
 use super::document::{Document, Step};
 use super::problem::Problem;
-use super::settings::{Settings, Trunk};
-use super::{Fragment, Places, SecretRef};
+use super::settings::{Queue, Settings, Trunk};
 use crate::address::Number;
+use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
+use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
 use Step::{At, Key};
 
@@ -27,14 +29,20 @@ pub(super) fn check(
     out: &mut Vec<Problem>,
 ) {
     let mut check = Check { document, settings, places, out };
-    check.ranges();
+    check.timers();
+    check.media();
+    check.limits();
     check.site();
+    check.sip();
+    check.addresses();
     check.names();
     check.numbers();
     check.targets();
     check.trunks();
     check.outbound();
-    check.queues_and_agents();
+    check.queues();
+    check.overflow_circles();
+    check.agents();
     check.emergency();
 }
 
@@ -90,9 +98,8 @@ impl<'c> Check<'c, '_> {
         }
     }
 
-    fn ranges(&mut self) {
-        let (timers, media, limits) =
-            (&self.settings.sip.timers, &self.settings.media, &self.settings.limits);
+    fn timers(&mut self) {
+        let timers = &self.settings.sip.timers;
         let timer = |key| [Key("sip"), Key("timers"), Key(key)];
         self.within(&timer("t1_ms"), timers.t1_ms, 100..=2_000);
         self.within(&timer("t2_ms"), timers.t2_ms, 1_000..=16_000);
@@ -102,110 +109,95 @@ impl<'c> Check<'c, '_> {
         self.within(&timer("register_max_s"), timers.register_max_s, 60..=86_400);
         let span = timers.register_min_s..=timers.register_max_s;
         if !span.contains(&timers.register_default_s) {
+            let what = "the three registration times are out of order";
             let allowed = "register_min_s <= register_default_s <= register_max_s";
-            self.tell(
-                &timer("register_default_s"),
-                "the three registration times are out of order",
-                allowed,
-            );
+            self.tell(&timer("register_default_s"), what, allowed);
         }
-        self.within(&[Key("media"), Key("port_min")], media.port_min, 1_024..=65_000);
+    }
+
+    fn media(&mut self) {
+        let media = &self.settings.media;
+        let at = |key| [Key("media"), Key(key)];
+        self.within(&at("port_min"), media.port_min, 1_024..=65_000);
         if media.port_max < media.port_min.saturating_add(3) {
-            let what = format!(
-                "the pool from {} to {} has no room for one call",
-                media.port_min, media.port_max
-            );
-            self.tell(
-                &[Key("media"), Key("port_max")],
-                what,
-                "`port_max` at least 3 above `port_min`",
-            );
+            let (min, max) = (media.port_min, media.port_max);
+            let what = format!("the pool from {min} to {max} has no room for one call");
+            self.tell(&at("port_max"), what, "`port_max` at least 3 above `port_min`");
         }
         if media.port_min % 2 != 0 {
-            self.tell(
-                &[Key("media"), Key("port_min")],
-                "RTP begins at an even port",
-                "an even number",
-            );
+            self.tell(&at("port_min"), "RTP begins at an even port", "an even number");
         }
-        self.within(&[Key("media"), Key("threads")], media.threads, 0..=64);
+        self.within(&at("threads"), media.threads, 0..=64);
         if media.codecs.is_empty() {
-            self.tell(
-                &[Key("media"), Key("codecs")],
-                "no codec is left",
-                "`pcmu`, `pcma`, `g722`, `opus`",
-            );
+            self.tell(&at("codecs"), "no codec is left", "`pcmu`, `pcma`, `g722`, `opus`");
         }
-        self.within(&[Key("limits"), Key("calls")], limits.calls, 1..=10_000);
-        self.within(
-            &[Key("limits"), Key("calls_per_extension")],
-            limits.calls_per_extension,
-            1..=100,
-        );
-        self.within(
-            &[Key("limits"), Key("new_calls_per_second")],
-            limits.new_calls_per_second,
-            1..=1_000,
-        );
+    }
+
+    fn limits(&mut self) {
+        let limits = &self.settings.limits;
+        let at = |key| [Key("limits"), Key(key)];
+        self.within(&at("calls"), limits.calls, 1..=10_000);
+        self.within(&at("calls_per_extension"), limits.calls_per_extension, 1..=100);
+        self.within(&at("new_calls_per_second"), limits.new_calls_per_second, 1..=1_000);
     }
 
     fn site(&mut self) {
-        let (site, sip) = (&self.settings.site, &self.settings.sip);
+        let zone = &self.settings.site.time_zone;
         let zones = jiff::tz::TimeZoneDatabase::bundled();
-        if zones.get(&site.time_zone).is_err() {
+        if zones.get(zone).is_err() {
             let names: Vec<String> =
                 zones.available().map(|name| name.as_str().to_owned()).collect();
             let at = [Key("site"), Key("time_zone")];
-            let what = format!("there is no time zone `{}`", site.time_zone);
-            let problem =
-                self.document.problem(&at, what).allowing("an IANA name such as `America/Chicago`");
-            self.out.push(problem.suggesting(&site.time_zone, names.iter().map(String::as_str)));
+            let problem = self.document.problem(&at, format!("there is no time zone `{zone}`"));
+            let problem = problem.allowing("an IANA name such as `America/Chicago`");
+            self.out.push(problem.suggesting(zone, names.iter().map(String::as_str)));
         }
+    }
+
+    fn sip(&mut self) {
+        let sip = &self.settings.sip;
         if sip.certificate.is_some() != sip.private_key.is_some() {
-            self.tell(
-                &[Key("sip")],
-                "`certificate` and `private_key` come together",
-                "both, or neither",
-            );
+            let what = "`certificate` and `private_key` come together";
+            self.tell(&[Key("sip")], what, "both, or neither");
         }
         if sip.digests.is_empty() {
-            self.out.push(
-                self.document
-                    .problem(&[Key("sip"), Key("digests")], "no phone could prove its password")
-                    .allowing("`[\"sha-256\", \"md5\"]`, or one of the two"),
-            );
+            let what = "no phone could prove its password";
+            let allowed = "`[\"sha-256\", \"md5\"]`, or one of the two";
+            self.tell(&[Key("sip"), Key("digests")], what, allowed);
         }
-        if sip.realm.is_empty()
-            || sip.realm.contains(['"', '\\'])
-            || sip.realm.contains(char::is_control)
-        {
-            self.tell(
-                &[Key("sip"), Key("realm")],
-                "a realm is text without quotes",
-                "such as `branch.example`",
-            );
+        let quoted = sip.realm.contains(['"', '\\']) || sip.realm.contains(char::is_control);
+        if sip.realm.is_empty() || quoted {
+            let what = "a realm is text without quotes";
+            self.tell(&[Key("sip"), Key("realm")], what, "such as `branch.example`");
         }
-        let overlap = |list: &[SocketAddr]| {
-            (1..list.len()).find(|i| {
-                list.get(..*i)
-                    .is_some_and(|before| list.get(*i).is_some_and(|a| before.contains(a)))
-            })
-        };
+    }
+
+    /// Nothing listens twice at one address, and no audio goes where signalling listens.
+    fn addresses(&mut self) {
+        let (sip, media) = (&self.settings.sip, &self.settings.media);
         for (key, list) in [("udp", &sip.udp), ("tcp", &sip.tcp), ("tls", &sip.tls)] {
-            if let Some(place) = overlap(list) {
-                self.tell(
-                    &[Key("sip"), Key(key), At(place)],
-                    "this address stands in the list twice",
-                    "",
-                );
+            let twice = |i: &usize| list.iter().take(*i).any(|before| Some(before) == list.get(*i));
+            if let Some(place) = (1..list.len()).find(twice) {
+                let what = "this address stands in the list twice";
+                self.tell(&[Key("sip"), Key(key), At(place)], what, "");
             }
         }
         if let Some(both) = sip.tls.iter().position(|address| sip.tcp.contains(address)) {
-            self.tell(
-                &[Key("sip"), Key("tls"), At(both)],
-                "TCP listens at this address already",
-                "",
-            );
+            let what = "TCP listens at this address already";
+            self.tell(&[Key("sip"), Key("tls"), At(both)], what, "");
+        }
+        let audio = media.port_min..=media.port_max;
+        let within =
+            |address: &SocketAddr| media.port_min >= 1_024 && audio.contains(&address.port());
+        if let Some(place) = sip.udp.iter().position(within) {
+            let listens = [Key("sip"), Key("udp"), At(place)];
+            let pool = [Key("media"), Key("port_min")];
+            // At whichever of the two the admin wrote.
+            let at: &[Step<'_>] =
+                if self.document.value(&listens).is_some() { &listens } else { &pool };
+            let port = sip.udp.get(place).map_or(0, SocketAddr::port);
+            let what = format!("port {port} is for SIP and among those for audio, {audio:?}");
+            self.tell(at, what, "a port outside `media.port_min` to `media.port_max`");
         }
     }
 
@@ -370,15 +362,14 @@ impl<'c> Check<'c, '_> {
             let place = self.place("trunk", index);
             let at = |key| [Key("trunk"), At(place), Key(key)];
             self.within(&at("max_calls"), trunk.max_calls, 1..=10_000);
-            for (i, network) in
-                trunk.accept_from.iter().enumerate().filter(|(_, text)| !is_network(text))
-            {
+            for (i, network) in trunk.accept_from.iter().enumerate() {
+                let what = match bits_of(network) {
+                    Some(0) => format!("`{network}` would let anybody call without a password"),
+                    Some(_) => continue,
+                    None => format!("`{network}` is no address or network"),
+                };
                 let path = [Key("trunk"), At(place), Key("accept_from"), At(i)];
-                self.tell(
-                    &path,
-                    format!("`{network}` is no address or network"),
-                    "such as `192.0.2.7` or `192.0.2.0/24`",
-                );
+                self.tell(&path, what, "such as `192.0.2.7` or `192.0.2.0/24`");
             }
             for (i, server) in trunk.servers.iter().enumerate().filter(|(_, text)| !is_server(text))
             {
@@ -466,11 +457,22 @@ impl<'c> Check<'c, '_> {
                     &format!("0 to {}", pattern.shortest() - 1),
                 );
             }
+            Ok(pattern) if self.is_for_help(&pattern) => {
+                let what =
+                    format!("rule `{}` takes nothing: [emergency] has this number", rule.name);
+                let at = [Key("outbound"), At(place), Key("pattern")];
+                self.out.push(self.document.problem(&at, what).warning());
+            }
             Ok(_) => {}
             Err(why) => {
                 self.tell(&[Key("outbound"), At(place), Key("prefix")], why.to_string(), "")
             }
         }
+    }
+
+    fn is_for_help(&self, pattern: &Pattern) -> bool {
+        let plan = Plan::new(self.settings.dial_rules());
+        plan.emergency_forms().any(|number| pattern.to_string() == number)
     }
 
     /// Two rules as narrow as each other that serve a common caller: which one is meant cannot be told.
@@ -493,11 +495,9 @@ impl<'c> Check<'c, '_> {
         }
     }
 
-    fn queues_and_agents(&mut self) {
+    fn queues(&mut self) {
         let settings = self.settings;
         let agents = self.raw_names("agent", "id");
-        let queues = self.raw_names("queue", "name");
-        let extensions = self.raw_names("extension", "number");
         for (index, queue) in settings.queues.iter().enumerate() {
             let place = self.place("queue", index);
             let at = |key| [Key("queue"), At(place), Key(key)];
@@ -506,54 +506,69 @@ impl<'c> Check<'c, '_> {
             self.within(&at("max_waiting"), queue.max_waiting, 1..=1_000);
             self.within(&at("max_wait"), queue.max_wait, 10..=86_400);
             self.within(&at("announce_every"), queue.announce_every, 0..=600);
-            for (i, agent) in queue.members.iter().enumerate() {
-                self.known(
-                    &[Key("queue"), At(place), Key("members"), At(i)],
-                    "agent",
-                    agent.as_str(),
-                    &agents,
-                );
-            }
             self.within(&at("priority"), queue.priority, 0..=1_000);
             self.within(&at("ageing"), queue.ageing, 0..=100);
-            for (skill, level) in &queue.skills {
-                let path = [Key("queue"), At(place), Key("skills"), Key(skill.as_str())];
-                self.within(&path, *level, 1..=10);
+            for (i, agent) in queue.members.iter().enumerate() {
+                let path = [Key("queue"), At(place), Key("members"), At(i)];
+                self.known(&path, "agent", agent.as_str(), &agents);
             }
-            let overflows = [
-                ("overflow", &queue.overflow),
-                ("overflow_full", &queue.overflow_full),
-                ("overflow_wait", &queue.overflow_wait),
-                ("overflow_no_agent", &queue.overflow_no_agent),
-            ];
-            for (key, target) in overflows {
-                let Some(target) = target else { continue };
+            self.skills("queue", place, &queue.skills);
+            for (key, target) in overflows(queue) {
                 self.target(&at(key), target);
-                if *target == Target::Queue(queue.name.clone()) {
-                    self.tell(
-                        &at(key),
-                        "a queue cannot overflow into itself",
-                        "another queue, a flow, an extension",
-                    );
-                }
             }
         }
+    }
+
+    /// Queues that overflow into one another would pass a caller round and round: waiting counts from the arrival, so
+    /// the second queue lets the caller go at once, and so does the first.
+    fn overflow_circles(&mut self) {
+        let settings = self.settings;
+        let mut told: BTreeSet<&QueueId> = BTreeSet::new();
+        for (index, queue) in settings.queues.iter().enumerate() {
+            let ways = overflows(queue).filter(|(_, target)| matches!(target, Target::Queue(_)));
+            for (key, target) in ways {
+                let Some(round) = way_back(&settings.queues, target, &queue.name) else { continue };
+                if round.iter().any(|name| told.contains(name)) {
+                    continue;
+                }
+                told.extend(&round);
+                let names: Vec<_> = round.iter().map(|name| name.as_str()).collect();
+                let what =
+                    format!("callers would go round: {} -> {}", queue.name, names.join(" -> "));
+                let path = [Key("queue"), At(self.place("queue", index)), Key(key)];
+                self.tell(&path, what, "a queue further on, a flow, an extension");
+            }
+        }
+    }
+
+    fn agents(&mut self) {
+        let settings = self.settings;
+        let queues = self.raw_names("queue", "name");
+        let extensions = self.raw_names("extension", "number");
+        let mut phones: BTreeMap<&ExtensionId, &AgentId> = BTreeMap::new();
         for (index, agent) in settings.agents.iter().enumerate() {
             let place = self.place("agent", index);
             let path = [Key("agent"), At(place), Key("extension")];
             self.known(&path, "extension", agent.extension.as_str(), &extensions);
-            for (i, queue) in agent.queues.iter().enumerate() {
-                self.known(
-                    &[Key("agent"), At(place), Key("queues"), At(i)],
-                    "queue",
-                    queue.as_str(),
-                    &queues,
+            if let Some(other) = phones.insert(&agent.extension, &agent.id) {
+                let what = format!(
+                    "{} is the phone of agent `{other}`: a feature code dialled there could mean either",
+                    agent.extension
                 );
+                self.tell(&path, what, "an extension for each agent");
             }
-            for (skill, level) in &agent.skills {
-                let path = [Key("agent"), At(place), Key("skills"), Key(skill.as_str())];
-                self.within(&path, *level, 1..=10);
+            for (i, queue) in agent.queues.iter().enumerate() {
+                let path = [Key("agent"), At(place), Key("queues"), At(i)];
+                self.known(&path, "queue", queue.as_str(), &queues);
             }
+            self.skills("agent", place, &agent.skills);
+        }
+    }
+
+    fn skills(&mut self, section: &str, place: usize, skills: &BTreeMap<SkillId, u8>) {
+        for (skill, level) in skills {
+            let path = [Key(section), At(place), Key("skills"), Key(skill.as_str())];
+            self.within(&path, *level, 1..=10);
         }
     }
 
@@ -587,6 +602,39 @@ impl<'c> Check<'c, '_> {
     }
 }
 
+/// Where a queue sends callers it gives up, as far as it says so.
+fn overflows(queue: &Queue) -> impl Iterator<Item = (&'static str, &Target)> {
+    let each = [
+        ("overflow", &queue.overflow),
+        ("overflow_full", &queue.overflow_full),
+        ("overflow_wait", &queue.overflow_wait),
+        ("overflow_no_agent", &queue.overflow_no_agent),
+    ];
+    each.into_iter().filter_map(|(key, target)| Some((key, target.as_ref()?)))
+}
+
+/// The queues on the way from `from` to `home`, both included, if one leads there.
+fn way_back<'q>(queues: &'q [Queue], from: &'q Target, home: &QueueId) -> Option<Vec<&'q QueueId>> {
+    let mut ways = vec![vec![from]];
+    let mut seen = BTreeSet::new();
+    while let Some(way) = ways.pop() {
+        let Some(Target::Queue(name)) = way.last() else { continue };
+        let names = way.iter().filter_map(|target| match target {
+            Target::Queue(name) => Some(name),
+            _ => None,
+        });
+        if name == home {
+            return Some(names.collect());
+        }
+        let Some(next) = queues.iter().find(|queue| queue.name == *name) else { continue };
+        if seen.insert(name) {
+            let further = overflows(next).map(|(_, target)| [way.as_slice(), &[target]].concat());
+            ways.extend(further);
+        }
+    }
+    None
+}
+
 fn share_a_caller(a: &Outbound, b: &Outbound) -> bool {
     let inside = a.extensions.is_empty()
         || b.extensions.is_empty()
@@ -594,13 +642,12 @@ fn share_a_caller(a: &Outbound, b: &Outbound) -> bool {
     inside || a.from_trunks.iter().any(|trunk| b.from_trunks.contains(trunk))
 }
 
-fn is_network(text: &str) -> bool {
+/// The length of a network's prefix in bits; an address is a network of its own.
+fn bits_of(text: &str) -> Option<u8> {
     let (address, bits) =
         text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let Ok(address) = address.parse::<IpAddr>() else { return false };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    // A network of all addresses would let anybody call without a password.
-    bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| (1..=most).contains(&bits)))
+    let most = if address.parse::<IpAddr>().ok()?.is_ipv4() { 32 } else { 128 };
+    bits.map_or(Some(most), |bits| bits.parse().ok()).filter(|bits| *bits <= most)
 }
 
 fn is_server(text: &str) -> bool {
@@ -614,30 +661,4 @@ fn is_server(text: &str) -> bool {
     host.len() <= 253
         && host.split('.').all(label)
         && port.is_none_or(|p| p.parse::<u16>().is_ok_and(|p| p > 0))
-}
-
-impl Settings {
-    /// Every secret that the drivers have to read, with where it is wanted.
-    pub fn secrets(&self) -> impl Iterator<Item = (&str, &SecretRef)> {
-        let phones = self.extensions.iter().map(|e| (e.number.as_str(), &e.secret));
-        let lines = self
-            .trunks
-            .iter()
-            .filter_map(|t| Some((t.name.as_str(), &t.register.as_ref()?.secret)));
-        phones.chain(lines)
-    }
-
-    /// Problems with clips of the file `whole` that `known` does not have.
-    pub fn missing_clips(&self, whole: &Fragment, known: &BTreeSet<String>) -> Vec<Problem> {
-        let Ok(document) = Document::parse(&whole.file, whole.text()) else { return Vec::new() };
-        let missing =
-            self.queues.iter().enumerate().filter(|(_, queue)| !known.contains(&queue.music));
-        let problem = |place, music: &str| {
-            let at = [Key("queue"), At(place), Key("music")];
-            document
-                .problem(&at, format!("there is no prompt `{music}`"))
-                .suggesting(music, known.iter().map(String::as_str))
-        };
-        missing.map(|(place, queue)| problem(place, &queue.music)).collect()
-    }
 }

@@ -39,9 +39,7 @@ impl<'i> Document<'i> {
         let source = Source::new(file, text);
         let (table, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
-            let problem =
-                |e: &toml::de::Error| source.problem(e.span().unwrap_or(0..0), "", e.message());
-            return Err(errors.iter().map(problem).collect());
+            return Err(errors.iter().map(|error| syntax(&source, error)).collect());
         }
         let span = table.span();
         Ok(Document { source, root: Spanned::new(span, DeValue::Table(table.into_inner())) })
@@ -103,6 +101,16 @@ impl<'i> Document<'i> {
         let mut reading = Reading { source: &self.source, at: shown(path), absent: Vec::new() };
         reading.run(value.clone(), problems)
     }
+}
+
+fn syntax(source: &Source, error: &toml::de::Error) -> Problem {
+    let problem = source.problem(error.span().unwrap_or(0..0), "", error.message());
+    let header = problem.source_line.trim();
+    if error.message().contains("duplicate key") && header.starts_with('[') {
+        let name = header.trim_matches(['[', ']']).to_owned();
+        return problem.allowing(format!("`[[{name}]]` before each one, if there are several"));
+    }
+    problem
 }
 
 /// `path` as it is printed: `queue[1].members[0]`.
@@ -276,6 +284,13 @@ impl Reading<'_> {
         }
         if message.starts_with(IN_CLEAR) {
             return problem(message.to_owned()).allowing(WAY_OUT);
+        }
+        if message == "invalid socket address syntax" {
+            return problem("this is no address with a port".to_owned())
+                .allowing("such as `0.0.0.0:5060` or `[::]:5060`");
+        }
+        if message == "invalid IP address syntax" {
+            return problem("this is no IP address".to_owned()).allowing("such as `192.0.2.7`");
         }
         match message.rsplit_once(", expected ") {
             Some((what, allowed)) => problem(what.to_owned()).allowing(plain_type(allowed)),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::document::{Document, Step::At, Step::Key};
 use crate::config::{Fragment, Loaded, Problem};
 use crate::id::FlowId;
 use crate::ivr::check::{Known, Mistake, Place, check};
@@ -11,7 +12,7 @@ use crate::ivr::{Flows, flow, hours};
 impl Loaded {
     /// The flows, checked; `clips` are all the sounds there are. Every mistake is listed.
     pub fn flows(&self, clips: BTreeSet<String>) -> Result<Flows, Vec<Problem>> {
-        let mut problems = self.settings.missing_clips(&self.whole, &clips);
+        let mut problems = self.missing_clips(&clips);
         let calendars = read_all(self.calendars.iter(), &mut problems);
         let mut flows: Vec<(FlowId, flow::Settings)> = Vec::new();
         for (name, fragment) in &self.flows {
@@ -28,12 +29,28 @@ impl Loaded {
             .map_err(|found| found.iter().filter_map(|problem| self.tell(problem)).collect())
     }
 
+    /// Music that queues ask for and nobody has.
+    fn missing_clips(&self, clips: &BTreeSet<String>) -> Vec<Problem> {
+        let Ok(document) = Document::parse(&self.whole.file, self.whole.text()) else {
+            return Vec::new();
+        };
+        let queues = document.len(&[Key("queue")]).unwrap_or(0);
+        let music = (0..queues).map(|place| [Key("queue"), At(place), Key("music")]);
+        music
+            .filter_map(|at| {
+                let name = document.text(&at).filter(|name| !clips.contains(*name))?;
+                let problem = document.problem(&at, format!("there is no prompt `{name}`"));
+                Some(problem.suggesting(name, clips.iter().map(String::as_str)))
+            })
+            .collect()
+    }
+
     fn known(&self, clips: BTreeSet<String>) -> Known {
         let settings = &self.settings;
         Known {
             clips,
-            queues: settings.queues.iter().map(|queue| queue.name.to_string()).collect(),
-            extensions: settings.extensions.iter().map(|e| e.number.to_string()).collect(),
+            queues: self.names.queues.clone(),
+            extensions: self.names.extensions.clone(),
             // The site's zone was checked with its section.
             zone: hours::zone(&settings.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC),
         }

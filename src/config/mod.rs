@@ -10,7 +10,7 @@ pub mod problem;
 pub mod secret;
 pub mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +36,34 @@ pub struct Loaded {
     pub calendars: Vec<Fragment>,
     /// What works and was probably not meant.
     pub warnings: Vec<Problem>,
+    /// Names of queues and numbers of extensions as written, also of those with mistakes.
+    names: Names,
+}
+
+/// A configuration that was read as far as that goes.
+#[derive(Debug)]
+pub struct Draft {
+    /// What could be read; sections and elements with mistakes are left out.
+    pub loaded: Loaded,
+    /// Everything that is wrong, in the order of the files, and what was probably not meant.
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Names {
+    queues: BTreeSet<String>,
+    extensions: BTreeSet<String>,
+}
+
+impl Loaded {
+    /// A problem with what the steps lead to in the main file.
+    pub fn problem(&self, path: &[Step<'_>], what: impl Into<String>) -> Problem {
+        match Document::parse(&self.whole.file, self.whole.text()) {
+            Ok(document) => document.problem(path, what),
+            // It was parsed before.
+            Err(_) => self.whole.problem(0..0, "", what),
+        }
+    }
 }
 
 /// A part of a configuration file that another module reads with its own types.
@@ -94,21 +122,35 @@ pub type Read<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 /// Reads and checks the configuration at `path`. Every mistake is listed, in the order of the files; warnings are
 /// among them when there is at least one error.
 pub fn load(path: &Path, read: Read<'_>) -> Result<Loaded, Vec<Problem>> {
+    let Draft { loaded, problems } = draft(path, read)?;
+    if problems.iter().any(Problem::is_error) {
+        return Err(problems);
+    }
+    Ok(Loaded { warnings: problems, ..loaded })
+}
+
+/// Reads the configuration at `path` as far as that goes. An error is a file that is no TOML.
+pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
     let text = read(path).map_err(|why| vec![Problem::unreadable(path, &why)])?;
     let document = Document::parse(path, &text)?;
-    let mut found = Vec::new();
+    let mut problems = Vec::new();
     let mut places = Places::new();
-    let (settings, complete) = sections(&document, &mut places, &mut found);
-    let (flows, calendars) = fragments(&document, read, &mut found);
-    check::check(&document, &settings, &places, &mut found);
-    found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-    found.dedup();
-    if !complete || found.iter().any(|problem| problem.severity == Severity::Error) {
-        return Err(found);
-    }
-    let whole =
-        Fragment { file: path.to_owned(), text: document.source.text.clone(), path: Vec::new() };
-    Ok(Loaded { settings, whole, flows, calendars, warnings: found })
+    let settings = sections(&document, &mut places, &mut problems);
+    let (flows, calendars) = fragments(&document, read, &mut problems);
+    check::check(&document, &settings, &places, &mut problems);
+    problem::order(&mut problems);
+    let text = document.source.text.clone();
+    let whole = Fragment { file: path.to_owned(), text, path: Vec::new() };
+    let written = |section, key| {
+        (0..document.len(&[Step::Key(section)]).unwrap_or(0))
+            .filter_map(|i| document.text(&[Step::Key(section), Step::At(i), Step::Key(key)]))
+            .map(str::to_owned)
+            .collect()
+    };
+    let names =
+        Names { queues: written("queue", "name"), extensions: written("extension", "number") };
+    let loaded = Loaded { settings, whole, flows, calendars, warnings: Vec::new(), names };
+    Ok(Draft { loaded, problems })
 }
 
 /// The sections there are, in the order that files have them.
@@ -136,12 +178,8 @@ const SECTIONS: [&str; 18] = [
 /// For each list, where the elements that could be read stand in the file: those with mistakes are left out.
 type Places = BTreeMap<&'static str, Vec<usize>>;
 
-/// Reads every section that has types here. False beside them when one had mistakes.
-fn sections(
-    document: &Document<'_>,
-    places: &mut Places,
-    out: &mut Vec<Problem>,
-) -> (Settings, bool) {
+/// Reads every section that has types here.
+fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>) -> Settings {
     for (key, span) in document.keys(&[]) {
         if !SECTIONS.contains(&key) {
             out.push(
@@ -152,8 +190,7 @@ fn sections(
             );
         }
     }
-    let before = out.len();
-    let settings = Settings {
+    Settings {
         site: one(document, "site", out),
         sip: one(document, "sip", out),
         media: one(document, "media", out),
@@ -170,8 +207,7 @@ fn sections(
         admin: one(document, "admin", out),
         limits: one(document, "limits", out),
         log: one(document, "log", out),
-    };
-    (settings, out.len() == before)
+    }
 }
 
 fn one<T: DeserializeOwned + Default>(

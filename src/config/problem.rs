@@ -2,6 +2,7 @@
 //!
 //! It never prints what may be a secret: quoted text on a line whose key sounds like one is masked.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -105,7 +106,18 @@ fn masked(line: &str) -> String {
     }
 }
 
+/// Puts problems in the order of the files, and takes out what is told twice.
+pub fn order(problems: &mut Vec<Problem>) {
+    problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    problems.dedup();
+}
+
 impl Problem {
+    /// Whether it stops the start.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// The file as a whole: it could not be read.
     pub fn unreadable(file: &Path, why: &std::io::Error) -> Problem {
         let what = format!("the file cannot be read: {why}");
@@ -124,7 +136,9 @@ impl Problem {
         written: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let known: Vec<&str> = known.into_iter().collect();
+        let mut known: Vec<&str> = known.into_iter().collect();
+        let mut seen = BTreeSet::new();
+        known.retain(|name| seen.insert(*name));
         self.nearest = nearest(written, known.iter().copied()).map(str::to_owned);
         if self.allowed.is_none() && !known.is_empty() {
             self.allowed = Some(listed(&known));

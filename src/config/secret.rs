@@ -8,6 +8,10 @@ use std::path::PathBuf;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::document::Step::{self, At, Key};
+use super::settings::Settings;
+use crate::id::{ExtensionId, TrunkId};
+
 /// Where a secret is to be read from. Its debug form names nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SecretRef {
@@ -15,6 +19,54 @@ pub enum SecretRef {
     File(PathBuf),
     /// A systemd credential of this name, found in `$CREDENTIALS_DIRECTORY`.
     Credential(String),
+}
+
+/// Whose secret it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// A desk phone.
+    Phone(ExtensionId),
+    /// The account at a carrier.
+    Trunk(TrunkId),
+}
+
+/// One secret that the drivers have to read.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Where it is to be read from.
+    pub from: &'a SecretRef,
+    /// Where that is written in a configuration without mistakes.
+    pub at: Vec<Step<'static>>,
+}
+
+impl Settings {
+    /// Every secret that the drivers have to read.
+    pub fn secrets(&self) -> Vec<Wanted<'_>> {
+        let phones = self.extensions.iter().enumerate().map(|(place, e)| Wanted {
+            owner: Owner::Phone(e.number.clone()),
+            from: &e.secret,
+            at: vec![Key("extension"), At(place), Key("secret")],
+        });
+        let lines = self.trunks.iter().enumerate().filter_map(|(place, trunk)| {
+            Some(Wanted {
+                owner: Owner::Trunk(trunk.name.clone()),
+                from: &trunk.register.as_ref()?.secret,
+                at: vec![Key("trunk"), At(place), Key("register"), Key("secret")],
+            })
+        });
+        phones.chain(lines).collect()
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Owner::Phone(extension) => write!(f, "extension {extension}"),
+            Owner::Trunk(trunk) => write!(f, "trunk {trunk}"),
+        }
+    }
 }
 
 /// What an admin can do instead of writing a secret down in clear.

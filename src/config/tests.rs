@@ -82,7 +82,7 @@ fn a_good_file_loads_with_everything_in_it() {
     assert_eq!(loaded.settings.extensions.len(), 2);
     assert_eq!(loaded.settings.queues[0].music, "hold-music");
     assert_eq!(loaded.settings.media.port_min, 16_384);
-    assert_eq!(loaded.settings.secrets().count(), 3);
+    assert_eq!(loaded.settings.secrets().len(), 3);
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     let names: Vec<_> = loaded.flows.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["main", "night"]);
@@ -333,4 +333,78 @@ fn a_bad_calendar_is_told_at_its_line() {
         told[0].contains("no prompt `hold-musik`") && told[0].contains("did you mean `hold-music`"),
         "{told:?}"
     );
+}
+
+#[test]
+fn queues_that_overflow_in_a_circle_are_told_once() {
+    let sales = "[[queue]]\nname = \"sales\"\noverflow_no_agent = \"queue:support\"\n\n[[agent]]";
+    let gateway = GOOD.replacen("[[agent]]", sales, 1);
+    let gateway = gateway.replacen(
+        "members = [\"ann\"]",
+        "members = [\"ann\"]\noverflow = \"queue:sales\"",
+        1,
+    );
+    let problems = try_load(&gateway).expect_err("a circle");
+    let said: Vec<_> = problems.iter().map(Problem::to_string).collect();
+    one_saying(&said, &["callers would go round: support -> sales -> support", "overflow"]);
+    let onward = gateway.replacen("overflow_no_agent = \"queue:support\"", "", 1);
+    assert!(try_load(&onward).is_ok());
+}
+
+#[test]
+fn a_port_cannot_be_for_sip_and_for_audio() {
+    let said = broken("[flow.night]", "[media]\nport_min = 5000\nport_max = 6000\n[flow.night]");
+    one_saying(&said, &["port 5060 is for SIP", "media.port_min"]);
+}
+
+#[test]
+fn a_network_of_all_addresses_is_refused_by_what_it_would_do() {
+    let said = broken("192.0.2.0/24", "0.0.0.0/0");
+    one_saying(&said, &["would let anybody call without a password"]);
+    let said = broken("192.0.2.0/24", "192.0.2.0/33");
+    one_saying(&said, &["is no address or network"]);
+}
+
+#[test]
+fn two_agents_at_one_phone_are_told() {
+    let agent = "[[agent]]\nid = \"bob\"\nextension = \"201\"\n\n[[agent]]";
+    one_saying(&broken("[[agent]]", agent), &["201 is the phone of agent `bob`"]);
+}
+
+#[test]
+fn a_rule_for_an_emergency_number_is_warned_of() {
+    let text = GOOD.replacen("prefix = \"9\"\nstrip = 1", "pattern = \"911\"", 1);
+    let loaded = try_load(&text).expect("only a warning");
+    assert!(loaded.warnings[0].what.contains("rule `outside` takes nothing"));
+}
+
+#[test]
+fn an_address_without_a_port_is_told_with_how_one_looks() {
+    let said = broken("[flow.night]", "[sip]\nudp = [\"127.0.0.1\"]\n[flow.night]");
+    one_saying(&said, &["this is no address with a port", "such as `0.0.0.0:5060`"]);
+}
+
+#[test]
+fn a_table_that_should_be_a_list_is_told() {
+    let said = broken("[[extension]]\nnumber = \"202\"", "[extension]\nnumber = \"202\"");
+    assert!(said[0].contains("`[[extension]]` before each one"), "{}", said[0]);
+}
+
+#[test]
+fn mistakes_of_flows_are_told_beside_those_of_the_main_file() {
+    let text = GOOD.replacen("strip = 1", "strip = \"one\"", 1).replacen("members", "membres", 1);
+    let text = text.replacen(
+        "start = \"bye\"",
+        "start = \"m\"\n[flow.night.goto.m]\nto = \"queue:suport\"",
+        1,
+    );
+    let path = Path::new("/etc/branchline/gateway.toml");
+    let main = "start = \"m\"\n[goto.m]\nto = \"queue:support\"";
+    let read = |p: &Path| Ok(if p == path { text.clone() } else { main.to_owned() });
+    let draft = draft(path, &read).unwrap();
+    assert_eq!(draft.problems.len(), 2, "{:?}", draft.problems);
+    let flows = draft.loaded.flows(BTreeSet::new()).unwrap_err();
+    let said: Vec<_> = flows.iter().map(Problem::to_string).collect();
+    // The queue with a mistake of its own is known all the same.
+    one_saying(&said, &["did you mean `support`?"]);
 }

@@ -4,7 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, Loaded, Problem, SecretRef};
+use crate::config::document::Step::Key;
+use crate::config::secret::{Owner, Wanted};
+use crate::config::{self, Draft, Loaded, Problem, SecretRef};
+use crate::driver::tls;
 use crate::gateway::Secrets;
 use crate::gateway::prompts::Prompts;
 use crate::ivr::Flows;
@@ -30,16 +33,28 @@ pub struct Ready {
     pub secrets: Secrets,
 }
 
-/// Reads and checks everything but the secrets. Every mistake is listed.
+/// Reads and checks everything but the secrets. Every mistake is listed; a secret that is not there is a warning, since
+/// who checks need not be the one who may read it.
 pub fn check(path: &Path) -> Result<Checked, Vec<Problem>> {
-    let loaded = config::load(path, &|path| fs::read_to_string(path))?;
-    let mut problems = Vec::new();
+    let Draft { mut loaded, mut problems } = config::draft(path, &|path| fs::read_to_string(path))?;
+    let before = problems.len();
     let prompts = prompts(&loaded, path, &mut problems);
-    match loaded.flows(prompts.names()) {
-        Ok(flows) if problems.is_empty() => Ok(Checked { loaded, flows, prompts }),
-        Ok(_) => Err(problems),
-        Err(mistakes) => {
-            problems.extend(mistakes);
+    let all_sounds = problems.len() == before;
+    let flows = loaded.flows(prompts.names());
+    let good = !problems.iter().any(Problem::is_error);
+    if good {
+        certificates(&loaded, &mut problems);
+        problems.extend(absent_secrets(&loaded));
+    }
+    match flows {
+        Ok(flows) if !problems.iter().any(Problem::is_error) => {
+            loaded.warnings = problems;
+            Ok(Checked { loaded, flows, prompts })
+        }
+        flows => {
+            // Without the site's own sounds, every flow that names one would look wrong.
+            problems.extend(flows.err().filter(|_| all_sounds).unwrap_or_default());
+            config::problem::order(&mut problems);
             Err(problems)
         }
     }
@@ -50,20 +65,54 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
     let checked = check(path)?;
     let mut problems = Vec::new();
     let mut secrets = Secrets::default();
-    let settings = &checked.loaded.settings;
-    for extension in &settings.extensions {
-        if let Some(secret) = secret(&extension.secret, &mut problems) {
-            secrets.phones.insert(extension.number.to_string(), secret);
-        }
-    }
-    for trunk in &settings.trunks {
-        let register = trunk.register.as_ref();
-        if let Some(secret) = register.and_then(|register| secret(&register.secret, &mut problems))
-        {
-            secrets.trunks.insert(trunk.name.clone(), secret);
+    for wanted in checked.loaded.settings.secrets() {
+        match (secret(wanted.from), wanted.owner) {
+            (Ok(secret), Owner::Phone(extension)) => {
+                secrets.phones.insert(extension.to_string(), secret);
+            }
+            (Ok(secret), Owner::Trunk(trunk)) => {
+                secrets.trunks.insert(trunk, secret);
+            }
+            (Err(why), owner) => {
+                let what = format!("the secret of {owner} cannot be read: {why}");
+                problems.push(checked.loaded.problem(&wanted.at, what));
+            }
         }
     }
     if problems.is_empty() { Ok(Ready { checked, secrets }) } else { Err(problems) }
+}
+
+/// Files of secrets that are not there. Systemd's credentials exist only for the unit that runs.
+fn absent_secrets(loaded: &Loaded) -> Vec<Problem> {
+    let absent = |wanted: Wanted<'_>| match wanted.from {
+        SecretRef::File(path) if matches!(path.try_exists(), Ok(false)) => {
+            let what =
+                format!("the secret of {} is not there yet: {}", wanted.owner, path.display());
+            Some(loaded.problem(&wanted.at, what).warning())
+        }
+        _ => None,
+    };
+    loaded.settings.secrets().into_iter().filter_map(absent).collect()
+}
+
+/// The files of TLS that the configuration names.
+fn certificates(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let sip = &loaded.settings.sip;
+    let mut tell = |key, error: tls::NoIdentity| {
+        let hidden = matches!(&error, tls::NoIdentity::File(_, why) if why.kind() == io::ErrorKind::PermissionDenied);
+        let problem = loaded.problem(&[Key("sip"), Key(key)], error.to_string());
+        problems.push(if hidden { problem.warning() } else { problem });
+    };
+    if let (Some(certificate), Some(key)) = (&sip.certificate, &sip.private_key) {
+        let files = tls::Files { certificate: certificate.clone(), key: key.clone() };
+        if let Err(error) = tls::read(&files) {
+            let key = if error.file() == Some(key) { "private_key" } else { "certificate" };
+            tell(key, error);
+        }
+    }
+    if let Err(error) = tls::client(sip.authorities.as_deref()) {
+        tell("authorities", error);
+    }
 }
 
 /// The built-in sounds and the site's own.
@@ -74,7 +123,8 @@ fn prompts(loaded: &Loaded, path: &Path, problems: &mut Vec<Problem>) -> Prompts
     let files = match sound_files(&folder) {
         Ok(files) => files,
         Err(error) => {
-            problems.push(Problem::unreadable(&folder, &error));
+            let what = format!("the folder {} cannot be read: {error}", folder.display());
+            problems.push(loaded.problem(&[Key("prompts"), Key("dir")], what));
             return prompts;
         }
     };
@@ -106,30 +156,22 @@ fn sound_files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(files)
 }
 
-fn secret(from: &SecretRef, problems: &mut Vec<Problem>) -> Option<Secret> {
+fn secret(from: &SecretRef) -> Result<Secret, String> {
     let path = match from {
         SecretRef::File(path) => path.clone(),
         SecretRef::Credential(name) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
             Some(folder) => Path::new(&folder).join(name),
             None => {
-                let why = io::Error::other(
-                    "$CREDENTIALS_DIRECTORY is not set: systemd sets it for LoadCredential=",
-                );
-                problems.push(Problem::unreadable(Path::new(name), &why));
-                return None;
+                return Err(format!(
+                    "credential `{name}` needs $CREDENTIALS_DIRECTORY, which systemd sets for LoadCredential="
+                ));
             }
         },
     };
-    let found =
-        fs::read_to_string(&path).and_then(|text| match text.trim_end_matches(['\r', '\n']) {
-            "" => Err(io::Error::other("there is no secret in it")),
-            secret => Ok(Secret::plain(secret)),
-        });
-    match found {
-        Ok(secret) => Some(secret),
-        Err(error) => {
-            problems.push(Problem::unreadable(&path, &error));
-            None
-        }
+    let told = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    let text = fs::read_to_string(&path).map_err(|error| told(&error))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(told(&"there is no secret in it")),
+        secret => Ok(Secret::plain(secret)),
     }
 }

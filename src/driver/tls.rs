@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Where the identity is kept.
@@ -54,6 +54,16 @@ impl std::fmt::Display for NoIdentity {
 
 impl std::error::Error for NoIdentity {}
 
+impl NoIdentity {
+    /// The file that it is about, where it is about one.
+    pub fn file(&self) -> Option<&PathBuf> {
+        match self {
+            NoIdentity::File(path, _) | NoIdentity::Content(path) => Some(path),
+            NoIdentity::Mismatch(_) | NoIdentity::Generate(_) => None,
+        }
+    }
+}
+
 /// Reads the identity, and makes a self-signed one for `names` first if neither file exists.
 pub fn identity(files: &Files, names: &[String]) -> Result<Arc<ServerConfig>, NoIdentity> {
     if !files.certificate.exists() && !files.key.exists() {
@@ -74,9 +84,8 @@ pub fn client(own: Option<&Path>) -> Result<Option<Arc<rustls::ClientConfig>>, N
         roots.add_parsable_certificates(certificates.filter_map(Result::ok));
     }
     if let Some(own) = own {
-        let content = || NoIdentity::Content(own.to_owned());
-        for certificate in CertificateDer::pem_file_iter(own).map_err(|_| content())? {
-            roots.add(certificate.map_err(|_| content())?).map_err(NoIdentity::Mismatch)?;
+        for certificate in certificates(own)? {
+            roots.add(certificate).map_err(NoIdentity::Mismatch)?;
         }
     }
     if roots.is_empty() {
@@ -91,13 +100,11 @@ pub fn client(own: Option<&Path>) -> Result<Option<Arc<rustls::ClientConfig>>, N
     Ok(Some(Arc::new(config)))
 }
 
-fn read(files: &Files) -> Result<Arc<ServerConfig>, NoIdentity> {
-    let content = |path: &Path| NoIdentity::Content(path.to_owned());
-    let chain: Vec<_> = CertificateDer::pem_file_iter(&files.certificate)
-        .map_err(|_| content(&files.certificate))?
-        .collect::<Result<_, _>>()
-        .map_err(|_| content(&files.certificate))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|_| content(&files.key))?;
+/// Reads the identity. Unlike [`identity`] it makes nothing.
+pub fn read(files: &Files) -> Result<Arc<ServerConfig>, NoIdentity> {
+    let chain = certificates(&files.certificate)?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unreadable(&files.key, error))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -106,6 +113,19 @@ fn read(files: &Files) -> Result<Arc<ServerConfig>, NoIdentity> {
         .with_single_cert(chain, key)
         .map_err(NoIdentity::Mismatch)?;
     Ok(Arc::new(config))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, NoIdentity> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| unreadable(path, error))
+}
+
+fn unreadable(path: &Path, error: pem::Error) -> NoIdentity {
+    match error {
+        pem::Error::Io(error) => NoIdentity::File(path.to_owned(), error),
+        _ => NoIdentity::Content(path.to_owned()),
+    }
 }
 
 fn make(files: &Files, names: &[String]) -> Result<(), NoIdentity> {

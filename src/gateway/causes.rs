@@ -48,6 +48,7 @@ pub(super) fn to_status(cause: Cause) -> Status {
         | Cause::Interrupted => 480,
         Cause::Abandoned => 487,
         Cause::MediaRefused => 488,
+        Cause::LoopDetected => 482,
         Cause::InternalFault => 500,
         Cause::NetworkFailure => 502,
         Cause::Congestion | Cause::ShuttingDown => 503,

@@ -71,6 +71,8 @@ pub enum Mistake {
     Variable(String),
     /// Two nodes of one name.
     Twice(String),
+    /// Two calendars of one name.
+    TwoCalendars(String),
     /// No way leads there.
     Unreachable(String),
     /// The walk can go round these for ever without a key being pressed.
@@ -135,6 +137,7 @@ impl fmt::Display for Mistake {
             Mistake::Calendar(name) => write!(f, "there is no calendar `{name}`"),
             Mistake::Variable(name) => write!(f, "no node of this flow collects `{name}`"),
             Mistake::Twice(name) => write!(f, "two nodes are called `{name}`"),
+            Mistake::TwoCalendars(name) => write!(f, "two calendars are called `{name}`"),
             Mistake::Unreachable(name) => write!(f, "no way leads to node `{name}`"),
             Mistake::Loop(names) => {
                 write!(f, "callers who press no key go round for ever: {}", names.join(" -> "))
@@ -321,7 +324,8 @@ impl<'a> Compiler<'a> {
         self.place = Place::Calendar(place);
         let name = settings.name.get_ref();
         if self.calendars.get(..place).is_some_and(|before| before.contains(&name.as_str())) {
-            self.problem(settings.name.span(), Mistake::Twice(name.clone()), Vec::new());
+            let twice = Mistake::TwoCalendars(name.clone());
+            self.problem(settings.name.span(), twice, Vec::new());
         }
         match Calendar::new(settings, &self.known.zone) {
             Ok(calendar) => Some(calendar),

@@ -8,11 +8,6 @@ use crate::id::{CallId, LegId};
 use crate::time::Now;
 
 impl Calls {
-    /// Whether the call is over but for its last legs: nobody is rung for it any more.
-    pub(super) fn is_ending(&self, call: CallId) -> bool {
-        self.calls.get(&call).is_none_or(|c| c.activity == Activity::Ending)
-    }
-
     /// Ends a call: every leg is released; the record follows the last of them.
     pub(super) fn end(&mut self, call: CallId, cause: Cause) {
         let Some(state) = self.calls.get_mut(&call) else { return };

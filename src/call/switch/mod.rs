@@ -118,7 +118,9 @@ impl Calls {
     ) {
         if let Some(state) = self.calls.get_mut(&call).filter(|c| c.activity == Activity::Ivr) {
             state.ivr_waits = true;
-            self.enqueue(now, call, queue, priority, skills);
+            if self.may_send(now, call) {
+                self.enqueue(now, call, queue, priority, skills);
+            }
         }
     }
 

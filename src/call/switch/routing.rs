@@ -12,6 +12,9 @@ use crate::call::record::Peer;
 use crate::id::{CallId, ExtensionId, FlowId, LegId, QueueId, SkillId, TrunkId};
 use crate::time::Now;
 
+/// Times that a caller is sent on at one moment. An inbound number, a flow, a queue and its overflow are four.
+const MOST_SENT: u32 = 16;
+
 impl Calls {
     pub(super) fn begin(&mut self, now: Now, arrival: Arrival) -> Destination {
         let Arrival { call, leg, peer, origin, from, to, destination } = arrival;
@@ -37,6 +40,7 @@ impl Calls {
             agent: None,
             ended_legs: Vec::new(),
             recordings: Vec::new(),
+            sent: (now.instant, 0),
         };
         self.calls.insert(call, state);
         self.insert_leg(call, leg, peer, Purpose::Caller);
@@ -44,9 +48,28 @@ impl Calls {
     }
 
     pub(super) fn go_to(&mut self, now: Now, call: CallId, destination: Destination) {
-        if self.is_ending(call) {
-            return;
+        if self.may_send(now, call) {
+            self.send(now, call, destination);
         }
+    }
+
+    /// Whether the caller may be sent somewhere. Who was sent on all the time at one moment goes round in a circle of
+    /// queues and flows, and would do so for ever: the call is ended.
+    pub(super) fn may_send(&mut self, now: Now, call: CallId) -> bool {
+        let Some(state) = self.calls.get_mut(&call) else { return false };
+        if state.activity == Activity::Ending {
+            return false;
+        }
+        let (at, times) = state.sent;
+        let times = if at == now.instant { times + 1 } else { 1 };
+        state.sent = (now.instant, times);
+        if times > MOST_SENT {
+            self.end(call, Cause::LoopDetected);
+        }
+        times <= MOST_SENT
+    }
+
+    fn send(&mut self, now: Now, call: CallId, destination: Destination) {
         match destination {
             Destination::Extension(extension) => self.ring_extension(now, call, extension),
             Destination::Outbound { trunks, number } => {

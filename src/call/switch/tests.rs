@@ -354,3 +354,28 @@ fn an_extension_is_busy_until_the_last_of_its_calls_is_over() {
     assert!(!bench.leg(LegId(2), LegEvent::Ended(Cause::Completed)).contains(&idle));
     assert!(bench.leg(CALLER, LegEvent::Ended(Cause::Completed)).contains(&idle));
 }
+
+#[test]
+fn a_caller_who_is_sent_in_a_circle_is_let_go_and_the_box_goes_on() {
+    let mut bench = Bench::new();
+    bench.call(Destination::Queue("support".into()));
+    let mut sent = 0;
+    while bench.calls.is_queued(CALL) {
+        bench.calls.handle_overflow(bench.now, CALL, Some(Destination::Queue("sales".into())));
+        sent += 1;
+        assert!(sent < 100, "for ever");
+    }
+    let wishes = bench.wishes();
+    assert_eq!(bench.record(wishes).cause, Cause::LoopDetected);
+}
+
+#[test]
+fn a_caller_who_is_sent_on_once_an_hour_is_not_in_a_circle() {
+    let mut bench = Bench::new();
+    bench.call(Destination::Queue("support".into()));
+    for _ in 0..100 {
+        bench.wait(3600);
+        bench.calls.handle_overflow(bench.now, CALL, Some(Destination::Queue("sales".into())));
+        assert!(bench.calls.is_queued(CALL));
+    }
+}
