@@ -36,6 +36,9 @@ pub enum Class {
     International,
     /// A number of the site's own country that is charged above usual rates.
     Premium,
+    /// A code that tells the carrier something, with or without a number behind it: `*72` forwards the branch's line,
+    /// `101XXXX` chooses another carrier, `*67` and `141` hide the number and everything that follows from our tables.
+    Service,
 }
 
 impl fmt::Display for Class {
@@ -44,6 +47,7 @@ impl fmt::Display for Class {
             Class::National => "national",
             Class::International => "international",
             Class::Premium => "premium",
+            Class::Service => "service code",
         })
     }
 }
@@ -64,6 +68,8 @@ struct Numbering {
     premium: &'static [&'static str],
     /// Beginnings that share the calling code and yet lie abroad.
     abroad: &'static [&'static str],
+    /// Beginnings, as dialled, that choose a carrier or a service: the number that is called comes behind them.
+    service: &'static [&'static str],
 }
 
 /// Area codes under +1 that belong to other states: calls to them are charged as international and are a favourite of
@@ -83,33 +89,53 @@ const COUNTRIES: &[Numbering] = &[
         &["112", "122", "133", "144"],
         &["900", "901", "930", "931"],
         &[],
+        &["10"],
     ),
-    row("AU", "61", &["0011"], "0", &["000", "112", "106"], &["19"], &[]),
-    row("BE", "32", &["00"], "0", &["112", "100", "101"], &["90"], &[]),
-    row("CA", "1", &["011"], "1", &["911", "112"], &["900", "976"], CARIBBEAN),
-    row("CH", "41", &["00"], "0", &["112", "117", "118", "144"], &["90"], &[]),
-    row("DE", "49", &["00"], "0", &["112", "110"], &["900", "137", "118"], &[]),
-    row("DK", "45", &["00"], "", &["112"], &["90"], &[]),
-    row("ES", "34", &["00"], "", &["112"], &["80", "90", "118"], &[]),
-    row("FI", "358", &["00"], "0", &["112"], &["600", "700"], &[]),
-    row("FR", "33", &["00"], "0", &["112", "15", "17", "18", "114"], &["89"], &[]),
-    row("GB", "44", &["00"], "0", &["999", "112"], &["9", "70", "118"], &["1481", "1534", "1624"]),
-    row("IE", "353", &["00"], "0", &["112", "999"], &["15"], &[]),
-    row("IN", "91", &["00"], "0", &["112", "100", "101", "102", "108"], &["190"], &[]),
-    row("IT", "39", &["00"], "", &["112", "113", "115", "118"], &["89", "199"], &[]),
-    row("JP", "81", &["010"], "0", &["110", "119", "112"], &["990", "570"], &[]),
-    row("NL", "31", &["00"], "0", &["112"], &["90"], &[]),
-    row("NO", "47", &["00"], "", &["112", "110", "113"], &["82"], &[]),
-    row("NZ", "64", &["00"], "0", &["111", "112"], &["900"], &[]),
-    row("PL", "48", &["00"], "", &["112", "997", "998", "999"], &["70"], &[]),
-    row("PT", "351", &["00"], "", &["112"], &["60", "76"], &[]),
-    row("SE", "46", &["00"], "0", &["112"], &["900", "939", "944"], &[]),
+    row("AU", "61", &["0011"], "0", &["000", "112", "106"], &["19"], &[], &["14", "183"]),
+    row("BE", "32", &["00"], "0", &["112", "100", "101"], &["90"], &[], &["15", "16"]),
+    row("CA", "1", &["011"], "1", &["911", "112"], &["900", "976"], CARIBBEAN, &["10", "11"]),
+    row("CH", "41", &["00"], "0", &["112", "117", "118", "144"], &["90"], &[], &["107", "108"]),
+    row("DE", "49", &["00"], "0", &["112", "110"], &["900", "137", "118"], &[], &["010"]),
+    row("DK", "45", &["00"], "", &["112"], &["90"], &[], &["10", "16"]),
+    row("ES", "34", &["00"], "", &["112"], &["80", "90", "118"], &[], &["10"]),
+    row("FI", "358", &["00", "990", "994", "999"], "0", &["112"], &["600", "700"], &[], &["10"]),
+    row("FR", "33", &["00"], "0", &["112", "15", "17", "18", "114"], &["89"], &[], &["16", "3651"]),
+    row(
+        "GB",
+        "44",
+        &["00"],
+        "0",
+        &["999", "112"],
+        &["9", "70", "118"],
+        &["1481", "1534", "1624"],
+        &["14", "16", "18"],
+    ),
+    row("IE", "353", &["00"], "0", &["112", "999"], &["15"], &[], &["13", "141"]),
+    row("IN", "91", &["00"], "0", &["112", "100", "101", "102", "108"], &["190"], &[], &["10"]),
+    row("IT", "39", &["00"], "", &["112", "113", "115", "118"], &["89", "199"], &[], &["10"]),
+    row(
+        "JP",
+        "81",
+        &["010"],
+        "0",
+        &["110", "119", "112"],
+        &["990", "570"],
+        &[],
+        &["00", "184", "186"],
+    ),
+    row("NL", "31", &["00"], "0", &["112"], &["90"], &[], &["16"]),
+    row("NO", "47", &["00"], "", &["112", "110", "113"], &["82"], &[], &["15", "16"]),
+    row("NZ", "64", &["00"], "0", &["111", "112"], &["900"], &[], &["0196", "0197"]),
+    row("PL", "48", &["00"], "", &["112", "997", "998", "999"], &["70"], &[], &["10"]),
+    row("PT", "351", &["00"], "", &["112"], &["60", "76"], &[], &["10", "16"]),
+    row("SE", "46", &["00"], "0", &["112"], &["900", "939", "944"], &[], &["95"]),
     DEFAULT,
 ];
 
 const DEFAULT: Numbering =
-    row("US", "1", &["011"], "1", &["911", "112"], &["900", "976"], CARIBBEAN);
+    row("US", "1", &["011"], "1", &["911", "112"], &["900", "976"], CARIBBEAN, &["10", "11"]);
 
+#[allow(clippy::too_many_arguments)]
 const fn row(
     code: &'static str,
     calling: &'static str,
@@ -118,8 +144,9 @@ const fn row(
     emergency: &'static [&'static str],
     premium: &'static [&'static str],
     abroad: &'static [&'static str],
+    service: &'static [&'static str],
 ) -> Numbering {
-    Numbering { code, calling, international, national, emergency, premium, abroad }
+    Numbering { code, calling, international, national, emergency, premium, abroad, service }
 }
 
 /// Digits of the longest dear short code (118XXX).
@@ -161,8 +188,9 @@ impl Country {
             return (!rest.is_empty()).then(|| format!("+{rest}"));
         }
         match (self.0.calling, digits.len()) {
-            ("1", 10) => Some(format!("+1{digits}")),
-            ("1", 11) if digits.starts_with('1') => Some(format!("+{digits}")),
+            // Digits beyond the tenth are passed over by exchanges, so they must not hide what the first ten say.
+            ("1", 11..) if digits.starts_with('1') => Some(format!("+{digits}")),
+            ("1", 10..) if !digits.starts_with(['0', '1']) => Some(format!("+1{digits}")),
             ("1", _) => None,
             (calling, 7..) if self.0.national.is_empty() => Some(format!("+{calling}{digits}")),
             (calling, _) => {
@@ -186,6 +214,10 @@ impl Country {
                 Class::National
             }
         };
+        if digits.contains(['*', '#']) || self.0.service.iter().any(|code| digits.starts_with(code))
+        {
+            return Class::Service;
+        }
         match self.full(digits) {
             Some(full) => match full.strip_prefix('+').and_then(|n| n.strip_prefix(self.0.calling))
             {
@@ -197,8 +229,10 @@ impl Country {
             // A carrier may read a bare `00`, or the calling code of anybody, in ways our tables do not:
             // what begins like an international number anywhere is treated as one.
             None if digits.starts_with("00") || digits.starts_with("011") => Class::International,
-            // Short codes such as 118 directories are dialled without any prefix; longer bare numbers are local ones.
-            None if digits.len() <= LONGEST_SHORT_CODE => home(digits),
+            // Short codes such as 118 directories are dialled without any prefix, and with anything behind them; longer
+            // bare numbers are local ones, in North America with the exchange 976 among them.
+            None if digits.len() <= LONGEST_SHORT_CODE || digits.starts_with("118") => home(digits),
+            None if self.0.calling == "1" && digits.starts_with("976") => Class::Premium,
             None => Class::National,
         }
     }
@@ -258,6 +292,29 @@ mod tests {
         assert_eq!(class("DE", "0900123456"), Class::Premium);
         assert_eq!(class("DE", "+49900123456"), Class::Premium);
         assert_eq!(class("GB", "09012345678"), Class::Premium);
+    }
+
+    #[test]
+    fn more_digits_than_a_number_has_do_not_make_it_cheaper() {
+        for digits in ["1900555120012", "900555120012", "+190055512001", "9761200", "97612009"] {
+            assert_eq!(class("US", digits), Class::Premium, "{digits}");
+        }
+        assert_eq!(class("US", "187655512001"), Class::International);
+        assert_eq!(class("DE", "11883000000"), Class::Premium);
+    }
+
+    #[test]
+    fn codes_in_front_of_a_number_do_not_hide_it() {
+        for digits in ["*6719005551212", "*67011442071234567", "*725551234", "#5551234"] {
+            assert_eq!(class("US", digits), Class::Service, "{digits}");
+        }
+        for digits in ["1010288011442071838750", "116719005551212", "10102880"] {
+            assert_eq!(class("US", digits), Class::Service, "{digits}");
+        }
+        assert_eq!(class("DE", "01033090012345"), Class::Service);
+        assert_eq!(class("GB", "14109012345678"), Class::Service);
+        assert_eq!(class("JP", "0033010442071234567"), Class::Service);
+        assert_eq!(class("FI", "990442071234567"), Class::International);
     }
 
     #[test]

@@ -121,6 +121,15 @@ impl Pattern {
         self.widths().cmp(other.widths())
     }
 
+    /// The characters that every number of the set begins with.
+    pub fn leading(&self) -> String {
+        let exact = self.symbols.iter().map_while(|symbol| match symbol {
+            Symbol::Exactly(own) => Some(char::from(*own)),
+            _ => None,
+        });
+        exact.collect()
+    }
+
     /// Characters that a caller must have dialled at least.
     pub fn shortest(&self) -> usize {
         self.symbols.len() + usize::from(self.open)

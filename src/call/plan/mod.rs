@@ -254,7 +254,7 @@ impl Plan {
         if !rule.serves(from) {
             return self.refuse_caller(rule, from, because);
         }
-        self.send(rule, number, because)
+        self.send(pattern, rule, number, because)
     }
 
     fn refuse_caller(
@@ -283,7 +283,13 @@ impl Plan {
         }
     }
 
-    fn send(&self, rule: &Outbound, number: &Number, because: &mut Vec<Step>) -> Destination {
+    fn send(
+        &self,
+        pattern: &Pattern,
+        rule: &Outbound,
+        number: &Number,
+        because: &mut Vec<Step>,
+    ) -> Destination {
         let Some(sent) = rule.rewritten(number) else {
             note(because, "`strip` and `prepend` leave nothing to send".to_owned());
             return Destination::Nowhere(Why::NothingLeft { rule: rule.name.clone() });
@@ -292,7 +298,14 @@ impl Plan {
             note(because, format!("what would be sent, {sent}, is a call for help"));
             return self.help(sent);
         }
-        let class = self.rules.country.class(sent.as_str());
+        // A code that the rule itself writes, such as the pattern `*72.`, was meant; what follows it counts.
+        let written = pattern.leading();
+        let free = sent.as_str().strip_prefix(written.get(usize::from(rule.strip)..).unwrap_or(""));
+        let judged = match written.contains(['*', '#']) {
+            true => free.unwrap_or(sent.as_str()),
+            false => sent.as_str(),
+        };
+        let class = self.rules.country.class(judged);
         if !rule.allows(class) {
             note(because, format!("{sent} is {class}, which the rule does not `allow`"));
             return Destination::Nowhere(Why::Class { rule: rule.name.clone(), class });

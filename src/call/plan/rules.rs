@@ -59,6 +59,8 @@ pub enum Allow {
     International,
     /// Numbers charged above usual rates.
     Premium,
+    /// Codes of the carrier, with whatever follows them.
+    Service,
 }
 
 /// A way out over trunks.
@@ -211,6 +213,7 @@ impl Outbound {
             Class::National => true,
             Class::International => self.allow.contains(&Allow::International),
             Class::Premium => self.allow.contains(&Allow::Premium),
+            Class::Service => self.allow.contains(&Allow::Service),
         }
     }
 

@@ -197,3 +197,32 @@ fn the_answer_says_what_was_looked_at() {
     assert!(lines[2].contains("outbound rule `outside` (9.)"), "{lines:?}");
     assert_eq!(asked.unix, UnixTime(0));
 }
+
+#[test]
+fn codes_of_the_carrier_are_refused_unless_the_rule_writes_or_allows_them() {
+    let mut rules = rules();
+    rules.outbound = vec![way_out("outside", "9.", 1)];
+    let service = |rule: &str| {
+        Destination::Nowhere(Why::Class { rule: rule.to_owned(), class: Class::Service })
+    };
+    let from = || Origin::Extension("201".into());
+    for dialled in [
+        "9*6719005551212",
+        "9*67011442071234567",
+        "9*725551234",
+        "91010288011442071838750",
+        "9#5551234",
+    ] {
+        assert_eq!(ask(rules.clone(), from(), dialled), service("outside"), "{dialled}");
+    }
+    rules.outbound.push(way_out("forward", "9*72.", 1));
+    let forwarded = ask(rules.clone(), from(), "9*725551234");
+    assert!(matches!(forwarded, Destination::Outbound { .. }), "{forwarded:?}");
+    // What follows the code is still looked at.
+    let dear = ask(rules.clone(), from(), "9*7219005551212");
+    assert!(
+        matches!(dear, Destination::Nowhere(Why::Class { class: Class::Premium, .. })),
+        "{dear:?}"
+    );
+    assert_eq!(ask(rules, from(), "9*72*675551234"), service("forward"));
+}
