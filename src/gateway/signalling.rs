@@ -77,16 +77,17 @@ impl Gateway {
 
     /// Requests outside of calls: registrations, probes, and what we do not do.
     fn request(&mut self, now: Now, key: ServerKey, request: &Request, flow: Flow) {
-        let verdict = self.gate.handle(now, request, flow);
+        let verdict = self.gate.handle(now, request, flow, false);
         let response = match verdict {
+            Verdict::Drop => return self.endpoint.forget(key),
             Verdict::Challenge(response) | Verdict::Refuse(response) => response,
             Verdict::User { username } if request.method == Method::REGISTER => {
                 return self.register(now, key, request, &username, flow);
             }
-            _ if request.method == Method::OPTIONS => Response::to(request, Status::OK),
+            _ if request.method == Method::OPTIONS => self.endpoint.capabilities(request),
             _ => Response::to(request, Status::METHOD_NOT_ALLOWED),
         };
-        self.endpoint.respond(now, key, response);
+        self.endpoint.respond_once(now, key, request, response);
     }
 
     /// A new call, if its caller may make one.
@@ -98,11 +99,20 @@ impl Gateway {
         offer: Option<SessionDescription>,
         flow: Flow,
     ) {
-        let (peer, origin) = match self.caller_of(now, request, flow) {
-            Ok(caller) => caller,
-            Err(response) => return self.endpoint.refuse(now, session, response),
-        };
         let dialled = dialled(request);
+        let help = self.plan.is_for_help(&dialled);
+        let (peer, origin) = match self.gate.handle(now, request, flow, help) {
+            Verdict::Trunk(trunk) => (Peer::Trunk(trunk.clone()), Origin::Trunk(trunk)),
+            Verdict::User { username } => {
+                let extension = ExtensionId::from(username.as_str());
+                (Peer::Extension(extension.clone()), Origin::Extension(extension))
+            }
+            Verdict::Challenge(response) | Verdict::Refuse(response) => {
+                return self.endpoint.refuse_once(now, session, response);
+            }
+            Verdict::Open | Verdict::Drop => return self.endpoint.ignore(session),
+        };
+        self.endpoint.trying(now, session);
         let asked = Asked { dialled: &dialled, from: origin.clone(), unix: now.unix };
         let destination = self.plan.decide(&asked).destination;
         if let Some(cause) = self.too_many(now, &peer, &destination) {
@@ -120,24 +130,6 @@ impl Gateway {
         let from = self.caller_number(request, &peer);
         let arrival = Arrival { call, leg: leg_id, peer, origin, from, to: dialled, destination };
         self.calls.handle_arrived(now, arrival);
-    }
-
-    /// Who calls, or the answer that says he may not. Emergency numbers are open to every phone on the premises.
-    fn caller_of(
-        &mut self,
-        now: Now,
-        request: &Request,
-        flow: Flow,
-    ) -> Result<(Peer, Origin), Response> {
-        match self.gate.handle(now, request, flow) {
-            Verdict::Trunk(trunk) => Ok((Peer::Trunk(trunk.clone()), Origin::Trunk(trunk))),
-            Verdict::User { username } => {
-                let extension = ExtensionId::from(username.as_str());
-                Ok((Peer::Extension(extension.clone()), Origin::Extension(extension)))
-            }
-            Verdict::Challenge(response) | Verdict::Refuse(response) => Err(response),
-            Verdict::Open | Verdict::Drop => Err(Response::to(request, Status::FORBIDDEN)),
-        }
     }
 
     /// The limit that stands in a new call's way. Calls for help know none.

@@ -531,3 +531,45 @@ fn whatever_parties_do_every_call_ends_and_nothing_is_left() {
         "{calls} calls, {answered} answered, {joined} joined"
     );
 }
+
+/// What the gateway sends in answer to `bytes` from a stranger, at once.
+fn answers(world: &mut World, bytes: &[u8]) -> Vec<Vec<u8>> {
+    let peer = SocketAddr::from(([192, 0, 2, 250], 5060));
+    let flow = Flow { transport: Transport::Udp, local: OURS, peer, connection: ConnectionId(0) };
+    world.gateway.handle_sip(world.now, flow, bytes);
+    let mut sent = Vec::new();
+    while let Some(output) = world.gateway.poll_output() {
+        match output {
+            Output::Sip { bytes, .. } => sent.push(bytes),
+            other => world.carry_out_one(other),
+        }
+    }
+    sent
+}
+
+#[test]
+fn strangers_leave_nothing_behind_and_get_at_most_one_small_answer() {
+    let mut world = World::new(1);
+    let before = world.gateway.endpoint.alive();
+    for number in 0..60_000 {
+        let method = ["INVITE", "OPTIONS", "REGISTER", "BYE", "CANCEL", "MESSAGE"][number % 6];
+        let tag = if method == "BYE" { ";tag=x" } else { "" };
+        let request = format!(
+            "{method} sip:911@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.250:5060;branch=z9hG4bK{number}\r\n\
+             From: <sip:me@192.0.2.1>;tag=a\r\nTo: <sip:911@192.0.2.1>{tag}\r\nCall-ID: {number}\r\n\
+             CSeq: 1 {method}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        let sent = answers(&mut world, request.as_bytes());
+        let bytes: usize = sent.iter().map(Vec::len).sum();
+        assert!(
+            sent.len() == 1 && bytes < 3 * request.len(),
+            "{method}: {bytes} bytes in {}",
+            sent.len()
+        );
+    }
+    assert_eq!(world.gateway.endpoint.alive(), before, "sessions or transactions are left");
+    world.pass(Duration::from_secs(40));
+    while let Some(output) = world.gateway.poll_output() {
+        assert!(!matches!(output, Output::Sip { .. }), "an answer to a stranger is repeated");
+    }
+}

@@ -1,8 +1,8 @@
 //! The gate: who may start something, by address or by password.
 //!
 //! Judges requests that begin something: a call, a registration. What an authenticated caller may then dial is the dial
-//! plan's business. Counts wrong passwords for each source and slows a guesser down, without ever shutting out a
-//! carrier, or a desk phone for its neighbour's sins.
+//! plan's business. Counts wrong passwords for each source and user and slows a guesser down, without ever shutting out
+//! a carrier, or a desk phone for its neighbour's sins.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,12 +16,16 @@ use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::trunk::Network;
 use crate::time::Now;
 
-/// Wrong passwords from one source before it has to wait. A person who mistypes while setting a phone up stays below.
+/// Wrong passwords for one user from one source before it has to wait. A person who mistypes while setting a phone up
+/// stays below.
 const MISTAKES: u32 = 10;
+/// Wrong passwords from one source for users that do not exist, all together.
+const MISTAKES_UNKNOWN: u32 = 50;
 /// How long a guesser waits, and after which quiet time mistakes are forgotten. At ten guesses each ten minutes, a
 /// password of eight letters takes longer than the universe has.
 const BAN: Duration = Duration::from_secs(600);
-/// Sources that are counted at once; 100 bytes each. When there are more, the longest quiet is forgotten.
+/// Pairs of source and user that are counted at once; 100 bytes each. When there are more, the longest quiet is
+/// forgotten.
 const MAX_SOURCES: usize = 20_000;
 
 /// What the gate knows.
@@ -62,15 +66,19 @@ pub enum Verdict {
 pub struct Gate {
     settings: Settings,
     digest: Digest,
-    sources: BTreeMap<IpAddr, Source>,
+    guesses: BTreeMap<Guesser, Guesses>,
     /// Wrong passwords so far.
     pub mistakes: u64,
     /// Requests from sources that have to wait.
     pub shut_out: u64,
 }
 
+/// A source and the user it tries to be; no user for those that do not exist. Of IPv6 the network counts: one host has
+/// 2^64 addresses.
+type Guesser = (IpAddr, Option<String>);
+
 #[derive(Debug)]
-struct Source {
+struct Guesses {
     mistakes: u32,
     last: Instant,
 }
@@ -79,37 +87,41 @@ impl Gate {
     /// A gate.
     pub fn new(settings: Settings, random: Random) -> Self {
         let digest = Digest::new(&settings.realm, &settings.algorithms, random);
-        Gate { settings, digest, sources: BTreeMap::new(), mistakes: 0, shut_out: 0 }
+        Gate { settings, digest, guesses: BTreeMap::new(), mistakes: 0, shut_out: 0 }
     }
 
-    /// Judges one request.
-    pub fn handle(&mut self, now: Now, request: &Request, flow: Flow) -> Verdict {
+    /// Judges one request. With `help` it is a call for help: the right password passes, whatever happened before.
+    pub fn handle(&mut self, now: Now, request: &Request, flow: Flow, help: bool) -> Verdict {
+        let source = flow.peer.ip();
         if request.method != Method::REGISTER
             && !self.claims_to_be_a_user(request)
-            && let Some(trunk) = self.trunk_at(flow.peer.ip())
+            && let Some(trunk) = self.trunk_at(source)
         {
             return Verdict::Trunk(trunk);
         }
         let header = match self.own_credentials(request) {
             Some(header) => header,
             None if request.method == Method::OPTIONS => return Verdict::Open,
-            None => return self.challenge(now, request, false),
+            None => return self.challenge(now, source, request, false),
         };
-        if self.is_shut_out(now, flow.peer.ip()) {
+        let guesser = self.guesser(source, auth::claimed_user(&header));
+        let shut_out = self.is_shut_out(now, &guesser);
+        if shut_out && !help {
             self.shut_out += 1;
             return Verdict::Drop;
         }
         let users = &self.settings.users;
-        let verdict =
-            self.digest.verify(now, &request.method, &request.uri, &header, |user| users.get(user));
-        match verdict {
+        let secret = |user: &str| users.get(user);
+        let (method, uri) = (&request.method, &request.uri);
+        match self.digest.verify(now, source, method, uri, &header, secret) {
             auth::Verdict::Right { username } => self.is_own_name(request, username),
-            auth::Verdict::Stale => self.challenge(now, request, true),
+            auth::Verdict::Stale => self.challenge(now, source, request, true),
+            auth::Verdict::Wrong { .. } if shut_out => Verdict::Drop,
             auth::Verdict::Wrong { round_trip, .. } => {
-                self.mistake(now, flow, round_trip);
-                self.challenge(now, request, false)
+                self.mistake(now, flow, guesser, round_trip);
+                self.challenge(now, source, request, false)
             }
-            auth::Verdict::Missing => self.challenge(now, request, false),
+            auth::Verdict::Missing => self.challenge(now, source, request, false),
         }
     }
 
@@ -150,47 +162,66 @@ impl Gate {
         }
     }
 
-    fn challenge(&mut self, now: Now, request: &Request, stale: bool) -> Verdict {
+    fn challenge(&mut self, now: Now, source: IpAddr, request: &Request, stale: bool) -> Verdict {
         let mut response = Response::to(request, Status::UNAUTHORIZED);
-        for challenge in self.digest.challenge(now, stale, chokes_on_sha_256(request)) {
+        for challenge in self.digest.challenge(now, source, stale, chokes_on_sha_256(request)) {
             // Made of our realm, which the configuration's check has read, and of hexadecimal digits.
             let _ = response.headers.push("WWW-Authenticate", challenge);
         }
         Verdict::Challenge(response)
     }
 
-    fn is_shut_out(&mut self, now: Now, source: IpAddr) -> bool {
-        let Some(counted) = self.sources.get(&source) else { return false };
-        if now.instant.duration_since(counted.last) >= BAN {
-            self.sources.remove(&source);
-            return false;
-        }
-        counted.mistakes >= MISTAKES
+    fn guesser(&self, source: IpAddr, user: Option<String>) -> Guesser {
+        let network = match source {
+            IpAddr::V4(_) => source,
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+            }
+        };
+        (network, user.filter(|user| self.settings.users.contains_key(user)))
     }
 
-    /// Counts a wrong password against its source, if the source is proven: over a connection, or by having received
-    /// our challenge. A forged datagram must not shut out the address that it names.
-    fn mistake(&mut self, now: Now, flow: Flow, round_trip: bool) {
+    fn is_shut_out(&mut self, now: Now, guesser: &Guesser) -> bool {
+        let Some(counted) = self.guesses.get(guesser) else { return false };
+        if now.instant.duration_since(counted.last) >= BAN {
+            self.guesses.remove(guesser);
+            return false;
+        }
+        counted.mistakes >= most_mistakes(guesser)
+    }
+
+    /// Counts a wrong password, if its source is proven: over a connection, or by having received our challenge. A
+    /// forged datagram must not shut out the address that it names.
+    fn mistake(&mut self, now: Now, flow: Flow, guesser: Guesser, round_trip: bool) {
         self.mistakes += 1;
-        if !(round_trip || flow.transport.is_reliable()) || self.trunk_at(flow.peer.ip()).is_some()
-        {
+        let proven = round_trip || flow.transport.is_reliable();
+        if !proven || self.trunk_at(flow.peer.ip()).is_some() {
             return;
         }
-        if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&flow.peer.ip()) {
-            let quietest = self.sources.iter().min_by_key(|(_, s)| s.last).map(|(ip, _)| *ip);
-            quietest.and_then(|ip| self.sources.remove(&ip));
+        if self.guesses.len() >= MAX_SOURCES && !self.guesses.contains_key(&guesser) {
+            let quietest = self.guesses.iter().min_by_key(|(_, g)| g.last).map(|(who, _)| who);
+            quietest.cloned().and_then(|who| self.guesses.remove(&who));
         }
-        let source =
-            self.sources.entry(flow.peer.ip()).or_insert(Source { mistakes: 0, last: now.instant });
-        source.mistakes += 1;
-        source.last = now.instant;
+        let most = most_mistakes(&guesser);
+        let counted =
+            self.guesses.entry(guesser).or_insert(Guesses { mistakes: 0, last: now.instant });
+        counted.mistakes += 1;
+        counted.last = now.instant;
+        if counted.mistakes == most {
+            tracing::warn!(source = %flow.peer.ip(), "wrong passwords: shut out for ten minutes");
+        }
     }
 
     /// Forgets what no longer matters; to be called now and then.
     pub fn forget_old(&mut self, now: Now) {
         self.digest.forget_old(now);
-        self.sources.retain(|_, source| now.instant.duration_since(source.last) < BAN);
+        self.guesses.retain(|_, counted| now.instant.duration_since(counted.last) < BAN);
     }
+}
+
+fn most_mistakes((_, user): &Guesser) -> u32 {
+    if user.is_some() { MISTAKES } else { MISTAKES_UNKNOWN }
 }
 
 /// Phones that give up on a challenge when any of its algorithms is new to them, instead of passing it over as
@@ -254,7 +285,7 @@ mod tests {
         password: &str,
         from: &str,
     ) -> Verdict {
-        let challenge = match gate.handle(now, &request(method, from, ""), flow(source)) {
+        let challenge = match gate.handle(now, &request(method, from, ""), flow(source), false) {
             Verdict::Challenge(response) => response,
             other => return other,
         };
@@ -268,6 +299,7 @@ mod tests {
             now,
             &request(method, from, &format!("Authorization: {header}\r\n")),
             flow(source),
+            false,
         )
     }
 
@@ -276,11 +308,11 @@ mod tests {
         let mut gate = gate();
         let carrier = flow([198, 51, 100, 7]);
         assert!(matches!(
-            gate.handle(now(), &request("INVITE", "1", ""), carrier),
+            gate.handle(now(), &request("INVITE", "1", ""), carrier, false),
             Verdict::Trunk(_)
         ));
         assert!(matches!(
-            gate.handle(now(), &request("REGISTER", "201", ""), carrier),
+            gate.handle(now(), &request("REGISTER", "201", ""), carrier, false),
             Verdict::Challenge(_)
         ));
         let home = [192, 0, 2, 9];
@@ -289,7 +321,7 @@ mod tests {
             assert!(matches!(verdict, Verdict::User { .. }), "{method}: {verdict:?}");
         }
         assert!(matches!(
-            gate.handle(now(), &request("OPTIONS", "x", ""), flow(home)),
+            gate.handle(now(), &request("OPTIONS", "x", ""), flow(home), false),
             Verdict::Open
         ));
     }
@@ -298,7 +330,7 @@ mod tests {
     fn a_phone_behind_a_carriers_address_shows_its_password() {
         let mut gate = gate();
         let carrier = [198, 51, 100, 7];
-        let verdict = gate.handle(now(), &request("INVITE", "201", ""), flow(carrier));
+        let verdict = gate.handle(now(), &request("INVITE", "201", ""), flow(carrier), false);
         assert!(matches!(verdict, Verdict::Challenge(_)), "the carrier does not vouch for it");
         let verdict = try_password(&mut gate, now(), carrier, "INVITE", "201", "right", "201");
         assert!(matches!(verdict, Verdict::User { .. }));
@@ -310,6 +342,7 @@ mod tests {
             now(),
             &request("REGISTER", "201", extra),
             flow([192, 0, 2, 9]),
+            false,
         ) {
             Verdict::Challenge(response) => response.headers.all("WWW-Authenticate").count(),
             other => panic!("{other:?}"),
@@ -352,7 +385,7 @@ mod tests {
         let forged = "Authorization: Digest username=\"201\", realm=\"branchline\", nonce=\"x\", uri=\"sip:branch\", \
                       response=\"0\", qop=auth, nc=00000001, cnonce=\"c\"\r\n";
         for _ in 0..100 {
-            gate.handle(now(), &request("REGISTER", "201", forged), flow(victim));
+            gate.handle(now(), &request("REGISTER", "201", forged), flow(victim), false);
         }
         let verdict = try_password(&mut gate, now(), victim, "REGISTER", "201", "right", "201");
         assert!(matches!(verdict, Verdict::User { .. }));
@@ -373,5 +406,68 @@ mod tests {
         let unknown =
             shape(try_password(&mut gate, now(), home, "REGISTER", "999", "wrong", "999"));
         assert_eq!(known, unknown);
+    }
+
+    #[test]
+    fn a_neighbour_behind_the_same_address_is_not_shut_out_with_a_guesser() {
+        let mut settings = gate().settings;
+        settings.users.insert("202".to_owned(), Secret::plain("right"));
+        let mut gate = Gate::new(settings, Random::from_number(1));
+        let router = [192, 0, 2, 66];
+        for _ in 0..MISTAKES {
+            try_password(&mut gate, now(), router, "REGISTER", "201", "guess", "201");
+        }
+        let verdict = try_password(&mut gate, now(), router, "REGISTER", "201", "right", "201");
+        assert!(matches!(verdict, Verdict::Drop));
+        let verdict = try_password(&mut gate, now(), router, "REGISTER", "202", "right", "202");
+        assert!(matches!(verdict, Verdict::User { .. }));
+    }
+
+    #[test]
+    fn a_nonce_fetched_elsewhere_shuts_nobody_out() {
+        let mut gate = gate();
+        let (attacker, victim) = ([192, 0, 2, 66], [192, 0, 2, 9]);
+        let ask = request("REGISTER", "201", "");
+        let Verdict::Challenge(challenge) = gate.handle(now(), &ask, flow(attacker), false) else {
+            panic!("no challenge")
+        };
+        let challenges: Vec<_> = challenge.headers.all("WWW-Authenticate").collect();
+        let credentials =
+            Credentials { username: "201".into(), secret: Secret::plain("guess"), realm: None };
+        let method = Method::REGISTER;
+        let header = answer(&challenges, &credentials, &method, "sip:branch", 1, "c").unwrap();
+        let forged = request("REGISTER", "201", &format!("Authorization: {header}\r\n"));
+        for _ in 0..100 {
+            gate.handle(now(), &forged, flow(victim), false);
+        }
+        let verdict = try_password(&mut gate, now(), victim, "REGISTER", "201", "right", "201");
+        assert!(matches!(verdict, Verdict::User { .. }));
+    }
+
+    #[test]
+    fn who_is_shut_out_still_calls_for_help_with_the_right_password() {
+        let mut gate = gate();
+        let home = [192, 0, 2, 9];
+        for _ in 0..MISTAKES {
+            try_password(&mut gate, now(), home, "REGISTER", "201", "guess", "201");
+        }
+        let mut help = |password: &str| {
+            let ask = request("INVITE", "201", "");
+            let Verdict::Challenge(challenge) = gate.handle(now(), &ask, flow(home), true) else {
+                panic!("no challenge")
+            };
+            let challenges: Vec<_> = challenge.headers.all("WWW-Authenticate").collect();
+            let credentials = Credentials {
+                username: "201".into(),
+                secret: Secret::plain(password),
+                realm: None,
+            };
+            let method = Method::INVITE;
+            let header = answer(&challenges, &credentials, &method, "sip:branch", 1, "c").unwrap();
+            let again = request("INVITE", "201", &format!("Authorization: {header}\r\n"));
+            gate.handle(now(), &again, flow(home), true)
+        };
+        assert!(matches!(help("guess"), Verdict::Drop));
+        assert!(matches!(help("right"), Verdict::User { .. }));
     }
 }

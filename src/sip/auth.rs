@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use md5::{Digest as _, Md5};
@@ -232,6 +233,8 @@ pub struct Digest {
     dummy: Secret,
     counts: BTreeMap<String, Counts>,
     by_age: BTreeMap<(i64, u64), String>,
+    /// Nonces made up to this moment are worth nothing unless their count is remembered.
+    forgotten: i64,
     sequence: u64,
 }
 
@@ -256,14 +259,21 @@ impl Digest {
             random,
             counts: BTreeMap::new(),
             by_age: BTreeMap::new(),
+            forgotten: 0,
             sequence: 0,
         }
     }
 
     /// The WWW-Authenticate values of one challenge, in the order of the algorithms.
     /// With `md5_alone` only MD5 is offered, where it is among them.
-    pub fn challenge(&mut self, now: Now, stale: bool, md5_alone: bool) -> Vec<String> {
-        let nonce = self.mint(now);
+    pub fn challenge(
+        &mut self,
+        now: Now,
+        source: IpAddr,
+        stale: bool,
+        md5_alone: bool,
+    ) -> Vec<String> {
+        let nonce = self.mint(now, source);
         let one = |algorithm: &Algorithm| {
             let stale = if stale { ", stale=true" } else { "" };
             let realm = quote(&self.realm);
@@ -276,10 +286,12 @@ impl Digest {
         self.algorithms.iter().filter(|a| !md5_alone || **a == Algorithm::Md5).map(one).collect()
     }
 
-    /// Judges an Authorization header. `secret` finds a user's password; an unknown user costs the same work.
+    /// Judges an Authorization header from `source`. `secret` finds a user's password; an unknown user costs the same
+    /// work.
     pub fn verify<'s>(
         &mut self,
         now: Now,
+        source: IpAddr,
         method: &Method,
         uri: &Uri,
         header: &str,
@@ -296,7 +308,7 @@ impl Digest {
         let qop = Some(("auth", claim.count_text.as_str(), claim.cnonce.as_str()));
         let expected = respond(claim.algorithm, &ha1, &claim.nonce, qop, method, &claim.uri);
         let equal = same(expected.as_bytes(), claim.response.to_ascii_lowercase().as_bytes());
-        let fresh = self.is_fresh(now, &claim.nonce);
+        let fresh = self.is_fresh(now, source, &claim.nonce);
         if !equal || known.is_none() {
             return Verdict::Wrong { username: claim.username, round_trip: fresh };
         }
@@ -306,17 +318,22 @@ impl Digest {
         Verdict::Right { username: claim.username }
     }
 
-    /// Time, some randomness, and a keyed hash over both.
-    fn mint(&mut self, now: Now) -> String {
+    /// Time, some randomness, and a keyed hash over both and the address that is challenged: whoever uses the nonce has
+    /// received it there, and nobody can use it in another's name.
+    fn mint(&mut self, now: Now, source: IpAddr) -> String {
         let text = format!("{:016x}{}", now.unix.0, self.random.hex(8));
-        let seal = hmac::sign(&self.key, text.as_bytes());
-        format!("{text}{}", hex(seal.as_ref().get(..16).unwrap_or_default()))
+        let seal = self.seal(&text, source);
+        format!("{text}{seal}")
     }
 
-    fn is_fresh(&self, now: Now, nonce: &str) -> bool {
+    fn seal(&self, text: &str, source: IpAddr) -> String {
+        let seal = hmac::sign(&self.key, format!("{text}{source}").as_bytes());
+        hex(seal.as_ref().get(..16).unwrap_or_default())
+    }
+
+    fn is_fresh(&self, now: Now, source: IpAddr, nonce: &str) -> bool {
         let Some((text, seal)) = nonce.split_at_checked(32) else { return false };
-        let expected = hmac::sign(&self.key, text.as_bytes());
-        let expected = hex(expected.as_ref().get(..16).unwrap_or_default());
+        let expected = self.seal(text, source);
         let Some(Ok(at)) = text.get(..16).map(|time| i64::from_str_radix(time, 16)) else {
             return false;
         };
@@ -331,13 +348,18 @@ impl Digest {
         if let Some(counts) = self.counts.get_mut(nonce) {
             return counts.take(count);
         }
+        let at = nonce.get(..16).and_then(|time| i64::from_str_radix(time, 16).ok()).unwrap_or(0);
+        // Its count may be one of those that were forgotten.
+        if at <= self.forgotten {
+            return false;
+        }
         if self.counts.len() >= MAX_NONCES
-            && let Some((_, oldest)) = self.by_age.pop_first()
+            && let Some(((oldest, _), nonce)) = self.by_age.pop_first()
         {
-            self.counts.remove(&oldest);
+            self.counts.remove(&nonce);
+            self.forgotten = oldest;
         }
         self.sequence += 1;
-        let at = nonce.get(..16).and_then(|time| i64::from_str_radix(time, 16).ok()).unwrap_or(0);
         let age = (at, self.sequence);
         self.by_age.insert(age, nonce.to_owned());
         self.counts.insert(nonce.to_owned(), Counts { highest: count, seen: 1, age });
@@ -373,6 +395,11 @@ impl Counts {
         self.seen |= 1 << behind;
         true
     }
+}
+
+/// The user that an Authorization header names.
+pub fn claimed_user(header: &str) -> Option<String> {
+    Fields::parse(header)?.get("username").map(str::to_owned)
 }
 
 /// The Authorization header of somebody who answers our challenge.
@@ -436,6 +463,8 @@ mod tests {
 
     use super::*;
 
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
     fn now() -> Now {
         Now { instant: Instant::now(), unix: UnixTime(1_700_000_000_000_000) }
     }
@@ -478,7 +507,7 @@ mod tests {
         count: u32,
         which: usize,
     ) -> (String, Verdict) {
-        let challenge = digest.challenge(now, false, false);
+        let challenge = digest.challenge(now, HERE, false, false);
         let header = answer(
             &[&challenge[which]],
             credentials,
@@ -495,7 +524,7 @@ mod tests {
     fn check(digest: &mut Digest, now: Now, header: &str) -> Verdict {
         let secret = Secret::plain("pa\"ss");
         let uri = Uri::parse("sip:branch.example").unwrap();
-        digest.verify(now, &Method::REGISTER, &uri, header, |user| {
+        digest.verify(now, HERE, &Method::REGISTER, &uri, header, |user| {
             (user == "alice").then_some(&secret)
         })
     }
@@ -517,7 +546,7 @@ mod tests {
     fn the_strongest_challenge_is_answered_and_only_for_our_realm() {
         let mut digest =
             Digest::new("branchline", &[Algorithm::Sha256, Algorithm::Md5], Random::from_number(1));
-        let both = digest.challenge(now(), false, false);
+        let both = digest.challenge(now(), HERE, false, false);
         let both: Vec<_> = both.iter().map(String::as_str).collect();
         let header = answer(&both, &alice(), &Method::INVITE, "sip:x", 1, "c").unwrap();
         assert!(header.contains("algorithm=SHA-256"));
@@ -562,5 +591,35 @@ mod tests {
     #[test]
     fn secrets_are_not_printed() {
         assert!(!format!("{:?}", alice()).contains("ss\""));
+    }
+
+    #[test]
+    fn a_nonce_is_worth_nothing_at_another_address() {
+        let mut digest = Digest::new("branch", &[Algorithm::Sha256], Random::from_number(1));
+        let (header, verdict) = round(&mut digest, now(), &alice(), 1, 0);
+        assert_eq!(verdict, Verdict::Right { username: "alice".into() });
+        let secret = Secret::plain("pa\"ss");
+        let uri = Uri::parse("sip:branch.example").unwrap();
+        let mut elsewhere = |header: &str| {
+            let there = IpAddr::from([192, 0, 2, 2]);
+            digest.verify(now(), there, &Method::REGISTER, &uri, header, |_| Some(&secret))
+        };
+        assert_eq!(elsewhere(&header), Verdict::Stale, "right, but to be asked again");
+        let wrong = header.replace("response=\"", "response=\"0");
+        assert!(matches!(elsewhere(&wrong), Verdict::Wrong { round_trip: false, .. }));
+    }
+
+    #[test]
+    fn a_nonce_whose_count_was_forgotten_is_stale() {
+        let mut digest = Digest::new("branch", &[Algorithm::Md5], Random::from_number(1));
+        let start = now();
+        let (first, verdict) = round(&mut digest, start, &alice(), 1, 0);
+        assert_eq!(verdict, Verdict::Right { username: "alice".into() });
+        for place in 0..MAX_NONCES {
+            let later = start.after(Duration::from_micros(place as u64 + 1));
+            round(&mut digest, later, &alice(), 1, 0);
+        }
+        let later = start.after(Duration::from_secs(1));
+        assert_eq!(check(&mut digest, later, &first), Verdict::Stale);
     }
 }

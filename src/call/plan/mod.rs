@@ -145,6 +145,11 @@ impl Plan {
         Decision { destination, because }
     }
 
+    /// Whether an extension that dials this reaches help, by whatever way it is written.
+    pub fn is_for_help(&self, dialled: &str) -> bool {
+        self.read(dialled).is_ok_and(|number| self.emergency.contains_key(number.as_str()))
+    }
+
     fn walk(&self, asked: &Asked<'_>, because: &mut Vec<Step>) -> Destination {
         let number = match self.read(asked.dialled) {
             Ok(number) => number,

@@ -4,6 +4,7 @@ use super::{ALLOW, Ended, Endpoint, Event, SUPPORTED, ServerKey, SessionId};
 use crate::sip::dialog::{DialogId, Order};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::sdp::SessionDescription;
 use crate::sip::session::{Phase, Session};
 use crate::time::Now;
 
@@ -17,22 +18,25 @@ impl Endpoint {
         flow: Flow,
     ) {
         if let Some(response) = self.refusal(&request) {
-            return self.answer_now(now, key, response);
+            return self.respond_once(now, key, &request, response);
         }
         let dialog = DialogId::of_request(&request.headers);
         match (dialog, &request.method) {
             (Some(dialog), _) => match self.by_dialog.get(&dialog).copied() {
                 Some(id) => self.within(now, id, key, request, flow),
-                None => {
-                    self.answer_now(now, key, Response::to(&request, Status::CALL_DOES_NOT_EXIST));
-                }
+                None => self.no_such_call(now, key, &request),
             },
             (None, method) if *method == Method::INVITE => self.invited(now, key, request, flow),
             (None, method) if *method == Method::BYE || *method == Method::UPDATE => {
-                self.answer_now(now, key, Response::to(&request, Status::CALL_DOES_NOT_EXIST));
+                self.no_such_call(now, key, &request);
             }
             (None, _) => self.tell(Event::Request { key, request, flow }),
         }
+    }
+
+    fn no_such_call(&mut self, now: Now, key: ServerKey, request: &Request) {
+        let response = Response::to(request, Status::CALL_DOES_NOT_EXIST);
+        self.respond_once(now, key, request, response);
     }
 
     /// What is refused before anybody looks at what it means (RFC 3261 section 8.2).
@@ -62,29 +66,34 @@ impl Endpoint {
     }
 
     pub(super) fn invited(&mut self, now: Now, key: ServerKey, request: Request, flow: Flow) {
-        let offer = match request.sdp() {
-            Some(Ok(offer)) => Some(offer),
-            Some(Err(_)) => {
-                return self.answer_now(now, key, Response::to(&request, Status::BAD_REQUEST));
-            }
-            None if request.body.is_empty() => None,
-            None => {
-                let mut response = Response::to(&request, Status::UNSUPPORTED_MEDIA_TYPE);
-                // A constant without line breaks.
-                let _ = response.headers.push("Accept", "application/sdp");
-                return self.answer_now(now, key, response);
-            }
+        let offer = match self.offer_of(&request) {
+            Ok(offer) => offer,
+            Err(response) => return self.respond_once(now, key, &request, response),
         };
-        if self.sessions.len() >= self.settings.max_sessions {
-            return self.answer_now(now, key, Response::to(&request, Status::SERVICE_UNAVAILABLE));
-        }
-        self.transactions.respond(now, key, &Response::to(&request, Status::TRYING));
         let id = SessionId(self.mint());
         let tag = self.random.hex(8);
         let phase = Phase::Incoming { key, request: Box::new(request.clone()), flow };
         self.sessions.insert(id, Session::new(tag, phase));
         self.by_server.insert(key, id);
         self.tell(Event::Invited { session: id, request, offer, flow });
+    }
+
+    /// The offer in a new call's INVITE, or the answer that refuses it.
+    fn offer_of(&self, request: &Request) -> Result<Option<SessionDescription>, Response> {
+        if self.sessions.len() >= self.settings.max_sessions {
+            return Err(Response::to(request, Status::SERVICE_UNAVAILABLE));
+        }
+        match request.sdp() {
+            Some(Ok(offer)) => Ok(Some(offer)),
+            Some(Err(_)) => Err(Response::to(request, Status::BAD_REQUEST)),
+            None if request.body.is_empty() => Ok(None),
+            None => {
+                let mut response = Response::to(request, Status::UNSUPPORTED_MEDIA_TYPE);
+                // A constant without line breaks.
+                let _ = response.headers.push("Accept", "application/sdp");
+                Err(response)
+            }
+        }
     }
 
     pub(super) fn within(

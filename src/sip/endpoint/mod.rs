@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use ring::hmac;
+
 use crate::random::Random;
 use crate::sip::auth::Credentials;
 use crate::sip::dialog::DialogId;
@@ -242,12 +244,17 @@ pub struct Endpoint {
     outputs: VecDeque<Output>,
     next: u64,
     refused: BTreeMap<&'static str, u64>,
+    /// What To tags of stateless answers are made with.
+    tag_key: hmac::Key,
 }
 
 impl Endpoint {
     /// An endpoint without calls.
-    pub fn new(settings: Settings, random: Random) -> Self {
+    pub fn new(settings: Settings, mut random: Random) -> Self {
+        let mut key = [0; 32];
+        random.fill(&mut key);
         Endpoint {
+            tag_key: hmac::Key::new(hmac::HMAC_SHA256, &key),
             transactions: Transactions::new(settings.timing, settings.max_transactions),
             settings,
             random,
@@ -359,6 +366,31 @@ impl Endpoint {
         let _ = response.headers.push("Server", agent);
         self.transactions.respond(now, key, &response);
         self.settle(now);
+    }
+
+    /// Answers a request and keeps nothing of it: for answers that anybody can provoke without a password. A repeated
+    /// request is answered again, with the same To tag (RFC 3261 section 8.2.7).
+    pub fn respond_once(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        request: &Request,
+        response: Response,
+    ) {
+        let mut response = response;
+        if response.headers.to().is_ok_and(|to| to.tag().is_none()) {
+            response = response.with_to_tag(&self.stateless_tag(request));
+        }
+        let _ = response.headers.push("Server", self.settings.user_agent.clone());
+        self.transactions.respond_once(key, &response);
+        self.settle(now);
+    }
+
+    fn stateless_tag(&self, request: &Request) -> String {
+        let branch = request.top_via().ok().and_then(|via| via.branch().map(str::to_owned));
+        let call = request.headers.get("Call-ID").unwrap_or_default();
+        let sealed = hmac::sign(&self.tag_key, format!("{call} {branch:?}").as_bytes());
+        sealed.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Drops a request without an answer.

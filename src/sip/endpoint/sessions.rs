@@ -9,6 +9,38 @@ use crate::time::Now;
 
 /// Sessions that others begin.
 impl Endpoint {
+    /// Says that a new call is being worked on (RFC 3261 section 17.2.1). Not before its caller may call: whoever
+    /// forges an INVITE makes us send as little as possible to the address that he names.
+    pub fn trying(&mut self, now: Now, id: SessionId) {
+        let Some(Session { phase: Phase::Incoming { key, request, .. }, .. }) =
+            self.sessions.get(&id)
+        else {
+            return;
+        };
+        let (key, response) = (*key, Response::to(request, Status::TRYING));
+        self.transactions.respond(now, key, &response);
+        self.settle(now);
+    }
+
+    /// Refuses a new call whose caller is not known, and keeps nothing of it.
+    pub fn refuse_once(&mut self, now: Now, id: SessionId, response: Response) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        let Phase::Incoming { key, request, .. } = &session.phase else { return };
+        let (key, request, status) = (*key, request.clone(), response.status);
+        self.respond_once(now, key, &request, response);
+        self.end(id, Ended::Declined(status));
+    }
+
+    /// Passes a new call over in silence.
+    pub fn ignore(&mut self, id: SessionId) {
+        let Some(Session { phase: Phase::Incoming { key, .. }, .. }) = self.sessions.get(&id)
+        else {
+            return;
+        };
+        self.transactions.forget(*key);
+        self.end(id, Ended::Declined(Status::FORBIDDEN));
+    }
+
     /// Refuses a new call with a response made from its INVITE.
     pub fn refuse(&mut self, now: Now, id: SessionId, response: Response) {
         let Some(session) = self.sessions.get(&id) else { return };

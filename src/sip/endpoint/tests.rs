@@ -78,7 +78,12 @@ impl Pair {
                             self.wire.insert((at, self.sent), (1 - index, bytes));
                         }
                     }
-                    Output::Event(event) => self.sides[index].events.push(event),
+                    Output::Event(event) => {
+                        if let Event::Invited { session, .. } = event {
+                            self.sides[index].endpoint.trying(self.now, session);
+                        }
+                        self.sides[index].events.push(event);
+                    }
                 }
             }
         }

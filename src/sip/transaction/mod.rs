@@ -7,11 +7,13 @@
 pub mod client;
 pub mod server;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::sip::flow::{Flow, Route};
-use crate::sip::message::{Headers, Message, Method, Request, Response};
+use crate::sip::message::{Headers, Message, Method, Request, Response, Status};
 use crate::time::{Now, TimerId, Timers};
 
 use client::Client;
@@ -99,6 +101,9 @@ pub enum Output {
     Gone(ClientKey),
 }
 
+/// Part of the table that one source may fill: one that floods, or is forged, leaves room for the rest.
+const SHARE: usize = 4;
+
 /// How a request finds its transaction (RFC 3261 section 17.2.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Match {
@@ -128,6 +133,8 @@ pub struct Transactions {
     next: u64,
     servers: HashMap<ServerKey, Server>,
     by_match: HashMap<Match, ServerKey>,
+    /// Server transactions by where they came from.
+    by_source: HashMap<IpAddr, usize>,
     clients: HashMap<ClientKey, Client>,
     by_branch: HashMap<String, ClientKey>,
     timers: Timers<Due>,
@@ -145,6 +152,7 @@ impl Transactions {
             next: 0,
             servers: HashMap::new(),
             by_match: HashMap::new(),
+            by_source: HashMap::new(),
             clients: HashMap::new(),
             by_branch: HashMap::new(),
             timers: Timers::default(),
@@ -168,51 +176,50 @@ impl Transactions {
             (Some(key), true) => self.acknowledged(now, key, request),
             (Some(key), false) => self.server_repeats(key),
             (None, true) => self.outputs.push_back(Output::Ack(request)),
-            (None, false) if request.method == Method::CANCEL => {
-                self.new_server(found.clone(), &request, flow, None);
-                self.cancel(now, found, &request);
-            }
             (None, false) => {
-                if let Some(key) = self.new_server(found, &request, flow, Some(())) {
+                let Some(key) = self.new_server(found.clone(), &request, flow) else { return };
+                if request.method == Method::CANCEL {
+                    self.cancel(now, key, found, &request);
+                } else {
                     self.outputs.push_back(Output::Request { key, request, flow });
                 }
             }
         }
     }
 
-    fn new_server(
-        &mut self,
-        found: Match,
-        request: &Request,
-        flow: Flow,
-        limited: Option<()>,
-    ) -> Option<ServerKey> {
-        if limited.is_some() && self.servers.len() >= self.limit {
+    fn new_server(&mut self, found: Match, request: &Request, flow: Flow) -> Option<ServerKey> {
+        // A CANCEL for a call that is being set up makes room.
+        let wanted = request.method == Method::CANCEL && self.invite_of(&found).is_some();
+        let source = flow.peer.ip();
+        let share = self.by_source.get(&source).copied().unwrap_or(0);
+        let full = self.servers.len() >= self.limit || share >= self.limit / SHARE;
+        if full && !wanted {
             self.overflowed += 1;
             return None;
         }
+        self.by_source.insert(source, share + 1);
         let key = ServerKey(self.mint());
         self.by_match.insert(found.clone(), key);
         self.servers.insert(key, Server::new(found_key(&found), request, flow));
         Some(key)
     }
 
+    /// The INVITE that a CANCEL is for.
+    fn invite_of(&self, cancel: &Match) -> Option<ServerKey> {
+        self.by_match.get(&Match { method: Method::INVITE, ..cancel.clone() }).copied()
+    }
+
     /// RFC 3261 section 9.2: the CANCEL is answered by itself; its INVITE is told if it has no final answer yet.
-    fn cancel(&mut self, now: Now, found: Match, request: &Request) {
-        let Some(own) = self.by_match.get(&found).copied() else { return };
-        let invite = Match { method: Method::INVITE, ..found };
-        let target = self.by_match.get(&invite).copied();
-        let status = match target {
-            Some(_) => crate::sip::message::Status::OK,
-            None => crate::sip::message::Status::CALL_DOES_NOT_EXIST,
+    fn cancel(&mut self, now: Now, own: ServerKey, found: Match, request: &Request) {
+        let Some(target) = self.invite_of(&found) else {
+            let response = Response::to(request, Status::CALL_DOES_NOT_EXIST).with_to_tag("none");
+            return self.respond_once(own, &response);
         };
-        let tag = target.and_then(|key| self.servers.get(&key)).map(Server::tag);
-        let response = Response::to(request, status).with_to_tag(tag.as_deref().unwrap_or("none"));
-        self.respond(now, own, &response);
-        if let Some(key) = target
-            && self.servers.get(&key).is_some_and(Server::is_open)
-        {
-            self.outputs.push_back(Output::Cancelled(key));
+        let tag = self.servers.get(&target).map(Server::tag).unwrap_or_default();
+        let tag = if tag.is_empty() { "none" } else { &tag };
+        self.respond(now, own, &Response::to(request, Status::OK).with_to_tag(tag));
+        if self.servers.get(&target).is_some_and(Server::is_open) {
+            self.outputs.push_back(Output::Cancelled(target));
         }
     }
 
@@ -260,6 +267,17 @@ impl Transactions {
         }
     }
 
+    /// Answers a request and keeps nothing of it (RFC 3261 section 8.2.7): for answers that anybody can provoke. A
+    /// repeated request is a new one and is answered again; the answer itself is not repeated.
+    pub fn respond_once(&mut self, key: ServerKey, response: &Response) {
+        let Some(server) = self.servers.get_mut(&key) else { return };
+        if let Some(step) = server.respond(response) {
+            let (route, bytes) = (server.route(), step.bytes);
+            self.outputs.push_back(Output::Send { route, bytes });
+        }
+        self.remove_server(key);
+    }
+
     /// Forgets a request without an answer: for what must be dropped in silence.
     pub fn forget(&mut self, key: ServerKey) {
         self.remove_server(key);
@@ -292,6 +310,12 @@ impl Transactions {
         let Some(server) = self.servers.remove(&key) else { return };
         for timer in [server.end, server.repeat.map(|(timer, _)| timer)].into_iter().flatten() {
             self.timers.cancel(timer);
+        }
+        if let Entry::Occupied(mut share) = self.by_source.entry(server.source()) {
+            *share.get_mut() -= 1;
+            if *share.get() == 0 {
+                share.remove();
+            }
         }
         let (branch, sent_by, method) = server.matching();
         self.by_match.remove(&Match { branch, sent_by, method });
@@ -513,4 +537,40 @@ fn match_of(headers: &Headers, method: &Method) -> Option<Match> {
         }
     };
     Some(Match { branch, sent_by, method })
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::sip::flow::ConnectionId;
+    use crate::sip::message::{Transport, parse};
+    use crate::time::UnixTime;
+
+    #[test]
+    fn one_source_fills_its_share_of_the_table_and_no_more() {
+        let mut table = Transactions::new(Timing::default(), 100);
+        let now = Now { instant: Instant::now(), unix: UnixTime(0) };
+        let mut arrives = |host: u8, number: u32| {
+            let peer = SocketAddr::from(([192, 0, 2, host], 5060));
+            let local = SocketAddr::from(([192, 0, 2, 1], 5060));
+            let flow = Flow { transport: Transport::Udp, local, peer, connection: ConnectionId(0) };
+            let text = format!(
+                "OPTIONS sip:b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.{host};branch=z9hG4bK{number}\r\n\
+                 From: <sip:a@b>;tag=a\r\nTo: <sip:b>\r\nCall-ID: {number}\r\nCSeq: 1 OPTIONS\r\n\r\n"
+            );
+            let Ok(message) = parse(text.as_bytes(), false) else { panic!("{text}") };
+            table.handle_message(now, flow, message);
+            std::iter::from_fn(|| table.poll_output()).count()
+        };
+        let flooded: usize = (0..1_000).map(|number| arrives(66, number)).sum();
+        assert_eq!(flooded, 25);
+        assert_eq!(arrives(9, 1), 1, "others are served");
+        assert_eq!(table.overflowed, 975);
+        let keys: Vec<_> = (1..=26).map(ServerKey).collect();
+        keys.into_iter().for_each(|key| table.forget(key));
+        assert!(table.is_empty() && table.by_source.is_empty());
+    }
 }

@@ -1,5 +1,6 @@
 //! One server transaction: a request that came to us, and what we answered (RFC 3261 section 17.2, RFC 6026).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::sip::flow::{ConnectionId, Flow, Route};
@@ -41,6 +42,7 @@ pub(super) struct Step {
 pub(super) struct Server {
     matching: (String, String, Method),
     state: State,
+    source: IpAddr,
     route: Route,
     tag: String,
     answer: Option<Vec<u8>>,
@@ -53,6 +55,7 @@ impl Server {
         Server {
             matching,
             state: State::Open,
+            source: flow.peer.ip(),
             route: answer_route(request, flow),
             tag: String::new(),
             answer: None,
@@ -125,6 +128,11 @@ impl Server {
 
     pub fn is_reliable(&self) -> bool {
         self.route.transport().is_reliable()
+    }
+
+    /// Where the request came from.
+    pub fn source(&self) -> IpAddr {
+        self.source
     }
 
     pub fn route(&self) -> Route {
