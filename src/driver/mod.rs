@@ -15,6 +15,7 @@ pub mod media;
 pub mod segments;
 pub mod sip;
 pub mod store;
+pub mod streams;
 pub mod systemd;
 pub mod tls;
 pub mod turn;
@@ -151,6 +152,7 @@ impl Running {
 /// Starts a box. `program` is this program, which reads an older store before the box opens it.
 pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotStart> {
     let mut random = clock::random().ok_or(CannotStart::Random)?;
+    raise_descriptors();
     let settings = ready.checked.loaded.settings;
     let data = settings.site.data_dir.clone();
     let lock = lock(&data)?;
@@ -206,6 +208,17 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     Ok(Running { socket, letters, turning, runtime, _lock: lock })
 }
 
+/// As many descriptors as the system lets us have: the usual 1,024 are two hundred calls.
+fn raise_descriptors() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        tracing::warn!(%error, soft, "the limit of open files cannot be raised");
+    }
+}
+
 /// Two programs on one journal would ruin it.
 fn lock(data: &Path) -> Result<Flock<File>, CannotStart> {
     let wrong = |error| CannotStart::Data(data.to_owned(), error);
@@ -240,7 +253,7 @@ fn listen(
         datagrams.push(bound);
     }
     let client = tls::client(settings.sip.authorities.as_deref()).map_err(CannotStart::Identity)?;
-    let streams = sip::Streams::new(runtime.handle().clone(), letters.clone(), client);
+    let streams = streams::Streams::new(runtime.handle().clone(), letters.clone(), client);
     for address in &settings.sip.tcp {
         let bound = streams.listen(*address, None);
         listening.tcp.push(bound.map_err(|error| CannotStart::Listen("tcp", *address, error))?);

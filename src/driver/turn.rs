@@ -205,6 +205,7 @@ impl Loop {
                         self.gateway.handle_unreachable(now, &route);
                     }
                 }
+                Output::Trust(connection) => self.sockets.trust(connection),
                 Output::Media { thread, command } => self.command(thread, command),
                 Output::Journal(output) => {
                     if self.journal.submit(output).is_err() {

@@ -38,7 +38,7 @@ use crate::queue::Queues;
 use crate::random::Random;
 use crate::sip::access::Gate;
 use crate::sip::endpoint::{self, Endpoint};
-use crate::sip::flow::{Flow, Route};
+use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::registrar::Registrar;
 use crate::sip::sdp::Codec;
 use crate::sip::trunk::Trunk;
@@ -62,6 +62,8 @@ pub enum Output {
         /// The message.
         bytes: Vec<u8>,
     },
+    /// Who speaks on this connection has shown a password, or is a carrier.
+    Trust(ConnectionId),
     /// Tell a media thread something.
     Media {
         /// Which thread.

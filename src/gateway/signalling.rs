@@ -7,11 +7,11 @@ use crate::call::plan::{Asked, Destination, Origin};
 use crate::call::record::Peer;
 use crate::call::{Arrival, LegEvent};
 use crate::gateway::legs::Leg;
-use crate::gateway::{Gateway, causes};
+use crate::gateway::{Gateway, Output, causes};
 use crate::id::{CallId, ExtensionId, LegId};
 use crate::sip::access::Verdict;
 use crate::sip::endpoint::{Ended, Event, ServerKey, SessionId};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::sdp::SessionDescription;
 use crate::time::Now;
@@ -77,7 +77,7 @@ impl Gateway {
 
     /// Requests outside of calls: registrations, probes, and what we do not do.
     fn request(&mut self, now: Now, key: ServerKey, request: &Request, flow: Flow) {
-        let verdict = self.gate.handle(now, request, flow, false);
+        let verdict = self.judge(now, request, flow, false);
         let response = match verdict {
             Verdict::Drop => return self.endpoint.forget(key),
             Verdict::Challenge(response) | Verdict::Refuse(response) => response,
@@ -101,7 +101,7 @@ impl Gateway {
     ) {
         let dialled = dialled(request);
         let help = self.plan.is_for_help(&dialled);
-        let (peer, origin) = match self.gate.handle(now, request, flow, help) {
+        let (peer, origin) = match self.judge(now, request, flow, help) {
             Verdict::Trunk(trunk) => (Peer::Trunk(trunk.clone()), Origin::Trunk(trunk)),
             Verdict::User { username } => {
                 let extension = ExtensionId::from(username.as_str());
@@ -130,6 +130,16 @@ impl Gateway {
         let from = self.caller_number(request, &peer);
         let arrival = Arrival { call, leg: leg_id, peer, origin, from, to: dialled, destination };
         self.calls.handle_arrived(now, arrival);
+    }
+
+    /// What the gate says; a connection on which somebody has shown who he is may stay.
+    fn judge(&mut self, now: Now, request: &Request, flow: Flow, help: bool) -> Verdict {
+        let verdict = self.gate.handle(now, request, flow, help);
+        let known = matches!(verdict, Verdict::Trunk(_) | Verdict::User { .. });
+        if known && flow.connection != ConnectionId(0) {
+            self.outputs.push_back(Output::Trust(flow.connection));
+        }
+        verdict
     }
 
     /// The limit that stands in a new call's way. Calls for help know none.

@@ -203,8 +203,10 @@ impl World {
             Output::Journal(crate::journal::Output::Segment { .. }) => {
                 self.journal.push(Vec::new())
             }
-            Output::Journal(crate::journal::Output::Keys(_)) | Output::Reply(..) | Output::Over => {
-            }
+            Output::Journal(crate::journal::Output::Keys(_))
+            | Output::Reply(..)
+            | Output::Over
+            | Output::Trust(_) => {}
             Output::Resolve(host) => {
                 let found = [(host.parse().unwrap(), OURS.ip())];
                 self.gateway.handle_resolved(self.now, &host, &found);

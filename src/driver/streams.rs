@@ -1,0 +1,461 @@
+//! SIP over streams: one task for each connection, which frames what it reads and writes what is queued.
+//!
+//! Messages reach the loop through the mailbox, which makes a slow loop slow the peer, not the memory. A connection is a
+//! stranger's until somebody on it has shown a password; strangers have little room and little time.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::pki_types::ServerName;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::driver::mailbox::Sender;
+use crate::driver::sip::Unsent;
+use crate::driver::turn::Letter;
+use crate::sip::flow::{ConnectionId, Flow, Route};
+use crate::sip::framing::{Frame, StreamFramer};
+use crate::sip::message::Transport;
+
+/// Messages that may wait for one stream peer; one that reads slower than this is cut off.
+const STREAM_QUEUE: usize = 256;
+/// Connections that others opened, at once: each costs one descriptor and about 20 kB.
+const MAX_ACCEPTED: usize = 4096;
+/// Of these, connections of strangers: whatever they do, half of the room is left to phones that are known.
+const MAX_STRANGERS: usize = MAX_ACCEPTED / 2;
+/// Connections of strangers from one address (bad-input table row 37): a router with as many phones behind it that all
+/// come back at the same moment.
+const MAX_STRANGERS_PER_SOURCE: usize = 64;
+/// Connections that we open, at once: one for each server of each trunk, and phones that are called back.
+const MAX_DIALLED: usize = 1024;
+/// How long a new connection may stay silent, or a TLS handshake may take. Keep-alives are no speech.
+const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(10);
+/// How long a connection may stay a stranger's; a registration takes two round trips.
+const STRANGER_TIME: Duration = Duration::from_secs(60);
+/// How long we try to open a connection; Timer F gives the whole transaction 32 s.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+
+/// The stream side, shared with its tasks.
+#[derive(Clone)]
+pub struct Streams {
+    runtime: tokio::runtime::Handle,
+    mailbox: Sender<Letter>,
+    table: Arc<Mutex<Table>>,
+    next: Arc<AtomicU64>,
+    client: Option<Arc<rustls::ClientConfig>>,
+}
+
+#[derive(Default)]
+struct Table {
+    connections: BTreeMap<u64, Connection>,
+    accepted: usize,
+    dialled: BTreeMap<(u8, SocketAddr), u64>,
+    strangers: BTreeMap<IpAddr, usize>,
+    /// Names that carriers' servers were found by; their certificates say the same.
+    names: BTreeMap<IpAddr, String>,
+}
+
+struct Connection {
+    sender: mpsc::Sender<Vec<u8>>,
+    /// Ends its task.
+    cut: Arc<Notify>,
+    trusted: Arc<AtomicBool>,
+    /// Where it came from, if the other side opened it.
+    accepted: Option<IpAddr>,
+}
+
+/// A task's end of a connection; dropping it takes the connection out of the table.
+struct Entered {
+    id: ConnectionId,
+    outgoing: mpsc::Receiver<Vec<u8>>,
+    cut: Arc<Notify>,
+    trusted: Arc<AtomicBool>,
+    table: Arc<Mutex<Table>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        lock(&self.table).leave(self.id);
+    }
+}
+
+impl Table {
+    fn strangers(&self) -> usize {
+        self.strangers.values().sum()
+    }
+
+    fn forget_stranger(&mut self, source: IpAddr) {
+        if let Some(count) = self.strangers.get_mut(&source) {
+            *count -= 1;
+            if *count == 0 {
+                self.strangers.remove(&source);
+            }
+        }
+    }
+
+    fn leave(&mut self, id: ConnectionId) {
+        self.dialled.retain(|_, dialled| *dialled != id.0);
+        let Some(gone) = self.connections.remove(&id.0) else { return };
+        let Some(source) = gone.accepted else { return };
+        self.accepted -= 1;
+        if !gone.trusted.load(Ordering::Relaxed) {
+            self.forget_stranger(source);
+        }
+    }
+}
+
+fn lock(table: &Mutex<Table>) -> std::sync::MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Streams {
+    /// The stream side, with its tasks on `runtime`. Without `client`, no TLS connection is opened from here.
+    pub fn new(
+        runtime: tokio::runtime::Handle,
+        mailbox: Sender<Letter>,
+        client: Option<Arc<rustls::ClientConfig>>,
+    ) -> Self {
+        Streams {
+            runtime,
+            mailbox,
+            table: Arc::default(),
+            next: Arc::new(AtomicU64::new(1)),
+            client,
+        }
+    }
+
+    /// Listens on `local`; with `tls`, every connection must shake hands first. Answers the bound address.
+    pub fn listen(
+        &self,
+        local: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> io::Result<SocketAddr> {
+        let socket = Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP))?;
+        if local.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&SockAddr::from(local))?;
+        socket.listen(1024)?;
+        let _guard = self.runtime.enter();
+        let listener = TcpListener::from_std(socket.into())?;
+        let bound = listener.local_addr()?;
+        let streams = self.clone();
+        self.runtime
+            .spawn(async move { streams.accept(listener, tls.map(TlsAcceptor::from)).await });
+        Ok(bound)
+    }
+
+    async fn accept(self, listener: TcpListener, tls: Option<TlsAcceptor>) {
+        loop {
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of descriptors: the backlog keeps the peers waiting meanwhile.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Some(entered) = self.admit(peer.ip()) else { continue };
+            let streams = self.clone();
+            let tls = tls.clone();
+            tokio::spawn(async move {
+                streams.serve_accepted(stream, peer, tls, entered).await;
+            });
+        }
+    }
+
+    async fn serve_accepted(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        tls: Option<TlsAcceptor>,
+        entered: Entered,
+    ) {
+        let _ = stream.set_nodelay(true);
+        let Ok(local) = stream.local_addr() else { return };
+        let flow = |transport| Flow { transport, local, peer, connection: entered.id };
+        match tls {
+            None => self.serve(stream, flow(Transport::Tcp), entered).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) = timeout(FIRST_MESSAGE_TIME, tls.accept(stream)).await {
+                    self.serve(stream, flow(Transport::Tls), entered).await;
+                }
+            }
+        }
+    }
+
+    fn admit(&self, source: IpAddr) -> Option<Entered> {
+        let mut table = lock(&self.table);
+        let own = table.strangers.get(&source).copied().unwrap_or_default();
+        let full = table.accepted >= MAX_ACCEPTED || table.strangers() >= MAX_STRANGERS;
+        if full || own >= MAX_STRANGERS_PER_SOURCE {
+            return None;
+        }
+        table.strangers.insert(source, own + 1);
+        table.accepted += 1;
+        Some(self.enter(&mut table, Some(source)))
+    }
+
+    fn enter(&self, table: &mut Table, accepted: Option<IpAddr>) -> Entered {
+        let (sender, outgoing) = mpsc::channel(STREAM_QUEUE);
+        let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
+        let trusted = Arc::new(AtomicBool::new(accepted.is_none()));
+        let cut = Arc::new(Notify::new());
+        let connection =
+            Connection { sender, cut: cut.clone(), trusted: trusted.clone(), accepted };
+        table.connections.insert(id.0, connection);
+        Entered { id, outgoing, cut, trusted, table: self.table.clone() }
+    }
+
+    /// Reads frames and writes what is queued, until either side is done.
+    async fn serve<S>(self, stream: S, flow: Flow, mut entered: Entered)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (reader, writer) = tokio::io::split(stream);
+        tokio::select! {
+            () = self.read(reader, flow, &entered.trusted) => {}
+            () = write(writer, &mut entered.outgoing) => {}
+            () = entered.cut.notified() => {}
+        }
+        drop(entered);
+        let _ = self.mailbox.deliver(Letter::ConnectionClosed(flow)).await;
+    }
+
+    async fn read<R: AsyncRead + Unpin>(&self, mut reader: R, flow: Flow, trusted: &AtomicBool) {
+        let began = Instant::now();
+        let mut patience = FIRST_MESSAGE_TIME;
+        let mut framer = StreamFramer::default();
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let read = reader.read(&mut buffer);
+            let count = match trusted.load(Ordering::Relaxed) {
+                true => read.await,
+                false => match timeout_at(began + patience, read).await {
+                    Ok(count) => count,
+                    Err(_) if trusted.load(Ordering::Relaxed) => continue,
+                    Err(_) => return,
+                },
+            };
+            let Ok(count @ 1..) = count else { return };
+            framer.push(&buffer[..count]);
+            while let Some(frame) = framer.next() {
+                match frame {
+                    Frame::Message(bytes) => {
+                        patience = STRANGER_TIME;
+                        let letter = Letter::Sip { flow, bytes };
+                        if self.mailbox.deliver(letter).await.is_err() {
+                            return;
+                        }
+                    }
+                    // RFC 5626 section 4.4.1: a double CRLF is answered with a single one.
+                    Frame::KeepAlive => {
+                        let _ = self.send(flow.connection, b"\r\n".to_vec());
+                    }
+                    Frame::Broken(_) => return,
+                }
+            }
+        }
+    }
+
+    /// Sends over a connection that is open.
+    pub fn send(&self, connection: ConnectionId, bytes: Vec<u8>) -> Result<(), Unsent> {
+        let table = lock(&self.table);
+        let open = table.connections.get(&connection.0).ok_or(Unsent)?;
+        open.sender.try_send(bytes).map_err(|_| {
+            // The peer does not read: its connection is of no use.
+            open.cut.notify_one();
+            Unsent
+        })
+    }
+
+    /// Sends over a connection that we opened to `peer`, opening one if there is none.
+    pub fn dial(
+        &self,
+        transport: Transport,
+        peer: SocketAddr,
+        bytes: Vec<u8>,
+    ) -> Result<(), Unsent> {
+        let key = (u8::from(transport == Transport::Tls), peer);
+        let mut table = lock(&self.table);
+        if let Some(id) = table.dialled.get(&key).copied() {
+            drop(table);
+            return self.send(ConnectionId(id), bytes);
+        }
+        if table.dialled.len() >= MAX_DIALLED {
+            return Err(Unsent);
+        }
+        let entered = self.enter(&mut table, None);
+        table.dialled.insert(key, entered.id.0);
+        drop(table);
+        self.send(entered.id, bytes)?;
+        let streams = self.clone();
+        self.runtime.spawn(async move { streams.connect(transport, peer, entered).await });
+        Ok(())
+    }
+
+    async fn connect(self, transport: Transport, peer: SocketAddr, entered: Entered) {
+        if let Ok(Ok(stream)) = timeout(CONNECT_TIME, TcpStream::connect(peer)).await {
+            let _ = stream.set_nodelay(true);
+            let Ok(local) = stream.local_addr() else { return };
+            let flow = Flow { transport, local, peer, connection: entered.id };
+            if transport == Transport::Tcp {
+                return self.serve(stream, flow, entered).await;
+            }
+            if let Some(stream) = self.shake_hands(peer, stream).await {
+                return self.serve(stream, flow, entered).await;
+            }
+        }
+        drop(entered);
+        let unreachable = Letter::Unreachable(Route::Address { transport, peer });
+        let _ = self.mailbox.deliver(unreachable).await;
+    }
+
+    async fn shake_hands(
+        &self,
+        peer: SocketAddr,
+        stream: TcpStream,
+    ) -> Option<tokio_rustls::client::TlsStream<TcpStream>> {
+        let connector = TlsConnector::from(self.client.clone()?);
+        let connect = connector.connect(self.server_name(peer), stream);
+        timeout(CONNECT_TIME, connect).await.ok()?.ok()
+    }
+
+    /// Who the other side has to prove to be.
+    fn server_name(&self, peer: SocketAddr) -> ServerName<'static> {
+        let known = lock(&self.table).names.get(&peer.ip()).cloned();
+        let name = known.and_then(|name| ServerName::try_from(name).ok());
+        name.unwrap_or(ServerName::IpAddress(peer.ip().into()))
+    }
+
+    /// A name was looked up: connections over TLS to these addresses demand a certificate for it.
+    pub fn learn(&self, name: &str, addresses: &[IpAddr]) {
+        let mut table = lock(&self.table);
+        for address in addresses {
+            table.names.insert(*address, name.to_owned());
+        }
+    }
+
+    /// The connection is no stranger's any more.
+    pub fn trust(&self, connection: ConnectionId) {
+        let mut table = lock(&self.table);
+        let Some(known) = table.connections.get(&connection.0) else { return };
+        let source = known.accepted;
+        if !known.trusted.swap(true, Ordering::Relaxed)
+            && let Some(source) = source
+        {
+            table.forget_stranger(source);
+        }
+    }
+}
+
+async fn write<W: AsyncWrite + Unpin>(mut writer: W, outgoing: &mut mpsc::Receiver<Vec<u8>>) {
+    while let Some(bytes) = outgoing.recv().await {
+        if writer.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+    let _ = writer.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::driver::mailbox::{Mailbox, mailbox};
+
+    const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9));
+    const OPTIONS: &[u8] = b"OPTIONS sip:b SIP/2.0\r\nContent-Length: 0\r\n\r\n";
+
+    fn streams() -> (Streams, Mailbox<Letter>) {
+        let (sender, letters) = mailbox().expect("an eventfd");
+        (Streams::new(tokio::runtime::Handle::current(), sender, None), letters)
+    }
+
+    /// Sends `bytes` every five seconds. Answers how many seconds the connection lived, an hour at most.
+    async fn lives(bytes: &'static [u8], trusted: bool) -> u64 {
+        let (streams, mut letters) = streams();
+        let entered = streams.admit(SOURCE).expect("room");
+        let id = entered.id;
+        let peer = SocketAddr::new(SOURCE, 5060);
+        let flow = Flow { transport: Transport::Tcp, local: peer, peer, connection: id };
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let began = Instant::now();
+        let serving = tokio::spawn(streams.clone().serve(ours, flow, entered));
+        if trusted {
+            streams.trust(id);
+        }
+        let (mut reads, mut writes) = tokio::io::split(theirs);
+        tokio::spawn(async move { tokio::io::copy(&mut reads, &mut tokio::io::sink()).await });
+        let rounds = AtomicUsize::new(0);
+        let talk = async {
+            loop {
+                if writes.write_all(bytes).await.is_err() {
+                    return;
+                }
+                while letters.take().is_some() {}
+                rounds.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        };
+        tokio::select! {
+            _ = serving => {}
+            () = talk => {}
+            () = tokio::time::sleep(Duration::from_secs(3600)) => {}
+        }
+        assert!(rounds.load(Ordering::Relaxed) > 0);
+        began.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keep_alives_do_not_keep_a_stranger() {
+        assert_eq!(lives(b"\r\n\r\n", false).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stranger_who_talks_stays_a_minute_and_a_phone_as_long_as_it_likes() {
+        assert_eq!(lives(OPTIONS, false).await, 60);
+        assert_eq!(lives(b"\r\n\r\n", true).await, 3600);
+    }
+
+    #[tokio::test]
+    async fn strangers_fill_their_share_and_phones_that_are_known_do_not_count() {
+        let (streams, _letters) = streams();
+        let phones: Vec<_> = (0..200)
+            .map(|_| {
+                let entered = streams.admit(SOURCE).expect("known phones take no stranger's place");
+                streams.trust(entered.id);
+                entered
+            })
+            .collect();
+        let strangers: Vec<_> = std::iter::from_fn(|| streams.admit(SOURCE)).collect();
+        assert_eq!(strangers.len(), MAX_STRANGERS_PER_SOURCE);
+        let elsewhere = streams.admit(IpAddr::from([192, 0, 2, 10]));
+        assert!(elsewhere.is_some(), "another source has room");
+        drop((phones, strangers, elsewhere));
+        let table = lock(&streams.table);
+        assert!(table.strangers.is_empty() && table.connections.is_empty() && table.accepted == 0);
+    }
+
+    #[tokio::test]
+    async fn many_sources_leave_half_of_the_room() {
+        let (streams, _letters) = streams();
+        let sources = (0..=255).flat_map(|host| std::iter::repeat_n(host, 20));
+        let entered: Vec<_> =
+            sources.filter_map(|host| streams.admit(IpAddr::from([192, 0, 2, host]))).collect();
+        assert_eq!(entered.len(), MAX_STRANGERS);
+    }
+}
