@@ -124,7 +124,7 @@ impl<'c> Check<'c, '_> {
             let what = format!("the pool from {min} to {max} has no room for one call");
             self.tell(&at("port_max"), what, "`port_max` at least 3 above `port_min`");
         }
-        if media.port_min % 2 != 0 {
+        if !media.port_min.is_multiple_of(2) {
             self.tell(&at("port_min"), "RTP begins at an even port", "an even number");
         }
         self.within(&at("threads"), media.threads, 0..=64);

@@ -43,6 +43,8 @@ use turn::{Letter, Loop};
 
 /// A leg that should send and has not for this long is over: its phone lost power.
 const INACTIVITY: Duration = Duration::from_secs(60);
+/// The same for one that is on hold and may send nothing: nobody waits longer for a person who went away.
+const INACTIVITY_ON_HOLD: Duration = Duration::from_secs(3600);
 /// Threads for stream connections and the control socket; calls over UDP touch none of them.
 const STREAM_THREADS: usize = 2;
 
@@ -176,7 +178,10 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     }
     let store = store::open(&data, opened.before, program)?;
     let threads = media_threads(&settings);
-    let plane = plane::Settings { inactivity: Some(INACTIVITY) };
+    let plane = plane::Settings {
+        inactivity: Some(INACTIVITY),
+        inactivity_on_hold: Some(INACTIVITY_ON_HOLD),
+    };
     let media = media::spawn(threads, &plane, &mut random, &letters, data.join("recordings"))?;
     let socket = settings.admin.socket.clone();
     let setup = Setup {

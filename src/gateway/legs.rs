@@ -15,6 +15,10 @@ pub(super) struct Leg {
     pub peer: Peer,
     /// The caller's session, or the forks to each phone of an extension.
     pub sessions: Vec<SessionId>,
+    /// The hosts that the sessions are signalled from.
+    pub hosts: BTreeMap<SessionId, IpAddr>,
+    /// Whether it belongs to a call for help.
+    pub help: bool,
     /// The one that answered.
     pub chosen: Option<SessionId>,
     /// Our address on the way to the peer.
@@ -40,6 +44,8 @@ impl Leg {
         Leg {
             peer,
             sessions: Vec::new(),
+            hosts: BTreeMap::new(),
+            help: false,
             chosen: None,
             address,
             port: None,
@@ -51,6 +57,11 @@ impl Leg {
             worst: None,
             ringing: false,
         }
+    }
+
+    /// The host at the far end, as signalling knows it.
+    pub fn host(&self) -> Option<IpAddr> {
+        self.hosts.get(&self.session()?).copied()
     }
 
     /// The session that stands for the leg: the one that answered, or the only one there is.
@@ -74,9 +85,10 @@ impl Legs {
         self.legs.insert(id, leg);
     }
 
-    pub fn add_session(&mut self, id: LegId, session: SessionId) {
+    pub fn add_session(&mut self, id: LegId, session: SessionId, host: IpAddr) {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.sessions.push(session);
+            leg.hosts.insert(session, host);
             self.by_session.insert(session, id);
         }
     }

@@ -63,9 +63,8 @@ impl Gateway {
             }
             Event::Progress { session, status, sdp } => self.progress(now, session, status, sdp),
             Event::Answered { session, sdp } => self.answered(now, session, sdp),
-            Event::Confirmed { session, sdp } | Event::ReofferAnswered { session, sdp } => {
-                self.described(now, session, sdp);
-            }
+            Event::Confirmed { session, sdp } => self.confirmed(now, session, sdp),
+            Event::ReofferAnswered { session, sdp } => self.described(now, session, sdp),
             Event::Reoffered { session, sdp } => self.reoffered(now, session, sdp),
             Event::Info { session, content_type, body } => {
                 self.info(now, session, &content_type, &body);
@@ -124,12 +123,21 @@ impl Gateway {
         let thread = self.next_thread();
         let mut leg = Leg::new(peer.clone(), flow.local.ip(), thread);
         leg.sessions.push(session);
+        leg.hosts.insert(session, flow.peer.ip());
+        leg.help = matches!(destination, Destination::Emergency { .. });
         leg.chosen = Some(session);
         leg.theirs = offer;
         self.legs.insert(leg_id, leg);
         let from = self.caller_number(request, &peer);
+        let help = match &destination {
+            Destination::Emergency { number, .. } => Some(number.clone()),
+            _ => None,
+        };
         let arrival = Arrival { call, leg: leg_id, peer, origin, from, to: dialled, destination };
         self.calls.handle_arrived(now, arrival);
+        if let Some(number) = help {
+            self.tell_of_emergency(now, call, &number);
+        }
     }
 
     /// What the gate says; a connection on which somebody has shown who he is may stay.

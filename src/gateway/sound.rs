@@ -79,7 +79,7 @@ impl Gateway {
             preference: if with.is_some() { Preference::Ours } else { Preference::Theirs },
             direction: Direction::SendRecv,
         };
-        let answered = sdp::answer(&offer, &local).ok()?;
+        let answered = sdp::answer(&offer, &local).ok().filter(|a| self.is_usable(id, &a.audio))?;
         let leg = self.legs.get_mut(id)?;
         leg.ours = Some(answered.sdp.clone());
         self.configure(id, answered.audio);
@@ -91,17 +91,31 @@ impl Gateway {
         let Some(theirs) = sdp else { return false };
         let Some(ours) = self.legs.get(id).and_then(|leg| leg.ours.as_ref()) else { return false };
         match sdp::negotiated(ours, &theirs) {
-            Ok(negotiated) => {
+            Ok(negotiated) if self.is_usable(id, &negotiated) => {
                 self.configure(id, negotiated);
                 true
             }
-            Err(_) => false,
+            Ok(_) | Err(_) => false,
         }
     }
 
     /// Whether the sound of `id` has been agreed on.
     pub(super) fn is_agreed(&self, id: LegId) -> bool {
         self.legs.get(id).is_some_and(|leg| leg.negotiated.is_some())
+    }
+
+    /// Our answer was acknowledged. Where it held our offer, the ACK must hold the answer (RFC 3261 section 13.2.2.4).
+    pub(super) fn confirmed(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        sdp: Option<SessionDescription>,
+    ) {
+        let Some(id) = self.legs.of_session(session) else { return };
+        if sdp.is_none() && !self.is_agreed(id) {
+            return self.hang_up(now, id, Cause::MediaRefused);
+        }
+        self.described(now, session, sdp);
     }
 
     /// A late answer arrived: in the ACK, or to an offer of ours within the call.
@@ -157,7 +171,7 @@ impl Gateway {
         let direction = Direction::SendRecv;
         let local =
             Local { origin, address, port, codecs, preference: Preference::Ours, direction };
-        let answered = sdp::answer(&offer, &local).ok()?;
+        let answered = sdp::answer(&offer, &local).ok().filter(|a| self.is_usable(id, &a.audio))?;
         let was_held = before.is_some_and(|before| before.held);
         let is_held = answered.audio.held;
         let leg = self.legs.get_mut(id)?;
@@ -229,16 +243,31 @@ impl Gateway {
         if let Some(port) = leg.port {
             return Some((shown, port));
         }
-        let port = self.pool.take(now.instant)?;
+        let port = self.pool.take(now.instant, leg.help)?;
         leg.port = Some(port);
         let local = SocketAddr::new(own, port);
         self.command(thread, media::Command::Open { leg: id, local });
         Some((shown, port))
     }
 
+    /// Whether packets may be sent to where a peer wants them. Not to a port of ours, or two calls would send to each
+    /// other for ever; not to everybody; and not to what listens on this box, from elsewhere.
+    fn is_usable(&self, id: LegId, agreed: &Negotiated) -> bool {
+        let Some(leg) = self.legs.get(id) else { return false };
+        let targets = [Some(agreed.remote), agreed.remote_rtcp];
+        targets.into_iter().flatten().all(|to| {
+            let ip = to.ip().to_canonical();
+            let own = ip == leg.address || Some(ip) == self.settings.media.address;
+            let looped = (own || ip.is_loopback()) && self.pool.is_taken(to.port());
+            let foreign = ip.is_loopback() && !leg.address.is_loopback();
+            let everybody = ip.is_multicast() || ip == IpAddr::from([255; 4]);
+            !(looped || foreign || everybody)
+        })
+    }
+
     fn configure(&mut self, id: LegId, negotiated: Negotiated) {
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let stream = stream_of(&negotiated);
+        let stream = stream_of(&negotiated, leg.host());
         leg.negotiated = Some(negotiated);
         leg.flowing = true;
         let thread = leg.thread;
@@ -322,7 +351,7 @@ impl Gateway {
 }
 
 /// How a media thread is told what was agreed on.
-fn stream_of(agreed: &Negotiated) -> media::Stream {
+fn stream_of(agreed: &Negotiated, signalled: Option<IpAddr>) -> media::Stream {
     let codec = match agreed.codec.encoding.to_ascii_uppercase().as_str() {
         "PCMU" => media::Codec::Pcmu,
         "PCMA" => media::Codec::Pcma,
@@ -335,6 +364,7 @@ fn stream_of(agreed: &Negotiated) -> media::Stream {
         dtmf: agreed.dtmf,
         ptime_ms: agreed.ptime,
         remote: agreed.remote,
+        signalled,
         remote_rtcp: agreed.remote_rtcp,
         send: agreed.direction.sends(),
         receive: agreed.direction.receives(),

@@ -96,8 +96,9 @@ impl Gateway {
                 sdp: Some(offer.clone()),
                 credentials: None,
             };
+            let host = invite.route.peer().ip();
             let session = self.endpoint.invite(now, invite);
-            self.legs.add_session(id, session);
+            self.legs.add_session(id, session, host);
         }
         if self.legs.get(id).is_some_and(|leg| leg.sessions.is_empty()) {
             self.leg_over(now, id, Cause::Unreachable);
@@ -124,10 +125,10 @@ impl Gateway {
         else {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
         };
-        if emergency {
-            self.tell_of_emergency(now, call, number);
-        }
         self.begin_leg(call, id, peer, local);
+        if let Some(leg) = self.legs.get_mut(id) {
+            leg.help = emergency;
+        }
         let caller = self.calls.caller(call);
         let Some(offer) = self.describe_offer(now, id, caller) else {
             return self.no_media(now, id);
@@ -144,12 +145,13 @@ impl Gateway {
             sdp: Some(offer),
             credentials: self.trunks.get(&trunk).and_then(|trunk| trunk.credentials()).cloned(),
         };
+        let peer = invite.route.peer().ip();
         let session = self.endpoint.invite(now, invite);
-        self.legs.add_session(id, session);
+        self.legs.add_session(id, session, peer);
     }
 
     /// Phones that are to know when somebody calls for help get a text (RFC 3428): who, which number, when.
-    fn tell_of_emergency(&mut self, now: Now, call: CallId, number: &Number) {
+    pub(super) fn tell_of_emergency(&mut self, now: Now, call: CallId, number: &Number) {
         let from = self.calls.numbers(call).map_or_else(String::new, |(from, _)| from.to_owned());
         let text = format!("EMERGENCY CALL: {from} calls {} at {}", number.as_str(), now.unix);
         let told: Vec<Binding> = self

@@ -16,7 +16,7 @@ use crate::media::recorder::Recorder;
 use crate::media::rtcp;
 use crate::media::rtp::{self, Packet};
 use crate::media::{Codec, RATE, Stream};
-use crate::time::UnixTime;
+use crate::time::{Now, UnixTime};
 
 /// Packets from one unexpected place before it is believed, and how long the expected one is waited for (bad-input
 /// table row 30): long enough to be hard to hit by spraying, short enough that nobody misses a word.
@@ -32,7 +32,8 @@ pub(super) enum Source {
     Echo,
 }
 
-/// Where the peer's packets come from.
+/// Where the peer's packets come from. The address that the peer described is believed at once and always: a lock on
+/// another place is lost when it speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Latch {
     /// Nobody has been heard yet.
@@ -122,6 +123,8 @@ pub(super) struct Leg {
     pub due: Option<Instant>,
     /// When the next report is due.
     pub report_due: Option<Instant>,
+    /// When the peer was last told something that makes it speak: an answer, a resumed call, somebody to talk to.
+    pub listening: Option<Instant>,
     incoming: Incoming,
     outgoing: Outgoing,
 }
@@ -134,6 +137,7 @@ impl Leg {
             recorder: None,
             due: None,
             report_due: None,
+            listening: None,
             incoming: Incoming {
                 latch: Latch::Open,
                 ssrc: None,
@@ -174,7 +178,8 @@ impl Leg {
     }
 
     /// Takes up what was agreed on. A peer that moved has to show itself anew.
-    pub fn configure(&mut self, stream: Stream) {
+    pub fn configure(&mut self, now: Instant, stream: Stream) {
+        self.listening = Some(now);
         if self.stream.is_some_and(|before| before.remote != stream.remote) {
             self.incoming.latch = Latch::Open;
         }
@@ -205,9 +210,10 @@ impl Leg {
         self.stream?.remote_rtcp.filter(|to| !to.ip().is_unspecified() && to.port() != 0)
     }
 
-    /// When something last came from the peer.
-    pub fn last_heard(&self) -> Option<Instant> {
-        self.incoming.last
+    /// Since when nothing has come from the peer. A peer that has never been heard is waited for from the moment that it
+    /// was last told to speak.
+    pub fn silent_since(&self) -> Option<Instant> {
+        self.incoming.last.max(self.listening)
     }
 }
 
@@ -217,11 +223,16 @@ impl Leg {
     pub fn receive(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) -> Heard {
         let Some(stream) = self.stream else { return Heard::Nothing };
         let event = Some(packet.payload_type) == stream.dtmf;
-        if !event && packet.payload_type != stream.payload_type {
+        let usable = event || packet.payload_type == stream.payload_type;
+        if !usable {
             self.incoming.unusable += 1;
+            // Comfort noise, for one: nothing to hear, and a sign of life.
+            if self.incoming.latch == (Latch::Locked { from }) {
+                self.incoming.last = Some(now);
+            }
             return Heard::Nothing;
         }
-        if !self.incoming.is_peer(now, from, packet.ssrc, stream.remote) {
+        if !self.incoming.is_peer(now, from, packet.ssrc, &stream) {
             return Heard::Nothing;
         }
         self.incoming.last = Some(now);
@@ -237,11 +248,21 @@ impl Leg {
     }
 
     /// Takes a report of the peer's.
-    pub fn receive_report(&mut self, now: UnixTime, bytes: &[u8]) {
+    pub fn receive_report(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) {
+        let known = |stream: Stream| {
+            let host = stream.remote_rtcp.map(|to| to.ip());
+            stream.is_known_host(from.ip()) || host == Some(from.ip())
+        };
+        if !self.stream.is_some_and(known) {
+            self.incoming.strangers += 1;
+            return;
+        }
+        let (instant, now) = (now.instant, now.unix);
         let Some(told) = rtcp::read(bytes, self.outgoing.ssrc, now) else {
             self.incoming.unusable += 1;
             return;
         };
+        self.incoming.last = Some(instant);
         if let Some(report) = told.sender_report {
             self.incoming.sender_report = Some((report, now));
         }
@@ -286,12 +307,12 @@ impl Leg {
 
 impl Incoming {
     /// Whether a packet comes from the peer. Until it has shown itself, the expected address is believed at once, and
-    /// another after a probation.
-    fn is_peer(&mut self, now: Instant, from: SocketAddr, ssrc: u32, expected: SocketAddr) -> bool {
+    /// another port of a known host after a probation. Nobody else ever is, or anybody could take a call over by being
+    /// faster than a phone that is silent.
+    fn is_peer(&mut self, now: Instant, from: SocketAddr, ssrc: u32, stream: &Stream) -> bool {
         match self.latch {
             Latch::Locked { from: peer } if peer == from => return true,
-            Latch::Locked { .. } => {}
-            _ if from == expected => {
+            _ if from == stream.remote => {
                 self.latch = Latch::Locked { from };
                 return true;
             }
@@ -307,11 +328,11 @@ impl Incoming {
                 };
                 return believed;
             }
-            Latch::Open => {
+            Latch::Open if stream.is_known_host(from.ip()) => {
                 self.latch = Latch::Probation { from, ssrc, packets: 1, since: now };
                 return false;
             }
-            Latch::Probation { .. } => {}
+            Latch::Open | Latch::Probation { .. } | Latch::Locked { .. } => {}
         }
         self.strangers += 1;
         false

@@ -23,7 +23,7 @@ pub mod rtp;
 pub mod tone;
 pub mod wav;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::id::{LegId, RecordingId};
@@ -61,12 +61,22 @@ pub struct Stream {
     pub ptime_ms: u8,
     /// Where we send until the peer has shown where it really is.
     pub remote: SocketAddr,
+    /// The host that the leg is signalled from. The peer's packets come from there or from the host of `remote`: a phone
+    /// behind address translation knows neither its port nor its address.
+    pub signalled: Option<IpAddr>,
     /// Where we send RTCP.
     pub remote_rtcp: Option<SocketAddr>,
     /// Whether the peer wants to hear.
     pub send: bool,
     /// Whether the peer may be heard.
     pub receive: bool,
+}
+
+impl Stream {
+    /// Whether the peer's packets may come from `host`.
+    pub fn is_known_host(&self, host: IpAddr) -> bool {
+        self.remote.ip() == host || self.signalled == Some(host)
+    }
 }
 
 /// What to do.

@@ -75,7 +75,8 @@ impl Calls {
     /// A call reached us.
     pub fn handle_arrived(&mut self, now: Now, arrival: Arrival) {
         let emergency = matches!(arrival.destination, Destination::Emergency { .. });
-        let full = self.calls.len() >= self.settings.max_calls;
+        let others = self.calls.values().filter(|call| !call.help).count();
+        let full = others >= self.settings.max_calls;
         let id = arrival.call;
         let destination = self.begin(now, arrival);
         if emergency || !(full || self.draining) {

@@ -29,6 +29,7 @@ impl Calls {
             from,
             to,
             caller: leg,
+            help: matches!(destination, Destination::Emergency { .. }),
             activity: Activity::Ringing,
             ivr_waits: false,
             legs: BTreeMap::new(),

@@ -28,6 +28,8 @@ const MAX_SPARE: usize = 1_024;
 pub struct Settings {
     /// A leg from which nothing has come for this long is told of; never, when absent.
     pub inactivity: Option<Duration>,
+    /// The same for a leg that was put on hold.
+    pub inactivity_on_hold: Option<Duration>,
 }
 
 /// All legs of one media thread.
@@ -66,11 +68,11 @@ impl Plane {
             Command::Configure { leg, stream } => {
                 let report = self.next_report(now);
                 self.with(leg, |leg| {
-                    leg.configure(stream);
+                    leg.configure(now.instant, stream);
                     leg.report_due.get_or_insert(report);
                 });
             }
-            Command::Bridge { a, b } => self.bridge(a, b),
+            Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Unbridge { leg } => self.unbridge(leg),
             Command::Play { leg, token, clips, repeat, stop_on_digit } => {
                 let player = Player::clips(token, clips, repeat, stop_on_digit);
@@ -122,7 +124,7 @@ impl Plane {
             Kind::Rtp => self.rtp(now, leg, from, bytes),
             Kind::Rtcp => {
                 if let Some(leg) = self.legs.get_mut(&leg) {
-                    leg.receive_report(now.unix, bytes);
+                    leg.receive_report(now, from, bytes);
                 }
             }
         }
@@ -183,9 +185,12 @@ impl Plane {
         self.outputs.push_back(Output::Open { leg: id, local });
     }
 
-    fn bridge(&mut self, a: LegId, b: LegId) {
+    fn bridge(&mut self, now: Now, a: LegId, b: LegId) {
         for (id, partner) in [(a, b), (b, a)] {
-            self.with(id, |leg| leg.hear(Source::Partner(partner)));
+            self.with(id, |leg| {
+                leg.hear(Source::Partner(partner));
+                leg.listening = leg.listening.map(|_| now.instant);
+            });
         }
     }
 
@@ -427,13 +432,17 @@ impl Plane {
         let cname = self.cname.clone();
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let packet = leg.write_report(now.unix, &cname);
-        let silent = leg.last_heard().map(|last| now.instant.saturating_duration_since(last));
-        let receives = leg.stream.is_some_and(|stream| stream.receive);
+        let silent = leg.silent_since().map(|since| now.instant.saturating_duration_since(since));
+        // Who is on hold may send nothing at all.
+        let limit = match leg.stream.is_some_and(|stream| stream.receive) {
+            true => self.settings.inactivity,
+            false => self.settings.inactivity_on_hold,
+        };
         self.with(id, |leg| leg.report_due = Some(next));
         if let Some(packet) = packet {
             self.send(id, Kind::Rtcp, packet);
         }
-        if let (Some(limit), Some(silent_for), true) = (self.settings.inactivity, silent, receives)
+        if let (Some(limit), Some(silent_for)) = (limit, silent)
             && silent_for >= limit
         {
             self.tell(Event::Inactive { leg: id, silent_for });

@@ -49,6 +49,7 @@ fn stream(codec: Codec, remote: SocketAddr) -> Stream {
         dtmf: Some(if codec == Codec::Pcma { 96 } else { 101 }),
         ptime_ms: 20,
         remote,
+        signalled: None,
         remote_rtcp: None,
         send: true,
         receive: true,
@@ -423,4 +424,81 @@ fn nothing_is_left_when_all_legs_are_closed() {
     scene.command(Command::Close { leg: B });
     assert!(scene.plane.is_empty());
     assert_eq!(scene.plane.deadline(), None);
+}
+
+/// One packet of sound from `from` to leg A.
+fn from_elsewhere(scene: &mut Scene, from: SocketAddr, sequence: u16) {
+    let payload = &[0x55; 160];
+    let timestamp = u32::from(sequence) * 160;
+    let packet = Packet { marker: false, payload_type: 0, sequence, timestamp, ssrc: 66, payload };
+    let mut bytes = Vec::new();
+    rtp::write(&mut bytes, &packet);
+    scene.plane.handle_packet(scene.now, A, Kind::Rtp, from, &bytes);
+    scene.collect();
+}
+
+#[test]
+fn another_host_never_takes_over_a_leg_whose_phone_is_silent() {
+    let mut scene = Scene::new([Codec::Pcmu, Codec::Pcmu]);
+    scene.command(Command::Echo { leg: A, on: true });
+    let stranger = SocketAddr::from(([198, 51, 100, 66], 4_000));
+    for n in 0..200 {
+        from_elsewhere(&mut scene, stranger, n);
+        scene.pass(Duration::from_millis(20));
+    }
+    assert_eq!(scene.misdirected, 0, "the stranger hears something");
+    (0..50).for_each(|_| scene.beat(&[A]));
+    assert!(scene.hears(A, 550.0), "the phone hears its own echo");
+}
+
+#[test]
+fn the_address_in_the_description_takes_its_leg_back() {
+    let mut scene = Scene::new([Codec::Pcmu, Codec::Pcmu]);
+    scene.command(Command::Echo { leg: A, on: true });
+    // Another program on the phone's host, or behind the same router.
+    for n in 0..50 {
+        from_elsewhere(&mut scene, at(9_999), n);
+        scene.pass(Duration::from_millis(20));
+    }
+    assert!(scene.misdirected > 0, "another port of a known host is believed");
+    let before = scene.misdirected;
+    (0..50).for_each(|_| scene.beat(&[A]));
+    assert!(scene.hears(A, 550.0));
+    assert_eq!(scene.misdirected, before);
+}
+
+#[test]
+fn a_phone_that_describes_a_private_address_is_found_by_where_it_is_signalled_from() {
+    let mut scene = Scene::new([Codec::Pcmu, Codec::Pcmu]);
+    let router = at(7_777);
+    let private = SocketAddr::from(([10, 0, 0, 5], 4_000));
+    let described = Stream { signalled: Some(router.ip()), ..stream(Codec::Pcmu, private) };
+    scene.command(Command::Configure { leg: A, stream: described });
+    scene.command(Command::Bridge { a: A, b: B });
+    scene.parties.get_mut(&A).unwrap().at = router;
+    (0..40).for_each(|_| scene.beat(&[A, B]));
+    assert!(scene.hears(B, 550.0) && scene.hears(A, 900.0));
+}
+
+#[test]
+fn a_leg_that_never_speaks_is_told_of_and_one_on_hold_much_later() {
+    let settings = Settings {
+        inactivity: Some(Duration::from_secs(60)),
+        inactivity_on_hold: Some(Duration::from_secs(3_600)),
+    };
+    let gone = |receive: bool| {
+        let mut scene = Scene::new([Codec::Pcmu, Codec::Pcmu]);
+        scene.plane = Plane::new(settings.clone(), Random::from_number(1));
+        scene.command(Command::Open { leg: A, local: at(5_000) });
+        let held = Stream { receive, ..stream(Codec::Pcmu, at(4_000)) };
+        scene.command(Command::Configure { leg: A, stream: held });
+        let began = scene.now.instant;
+        while !scene.events.iter().any(|event| matches!(event, Event::Inactive { .. })) {
+            scene.pass(Duration::from_secs(1));
+            assert!(scene.now.instant - began < Duration::from_secs(4_000), "never told");
+        }
+        (scene.now.instant - began).as_secs()
+    };
+    assert!((60..70).contains(&gone(true)));
+    assert!((3_600..3_610).contains(&gone(false)));
 }
