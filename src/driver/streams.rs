@@ -41,6 +41,8 @@ const MAX_DIALLED: usize = 1024;
 const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(10);
 /// How long a connection may stay a stranger's; a registration takes two round trips.
 const STRANGER_TIME: Duration = Duration::from_secs(60);
+/// How long the answer to something unreadable may take before its connection is closed.
+const LAST_ANSWER_TIME: Duration = Duration::from_millis(500);
 /// How long we try to open a connection; Timer F gives the whole transaction 32 s.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
@@ -225,16 +227,28 @@ impl Streams {
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let (reader, writer) = tokio::io::split(stream);
-        tokio::select! {
-            () = self.read(reader, flow, &entered.trusted) => {}
-            () = write(writer, &mut entered.outgoing) => {}
-            () = entered.cut.notified() => {}
+        {
+            let mut writing = std::pin::pin!(write(writer, &mut entered.outgoing));
+            let end = tokio::select! {
+                end = self.read(reader, flow, &entered.trusted) => end,
+                () = &mut writing => End::Closed,
+                () = entered.cut.notified() => End::Closed,
+            };
+            if end == End::Broken {
+                // What broke the stream is answered first.
+                let _ = timeout(LAST_ANSWER_TIME, writing).await;
+            }
         }
         drop(entered);
         let _ = self.mailbox.deliver(Letter::ConnectionClosed(flow)).await;
     }
 
-    async fn read<R: AsyncRead + Unpin>(&self, mut reader: R, flow: Flow, trusted: &AtomicBool) {
+    async fn read<R: AsyncRead + Unpin>(
+        &self,
+        mut reader: R,
+        flow: Flow,
+        trusted: &AtomicBool,
+    ) -> End {
         let began = Instant::now();
         let mut patience = FIRST_MESSAGE_TIME;
         let mut framer = StreamFramer::default();
@@ -246,10 +260,10 @@ impl Streams {
                 false => match timeout_at(began + patience, read).await {
                     Ok(count) => count,
                     Err(_) if trusted.load(Ordering::Relaxed) => continue,
-                    Err(_) => return,
+                    Err(_) => return End::Closed,
                 },
             };
-            let Ok(count @ 1..) = count else { return };
+            let Ok(count @ 1..) = count else { return End::Closed };
             framer.push(&buffer[..count]);
             while let Some(frame) = framer.next() {
                 match frame {
@@ -257,14 +271,14 @@ impl Streams {
                         patience = STRANGER_TIME;
                         let letter = Letter::Sip { flow, bytes };
                         if self.mailbox.deliver(letter).await.is_err() {
-                            return;
+                            return End::Closed;
                         }
                     }
                     // RFC 5626 section 4.4.1: a double CRLF is answered with a single one.
                     Frame::KeepAlive => {
                         let _ = self.send(flow.connection, b"\r\n".to_vec());
                     }
-                    Frame::Broken(_) => return,
+                    Frame::Broken(_) => return End::Broken,
                 }
             }
         }
@@ -359,6 +373,15 @@ impl Streams {
             table.forget_stranger(source);
         }
     }
+}
+
+/// Why nothing more is read from a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The peer closed it, it failed, or it was a stranger's for too long.
+    Closed,
+    /// What came last cannot be cut into messages.
+    Broken,
 }
 
 async fn write<W: AsyncWrite + Unpin>(mut writer: W, outgoing: &mut mpsc::Receiver<Vec<u8>>) {

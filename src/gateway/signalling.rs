@@ -69,6 +69,9 @@ impl Gateway {
             Event::Info { session, content_type, body } => {
                 self.info(now, session, &content_type, &body);
             }
+            Event::Elsewhere { session, key, request, flow } => {
+                self.elsewhere(now, session, key, request, flow);
+            }
             Event::ReofferRefused { .. } => {}
             Event::Ended { session, cause } => self.session_ended(now, session, &cause),
         }
@@ -87,6 +90,38 @@ impl Gateway {
             _ => Response::to(request, Status::METHOD_NOT_ALLOWED),
         };
         self.endpoint.respond_once(now, key, request, response);
+    }
+
+    /// A request within a call from another host than the call's: a carrier has many, and a phone that moved to another
+    /// network shows its password.
+    fn elsewhere(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        key: ServerKey,
+        request: Request,
+        flow: Flow,
+    ) {
+        let verdict = self.judge(now, &request, flow, false);
+        let leg = self.legs.of_session(session).and_then(|id| self.legs.get_mut(id));
+        let Some(leg) = leg else { return self.endpoint.forget(key) };
+        let is_peer = match &verdict {
+            Verdict::Trunk(trunk) => leg.peer == Peer::Trunk(trunk.clone()),
+            Verdict::User { username } => leg.peer == Peer::Extension(username.as_str().into()),
+            _ => false,
+        };
+        if is_peer {
+            leg.hosts.insert(session, flow.peer.ip());
+            return self.endpoint.admit(now, session, key, request, flow);
+        }
+        let response = match verdict {
+            Verdict::Drop => return self.endpoint.forget(key),
+            Verdict::Challenge(response) | Verdict::Refuse(response) => response,
+            Verdict::Trunk(_) | Verdict::User { .. } | Verdict::Open => {
+                Response::to(&request, Status::FORBIDDEN)
+            }
+        };
+        self.endpoint.respond_once(now, key, &request, response);
     }
 
     /// A new call, if its caller may make one.

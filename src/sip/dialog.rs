@@ -49,6 +49,8 @@ pub struct Dialog {
     target: Uri,
     routes: Vec<NameAddr>,
     flow: Flow,
+    /// Whether requests go back along the flow, whatever address the peer gave.
+    pinned: bool,
 }
 
 impl Dialog {
@@ -73,6 +75,7 @@ impl Dialog {
             target,
             routes: request.routes("Record-Route"),
             flow,
+            pinned: false,
         })
     }
 
@@ -103,7 +106,18 @@ impl Dialog {
             target,
             routes,
             flow,
+            pinned: false,
         })
+    }
+
+    /// The same dialog with requests that go back along its flow: a peer whose answer nobody wanted does not say where.
+    pub fn pinned(self) -> Dialog {
+        Dialog { pinned: true, ..self }
+    }
+
+    /// The host of the peer.
+    pub fn host(&self) -> std::net::IpAddr {
+        self.flow.peer.ip()
     }
 
     /// A request within the dialog, without its Via (section 12.2.1.1). An ACK carries the number of its INVITE.
@@ -145,7 +159,7 @@ impl Dialog {
     /// back along the flow that the dialog was made on, which is where a phone behind address translation is.
     pub fn route(&self) -> Route {
         let flow = Route::Flow(self.flow);
-        if self.flow.connection != ConnectionId(0) {
+        if self.pinned || self.flow.connection != ConnectionId(0) {
             return flow;
         }
         let next = self.routes.first().map_or(&self.target, |route| &route.uri);

@@ -25,6 +25,8 @@ pub struct StreamFramer {
     start: usize,
     /// No blank line begins before it.
     searched: usize,
+    /// Lengths of the head and the body of the message that has begun, once its head is whole.
+    measured: Option<(usize, usize)>,
     state: State,
 }
 
@@ -67,6 +69,10 @@ impl StreamFramer {
         if self.skip_line_ends() {
             return Some(Frame::KeepAlive);
         }
+        if let Some((head, length)) = self.measured {
+            let whole = self.waiting().len() >= head + length;
+            return whole.then(|| Frame::Message(self.take(head + length)));
+        }
         let Some(head) = self.head_end() else {
             return if self.waiting().len() > MAX_MESSAGE {
                 self.break_off(Why::TooLarge)
@@ -79,8 +85,10 @@ impl StreamFramer {
             Ok(length) if length > MAX_MESSAGE - head.min(MAX_MESSAGE) => {
                 self.give_head(head, Why::TooLarge)
             }
-            Ok(length) if self.waiting().len() < head + length => None,
-            Ok(length) => Some(Frame::Message(self.take(head + length))),
+            Ok(length) => {
+                self.measured = Some((head, length));
+                self.cut()
+            }
         }
     }
 
@@ -129,6 +137,7 @@ impl StreamFramer {
         let taken = self.waiting().get(..length).unwrap_or(&[]).to_vec();
         self.start += taken.len();
         self.searched = self.start;
+        self.measured = None;
         taken
     }
 

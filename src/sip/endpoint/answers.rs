@@ -1,6 +1,6 @@
 //! Answers to our own requests: challenges, progress, success on one branch or several, and none at all.
 
-use super::{Ended, Endpoint, Event, Failure, Purpose, SessionId, own_side, sent_by};
+use super::{Ended, Endpoint, Event, Failure, MAX_FORKS, Purpose, SessionId, own_side, sent_by};
 use crate::sip::auth::{self, Credentials};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::{Flow, Route};
@@ -21,7 +21,7 @@ impl Endpoint {
         flow: Flow,
     ) {
         match self.purposes.get(&key) {
-            Some(Purpose::Invite(id)) => {
+            Some(Purpose::Invite(id, _)) => {
                 let id = *id;
                 self.invite_response(now, id, key, response, flow);
             }
@@ -96,10 +96,10 @@ impl Endpoint {
         let status = response.status;
         let sdp = response.sdp().and_then(Result::ok);
         let Some(session) = self.sessions.get_mut(&id) else {
-            return self.late_success(now, &response, flow);
+            return self.late_success(now, key, &response, flow);
         };
         let Phase::Calling(calling) = &mut session.phase else {
-            return self.repeated_success(now, id, &response, flow);
+            return self.repeated_success(now, id, key, &response, flow);
         };
         if status.is_provisional() {
             calling.provisional = true;
@@ -143,7 +143,7 @@ impl Endpoint {
         }
         let Some(local) = sent_by(&request) else { return false };
         let key = self.send_request(now, route, local, &mut request);
-        self.purposes.insert(key, Purpose::Invite(id));
+        self.purposes.insert(key, Purpose::Invite(id, 0));
         if let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get_mut(&id) {
             calling.key = key;
             calling.request = request;
@@ -209,6 +209,7 @@ impl Endpoint {
         &mut self,
         now: Now,
         id: SessionId,
+        key: ClientKey,
         response: &Response,
         flow: Flow,
     ) {
@@ -225,16 +226,24 @@ impl Endpoint {
                 let (bytes, route) = (bytes.clone(), *route);
                 self.send(route, bytes);
             }
-            _ if !same => self.late_success(now, response, flow),
+            _ if !same => self.late_success(now, key, response, flow),
             _ => {}
         }
     }
 
     /// A 2xx for a session that is over, or from a fork that lost: acknowledged, then hung up on.
-    pub(super) fn late_success(&mut self, now: Now, response: &Response, flow: Flow) {
-        if !response.status.is_success() {
+    pub(super) fn late_success(
+        &mut self,
+        now: Now,
+        key: ClientKey,
+        response: &Response,
+        flow: Flow,
+    ) {
+        let Some(Purpose::Invite(_, forks)) = self.purposes.get_mut(&key) else { return };
+        if !response.status.is_success() || *forks >= MAX_FORKS {
             return;
         }
+        *forks += 1;
         let (Ok(from), Ok(to), Ok(call_id), Ok(cseq)) = (
             response.headers.from(),
             response.headers.to(),
@@ -253,7 +262,8 @@ impl Endpoint {
         for (name, value) in fixed {
             let _ = invite.headers.push(name, value);
         }
-        if let Ok(mut dialog) = Dialog::of_client(&invite, response, flow) {
+        if let Ok(dialog) = Dialog::of_client(&invite, response, flow) {
+            let mut dialog = dialog.pinned();
             self.acknowledge(&mut dialog, &invite);
             self.send_bye(now, &mut dialog, None);
         }
@@ -301,7 +311,7 @@ impl Endpoint {
                 let why = if unreachable { Failure::Unreachable } else { Failure::Timeout };
                 self.tell(Event::Failed { key: asked.unwrap_or(key), why });
             }
-            Some(Purpose::Invite(id)) => {
+            Some(Purpose::Invite(id, _)) => {
                 let cancelled = matches!(self.sessions.get(&id).map(|s| &s.phase),
                     Some(Phase::Calling(calling)) if calling.cancelled.is_some());
                 let cause = match (cancelled, unreachable) {

@@ -1,7 +1,7 @@
 //! Requests that arrive: what is refused by itself, what belongs to a session, what is new.
 
 use super::{ALLOW, Ended, Endpoint, Event, SUPPORTED, ServerKey, SessionId};
-use crate::sip::dialog::{DialogId, Order};
+use crate::sip::dialog::{Dialog, DialogId, Order};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::sdp::SessionDescription;
@@ -32,6 +32,12 @@ impl Endpoint {
             }
             (None, _) => self.tell(Event::Request { key, request, flow }),
         }
+    }
+
+    /// Takes a request within a session from another host than the session's: it is the peer's all the same.
+    pub fn admit(&mut self, now: Now, id: SessionId, key: ServerKey, request: Request, flow: Flow) {
+        self.admitted(now, id, key, request, flow);
+        self.settle(now);
     }
 
     fn no_such_call(&mut self, now: Now, key: ServerKey, request: &Request) {
@@ -96,6 +102,8 @@ impl Endpoint {
         }
     }
 
+    /// A request within a session. One from another host than the session's may be the peer's, which has moved, or a
+    /// stranger's who has seen its ids: somebody above decides.
     pub(super) fn within(
         &mut self,
         now: Now,
@@ -104,6 +112,15 @@ impl Endpoint {
         request: Request,
         flow: Flow,
     ) {
+        let host = self.sessions.get(&id).and_then(|s| s.dialog.as_ref()).map(Dialog::host);
+        if host == Some(flow.peer.ip()) {
+            self.admitted(now, id, key, request, flow);
+        } else {
+            self.tell(Event::Elsewhere { session: id, key, request, flow });
+        }
+    }
+
+    fn admitted(&mut self, now: Now, id: SessionId, key: ServerKey, request: Request, flow: Flow) {
         let number = request.cseq().map(|cseq| cseq.number).unwrap_or(0);
         let order =
             self.sessions.get_mut(&id).and_then(|s| s.dialog.as_mut()).map(|d| d.receive(number));

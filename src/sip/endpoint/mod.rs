@@ -178,6 +178,18 @@ pub enum Event {
         /// Its body.
         body: Vec<u8>,
     },
+    /// A request within the session came from another host than the session's; answer with [`Endpoint::admit`] or a
+    /// refusal.
+    Elsewhere {
+        /// The session.
+        session: SessionId,
+        /// Its transaction.
+        key: ServerKey,
+        /// The request.
+        request: Request,
+        /// How it came.
+        flow: Flow,
+    },
     /// The session is over. Once for each session; after it the id means nothing.
     Ended {
         /// The session.
@@ -201,6 +213,10 @@ const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
 /// Extensions that we know; a `Require` for another is refused with 420.
 const SUPPORTED: [&str; 0] = [];
 
+/// Answers of lost forks that are acknowledged and hung up on, for one INVITE (bad-input table row 20): a phone forks to
+/// a few others, a forger to as many as he likes.
+const MAX_FORKS: u8 = 12;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Due {
     /// Repeat a 2xx.
@@ -220,8 +236,8 @@ enum Purpose {
         credentials: Option<Credentials>,
         challenged: bool,
     },
-    /// The INVITE of a session.
-    Invite(SessionId),
+    /// The INVITE of a session, and how many answers of forks that lost were taken.
+    Invite(SessionId, u8),
     /// An INVITE within a session.
     Reinvite(SessionId),
     /// A request whose answer changes nothing: BYE, CANCEL.

@@ -181,7 +181,7 @@ impl Endpoint {
             provisional: false,
             cancelled: None,
         };
-        self.purposes.insert(key, Purpose::Invite(id));
+        self.purposes.insert(key, Purpose::Invite(id, 0));
         self.sessions.insert(id, Session::new(tag, Phase::Calling(Box::new(calling))));
         self.settle(now);
         id

@@ -330,3 +330,90 @@ fn requests_for_dialogs_that_do_not_exist_are_refused_and_leave_no_session() {
     }
     pair.rest();
 }
+
+/// Delivers the newest message on the wire as if it came from another host.
+fn from_elsewhere(pair: &mut Pair) -> Vec<u8> {
+    let (_, (to, bytes)) = pair.wire.pop_last().expect("a message is on its way");
+    let peer = SocketAddr::from(([192, 0, 2, 66], 5060));
+    let local = pair.sides[to].address;
+    let flow = Flow { transport: Transport::Udp, local, peer, connection: ConnectionId(0) };
+    pair.sides[to].endpoint.handle_received(pair.now, flow, &bytes);
+    bytes
+}
+
+#[test]
+fn a_bye_from_another_host_is_told_and_not_obeyed() {
+    let mut pair = Pair::new(1, 0);
+    let caller = pair.invite();
+    let callee = pair.until(1, invited).unwrap();
+    let now = pair.now;
+    pair.sides[1].endpoint.answer(now, callee, &sdp(4010));
+    pair.collect();
+    pair.until(0, answered).unwrap();
+    pair.until(1, |e| matches!(e, Event::Confirmed { .. }).then_some(())).unwrap();
+    let now = pair.now;
+    pair.sides[0].endpoint.hang_up(now, caller, None);
+    pair.collect();
+    let bye = from_elsewhere(&mut pair);
+    assert!(bye.starts_with(b"BYE "));
+    let found = pair.sides[1].endpoint.poll_output();
+    let Some(Output::Event(Event::Elsewhere { session, key, request, flow })) = found else {
+        panic!("{found:?}")
+    };
+    assert_eq!(session, callee);
+    assert_eq!(pair.sides[1].endpoint.alive().0, 1, "the call is up");
+    // Somebody above knows better: it is the peer, which has moved.
+    pair.sides[1].endpoint.admit(now, session, key, request, flow);
+    pair.collect();
+    assert!(matches!(pair.until(1, ended), Some(Ended::ByeReceived { .. })));
+    pair.rest();
+}
+
+#[test]
+fn a_cancel_from_another_host_ends_nothing() {
+    let mut pair = Pair::new(2, 0);
+    let caller = pair.invite();
+    let callee = pair.until(1, invited).unwrap();
+    let now = pair.now;
+    pair.sides[1].endpoint.ring(now, callee, Status::RINGING, None);
+    pair.collect();
+    pair.until(0, |e| matches!(e, Event::Progress { .. }).then_some(())).unwrap();
+    let now = pair.now;
+    pair.sides[0].endpoint.hang_up(now, caller, None);
+    pair.collect();
+    assert!(from_elsewhere(&mut pair).starts_with(b"CANCEL "));
+    let Some(Output::Send { bytes, .. }) = pair.sides[1].endpoint.poll_output() else {
+        panic!("no answer")
+    };
+    assert!(bytes.starts_with(b"SIP/2.0 481 "));
+    assert_eq!(pair.sides[1].endpoint.alive().0, 1, "it rings on");
+}
+
+#[test]
+fn answers_of_a_thousand_forks_make_us_send_a_few_messages() {
+    let mut pair = Pair::new(3, 0);
+    pair.invite();
+    let callee = pair.until(1, invited).unwrap();
+    let now = pair.now;
+    pair.sides[1].endpoint.answer(now, callee, &sdp(4010));
+    pair.collect();
+    let answer = pair.wire.values().find(|(_, bytes)| bytes.starts_with(b"SIP/2.0 200"));
+    let answer = String::from_utf8(answer.expect("an answer").1.clone()).unwrap();
+    pair.until(0, answered).unwrap();
+    let tag = answer.lines().find(|line| line.starts_with("To:")).unwrap();
+    let tag = tag.split("tag=").nth(1).unwrap().trim();
+    let before = pair.sent;
+    for fork in 0..1_000 {
+        let other = answer.replace(tag, &format!("fork{fork}"));
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: pair.sides[0].address,
+            peer: pair.sides[1].address,
+            connection: ConnectionId(0),
+        };
+        pair.sides[0].endpoint.handle_received(pair.now, flow, other.as_bytes());
+        pair.collect();
+    }
+    let sent = pair.sent - before;
+    assert!((2..=2 * u64::from(MAX_FORKS)).contains(&sent), "{sent} messages");
+}

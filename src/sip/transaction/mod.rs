@@ -211,7 +211,9 @@ impl Transactions {
 
     /// RFC 3261 section 9.2: the CANCEL is answered by itself; its INVITE is told if it has no final answer yet.
     fn cancel(&mut self, now: Now, own: ServerKey, found: Match, request: &Request) {
-        let Some(target) = self.invite_of(&found) else {
+        let own_source = |key: &ServerKey| self.servers.get(key).map(Server::source);
+        let from = own_source(&own);
+        let Some(target) = self.invite_of(&found).filter(|key| own_source(key) == from) else {
             let response = Response::to(request, Status::CALL_DOES_NOT_EXIST).with_to_tag("none");
             return self.respond_once(own, &response);
         };
