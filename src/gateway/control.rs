@@ -204,7 +204,10 @@ impl Gateway {
                 trunk::State::Unresolved | trunk::State::Failed { .. } => Lamp::Red,
             },
             words: trunk.state().to_string(),
-            calls: self.legs.count(&Peer::Trunk(id.clone())),
+            calls: [false, true]
+                .map(|help| self.legs.count(&Peer::Trunk(id.clone()), help))
+                .iter()
+                .sum(),
         };
         self.trunks.iter().map(line).collect()
     }

@@ -17,6 +17,8 @@ pub(super) struct Leg {
     pub sessions: Vec<SessionId>,
     /// The hosts that the sessions are signalled from.
     pub hosts: BTreeMap<SessionId, IpAddr>,
+    /// Whether its INVITE may name an address that it did not come from.
+    pub forgeable: bool,
     /// Whether it belongs to a call for help.
     pub help: bool,
     /// The one that answered.
@@ -32,6 +34,8 @@ pub(super) struct Leg {
     /// What we described last.
     pub ours: Option<SessionDescription>,
     pub negotiated: Option<Negotiated>,
+    /// Whether the caller has yet to prove, by an ACK, that he is where he says.
+    pub waits: bool,
     /// Whether the media thread has been told where to send.
     pub flowing: bool,
     /// Why a fork failed: what the caller is told when all have.
@@ -45,6 +49,7 @@ impl Leg {
             peer,
             sessions: Vec::new(),
             hosts: BTreeMap::new(),
+            forgeable: false,
             help: false,
             chosen: None,
             address,
@@ -53,6 +58,7 @@ impl Leg {
             theirs: None,
             ours: None,
             negotiated: None,
+            waits: false,
             flowing: false,
             worst: None,
             ringing: false,
@@ -128,8 +134,8 @@ impl Legs {
         self.legs.is_empty() && self.by_session.is_empty()
     }
 
-    /// Legs that are up with `peer`.
-    pub fn count(&self, peer: &Peer) -> usize {
-        self.legs.values().filter(|leg| leg.peer == *peer).count()
+    /// Legs that are up with `peer`; of calls for `help`, or of all others.
+    pub fn count(&self, peer: &Peer, help: bool) -> usize {
+        self.legs.values().filter(|leg| leg.peer == *peer && leg.help == help).count()
     }
 }

@@ -51,6 +51,9 @@ impl Rate {
 /// Seconds after which a refused caller may try again: long enough for a call to end here, short for a person.
 const RETRY_AFTER_S: u32 = 5;
 
+/// Calls for help of one phone at a time.
+const MOST_HELP: usize = 3;
+
 impl Gateway {
     /// What the endpoint says.
     pub(super) fn handle_endpoint(&mut self, now: Now, event: Event) {
@@ -159,6 +162,7 @@ impl Gateway {
         let mut leg = Leg::new(peer.clone(), flow.local.ip(), thread);
         leg.sessions.push(session);
         leg.hosts.insert(session, flow.peer.ip());
+        leg.forgeable = matches!(peer, Peer::Trunk(_)) && !flow.transport.is_reliable();
         leg.help = matches!(destination, Destination::Emergency { .. });
         leg.chosen = Some(session);
         leg.theirs = offer;
@@ -185,16 +189,17 @@ impl Gateway {
         verdict
     }
 
-    /// The limit that stands in a new call's way. Calls for help know none.
+    /// The limit that stands in a new call's way. Calls for help know one: nobody needs more of them than this at a time,
+    /// and a phone that makes more takes the ports and lines of others who need help.
     fn too_many(&mut self, now: Now, peer: &Peer, destination: &Destination) -> Option<Cause> {
         if matches!(destination, Destination::Emergency { .. }) {
-            return None;
+            return (self.legs.count(peer, true) >= MOST_HELP).then_some(Cause::Congestion);
         }
         let most = match peer {
             Peer::Extension(_) => self.settings.limits.calls_per_extension,
             Peer::Trunk(trunk) => self.trunk_settings(trunk)?.max_calls,
         };
-        let full = self.legs.count(peer) >= usize::from(most);
+        let full = self.legs.count(peer, false) >= usize::from(most);
         (full || !self.rate.admit(now)).then_some(Cause::Congestion)
     }
 
@@ -344,6 +349,10 @@ impl Gateway {
 
     /// 200 to the caller.
     pub(super) fn answer(&mut self, now: Now, id: LegId, with: Option<LegId>) {
+        // A carrier is known by its address alone, and a datagram can name any.
+        if let Some(leg) = self.legs.get_mut(id) {
+            leg.waits = leg.forgeable && leg.negotiated.is_none();
+        }
         match self.describe_answer(now, id, with) {
             Some(ours) => {
                 if let Some(session) = self.legs.get(id).and_then(Leg::session) {

@@ -116,6 +116,12 @@ impl Gateway {
             return self.hang_up(now, id, Cause::MediaRefused);
         }
         self.described(now, session, sdp);
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        if std::mem::take(&mut leg.waits)
+            && let Some(agreed) = leg.negotiated.clone()
+        {
+            self.configure(id, agreed);
+        }
     }
 
     /// A late answer arrived: in the ACK, or to an offer of ours within the call.
@@ -267,7 +273,7 @@ impl Gateway {
 
     fn configure(&mut self, id: LegId, negotiated: Negotiated) {
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let stream = stream_of(&negotiated, leg.host());
+        let stream = stream_of(&negotiated, leg);
         leg.negotiated = Some(negotiated);
         leg.flowing = true;
         let thread = leg.thread;
@@ -351,7 +357,7 @@ impl Gateway {
 }
 
 /// How a media thread is told what was agreed on.
-fn stream_of(agreed: &Negotiated, signalled: Option<IpAddr>) -> media::Stream {
+fn stream_of(agreed: &Negotiated, leg: &Leg) -> media::Stream {
     let codec = match agreed.codec.encoding.to_ascii_uppercase().as_str() {
         "PCMU" => media::Codec::Pcmu,
         "PCMA" => media::Codec::Pcma,
@@ -364,7 +370,8 @@ fn stream_of(agreed: &Negotiated, signalled: Option<IpAddr>) -> media::Stream {
         dtmf: agreed.dtmf,
         ptime_ms: agreed.ptime,
         remote: agreed.remote,
-        signalled,
+        signalled: leg.host(),
+        waits: leg.waits,
         remote_rtcp: agreed.remote_rtcp,
         send: agreed.direction.sends(),
         receive: agreed.direction.receives(),

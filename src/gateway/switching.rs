@@ -116,8 +116,9 @@ impl Gateway {
     ) {
         let peer = Peer::Trunk(trunk.clone());
         let settings = self.trunk_settings(&trunk);
-        let full = settings
-            .is_some_and(|settings| self.legs.count(&peer) >= usize::from(settings.max_calls));
+        let full = settings.is_some_and(|settings| {
+            self.legs.count(&peer, false) >= usize::from(settings.max_calls)
+        });
         if full && !emergency {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Congestion));
         }

@@ -210,6 +210,12 @@ impl Leg {
         self.stream?.remote_rtcp.filter(|to| !to.ip().is_unspecified() && to.port() != 0)
     }
 
+    /// Whether nothing may be sent yet.
+    fn holds_back(&self) -> bool {
+        let heard = matches!(self.incoming.latch, Latch::Locked { .. });
+        self.stream.is_some_and(|stream| stream.waits) && !heard
+    }
+
     /// Since when nothing has come from the peer. A peer that has never been heard is waited for from the moment that it
     /// was last told to speak.
     pub fn silent_since(&self) -> Option<Instant> {
@@ -419,6 +425,10 @@ impl Leg {
         let Some(stream) = self.stream.filter(|stream| stream.codec != Codec::Relay) else {
             return (false, true);
         };
+        if self.holds_back() {
+            // The clip waits, so that its beginning is heard.
+            return (false, false);
+        }
         let mut samples = [0i16; MOST_SAMPLES];
         let count = samples_in(stream.ptime_ms);
         let Some(frame) = samples.get_mut(..count) else { return (false, true) };
@@ -454,7 +464,9 @@ impl Leg {
         from: &Stream,
         buffer: &mut Vec<u8>,
     ) -> bool {
-        let Some(stream) = self.stream.filter(|stream| stream.send) else { return false };
+        let Some(stream) = self.stream.filter(|stream| stream.send && !self.holds_back()) else {
+            return false;
+        };
         let event = Some(packet.payload_type) == from.dtmf;
         let payload_type = match (event, stream.dtmf) {
             (true, Some(payload_type)) => payload_type,
@@ -507,7 +519,7 @@ impl Leg {
 
     /// Our report, and when the peer's figures were last told.
     pub fn write_report(&mut self, now: UnixTime, cname: &str) -> Option<Vec<u8>> {
-        self.stream?;
+        self.stream.filter(|_| !self.holds_back())?;
         let own = rtcp::Own {
             ssrc: self.outgoing.ssrc,
             timestamp: self.outgoing.timestamp,

@@ -66,6 +66,9 @@ pub struct Stream {
     pub signalled: Option<IpAddr>,
     /// Where we send RTCP.
     pub remote_rtcp: Option<SocketAddr>,
+    /// Whether nothing is sent until the peer has been heard or this is taken back: a caller whose address is not proven
+    /// yet must not make us send to somebody else.
+    pub waits: bool,
     /// Whether the peer wants to hear.
     pub send: bool,
     /// Whether the peer may be heard.

@@ -16,6 +16,17 @@ use crate::time::{Now, UnixTime};
 /// Phones at one extension: a desk phone, a softphone, a mobile, and room (bad-input table row 21).
 pub const MAX_CONTACTS: usize = 10;
 
+/// Longest Contact, `+sip.instance` and Call-ID in bytes: each registration is written to the disk.
+const MAX_CONTACT: usize = 512;
+const MAX_INSTANCE: usize = 200;
+const MAX_CALL_ID: usize = 256;
+/// Changes of one extension at once, and how many more come with each second: phones that all come back after a power
+/// cut stay far below, one that renews in a loop does not fill the disk.
+const MOST_CHANGES: f64 = 100.0;
+const CHANGES_A_SECOND: f64 = 1.0;
+/// Seconds after which a phone that changes too often may try again.
+const RETRY_AFTER_S: u32 = 30;
+
 /// How long registrations last.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -118,6 +129,25 @@ pub struct Registrar {
     settings: Settings,
     bindings: BTreeMap<String, Vec<Binding>>,
     expired: VecDeque<Change>,
+    paces: BTreeMap<String, Pace>,
+}
+
+/// How many changes an extension has left.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    left: f64,
+    at: Instant,
+}
+
+impl Pace {
+    fn take(&mut self, now: Instant) -> bool {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        self.left = (self.left + since * CHANGES_A_SECOND).min(MOST_CHANGES);
+        self.at = now;
+        let taken = self.left >= 1.0;
+        self.left -= f64::from(u8::from(taken));
+        taken
+    }
 }
 
 /// What one Contact of a REGISTER asks for.
@@ -129,7 +159,12 @@ struct Wish {
 impl Registrar {
     /// Nobody registered.
     pub fn new(settings: Settings) -> Self {
-        Registrar { settings, bindings: BTreeMap::new(), expired: VecDeque::new() }
+        Registrar {
+            settings,
+            bindings: BTreeMap::new(),
+            expired: VecDeque::new(),
+            paces: BTreeMap::new(),
+        }
     }
 
     /// Carries out a REGISTER for `user`, which has come over `flow`.
@@ -139,6 +174,9 @@ impl Registrar {
         let (Ok(call_id), Ok(cseq)) = (request.call_id(), request.cseq()) else {
             return refused(Status::BAD_REQUEST);
         };
+        if call_id.len() > MAX_CALL_ID {
+            return refused(Status::BAD_REQUEST);
+        }
         let wishes = match self.wishes(request) {
             Ok(wishes) => wishes,
             Err(Status::INTERVAL_TOO_BRIEF) => return self.too_brief(request),
@@ -148,6 +186,13 @@ impl Registrar {
         if self.is_stale(user, &wishes, &order) {
             return refused(Status::SERVER_INTERNAL_ERROR);
         }
+        let changes_something = wishes.as_ref().is_none_or(|wishes| !wishes.is_empty());
+        if changes_something && !self.is_in_pace(now, user) {
+            let mut response = Response::to(request, Status::SERVICE_UNAVAILABLE);
+            // Digits hold no line break.
+            let _ = response.headers.push("Retry-After", RETRY_AFTER_S.to_string());
+            return Outcome { response, changes: Vec::new() };
+        }
         let changes = match wishes {
             None => self.unbind_all(user),
             Some(wishes) => match self.bind(now, user, wishes, request, flow, &order) {
@@ -156,6 +201,11 @@ impl Registrar {
             },
         };
         Outcome { response: self.listing(now, user, request), changes }
+    }
+
+    fn is_in_pace(&mut self, now: Now, user: &str) -> bool {
+        let whole = Pace { left: MOST_CHANGES, at: now.instant };
+        self.paces.entry(user.to_owned()).or_insert(whole).take(now.instant)
     }
 
     /// What the Contacts ask for; nothing stands for `*`, which takes everything back.
@@ -171,6 +221,11 @@ impl Registrar {
             return Err(Status::FORBIDDEN);
         }
         let wish = |contact: NameAddr| {
+            let too_long = contact.uri.to_string().len() > MAX_CONTACT
+                || instance(&contact).is_some_and(|instance| instance.len() > MAX_INSTANCE);
+            if too_long {
+                return Err(Status::BAD_REQUEST);
+            }
             let own = contact.params.get("expires").and_then(|text| text.parse().ok());
             let seconds: u32 = own.or(header).unwrap_or(self.settings.default_s);
             match seconds {
@@ -275,16 +330,6 @@ impl Registrar {
         bindings.retain(|known| known.contact != binding.contact);
         if bindings.len() < MAX_CONTACTS {
             bindings.push(binding);
-        }
-    }
-
-    /// Forgets a binding that was taken back before a restart.
-    pub fn restore_unbound(&mut self, user: &str, contact: &str) {
-        if let Some(bindings) = self.bindings.get_mut(user) {
-            bindings.retain(|known| known.contact != contact);
-            if bindings.is_empty() {
-                self.bindings.remove(user);
-            }
         }
     }
 
@@ -509,5 +554,26 @@ mod tests {
         registrar.handle_closed(ConnectionId(9));
         assert!(registrar.contacts(now(), "201").is_empty());
         assert!(registrar.poll_output().is_some());
+    }
+
+    #[test]
+    fn a_phone_that_renews_in_a_loop_is_told_to_wait() {
+        let mut registrar = Registrar::new(Settings::default());
+        let contact = "Contact: <sip:201@192.0.2.1:6000>\r\n";
+        let start = now();
+        let renewed =
+            (1..=1_000).filter(|cseq| go(&mut registrar, start, *cseq, contact).0 == 200).count();
+        assert_eq!(renewed, 100);
+        assert_eq!(go(&mut registrar, start, 2_000, contact), (503, 0));
+        assert_eq!(go(&mut registrar, start, 2_001, "").0, 200, "asking is free");
+        let later = start.after(Duration::from_secs(30));
+        assert_eq!(go(&mut registrar, later, 2_002, contact), (200, 1));
+    }
+
+    #[test]
+    fn what_is_too_long_to_keep_is_refused() {
+        let mut registrar = Registrar::new(Settings::default());
+        let long = format!("Contact: <sip:201@192.0.2.1;x={}>\r\n", "y".repeat(600));
+        assert_eq!(go(&mut registrar, now(), 1, &long), (400, 0));
     }
 }

@@ -50,6 +50,7 @@ fn stream(codec: Codec, remote: SocketAddr) -> Stream {
         ptime_ms: 20,
         remote,
         signalled: None,
+        waits: false,
         remote_rtcp: None,
         send: true,
         receive: true,
@@ -501,4 +502,19 @@ fn a_leg_that_never_speaks_is_told_of_and_one_on_hold_much_later() {
     };
     assert!((60..70).contains(&gone(true)));
     assert!((3_600..3_610).contains(&gone(false)));
+}
+
+#[test]
+fn nothing_is_sent_to_an_unproven_address_and_nothing_of_the_prompt_is_lost() {
+    let mut scene = Scene::new([Codec::Pcmu, Codec::Pcmu]);
+    let place = scene.parties[&A].at;
+    let unproven = Stream { waits: true, ..stream(Codec::Pcmu, place) };
+    scene.command(Command::Configure { leg: A, stream: unproven });
+    scene.command(play(A, vec![clip(700.0, 8_000)], false));
+    scene.pass(Duration::from_secs(30));
+    assert!(scene.parties[&A].packets.is_empty());
+    scene.command(Command::Configure { leg: A, stream: stream(Codec::Pcmu, place) });
+    scene.pass(Duration::from_secs(2));
+    assert_eq!(scene.parties[&A].packets.len(), 50, "the whole second");
+    assert!(scene.events.contains(&Event::Played { leg: A, token: 7, interrupted: false }));
 }

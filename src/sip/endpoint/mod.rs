@@ -47,7 +47,8 @@ impl Default for Settings {
             user_agent: "Branchline".to_owned(),
             timing: Timing::default(),
             max_transactions: 50_000,
-            max_sessions: 5_000,
+            // Strangers hold none: this is above whatever the limits of calls let through.
+            max_sessions: 50_000,
         }
     }
 }
