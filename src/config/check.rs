@@ -362,6 +362,9 @@ impl<'c> Check<'c, '_> {
             let place = self.place("trunk", index);
             let at = |key| [Key("trunk"), At(place), Key(key)];
             self.within(&at("max_calls"), trunk.max_calls, 1..=10_000);
+            if trunk.probe != 0 {
+                self.within(&at("probe"), trunk.probe, 10..=3_600);
+            }
             for (i, network) in trunk.accept_from.iter().enumerate() {
                 let what = match bits_of(network) {
                     Some(0) => format!("`{network}` would let anybody call without a password"),

@@ -256,9 +256,16 @@ pub struct Trunk {
     /// Calls at a time; 1 to 10,000, default 100.
     #[serde(default = "trunk_calls")]
     pub max_calls: u16,
+    /// Seconds between questions (OPTIONS) whether each server is there; 0 for none, 10 to 3,600, default 30.
+    #[serde(default = "probe")]
+    pub probe: u16,
     /// Number shown on calls out.
     #[serde(default)]
     pub caller_id: Option<Number>,
+}
+
+fn probe() -> u16 {
+    30
 }
 
 fn trunk_calls() -> u16 {

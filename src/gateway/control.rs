@@ -200,8 +200,10 @@ impl Gateway {
                 trunk::State::InboundOnly
                 | trunk::State::Ready
                 | trunk::State::Registered { .. } => Lamp::Green,
-                trunk::State::Registering => Lamp::Amber,
-                trunk::State::Unresolved | trunk::State::Failed { .. } => Lamp::Red,
+                trunk::State::Registering | trunk::State::Partly { .. } => Lamp::Amber,
+                trunk::State::Unresolved | trunk::State::Silent | trunk::State::Failed { .. } => {
+                    Lamp::Red
+                }
             },
             words: trunk.state().to_string(),
             calls: [false, true]

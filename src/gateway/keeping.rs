@@ -11,11 +11,10 @@ use crate::id::{AgentId, CallId, LegId};
 use crate::journal::event::{CallEvent, CallRecord, Event, Quality, What};
 use crate::journal::{Failure, State, Token};
 use crate::media;
-use crate::sip::endpoint::{ClientKey, ServerKey};
+use crate::sip::endpoint::ServerKey;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Request, Response};
 use crate::sip::registrar::{Binding, Change};
-use crate::sip::trunk;
 use crate::time::{Now, UnixTime};
 
 /// How long a call record waits for the last word on how its legs sounded.
@@ -34,8 +33,6 @@ pub(super) struct Keeping {
     closing: BTreeSet<LegId>,
     qualities: BTreeMap<LegId, Quality>,
     records: BTreeMap<CallId, (Instant, Record)>,
-    /// Which trunk a REGISTER of ours was for.
-    registers: BTreeMap<ClientKey, crate::id::TrunkId>,
     /// Percent of the disk in use.
     pub room: u8,
 }
@@ -47,7 +44,6 @@ impl Keeping {
             && self.closing.is_empty()
             && self.qualities.is_empty()
             && self.records.is_empty()
-            && self.registers.is_empty()
     }
 
     pub fn deadline(&self) -> Option<Instant> {
@@ -210,44 +206,6 @@ impl Gateway {
                 self.keeping.closing.remove(&leg);
             }
             self.keep(now, Event::CallRecord(Box::new(kept)));
-        }
-    }
-
-    pub(super) fn trunk_says(&mut self, now: Now, id: &crate::id::TrunkId, output: trunk::Output) {
-        match output {
-            trunk::Output::Resolve(host) => self.outputs.push_back(super::Output::Resolve(host)),
-            trunk::Output::Register { route, local, request, credentials } => {
-                let local = self.signalling_address(&route, local);
-                let mut request = *request;
-                let user = Some(credentials.username.as_str());
-                let (host, port) = crate::sip::uri::host_port(local);
-                let contact = crate::sip::uri::NameAddr::new(crate::sip::uri::Uri::sip(
-                    user,
-                    host,
-                    Some(port),
-                ));
-                // Made of an address and of a user name that the configuration's check has read.
-                let _ = request.headers.push("Contact", contact.to_string());
-                let key = self.endpoint.request(now, route, local, request, Some(credentials));
-                self.keeping.registers.insert(key, id.clone());
-            }
-        }
-    }
-
-    pub(super) fn trunk_response(&mut self, now: Now, key: ClientKey, response: &Response) {
-        if !response.status.is_final() {
-            return;
-        }
-        let trunk = self.keeping.registers.remove(&key);
-        if let Some(trunk) = trunk.and_then(|id| self.trunks.get_mut(&id)) {
-            trunk.handle_response(now, response);
-        }
-    }
-
-    pub(super) fn trunk_failed(&mut self, now: Now, key: ClientKey) {
-        let trunk = self.keeping.registers.remove(&key);
-        if let Some(trunk) = trunk.and_then(|id| self.trunks.get_mut(&id)) {
-            trunk.handle_failed(now);
         }
     }
 

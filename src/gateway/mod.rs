@@ -15,6 +15,7 @@ mod setup;
 mod signalling;
 mod sound;
 mod switching;
+mod trunks;
 mod walks;
 mod work;
 
@@ -42,7 +43,7 @@ use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::registrar::Registrar;
 use crate::sip::sdp::Codec;
 use crate::sip::trunk::Trunk;
-use crate::time::{Now, UnixTime, earliest};
+use crate::time::{Now, Timers, UnixTime, earliest};
 
 pub use keeping::Kept;
 pub use setup::{Listening, Secrets, Setup};
@@ -117,6 +118,12 @@ pub struct Gateway {
     gate: Gate,
     registrar: Registrar,
     trunks: BTreeMap<TrunkId, Trunk>,
+    /// Legs to carriers that nobody has answered yet.
+    outward: BTreeMap<LegId, trunks::Outward>,
+    /// How long their servers may be silent.
+    patience: Timers<LegId>,
+    /// What trunks have asked.
+    asked: trunks::Asked,
     plan: Plan,
     calls: Calls,
     queues: Queues,
@@ -222,6 +229,7 @@ impl Gateway {
         self.queues.handle_timeout(now);
         self.roster.handle_timeout(now);
         self.trunks.values_mut().for_each(|trunk| trunk.handle_timeout(now));
+        self.patience_is_over(now);
         self.journal.handle_timeout(now);
         self.walks_time_out(now);
         self.keep_records(now);
@@ -246,6 +254,7 @@ impl Gateway {
             self.roster.deadline(),
             self.journal.deadline(),
             self.keeping.deadline(),
+            self.patience.deadline(),
             self.swept,
             end,
         ];

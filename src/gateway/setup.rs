@@ -87,6 +87,9 @@ impl Gateway {
                 max_s: settings.sip.timers.register_max_s,
             }),
             trunks: trunks(&settings, &secrets, &mut random),
+            outward: BTreeMap::new(),
+            patience: crate::time::Timers::default(),
+            asked: super::trunks::Asked::default(),
             plan: Plan::new(settings.dial_rules()),
             calls: Calls::new(call_settings(&settings), random.fork()),
             queues: queue::Queues::new(queue_settings(&settings), random.fork()),
@@ -167,6 +170,7 @@ fn trunks(settings: &Settings, secrets: &Secrets, random: &mut Random) -> BTreeM
             Way::Tls => Transport::Tls,
         },
         register: account(trunk),
+        probe: (trunk.probe > 0).then(|| Duration::from_secs(trunk.probe.into())),
     };
     settings
         .trunks

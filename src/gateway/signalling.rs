@@ -219,6 +219,7 @@ impl Gateway {
         sdp: Option<SessionDescription>,
     ) {
         let Some(id) = self.legs.of_session(session) else { return };
+        self.heard_of(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         // Early sound is passed on from a trunk's single session; of several phones, nobody could say whose it is.
         let early = sdp.is_some() && leg.sessions.len() == 1;
@@ -232,6 +233,8 @@ impl Gateway {
 
     fn answered(&mut self, now: Now, session: SessionId, sdp: Option<SessionDescription>) {
         let Some(id) = self.legs.of_session(session) else { return };
+        self.heard_of(id);
+        self.outward_done(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         if leg.chosen.is_some() {
             // Another phone was faster; the loser's leg is cut with the reason that RFC 3326 gives for it.
@@ -276,6 +279,9 @@ impl Gateway {
 
     fn session_ended(&mut self, now: Now, session: SessionId, ended: &Ended) {
         let Some(id) = self.legs.remove_session(session) else { return };
+        if self.goes_on(now, id, ended) {
+            return;
+        }
         let Some(leg) = self.legs.get_mut(id) else { return };
         let cause = causes::of_session(ended);
         let was_chosen = leg.chosen == Some(session);
@@ -291,6 +297,7 @@ impl Gateway {
 
     /// A leg has no session left: its sound ends, its call hears of it.
     pub(super) fn leg_over(&mut self, now: Now, id: LegId, cause: Cause) {
+        self.outward_done(id);
         if let Some(leg) = self.legs.remove(id) {
             self.close_media(now, id, &leg);
         }

@@ -8,10 +8,10 @@ use crate::config::settings;
 use crate::gateway::Gateway;
 use crate::gateway::legs::Leg;
 use crate::gateway::sound::Playing;
+use crate::gateway::trunks::Outward;
 use crate::id::{CallId, ExtensionId, LegId, TrunkId};
 use crate::ivr::prompts;
 use crate::sip::endpoint::Invite;
-use crate::sip::flow::Route;
 use crate::sip::message::{Headers, Method, Request};
 use crate::sip::registrar::Binding;
 use crate::sip::uri::{NameAddr, Uri, host_port};
@@ -23,8 +23,9 @@ impl Gateway {
             Output::DialExtension { call, leg, extension } => {
                 self.dial_extension(now, call, leg, extension)
             }
-            Output::DialTrunk { call, leg, trunk, number, emergency } => {
-                self.dial_trunk(now, call, leg, trunk, &number, emergency);
+            Output::DialTrunk { call, leg, trunk, number, emergency, last } => {
+                let wanted = Outward::new(call, trunk, number, emergency, last);
+                self.dial_trunk(now, leg, wanted);
             }
             Output::Ring(leg) => self.ring(now, leg),
             Output::Early { leg, from } => self.early(now, leg, from),
@@ -105,52 +106,6 @@ impl Gateway {
         }
     }
 
-    fn dial_trunk(
-        &mut self,
-        now: Now,
-        call: CallId,
-        id: LegId,
-        trunk: TrunkId,
-        number: &Number,
-        emergency: bool,
-    ) {
-        let peer = Peer::Trunk(trunk.clone());
-        let settings = self.trunk_settings(&trunk);
-        let full = settings.is_some_and(|settings| {
-            self.legs.count(&peer, false) >= usize::from(settings.max_calls)
-        });
-        if full && !emergency {
-            return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Congestion));
-        }
-        let Some((route, local, host)) = self.trunks.get(&trunk).and_then(|trunk| trunk.route())
-        else {
-            return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
-        };
-        self.begin_leg(call, id, peer, local);
-        if let Some(leg) = self.legs.get_mut(id) {
-            leg.help = emergency;
-        }
-        let caller = self.calls.caller(call);
-        let Some(offer) = self.describe_offer(now, id, caller) else {
-            return self.no_media(now, id);
-        };
-        let uri = Uri { user: Some(number.as_str().to_owned()), ..host };
-        let shown = self.shown_number(call, &trunk);
-        let invite = Invite {
-            local: self.signalling_address(&route, local),
-            route,
-            from: NameAddr::new(Uri { user: Some(shown), ..Uri::sip(None, local.into(), None) }),
-            to: NameAddr::new(uri.clone()),
-            uri,
-            headers: Headers::default(),
-            sdp: Some(offer),
-            credentials: self.trunks.get(&trunk).and_then(|trunk| trunk.credentials()).cloned(),
-        };
-        let peer = invite.route.peer().ip();
-        let session = self.endpoint.invite(now, invite);
-        self.legs.add_session(id, session, peer);
-    }
-
     /// Phones that are to know when somebody calls for help get a text (RFC 3428): who, which number, when.
     pub(super) fn tell_of_emergency(&mut self, now: Now, call: CallId, number: &Number) {
         let from = self.calls.numbers(call).map_or_else(String::new, |(from, _)| from.to_owned());
@@ -179,14 +134,20 @@ impl Gateway {
         }
     }
 
-    fn begin_leg(&mut self, call: CallId, id: LegId, peer: Peer, address: std::net::IpAddr) {
+    pub(super) fn begin_leg(
+        &mut self,
+        call: CallId,
+        id: LegId,
+        peer: Peer,
+        address: std::net::IpAddr,
+    ) {
         let caller = self.calls.caller(call).and_then(|caller| self.legs.get(caller));
         let thread = caller.map_or(0, |caller| caller.thread);
         self.legs.insert(id, Leg::new(peer, address, thread));
     }
 
     /// No port is free.
-    fn no_media(&mut self, now: Now, id: LegId) {
+    pub(super) fn no_media(&mut self, now: Now, id: LegId) {
         self.leg_over(now, id, Cause::Congestion);
     }
 
@@ -201,39 +162,7 @@ impl Gateway {
         shown
     }
 
-    /// The number that a call out shows: the extension's, else the trunk's, else the caller's own.
-    fn shown_number(&self, call: CallId, trunk: &TrunkId) -> String {
-        let from = self.calls.numbers(call).map_or("anonymous", |(from, _)| from);
-        let extension = self.settings.extensions.iter().find(|e| e.number.as_str() == from);
-        let own = extension.and_then(|extension| extension.caller_id.as_ref());
-        let shown = own.or_else(|| self.trunk_settings(trunk)?.caller_id.as_ref());
-        shown.map_or_else(|| from.to_owned(), |number| number.as_str().to_owned())
-    }
-
     pub(super) fn trunk_settings(&self, trunk: &TrunkId) -> Option<&settings::Trunk> {
         self.settings.trunks.iter().find(|settings| settings.name == *trunk)
-    }
-
-    /// Our address for Via and Contact on the way to a carrier: the listener of that transport.
-    pub(super) fn signalling_address(
-        &self,
-        route: &Route,
-        local: std::net::IpAddr,
-    ) -> std::net::SocketAddr {
-        use crate::sip::message::Transport;
-        let listeners = match route.transport() {
-            Transport::Udp => &self.listening.udp,
-            Transport::Tcp => &self.listening.tcp,
-            _ => &self.listening.tls,
-        };
-        let fits = |listener: &&std::net::SocketAddr| {
-            listener.ip() == local
-                || (listener.ip().is_unspecified() && listener.is_ipv4() == local.is_ipv4())
-        };
-        let port = listeners
-            .iter()
-            .find(fits)
-            .map_or(route.transport().default_port(), |found| found.port());
-        std::net::SocketAddr::new(local, port)
     }
 }

@@ -113,8 +113,9 @@ impl Calls {
         let leg = self.add_leg(call, Peer::Trunk(trunk.clone()), Purpose::Asked);
         self.start_ringing(now, call, leg, self.settings.outbound_time);
         let (number, emergency) = (rest.number.clone(), rest.emergency);
+        let last = rest.trunks.is_empty();
         self.outbound.insert(leg, rest);
-        self.outputs.push_back(Output::DialTrunk { call, leg, trunk, number, emergency });
+        self.outputs.push_back(Output::DialTrunk { call, leg, trunk, number, emergency, last });
     }
 
     pub(super) fn start_ringing(

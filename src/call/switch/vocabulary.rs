@@ -138,6 +138,8 @@ pub enum Output {
         number: Number,
         /// Whether it is an emergency call.
         emergency: bool,
+        /// Whether no other trunk is left to try after this one.
+        last: bool,
     },
     /// Tell the caller that it rings.
     Ring(LegId),

@@ -107,10 +107,7 @@ impl Endpoint {
             if ending {
                 return self.cancel_if_possible(now, id);
             }
-            if status != Status::TRYING {
-                self.tell(Event::Progress { session: id, status, sdp });
-            }
-            return;
+            return self.tell(Event::Progress { session: id, status, sdp });
         }
         if status.is_success() {
             return self.invite_answered(now, id, &response, sdp, flow);

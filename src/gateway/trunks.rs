@@ -1,0 +1,309 @@
+//! Trunks: which way of a carrier's a call out takes, how long it may take to say anything, which is next; and what
+//! trunks ask carriers for themselves.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::address::Number;
+use crate::call::LegEvent;
+use crate::call::ending::Cause;
+use crate::call::record::Peer;
+use crate::gateway::{Gateway, Output};
+use crate::id::{CallId, LegId, TrunkId};
+use crate::sip::endpoint::{ClientKey, Ended, Invite, SessionId};
+use crate::sip::flow::Route;
+use crate::sip::message::{Headers, Response, Status, Transport};
+use crate::sip::trunk::{self, Trunk, Way};
+use crate::sip::uri::{NameAddr, Uri, host_port};
+use crate::time::{Now, TimerId};
+
+/// How long a server may take to say anything at all while there is another to try. RFC 3261's own 32 s (timer B) are
+/// for a person who has nowhere else to go; a carrier's 100 comes within a round trip.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// The same for a call for help.
+const PATIENCE_FOR_HELP: Duration = Duration::from_secs(2);
+/// The same where there is no other server.
+const PATIENCE_WITH_THE_LAST: Duration = Duration::from_secs(12);
+
+/// A leg to a carrier while nobody has answered it.
+#[derive(Debug)]
+pub(super) struct Outward {
+    call: CallId,
+    trunk: TrunkId,
+    number: Number,
+    help: bool,
+    /// Whether no other trunk is left to try.
+    last: bool,
+    ways: VecDeque<Way>,
+    /// Who is being tried.
+    peer: Option<SocketAddr>,
+    /// Runs until the peer says something.
+    patience: Option<TimerId>,
+}
+
+impl Outward {
+    pub fn new(call: CallId, trunk: TrunkId, number: Number, help: bool, last: bool) -> Self {
+        Outward {
+            call,
+            trunk,
+            number,
+            help,
+            last,
+            ways: VecDeque::new(),
+            peer: None,
+            patience: None,
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        match (self.help, self.ways.is_empty() && self.last) {
+            (_, true) => PATIENCE_WITH_THE_LAST,
+            (true, false) => PATIENCE_FOR_HELP,
+            (false, false) => PATIENCE,
+        }
+    }
+}
+
+/// What trunks have asked and was not answered yet.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// Which server of which trunk an OPTIONS of ours was for.
+    probes: BTreeMap<ClientKey, (TrunkId, SocketAddr)>,
+    /// Which trunk a REGISTER of ours was for.
+    registers: BTreeMap<ClientKey, TrunkId>,
+}
+
+/// Calls out.
+impl Gateway {
+    pub(super) fn dial_trunk(&mut self, now: Now, id: LegId, mut wanted: Outward) {
+        let peer = Peer::Trunk(wanted.trunk.clone());
+        let most = self.trunk_settings(&wanted.trunk).map_or(0, |settings| settings.max_calls);
+        if !wanted.help && self.legs.count(&peer, false) >= usize::from(most) {
+            return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Congestion));
+        }
+        let Some(trunk) = self.trunks.get(&wanted.trunk) else {
+            return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
+        };
+        wanted.ways = trunk.ways().into();
+        // A trunk that is known to be dead costs a caller nothing while there is another.
+        let pointless = trunk.is_silent() && !wanted.last && !wanted.help;
+        let local = wanted.ways.front().map(|way| way.local).filter(|_| !pointless);
+        let Some(local) = local else {
+            return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
+        };
+        self.begin_leg(wanted.call, id, peer, local);
+        if let Some(leg) = self.legs.get_mut(id) {
+            leg.help = wanted.help;
+        }
+        self.outward.insert(id, wanted);
+        self.try_next_way(now, id);
+    }
+
+    /// Sends an INVITE over the next way. Answers whether there was one.
+    fn try_next_way(&mut self, now: Now, id: LegId) -> bool {
+        let Some(wanted) = self.outward.get_mut(&id) else { return false };
+        let Some(way) = wanted.ways.pop_front() else { return false };
+        let (call, trunk, number) =
+            (wanted.call, wanted.trunk.clone(), wanted.number.as_str().to_owned());
+        let peer = way.route.peer();
+        wanted.peer = Some(peer);
+        let until = now.instant + wanted.patience();
+        wanted.patience = Some(self.patience.set(until, id));
+        self.be_at(now, id, way.local);
+        let caller = self.calls.caller(call);
+        let Some(offer) = self.describe_offer(now, id, caller) else {
+            self.no_media(now, id);
+            return true;
+        };
+        let uri = Uri { user: Some(number), ..way.host };
+        let shown = self.shown_number(call, &trunk);
+        let invite = Invite {
+            local: self.signalling_address(&way.route, way.local),
+            route: way.route,
+            from: NameAddr::new(Uri {
+                user: Some(shown),
+                ..Uri::sip(None, way.local.into(), None)
+            }),
+            to: NameAddr::new(uri.clone()),
+            uri,
+            headers: Headers::default(),
+            sdp: Some(offer),
+            credentials: self.trunks.get(&trunk).and_then(|trunk| trunk.credentials()).cloned(),
+        };
+        let session = self.endpoint.invite(now, invite);
+        self.legs.add_session(id, session, peer.ip());
+        true
+    }
+
+    /// The leg's sound is at the address of ours that faces this way.
+    fn be_at(&mut self, now: Now, id: LegId, local: IpAddr) {
+        let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.address != local) else { return };
+        leg.address = local;
+        leg.ours = None;
+        if let Some(port) = leg.port.take() {
+            let thread = leg.thread;
+            self.command(thread, crate::media::Command::Close { leg: id });
+            self.pool.give_back(now.instant, port);
+        }
+    }
+
+    /// The carrier said something about a call out: it is there.
+    pub(super) fn heard_of(&mut self, id: LegId) {
+        let Some(wanted) = self.outward.get_mut(&id) else { return };
+        if let Some(timer) = wanted.patience.take() {
+            self.patience.cancel(timer);
+        }
+        if let Some(peer) = wanted.peer {
+            let trunk = wanted.trunk.clone();
+            self.with_trunk(&trunk, |trunk| trunk.handle_heard(peer));
+        }
+    }
+
+    /// A leg is over, or was answered: no other way will be tried.
+    pub(super) fn outward_done(&mut self, id: LegId) {
+        if let Some(timer) = self.outward.remove(&id).and_then(|wanted| wanted.patience) {
+            self.patience.cancel(timer);
+        }
+    }
+
+    /// A session of a leg that nobody answered has ended. Answers whether another way is tried now (RFC 3263
+    /// section 4.3: after a timeout, a transport that failed, or a 503).
+    pub(super) fn goes_on(&mut self, now: Now, id: LegId, ended: &Ended) -> bool {
+        let given_up = self.legs.get(id).is_none_or(|leg| leg.worst.is_some());
+        let Some(wanted) = self.outward.get(&id) else { return false };
+        match ended {
+            Ended::TimedOut | Ended::Unreachable => {
+                if let Some(peer) = wanted.peer {
+                    let trunk = wanted.trunk.clone();
+                    self.with_trunk(&trunk, |trunk| trunk.handle_missed(peer));
+                }
+            }
+            Ended::Refused { status, .. } => {
+                self.heard_of(id);
+                if *status != Status::SERVICE_UNAVAILABLE {
+                    return false;
+                }
+            }
+            _ => return false,
+        }
+        if let Some(wanted) = self.outward.get_mut(&id)
+            && let Some(timer) = wanted.patience.take()
+        {
+            self.patience.cancel(timer);
+        }
+        !given_up && self.try_next_way(now, id)
+    }
+
+    /// Servers that have not said anything in time.
+    pub(super) fn patience_is_over(&mut self, now: Now) {
+        while let Some(id) = self.patience.pop_due(now.instant) {
+            let Some(wanted) = self.outward.get_mut(&id) else { continue };
+            wanted.patience = None;
+            if let Some(peer) = wanted.peer {
+                let trunk = wanted.trunk.clone();
+                self.with_trunk(&trunk, |trunk| trunk.handle_missed(peer));
+            }
+            self.leave_behind(now, id);
+            if !self.try_next_way(now, id) {
+                self.leg_over(now, id, Cause::Unreachable);
+            }
+        }
+    }
+
+    /// The INVITE of a way that is given up goes on without the leg: should it be answered late, it is hung up on.
+    fn leave_behind(&mut self, now: Now, id: LegId) {
+        let sessions: Vec<SessionId> =
+            self.legs.get(id).map(|leg| leg.sessions.clone()).unwrap_or_default();
+        for session in sessions {
+            self.legs.remove_session(session);
+            self.endpoint.hang_up(now, session, None);
+        }
+    }
+
+    /// The number that a call out shows: the extension's, else the trunk's, else the caller's own.
+    fn shown_number(&self, call: CallId, trunk: &TrunkId) -> String {
+        let from = self.calls.numbers(call).map_or("anonymous", |(from, _)| from);
+        let extension = self.settings.extensions.iter().find(|e| e.number.as_str() == from);
+        let own = extension.and_then(|extension| extension.caller_id.as_ref());
+        let shown = own.or_else(|| self.trunk_settings(trunk)?.caller_id.as_ref());
+        shown.map_or_else(|| from.to_owned(), |number| number.as_str().to_owned())
+    }
+
+    /// Our address for Via and Contact on the way to a carrier: the listener of that transport.
+    pub(super) fn signalling_address(&self, route: &Route, local: IpAddr) -> SocketAddr {
+        let listeners = match route.transport() {
+            Transport::Udp => &self.listening.udp,
+            Transport::Tcp => &self.listening.tcp,
+            _ => &self.listening.tls,
+        };
+        let fits = |listener: &&SocketAddr| {
+            listener.ip() == local
+                || (listener.ip().is_unspecified() && listener.is_ipv4() == local.is_ipv4())
+        };
+        let port = listeners
+            .iter()
+            .find(fits)
+            .map_or(route.transport().default_port(), |found| found.port());
+        SocketAddr::new(local, port)
+    }
+}
+
+/// What trunks want for themselves.
+impl Gateway {
+    pub(super) fn trunk_says(&mut self, now: Now, id: &TrunkId, output: trunk::Output) {
+        match output {
+            trunk::Output::Resolve(host) => self.outputs.push_back(Output::Resolve(host)),
+            trunk::Output::Register { route, local, request, credentials } => {
+                let local = self.signalling_address(&route, local);
+                let mut request = *request;
+                let user = Some(credentials.username.as_str());
+                let (host, port) = host_port(local);
+                let contact = NameAddr::new(Uri::sip(user, host, Some(port)));
+                // Made of an address and of a user name that the configuration's check has read.
+                let _ = request.headers.push("Contact", contact.to_string());
+                let key = self.endpoint.request(now, route, local, request, Some(credentials));
+                self.asked.registers.insert(key, id.clone());
+            }
+            trunk::Output::Probe { route, local, request } => {
+                let local = self.signalling_address(&route, local);
+                let key = self.endpoint.request(now, route, local, *request, None);
+                self.asked.probes.insert(key, (id.clone(), route.peer()));
+            }
+        }
+    }
+
+    /// A carrier answered a REGISTER or an OPTIONS of ours.
+    pub(super) fn trunk_response(&mut self, now: Now, key: ClientKey, response: &Response) {
+        if !response.status.is_final() {
+            return;
+        }
+        if let Some((id, peer)) = self.asked.probes.remove(&key) {
+            return self.with_trunk(&id, |trunk| trunk.handle_heard(peer));
+        }
+        if let Some(id) = self.asked.registers.remove(&key) {
+            self.with_trunk(&id, |trunk| trunk.handle_response(now, response));
+        }
+    }
+
+    /// A carrier did not answer a REGISTER or an OPTIONS of ours.
+    pub(super) fn trunk_failed(&mut self, now: Now, key: ClientKey) {
+        if let Some((id, peer)) = self.asked.probes.remove(&key) {
+            return self.with_trunk(&id, |trunk| trunk.handle_missed(peer));
+        }
+        if let Some(id) = self.asked.registers.remove(&key) {
+            self.with_trunk(&id, |trunk| trunk.handle_failed(now));
+        }
+    }
+
+    /// Tells a trunk something, and the log how the trunk is when that changed.
+    pub(super) fn with_trunk(&mut self, id: &TrunkId, tell: impl FnOnce(&mut Trunk)) {
+        let Some(trunk) = self.trunks.get_mut(id) else { return };
+        let before = trunk.state();
+        tell(trunk);
+        let after = trunk.state();
+        if std::mem::discriminant(&before) != std::mem::discriminant(&after) {
+            tracing::info!(trunk = %id, state = %after, "a trunk has changed");
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! Trunks: where a carrier is, whether it answers, whether we are registered there, and how that looks to a person.
+//!
+//! One [`Trunk`] for each carrier. It finds the addresses of the carrier's servers, asks each now and then whether it is
+//! there, keeps a registration alive if the carrier wants one, and says where calls go, best first. It places no call:
+//! whoever does tells it who answered and who did not.
+
+mod address;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::random::Random;
+use crate::sip::auth::Credentials;
+use crate::sip::flow::Route;
+use crate::sip::message::{Method, Request, Response, Status, Transport};
+use crate::sip::uri::{Host, NameAddr, Uri};
+use crate::time::{Now, UnixTime, earliest};
+
+pub use address::{Network, NotANetwork, Server};
+
+/// First wait after a failure; doubled up to [`MAX_BACK_OFF`] (RFC 5626 section 4.5).
+const BACK_OFF: Duration = Duration::from_secs(5);
+/// Longest wait after failures: a carrier that came back is found within ten minutes.
+const MAX_BACK_OFF: Duration = Duration::from_secs(600);
+/// How often a name is looked up again: carriers move.
+const LOOK_UP_AGAIN: Duration = Duration::from_secs(300);
+/// Addresses of one server that are tried.
+const MAX_ADDRESSES: usize = 4;
+
+/// The account that a carrier wants to see.
+#[derive(Debug, Clone)]
+pub struct Register {
+    /// Its name and password.
+    pub credentials: Credentials,
+    /// Seconds that each registration lasts.
+    pub expires_s: u32,
+}
+
+/// What a trunk is told once.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The carrier's servers, in order; none for a carrier that only calls in.
+    pub servers: Vec<Server>,
+    /// How they are spoken to.
+    pub transport: Transport,
+    /// The account to register with.
+    pub register: Option<Register>,
+    /// How often each server is asked whether it is there; never, when absent.
+    pub probe: Option<Duration>,
+}
+
+/// How a trunk is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It only takes calls in.
+    InboundOnly,
+    /// The carrier's name has not been found yet, or not any more.
+    Unresolved,
+    /// Ready for calls; the carrier wants no registration.
+    Ready,
+    /// Some servers do not answer; calls go over the others.
+    Partly {
+        /// Those that do not.
+        silent: Vec<SocketAddr>,
+    },
+    /// No server answers.
+    Silent,
+    /// The first registration is under way.
+    Registering,
+    /// Registered.
+    Registered {
+        /// Until when.
+        until: UnixTime,
+    },
+    /// Refused or not answered; it is tried again by itself.
+    Failed {
+        /// The carrier's answer; nothing if there was none.
+        status: Option<u16>,
+    },
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            State::InboundOnly => f.write_str("takes calls in; no server for calls out"),
+            State::Unresolved => {
+                f.write_str("the carrier's server name is not found: check DNS and the name")
+            }
+            State::Ready => f.write_str("ready"),
+            State::Partly { silent } => {
+                let silent: Vec<_> = silent.iter().map(SocketAddr::to_string).collect();
+                write!(f, "ready; no answer from {}", silent.join(", "))
+            }
+            State::Silent => f.write_str(
+                "no server answers: check the line and the servers' addresses; calls are tried all the same",
+            ),
+            State::Registering => f.write_str("registering"),
+            State::Registered { until } => write!(f, "registered until {until}"),
+            State::Failed { status: Some(status @ (401 | 403 | 407)) } => {
+                write!(f, "the carrier refused the account ({status}): check user name and secret")
+            }
+            State::Failed { status: Some(status) } => {
+                write!(f, "the carrier answered {status}; trying again")
+            }
+            State::Failed { status: None } => f.write_str(
+                "the carrier does not answer: check the line and the server's address; trying again",
+            ),
+        }
+    }
+}
+
+/// One way to the carrier: an address of one of its servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// How it is reached.
+    pub route: Route,
+    /// Our address on the way there.
+    pub local: IpAddr,
+    /// The host to name in a Request-URI.
+    pub host: Uri,
+}
+
+/// What a trunk wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Look a host up; answer with [`Trunk::handle_resolved`].
+    Resolve(String),
+    /// Send this REGISTER; answer with [`Trunk::handle_response`] or [`Trunk::handle_failed`].
+    Register {
+        /// Where to.
+        route: Route,
+        /// Our address on the way there.
+        local: IpAddr,
+        /// The request, without a Contact.
+        request: Box<Request>,
+        /// The account.
+        credentials: Credentials,
+    },
+    /// Send this OPTIONS; answer with [`Trunk::handle_heard`] or [`Trunk::handle_missed`].
+    Probe {
+        /// Where to.
+        route: Route,
+        /// Our address on the way there.
+        local: IpAddr,
+        /// The request.
+        request: Box<Request>,
+    },
+}
+
+/// An address of one of the servers, and what is known of it.
+#[derive(Debug, Clone)]
+struct Target {
+    /// The server's place in the settings.
+    server: usize,
+    peer: SocketAddr,
+    local: IpAddr,
+    /// Whether the last thing that was asked of it was not answered.
+    silent: bool,
+}
+
+/// One carrier.
+#[derive(Debug)]
+pub struct Trunk {
+    settings: Settings,
+    random: Random,
+    state: State,
+    /// In the order of the servers, and of the addresses that each name has.
+    targets: Vec<Target>,
+    /// The one that we register with.
+    registrar: usize,
+    failures: u32,
+    due: Option<Instant>,
+    look_up: Option<Instant>,
+    probe: Option<Instant>,
+    call_id: String,
+    cseq: u32,
+    outputs: VecDeque<Output>,
+}
+
+impl Trunk {
+    /// A carrier that nothing is known of yet.
+    pub fn new(settings: Settings, mut random: Random) -> Self {
+        let state =
+            if settings.servers.is_empty() { State::InboundOnly } else { State::Unresolved };
+        Trunk {
+            call_id: random.hex(16),
+            settings,
+            random,
+            state,
+            targets: Vec::new(),
+            registrar: 0,
+            failures: 0,
+            due: None,
+            look_up: None,
+            probe: None,
+            cseq: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The box is up.
+    pub fn handle_started(&mut self, now: Now) {
+        self.look_up(now);
+    }
+
+    /// Every name is looked up; addresses come back the same way.
+    fn look_up(&mut self, now: Now) {
+        let hosts: BTreeSet<_> = self.settings.servers.iter().map(|server| &server.host).collect();
+        if !hosts.is_empty() {
+            self.look_up = Some(now.instant + LOOK_UP_AGAIN);
+        }
+        self.outputs.extend(hosts.into_iter().cloned().map(Output::Resolve));
+    }
+
+    /// A host was looked up: its addresses, each with ours on the way there. Hosts that are not this carrier's are
+    /// ignored. Names that were found once stay good while DNS is away: a WAN cut must not lose the trunk.
+    pub fn handle_resolved(&mut self, now: Now, host: &str, found: &[(IpAddr, IpAddr)]) {
+        if !self.settings.servers.iter().any(|server| server.host == host) {
+            return;
+        }
+        let first = self.targets.is_empty();
+        if !found.is_empty() {
+            self.take_addresses(host, found);
+        }
+        if self.targets.is_empty() {
+            self.state = State::Unresolved;
+            self.look_up = Some(now.instant + self.back_off());
+        } else if first {
+            self.begin(now);
+        }
+    }
+
+    fn take_addresses(&mut self, host: &str, found: &[(IpAddr, IpAddr)]) {
+        let before = std::mem::take(&mut self.targets);
+        let registrar = before.get(self.registrar).map(|target| target.peer);
+        for (place, server) in self.settings.servers.iter().enumerate() {
+            if server.host != host {
+                self.targets.extend(before.iter().filter(|old| old.server == place).cloned());
+                continue;
+            }
+            let port = server.port.unwrap_or(self.settings.transport.default_port());
+            for (ip, local) in found.iter().take(MAX_ADDRESSES) {
+                let peer = SocketAddr::new(*ip, port);
+                let silent = before.iter().any(|old| old.peer == peer && old.silent);
+                self.targets.push(Target { server: place, peer, local: *local, silent });
+            }
+        }
+        let same = self.targets.iter().position(|target| Some(target.peer) == registrar);
+        self.registrar = same.unwrap_or(0);
+    }
+
+    fn begin(&mut self, now: Now) {
+        self.failures = 0;
+        self.probe = self.settings.probe.map(|_| now.instant);
+        if self.settings.register.is_none() {
+            self.state = State::Ready;
+            return;
+        }
+        self.state = State::Registering;
+        self.register();
+    }
+
+    fn register(&mut self) {
+        let Some(register) = &self.settings.register else { return };
+        let Some(way) = self.targets.get(self.registrar).and_then(|target| self.way(target)) else {
+            return;
+        };
+        let account = Uri { user: Some(register.credentials.username.clone()), ..way.host.clone() };
+        let mut request = Request::new(Method::REGISTER, way.host);
+        self.cseq += 1;
+        let account = NameAddr::new(account).to_string();
+        for (name, value) in [
+            ("From", account.clone()),
+            ("To", account),
+            ("Call-ID", self.call_id.clone()),
+            ("CSeq", format!("{} REGISTER", self.cseq)),
+            ("Expires", register.expires_s.to_string()),
+        ] {
+            // Made from the configuration, whose check refuses control characters.
+            let _ = request.headers.push(name, value);
+        }
+        // The endpoint counts one further for the answer to a challenge.
+        self.cseq += 1;
+        self.due = None;
+        self.outputs.push_back(Output::Register {
+            route: way.route,
+            local: way.local,
+            request: Box::new(request),
+            credentials: register.credentials.clone(),
+        });
+    }
+
+    /// The carrier answered our REGISTER.
+    pub fn handle_response(&mut self, now: Now, response: &Response) {
+        self.hear(self.registrar);
+        if response.status != Status::OK {
+            self.state = State::Failed { status: Some(response.status.code()) };
+            return self.fail_over(now);
+        }
+        let asked = self.settings.register.as_ref().map_or(0, |register| register.expires_s);
+        let granted = response
+            .contacts()
+            .ok()
+            .into_iter()
+            .flatten()
+            .filter_map(|contact| contact.params.get("expires")?.parse::<u32>().ok())
+            .min()
+            .or(response.expires())
+            .unwrap_or(asked)
+            .max(10);
+        self.failures = 0;
+        self.state = State::Registered { until: now.unix + Duration::from_secs(granted.into()) };
+        // Between half and nine tenths of the time, so that a thousand branches do not come at once.
+        let tenths = 500 + self.random.below(400) as u32;
+        self.due = Some(now.instant + Duration::from_secs(granted.into()) * tenths / 1_000);
+    }
+
+    /// The carrier did not answer our REGISTER.
+    pub fn handle_failed(&mut self, now: Now) {
+        if let Some(target) = self.targets.get_mut(self.registrar) {
+            target.silent = true;
+        }
+        self.state = State::Failed { status: None };
+        self.fail_over(now);
+    }
+
+    /// The next server, after a wait.
+    fn fail_over(&mut self, now: Now) {
+        self.registrar = (self.registrar + 1) % self.targets.len().max(1);
+        self.due = Some(now.instant + self.back_off());
+    }
+
+    /// A wait that grows with each failure and is never the same twice.
+    fn back_off(&mut self) -> Duration {
+        let doubled = BACK_OFF * 2u32.saturating_pow(self.failures.min(7));
+        let most = doubled.min(MAX_BACK_OFF).as_millis() as u64;
+        self.failures += 1;
+        Duration::from_millis(most / 2 + self.random.below(most / 2))
+    }
+
+    /// A server answered something: a call, or a probe, whatever the answer was.
+    pub fn handle_heard(&mut self, peer: SocketAddr) {
+        if let Some(place) = self.targets.iter().position(|target| target.peer == peer) {
+            self.hear(place);
+        }
+    }
+
+    /// A server did not answer.
+    pub fn handle_missed(&mut self, peer: SocketAddr) {
+        if let Some(target) = self.targets.iter_mut().find(|target| target.peer == peer) {
+            target.silent = true;
+        }
+    }
+
+    fn hear(&mut self, place: usize) {
+        if let Some(target) = self.targets.get_mut(place) {
+            target.silent = false;
+        }
+    }
+
+    /// What is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if self.due.is_some_and(|due| due <= now.instant) {
+            self.due = None;
+            self.register();
+        }
+        if self.look_up.is_some_and(|due| due <= now.instant) {
+            self.look_up(now);
+        }
+        if self.probe.is_some_and(|due| due <= now.instant) {
+            self.probe(now);
+        }
+    }
+
+    /// Asks every server whether it is there (RFC 3261 section 11). Any answer will do.
+    fn probe(&mut self, now: Now) {
+        let Some(every) = self.settings.probe else { return };
+        let tenths = 900 + self.random.below(200) as u32;
+        self.probe = Some(now.instant + every * tenths / 1_000);
+        let ways: Vec<_> = self.targets.iter().filter_map(|target| self.way(target)).collect();
+        for Way { route, local, host } in ways {
+            let mut request = Request::new(Method::OPTIONS, host.clone());
+            let own = Uri::sip(Some("branchline"), local.into(), None);
+            for (name, value) in [
+                ("From", NameAddr::new(own).to_string()),
+                ("To", NameAddr::new(host).to_string()),
+                ("Accept", "application/sdp".to_owned()),
+            ] {
+                // Made of addresses and of hosts that the configuration's check has read.
+                let _ = request.headers.push(name, value);
+            }
+            self.outputs.push_back(Output::Probe { route, local, request: Box::new(request) });
+        }
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        earliest(earliest(self.due, self.look_up), self.probe)
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The ways that calls out may take, the best first: with the server that knows us, then in the order of the
+    /// settings; servers that do not answer come last, and are tried all the same.
+    pub fn ways(&self) -> Vec<Way> {
+        let registered = |place: usize| self.settings.register.is_some() && place == self.registrar;
+        let mut places: Vec<_> = self.targets.iter().enumerate().collect();
+        places.sort_by_key(|(place, target)| (target.silent, !registered(*place), *place));
+        places.into_iter().filter_map(|(_, target)| self.way(target)).collect()
+    }
+
+    fn way(&self, target: &Target) -> Option<Way> {
+        let server = self.settings.servers.get(target.server)?;
+        let host = server.host.parse().map_or_else(|_| Host::Name(server.host.clone()), Host::Ip);
+        let route = Route::Address { transport: self.settings.transport, peer: target.peer };
+        Some(Way { route, local: target.local, host: Uri::sip(None, host, server.port) })
+    }
+
+    /// Whether there are servers and none answers.
+    pub fn is_silent(&self) -> bool {
+        !self.targets.is_empty() && self.targets.iter().all(|target| target.silent)
+    }
+
+    /// The account to answer challenges to our calls with.
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.settings.register.as_ref().map(|register| &register.credentials)
+    }
+
+    /// How it is.
+    pub fn state(&self) -> State {
+        let silent = self.targets.iter().filter(|target| target.silent);
+        match self.state {
+            State::Ready | State::Registered { .. } if self.is_silent() => State::Silent,
+            State::Ready if self.targets.iter().any(|target| target.silent) => {
+                State::Partly { silent: silent.map(|target| target.peer).collect() }
+            }
+            _ => self.state.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests;

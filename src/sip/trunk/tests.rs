@@ -1,0 +1,152 @@
+use super::*;
+use crate::sip::auth::Secret;
+
+fn now() -> Now {
+    Now { instant: Instant::now(), unix: UnixTime(0) }
+}
+
+fn trunk(servers: &[&str], register: bool) -> Trunk {
+    let credentials =
+        Credentials { username: "branch7".into(), secret: Secret::plain("x"), realm: None };
+    let settings = Settings {
+        servers: servers.iter().filter_map(|text| Server::parse(text)).collect(),
+        transport: Transport::Udp,
+        register: register.then_some(Register { credentials, expires_s: 600 }),
+        probe: Some(Duration::from_secs(30)),
+    };
+    Trunk::new(settings, Random::from_number(1))
+}
+
+fn resolve(trunk: &mut Trunk, now: Now) {
+    let Some(Output::Resolve(host)) = trunk.poll_output() else { panic!("asks for no name") };
+    trunk.handle_resolved(
+        now,
+        &host,
+        &[("192.0.2.5".parse().unwrap(), "192.0.2.1".parse().unwrap())],
+    );
+}
+
+#[test]
+fn a_trunk_without_registration_is_ready_when_found_and_stays_so_without_dns() {
+    let mut trunk = trunk(&["carrier.example"], false);
+    trunk.handle_started(now());
+    assert_eq!(trunk.state(), State::Unresolved);
+    resolve(&mut trunk, now());
+    assert_eq!(trunk.state(), State::Ready);
+    trunk.handle_resolved(now(), "carrier.example", &[]);
+    assert_eq!(trunk.state(), State::Ready);
+    assert_eq!(trunk.ways().len(), 1);
+}
+
+#[test]
+fn a_registration_is_renewed_before_it_ends_and_retried_after_failures() {
+    let mut trunk = trunk(&["192.0.2.5:5060"], true);
+    let mut now = now();
+    trunk.handle_started(now);
+    resolve(&mut trunk, now);
+    for _ in 0..5 {
+        let Some(Output::Register { request, .. }) = trunk.poll_output() else {
+            panic!("no REGISTER")
+        };
+        let response = Response::to(&request, Status::OK);
+        trunk.handle_response(now, &response);
+        let State::Registered { until } = trunk.state() else { panic!("not registered") };
+        let wait = trunk.due.unwrap() - now.instant;
+        assert!(wait >= Duration::from_secs(300) && wait < Duration::from_secs(540), "{wait:?}");
+        now = now.after(wait);
+        assert!(now.unix < until);
+        trunk.handle_timeout(now);
+        while matches!(trunk.outputs.front(), Some(Output::Resolve(_) | Output::Probe { .. })) {
+            trunk.outputs.pop_front();
+        }
+    }
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        trunk.outputs.clear();
+        trunk.handle_failed(now);
+        let wait = trunk.due.unwrap() - now.instant;
+        waits.push(wait);
+        now = now.after(wait);
+        trunk.handle_timeout(now);
+    }
+    assert!(waits[0] < Duration::from_secs(6) && waits.iter().all(|wait| *wait <= MAX_BACK_OFF));
+    assert!(waits[7] > waits[0]);
+}
+
+#[test]
+fn a_carrier_that_refuses_is_shown_with_what_to_do() {
+    let mut trunk = trunk(&["192.0.2.5"], true);
+    trunk.handle_started(now());
+    resolve(&mut trunk, now());
+    let Some(Output::Register { request, .. }) = trunk.poll_output() else { panic!("no REGISTER") };
+    trunk.handle_response(now(), &Response::to(&request, Status::FORBIDDEN));
+    assert!(trunk.state().to_string().contains("check user name and secret"));
+}
+
+fn peers(trunk: &Trunk) -> Vec<String> {
+    trunk.ways().iter().map(|way| way.route.peer().to_string()).collect()
+}
+
+#[test]
+fn servers_that_do_not_answer_come_last_and_the_lamp_says_which() {
+    let mut trunk = trunk(&["192.0.2.5", "192.0.2.6:5070", "names.example"], false);
+    trunk.handle_started(now());
+    let own: IpAddr = "192.0.2.1".parse().unwrap();
+    trunk.handle_resolved(now(), "192.0.2.6", &[("192.0.2.6".parse().unwrap(), own)]);
+    trunk.handle_resolved(now(), "192.0.2.5", &[("192.0.2.5".parse().unwrap(), own)]);
+    let two = [("192.0.2.8".parse().unwrap(), own), ("192.0.2.9".parse().unwrap(), own)];
+    trunk.handle_resolved(now(), "names.example", &two);
+    assert_eq!(
+        peers(&trunk),
+        ["192.0.2.5:5060", "192.0.2.6:5070", "192.0.2.8:5060", "192.0.2.9:5060"]
+    );
+    trunk.handle_missed("192.0.2.5:5060".parse().unwrap());
+    assert_eq!(
+        peers(&trunk),
+        ["192.0.2.6:5070", "192.0.2.8:5060", "192.0.2.9:5060", "192.0.2.5:5060"]
+    );
+    assert_eq!(trunk.state().to_string(), "ready; no answer from 192.0.2.5:5060");
+    // A name that is looked up again changes nothing of what is known.
+    trunk.handle_resolved(now(), "192.0.2.5", &[("192.0.2.5".parse().unwrap(), own)]);
+    assert_eq!(peers(&trunk)[3], "192.0.2.5:5060");
+    trunk.handle_heard("192.0.2.5:5060".parse().unwrap());
+    assert_eq!((peers(&trunk)[0].as_str(), trunk.state()), ("192.0.2.5:5060", State::Ready));
+    for peer in peers(&trunk) {
+        trunk.handle_missed(peer.parse().unwrap());
+    }
+    assert!(trunk.is_silent() && trunk.state() == State::Silent);
+    assert_eq!(trunk.ways().len(), 4, "they are tried all the same");
+}
+
+#[test]
+fn every_server_is_asked_whether_it_is_there() {
+    let mut trunk = trunk(&["192.0.2.5"], false);
+    let mut now = now();
+    trunk.handle_started(now);
+    resolve(&mut trunk, now);
+    let mut probes = 0;
+    let until = now.instant + Duration::from_secs(300);
+    while let Some(due) = trunk.deadline().filter(|due| *due < until) {
+        now = now.after(due.saturating_duration_since(now.instant));
+        trunk.handle_timeout(now);
+        while let Some(output) = trunk.poll_output() {
+            probes += u32::from(matches!(output, Output::Probe { .. }));
+        }
+    }
+    assert!((9..=12).contains(&probes), "{probes} in five minutes");
+}
+
+#[test]
+fn a_name_that_is_not_found_is_looked_up_again_soon() {
+    let mut trunk = trunk(&["carrier.example"], false);
+    let now = now();
+    trunk.handle_started(now);
+    trunk.poll_output();
+    trunk.handle_resolved(now, "carrier.example", &[]);
+    assert_eq!(trunk.state(), State::Unresolved);
+    let due = trunk.deadline().expect("it is tried again");
+    assert!(due - now.instant <= BACK_OFF);
+    trunk.handle_timeout(now.after(BACK_OFF));
+    resolve(&mut trunk, now);
+    assert_eq!(trunk.state(), State::Ready);
+}
