@@ -258,7 +258,7 @@ impl Gateway {
 
     /// Whether packets may be sent to where a peer wants them. Not to a port of ours, or two calls would send to each
     /// other for ever; not to everybody; and not to what listens on this box, from elsewhere.
-    fn is_usable(&self, id: LegId, agreed: &Negotiated) -> bool {
+    pub(super) fn is_usable(&self, id: LegId, agreed: &Negotiated) -> bool {
         let Some(leg) = self.legs.get(id) else { return false };
         let targets = [Some(agreed.remote), agreed.remote_rtcp];
         targets.into_iter().flatten().all(|to| {
