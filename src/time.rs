@@ -58,6 +58,52 @@ impl fmt::Display for UnixTime {
     }
 }
 
+/// RFC 3339 in and out, for what people and scripts read: `#[serde(with = "rfc3339")]`.
+pub mod rfc3339 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::UnixTime;
+
+    /// Writes it with milliseconds, in UTC.
+    pub fn serialize<S: Serializer>(time: &UnixTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(time)
+    }
+
+    /// Reads any RFC 3339 time.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixTime, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let read = text.parse::<jiff::Timestamp>().map_err(D::Error::custom)?;
+        Ok(UnixTime(read.as_microsecond()))
+    }
+
+    /// The same for a time that may be missing.
+    pub mod option {
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        use super::UnixTime;
+
+        /// Writes the time, or null.
+        pub fn serialize<S: Serializer>(
+            time: &Option<UnixTime>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match time {
+                Some(time) => super::serialize(time, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// Reads a time, or null.
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<UnixTime>, D::Error> {
+            #[derive(Deserialize)]
+            struct Time(#[serde(with = "super")] UnixTime);
+            Ok(Option::<Time>::deserialize(deserializer)?.map(|time| time.0))
+        }
+    }
+}
+
 /// One reading of both clocks, taken once for each turn of the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentId, CallId, ExtensionId, QueueId, TrunkId};
-use crate::time::UnixTime;
+use crate::id::{AgentId, CallId, ExtensionId, QueueId, RecordingId, TrunkId};
+use crate::time::{UnixTime, rfc3339};
 
 /// A question or an order for a running box; one JSON object on one line of the control socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,8 +93,10 @@ pub struct Status {
     /// Name of the site.
     pub site: String,
     /// When the program started.
+    #[serde(with = "rfc3339")]
     pub started: UnixTime,
     /// When this was written.
+    #[serde(with = "rfc3339")]
     pub at: UnixTime,
     /// Whether it takes no new calls.
     pub draining: bool,
@@ -138,6 +140,7 @@ pub struct ActiveCall {
     /// With whom the caller talks.
     pub with: Option<String>,
     /// Since when.
+    #[serde(with = "rfc3339")]
     pub arrived: UnixTime,
 }
 
@@ -147,15 +150,31 @@ pub struct CallLine {
     /// The call.
     pub call: CallId,
     /// When it reached us.
+    #[serde(with = "rfc3339")]
     pub arrived: UnixTime,
+    /// When we answered; an IVR counts.
+    #[serde(with = "rfc3339::option")]
+    pub answered: Option<UnixTime>,
+    /// When a person first spoke with the caller.
+    #[serde(with = "rfc3339::option")]
+    pub connected: Option<UnixTime>,
+    /// When it was over.
+    #[serde(with = "rfc3339")]
+    pub ended: UnixTime,
     /// `inbound`, `outbound` or `internal`.
     pub direction: String,
+    /// Where it came from, such as `trunk carrier` or `extension 201`.
+    pub origin: String,
+    /// Who answered, in the same words; the last one if there were several.
+    pub reached: Option<String>,
     /// The caller's number; `erased` after an erasure.
     pub from: String,
     /// The dialled number.
     pub to: String,
-    /// Seconds from arrival to the first person, if one was reached.
-    pub wait_s: Option<f64>,
+    /// Seconds from arrival to the end.
+    pub duration_s: f64,
+    /// Seconds from arrival to the first person, or to the end if none was reached.
+    pub wait_s: f64,
     /// Seconds of conversation.
     pub talk_s: f64,
     /// The queue.
@@ -172,8 +191,8 @@ pub struct CallLine {
     pub loss_percent: Option<f64>,
     /// The worst leg's interarrival jitter in milliseconds (RFC 3550).
     pub jitter_ms: Option<f64>,
-    /// Messages that the caller left.
-    pub recordings: usize,
+    /// Messages that the caller left: each is `recordings/ID.wav` in the data folder.
+    pub recordings: Vec<RecordingId>,
 }
 
 /// A queue and who waits.
@@ -205,6 +224,7 @@ pub struct Agent {
     /// Their state, such as `ready`.
     pub state: String,
     /// Since when.
+    #[serde(with = "rfc3339")]
     pub since: UnixTime,
 }
 

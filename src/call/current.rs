@@ -63,6 +63,8 @@ pub(super) struct Call {
     pub activity: Activity,
     /// An IVR flow waits for the outcome of what it asked for.
     pub ivr_waits: bool,
+    /// Why the last thing that a flow asked for did not work out.
+    pub failed: Option<Cause>,
     pub legs: BTreeMap<LegId, Leg>,
     pub cause: Option<Cause>,
     pub arrived: UnixTime,

@@ -46,6 +46,8 @@ pub enum Cause {
     NetworkFailure,
     /// A limit of this box or of the site: calls, ports, queue length.
     Congestion,
+    /// An admin ended it.
+    EndedByAdmin,
     /// This box is stopping.
     ShuttingDown,
     /// The configuration passed the caller on in a circle.
@@ -66,6 +68,7 @@ impl Cause {
             Cause::Abandoned | Cause::NoSuchNumber | Cause::NotAllowed => Class::Caller,
             Cause::MediaRefused
             | Cause::Congestion
+            | Cause::EndedByAdmin
             | Cause::ShuttingDown
             | Cause::LoopDetected
             | Cause::InternalFault
@@ -95,6 +98,7 @@ impl Cause {
             Cause::MediaRefused => "no shared codec",
             Cause::NetworkFailure => "network failure",
             Cause::Congestion => "no capacity",
+            Cause::EndedByAdmin => "ended by an admin",
             Cause::ShuttingDown => "box stopping",
             Cause::LoopDetected => "sent in a circle",
             Cause::InternalFault => "internal fault",

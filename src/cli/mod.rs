@@ -67,11 +67,11 @@ enum Command {
         #[arg(long)]
         active: bool,
         /// Comma-separated values instead of a table.
-        #[arg(long, conflicts_with = "json")]
+        #[arg(long, conflicts_with_all = ["json", "active"])]
         csv: bool,
         /// At most this many records, the newest first.
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
         #[command(flatten)]
         options: ask::Options,
     },
@@ -121,7 +121,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Route { number, from, config } => route::main(&number, &from, &config),
         Command::Status(options) => ask::main(&options, &Ask::Status, ask::Form::Text),
         Command::Calls { active, csv, limit, options } => {
-            let command = if active { Ask::ActiveCalls } else { Ask::CallRecords { limit } };
+            let command =
+                if active { Ask::ActiveCalls } else { Ask::CallRecords { limit: limit as usize } };
             ask::main(&options, &command, if csv { ask::Form::Csv } else { ask::Form::Text })
         }
         Command::Queues(options) => ask::main(&options, &Ask::Queues, ask::Form::Text),

@@ -40,16 +40,25 @@ pub fn table(reply: &Reply) -> String {
 pub fn csv(reply: &Reply) -> String {
     let Reply::CallRecords(calls) = reply else { return json(reply) };
     let mut out = String::from(
-        "call,arrived,direction,from,to,wait_s,talk_s,queue,agent,cause,class,mos,loss_percent,jitter_ms,recordings\r\n",
+        "call,arrived,answered,connected,ended,direction,origin,reached,from,to,duration_s,wait_s,talk_s,queue,agent,\
+         cause,class,mos,loss_percent,jitter_ms,recordings\r\n",
     );
     for call in calls {
+        let time = |at: Option<UnixTime>| at.map(|at| at.to_string()).unwrap_or_default();
+        let recordings: Vec<_> = call.recordings.iter().map(ToString::to_string).collect();
         let fields = [
             call.call.to_string(),
             call.arrived.to_string(),
+            time(call.answered),
+            time(call.connected),
+            call.ended.to_string(),
             call.direction.clone(),
+            call.origin.clone(),
+            call.reached.clone().unwrap_or_default(),
             call.from.clone(),
             call.to.clone(),
-            call.wait_s.map(|wait| format!("{wait:.3}")).unwrap_or_default(),
+            format!("{:.3}", call.duration_s),
+            format!("{:.3}", call.wait_s),
             format!("{:.3}", call.talk_s),
             call.queue.as_ref().map(ToString::to_string).unwrap_or_default(),
             call.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -58,7 +67,7 @@ pub fn csv(reply: &Reply) -> String {
             call.mos.map(|mos| format!("{mos:.2}")).unwrap_or_default(),
             call.loss_percent.map(|loss| format!("{loss:.2}")).unwrap_or_default(),
             call.jitter_ms.map(|jitter| format!("{jitter:.2}")).unwrap_or_default(),
-            call.recordings.to_string(),
+            recordings.join(" "),
         ];
         let line: Vec<_> = fields.iter().map(|field| csv_field(field)).collect();
         out += &line.join(",");
@@ -133,7 +142,7 @@ fn active_calls(calls: &[ActiveCall]) -> String {
             call.with.clone().unwrap_or_default(),
         ]
     });
-    columns(&["CALL", "SINCE", "FROM", "TO", "DOING", "WITH"], rows, "no call is up")
+    columns(&["CALL", "SINCE UTC", "FROM", "TO", "DOING", "WITH"], rows, "no call is up")
 }
 
 fn call_records(calls: &[CallLine]) -> String {
@@ -149,14 +158,29 @@ fn call_records(calls: &[CallLine]) -> String {
             call.direction.clone(),
             call.from.clone(),
             call.to.clone(),
-            call.wait_s.map(|wait| format!("{wait:.1}s")).unwrap_or_default(),
+            format!("{:.1}s", call.duration_s),
+            format!("{:.1}s", call.wait_s),
             format!("{:.1}s", call.talk_s),
             who,
             call.cause.replace('_', " "),
             call.mos.map(|mos| format!("{mos:.1}")).unwrap_or_default(),
+            if call.recordings.is_empty() { "" } else { "message" }.to_owned(),
         ]
     });
-    let heads = ["CALL", "ARRIVED", "WAY", "FROM", "TO", "WAIT", "TALK", "QUEUE", "ENDED", "MOS"];
+    let heads = [
+        "CALL",
+        "ARRIVED UTC",
+        "WAY",
+        "FROM",
+        "TO",
+        "LASTED",
+        "WAIT",
+        "TALK",
+        "QUEUE",
+        "ENDED",
+        "MOS",
+        "LEFT",
+    ];
     columns(&heads, rows, "no call has ended yet")
 }
 
@@ -186,7 +210,7 @@ fn agent_table(agents: &[Agent]) -> String {
         ]
     });
     columns(
-        &["AGENT", "PHONE", "STATE", "SINCE"],
+        &["AGENT", "PHONE", "STATE", "SINCE UTC"],
         rows,
         "no agent is configured: add an [[agent]] to gateway.toml",
     )

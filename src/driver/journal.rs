@@ -52,6 +52,10 @@ pub enum CannotOpen {
     File(PathBuf, io::Error),
     /// A file of keys holds something else.
     Key(PathBuf),
+    /// There are records and not the key that they were written with.
+    KeyGone(PathBuf),
+    /// The key does not fit what was written.
+    WrongKey(PathBuf),
     /// No thread.
     Thread(io::Error),
 }
@@ -63,6 +67,17 @@ impl fmt::Display for CannotOpen {
             CannotOpen::Key(path) => write!(
                 f,
                 "{}: this is not a key; put the right file back from the backup, or move the data folder away to begin anew",
+                path.display()
+            ),
+            CannotOpen::KeyGone(path) => write!(
+                f,
+                "{}: the key is gone and the journal is not; put the key back from the backup, or move the data folder \
+                 away to begin anew: without the key, nobody can read the numbers in it",
+                path.display()
+            ),
+            CannotOpen::WrongKey(path) => write!(
+                f,
+                "{}: this key does not open data/keys/subjects; put the right one back from the backup",
                 path.display()
             ),
             CannotOpen::Thread(error) => write!(f, "no thread for the journal: {error}"),
@@ -136,8 +151,9 @@ pub fn open(
         let _ = fs::remove_file(data.join("ballast"));
     }
     let keys = keys_folder(data)?;
-    let master = secret(&keys.join("master"), random)?;
-    let sealer = sealer(&keys, random)?;
+    let begun = !segments::list(&folder).map_err(in_file(&folder))?.is_empty();
+    let master = secret(&keys.join("master"), begun, random)?;
+    let sealer = sealer(&keys, begun, random)?;
     let subjects = open_subjects(&keys.join("subjects"))?;
     let (replay, last) = read_back(&folder, sealer.public_key()).map_err(in_file(&folder))?;
     if let Some(last) = last {
@@ -145,6 +161,15 @@ pub fn open(
         File::open(&last).and_then(|file| file.sync_data()).map_err(in_file(&last))?;
     }
     let keyring = Keyring::open(&master, &subjects.0, random.fork());
+    if keyring.is_empty() && !subjects.0.is_empty() {
+        return Err(CannotOpen::WrongKey(keys.join("master")));
+    }
+    if keyring.unreadable() > 0 {
+        tracing::error!(
+            keys = keyring.unreadable(),
+            "keys of persons are damaged: restore data/keys/subjects"
+        );
+    }
     let before = Token(replay.resume.next.saturating_sub(1));
     let journal = Journal::new(now, replay.resume, keyring, sealer);
     let (outputs, waiting) = mpsc::sync_channel(WAITING);
@@ -196,13 +221,16 @@ fn keys_folder(data: &Path) -> Result<PathBuf, CannotOpen> {
     }
 }
 
-/// 32 secret bytes, made at the first start and kept as hexadecimal.
-fn secret(path: &Path, random: &mut Random) -> Result<[u8; 32], CannotOpen> {
+/// 32 secret bytes, made at the first start and kept as hexadecimal; not made again once the journal has `begun`.
+fn secret(path: &Path, begun: bool, random: &mut Random) -> Result<[u8; 32], CannotOpen> {
     let in_file = |error| CannotOpen::File(path.to_owned(), error);
     match fs::read_to_string(path) {
         Ok(text) => unhex(text.trim())
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or_else(|| CannotOpen::Key(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && begun => {
+            Err(CannotOpen::KeyGone(path.to_owned()))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut key = [0; 32];
             random.fill(&mut key);
@@ -213,9 +241,9 @@ fn secret(path: &Path, random: &mut Random) -> Result<[u8; 32], CannotOpen> {
     }
 }
 
-fn sealer(keys: &Path, random: &mut Random) -> Result<Sealer, CannotOpen> {
+fn sealer(keys: &Path, begun: bool, random: &mut Random) -> Result<Sealer, CannotOpen> {
     let path = keys.join("seal");
-    let seed = secret(&path, random)?;
+    let seed = secret(&path, begun, random)?;
     let sealer = Sealer::from_seed(&seed).map_err(|_| CannotOpen::Key(path))?;
     let public = keys.join("seal.pub");
     let text = hex(sealer.public_key());
@@ -390,4 +418,57 @@ fn room(path: &Path) -> Option<Room> {
         free: free.saturating_mul(disk.fragment_size()),
         used: u8::try_from(used).unwrap_or(100),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::record::Peer;
+    use crate::driver::clock;
+    use crate::id::CallId;
+    use crate::journal::event::{CallEvent, Event, What};
+    use crate::journal::personal::Personal;
+
+    fn start(data: &Path) -> Result<Opened, CannotOpen> {
+        let mut random = Random::from_number(1);
+        open(data, clock::now(), &mut random, |_| {})
+    }
+
+    /// A data folder with one call in its journal.
+    fn used(name: &str) -> PathBuf {
+        let data =
+            std::env::temp_dir().join(format!("branchline-keys-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&data);
+        fs::create_dir_all(&data).expect("a folder");
+        let mut opened = start(&data).expect("a new journal");
+        let now = clock::now();
+        let from = Personal::from("+15550123");
+        let what = What::Arrived { peer: Peer::Trunk("carrier".into()), from, to: "201".into() };
+        let event = CallEvent { call: CallId(1), at: now.unix, what };
+        opened.journal.append(now, Event::Call(event));
+        opened.journal.handle_stop(now);
+        while let Some(output) = opened.journal.poll_output() {
+            opened.handle.submit(output).expect("room");
+        }
+        opened.handle.finish();
+        data
+    }
+
+    #[test]
+    fn a_journal_goes_on_with_its_keys_and_never_with_new_ones() {
+        let data = used("gone");
+        start(&data).expect("the same keys");
+        for key in ["master", "seal"] {
+            let (path, aside) = (data.join("keys").join(key), data.join("aside"));
+            fs::rename(&path, &aside).expect("a key");
+            let refused = start(&data).expect_err("the key is gone");
+            assert!(matches!(&refused, CannotOpen::KeyGone(gone) if *gone == path), "{refused}");
+            assert!(!path.exists(), "no new key was made");
+            fs::rename(&aside, &path).expect("the key is back");
+        }
+        let master = data.join("keys/master");
+        fs::write(&master, hex(&[9; 32])).expect("another key");
+        assert!(matches!(start(&data), Err(CannotOpen::WrongKey(wrong)) if wrong == master));
+        fs::remove_dir_all(&data).expect("cleaned up");
+    }
 }

@@ -174,7 +174,12 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     });
     let opened = opened.map_err(CannotStart::Journal)?;
     if !opened.damage.is_none() {
-        tracing::error!(damage = ?opened.damage, "the journal is damaged; `branchline journal DATA` tells where");
+        tracing::error!(
+            bytes = opened.damage.bytes,
+            breaks = opened.damage.breaks,
+            broken_seals = opened.damage.broken_seals,
+            "the journal is damaged; `branchline journal DATA` tells where"
+        );
     }
     let store = store::open(&data, opened.before, program)?;
     let threads = media_threads(&settings);
@@ -200,6 +205,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         sender: letters.clone(),
         media,
         journal: opened.handle,
+        damaged: !opened.damage.is_none(),
         store,
         runtime: runtime.handle().clone(),
         turns: Arc::default(),

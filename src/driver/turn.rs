@@ -77,6 +77,8 @@ pub struct Loop {
     pub media: Vec<media::Handle>,
     /// The journal's thread.
     pub journal: journal::Handle,
+    /// Whether what earlier runs wrote is damaged.
+    pub damaged: bool,
     /// The look-up store's thread.
     pub store: store::Handle,
     /// Where look-ups run.
@@ -260,7 +262,7 @@ impl Loop {
     }
 
     /// What only the driver knows of the box.
-    fn own_parts(&self) -> [Part; 2] {
+    fn own_parts(&self) -> Vec<Part> {
         let position = self.store.position().0;
         let (lamp, words) = match self.store.state() {
             store::State::Opening => {
@@ -292,7 +294,13 @@ impl Loop {
                 late.as_secs_f64() * 1e3
             ),
         };
-        [Part { name: "store".to_owned(), lamp, words }, media]
+        let mut parts = vec![Part { name: "store".to_owned(), lamp, words }, media];
+        if self.damaged {
+            let words = "what earlier runs wrote is damaged: `branchline journal` on the data folder tells where";
+            let name = "old records".to_owned();
+            parts.push(Part { name, lamp: Lamp::Amber, words: words.to_owned() });
+        }
+        parts
     }
 
     fn resolve(&self, host: String) {

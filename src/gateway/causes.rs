@@ -42,6 +42,7 @@ pub(super) fn to_status(cause: Cause) -> Status {
         Cause::Declined => 603,
         Cause::Completed
         | Cause::NoAnswer
+        | Cause::EndedByAdmin
         | Cause::NotRegistered
         | Cause::Unreachable
         | Cause::ConnectionLost

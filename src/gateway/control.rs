@@ -19,7 +19,9 @@ impl Gateway {
         let reply = match command {
             Command::Status => Reply::Status(Box::new(self.status(now))),
             Command::ActiveCalls => {
-                Reply::ActiveCalls(self.calls.views().iter().map(active_call).collect())
+                let mut calls = self.calls.views();
+                calls.sort_by_key(|call| (call.arrived, call.call));
+                Reply::ActiveCalls(calls.iter().map(active_call).collect())
             }
             Command::CallRecords { limit } => {
                 let limit = (*limit).min(MOST_RECORDS);
@@ -29,11 +31,15 @@ impl Gateway {
             Command::Agents => Reply::Agents(self.agent_lines()),
             Command::Trunks => Reply::Trunks(self.trunk_lines()),
             Command::Phones => Reply::Phones(self.phone_lines(now)),
-            Command::HangUp { call } if self.calls.handle_hang_up(*call) => Reply::Done,
+            Command::HangUp { call } if self.calls.handle_hang_up(*call) => {
+                tracing::info!(%call, "an admin ended a call");
+                Reply::Done
+            }
             Command::HangUp { call } => Reply::Refused(format!(
                 "there is no call {call}; `branchline calls --active` lists them"
             )),
             Command::Drain => {
+                tracing::info!(calls = self.calls.len(), "an admin drains the box: no new calls");
                 self.handle_drain(now);
                 Reply::Done
             }
@@ -68,7 +74,18 @@ impl Gateway {
             .to_owned(),
             from: clear(&record.from),
             to: clear(&record.to),
-            wait_s: record.connected.map(|connected| connected.since(record.arrived).as_secs_f64()),
+            answered: record.answered,
+            connected: record.connected,
+            ended: record.ended,
+            origin: peer_name(&record.origin),
+            reached: record
+                .legs
+                .iter()
+                .skip(1)
+                .rfind(|leg| leg.answered.is_some())
+                .map(|leg| peer_name(&leg.peer)),
+            duration_s: record.ended.since(record.arrived).as_secs_f64(),
+            wait_s: record.connected.unwrap_or(record.ended).since(record.arrived).as_secs_f64(),
             talk_s: record
                 .connected
                 .map_or(0.0, |connected| record.ended.since(connected).as_secs_f64()),
@@ -79,7 +96,7 @@ impl Gateway {
             mos: qualities().filter_map(|quality| quality.mos).reduce(f64::min),
             loss_percent: worst(Quality::loss_percent),
             jitter_ms: worst(|quality| quality.jitter_ms),
-            recordings: record.recordings.len(),
+            recordings: record.recordings.clone(),
         }
     }
 
@@ -92,6 +109,7 @@ impl Gateway {
         ];
         let mut parts = vec![self.journal_part()];
         parts.extend(self.disk_part());
+        parts.extend(self.busy_parts(now));
         parts.extend(self.trunk_lines().into_iter().map(|line| Part {
             name: format!("trunk {}", line.trunk),
             lamp: line.lamp,
@@ -150,6 +168,41 @@ impl Gateway {
             }
         };
         Part { name: "journal".to_owned(), lamp, words }
+    }
+
+    /// Queues in which callers wait for nobody, and limits that are reached.
+    fn busy_parts(&self, now: Now) -> Vec<Part> {
+        let amber = |name: String, words: String| Part { name, lamp: Lamp::Amber, words };
+        let mut parts = Vec::new();
+        for queue in self.queues.snapshot(now) {
+            if queue.waiting > 0 && !self.is_staffed(&queue.queue) {
+                let words = format!("{} wait and nobody is signed in", queue.waiting);
+                parts.push(amber(format!("queue {}", queue.queue), words));
+            }
+        }
+        let most = usize::from(self.settings.limits.calls);
+        if self.calls.len() >= most {
+            let words = "the limit is reached: new calls are refused (limits.calls)".to_owned();
+            parts.push(amber("calls".to_owned(), words));
+        }
+        if self.pool.in_use() * 10 >= self.pool.capacity() * 9 {
+            let words =
+                "ports for audio are nearly used up: widen media.port_min to media.port_max";
+            parts.push(amber("rtp ports".to_owned(), words.to_owned()));
+        }
+        parts
+    }
+
+    fn is_staffed(&self, queue: &crate::id::QueueId) -> bool {
+        let member = |settings: &crate::config::settings::Queue, agent: &crate::agent::Settings| {
+            let own = self.settings.agents.iter().find(|known| known.id == agent.id);
+            settings.members.contains(&agent.id)
+                || own.is_some_and(|own| own.queues.contains(&settings.name))
+        };
+        let settings = self.settings.queues.iter().find(|settings| settings.name == *queue);
+        self.roster.iter().any(|(agent, presence)| {
+            *presence != Presence::SignedOut && settings.is_some_and(|queue| member(queue, agent))
+        })
     }
 
     /// Told once there is something to do about it.
@@ -235,6 +288,13 @@ impl Gateway {
     }
 }
 
+fn peer_name(peer: &Peer) -> String {
+    match peer {
+        Peer::Extension(extension) => format!("extension {extension}"),
+        Peer::Trunk(trunk) => format!("trunk {trunk}"),
+    }
+}
+
 fn active_call(call: &CallView) -> ActiveCall {
     ActiveCall {
         call: call.call,
@@ -249,10 +309,7 @@ fn active_call(call: &CallView) -> ActiveCall {
             Activity::Saying => "hears a last sentence".to_owned(),
             Activity::Ending => "ending".to_owned(),
         },
-        with: call.with.as_ref().map(|peer| match peer {
-            Peer::Extension(extension) => extension.to_string(),
-            Peer::Trunk(trunk) => format!("trunk {trunk}"),
-        }),
+        with: call.with.as_ref().map(peer_name),
         arrived: call.arrived,
     }
 }

@@ -18,7 +18,7 @@ use crate::time::UnixTime;
 pub struct Live {
     /// Registrations, by extension and Contact.
     pub bindings: BTreeMap<String, BTreeMap<String, Value>>,
-    /// Agents who are signed in.
+    /// Agents who have ever signed in.
     pub agents: BTreeMap<AgentId, Standing>,
     /// Callers who wait.
     pub places: BTreeMap<ItemId, QueuePlace>,
@@ -60,9 +60,6 @@ impl Live {
                 phones.insert(contact.clone(), binding.clone());
             }
             Event::Unbound { user, contact } => self.unbind(user, contact),
-            Event::Agent { agent, presence: Presence::SignedOut, .. } => {
-                self.agents.remove(agent);
-            }
             Event::Agent { agent, presence, idle_since } => {
                 let standing =
                     Standing { presence: presence.clone(), since: at, idle_since: *idle_since };

@@ -83,6 +83,7 @@ pub struct Keyring {
     naming: hmac::Key,
     keys: BTreeMap<Subject, [u8; KEY]>,
     fresh: Vec<u8>,
+    unreadable: usize,
     random: Random,
 }
 
@@ -105,6 +106,7 @@ impl Keyring {
             naming: hmac::Key::new(hmac::HMAC_SHA256, naming.as_ref()),
             keys: BTreeMap::new(),
             fresh: Vec::new(),
+            unreadable: 0,
             random,
         };
         file.chunks_exact(ENTRY).for_each(|entry| ring.take_up(entry));
@@ -115,9 +117,20 @@ impl Keyring {
         let Some((subject, wrapped)) = entry.split_at_checked(NAME) else { return };
         let Ok(subject) = <[u8; NAME]>::try_from(subject) else { return };
         let key = unseal(&self.wrap, &subject, wrapped).and_then(|key| key.try_into().ok());
-        if let Some(key) = key {
-            self.keys.insert(Subject(subject), key);
+        match key {
+            Some(key) => drop(self.keys.insert(Subject(subject), key)),
+            None => self.unreadable += 1,
         }
+    }
+
+    /// Whether it has no key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Entries of the file that could not be read: damaged, or of another master key.
+    pub fn unreadable(&self) -> usize {
+        self.unreadable
     }
 
     /// Seals clear text in place.

@@ -50,6 +50,9 @@ pub struct Replay {
     pub resume: Resume,
     /// What was noticed.
     pub damage: Damage,
+    /// Whether the place that [`Replay::look_for`] names was found as it was.
+    pub found: bool,
+    looked_for: Option<(u64, String)>,
     public_key: Option<Vec<u8>>,
     begun: bool,
 }
@@ -58,6 +61,11 @@ impl Replay {
     /// A replay that checks seals with the box's public key, if one is given.
     pub fn new(public_key: Option<Vec<u8>>) -> Self {
         Replay { public_key, ..Replay::default() }
+    }
+
+    /// Looks whether the chain up to and with `record` has this head, in hexadecimal, as somebody wrote it down.
+    pub fn look_for(&mut self, record: u64, head: &str) {
+        self.looked_for = Some((record, head.to_owned()));
     }
 
     /// Reads one segment, oldest first, handing every entry to `each`. Answers whether it began with a checkpoint, as
@@ -108,6 +116,10 @@ impl Replay {
         }
         self.begun = true;
         self.resume.chain.add(record.bytes);
+        self.found |= self
+            .looked_for
+            .as_ref()
+            .is_some_and(|(at, head)| *at == record.seq && *head == self.resume.chain.to_string());
         self.resume.next = self.resume.next.max(record.seq + 1);
         Entry { seq: record.seq, at: record.at, event }
     }

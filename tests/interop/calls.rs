@@ -163,7 +163,7 @@ fn a_caller_who_gives_up_while_it_rings_is_recorded_so() {
     phone.succeeds();
     let record = scene.branch.record(before + 1);
     assert_eq!((text(&record, "cause"), text(&record, "class")), ("abandoned", "caller"));
-    assert!(record["wait_s"].is_null(), "nobody was reached");
+    assert!(record["connected"].is_null(), "nobody was reached");
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn a_message_can_be_left() {
     scene.caller.press(11);
     carrier.succeeds();
     let record = scene.branch.record(before + 1);
-    assert_eq!(record["recordings"], 1, "{record}");
+    assert_eq!(record["recordings"].as_array().map(Vec::len), Some(1), "{record}");
     let file = scene.branch.until("the finished recording", || {
         let names = std::fs::read_dir(&folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
         names.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "wav"))

@@ -375,7 +375,7 @@ impl fmt::Display for Destination {
             Destination::Ivr(flow) => write!(f, "IVR flow {flow}"),
             Destination::Queue(queue) => write!(f, "queue {queue}"),
             Destination::Echo => f.write_str("echo test"),
-            Destination::Feature(feature) => write!(f, "feature {feature:?}"),
+            Destination::Feature(feature) => write!(f, "feature {feature}"),
             Destination::Outbound { trunks, number } => write!(f, "{number} over {}", over(trunks)),
             Destination::Emergency { trunks, number } if trunks.is_empty() => {
                 write!(f, "EMERGENCY {number}, but there is no trunk")

@@ -156,6 +156,17 @@ impl Default for Features {
     }
 }
 
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Feature::SignIn => "sign_in",
+            Feature::SignOut => "sign_out",
+            Feature::Pause => "pause",
+            Feature::Resume => "resume",
+        })
+    }
+}
+
 impl Features {
     /// Each feature with its code and its key in the configuration.
     pub fn each(&self) -> [(Feature, &Number, &'static str); 4] {

@@ -54,6 +54,7 @@ impl Calls {
         self.answer_caller(now, call, Some(leg));
         let Some(state) = self.calls.get_mut(&call) else { return };
         state.connected.get_or_insert(now.unix);
+        state.failed = None;
         state.activity = Activity::Talking(leg);
         let caller = state.caller;
         let others: Vec<_> = state.ringing().map(|(id, _)| id).filter(|id| *id != leg).collect();
@@ -187,6 +188,7 @@ impl Calls {
         let Some(state) = self.calls.get_mut(&call) else { return };
         if std::mem::take(&mut state.ivr_waits) {
             state.activity = Activity::Ivr;
+            state.failed = Some(cause);
             self.outputs.push_back(Output::ResumeIvr(call, cause));
         } else if state.answered.is_some() {
             state.cause.get_or_insert(cause);

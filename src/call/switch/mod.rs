@@ -125,9 +125,12 @@ impl Calls {
         }
     }
 
-    /// The IVR flow is done with the caller.
+    /// The IVR flow is done with the caller. Where the last thing that it asked for failed and the caller could leave no
+    /// message either, the call did not do what it was for.
     pub fn handle_ivr_hang_up(&mut self, call: CallId) {
-        self.end(call, Cause::Completed);
+        let state = self.calls.get(&call).filter(|state| state.recordings.is_empty());
+        let cause = state.and_then(|state| state.failed).unwrap_or(Cause::Completed);
+        self.end(call, cause);
     }
 
     /// The caller left a message.
@@ -195,7 +198,7 @@ impl Calls {
     /// Ends a call at an admin's wish. Answers whether there was one.
     pub fn handle_hang_up(&mut self, call: CallId) -> bool {
         let known = self.calls.contains_key(&call);
-        self.end(call, Cause::Completed);
+        self.end(call, Cause::EndedByAdmin);
         known
     }
 

@@ -32,6 +32,7 @@ impl Calls {
             help: matches!(destination, Destination::Emergency { .. }),
             activity: Activity::Ringing,
             ivr_waits: false,
+            failed: None,
             legs: BTreeMap::new(),
             cause: None,
             arrived: now.unix,

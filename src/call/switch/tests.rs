@@ -311,7 +311,7 @@ fn a_flow_rings_nobody_for_a_caller_who_has_hung_up() {
     let mut bench = Bench::new();
     bench.call(Destination::Ivr("main".into()));
     assert!(bench.calls.handle_hang_up(CALL));
-    assert_eq!(bench.wishes(), [Output::EndIvr(CALL), Output::HangUp(CALLER, Cause::Completed)]);
+    assert_eq!(bench.wishes(), [Output::EndIvr(CALL), Output::HangUp(CALLER, Cause::EndedByAdmin)]);
     bench.calls.handle_ivr_leave(bench.now, CALL, Destination::Extension(ext("202")));
     bench.calls.handle_overflow(bench.now, CALL, Some(Destination::Extension(ext("202"))));
     bench.calls.handle_ivr_queue(bench.now, CALL, "support".into(), 0, BTreeMap::new());
@@ -377,5 +377,22 @@ fn a_caller_who_is_sent_on_once_an_hour_is_not_in_a_circle() {
         bench.wait(3600);
         bench.calls.handle_overflow(bench.now, CALL, Some(Destination::Queue("sales".into())));
         assert!(bench.calls.is_queued(CALL));
+    }
+}
+
+#[test]
+fn a_flow_that_ends_after_a_failure_did_not_do_what_it_was_for() {
+    for (recorded, cause) in [(false, Cause::NoAnswer), (true, Cause::Completed)] {
+        let mut bench = Bench::new();
+        bench.call(Destination::Ivr("main".into()));
+        let support = || "support".into();
+        bench.calls.handle_ivr_queue(bench.now, CALL, support(), 0, BTreeMap::new());
+        bench.calls.handle_overflow(bench.now, CALL, None);
+        if recorded {
+            bench.calls.handle_recorded(CALL, RecordingId(1));
+        }
+        bench.calls.handle_ivr_hang_up(CALL);
+        let wishes = bench.wishes();
+        assert_eq!(bench.record(wishes).cause, cause);
     }
 }
