@@ -160,7 +160,7 @@ fn drivers_only(path: &str, text: &str) -> Vec<Offence> {
     }
     let text = without_comments_and_strings(text);
     let outside_tests = without_test_modules(&text);
-    let test_file = path.ends_with("/tests.rs");
+    let test_file = path.ends_with("/tests.rs") || path.contains("/tests/");
     let flat = |text: &str| unfolded(text);
     let mut offences = Vec::new();
     for name in DRIVERS_ONLY {

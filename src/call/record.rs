@@ -1,5 +1,7 @@
 //! The call record: one line for each call, made when its last leg is gone.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::call::ending::Cause;
@@ -15,6 +17,15 @@ pub enum Peer {
     Extension(ExtensionId),
     /// A carrier.
     Trunk(TrunkId),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::Extension(extension) => write!(f, "extension {extension}"),
+            Peer::Trunk(trunk) => write!(f, "trunk {trunk}"),
+        }
+    }
 }
 
 /// What one leg did.

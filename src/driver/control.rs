@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,10 +31,7 @@ pub fn listen(
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    make_room(path)?;
     let _guard = runtime.enter();
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
@@ -50,6 +47,22 @@ pub fn listen(
         }
     });
     Ok(())
+}
+
+/// Takes away a socket that an earlier run left behind. Nothing else is, and none that somebody answers on.
+fn make_room(path: &Path) -> io::Result<()> {
+    let kind = match fs::symlink_metadata(path) {
+        Ok(there) => there.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !kind.is_socket() {
+        return Err(io::Error::other("something else than a socket is there"));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => Err(io::Error::other("another program answers there")),
+        Err(_) => fs::remove_file(path),
+    }
 }
 
 async fn serve(stream: UnixStream, mailbox: Sender<Letter>) {
@@ -82,5 +95,28 @@ async fn ask(mailbox: &Sender<Letter>, command: Command) -> Reply {
         Ok(Ok(reply)) => reply,
         Ok(Err(_)) => Reply::Refused("the gateway stopped before it answered".to_owned()),
         Err(_) => Reply::Refused("the gateway's loop did not answer within 5 s".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_socket_that_nobody_answers_on_is_taken_away() {
+        let folder = std::env::temp_dir().join(format!("branchline-socket-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("admin.sock");
+        make_room(&path).expect("nothing is there");
+        fs::write(&path, "precious").expect("a file");
+        assert!(make_room(&path).is_err());
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious");
+        fs::remove_file(&path).expect("removed");
+        let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+        assert!(make_room(&path).is_err(), "somebody answers");
+        drop(listener);
+        make_room(&path).expect("left behind");
+        assert!(!path.exists());
+        fs::remove_dir_all(&folder).expect("cleaned up");
     }
 }

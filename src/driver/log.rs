@@ -18,6 +18,7 @@ pub fn begin(log: &Log) {
     let ours = format!("{level},sled=warn,rustls=warn");
     let filter = EnvFilter::try_from_env("BRANCHLINE_LOG").unwrap_or_else(|_| EnvFilter::new(ours));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     // It fails when a program that uses this library has set its own.
     let _ = match log.format {
         Format::Text => lines.with_target(false).with_timer(Clock).try_init(),

@@ -167,6 +167,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     // Before anybody can notice that we are there, and so before anybody would want us to end.
     listen_for_signals(&runtime, &letters)?;
     let (sockets, listening) = listen(&settings, &runtime, &letters)?;
+    let listens = listening.each().collect::<Vec<_>>().join(", ");
     let report = letters.clone();
     let opened = journal::open(&data, clock::now(), &mut random, move |done| {
         // A loop that has stopped has no use for it.
@@ -215,6 +216,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     control::listen(runtime.handle(), &socket, letters.clone())
         .map_err(|error| CannotStart::Control(socket.clone(), error))?;
     let turning = thread::Builder::new().name("loop".to_owned()).spawn(move || turning.run())?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listens, "ready");
     systemd::notify("READY=1");
     Ok(Running { socket, letters, turning, runtime, _lock: lock })
 }

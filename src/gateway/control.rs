@@ -77,13 +77,13 @@ impl Gateway {
             answered: record.answered,
             connected: record.connected,
             ended: record.ended,
-            origin: peer_name(&record.origin),
+            origin: record.origin.to_string(),
             reached: record
                 .legs
                 .iter()
                 .skip(1)
                 .rfind(|leg| leg.answered.is_some())
-                .map(|leg| peer_name(&leg.peer)),
+                .map(|leg| leg.peer.to_string()),
             duration_s: record.ended.since(record.arrived).as_secs_f64(),
             wait_s: record.connected.unwrap_or(record.ended).since(record.arrived).as_secs_f64(),
             talk_s: record
@@ -102,11 +102,6 @@ impl Gateway {
 
     fn status(&self, now: Now) -> Status {
         let signed_in = |presence: &Presence| *presence != Presence::SignedOut;
-        let listeners = [
-            ("udp", &self.listening.udp),
-            ("tcp", &self.listening.tcp),
-            ("tls", &self.listening.tls),
-        ];
         let mut parts = vec![self.journal_part()];
         parts.extend(self.disk_part());
         parts.extend(self.busy_parts(now));
@@ -126,10 +121,7 @@ impl Gateway {
             started: self.started,
             at: now.unix,
             draining: self.ending != Ending::No,
-            listeners: listeners
-                .iter()
-                .flat_map(|(kind, all)| all.iter().map(move |address| format!("{kind} {address}")))
-                .collect(),
+            listeners: self.listening.each().collect(),
             calls: self.calls.len(),
             max_calls: self.settings.limits.calls.into(),
             waiting: self.queues.snapshot(now).iter().map(|queue| queue.waiting).sum(),
@@ -288,13 +280,6 @@ impl Gateway {
     }
 }
 
-fn peer_name(peer: &Peer) -> String {
-    match peer {
-        Peer::Extension(extension) => format!("extension {extension}"),
-        Peer::Trunk(trunk) => format!("trunk {trunk}"),
-    }
-}
-
 fn active_call(call: &CallView) -> ActiveCall {
     ActiveCall {
         call: call.call,
@@ -309,7 +294,7 @@ fn active_call(call: &CallView) -> ActiveCall {
             Activity::Saying => "hears a last sentence".to_owned(),
             Activity::Ending => "ending".to_owned(),
         },
-        with: call.with.as_ref().map(peer_name),
+        with: call.with.as_ref().map(Peer::to_string),
         arrived: call.arrived,
     }
 }

@@ -113,6 +113,13 @@ impl Gateway {
     }
 
     pub(super) fn keep_change(&mut self, now: Now, change: Change) -> Token {
+        match &change {
+            Change::Bound(binding) => {
+                let (extension, way) = (&binding.user, &binding.transport);
+                tracing::info!(%extension, %way, until = %binding.expires, "a phone is registered");
+            }
+            Change::Unbound { user, .. } => tracing::info!(extension = %user, "a phone is gone"),
+        }
         let event = match change {
             Change::Bound(binding) => Event::Bound {
                 user: binding.user.clone(),
@@ -205,6 +212,8 @@ impl Gateway {
                 self.keeping.qualities.remove(&leg);
                 self.keeping.closing.remove(&leg);
             }
+            let (call, cause) = (kept.call, kept.cause.name());
+            tracing::info!(%call, direction = ?kept.direction, cause, "a call has ended");
             self.keep(now, Event::CallRecord(Box::new(kept)));
         }
     }

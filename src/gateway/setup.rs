@@ -72,6 +72,16 @@ pub struct Listening {
     pub tls: Vec<SocketAddr>,
 }
 
+impl Listening {
+    /// Each of them, such as `udp 0.0.0.0:5060`.
+    pub fn each(&self) -> impl Iterator<Item = String> {
+        let kinds = [("udp", &self.udp), ("tcp", &self.tcp), ("tls", &self.tls)];
+        kinds
+            .into_iter()
+            .flat_map(|(kind, all)| all.iter().map(move |address| format!("{kind} {address}")))
+    }
+}
+
 impl Gateway {
     /// A gateway without calls.
     pub fn new(setup: Setup, journal: Journal, mut random: Random) -> Self {

@@ -172,6 +172,7 @@ impl Gateway {
             Destination::Emergency { number, .. } => Some(number.clone()),
             _ => None,
         };
+        tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");
         let arrival = Arrival { call, leg: leg_id, peer, origin, from, to: dialled, destination };
         self.calls.handle_arrived(now, arrival);
         if let Some(number) = help {

@@ -213,6 +213,7 @@ impl Gateway {
             }
             agent::Output::Unready { agent } => self.queues.handle_agent_gone(now, agent),
             agent::Output::Changed { agent, from, to, at } => {
+                tracing::info!(%agent, ?from, ?to, "an agent's state");
                 if from == Presence::SignedOut {
                     let skills =
                         self.roster.settings(&agent).map(|s| s.skills.clone()).unwrap_or_default();

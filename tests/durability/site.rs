@@ -4,7 +4,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use branchline::journal::replay::{Damage, Entry, Replay};
@@ -13,16 +12,13 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 /// Extensions of the site: `300` and up.
-pub const EXTENSIONS: u32 = 20;
+pub const EXTENSIONS: u32 = 200;
 /// Their password.
 pub const PASSWORD: &str = "correct horse";
 /// The longest start that a branch may have to wait for.
 pub const START: Duration = Duration::from_secs(1);
 /// How long a thing may take that is not what the test is about.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Each site takes ten from here; ports for sound are shared by all, at random.
-static PORTS: AtomicU16 = AtomicU16::new(26_000);
 
 /// A site's configuration.
 pub struct Site {
@@ -32,10 +28,15 @@ pub struct Site {
     config: PathBuf,
 }
 
+/// A port that nobody has: two runs at once must not answer each other.
+fn free_port() -> u16 {
+    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 impl Site {
     /// A site below `folder` with its data in `data`.
     pub fn new(folder: &Path, data: &Path) -> Site {
-        let port = PORTS.fetch_add(10, Ordering::Relaxed);
+        let port = free_port();
         fs::create_dir_all(folder).unwrap();
         fs::write(folder.join("secret"), PASSWORD).unwrap();
         let extensions: String = (0..EXTENSIONS)

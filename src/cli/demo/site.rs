@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::driver::{Running, clock};
@@ -33,35 +33,71 @@ pub struct Site {
     port_base: u16,
 }
 
-/// Writes the site into `folder`, or into a new temporary one.
+/// Writes the site into `folder`, or into a new temporary one. A `gateway.toml` that is there already is kept as it is.
 pub fn prepare(folder: Option<&Path>, port_base: u16) -> io::Result<Site> {
     let temporary = folder.is_none();
     let folder = match folder {
-        Some(folder) => folder.to_owned(),
-        None => {
-            std::env::temp_dir().join(format!("branchline-demo-{}-{port_base}", std::process::id()))
+        Some(folder) => {
+            fs::create_dir_all(folder)?;
+            folder.canonicalize()?
         }
+        None => new_folder()?,
     };
-    fs::create_dir_all(folder.join("secrets"))?;
-    let folder = folder.canonicalize()?;
+    own(&folder.join("secrets"))?;
     let passwords = passwords(&folder)?;
+    let sip = SocketAddr::from((Ipv4Addr::LOCALHOST, port_base));
     let config = folder.join("gateway.toml");
-    let text = CONFIG
+    match fs::read_to_string(&config) {
+        Ok(text) if text.contains(&format!("\"{sip}\"")) => {}
+        Ok(_) => {
+            let told = format!(
+                "{} does not listen on {sip}: start with the --port-base it was made with",
+                config.display()
+            );
+            return Err(io::Error::other(told));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&config)?;
+            io::Write::write_all(&mut file, text(&folder, port_base).as_bytes())?;
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(Site { config, sip, folder, temporary, passwords, port_base })
+}
+
+/// The demo's configuration.
+fn text(folder: &Path, port_base: u16) -> String {
+    CONFIG
         .replace("@DIR@", &folder.display().to_string())
         .replace("@SIP@", &port_base.to_string())
         .replace("@CARRIER@", &(port_base + CARRIER_OFFSET).to_string())
         .replace("@TLS@", &(port_base + 1).to_string())
         .replace("@RTP_FIRST@", &(port_base + RTP_OFFSET).to_string())
-        .replace("@RTP_LAST@", &(port_base + RTP_OFFSET + RTP_PORTS - 1).to_string());
-    fs::write(&config, text)?;
-    let sip = SocketAddr::from((Ipv4Addr::LOCALHOST, port_base));
-    Ok(Site { config, sip, folder, temporary, passwords, port_base })
+        .replace("@RTP_LAST@", &(port_base + RTP_OFFSET + RTP_PORTS - 1).to_string())
+}
+
+/// A new folder of our own: one that somebody else has made, with files of his choice in it, is never taken.
+fn new_folder() -> io::Result<PathBuf> {
+    let mut random = randomness()?;
+    let folder = std::env::temp_dir().join(format!("branchline-demo-{}", random.hex(8)));
+    fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    folder.canonicalize()
+}
+
+fn own(folder: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        done => done,
+    }
+}
+
+fn randomness() -> io::Result<crate::random::Random> {
+    clock::random().ok_or_else(|| io::Error::other("the system gave no randomness"))
 }
 
 /// Each account's password: made once, kept in a file that only its owner reads.
 fn passwords(folder: &Path) -> io::Result<Vec<(&'static str, String)>> {
-    let mut random =
-        clock::random().ok_or_else(|| io::Error::other("the system gave no randomness"))?;
+    let mut random = randomness()?;
     ACCOUNTS
         .iter()
         .map(|(user, _)| {
@@ -113,6 +149,8 @@ impl Site {
         let mut out = String::new();
         let (sip, tls) = (self.sip, self.port_base + 1);
         let socket = running.socket().display();
+        let program = std::env::current_exe().unwrap_or_else(|_| "branchline".into());
+        let program = program.display();
         let _ =
             writeln!(out, "\nThe branch stays up. SIP on {sip} (udp, tcp) and port {tls} (tls).\n");
         for (user, role) in ACCOUNTS {
@@ -131,9 +169,9 @@ impl Site {
              \n\
              Look inside:\n\
              \x20 export BRANCHLINE_SOCKET={socket}\n\
-             \x20 branchline status\n\
-             \x20 branchline calls\n\
-             \x20 branchline route 95550123 --from 201 -c {}\n\
+             \x20 {program} status\n\
+             \x20 {program} calls\n\
+             \x20 {program} route 95550123 --from 201 -c {}\n\
              \n\
              Ctrl-C ends it.\n",
             self.config.display()
