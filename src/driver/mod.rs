@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -155,6 +155,8 @@ impl Running {
 pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotStart> {
     let mut random = clock::random().ok_or(CannotStart::Random)?;
     raise_descriptors();
+    // Records, keys and sounds are nobody else's business, whatever the folder around them allows.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     let settings = ready.checked.loaded.settings;
     let data = settings.site.data_dir.clone();
     let lock = lock(&data)?;
@@ -196,6 +198,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         prompts: ready.checked.prompts,
         secrets: ready.secrets,
         listening,
+        addresses: own_addresses(),
         threads,
     };
     let gateway = Gateway::new(setup, opened.journal, random);
@@ -230,6 +233,18 @@ fn raise_descriptors() {
     {
         tracing::warn!(%error, soft, "the limit of open files cannot be raised");
     }
+}
+
+/// Every address of this box; none where the system does not tell.
+fn own_addresses() -> Vec<IpAddr> {
+    let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    interfaces
+        .filter_map(|interface| {
+            let address = interface.address?;
+            let v4 = address.as_sockaddr_in().map(|own| IpAddr::V4(own.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|own| IpAddr::V6(own.ip())))
+        })
+        .collect()
 }
 
 /// Two programs on one journal would ruin it.

@@ -169,7 +169,7 @@ impl Streams {
                     continue;
                 }
             };
-            let Some(entered) = self.admit(peer.ip()) else { continue };
+            let Some(entered) = self.admit(network(peer.ip())) else { continue };
             let streams = self.clone();
             let tls = tls.clone();
             tokio::spawn(async move {
@@ -372,6 +372,17 @@ impl Streams {
         {
             table.forget_stranger(source);
         }
+    }
+}
+
+/// What counts as one source: of IPv6 the network, since one host has 2^64 addresses.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        ip => ip,
     }
 }
 

@@ -122,6 +122,8 @@ pub struct Gateway {
     outward: BTreeMap<LegId, trunks::Outward>,
     /// How long their servers may be silent.
     patience: Timers<LegId>,
+    /// Every address of this box.
+    addresses: Vec<IpAddr>,
     /// What trunks have asked.
     asked: trunks::Asked,
     plan: Plan,

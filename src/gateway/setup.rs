@@ -1,7 +1,7 @@
 //! From the configuration to machines: what each of them is told once.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub struct Setup {
     pub secrets: Secrets,
     /// Where SIP is spoken.
     pub listening: Listening,
+    /// Every address of this box.
+    pub addresses: Vec<IpAddr>,
     /// How many media threads there are.
     pub threads: usize,
 }
@@ -85,7 +87,7 @@ impl Listening {
 impl Gateway {
     /// A gateway without calls.
     pub fn new(setup: Setup, journal: Journal, mut random: Random) -> Self {
-        let Setup { settings, flows, prompts, secrets, listening, threads } = setup;
+        let Setup { settings, flows, prompts, secrets, listening, addresses, threads } = setup;
         let media = &settings.media;
         let pool = Pool::new(media.port_min, media.port_max, PORT_REST, random.fork());
         Gateway {
@@ -100,6 +102,7 @@ impl Gateway {
             outward: BTreeMap::new(),
             patience: crate::time::Timers::default(),
             asked: super::trunks::Asked::default(),
+            addresses,
             plan: Plan::new(settings.dial_rules()),
             calls: Calls::new(call_settings(&settings), random.fork()),
             queues: queue::Queues::new(queue_settings(&settings), random.fork()),

@@ -149,13 +149,19 @@ impl Gateway {
             }
             Verdict::Open | Verdict::Drop => return self.endpoint.ignore(session),
         };
-        self.endpoint.trying(now, session);
         let asked = Asked { dialled: &dialled, from: origin.clone(), unix: now.unix };
         let destination = self.plan.decide(&asked).destination;
         if let Some(cause) = self.too_many(now, &peer, &destination) {
+            // Nothing is kept of it: a carrier's address is easily forged, and a flood must not fill our tables.
             let status = causes::to_status(cause);
-            return self.endpoint.reject(now, session, status, retry_after(status));
+            let mut response = Response::to(request, status);
+            if let Some(seconds) = retry_after(status) {
+                // Digits hold no line break.
+                let _ = response.headers.push("Retry-After", seconds.to_string());
+            }
+            return self.endpoint.refuse_once(now, session, response);
         }
+        self.endpoint.trying(now, session);
         let call = CallId(self.random.bits());
         let leg_id = LegId(self.random.bits());
         let thread = self.next_thread();

@@ -263,7 +263,9 @@ impl Gateway {
         let targets = [Some(agreed.remote), agreed.remote_rtcp];
         targets.into_iter().flatten().all(|to| {
             let ip = to.ip().to_canonical();
-            let own = ip == leg.address || Some(ip) == self.settings.media.address;
+            let own = ip == leg.address
+                || Some(ip) == self.settings.media.address
+                || self.addresses.contains(&ip);
             let looped = (own || ip.is_loopback()) && self.pool.is_taken(to.port());
             let foreign = ip.is_loopback() && !leg.address.is_loopback();
             let everybody = ip.is_multicast() || ip == IpAddr::from([255; 4]);

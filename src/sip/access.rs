@@ -24,6 +24,8 @@ const MISTAKES_UNKNOWN: u32 = 50;
 /// How long a guesser waits, and after which quiet time mistakes are forgotten. At ten guesses each ten minutes, a
 /// password of eight letters takes longer than the universe has.
 const BAN: Duration = Duration::from_secs(600);
+/// How often a call for help is judged while its source is shut out.
+const HELP_EVERY: Duration = Duration::from_secs(1);
 /// Pairs of source and user that are counted at once; 100 bytes each. When there are more, the longest quiet is
 /// forgotten.
 const MAX_SOURCES: usize = 20_000;
@@ -81,6 +83,8 @@ type Guesser = (IpAddr, Option<String>);
 struct Guesses {
     mistakes: u32,
     last: Instant,
+    /// When a call for help was last judged in spite of the mistakes.
+    help: Option<Instant>,
 }
 
 impl Gate {
@@ -106,7 +110,7 @@ impl Gate {
         };
         let guesser = self.guesser(source, auth::claimed_user(&header));
         let shut_out = self.is_shut_out(now, &guesser);
-        if shut_out && !help {
+        if shut_out && !(help && self.may_ask_for_help(now, &guesser)) {
             self.shut_out += 1;
             return Verdict::Drop;
         }
@@ -191,6 +195,16 @@ impl Gate {
         counted.mistakes >= most_mistakes(guesser)
     }
 
+    /// Calls for help of who is shut out are judged one in a second: enough for a person, and no way to guess on.
+    fn may_ask_for_help(&mut self, now: Now, guesser: &Guesser) -> bool {
+        let Some(counted) = self.guesses.get_mut(guesser) else { return true };
+        let soon = counted.help.is_some_and(|at| now.instant.duration_since(at) < HELP_EVERY);
+        if !soon {
+            counted.help = Some(now.instant);
+        }
+        !soon
+    }
+
     /// Counts a wrong password. Its source is proven: it has received our challenge. A forged datagram never gets here,
     /// so it cannot shut out the address that it names.
     fn mistake(&mut self, now: Now, source: IpAddr, guesser: Guesser) {
@@ -200,8 +214,11 @@ impl Gate {
             quietest.cloned().and_then(|who| self.guesses.remove(&who));
         }
         let most = most_mistakes(&guesser);
-        let counted =
-            self.guesses.entry(guesser).or_insert(Guesses { mistakes: 0, last: now.instant });
+        let counted = self.guesses.entry(guesser).or_insert(Guesses {
+            mistakes: 0,
+            last: now.instant,
+            help: None,
+        });
         counted.mistakes += 1;
         counted.last = now.instant;
         if counted.mistakes == most {
@@ -447,9 +464,9 @@ mod tests {
         for _ in 0..MISTAKES {
             try_password(&mut gate, now(), home, "REGISTER", "201", "guess", "201");
         }
-        let mut help = |password: &str| {
+        let mut help = |now: Now, password: &str| {
             let ask = request("INVITE", "201", "");
-            let Verdict::Challenge(challenge) = gate.handle(now(), &ask, flow(home), true) else {
+            let Verdict::Challenge(challenge) = gate.handle(now, &ask, flow(home), true) else {
                 panic!("no challenge")
             };
             let challenges: Vec<_> = challenge.headers.all("WWW-Authenticate").collect();
@@ -461,9 +478,12 @@ mod tests {
             let method = Method::INVITE;
             let header = answer(&challenges, &credentials, &method, "sip:branch", 1, "c").unwrap();
             let again = request("INVITE", "201", &format!("Authorization: {header}\r\n"));
-            gate.handle(now(), &again, flow(home), true)
+            gate.handle(now, &again, flow(home), true)
         };
-        assert!(matches!(help("guess"), Verdict::Drop));
-        assert!(matches!(help("right"), Verdict::User { .. }));
+        let start = now();
+        assert!(matches!(help(start, "guess"), Verdict::Drop));
+        assert!(matches!(help(start, "right"), Verdict::Drop), "no guessing on");
+        let later = start.after(HELP_EVERY);
+        assert!(matches!(help(later, "right"), Verdict::User { .. }));
     }
 }

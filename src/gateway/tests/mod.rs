@@ -89,6 +89,7 @@ fn branch(now: Now, config: &str) -> Gateway {
         prompts,
         secrets: Secrets { phones: phones.into(), ..Secrets::default() },
         listening: Listening { udp: vec![OURS], ..Listening::default() },
+        addresses: vec![OURS.ip(), "192.0.2.2".parse().unwrap()],
         threads: 2,
     };
     let keys = Keyring::open(&[1; 32], &[], Random::from_number(3));

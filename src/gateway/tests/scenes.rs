@@ -192,6 +192,8 @@ fn no_sound_is_sent_to_a_port_of_our_own() {
     assert!(usable(agreed.remote));
     assert!(!usable(SocketAddr::new(OURS.ip(), own)), "a loop");
     assert!(!usable(SocketAddr::new(OURS.ip(), own + 1)), "a loop by RTCP");
+    let other = SocketAddr::new("192.0.2.2".parse().unwrap(), own);
+    assert!(!usable(other), "a loop over another interface");
     for bad in ["127.0.0.1:6000", "[::1]:6000", "224.0.0.1:6000", "255.255.255.255:6000"] {
         assert!(!usable(bad.parse().unwrap()), "{bad}");
     }
