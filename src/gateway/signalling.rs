@@ -9,6 +9,7 @@ use crate::call::{Arrival, LegEvent};
 use crate::gateway::legs::Leg;
 use crate::gateway::{Gateway, Output, causes};
 use crate::id::{CallId, ExtensionId, LegId};
+use crate::media;
 use crate::sip::access::Verdict;
 use crate::sip::endpoint::{Ended, Event, ServerKey, SessionId};
 use crate::sip::flow::{ConnectionId, Flow};
@@ -280,7 +281,14 @@ impl Gateway {
             _ => None,
         };
         if let Some(key) = key.filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#')) {
-            self.digit(now, leg, key);
+            match self.calls.partner(leg) {
+                // Who is talked with hears it as RFC 4733 events, as if it had come so.
+                Some(partner) => self.tell_leg(partner, |leg| media::Command::SendDigits {
+                    leg,
+                    digits: key.to_string(),
+                }),
+                None => self.digit(now, leg, key),
+            }
         }
     }
 

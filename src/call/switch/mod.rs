@@ -235,6 +235,11 @@ impl Calls {
         self.by_leg.get(&leg).copied()
     }
 
+    /// Who talks with the party at `leg`.
+    pub fn partner(&self, leg: LegId) -> Option<LegId> {
+        self.calls.get(&self.call_of(leg)?)?.partner(leg)
+    }
+
     /// The caller's leg of `call`.
     pub fn caller(&self, call: CallId) -> Option<LegId> {
         self.calls.get(&call).map(|c| c.caller)

@@ -138,6 +138,8 @@ struct World {
     open: BTreeSet<LegId>,
     /// Who plays what until when.
     recording: BTreeMap<LegId, crate::id::RecordingId>,
+    /// Keys that we pressed towards somebody.
+    pressed: Vec<String>,
     calls: u64,
     answered: u64,
     joined: u64,
@@ -180,6 +182,7 @@ impl World {
             journal: Vec::new(),
             open: BTreeSet::new(),
             recording: BTreeMap::new(),
+            pressed: Vec::new(),
             calls: 0,
             answered: 0,
             joined: 0,
@@ -271,6 +274,7 @@ impl World {
                 );
                 self.joined += 1;
             }
+            Command::SendDigits { digits, .. } => self.pressed.push(digits),
             Command::Configure { leg, .. } => assert!(self.open.contains(&leg)),
             _ => {}
         }

@@ -198,3 +198,17 @@ fn no_sound_is_sent_to_a_port_of_our_own() {
         assert!(!usable(bad.parse().unwrap()), "{bad}");
     }
 }
+
+#[test]
+fn a_key_pressed_by_info_reaches_the_party_at_the_other_end() {
+    let mut world = scene(&[]);
+    world.call(1, "202");
+    world.seconds(1);
+    world.pick_up(2);
+    world.seconds(1);
+    let session = *world.parties[1].up.first().unwrap();
+    let body = b"Signal=5\r\nDuration=160\r\n";
+    world.parties[1].endpoint.info(world.now, session, "application/dtmf-relay", body);
+    world.seconds(1);
+    assert_eq!(world.pressed, ["5"]);
+}
