@@ -70,6 +70,8 @@ pub(super) struct Call {
     pub arrived: UnixTime,
     pub answered: Option<UnixTime>,
     pub connected: Option<UnixTime>,
+    /// When it began to wait for an agent.
+    pub queued: Option<UnixTime>,
     pub queue: Option<QueueId>,
     pub agent: Option<AgentId>,
     pub ended_legs: Vec<LegRecord>,

@@ -522,8 +522,7 @@ impl<'c> Check<'c, '_> {
         }
     }
 
-    /// Queues that overflow into one another would pass a caller round and round: waiting counts from the arrival, so
-    /// the second queue lets the caller go at once, and so does the first.
+    /// Queues that overflow into one another would pass a caller round and round, at once where nobody is signed in.
     fn overflow_circles(&mut self) {
         let settings = self.settings;
         let mut told: BTreeSet<&QueueId> = BTreeSet::new();

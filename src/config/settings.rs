@@ -12,6 +12,7 @@ use crate::address::Number;
 use crate::call::country::Country;
 use crate::call::plan::{Emergency, Features, Inbound, Internal, Outbound, Rules, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId, TrunkId};
+use crate::queue::Strategy;
 
 /// Everything in the configuration, checked: every reference in it leads somewhere.
 #[derive(Debug, Clone, Default)]
@@ -300,21 +301,6 @@ pub struct Register {
 
 fn register_span() -> u32 {
     600
-}
-
-/// Who in a queue is called first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// Everybody at once.
-    RingAll,
-    /// Whoever has been free the longest.
-    #[default]
-    LongestIdle,
-    /// In turn.
-    RoundRobin,
-    /// Always from the top of the list.
-    FixedOrder,
 }
 
 /// `[[queue]]`: where callers wait.

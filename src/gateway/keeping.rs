@@ -169,7 +169,10 @@ impl Gateway {
     }
 
     pub(super) fn keep_quality(&mut self, now: Now, leg: LegId, report: &media::Report) {
-        self.keeping.closing.remove(&leg);
+        // A record that has not waited for it is written.
+        if !self.keeping.closing.remove(&leg) {
+            return;
+        }
         let quality = Quality {
             sent: report.sent,
             received: report.received,

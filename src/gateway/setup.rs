@@ -9,7 +9,7 @@ use crate::agent::Roster;
 use crate::call::Calls;
 use crate::call::plan::{self, Plan};
 use crate::config::Settings;
-use crate::config::settings::{self, DigestAlgorithm, Strategy, Transport as Way};
+use crate::config::settings::{self, DigestAlgorithm, Transport as Way};
 use crate::gateway::prompts::Prompts;
 use crate::gateway::{Ending, Gateway, keeping, legs, signalling, work};
 use crate::id::TrunkId;
@@ -230,12 +230,7 @@ fn one_queue(queue: &settings::Queue, settings: &Settings) -> queue::Settings {
         |own: &Option<plan::Target>| own.as_ref().or(queue.overflow.as_ref()).map(overflow_target);
     queue::Settings {
         name: queue.name.clone(),
-        strategy: match queue.strategy {
-            Strategy::RingAll => queue::Strategy::RingAll,
-            Strategy::LongestIdle => queue::Strategy::LongestIdle,
-            Strategy::RoundRobin => queue::Strategy::RoundRobin,
-            Strategy::FixedOrder => queue::Strategy::FixedOrder,
-        },
+        strategy: queue.strategy,
         members: (0..).zip(members).map(place).collect(),
         ring_time: queue.ring_time.into(),
         wrap_up: Some(queue.wrap_up.into()),

@@ -39,8 +39,8 @@ impl Gateway {
             Output::StartIvr { call, flow } => self.start_walk(now, call, &flow),
             Output::ResumeIvr(call, cause) => self.resume_walk(now, call, cause),
             Output::EndIvr(call) => self.end_walk(call),
-            Output::Enqueue { call, queue, priority, skills, .. } => {
-                self.enqueue(now, call, queue, priority, skills);
+            Output::Enqueue { call, queue, priority, skills, arrived } => {
+                self.enqueue(now, call, queue, priority, skills, arrived);
             }
             Output::LeaveQueue(call) => self.leave_queue(now, call),
             Output::Offer(offer, agent, outcome) => self.offer_outcome(now, offer, agent, outcome),

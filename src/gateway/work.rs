@@ -48,10 +48,10 @@ impl Gateway {
         queue: QueueId,
         priority: i32,
         skills: BTreeMap<SkillId, u8>,
+        arrived: UnixTime,
     ) {
         let id = ItemId(self.random.bits());
-        let item =
-            Item { id, queue: queue.clone(), arrived: now.unix, priority, skills, preferred: None };
+        let item = Item { id, queue: queue.clone(), arrived, priority, skills, preferred: None };
         self.work.calls.insert(id, call);
         self.work.items.insert(call, id);
         self.work.queues.insert(call, queue.clone());
@@ -60,7 +60,7 @@ impl Gateway {
         }
         match self.queues.handle_enqueue(now, item) {
             Ok(()) => {
-                let place = event::QueuePlace { item: id, queue, call, arrived: now.unix };
+                let place = event::QueuePlace { item: id, queue, call, arrived };
                 self.keep(now, event::Event::QueuePlace(place));
             }
             Err(queue::Refused::Overflow(_, target)) => self.overflow(now, id, target),

@@ -9,7 +9,7 @@
 //! minutes no later arrival passes it. An item that no ready agent can take does not hold up those behind it.
 //!
 //! Waits are measured with the steady clock. The wall clock counts once, when an item comes that arrived before:
-//! after a restart, or from another queue; and when an agent becomes ready, for how long they were idle by then.
+//! from another queue; its place counts from then, `max_wait` from here; and when an agent becomes ready, for how long they were idle by then.
 //! Setting the clock later changes nobody's place. Time with an agent counts
 //! for the place of an item that comes back, which keeps its arrival, but not towards the longest wait.
 
@@ -352,7 +352,7 @@ impl Queues {
             offer: None,
             refused: BTreeMap::new(),
             announce_at: (every > 0).then(|| now.instant + left(every)),
-            overflow_at: (most > 0).then(|| now.instant + left(most).saturating_sub(before)),
+            overflow_at: (most > 0).then(|| now.instant + left(most)),
             taken_at: None,
             item,
         };

@@ -219,9 +219,6 @@ fn phrase_outside_vocabulary(code: u16) -> &'static str {
 }
 
 impl Status {
-    /// `202 Accepted`
-    pub const ACCEPTED: Status = Status(202);
-
     /// The status with this code; nothing outside 100 to 699.
     pub fn new(code: u16) -> Option<Status> {
         (100..700).contains(&code).then_some(Status(code))

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::id::CallId;
-use crate::journal::event::{CallEvent, CallRecord, Event};
+use crate::journal::event::{CallRecord, Event};
 use crate::journal::live::{Live, Standing};
 use crate::journal::replay::Entry;
 use crate::time::UnixTime;
@@ -186,11 +186,6 @@ impl Draft<'_> {
 
 /// A call record's row, read. Nothing if it is damaged.
 pub fn call_record(row: &[u8]) -> Option<CallRecord> {
-    read(row)
-}
-
-/// A call event's row, read. Nothing if it is damaged.
-pub fn call_event(row: &[u8]) -> Option<CallEvent> {
     read(row)
 }
 

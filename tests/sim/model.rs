@@ -99,7 +99,7 @@ impl Model {
             self.counts[caller.queue][3] += 1;
             return Err(why);
         }
-        caller.leaves_at = t.max(caller.came + line.most);
+        caller.leaves_at = t + line.most;
         caller.told_at = (line.every > 0).then_some(t + line.every);
         let mut seen = vec![Seen::Entered(caller.id)];
         self.callers.push(caller);

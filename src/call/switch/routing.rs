@@ -38,6 +38,7 @@ impl Calls {
             arrived: now.unix,
             answered: None,
             connected: None,
+            queued: None,
             queue: None,
             agent: None,
             ended_legs: Vec::new(),
@@ -157,7 +158,7 @@ impl Calls {
         let Some(state) = self.calls.get_mut(&call) else { return };
         state.activity = Activity::Queued(queue.clone());
         state.queue = Some(queue.clone());
-        let arrived = state.arrived;
+        let arrived = *state.queued.get_or_insert(now.unix);
         self.outputs.push_back(Output::Enqueue { call, queue, priority, skills, arrived });
     }
 

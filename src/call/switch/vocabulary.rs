@@ -190,7 +190,7 @@ pub enum Output {
         priority: i32,
         /// Skills that the flow found out the caller needs.
         skills: BTreeMap<SkillId, u8>,
-        /// When the caller reached us.
+        /// Since when the caller waits: what other queues cost counts.
         arrived: UnixTime,
     },
     /// The caller is no longer in the queue.

@@ -1,10 +1,5 @@
 //! ITU-T G.711: sixteen-bit samples from and to eight-bit codes, by table.
 
-/// Code of silence in mu-law.
-pub const ULAW_SILENCE: u8 = 0xff;
-/// Code of silence in A-law.
-pub const ALAW_SILENCE: u8 = 0xd5;
-
 const ULAW_BIAS: i32 = 0x84;
 
 const fn ulaw_of(code: u8) -> i16 {

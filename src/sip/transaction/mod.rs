@@ -342,11 +342,6 @@ impl Transactions {
         key
     }
 
-    /// The request of a transaction, as it was sent.
-    pub fn request_of(&self, key: ClientKey) -> Option<(&[u8], Route)> {
-        self.clients.get(&key).map(|client| (client.bytes(), client.route()))
-    }
-
     fn handle_response(&mut self, now: Now, flow: Flow, response: Response) {
         let Ok(via) = response.top_via() else { return };
         let (Some(branch), Ok(cseq)) = (via.branch(), response.cseq()) else { return };
