@@ -47,6 +47,11 @@ impl Branch {
 
     /// A branch of the test's own making: `text` is its configuration below the section `[admin]`.
     pub fn run(text: &str, sip: &str) -> Branch {
+        Branch::run_with(text, sip, &[])
+    }
+
+    /// The same with files beside the configuration. `@DIR@` is their folder, `@CARRIER@` a port that is free.
+    pub fn run_with(text: &str, sip: &str, files: &[(&str, &str)]) -> Branch {
         let base = FIRST_PORT + NEXT.fetch_add(1, Ordering::Relaxed) * 1_000;
         let folder =
             std::env::temp_dir().join(format!("branchline-own-{}-{base}", std::process::id()));
@@ -56,7 +61,12 @@ impl Branch {
             "[site]\ndata_dir = \"{0}/data\"\n[admin]\nsocket = \"{0}/admin.sock\"\n{1}",
             folder.display(),
             text.replace("@PORT@", &base.to_string())
+                .replace("@CARRIER@", &(base + 601).to_string())
+                .replace("@DIR@", &folder.display().to_string())
         );
+        for (name, content) in files {
+            std::fs::write(folder.join(name), content).expect("a file of the branch");
+        }
         let config = folder.join("gateway.toml");
         std::fs::write(&config, text).expect("the configuration");
         let process = Command::new(env!("CARGO_BIN_EXE_branchline"))
@@ -141,5 +151,8 @@ impl Drop for Branch {
         // It may have ended already; then there is nothing to end.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let folder = self.folder();
+        assert!(folder.starts_with(std::env::temp_dir()));
+        let _ = std::fs::remove_dir_all(folder);
     }
 }

@@ -70,3 +70,27 @@ fn too_short_a_registration_is_told_the_shortest() {
         register(&branch, "register_brief", &branch.password("201"), "10", "u1", 1).succeeds();
     assert!(messages.contains("Min-Expires: 60"), "{messages}");
 }
+
+#[test]
+fn the_branch_registers_with_a_carrier_that_challenges_it() {
+    let text = "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\n\
+                [media]\nport_min = 10000\nport_max = 10999\n\
+                [[trunk]]\nname = \"carrier\"\nservers = [\"127.0.0.1:@CARRIER@\"]\nprobe = 0\n\
+                register = { username = \"branch-17\", secret = { file = \"@DIR@/line\" } }\n";
+    let branch = Branch::run_with(text, "127.0.0.1:@PORT@", &[("line", "line secret\n")]);
+    let setting = Setting {
+        scenario: "carrier_registers",
+        port: branch.free + 1,
+        keys: &[],
+        account: None,
+        transport: "u1",
+    };
+    let messages = Sipp::start(&branch, &setting).succeeds();
+    assert!(!messages.contains("403 Forbidden"), "the digest was wrong: {messages}");
+    let words = branch.until("the registration", || {
+        let trunks = branch.ask(&["trunks"]);
+        let line = trunks.as_array()?.first()?.clone();
+        (line["lamp"] == "green").then(|| line["words"].as_str().unwrap_or_default().to_owned())
+    });
+    assert!(words.starts_with("registered until "), "{words}");
+}
