@@ -134,7 +134,10 @@ fn summary(segments: usize, records: u64, replay: &Replay) -> String {
     format!(
         "{verdict}: {}{torn}; {}{gaps}\nnoted {}:{}",
         format_args!("{} in {}", counted(records, "record"), counted(segments as u64, "segment")),
-        format_args!("{} hold", counted(damage.seals as u64, "seal")),
+        match damage.seals {
+            1 => "1 seal holds".to_owned(),
+            seals => format!("{seals} seals hold"),
+        },
         replay.resume.next.saturating_sub(1),
         replay.resume.chain
     )

@@ -118,8 +118,9 @@ fn status_page(status: &Status) -> String {
         status.phones_registered, status.extensions, status.ports_in_use, status.ports
     );
     let _ = writeln!(out);
+    let width = status.parts.iter().map(|part| part.name.chars().count()).max().unwrap_or(0);
     for part in &status.parts {
-        let _ = writeln!(out, "  [{}] {:<10} {}", lamp(part.lamp), part.name, part.words);
+        let _ = writeln!(out, "  [{}] {:<width$}  {}", lamp(part.lamp), part.name, part.words);
     }
     let _ = writeln!(out);
     for listener in &status.listeners {
@@ -147,6 +148,8 @@ fn active_calls(calls: &[ActiveCall]) -> String {
 
 fn call_records(calls: &[CallLine]) -> String {
     let rows = calls.iter().map(|call| {
+        // An echo test or a feature code keeps nobody waiting.
+        let waited = call.queue.is_some() || call.connected.is_some() || call.answered.is_none();
         let who = match (&call.queue, &call.agent) {
             (Some(queue), Some(agent)) => format!("{queue}/{agent}"),
             (Some(queue), None) => queue.to_string(),
@@ -159,7 +162,7 @@ fn call_records(calls: &[CallLine]) -> String {
             call.from.clone(),
             call.to.clone(),
             format!("{:.1}s", call.duration_s),
-            format!("{:.1}s", call.wait_s),
+            if waited { format!("{:.1}s", call.wait_s) } else { String::new() },
             format!("{:.1}s", call.talk_s),
             who,
             call.cause.replace('_', " "),

@@ -50,12 +50,8 @@ pub enum Done {
 pub enum CannotOpen {
     /// A file or folder.
     File(PathBuf, io::Error),
-    /// A file of keys holds something else.
+    /// There are records, and this key is not there, is none, or does not fit them.
     Key(PathBuf),
-    /// There are records and not the key that they were written with.
-    KeyGone(PathBuf),
-    /// The key does not fit what was written.
-    WrongKey(PathBuf),
     /// No thread.
     Thread(io::Error),
 }
@@ -64,22 +60,13 @@ impl fmt::Display for CannotOpen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CannotOpen::File(path, error) => write!(f, "{}: {error}", path.display()),
-            CannotOpen::Key(path) => write!(
-                f,
-                "{}: this is not a key; put the right file back from the backup, or move the data folder away to begin anew",
-                path.display()
-            ),
-            CannotOpen::KeyGone(path) => write!(
-                f,
-                "{}: the key is gone and the journal is not; put the key back from the backup, or move the data folder \
-                 away to begin anew: without the key, nobody can read the numbers in it",
-                path.display()
-            ),
-            CannotOpen::WrongKey(path) => write!(
-                f,
-                "{}: this key does not open data/keys/subjects; put the right one back from the backup",
-                path.display()
-            ),
+            CannotOpen::Key(path) => {
+                write!(
+                    f,
+                    "{}: this is not the journal's key; put the right one back",
+                    path.display()
+                )
+            }
             CannotOpen::Thread(error) => write!(f, "no thread for the journal: {error}"),
         }
     }
@@ -96,6 +83,8 @@ pub struct Opened {
     pub handle: Handle,
     /// What is damaged in what was read.
     pub damage: Damage,
+    /// Where the journal is now whose keys are gone.
+    pub aside: Option<PathBuf>,
     /// The last record of earlier runs.
     pub before: Token,
 }
@@ -133,60 +122,107 @@ pub fn folder(data: &Path) -> PathBuf {
     data.join("journal")
 }
 
-/// Opens the journal below `data`, reads what is live, and starts the thread; `report` is called on that thread.
+/// Opens the journal below `data`, reads what is live, and starts the thread; `report` is called on that thread. A
+/// journal whose keys are gone is set aside, and a new one begun: a branch without a telephone helps nobody, and whoever
+/// puts the keys back can read the old one again.
 pub fn open(
     data: &Path,
     now: Now,
     random: &mut Random,
     report: impl Fn(Done) + Send + 'static,
 ) -> Result<Opened, CannotOpen> {
-    let in_file = |path: &Path| {
-        let path = path.to_owned();
-        move |error| CannotOpen::File(path, error)
-    };
     let folder = folder(data);
     fs::create_dir_all(&folder).map_err(in_file(&folder))?;
     if room(data).is_some_and(|room| room.free < BALLAST) {
         // The reserve is for this moment; whether it is there or not, what follows says what is wrong.
         let _ = fs::remove_file(data.join("ballast"));
     }
-    let keys = keys_folder(data)?;
-    let begun = !segments::list(&folder).map_err(in_file(&folder))?.is_empty();
-    let master = secret(&keys.join("master"), begun, random)?;
-    let sealer = sealer(&keys, begun, random)?;
-    let subjects = open_subjects(&keys.join("subjects"))?;
-    let (replay, last) = read_back(&folder, sealer.public_key()).map_err(in_file(&folder))?;
+    let (keys, aside) = match Keys::open(data, random) {
+        Err(CannotOpen::Key(wrong)) => {
+            let aside = set_aside(data, now)?;
+            tracing::error!(key = %wrong.display(), aside = %aside.display(), "the journal's key is gone or wrong");
+            (Keys::open(data, random)?, Some(aside))
+        }
+        // One from before stays an admin's business until it is put back or taken away.
+        keys => (keys?, earlier_aside(data)),
+    };
+    let (replay, last) = read_back(&folder, keys.sealer.public_key()).map_err(in_file(&folder))?;
     if let Some(last) = last {
         // An earlier run may have been killed before it synced; from here on its records are acknowledged.
         File::open(&last).and_then(|file| file.sync_data()).map_err(in_file(&last))?;
     }
-    let keyring = Keyring::open(&master, &subjects.0, random.fork());
-    if keyring.is_empty() && !subjects.0.is_empty() {
-        return Err(CannotOpen::WrongKey(keys.join("master")));
-    }
-    if keyring.unreadable() > 0 {
-        tracing::error!(
-            keys = keyring.unreadable(),
-            "keys of persons are damaged: restore data/keys/subjects"
-        );
-    }
     let before = Token(replay.resume.next.saturating_sub(1));
-    let journal = Journal::new(now, replay.resume, keyring, sealer);
-    let (outputs, waiting) = mpsc::sync_channel(WAITING);
-    let good = subjects.0.len() as u64;
+    let journal = Journal::new(now, replay.resume, keys.ring, keys.sealer);
     let writer = Writer {
         data: data.to_owned(),
         folder,
         segment: None,
-        subjects: subjects.1,
-        good,
+        good: keys.subjects.metadata().map_or(0, |subjects| subjects.len()),
+        subjects: keys.subjects,
         failed: false,
         report: Box::new(report),
     };
+    let (outputs, waiting) = mpsc::sync_channel(WAITING);
     let thread = thread::Builder::new().name("journal".to_owned());
     let thread = thread.spawn(move || writer.run(&waiting)).map_err(CannotOpen::Thread)?;
     let handle = Handle { outputs: Some(outputs), thread: Some(thread) };
-    Ok(Opened { journal, handle, damage: replay.damage, before })
+    Ok(Opened { journal, handle, damage: replay.damage, aside, before })
+}
+
+fn in_file(path: &Path) -> impl Fn(io::Error) -> CannotOpen + use<> {
+    let path = path.to_owned();
+    move |error| CannotOpen::File(path.clone(), error)
+}
+
+/// Everything that records are written and read with.
+struct Keys {
+    ring: Keyring,
+    sealer: Sealer,
+    /// The file that keys of persons are added to.
+    subjects: File,
+}
+
+impl Keys {
+    /// Opens them, or makes them where there is no journal yet.
+    fn open(data: &Path, random: &mut Random) -> Result<Keys, CannotOpen> {
+        let keys = keys_folder(data)?;
+        let segments = folder(data);
+        let begun = !segments::list(&segments).map_err(in_file(&segments))?.is_empty();
+        let master = secret(&keys.join("master"), begun, random)?;
+        let sealer = sealer(&keys, begun, random)?;
+        let (wrapped, subjects) = open_subjects(&keys.join("subjects"))?;
+        let ring = Keyring::open(&master, &wrapped, random.fork());
+        if ring.is_empty() && !wrapped.is_empty() {
+            return Err(CannotOpen::Key(keys.join("master")));
+        }
+        if ring.unreadable() > 0 {
+            let count = ring.unreadable();
+            tracing::error!(count, "keys of persons are damaged: restore data/keys/subjects");
+        }
+        Ok(Keys { ring, sealer, subjects })
+    }
+}
+
+const ASIDE: &str = "journal.no-key-";
+
+fn earlier_aside(data: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(data).ok()?.filter_map(Result::ok);
+    let aside = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.starts_with(ASIDE));
+    entries.filter(|entry| aside(&entry.file_name())).map(|entry| entry.path()).max()
+}
+
+/// Moves a journal that cannot be read, with what is left of its keys, out of the way. Answers where to.
+fn set_aside(data: &Path, now: Now) -> Result<PathBuf, CannotOpen> {
+    let aside = data.join(format!("{ASIDE}{}", now.unix.seconds()));
+    fs::create_dir(&aside).map_err(in_file(&aside))?;
+    for part in ["journal", "keys"] {
+        let from = data.join(part);
+        fs::rename(&from, aside.join(part)).map_err(in_file(&from))?;
+    }
+    let folder = folder(data);
+    fs::create_dir_all(&folder).map_err(in_file(&folder))?;
+    sync_folder(&folder).map_err(in_file(&folder))?;
+    Ok(aside)
 }
 
 /// Reads segments until what is live is known: the last one, or as many more as are needed for a checkpoint.
@@ -229,7 +265,7 @@ fn secret(path: &Path, begun: bool, random: &mut Random) -> Result<[u8; 32], Can
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or_else(|| CannotOpen::Key(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound && begun => {
-            Err(CannotOpen::KeyGone(path.to_owned()))
+            Err(CannotOpen::Key(path.to_owned()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut key = [0; 32];
@@ -455,20 +491,33 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_goes_on_with_its_keys_and_never_with_new_ones() {
-        let data = used("gone");
-        start(&data).expect("the same keys");
+    fn a_journal_whose_key_is_gone_is_set_aside_whole_and_calls_go_on() {
         for key in ["master", "seal"] {
-            let (path, aside) = (data.join("keys").join(key), data.join("aside"));
-            fs::rename(&path, &aside).expect("a key");
-            let refused = start(&data).expect_err("the key is gone");
-            assert!(matches!(&refused, CannotOpen::KeyGone(gone) if *gone == path), "{refused}");
-            assert!(!path.exists(), "no new key was made");
-            fs::rename(&aside, &path).expect("the key is back");
+            for wrong in [None, Some("not a key"), Some(&*hex(&[9; 32]))] {
+                if key == "seal" && wrong.is_some_and(|text| text.len() == 64) {
+                    continue; // Another seal key is noticed by the seals.
+                }
+                let data = used(key);
+                let opened = start(&data).expect("the same keys");
+                assert!(opened.aside.is_none() && opened.before.0 > 0);
+                opened.handle.finish();
+                let path = data.join("keys").join(key);
+                let right = fs::read(&path).expect("a key");
+                match wrong {
+                    None => fs::remove_file(&path).expect("it is gone"),
+                    Some(text) => fs::write(&path, text).expect("another"),
+                }
+                let opened = start(&data).expect("a new journal");
+                let aside = opened.aside.expect("the old one is kept");
+                assert_eq!(opened.before.0, 0);
+                opened.handle.finish();
+                // Whoever puts the key back has everything again.
+                fs::write(aside.join("keys").join(key), right).expect("restored");
+                let again = start(&aside).expect("the old journal");
+                assert!(again.aside.is_none() && again.before.0 > 0);
+                again.handle.finish();
+                fs::remove_dir_all(&data).expect("cleaned up");
+            }
         }
-        let master = data.join("keys/master");
-        fs::write(&master, hex(&[9; 32])).expect("another key");
-        assert!(matches!(start(&data), Err(CannotOpen::WrongKey(wrong)) if wrong == master));
-        fs::remove_dir_all(&data).expect("cleaned up");
     }
 }

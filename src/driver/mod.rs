@@ -34,9 +34,11 @@ use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::admin::{Lamp, Part};
 use crate::config::Settings;
 use crate::gateway::{Gateway, Listening, Setup};
 use crate::media::plane;
+use crate::random::Random;
 use files::Ready;
 use mailbox::Sender;
 use turn::{Letter, Loop};
@@ -45,6 +47,9 @@ use turn::{Letter, Loop};
 const INACTIVITY: Duration = Duration::from_secs(60);
 /// The same for one that is on hold and may send nothing: nobody waits longer for a person who went away.
 const INACTIVITY_ON_HOLD: Duration = Duration::from_secs(3600);
+/// What every media thread is told.
+const PLANE: plane::Settings =
+    plane::Settings { inactivity: Some(INACTIVITY), inactivity_on_hold: Some(INACTIVITY_ON_HOLD) };
 /// Threads for stream connections and the control socket; calls over UDP touch none of them.
 const STREAM_THREADS: usize = 2;
 
@@ -154,9 +159,7 @@ impl Running {
 /// Starts a box. `program` is this program, which reads an older store before the box opens it.
 pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotStart> {
     let mut random = clock::random().ok_or(CannotStart::Random)?;
-    raise_descriptors();
-    // Records, keys and sounds are nobody else's business, whatever the folder around them allows.
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    prepare_process();
     let settings = ready.checked.loaded.settings;
     let data = settings.site.data_dir.clone();
     let lock = lock(&data)?;
@@ -170,27 +173,11 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     listen_for_signals(&runtime, &letters)?;
     let (sockets, listening) = listen(&settings, &runtime, &letters)?;
     let listens = listening.each().collect::<Vec<_>>().join(", ");
-    let report = letters.clone();
-    let opened = journal::open(&data, clock::now(), &mut random, move |done| {
-        // A loop that has stopped has no use for it.
-        let _ = report.deliver_blocking(Letter::Journal(done));
-    });
-    let opened = opened.map_err(CannotStart::Journal)?;
-    if !opened.damage.is_none() {
-        tracing::error!(
-            bytes = opened.damage.bytes,
-            breaks = opened.damage.breaks,
-            broken_seals = opened.damage.broken_seals,
-            "the journal is damaged; `branchline journal DATA` tells where"
-        );
-    }
+    let opened = open_journal(&data, &mut random, letters.clone())?;
+    let old_records = old_records(&opened);
     let store = store::open(&data, opened.before, program)?;
     let threads = media_threads(&settings);
-    let plane = plane::Settings {
-        inactivity: Some(INACTIVITY),
-        inactivity_on_hold: Some(INACTIVITY_ON_HOLD),
-    };
-    let media = media::spawn(threads, &plane, &mut random, &letters, data.join("recordings"))?;
+    let media = media::spawn(threads, &PLANE, &mut random, &letters, data.join("recordings"))?;
     let socket = settings.admin.socket.clone();
     let setup = Setup {
         settings,
@@ -209,7 +196,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         sender: letters.clone(),
         media,
         journal: opened.handle,
-        damaged: !opened.damage.is_none(),
+        old_records,
         store,
         runtime: runtime.handle().clone(),
         turns: Arc::default(),
@@ -224,9 +211,43 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     Ok(Running { socket, letters, turning, runtime, _lock: lock })
 }
 
-/// As many descriptors as the system lets us have: the usual 1,024 are two hundred calls.
-fn raise_descriptors() {
+fn open_journal(
+    data: &Path,
+    random: &mut Random,
+    letters: Sender<Letter>,
+) -> Result<journal::Opened, CannotStart> {
+    let report = move |done| {
+        // A loop that has stopped has no use for it.
+        let _ = letters.deliver_blocking(Letter::Journal(done));
+    };
+    journal::open(data, clock::now(), random, report).map_err(CannotStart::Journal)
+}
+
+/// What an admin has to know of the journal that earlier runs wrote.
+fn old_records(opened: &journal::Opened) -> Option<Part> {
+    let part = |lamp, words| Some(Part { name: "old records".to_owned(), lamp, words });
+    if let Some(aside) = &opened.aside {
+        let words = format!(
+            "the journal's key is gone: it was set aside in {}; put the key back there and read it with `branchline journal`",
+            aside.display()
+        );
+        return part(Lamp::Red, words);
+    }
+    let damage = &opened.damage;
+    if damage.is_none() {
+        return None;
+    }
+    let (bytes, breaks, broken_seals) = (damage.bytes, damage.breaks, damage.broken_seals);
+    tracing::error!(bytes, breaks, broken_seals, "the journal is damaged");
+    part(Lamp::Amber, "damaged: `branchline journal` on the data folder tells where".to_owned())
+}
+
+/// As many descriptors as the system lets us have, the usual 1,024 being two hundred calls; and files that are nobody
+/// else's business, whatever the folder around them allows.
+fn prepare_process() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    use nix::sys::stat::{Mode, umask};
+    umask(Mode::from_bits_truncate(0o077));
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
         && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)

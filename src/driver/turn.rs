@@ -77,8 +77,8 @@ pub struct Loop {
     pub media: Vec<media::Handle>,
     /// The journal's thread.
     pub journal: journal::Handle,
-    /// Whether what earlier runs wrote is damaged.
-    pub damaged: bool,
+    /// What is wrong with what earlier runs wrote.
+    pub old_records: Option<Part>,
     /// The look-up store's thread.
     pub store: store::Handle,
     /// Where look-ups run.
@@ -295,11 +295,7 @@ impl Loop {
             ),
         };
         let mut parts = vec![Part { name: "store".to_owned(), lamp, words }, media];
-        if self.damaged {
-            let words = "what earlier runs wrote is damaged: `branchline journal` on the data folder tells where";
-            let name = "old records".to_owned();
-            parts.push(Part { name, lamp: Lamp::Amber, words: words.to_owned() });
-        }
+        parts.extend(self.old_records.clone());
         parts
     }
 

@@ -154,37 +154,43 @@ impl Gateway {
         let destination = self.plan.decide(&asked).destination;
         if let Some(cause) = self.too_many(now, &peer, &destination) {
             // Nothing is kept of it: a carrier's address is easily forged, and a flood must not fill our tables.
-            let status = causes::to_status(cause);
-            let mut response = Response::to(request, status);
-            if let Some(seconds) = retry_after(status) {
-                // Digits hold no line break.
-                let _ = response.headers.push("Retry-After", seconds.to_string());
-            }
-            return self.endpoint.refuse_once(now, session, response);
+            return self.endpoint.refuse_once(now, session, refusal(request, cause));
         }
         self.endpoint.trying(now, session);
+        let help = match &destination {
+            Destination::Emergency { number, .. } => Some(number.clone()),
+            _ => None,
+        };
+        let leg = self.caller_leg(session, &peer, offer, flow, help.is_some());
         let call = CallId(self.random.bits());
-        let leg_id = LegId(self.random.bits());
+        tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");
+        let from = self.caller_number(request, &peer);
+        let arrival = Arrival { call, leg, peer, origin, from, to: dialled, destination };
+        self.calls.handle_arrived(now, arrival);
+        if let Some(number) = help {
+            self.tell_of_emergency(now, call, &number);
+        }
+    }
+
+    fn caller_leg(
+        &mut self,
+        session: SessionId,
+        peer: &Peer,
+        offer: Option<SessionDescription>,
+        flow: Flow,
+        help: bool,
+    ) -> LegId {
+        let id = LegId(self.random.bits());
         let thread = self.next_thread();
         let mut leg = Leg::new(peer.clone(), flow.local.ip(), thread);
         leg.sessions.push(session);
         leg.hosts.insert(session, flow.peer.ip());
         leg.forgeable = matches!(peer, Peer::Trunk(_)) && !flow.transport.is_reliable();
-        leg.help = matches!(destination, Destination::Emergency { .. });
+        leg.help = help;
         leg.chosen = Some(session);
         leg.theirs = offer;
-        self.legs.insert(leg_id, leg);
-        let from = self.caller_number(request, &peer);
-        let help = match &destination {
-            Destination::Emergency { number, .. } => Some(number.clone()),
-            _ => None,
-        };
-        tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");
-        let arrival = Arrival { call, leg: leg_id, peer, origin, from, to: dialled, destination };
-        self.calls.handle_arrived(now, arrival);
-        if let Some(number) = help {
-            self.tell_of_emergency(now, call, &number);
-        }
+        self.legs.insert(id, leg);
+        id
     }
 
     /// What the gate says; a connection on which somebody has shown who he is may stay.
@@ -392,6 +398,17 @@ fn dialled(request: &Request) -> String {
         Some(user) => user.clone(),
         None => request.uri.to_string(),
     }
+}
+
+/// The answer to a call that is not taken on.
+fn refusal(request: &Request, cause: Cause) -> Response {
+    let status = causes::to_status(cause);
+    let mut response = Response::to(request, status);
+    if let Some(seconds) = retry_after(status) {
+        // Digits hold no line break.
+        let _ = response.headers.push("Retry-After", seconds.to_string());
+    }
+    response
 }
 
 fn retry_after(status: Status) -> Option<u32> {
