@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use branchline::journal::replay::{Damage, Entry, Replay};
@@ -28,9 +29,17 @@ pub struct Site {
     config: PathBuf,
 }
 
-/// A port that nobody has: two runs at once must not answer each other.
+/// A port that nobody has, below those that the system gives to sockets of phones: while a branch is down, none of them
+/// may get its port. Two runs at once begin at different places.
 fn free_port() -> u16 {
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 25_000 + (std::process::id() as u16 % 97 * 71 + step) % 7_000;
+        if std::net::UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Site {
