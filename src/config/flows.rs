@@ -13,20 +13,28 @@ impl Loaded {
     /// The flows, checked; `clips` are all the sounds there are. Every mistake is listed.
     pub fn flows(&self, clips: BTreeSet<String>) -> Result<Flows, Vec<Problem>> {
         let mut problems = self.missing_clips(&clips);
-        let calendars = read_all(self.calendars.iter(), &mut problems);
+        let mut unread = Vec::new();
+        let calendars = read_all(self.calendars.iter(), &mut unread);
         let mut flows: Vec<(FlowId, flow::Settings)> = Vec::new();
         for (name, fragment) in &self.flows {
             match fragment.read() {
                 Ok(settings) => flows.push((name.clone(), settings)),
-                Err(mistakes) => problems.extend(mistakes),
+                Err(mistakes) => unread.extend(mistakes),
             }
         }
         // Half of the flows would make the other half look wrong.
-        if !problems.is_empty() {
+        if !unread.is_empty() {
+            problems.extend(unread);
             return Err(problems);
         }
-        check(&flows, &calendars, &self.known(clips))
-            .map_err(|found| found.iter().filter_map(|problem| self.tell(problem)).collect())
+        match check(&flows, &calendars, &self.known(clips)) {
+            Ok(flows) if problems.is_empty() => Ok(flows),
+            Ok(_) => Err(problems),
+            Err(found) => {
+                problems.extend(found.iter().filter_map(|problem| self.tell(problem)));
+                Err(problems)
+            }
+        }
     }
 
     /// Music that queues ask for and nobody has.

@@ -403,8 +403,25 @@ fn mistakes_of_flows_are_told_beside_those_of_the_main_file() {
     let read = |p: &Path| Ok(if p == path { text.clone() } else { main.to_owned() });
     let draft = draft(path, &read).unwrap();
     assert_eq!(draft.problems.len(), 2, "{:?}", draft.problems);
-    let flows = draft.loaded.flows(BTreeSet::new()).unwrap_err();
+    let clips = BTreeSet::from(["goodbye".to_owned()]);
+    let flows = draft.loaded.flows(clips).unwrap_err();
     let said: Vec<_> = flows.iter().map(Problem::to_string).collect();
     // The queue with a mistake of its own is known all the same.
     one_saying(&said, &["did you mean `support`?"]);
+}
+
+#[test]
+fn a_missing_prompt_hides_no_mistake_of_a_flow() {
+    let text = GOOD.replacen("members = [\"ann\"]", "members = [\"ann\"]\nmusic = \"jazz\"", 1);
+    let text = text.replacen(
+        "start = \"bye\"",
+        "start = \"m\"\n[flow.night.goto.m]\nto = \"queue:suport\"",
+        1,
+    );
+    let path = Path::new("/etc/branchline/gateway.toml");
+    let main = "start = \"m\"\n[goto.m]\nto = \"queue:support\"";
+    let read = |p: &Path| Ok(if p == path { text.clone() } else { main.to_owned() });
+    let flows = draft(path, &read).unwrap().loaded.flows(BTreeSet::new()).unwrap_err();
+    let said: Vec<_> = flows.iter().map(|problem| problem.what.as_str()).collect();
+    assert_eq!(said, ["there is no prompt `jazz`", "there is no queue `suport`"]);
 }
