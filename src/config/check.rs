@@ -104,6 +104,9 @@ impl<'c> Check<'c, '_> {
         self.within(&timer("t1_ms"), timers.t1_ms, 100..=2_000);
         self.within(&timer("t2_ms"), timers.t2_ms, 1_000..=16_000);
         self.within(&timer("t4_ms"), timers.t4_ms, 1_000..=16_000);
+        if timers.session_s != 0 {
+            self.within(&timer("session_s"), timers.session_s, 90..=86_400);
+        }
         self.within(&timer("register_min_s"), timers.register_min_s, 30..=3_600);
         self.within(&timer("register_default_s"), timers.register_default_s, 60..=86_400);
         self.within(&timer("register_max_s"), timers.register_max_s, 60..=86_400);

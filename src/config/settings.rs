@@ -155,6 +155,8 @@ pub struct Timers {
     pub t2_ms: u32,
     /// T4, how long a message stays in the network, in milliseconds; 1,000 to 16,000, default 5,000.
     pub t4_ms: u32,
+    /// Seconds after which a call that nobody refreshed is over (RFC 4028); 0 for no timer, 90 to 86,400, default 1,800.
+    pub session_s: u32,
     /// Shortest registration in seconds; 30 to 3,600, default 60.
     pub register_min_s: u32,
     /// Registration for phones that ask for no span, in seconds; 60 to 86,400, default 3,600.
@@ -169,6 +171,7 @@ impl Default for Timers {
             t1_ms: 500,
             t2_ms: 4_000,
             t4_ms: 5_000,
+            session_s: 1_800,
             register_min_s: 60,
             register_default_s: 3_600,
             register_max_s: 7_200,

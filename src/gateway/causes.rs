@@ -13,7 +13,7 @@ pub(super) fn of_session(ended: &Ended) -> Cause {
         Ended::Cancelled => Cause::Abandoned,
         Ended::ByeReceived { .. } | Ended::HungUp => Cause::Completed,
         Ended::TimedOut | Ended::Unreachable => Cause::Unreachable,
-        Ended::NoAck => Cause::ConnectionLost,
+        Ended::NoAck | Ended::Expired => Cause::ConnectionLost,
         Ended::ProtocolError => Cause::NetworkFailure,
     }
 }

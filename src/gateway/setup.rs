@@ -143,6 +143,7 @@ fn endpoint_settings(settings: &Settings) -> endpoint::Settings {
         },
         // Each call has a leg in and one or more out; emergency calls pass above the limit.
         max_sessions: usize::from(settings.limits.calls) * 4 + 100,
+        session_expires: (timers.session_s > 0).then_some(timers.session_s),
         ..endpoint::Settings::default()
     }
 }

@@ -76,6 +76,12 @@ impl Gateway {
             Event::Elsewhere { session, key, request, flow } => {
                 self.elsewhere(now, session, key, request, flow);
             }
+            Event::RefreshDue { session } => {
+                let leg = self.legs.of_session(session).and_then(|id| self.legs.get(id));
+                if let Some(ours) = leg.and_then(|leg| leg.ours.clone()) {
+                    self.endpoint.reoffer(now, session, &ours);
+                }
+            }
             Event::ReofferRefused { .. } => {}
             Event::Ended { session, cause } => self.session_ended(now, session, &cause),
         }

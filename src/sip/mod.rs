@@ -10,6 +10,7 @@ pub mod message;
 pub mod registrar;
 pub mod sdp;
 pub mod session;
+pub mod session_timer;
 pub mod target;
 pub mod transaction;
 pub mod trunk;

@@ -8,6 +8,7 @@ use crate::sip::auth::Credentials;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::{Flow, Route};
 use crate::sip::message::{Request, Status};
+use crate::sip::session_timer::Agreed;
 use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::time::TimerId;
 
@@ -42,6 +43,8 @@ pub enum Ended {
     Unreachable,
     /// Our 2xx was never acknowledged.
     NoAck,
+    /// Nobody refreshed the session in time (RFC 4028).
+    Expired,
     /// The peer broke the protocol beyond repair.
     ProtocolError,
 }
@@ -79,6 +82,8 @@ pub(super) struct Calling {
     pub challenged: bool,
     /// A provisional answer came, so it may be cancelled.
     pub provisional: bool,
+    /// It was sent again with a longer session interval, as the peer asked (422).
+    pub raised: bool,
     /// We want it to end; the Reason header to give.
     pub cancelled: Option<Option<String>>,
 }
@@ -101,6 +106,10 @@ pub(super) struct Session {
     pub own_offer: Option<OwnOffer>,
     /// We want to hang up as soon as the ACK is there (section 15).
     pub hang_up: Option<Option<String>>,
+    /// The session timer, while one runs.
+    pub timer: Option<(TimerId, Agreed)>,
+    /// Whether the peer takes UPDATE.
+    pub updates: bool,
     /// The last 2xx to our INVITE was acknowledged so; repeated for each repetition of the 2xx.
     pub ack: Option<(u32, Vec<u8>, Route)>,
 }
@@ -115,6 +124,8 @@ impl Session {
             reoffer: None,
             own_offer: None,
             hang_up: None,
+            timer: None,
+            updates: false,
             ack: None,
         }
     }

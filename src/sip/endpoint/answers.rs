@@ -7,6 +7,7 @@ use crate::sip::flow::{Flow, Route};
 use crate::sip::message::{Method, Request, Response, Status, Via};
 use crate::sip::sdp::SessionDescription;
 use crate::sip::session::{Phase, Session};
+use crate::sip::session_timer;
 use crate::sip::transaction::{ClientKey, MAGIC_COOKIE};
 use crate::sip::uri::{Uri, host_port};
 use crate::time::Now;
@@ -37,6 +38,15 @@ impl Endpoint {
                 if response.status == Status::CALL_DOES_NOT_EXIST {
                     self.bye(now, id, None, Ended::ProtocolError);
                 }
+            }
+            Some(Purpose::Refresh(id, before)) => {
+                let (id, before) = (*id, *before);
+                self.purposes.remove(&key);
+                let gone = [Status::CALL_DOES_NOT_EXIST, Status::REQUEST_TIMEOUT];
+                if gone.contains(&response.status) {
+                    return self.bye(now, id, None, Ended::Expired);
+                }
+                self.refreshed(now, id, &response, before);
             }
             Some(Purpose::Farewell) => {
                 self.purposes.remove(&key);
@@ -130,12 +140,15 @@ impl Endpoint {
         let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get(&id) else {
             return false;
         };
-        if calling.challenged || calling.cancelled.is_some() {
+        let raises = response.status == Status::SESSION_INTERVAL_TOO_SMALL && !calling.raised;
+        if calling.cancelled.is_some() || (calling.challenged && !raises) {
             return false;
         }
         let (mut request, credentials, route) =
             (calling.request.clone(), calling.credentials.clone(), calling.route);
-        if !self.authorize(&mut request, response, credentials.as_ref()) {
+        if raises {
+            raise_interval(&mut request, response);
+        } else if !self.authorize(&mut request, response, credentials.as_ref()) {
             return false;
         }
         let Some(local) = sent_by(&request) else { return false };
@@ -144,7 +157,8 @@ impl Endpoint {
         if let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get_mut(&id) {
             calling.key = key;
             calling.request = request;
-            calling.challenged = true;
+            calling.challenged |= !raises;
+            calling.raised |= raises;
             calling.provisional = false;
         }
         true
@@ -171,6 +185,7 @@ impl Endpoint {
             session.dialog = Some(dialog);
             session.ack = ack;
         }
+        self.timer_answered(now, id, response);
         match cancelled {
             // It was answered before our CANCEL got there (section 15): BYE.
             Some(reason) => self.bye(now, id, reason.as_deref(), Ended::HungUp),
@@ -292,6 +307,7 @@ impl Endpoint {
                 session.dialog = Some(dialog);
                 session.ack = ack;
             }
+            self.timer_answered(now, id, response);
             let sdp = response.sdp().and_then(Result::ok);
             return self.tell(Event::ReofferAnswered { session: id, sdp });
         }
@@ -320,7 +336,18 @@ impl Endpoint {
             }
             Some(Purpose::Reinvite(id)) => self.bye(now, id, None, Ended::TimedOut),
             Some(Purpose::Within(id)) => self.bye(now, id, None, Ended::TimedOut),
+            Some(Purpose::Refresh(id, _)) => self.bye(now, id, None, Ended::Expired),
             Some(Purpose::Farewell) | None => {}
         }
     }
+}
+
+/// The same INVITE with the interval that the peer wants at least (RFC 4028 section 7.3).
+fn raise_interval(request: &mut Request, response: &Response) {
+    let least = session_timer::min_se(&response.headers);
+    session_timer::ask(request, least, None);
+    let number = request.cseq().map_or(1, |cseq| cseq.number + 1);
+    // Digits and a method's name.
+    let _ = request.headers.set("Min-SE", least.to_string());
+    let _ = request.headers.set("CSeq", format!("{number} INVITE"));
 }

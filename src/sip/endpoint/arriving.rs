@@ -1,11 +1,12 @@
 //! Requests that arrive: what is refused by itself, what belongs to a session, what is new.
 
-use super::{ALLOW, Ended, Endpoint, Event, SUPPORTED, ServerKey, SessionId};
+use super::{ALLOW, Ended, Endpoint, Event, SUPPORTED, ServerKey, SessionId, contact};
 use crate::sip::dialog::{Dialog, DialogId, Order};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::sdp::SessionDescription;
 use crate::sip::session::{Phase, Session};
+use crate::sip::session_timer;
 use crate::time::Now;
 
 /// Requests that arrive.
@@ -55,6 +56,15 @@ impl Endpoint {
         }
         if request.max_forwards().ok().flatten() == Some(0) && request.method != Method::OPTIONS {
             return Some(Response::to(request, Status::TOO_MANY_HOPS));
+        }
+        let method = &request.method;
+        let offers = *method == Method::INVITE || *method == Method::UPDATE;
+        if offers && self.settings.session_expires.is_some() && session_timer::is_too_small(request)
+        {
+            let mut response = Response::to(request, Status::SESSION_INTERVAL_TOO_SMALL);
+            // Digits hold no line break.
+            let _ = response.headers.push("Min-SE", session_timer::SHORTEST_S.to_string());
+            return Some(response);
         }
         let unknown: Vec<_> = request
             .headers
@@ -156,7 +166,9 @@ impl Endpoint {
     /// A 200 that says what we can do (RFC 3261 section 11.2).
     pub fn capabilities(&self, request: &Request) -> Response {
         let mut response = Response::to(request, Status::OK);
-        for (name, value) in [("Allow", ALLOW), ("Accept", "application/sdp")] {
+        let supported = SUPPORTED.join(", ");
+        let told = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", &supported)];
+        for (name, value) in told {
             // Constants without line breaks.
             let _ = response.headers.push(name, value);
         }
@@ -223,7 +235,14 @@ impl Endpoint {
             dialog.refresh(request.contact().ok().flatten(), Some(flow));
         }
         match request.sdp() {
-            None => self.answer_now(now, key, Response::to(&request, Status::OK)),
+            None => {
+                let mut response = Response::to(&request, Status::OK);
+                // Made of an address.
+                let own = contact(flow.local, flow.transport).to_string();
+                let _ = response.headers.push("Contact", own);
+                self.answer_timer(now, id, &request, &mut response);
+                self.answer_now(now, key, response);
+            }
             Some(Err(_)) => self.answer_now(now, key, Response::to(&request, Status::BAD_REQUEST)),
             Some(Ok(_)) if session.own_offer.is_some() || session.reoffer.is_some() => {
                 self.answer_now(now, key, Response::to(&request, Status::REQUEST_PENDING));

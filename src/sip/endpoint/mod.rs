@@ -7,6 +7,7 @@
 mod answers;
 mod arriving;
 mod sessions;
+mod timers;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use crate::sip::flow::{Flow, Route};
 use crate::sip::message::{self, Headers, Rejected, Request, Response, Status, Transport, Via};
 use crate::sip::sdp::SessionDescription;
 use crate::sip::session::Session;
+use crate::sip::session_timer;
 use crate::sip::transaction::{self, MAGIC_COOKIE, Timing, Transactions};
 use crate::sip::uri::{NameAddr, Uri, host_port};
 use crate::time::{Now, Timers, earliest};
@@ -39,6 +41,8 @@ pub struct Settings {
     pub max_transactions: usize,
     /// Sessions at once.
     pub max_sessions: usize,
+    /// Seconds after which a session that nobody refreshed is over (RFC 4028), 90 at least; none, when absent.
+    pub session_expires: Option<u32>,
 }
 
 impl Default for Settings {
@@ -49,6 +53,7 @@ impl Default for Settings {
             max_transactions: 50_000,
             // Strangers hold none: this is above whatever the limits of calls let through.
             max_sessions: 50_000,
+            session_expires: Some(1_800),
         }
     }
 }
@@ -179,6 +184,11 @@ pub enum Event {
         /// Its body.
         body: Vec<u8>,
     },
+    /// The peer takes no UPDATE, and the session is to be refreshed: offer anew what was agreed.
+    RefreshDue {
+        /// The session.
+        session: SessionId,
+    },
     /// A request within the session came from another host than the session's; answer with [`Endpoint::admit`] or a
     /// refusal.
     Elsewhere {
@@ -212,7 +222,7 @@ pub enum Failure {
 /// What we do (RFC 3261 section 20.5).
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
 /// Extensions that we know; a `Require` for another is refused with 420.
-const SUPPORTED: [&str; 0] = [];
+const SUPPORTED: [&str; 1] = [session_timer::OPTION];
 
 /// Answers of lost forks that are acknowledged and hung up on, for one INVITE (bad-input table row 20): a phone forks to
 /// a few others, a forger to as many as he likes.
@@ -224,6 +234,8 @@ enum Due {
     Again(SessionId),
     /// Its ACK never came.
     NoAck(SessionId),
+    /// A session is to be refreshed, or was not in time.
+    Session(SessionId),
 }
 
 #[derive(Debug)]
@@ -245,6 +257,8 @@ enum Purpose {
     Farewell,
     /// An INFO: 481 ends the session.
     Within(SessionId),
+    /// An UPDATE that keeps the session alive.
+    Refresh(SessionId, session_timer::Agreed),
 }
 
 /// The endpoint.
@@ -313,6 +327,7 @@ impl Endpoint {
             match due {
                 Due::Again(id) => self.repeat_answer(now, id),
                 Due::NoAck(id) => self.no_ack(now, id),
+                Due::Session(id) => self.session_due(now, id),
             }
         }
         self.settle(now);

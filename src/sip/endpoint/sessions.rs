@@ -5,6 +5,7 @@ use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::sdp::SessionDescription;
 use crate::sip::session::{Calling, OwnOffer, Phase, Session, Unacknowledged};
+use crate::sip::session_timer::{self, Refresher};
 use crate::time::Now;
 
 /// Sessions that others begin.
@@ -93,7 +94,9 @@ impl Endpoint {
         session.phase = Phase::Confirmed;
         self.by_server.remove(&key);
         let cseq = request.cseq().map(|cseq| cseq.number).unwrap_or(0);
-        self.send_success(now, id, key, cseq, response.with_sdp(sdp));
+        let mut response = response.with_sdp(sdp);
+        self.answer_timer(now, id, &request, &mut response);
+        self.send_success(now, id, key, cseq, response);
         self.settle(now);
     }
 
@@ -168,6 +171,9 @@ impl Endpoint {
             let _ = request.headers.push(name, value);
         }
         self.complete(&mut request);
+        if let Some(seconds) = self.settings.session_expires {
+            session_timer::ask(&mut request, seconds, None);
+        }
         if let Some(sdp) = &invite.sdp {
             request = request.with_sdp(sdp);
         }
@@ -179,6 +185,7 @@ impl Endpoint {
             credentials: invite.credentials,
             challenged: false,
             provisional: false,
+            raised: false,
             cancelled: None,
         };
         self.purposes.insert(key, Purpose::Invite(id, 0));
@@ -259,6 +266,9 @@ impl Endpoint {
         if let Some((key, _)) = &session.reoffer {
             self.by_server.remove(key);
         }
+        if let Some((timer, _)) = session.timer {
+            self.timers.cancel(timer);
+        }
         if let Some(waiting) = session.waiting_ack {
             self.timers.cancel(waiting.over);
             waiting.again.map(|timer| self.timers.cancel(timer));
@@ -281,6 +291,10 @@ impl Endpoint {
         let mut request = dialog.request(Method::INVITE, None);
         let _ = request.headers.push("Contact", contact(local, route.transport()).to_string());
         let _ = request.headers.push("Allow", ALLOW);
+        if let Some((_, agreed)) = session.timer {
+            let role = if agreed.ours { Refresher::Uac } else { Refresher::Uas };
+            session_timer::ask(&mut request, agreed.seconds, Some(role));
+        }
         let mut request = request.with_sdp(sdp);
         let key = self.send_request(now, route, local, &mut request);
         self.purposes.insert(key, Purpose::Reinvite(id));
@@ -302,7 +316,8 @@ impl Endpoint {
             .headers
             .push("Contact", contact(dialog.local_address(), transport).to_string());
         let _ = response.headers.push("Allow", ALLOW);
-        let response = response.with_sdp(sdp);
+        let mut response = response.with_sdp(sdp);
+        self.answer_timer(now, id, &request, &mut response);
         if request.method == Method::INVITE {
             let cseq = request.cseq().map(|cseq| cseq.number).unwrap_or(0);
             self.send_success(now, id, key, cseq, response);

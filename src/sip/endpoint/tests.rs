@@ -417,3 +417,81 @@ fn answers_of_a_thousand_forks_make_us_send_a_few_messages() {
     let sent = pair.sent - before;
     assert!((2..=2 * u64::from(MAX_FORKS)).contains(&sent), "{sent} messages");
 }
+
+/// A call that is up. Answers the sessions of the caller and of the called.
+fn up(pair: &mut Pair) -> (SessionId, SessionId) {
+    let caller = pair.invite();
+    let callee = pair.until(1, invited).unwrap();
+    let now = pair.now;
+    pair.sides[1].endpoint.answer(now, callee, &sdp(4010));
+    pair.collect();
+    pair.until(0, answered).unwrap();
+    pair.until(1, |e| matches!(e, Event::Confirmed { .. }).then_some(())).unwrap();
+    (caller, callee)
+}
+
+/// Lets `span` pass; answers whether both sides think that the call is up.
+fn both_up_after(pair: &mut Pair, span: Duration) -> [bool; 2] {
+    let limit = pair.now.instant + span;
+    while pair.step(limit) {}
+    [0, 1].map(|side| pair.sides[side].endpoint.alive().0 == 1)
+}
+
+#[test]
+fn a_long_call_is_refreshed_and_one_whose_peer_is_gone_ends() {
+    for vanishes in [false, true] {
+        let mut pair = Pair::new(7, 0);
+        up(&mut pair);
+        let before = pair.sent;
+        assert_eq!(both_up_after(&mut pair, Duration::from_secs(3 * 3_600)), [true; 2]);
+        let refreshes = (pair.sent - before) / 2;
+        assert!((11..=12).contains(&refreshes), "an UPDATE each fifteen minutes: {refreshes}");
+        if vanishes {
+            pair.loss = 1_000;
+            assert_eq!(both_up_after(&mut pair, Duration::from_secs(1_800)), [false; 2]);
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_takes_no_update_is_offered_anew() {
+    let mut pair = Pair::new(8, 0);
+    let (caller, _) = up(&mut pair);
+    pair.sides[0].endpoint.sessions.get_mut(&caller).unwrap().updates = false;
+    let limit = pair.now.instant + Duration::from_secs(901);
+    while pair.step(limit) {}
+    let due = |event: &Event| matches!(event, Event::RefreshDue { session } if *session == caller);
+    assert!(pair.sides[0].events.iter().any(due));
+}
+
+#[test]
+fn a_peer_that_wants_a_longer_interval_gets_it() {
+    let mut pair = Pair::new(9, 0);
+    pair.sides[0].endpoint.settings.session_expires = Some(90);
+    pair.invite();
+    let (_, invite) = pair.wire.values().next().unwrap().clone();
+    let refusal = String::from_utf8(invite).unwrap();
+    let take = |name: &str| refusal.lines().find(|line| line.starts_with(name)).unwrap();
+    let text = format!(
+        "SIP/2.0 422 Session Interval Too Small\r\n{}\r\n{}\r\n{};tag=b\r\n{}\r\n{}\r\nMin-SE: 600\r\n\r\n",
+        take("Via:"),
+        take("From:"),
+        take("To:"),
+        take("Call-ID:"),
+        take("CSeq:")
+    );
+    pair.wire.clear();
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: pair.sides[0].address,
+        peer: pair.sides[1].address,
+        connection: ConnectionId(0),
+    };
+    pair.sides[0].endpoint.handle_received(pair.now, flow, text.as_bytes());
+    pair.collect();
+    let again = pair.wire.values().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+    let again: Vec<_> = again.filter(|text| text.starts_with("INVITE ")).collect();
+    assert_eq!(again.len(), 1);
+    assert!(again[0].contains("Session-Expires: 600") && again[0].contains("Min-SE: 600"));
+    assert!(again[0].contains("CSeq: ") && !again[0].contains(take("CSeq:")), "a new number");
+}
