@@ -61,7 +61,7 @@ pub fn decode(bytes: &[u8]) -> Found<'_> {
     }
     let common = bytes.len().min(MAGIC.len());
     if bytes.get(..common) != MAGIC.get(..common) {
-        return Found::Damage(resync(bytes));
+        return damage(bytes);
     }
     let (Some(length), Some(crc), Some(seq), Some(at)) =
         (number(bytes, 4), number(bytes, 8), long(bytes, 12), long(bytes, 20))
@@ -70,7 +70,7 @@ pub fn decode(bytes: &[u8]) -> Found<'_> {
     };
     let length = length as usize;
     if length > MAX_PAYLOAD {
-        return Found::Damage(resync(bytes));
+        return damage(bytes);
     }
     let Some(whole) = bytes.get(..HEADER + length) else {
         // A length that was damaged points past the end; what follows may still be good.
@@ -78,10 +78,17 @@ pub fn decode(bytes: &[u8]) -> Found<'_> {
         return if next < bytes.len() { Found::Damage(next) } else { Found::Torn };
     };
     if crc32fast::hash(whole.get(12..).unwrap_or_default()) != crc {
-        return Found::Damage(resync(bytes));
+        return damage(bytes);
     }
     let payload = whole.get(HEADER..).unwrap_or_default();
     Found::Record(Record { seq, at: UnixTime(at.cast_signed()), payload, bytes: whole })
+}
+
+/// Bytes that are no record. Where nothing but such bytes is left and they end in zeros, a power cut came before they
+/// were on the disk: a file system may remember the new length of a file without the bytes that made it longer.
+fn damage(bytes: &[u8]) -> Found<'_> {
+    let skip = resync(bytes);
+    if skip == bytes.len() && bytes.last() == Some(&0) { Found::Torn } else { Found::Damage(skip) }
 }
 
 /// How far it is to the next place where a record may begin; all of it when there is none.
@@ -159,5 +166,21 @@ mod tests {
                 "a record before the damage was lost"
             );
         }
+    }
+
+    #[test]
+    fn zeros_at_the_end_are_a_power_cut_and_zeros_before_a_record_are_damage() {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, 1, UnixTime(1), b"{}");
+        let whole = bytes.len();
+        bytes.extend([0; 1_487]);
+        assert_eq!(decode(&bytes[whole..]), Found::Torn);
+        // The beginning of a record was on a block that was written, its end was not.
+        let mut half = Vec::new();
+        encode(&mut half, 2, UnixTime(2), &[b'x'; 500]);
+        half[100..].fill(0);
+        assert_eq!(decode(&half), Found::Torn);
+        encode(&mut bytes, 2, UnixTime(2), b"{}");
+        assert_eq!(decode(&bytes[whole..]), Found::Damage(1_487));
     }
 }
