@@ -48,6 +48,8 @@ pub(super) struct Leg {
     pub ring_timer: Option<TimerId>,
     /// Set once we asked for its end: the first reason stands.
     pub releasing: Option<Cause>,
+    /// The agent at the far end, whose contact from a queue this is.
+    pub contact: Option<AgentId>,
 }
 
 /// One call while it is up.
@@ -76,6 +78,10 @@ pub(super) struct Call {
     pub agent: Option<AgentId>,
     pub ended_legs: Vec<LegRecord>,
     pub recordings: Vec<RecordingId>,
+    /// Who is transferring the call, until it is known how that went.
+    pub transferor: Option<LegId>,
+    /// The number to show to further parties, where it is no longer the caller's.
+    pub shown: Option<String>,
     /// The moment the caller was last sent somewhere, and how often at that moment.
     pub sent: (Instant, u32),
 }

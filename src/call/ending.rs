@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::plan::Why;
+
 /// Whose doing an ending was. Every cause has exactly one class, so that a report adds up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,6 +60,15 @@ pub enum Cause {
     ConnectionLost,
     /// The box stopped without warning while the call was up.
     Interrupted,
+}
+
+impl From<&Why> for Cause {
+    fn from(why: &Why) -> Cause {
+        match why {
+            Why::NotThisCaller { .. } | Why::Class { .. } | Why::TrunkToTrunk => Cause::NotAllowed,
+            Why::NotDialable(_) | Why::Unknown | Why::NothingLeft { .. } => Cause::NoSuchNumber,
+        }
+    }
 }
 
 impl Cause {

@@ -15,6 +15,7 @@ mod setup;
 mod signalling;
 mod sound;
 mod switching;
+mod transfers;
 mod trunks;
 mod walks;
 mod work;

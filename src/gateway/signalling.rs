@@ -76,6 +76,9 @@ impl Gateway {
             Event::Elsewhere { session, key, request, flow } => {
                 self.elsewhere(now, session, key, request, flow);
             }
+            Event::Refer { session, key, request, to } => {
+                self.refer(now, session, key, &request, &to);
+            }
             Event::RefreshDue { session } => {
                 let leg = self.legs.of_session(session).and_then(|id| self.legs.get(id));
                 if let Some(ours) = leg.and_then(|leg| leg.ours.clone()) {

@@ -32,7 +32,11 @@ impl Gateway {
             Output::Answer { leg, with } => self.answer(now, leg, with),
             Output::Refuse(leg, cause) => self.refuse(now, leg, cause),
             Output::HangUp(leg, cause) => self.hang_up(now, leg, cause),
-            Output::Join(a, b) => self.join(a, b),
+            Output::Join(a, b) => {
+                self.bring_together(now, a, b);
+                self.join(a, b);
+            }
+            Output::Transferred(leg, failed) => self.transferred(now, leg, failed),
             Output::Music(leg) => self.music(leg, prompts::HOLD_MUSIC),
             Output::Ringback(leg) => self.ringback(leg),
             Output::Echo(leg) => self.echo(leg),

@@ -162,6 +162,11 @@ pub enum What {
         /// Which.
         leg: LegId,
     },
+    /// The party at a leg transferred the other one.
+    Transferred {
+        /// Which.
+        leg: LegId,
+    },
     /// A message was taken.
     Recorded {
         /// Which.
@@ -188,6 +193,7 @@ impl From<call::Event> for CallEvent {
             call::What::Answered(leg) => What::Answered { leg },
             call::What::Held(leg) => What::Held { leg },
             call::What::Resumed(leg) => What::Resumed { leg },
+            call::What::Transferred(leg) => What::Transferred { leg },
             call::What::LegEnded(leg, cause) => What::LegEnded { leg, cause },
         };
         CallEvent { call: event.call, at: event.at, what }
@@ -294,7 +300,7 @@ impl CallRecord {
             Origin::Trunk(trunk) => Peer::Trunk(trunk),
             Origin::Extension(extension) => Peer::Extension(extension),
         };
-        let out = record.legs.iter().skip(1).any(|leg| matches!(leg.peer, Peer::Trunk(_)));
+        let out = record.legs.iter().any(|leg| matches!(leg.peer, Peer::Trunk(_)));
         let direction = match origin {
             Peer::Trunk(_) => Direction::Inbound,
             Peer::Extension(_) if out => Direction::Outbound,

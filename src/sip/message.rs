@@ -148,6 +148,7 @@ statuses!(
     PROGRESS SessionProgress 183 "Session Progress",
     EARLY_DIALOG_TERMINATED EarlyDialogTerminated 199 "Early Dialog Terminated",
     OK OK 200 "OK",
+    ACCEPTED Accepted 202 "Accepted",
     NO_NOTIFICATION NoNotification 204 "No Notification",
     MULTIPLE_CHOICES MultipleChoices 300 "Multiple Choices",
     MOVED_PERMANENTLY MovedPermanently 301 "Moved Permanently",

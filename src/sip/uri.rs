@@ -484,7 +484,7 @@ impl std::str::FromStr for Uri {
 }
 
 /// Turns `%41` into `A`. Bytes that make no UTF-8 become the characters that stand for raw bytes.
-fn unescape(text: &str) -> Result<String, BadUri> {
+pub(super) fn unescape(text: &str) -> Result<String, BadUri> {
     if !text.contains('%') {
         return Ok(text.to_owned());
     }

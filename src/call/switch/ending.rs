@@ -12,6 +12,7 @@ impl Calls {
     pub(super) fn end(&mut self, call: CallId, cause: Cause) {
         let Some(state) = self.calls.get_mut(&call) else { return };
         state.cause.get_or_insert(cause);
+        let transferor = state.transferor.take();
         let before = std::mem::replace(&mut state.activity, Activity::Ending);
         let in_ivr = before == Activity::Ivr || std::mem::take(&mut state.ivr_waits);
         let legs: Vec<_> = state.legs.keys().copied().collect();
@@ -20,6 +21,9 @@ impl Calls {
         }
         if matches!(before, Activity::Queued(_)) {
             self.outputs.push_back(Output::LeaveQueue(call));
+        }
+        if let Some(transferor) = transferor {
+            self.outputs.push_back(Output::Transferred(transferor, Some(cause)));
         }
         legs.into_iter().for_each(|leg| self.release(leg, cause));
     }
@@ -55,8 +59,15 @@ impl Calls {
     }
 
     pub(super) fn insert_leg(&mut self, call: CallId, leg: LegId, peer: Peer, purpose: Purpose) {
-        let state =
-            Leg { peer, purpose, answered: None, held: false, ring_timer: None, releasing: None };
+        let state = Leg {
+            peer,
+            purpose,
+            answered: None,
+            held: false,
+            ring_timer: None,
+            releasing: None,
+            contact: None,
+        };
         self.count_busy(&state);
         self.by_leg.insert(leg, call);
         if let Some(call) = self.calls.get_mut(&call) {

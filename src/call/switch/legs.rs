@@ -43,6 +43,9 @@ impl Calls {
         if let Purpose::Offer(offer, agent) = purpose {
             if let Some(state) = self.calls.get_mut(&call) {
                 state.agent = Some(agent.clone());
+                if let Some(taken) = state.legs.get_mut(&leg) {
+                    taken.contact = Some(agent.clone());
+                }
             }
             self.outputs.push_back(Output::Offer(offer, agent, OfferOutcome::Accepted));
         }
@@ -62,6 +65,7 @@ impl Calls {
             self.outputs.push_back(Output::EndIvr(call));
         }
         self.outputs.push_back(Output::Join(caller, leg));
+        self.transfer_done(call);
         others.into_iter().for_each(|other| self.release(other, Cause::Completed));
     }
 
@@ -103,15 +107,15 @@ impl Calls {
 
     pub(super) fn leg_ended(&mut self, now: Now, call: CallId, leg: LegId, cause: Cause) {
         let Some((gone, cause)) = self.remove_leg(now, call, leg, cause) else { return };
+        if let Some(agent) = gone.contact.clone() {
+            self.outputs.push_back(Output::ContactEnded(agent));
+        }
         match &gone.purpose {
             Purpose::Caller => self.caller_gone(call, cause),
             Purpose::Offer(offer, agent) if gone.answered.is_none() => {
                 self.offer_failed(*offer, agent.clone(), cause);
             }
-            Purpose::Offer(_, agent) => {
-                self.outputs.push_back(Output::ContactEnded(agent.clone()));
-                self.partner_gone(call, leg, cause);
-            }
+            Purpose::Offer(..) => self.partner_gone(call, leg, cause),
             Purpose::Asked if gone.answered.is_none() => self.asked_failed(now, call, leg, cause),
             Purpose::Asked => self.partner_gone(call, leg, cause),
         }
@@ -185,6 +189,9 @@ impl Calls {
 
     /// What the caller asked for did not work out.
     pub(super) fn failed(&mut self, call: CallId, cause: Cause) {
+        if self.transfer_failed(call, cause) {
+            return;
+        }
         let Some(state) = self.calls.get_mut(&call) else { return };
         if std::mem::take(&mut state.ivr_waits) {
             state.activity = Activity::Ivr;

@@ -17,6 +17,7 @@ use crate::time::{Now, Timers};
 mod ending;
 mod legs;
 mod routing;
+mod transfer;
 mod vocabulary;
 
 pub use vocabulary::{Arrival, Event, LegEvent, OfferOutcome, Output, Saying, What};
@@ -247,7 +248,7 @@ impl Calls {
 
     /// The caller's number and the dialled number of `call`.
     pub fn numbers(&self, call: CallId) -> Option<(&str, &str)> {
-        self.calls.get(&call).map(|c| (c.from.as_str(), c.to.as_str()))
+        self.calls.get(&call).map(|c| (c.shown.as_deref().unwrap_or(&c.from), c.to.as_str()))
     }
 
     /// Where `call` came from.

@@ -7,7 +7,7 @@ use super::{Arrival, Calls, Outbound, Output, Saying, What};
 use crate::address::Number;
 use crate::call::current::{Activity, Call, Purpose};
 use crate::call::ending::Cause;
-use crate::call::plan::{Destination, Feature, Why};
+use crate::call::plan::{Destination, Feature};
 use crate::call::record::Peer;
 use crate::id::{CallId, ExtensionId, FlowId, LegId, QueueId, SkillId, TrunkId};
 use crate::time::Now;
@@ -43,6 +43,8 @@ impl Calls {
             agent: None,
             ended_legs: Vec::new(),
             recordings: Vec::new(),
+            transferor: None,
+            shown: None,
             sent: (now.instant, 0),
         };
         self.calls.insert(call, state);
@@ -85,7 +87,7 @@ impl Calls {
             Destination::Queue(queue) => self.enqueue(now, call, queue, 0, BTreeMap::new()),
             Destination::Echo => self.echo(now, call),
             Destination::Feature(feature) => self.feature(now, call, feature),
-            Destination::Nowhere(why) => self.failed(call, cause_of(&why)),
+            Destination::Nowhere(why) => self.failed(call, Cause::from(&why)),
         }
     }
 
@@ -203,12 +205,5 @@ impl Calls {
         if let Some(state) = self.calls.get_mut(&call) {
             state.activity = activity;
         }
-    }
-}
-
-fn cause_of(why: &Why) -> Cause {
-    match why {
-        Why::NotThisCaller { .. } | Why::Class { .. } | Why::TrunkToTrunk => Cause::NotAllowed,
-        Why::NotDialable(_) | Why::Unknown | Why::NothingLeft { .. } => Cause::NoSuchNumber,
     }
 }

@@ -396,3 +396,138 @@ fn a_flow_that_ends_after_a_failure_did_not_do_what_it_was_for() {
         assert_eq!(bench.record(wishes).cause, cause);
     }
 }
+
+/// 201 talks with 202; answers 202's leg.
+fn talking(bench: &mut Bench) -> LegId {
+    let wishes = bench.call(Destination::Extension(ext("202")));
+    let callee = dialled(&wishes)[0];
+    bench.leg(callee, LegEvent::Answered);
+    callee
+}
+
+fn transfer(bench: &mut Bench, leg: LegId, to: &str) -> Vec<Output> {
+    assert!(bench.calls.handle_transfer(bench.now, leg, Destination::Extension(ext(to))));
+    bench.wishes()
+}
+
+#[test]
+fn whoever_transfers_is_let_go_when_the_new_party_answers() {
+    // Either of the two may transfer the other.
+    for caller_transfers in [false, true] {
+        let mut bench = Bench::new();
+        let callee = talking(&mut bench);
+        let (leaves, stays) = if caller_transfers { (CALLER, callee) } else { (callee, CALLER) };
+        let wishes = transfer(&mut bench, leaves, "203");
+        assert!(wishes.contains(&Output::Ringback(stays)), "{wishes:?}");
+        let third = dialled(&wishes)[0];
+        let (shown, _) = bench.calls.numbers(CALL).unwrap();
+        assert_eq!(shown, if caller_transfers { "202" } else { "201" }, "who is shown to 203");
+        let wishes = bench.leg(third, LegEvent::Answered);
+        assert_eq!(
+            wishes,
+            [
+                Output::Join(stays, third),
+                Output::Transferred(leaves, None),
+                Output::HangUp(leaves, Cause::Completed),
+            ]
+        );
+        let wishes = bench.leg(leaves, LegEvent::Ended(Cause::Completed));
+        assert!(!wishes.iter().any(|wish| matches!(wish, Output::HangUp(..))), "the two talk on");
+        let wishes = bench.leg(third, LegEvent::Ended(Cause::Completed));
+        let record = bench.record(wishes);
+        assert_eq!((record.cause, record.legs.len()), (Cause::Completed, 3));
+        assert_eq!(record.from, "201");
+        assert!(bench.calls.is_empty());
+    }
+}
+
+#[test]
+fn a_transfer_that_fails_brings_the_two_together_again_or_says_so() {
+    for gone in [false, true] {
+        let mut bench = Bench::new();
+        let callee = talking(&mut bench);
+        let third = dialled(&transfer(&mut bench, callee, "203"))[0];
+        if gone {
+            bench.leg(callee, LegEvent::Ended(Cause::Completed));
+        }
+        let wishes = bench.leg(third, LegEvent::Ended(Cause::Busy));
+        assert!(wishes.contains(&Output::Transferred(callee, Some(Cause::Busy))), "{wishes:?}");
+        assert_eq!(wishes.contains(&Output::Join(CALLER, callee)), !gone);
+        assert_eq!(wishes.contains(&Output::Say(CALL, Saying::Unavailable)), gone);
+    }
+}
+
+#[test]
+fn a_caller_who_hangs_up_while_being_transferred_ends_it_all() {
+    let mut bench = Bench::new();
+    let callee = talking(&mut bench);
+    let third = dialled(&transfer(&mut bench, callee, "203"))[0];
+    let wishes = bench.leg(CALLER, LegEvent::Ended(Cause::Completed));
+    for leg in [callee, third] {
+        assert!(
+            wishes.iter().any(|wish| matches!(wish, Output::HangUp(ended, _) if *ended == leg))
+        );
+    }
+    bench.record(wishes);
+}
+
+#[test]
+fn an_agent_who_transfers_a_caller_is_free_for_the_next() {
+    let mut bench = Bench::new();
+    bench.call(Destination::Queue("support".into()));
+    bench.calls.handle_offer(bench.now, CALL, OfferId(1), &agents(&["202"]));
+    let agent = dialled(&bench.wishes())[0];
+    bench.leg(agent, LegEvent::Answered);
+    assert!(bench.calls.handle_transfer(bench.now, agent, Destination::Queue("sales".into())));
+    let wishes = bench.wishes();
+    assert!(wishes.contains(&Output::Transferred(agent, None)), "a queue is reached at once");
+    let wishes = bench.leg(agent, LegEvent::Ended(Cause::Completed));
+    assert!(wishes.contains(&Output::ContactEnded("202".into())), "{wishes:?}");
+    assert!(bench.calls.is_queued(CALL));
+}
+
+#[test]
+fn a_transfer_after_asking_joins_the_two_others_and_frees_the_first() {
+    let mut bench = Bench::new();
+    // A customer talks with the agent at 202, who calls 203 and asks.
+    bench.call(Destination::Queue("support".into()));
+    bench.calls.handle_offer(bench.now, CALL, OfferId(1), &agents(&["202"]));
+    let agent = dialled(&bench.wishes())[0];
+    bench.leg(agent, LegEvent::Answered);
+    bench.arrive(2, Peer::Extension(ext("202")), Destination::Extension(ext("203")));
+    let asked = dialled(&bench.wishes())[0];
+    bench.leg(asked, LegEvent::Answered);
+    assert!(bench.calls.handle_join(bench.now, agent, LegId(2)));
+    let wishes = bench.wishes();
+    assert_eq!(
+        wishes[..3],
+        [
+            Output::Join(CALLER, asked),
+            Output::Transferred(agent, None),
+            Output::HangUp(agent, Cause::Completed),
+        ]
+    );
+    assert!(wishes.contains(&Output::HangUp(LegId(2), Cause::Completed)), "{wishes:?}");
+    assert_eq!(
+        (bench.calls.partner(CALLER), bench.calls.call_of(asked)),
+        (Some(asked), Some(CALL))
+    );
+    let wishes = bench.leg(agent, LegEvent::Ended(Cause::Completed));
+    assert!(wishes.contains(&Output::ContactEnded("202".into())));
+    let wishes = bench.leg(LegId(2), LegEvent::Ended(Cause::Completed));
+    let asking = bench.record(wishes);
+    assert_eq!((asking.call, asking.cause, asking.legs.len()), (CallId(2), Cause::Completed, 2));
+    let wishes = bench.leg(asked, LegEvent::Ended(Cause::Completed));
+    assert_eq!(bench.record(wishes).legs.len(), 3);
+    assert!(bench.calls.is_empty());
+}
+
+#[test]
+fn nobody_is_transferred_who_talks_with_nobody() {
+    let mut bench = Bench::new();
+    bench.call(Destination::Echo);
+    assert!(!bench.calls.handle_transfer(bench.now, CALLER, Destination::Echo));
+    let mut bench = Bench::new();
+    let callee = talking(&mut bench);
+    assert!(!bench.calls.handle_join(bench.now, CALLER, callee), "they are one call");
+}

@@ -110,6 +110,8 @@ pub enum What {
     Held(LegId),
     /// And took it off hold.
     Resumed(LegId),
+    /// The party at a leg transferred the other one.
+    Transferred(LegId),
     /// A leg ended.
     LegEnded(LegId, Cause),
 }
@@ -197,6 +199,8 @@ pub enum Output {
     LeaveQueue(CallId),
     /// What became of an offer.
     Offer(OfferId, AgentId, OfferOutcome),
+    /// How a transfer went that the party at this leg asked for: done, or failed with a cause.
+    Transferred(LegId, Option<Cause>),
     /// An agent's conversation from a queue is over.
     ContactEnded(AgentId),
     /// An extension is in a call that no queue gave it.

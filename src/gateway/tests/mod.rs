@@ -143,6 +143,7 @@ struct World {
     calls: u64,
     answered: u64,
     joined: u64,
+    transferred: u64,
 }
 
 impl World {
@@ -186,6 +187,7 @@ impl World {
             calls: 0,
             answered: 0,
             joined: 0,
+            transferred: 0,
         };
         world.gateway.handle_started(now, true);
         world.carry_out();
@@ -452,7 +454,7 @@ impl World {
     /// One random thing that somebody does.
     fn act(&mut self) {
         let at = self.random.below(4) as usize;
-        match self.random.below(12) {
+        match self.random.below(14) {
             0..=2 => {
                 let numbers = ["+15550100", "+15550101", "+19999999", "95550123"];
                 let to = numbers[self.random.below(4) as usize];
@@ -474,6 +476,7 @@ impl World {
                         .handle_media(self.now, media::Event::Digit { leg: *leg, digit, duration });
                 }
             }
+            12 | 13 => self.transfer(),
             _ if at > 0 => {
                 let expires = if self.random.below(5) == 0 { 0 } else { 3_600 };
                 self.register(at, expires);
@@ -481,6 +484,29 @@ impl World {
             _ => {}
         }
         self.carry_out();
+    }
+
+    /// Somebody transfers the other party: to a number, or to the party of another call.
+    fn transfer(&mut self) {
+        let legs: Vec<_> = self.open.iter().copied().collect();
+        let mut pick = || legs.get(self.random.below(legs.len() as u64 + 1) as usize).copied();
+        let (Some(first), second) = (pick(), pick()) else { return };
+        let now = self.now;
+        let destinations = [
+            crate::call::plan::Destination::Extension("203".into()),
+            crate::call::plan::Destination::Queue("support".into()),
+            crate::call::plan::Destination::Ivr("main".into()),
+        ];
+        match second {
+            Some(second) if self.random.below(2) == 0 => {
+                self.transferred += u64::from(self.gateway.calls.handle_join(now, first, second));
+            }
+            _ => {
+                let to = destinations[self.random.below(3) as usize].clone();
+                self.transferred += u64::from(self.gateway.calls.handle_transfer(now, first, to));
+            }
+        }
+        self.gateway.settle(now);
     }
 
     /// Everybody hangs up, for as long as anybody has anything to hang up.

@@ -4,6 +4,7 @@ use super::{ALLOW, Ended, Endpoint, Event, SUPPORTED, ServerKey, SessionId, cont
 use crate::sip::dialog::{Dialog, DialogId, Order};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::refer::ReferTo;
 use crate::sip::sdp::SessionDescription;
 use crate::sip::session::{Phase, Session};
 use crate::sip::session_timer;
@@ -148,6 +149,10 @@ impl Endpoint {
                 self.tell(Event::Info { session: id, content_type, body: request.body });
             }
             m if *m == Method::OPTIONS => self.answer_now(now, key, self.capabilities(&request)),
+            m if *m == Method::REFER => match ReferTo::of(&request) {
+                Ok(to) => self.tell(Event::Refer { session: id, key, request, to }),
+                Err(_) => self.answer_now(now, key, Response::to(&request, Status::BAD_REQUEST)),
+            },
             _ => {
                 let mut response = Response::to(&request, Status::METHOD_NOT_ALLOWED);
                 let _ = response.headers.push("Allow", ALLOW);

@@ -20,6 +20,7 @@ use crate::sip::auth::Credentials;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Route};
 use crate::sip::message::{self, Headers, Rejected, Request, Response, Status, Transport, Via};
+use crate::sip::refer::ReferTo;
 use crate::sip::sdp::SessionDescription;
 use crate::sip::session::Session;
 use crate::sip::session_timer;
@@ -184,6 +185,17 @@ pub enum Event {
         /// Its body.
         body: Vec<u8>,
     },
+    /// The peer wants to transfer the call; answer with [`Endpoint::accept_refer`] or a refusal.
+    Refer {
+        /// The session.
+        session: SessionId,
+        /// Its transaction.
+        key: ServerKey,
+        /// The request.
+        request: Request,
+        /// Where to.
+        to: ReferTo,
+    },
     /// The peer takes no UPDATE, and the session is to be refreshed: offer anew what was agreed.
     RefreshDue {
         /// The session.
@@ -220,7 +232,7 @@ pub enum Failure {
 }
 
 /// What we do (RFC 3261 section 20.5).
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, REGISTER";
 /// Extensions that we know; a `Require` for another is refused with 420.
 const SUPPORTED: [&str; 1] = [session_timer::OPTION];
 
@@ -416,6 +428,11 @@ impl Endpoint {
         let _ = response.headers.push("Server", self.settings.user_agent.clone());
         self.transactions.respond_once(key, &response);
         self.settle(now);
+    }
+
+    /// The session of a dialog, in either of the ways that it may be written.
+    pub fn session_of(&self, dialogs: &[DialogId]) -> Option<SessionId> {
+        dialogs.iter().find_map(|dialog| self.by_dialog.get(dialog).copied())
     }
 
     fn stateless_tag(&self, request: &Request) -> String {

@@ -3,6 +3,7 @@
 use super::{ALLOW, Due, Ended, Endpoint, Event, Invite, Purpose, ServerKey, SessionId, contact};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::refer;
 use crate::sip::sdp::SessionDescription;
 use crate::sip::session::{Calling, OwnOffer, Phase, Session, Unacknowledged};
 use crate::sip::session_timer::{self, Refresher};
@@ -274,6 +275,48 @@ impl Endpoint {
             waiting.again.map(|timer| self.timers.cancel(timer));
         }
         self.tell(Event::Ended { session: id, cause });
+    }
+}
+
+/// Transfers.
+impl Endpoint {
+    /// Takes on a transfer: 202, and the peer will hear how it goes (RFC 3515 section 2.4.4).
+    pub fn accept_refer(&mut self, now: Now, id: SessionId, key: ServerKey, request: &Request) {
+        let mut response = Response::to(request, Status::ACCEPTED);
+        let dialog = self.sessions.get(&id).and_then(|session| session.dialog.as_ref());
+        if let Some(dialog) = dialog {
+            let own = contact(dialog.local_address(), dialog.route().transport());
+            // Made of an address.
+            let _ = response.headers.push("Contact", own.to_string());
+        }
+        self.answer_now(now, key, response);
+        self.notify_refer(now, id, Status::TRYING);
+    }
+
+    /// Tells whoever asked for a transfer how far it is; a final status is the last that it hears.
+    pub fn notify_refer(&mut self, now: Now, id: SessionId, status: Status) {
+        let Some(dialog) = self.sessions.get_mut(&id).and_then(|s| s.dialog.as_mut()) else {
+            return;
+        };
+        let (route, local) = (dialog.route(), dialog.local_address());
+        let mut request = dialog.request(Method::NOTIFY, None);
+        let state = match status.is_final() {
+            true => "terminated;reason=noresource",
+            false => "active;expires=180",
+        };
+        let own = contact(local, route.transport()).to_string();
+        for (name, value) in [("Event", "refer"), ("Subscription-State", state), ("Contact", &own)]
+        {
+            // Constants, and an address.
+            let _ = request.headers.push(name, value);
+        }
+        let body = refer::fragment(status).into_bytes();
+        let Ok(mut request) = request.with_body("message/sipfrag;version=2.0", body) else {
+            return;
+        };
+        let key = self.send_request(now, route, local, &mut request);
+        self.purposes.insert(key, Purpose::Farewell);
+        self.settle(now);
     }
 }
 
