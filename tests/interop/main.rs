@@ -12,3 +12,4 @@ mod registering;
 mod six;
 mod sound;
 mod tls;
+mod transfers;

@@ -138,6 +138,8 @@ struct World {
     open: BTreeSet<LegId>,
     /// Who plays what until when.
     recording: BTreeMap<LegId, crate::id::RecordingId>,
+    /// Who was joined with whom, the newest last.
+    bridges: Vec<(LegId, LegId)>,
     /// Keys that we pressed towards somebody.
     pressed: Vec<String>,
     calls: u64,
@@ -183,6 +185,7 @@ impl World {
             journal: Vec::new(),
             open: BTreeSet::new(),
             recording: BTreeMap::new(),
+            bridges: Vec::new(),
             pressed: Vec::new(),
             calls: 0,
             answered: 0,
@@ -275,6 +278,7 @@ impl World {
                     "who is joined has sound"
                 );
                 self.joined += 1;
+                self.bridges.push((a, b));
             }
             Command::SendDigits { digits, .. } => self.pressed.push(digits),
             Command::Configure { leg, .. } => assert!(self.open.contains(&leg)),
@@ -314,6 +318,23 @@ impl World {
                     party.texts.push(String::from_utf8_lossy(&request.body).into_owned());
                 }
                 party.endpoint.respond(now, key, Response::to(&request, Status::OK));
+            }
+            Event::Reoffered { session, sdp: Some(offer) } => {
+                let own = party.address.ip();
+                let local = Local {
+                    origin: sdp::Origin::new(2, 2, own),
+                    address: own,
+                    port: 9_002,
+                    codecs: vec![Codec::pcmu()],
+                    preference: Preference::Theirs,
+                    direction: Direction::SendRecv,
+                };
+                match sdp::answer(&offer, &local) {
+                    Ok(answer) => party.endpoint.answer_reoffer(now, session, &answer.sdp),
+                    Err(_) => {
+                        party.endpoint.refuse_reoffer(now, session, Status::NOT_ACCEPTABLE_HERE);
+                    }
+                }
             }
             Event::Reoffered { session, .. } => {
                 party.endpoint.refuse_reoffer(now, session, Status::NOT_ACCEPTABLE_HERE);

@@ -212,3 +212,54 @@ fn a_key_pressed_by_info_reaches_the_party_at_the_other_end() {
     world.seconds(1);
     assert_eq!(world.pressed, ["5"]);
 }
+
+/// 201 talks with 202, and 202 with 203: as if 202 had put 201 on hold to ask.
+fn asking(world: &mut World) -> (SessionId, SessionId) {
+    world.call(1, "202");
+    world.seconds(1);
+    world.pick_up(2);
+    world.seconds(1);
+    let first = *world.parties[2].up.first().unwrap();
+    world.call(2, "203");
+    world.seconds(1);
+    world.pick_up(3);
+    world.seconds(1);
+    let second = *world.parties[2].up.iter().find(|session| **session != first).unwrap();
+    (first, second)
+}
+
+#[test]
+fn who_asks_first_joins_the_other_two_on_one_media_thread_and_is_let_go() {
+    let mut world = scene(&[]);
+    let (first, second) = asking(&mut world);
+    let now = world.now;
+    world.parties[2].endpoint.refer(now, first, "sip:203@192.0.2.1", Some(second));
+    world.seconds(2);
+    assert!(world.parties[2].up.is_empty(), "202 is in no call any more");
+    assert_eq!((world.parties[1].up.len(), world.parties[3].up.len()), (1, 1));
+    let (a, b) = *world.bridges.last().unwrap();
+    let leg = |id| world.gateway.legs.get(id).expect("the leg is up");
+    assert_eq!(leg(a).thread, leg(b).thread);
+    let peers: BTreeSet<_> = [a, b].map(|id| leg(id).peer.to_string()).into();
+    assert_eq!(peers, ["extension 201", "extension 203"].map(str::to_owned).into());
+    assert!(leg(a).negotiated.is_some() && leg(b).negotiated.is_some());
+    world.hang_up(1);
+    world.seconds(3);
+    assert!(world.parties[3].up.is_empty() && world.gateway.calls.is_empty());
+    assert_eq!(world.kept().1, 2, "each call has a record");
+}
+
+#[test]
+fn nobody_takes_over_the_conversation_of_another() {
+    let mut world = scene(&[]);
+    asking(&mut world);
+    // 201 names the dialog between 202 and the branch.
+    let (own, foreign) =
+        (*world.parties[1].up.first().unwrap(), *world.parties[3].up.first().unwrap());
+    let replaces = world.parties[3].endpoint.replaces(foreign);
+    let now = world.now;
+    world.parties[1].endpoint.refer(now, own, &format!("sip:203@192.0.2.1{replaces}"), None);
+    world.seconds(2);
+    assert_eq!(world.gateway.calls.len(), 2, "both calls go on");
+    assert!(world.parties.iter().skip(1).all(|party| party.ended.is_empty()));
+}

@@ -320,6 +320,33 @@ impl Endpoint {
     }
 }
 
+/// The phone's side of a transfer, for tests.
+#[cfg(test)]
+impl Endpoint {
+    /// What stands behind a Refer-To to name a session.
+    pub fn replaces(&self, id: SessionId) -> String {
+        let dialog = self.sessions.get(&id).and_then(|session| session.dialog.as_ref());
+        let id = &dialog.expect("it is up").id;
+        let call_id = id.call_id.replace('@', "%40");
+        format!("?Replaces={call_id}%3Bto-tag%3D{}%3Bfrom-tag%3D{}", id.remote, id.local)
+    }
+
+    /// Asks the peer to go on at `to`; with `other`, in the place of that session's peer.
+    pub fn refer(&mut self, now: Now, id: SessionId, to: &str, other: Option<SessionId>) {
+        let replaces = other.map(|other| self.replaces(other));
+        let Some(dialog) = self.sessions.get_mut(&id).and_then(|s| s.dialog.as_mut()) else {
+            return;
+        };
+        let (route, local) = (dialog.route(), dialog.local_address());
+        let mut request = dialog.request(Method::REFER, None);
+        let to = format!("<{to}{}>", replaces.unwrap_or_default());
+        request.headers.push("Refer-To", to).expect("no line break");
+        let key = self.send_request(now, route, local, &mut request);
+        self.purposes.insert(key, Purpose::Farewell);
+        self.settle(now);
+    }
+}
+
 /// Offers within a session.
 impl Endpoint {
     /// Offers anew.
