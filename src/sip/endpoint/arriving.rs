@@ -8,6 +8,7 @@ use crate::sip::refer::ReferTo;
 use crate::sip::sdp::SessionDescription;
 use crate::sip::session::{Phase, Session};
 use crate::sip::session_timer;
+use crate::sip::uri::Scheme;
 use crate::time::Now;
 
 /// Requests that arrive.
@@ -58,6 +59,9 @@ impl Endpoint {
         if request.max_forwards().ok().flatten() == Some(0) && request.method != Method::OPTIONS {
             return Some(Response::to(request, Status::TOO_MANY_HOPS));
         }
+        if matches!(request.uri.scheme, Scheme::Other(_)) {
+            return Some(Response::to(request, Status::UNSUPPORTED_URI_SCHEME));
+        }
         let method = &request.method;
         let offers = *method == Method::INVITE || *method == Method::UPDATE;
         if offers && self.settings.session_expires.is_some() && session_timer::is_too_small(request)
@@ -99,6 +103,9 @@ impl Endpoint {
     fn offer_of(&self, request: &Request) -> Result<Option<SessionDescription>, Response> {
         if self.sessions.len() >= self.settings.max_sessions {
             return Err(Response::to(request, Status::SERVICE_UNAVAILABLE));
+        }
+        if !takes_sdp(request) {
+            return Err(Response::to(request, Status::NOT_ACCEPTABLE));
         }
         match request.sdp() {
             Some(Ok(offer)) => Ok(Some(offer)),
@@ -300,4 +307,14 @@ impl Endpoint {
     pub(super) fn answer_now(&mut self, now: Now, key: ServerKey, response: Response) {
         self.respond(now, key, response);
     }
+}
+
+/// Whether the sender could read an answer of ours (RFC 3261 section 20.1: no Accept means SDP).
+fn takes_sdp(request: &Request) -> bool {
+    let accepted = request.headers.list("Accept");
+    let fits = |range: &&str| {
+        let kind = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        ["application/sdp", "application/*", "*/*"].contains(&kind.as_str())
+    };
+    accepted.is_empty() || accepted.iter().any(fits)
 }
