@@ -68,11 +68,15 @@ pub enum Host {
 }
 
 impl Host {
-    /// Reads a host without a port. IPv6 must be in brackets.
+    /// Reads a host without a port. IPv6 must be in brackets. Three colons before an embedded IPv4 address, which the
+    /// grammar of RFC 3261 asked for by mistake, are read as two (RFC 5118 section 4.10).
     pub fn parse(text: &str) -> Result<Host, BadUri> {
         if let Some(inner) = text.strip_prefix('[') {
             let inner = inner.strip_suffix(']').ok_or(BadUri::Host)?;
-            return inner
+            let embedded = inner.contains('.').then(|| inner.replacen(":::", "::", 1));
+            return embedded
+                .as_deref()
+                .unwrap_or(inner)
                 .parse::<Ipv6Addr>()
                 .map(|ip| Host::Ip(ip.into()))
                 .map_err(|_| BadUri::Host);

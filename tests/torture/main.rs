@@ -1,4 +1,4 @@
-//! The messages of RFC 4475, over UDP and TCP, against a running box: what comes back on the wire.
+//! The messages of RFC 4475 and RFC 5118, over UDP and TCP, against a running box: what comes back on the wire.
 //!
 //! Every message is followed by a probe on the same way. The box answers in order, so whatever is there before the
 //! probe's answer is the answer to the message, and nothing has to be waited for.
@@ -12,8 +12,6 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-/// Where the messages come from; answers go to port 5060 of it, or to the port that a message names.
-const PEER: &str = "127.0.0.77";
 /// How long a thing may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -26,7 +24,7 @@ struct Case {
 }
 
 fn cases(text: &str) -> Vec<Case> {
-    text.trim_end().split("\n== ").skip(1).map(case).collect()
+    text.strip_suffix('\n').unwrap_or(text).split("\n== ").skip(1).map(case).collect()
 }
 
 fn case(section: &str) -> Case {
@@ -71,17 +69,19 @@ fn bytes_of(message: &str) -> Vec<u8> {
 
 /// A box that takes calls from everywhere on this host.
 struct Site {
+    /// Where the messages come from; answers go to port 5060 of it, or to the port that a message names.
+    peer: &'static str,
     process: Child,
     folder: PathBuf,
     sip: SocketAddr,
 }
 
 impl Site {
-    fn start(number: u16) -> Site {
+    fn start(peer: &'static str, number: u16) -> Site {
         let folder = std::env::temp_dir()
             .join(format!("branchline-torture-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let port = 24_000 + (std::process::id() % 400) as u16 * 2 + number;
+        let port = 24_000 + (std::process::id() % 200) as u16 * 4 + number;
         let text = format!(
             "[site]\ndata_dir = \"{0}/data\"\n[admin]\nsocket = \"{0}/admin.sock\"\n\
              [sip]\nudp = [\"127.0.0.1:{port}\"]\ntcp = [\"127.0.0.1:{port}\"]\ntls = []\n\
@@ -97,7 +97,7 @@ impl Site {
             .stderr(std::process::Stdio::null())
             .spawn()
             .expect("it starts");
-        let site = Site { process, folder, sip: SocketAddr::from(([127, 0, 0, 1], port)) };
+        let site = Site { peer, process, folder, sip: SocketAddr::from(([127, 0, 0, 1], port)) };
         let limit = Instant::now() + PATIENCE;
         while TcpStream::connect(site.sip).is_err() {
             assert!(Instant::now() < limit, "the box does not start");
@@ -115,10 +115,10 @@ impl Drop for Site {
     }
 }
 
-fn probe(number: usize, transport: &str) -> Vec<u8> {
+fn probe(peer: &str, number: usize, transport: &str) -> Vec<u8> {
     format!(
-        "OPTIONS sip:probe@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{transport} {PEER}:5060;branch=z9hG4bKprobe{number}\r\n\
-         From: <sip:probe@{PEER}>;tag=p\r\nTo: <sip:probe@127.0.0.1>\r\nCall-ID: probe-{number}\r\n\
+        "OPTIONS sip:probe@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{transport} {peer}:5060;branch=z9hG4bKprobe{number}\r\n\
+         From: <sip:probe@{peer}>;tag=p\r\nTo: <sip:probe@127.0.0.1>\r\nCall-ID: probe-{number}\r\n\
          CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
     )
     .into_bytes()
@@ -154,10 +154,11 @@ fn read(messages: &[String], probe: &str, earlier: &mut BTreeSet<String>) -> Ans
 
 fn over_udp(site: &Site, number: usize, case: &Case, earlier: &mut BTreeSet<String>) -> String {
     // Answers go to the port in the Via.
-    let ports = [5060, 5050].map(|port| UdpSocket::bind((PEER, port)).expect("a port of RFC 4475"));
-    let [main, other] = &ports;
+    let ports = [5060, 5050, 6050, 19_823]
+        .map(|port| UdpSocket::bind((site.peer, port)).expect("a port that a message names"));
+    let [main, others @ ..] = &ports;
     main.send_to(&case.bytes, site.sip).expect("sent");
-    main.send_to(&probe(number, "UDP"), site.sip).expect("sent");
+    main.send_to(&probe(site.peer, number, "UDP"), site.sip).expect("sent");
     let wanted = format!("probe-{number}");
     let mut messages = Vec::new();
     let mut buffer = [0; 65_536];
@@ -166,9 +167,11 @@ fn over_udp(site: &Site, number: usize, case: &Case, earlier: &mut BTreeSet<Stri
         let count = main.recv(&mut buffer).expect("the box answers the probe");
         messages.push(String::from_utf8_lossy(&buffer[..count]).into_owned());
     }
-    other.set_nonblocking(true).expect("no waiting");
-    while let Ok(count) = other.recv(&mut buffer) {
-        messages.push(String::from_utf8_lossy(&buffer[..count]).into_owned());
+    for other in others {
+        other.set_nonblocking(true).expect("no waiting");
+        while let Ok(count) = other.recv(&mut buffer) {
+            messages.push(String::from_utf8_lossy(&buffer[..count]).into_owned());
+        }
     }
     let answers = read(&messages, &wanted, earlier);
     if answers.statuses.is_empty() { "-".to_owned() } else { answers.statuses.join(",") }
@@ -182,7 +185,7 @@ fn over_tcp(site: &Site, number: usize, case: &Case) -> String {
         stream.shutdown(Shutdown::Write).expect("half closed");
     } else {
         // The box may have closed already.
-        let _ = stream.write_all(&probe(number, "TCP"));
+        let _ = stream.write_all(&probe(site.peer, number, "TCP"));
     }
     let wanted = format!("probe-{number}");
     let mut text = String::new();
@@ -202,7 +205,7 @@ fn over_tcp(site: &Site, number: usize, case: &Case) -> String {
         .split("SIP/2.0 ")
         .filter(|part| part.contains("\r\n"))
         .map(|part| format!("SIP/2.0 {part}"))
-        .filter(|message| message[8..11].bytes().all(|byte| byte.is_ascii_digit()))
+        .filter(|message| message.get(8..11).is_some_and(|status| status.parse::<u16>().is_ok()))
         .collect();
     let answers = read(&messages, &wanted, &mut BTreeSet::new());
     match (answers.statuses.join(","), closed) {
@@ -213,12 +216,11 @@ fn over_tcp(site: &Site, number: usize, case: &Case) -> String {
     }
 }
 
-#[test]
-fn every_message_of_rfc_4475_gets_its_answer_over_udp_and_tcp() {
-    let cases = cases(include_str!("rfc4475.txt"));
-    assert_eq!(cases.len(), 49);
-    // One for each way: a message that comes again over another transport is the same transaction.
-    let (udp_site, tcp_site) = (Site::start(0), Site::start(1));
+/// One box for each way: a message that comes again over another transport is the same transaction.
+fn play(rfc: &str, count: usize, peer: &'static str, number: u16) {
+    let cases = cases(rfc);
+    assert_eq!(cases.len(), count);
+    let (udp_site, tcp_site) = (Site::start(peer, number), Site::start(peer, number + 1));
     let mut earlier = BTreeSet::new();
     let mut wrong = Vec::new();
     for (number, case) in cases.iter().enumerate() {
@@ -228,5 +230,15 @@ fn every_message_of_rfc_4475_gets_its_answer_over_udp_and_tcp() {
             wrong.push(format!("{}: {udp} {tcp}, not {} {}", case.name, case.udp, case.tcp));
         }
     }
-    assert!(wrong.is_empty(), "{} of 49 differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_message_of_rfc_4475_gets_its_answer_over_udp_and_tcp() {
+    play(include_str!("rfc4475.txt"), 49, "127.0.0.77", 0);
+}
+
+#[test]
+fn every_message_of_rfc_5118_gets_its_answer_over_udp_and_tcp() {
+    play(include_str!("rfc5118.txt"), 12, "127.0.0.78", 2);
 }
