@@ -95,7 +95,7 @@ pub struct Journal {
     sealer: Sealer,
     state: State,
     stored: Token,
-    /// Bytes in the current segment.
+    /// Bytes in the current segment after its checkpoint.
     size: u64,
     buffer: Vec<u8>,
     outputs: VecDeque<Output>,
@@ -245,13 +245,14 @@ impl Journal {
             let write = self.write_out();
             self.outputs.push_back(write);
         }
-        self.size = 0;
         self.segment = self.next;
         self.outputs.push_back(Output::Segment { first: self.next });
         let live = Box::new(self.live.clone());
         let gap = self.state != State::Healthy;
         let checkpoint = Event::Checkpoint { before: self.chain, gap, live };
         self.write(now, &checkpoint);
+        // Not counted: what is live may itself be longer than a segment, and the next record would begin another one.
+        self.size = 0;
     }
 
     /// Keys that records in the buffer need.

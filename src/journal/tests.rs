@@ -141,6 +141,24 @@ fn a_long_journal_goes_on_in_a_new_segment_that_stands_alone() {
 }
 
 #[test]
+fn a_segment_goes_on_though_what_is_live_is_longer_than_one() {
+    let now = start();
+    let mut journal = journal(now, Resume::default(), &[]);
+    let mut disk = Disk::default();
+    let long = "5".repeat(100_000);
+    let calls = SEGMENT / long.len() as u64;
+    for call in 0..calls {
+        journal.append(now, arrived(call, &long));
+        disk.take(&mut journal);
+    }
+    assert!(
+        disk.segments.iter().any(|segment| segment.len() as u64 > SEGMENT + SEGMENT / 2),
+        "a long one"
+    );
+    assert!(disk.segments.len() <= 3, "{} segments", disk.segments.len());
+}
+
+#[test]
 fn a_changed_a_missing_and_a_swapped_record_break_the_chain() {
     let now = start();
     let mut disk = Disk::default();

@@ -1,0 +1,314 @@
+//! CPU per unit of work of the hot paths, without sockets: wire, a whole call through two endpoints, the relay, the
+//! media beat, the journal's appending.
+//!
+//! `cargo bench --bench micro` prints them all, `cargo bench --bench micro relay` some. Times are of this machine; what
+//! holds elsewhere is the ratio of two lines of one run.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
+
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use branchline::call::record::Peer;
+use branchline::id::{CallId, ExtensionId, LegId};
+use branchline::journal::chain::Sealer;
+use branchline::journal::event::{CallEvent, Event as Happened, What};
+use branchline::journal::personal::{Keyring, Personal};
+use branchline::journal::{Journal, Output as Write, Resume};
+use branchline::media::{self, Clip, Codec, Command, Kind, Output as Packet, Plane, Stream, plane};
+use branchline::random::Random;
+use branchline::sip::endpoint::{Endpoint, Event, Invite, Output, Settings};
+use branchline::sip::flow::{ConnectionId, Flow, Route};
+use branchline::sip::message::{Headers, Message, Status, Transport};
+use branchline::sip::sdp::{self, Direction, Origin, SessionDescription, audio_offer};
+use branchline::sip::uri::{NameAddr, Uri};
+use branchline::sip::wire;
+use branchline::time::{Now, UnixTime};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+
+const INVITE: &str = "INVITE sip:15550100@192.0.2.1 SIP/2.0\r\n\
+    Via: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bK776asdhds;rport\r\n\
+    Max-Forwards: 70\r\n\
+    From: \"Alice\" <sip:+15550123@192.0.2.2>;tag=1928301774\r\n\
+    To: <sip:15550100@192.0.2.1>\r\n\
+    Call-ID: a84b4c76e66710@192.0.2.2\r\n\
+    CSeq: 314159 INVITE\r\n\
+    Contact: <sip:+15550123@192.0.2.2:5060>\r\n\
+    Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\n\
+    Supported: timer, replaces\r\n\
+    User-Agent: bench\r\n\
+    Content-Type: application/sdp\r\n\
+    Content-Length: 184\r\n\
+    \r\n\
+    v=0\r\no=- 3724394400 3724394405 IN IP4 192.0.2.2\r\ns=call\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n\
+    m=audio 49172 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n";
+
+fn now() -> Now {
+    Now { instant: Instant::now(), unix: UnixTime(1_700_000_000_000_000) }
+}
+
+/// Reading and writing one INVITE with a session description; rsip's own tokenizer and printer stand beside ours.
+fn wire(c: &mut Criterion) {
+    let Ok(message) = wire::parse(INVITE.as_bytes(), false) else { panic!("a good INVITE") };
+    let theirs = rsip::SipMessage::try_from(INVITE.as_bytes()).expect("a good INVITE");
+    let mut group = c.benchmark_group("wire");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("read INVITE", |b| {
+        b.iter(|| wire::parse(black_box(INVITE.as_bytes()), false).is_ok());
+    });
+    group.bench_function("read INVITE, rsip", |b| {
+        b.iter(|| rsip::SipMessage::try_from(black_box(INVITE.as_bytes())).is_ok());
+    });
+    group.bench_function("write INVITE", |b| b.iter(|| black_box(&message).encode()));
+    group.bench_function("write INVITE, rsip", |b| b.iter(|| black_box(&theirs).to_string()));
+    group.bench_function("read its SDP", |b| {
+        let Message::Request(request) = &message else { panic!("an INVITE") };
+        b.iter(|| black_box(request).sdp().is_some_and(|sdp| sdp.is_ok()));
+    });
+    group.finish();
+}
+
+/// Two endpoints that hand each other what they send, at once and without loss.
+struct Pair {
+    now: Now,
+    sides: [(Endpoint, SocketAddr); 2],
+}
+
+fn description(port: u16) -> SessionDescription {
+    let address = "127.0.0.1".parse().expect("an address");
+    let codecs = [sdp::Codec::pcmu()];
+    audio_offer(Origin::new(1, 1, address), address, port, &codecs, Some(101), Direction::SendRecv)
+}
+
+impl Pair {
+    fn new() -> Pair {
+        let mut random = Random::from_number(1);
+        let mut side = |port: u16| {
+            let endpoint = Endpoint::new(Settings::default(), random.fork());
+            (endpoint, SocketAddr::from(([127, 0, 0, 1], port)))
+        };
+        Pair { now: now(), sides: [side(5060), side(5070)] }
+    }
+
+    /// INVITE, 100, 180, 200, ACK, BYE, 200, and the five seconds and more until all timers have run out.
+    fn call(&mut self) {
+        let uri = Uri::parse("sip:201@127.0.0.1:5070").expect("a URI");
+        let invite = Invite {
+            route: Route::Address { transport: Transport::Udp, peer: self.sides[1].1 },
+            local: self.sides[0].1,
+            to: NameAddr::new(uri.clone()),
+            uri,
+            from: NameAddr::parse("<sip:caller@127.0.0.1>").expect("an address"),
+            headers: Headers::default(),
+            sdp: Some(description(4_000)),
+            credentials: None,
+        };
+        let caller = self.sides[0].0.invite(self.now, invite);
+        let mut ended = 0;
+        let mut work = VecDeque::from([0]);
+        while let Some(side) = work.pop_front() {
+            while let Some(output) = self.sides[side].0.poll_output() {
+                match output {
+                    Output::Send { bytes, .. } => {
+                        self.deliver(1 - side, &bytes);
+                        work.push_back(1 - side);
+                    }
+                    Output::Event(Event::Invited { session, .. }) => {
+                        let endpoint = &mut self.sides[side].0;
+                        endpoint.trying(self.now, session);
+                        endpoint.ring(self.now, session, Status::RINGING, None);
+                        endpoint.answer(self.now, session, &description(4_010));
+                    }
+                    Output::Event(Event::Confirmed { .. }) => {
+                        self.sides[0].0.hang_up(self.now, caller, None);
+                        work.push_back(0);
+                    }
+                    Output::Event(Event::Ended { .. }) => ended += 1,
+                    Output::Event(_) => {}
+                }
+            }
+        }
+        assert_eq!(ended, 2, "the call ended on both sides");
+        self.now = self.now.after(Duration::from_secs(40));
+        for (endpoint, _) in &mut self.sides {
+            while endpoint.deadline().is_some_and(|at| at <= self.now.instant) {
+                endpoint.handle_timeout(self.now);
+            }
+            assert_eq!(endpoint.alive(), (0, 0), "nothing is left of the call");
+        }
+    }
+
+    fn deliver(&mut self, to: usize, bytes: &[u8]) {
+        let (local, peer) = (self.sides[to].1, self.sides[1 - to].1);
+        let flow = Flow { transport: Transport::Udp, local, peer, connection: ConnectionId(0) };
+        self.sides[to].0.handle_received(self.now, flow, bytes);
+    }
+}
+
+/// A call from INVITE to the last timer: both ends of it, seven messages written and seven read.
+fn call(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sip");
+    group.throughput(Throughput::Elements(1));
+    let mut pair = Pair::new();
+    group.bench_function("call, both ends", |b| b.iter(|| pair.call()));
+    group.finish();
+}
+
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], port))
+}
+
+fn stream(codec: Codec, leg: LegId) -> Stream {
+    Stream {
+        codec,
+        payload_type: if codec == Codec::Pcma { 8 } else { 0 },
+        clock_rate: media::RATE,
+        dtmf: Some(101),
+        ptime_ms: 20,
+        remote: at(10_000 + leg.0 as u16 * 2),
+        signalled: None,
+        waits: false,
+        remote_rtcp: None,
+        send: true,
+        receive: true,
+    }
+}
+
+/// A plane with `legs` legs, every second of them with `codec`, the others with mu-law.
+fn plane(now: Now, legs: u64, codec: Codec) -> Plane {
+    let mut plane = Plane::new(plane::Settings::default(), Random::from_number(1));
+    for leg in (0..legs).map(LegId) {
+        let codec = if leg.0 % 2 == 0 { Codec::Pcmu } else { codec };
+        plane.handle_command(now, Command::Open { leg, local: at(30_000) });
+        plane.handle_command(now, Command::Configure { leg, stream: stream(codec, leg) });
+    }
+    drain(&mut plane);
+    plane
+}
+
+/// Carries out nothing; answers how many packets would have left.
+fn drain(plane: &mut Plane) -> usize {
+    let mut packets = 0;
+    while let Some(output) = plane.poll_output() {
+        if let Packet::Send { bytes, .. } = output {
+            packets += 1;
+            plane.recycle(bytes);
+        }
+    }
+    packets
+}
+
+fn packet(sequence: u16) -> [u8; 172] {
+    let mut packet = [0x55; 172];
+    packet[..2].copy_from_slice(&[0x80, 0]);
+    packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+    packet[4..8].copy_from_slice(&(u32::from(sequence) * 160).to_be_bytes());
+    packet[8..12].copy_from_slice(&7_u32.to_be_bytes());
+    packet
+}
+
+/// One packet of 20 ms from one leg to its partner, among 400 legs.
+fn relay(c: &mut Criterion) {
+    let mut group = c.benchmark_group("relay");
+    group.throughput(Throughput::Elements(1));
+    for (name, codec) in [("as it is", Codec::Pcmu), ("mu-law to A-law", Codec::Pcma)] {
+        let mut now = now();
+        let mut plane = plane(now, 400, codec);
+        for pair in 0..200 {
+            let (a, b) = (LegId(pair * 2), LegId(pair * 2 + 1));
+            plane.handle_command(now, Command::Bridge { a, b });
+        }
+        let mut sequence = 0_u16;
+        let mut pair = 0;
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                pair = (pair + 1) % 200;
+                if pair == 0 {
+                    sequence = sequence.wrapping_add(1);
+                    now = now.after(Duration::from_millis(20));
+                    plane.handle_timeout(now);
+                    drain(&mut plane);
+                }
+                let leg = LegId(pair * 2);
+                let from = at(10_000 + leg.0 as u16 * 2);
+                plane.handle_packet(now, leg, Kind::Rtp, from, &packet(sequence));
+                // The first packets of a stream are its probation.
+                let sent = drain(&mut plane);
+                assert!(sent <= 1);
+                sent
+            });
+        });
+    }
+    group.finish();
+}
+
+/// 20 ms of a prompt for one leg, from the beat for 100 of them.
+fn beat(c: &mut Criterion) {
+    const LEGS: u64 = 100;
+    let mut group = c.benchmark_group("beat");
+    group.throughput(Throughput::Elements(LEGS));
+    let start = now();
+    let prompt = Clip::new((0..80_000).map(|n: i32| (n % 200 * 100) as i16).collect());
+    group.bench_function("100 prompts", |b| {
+        b.iter_batched_ref(
+            || {
+                let mut plane = plane(start, LEGS, Codec::Pcma);
+                for leg in (0..LEGS).map(LegId) {
+                    let clips = vec![prompt.clone()];
+                    plane.handle_command(
+                        start,
+                        Command::Play { leg, token: 1, clips, repeat: true, stop_on_digit: true },
+                    );
+                }
+                drain(&mut plane);
+                (plane, start)
+            },
+            |(plane, now)| {
+                *now = now.after(Duration::from_millis(20));
+                plane.handle_timeout(*now);
+                assert!(drain(plane) >= LEGS as usize, "everybody hears something");
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+/// One event of a call: sealed numbers, encoding, checksum, chain. The disk is not in it.
+fn journal(c: &mut Criterion) {
+    let mut group = c.benchmark_group("journal");
+    group.throughput(Throughput::Elements(1));
+    let now = now();
+    let keys = Keyring::open(&[1; 32], &[], Random::from_number(3));
+    let sealer = Sealer::from_seed(&[2; 32]).expect("a seed");
+    let mut journal = Journal::new(now, Resume::default(), keys, sealer);
+    let mut call = 0;
+    group.bench_function("arrival", |b| {
+        b.iter(|| {
+            // Calls end; what is open stays small.
+            call = (call + 1) % 100;
+            let what = What::Arrived {
+                peer: Peer::Extension(ExtensionId::from("201")),
+                from: Personal::from("+15550123"),
+                to: Personal::from("+15550199"),
+            };
+            let event = CallEvent { call: CallId(call), at: now.unix, what };
+            journal.append(now, Happened::Call(event));
+            while let Some(output) = journal.poll_output() {
+                if let Write::Write { upto, .. } = output {
+                    journal.handle_stored(now, upto);
+                }
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = micro;
+    config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+    targets = wire, call, relay, beat, journal
+}
+criterion_main!(micro);
