@@ -30,6 +30,8 @@ const TALK: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Where the box listens.
 const PORT: u16 = 28_060;
+/// Hosts that the phones of the `registrations` lines are at: a box gives no single host all of its room.
+const HOSTS: u8 = 16;
 /// Where the phones take calls.
 const PHONE_PORT: u16 = 28_070;
 
@@ -223,15 +225,13 @@ impl Pace {
     }
 }
 
-/// Hosts that the phones of the `registrations` lines are at: a box gives no single host all of its room.
-const HOSTS: u8 = 16;
-
 fn register(peer: &Peer, phone: usize, turn: usize, cseq: usize, authorization: &str) {
     let user = number(phone);
     let message = format!(
         "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {0};branch=z9hG4bKr{phone}x{turn}x{cseq}\r\n\
          From: <sip:{user}@127.0.0.1>;tag=r\r\nTo: <sip:{user}@127.0.0.1>\r\nCall-ID: r{phone}x{turn}\r\n\
-         CSeq: {cseq} REGISTER\r\nMax-Forwards: 70\r\nContact: <sip:{user}@127.0.0.8:{PHONE_PORT}>\r\nExpires: 3600\r\n{authorization}",
+         CSeq: {cseq} REGISTER\r\nMax-Forwards: 70\r\nContact: <sip:{user}@127.0.0.8:{PHONE_PORT}>\r\n\
+         Expires: 3600\r\n{authorization}",
         peer.at
     );
     peer.send(&with_body(message, ""));

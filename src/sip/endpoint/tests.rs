@@ -161,6 +161,18 @@ fn ended(event: &Event) -> Option<Ended> {
     }
 }
 
+/// A call that is up. Answers the sessions of the caller and of the called.
+fn up(pair: &mut Pair) -> (SessionId, SessionId) {
+    let caller = pair.invite();
+    let callee = pair.until(1, invited).unwrap();
+    let now = pair.now;
+    pair.sides[1].endpoint.answer(now, callee, &sdp(4010));
+    pair.collect();
+    pair.until(0, answered).unwrap();
+    pair.until(1, |e| matches!(e, Event::Confirmed { .. }).then_some(())).unwrap();
+    (caller, callee)
+}
+
 /// A whole call: set up, hung up by `who`. Answers whether both sides saw it through.
 fn call(pair: &mut Pair, who: usize) -> bool {
     let caller = pair.invite();
@@ -276,13 +288,7 @@ fn an_answer_that_is_never_acknowledged_ends_the_call() {
 #[test]
 fn offers_that_cross_are_both_refused_and_the_call_goes_on() {
     let mut pair = Pair::new(7, 0);
-    let caller = pair.invite();
-    let callee = pair.until(1, invited).unwrap();
-    let now = pair.now;
-    pair.sides[1].endpoint.answer(now, callee, &sdp(4010));
-    pair.collect();
-    pair.until(0, answered).unwrap();
-    pair.until(1, |e| matches!(e, Event::Confirmed { .. }).then_some(())).unwrap();
+    let (caller, callee) = up(&mut pair);
     let now = pair.now;
     pair.sides[0].endpoint.reoffer(now, caller, &sdp(4020));
     pair.sides[1].endpoint.reoffer(now, callee, &sdp(4030));
@@ -344,13 +350,7 @@ fn from_elsewhere(pair: &mut Pair) -> Vec<u8> {
 #[test]
 fn a_bye_from_another_host_is_told_and_not_obeyed() {
     let mut pair = Pair::new(1, 0);
-    let caller = pair.invite();
-    let callee = pair.until(1, invited).unwrap();
-    let now = pair.now;
-    pair.sides[1].endpoint.answer(now, callee, &sdp(4010));
-    pair.collect();
-    pair.until(0, answered).unwrap();
-    pair.until(1, |e| matches!(e, Event::Confirmed { .. }).then_some(())).unwrap();
+    let (caller, callee) = up(&mut pair);
     let now = pair.now;
     pair.sides[0].endpoint.hang_up(now, caller, None);
     pair.collect();
@@ -416,18 +416,6 @@ fn answers_of_a_thousand_forks_make_us_send_a_few_messages() {
     }
     let sent = pair.sent - before;
     assert!((2..=2 * u64::from(MAX_FORKS)).contains(&sent), "{sent} messages");
-}
-
-/// A call that is up. Answers the sessions of the caller and of the called.
-fn up(pair: &mut Pair) -> (SessionId, SessionId) {
-    let caller = pair.invite();
-    let callee = pair.until(1, invited).unwrap();
-    let now = pair.now;
-    pair.sides[1].endpoint.answer(now, callee, &sdp(4010));
-    pair.collect();
-    pair.until(0, answered).unwrap();
-    pair.until(1, |e| matches!(e, Event::Confirmed { .. }).then_some(())).unwrap();
-    (caller, callee)
 }
 
 /// Lets `span` pass; answers whether both sides think that the call is up.
