@@ -1,0 +1,30 @@
+//! `[[extension]]`: desk phones.
+
+use serde::Deserialize;
+
+use crate::address::Number;
+use crate::config::secret::SecretRef;
+use crate::id::ExtensionId;
+
+/// `[[extension]]`: a desk phone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// What colleagues dial, and the user name the phone registers with; 2 to 8 digits.
+    pub number: ExtensionId,
+    /// Shown on the phones that it calls.
+    #[serde(default)]
+    pub name: String,
+    /// Where the phone's password is kept.
+    pub secret: SecretRef,
+    /// Number shown on calls out over a trunk; the trunk's own when absent.
+    #[serde(default)]
+    pub caller_id: Option<Number>,
+    /// Seconds to ring before a call counts as not answered; 5 to 180, default 25.
+    #[serde(default = "ring_time")]
+    pub ring_time: u16,
+}
+
+fn ring_time() -> u16 {
+    25
+}

@@ -1,0 +1,42 @@
+//! `[media]`: where audio flows.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+
+/// A voice codec that is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    /// G.711 mu-law: North America and Japan.
+    Pcmu,
+    /// G.711 A-law: elsewhere.
+    Pcma,
+    /// G.722, relayed between phones that share it.
+    G722,
+    /// Opus, relayed between phones that share it.
+    Opus,
+}
+
+/// `[media]`: where audio flows.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    /// Address told to peers; the one that faces each peer when absent.
+    pub address: Option<IpAddr>,
+    /// First port of the pool; even, 1,024 to 65,000, default 16,384.
+    pub port_min: u16,
+    /// Last port of the pool; above `port_min` by 3 at least, default 32,767.
+    pub port_max: u16,
+    /// Media threads; 0 (one for each core) to 64, default 0.
+    pub threads: u16,
+    /// Codecs in the order they are offered; default pcmu, pcma.
+    pub codecs: Vec<Codec>,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        let codecs = vec![Codec::Pcmu, Codec::Pcma];
+        Media { address: None, port_min: 16_384, port_max: 32_767, threads: 0, codecs }
+    }
+}

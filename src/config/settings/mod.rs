@@ -1,0 +1,84 @@
+//! The settings of the sections that no other module owns, one file for each, and all sections together.
+//!
+//! Ranges stand beside the fields and are checked in `check.rs`; what a setting does is the business of who uses it.
+
+mod admin;
+mod agent;
+mod extension;
+mod flow;
+mod limits;
+mod log;
+mod media;
+mod prompts;
+mod queue;
+mod sip;
+mod site;
+mod trunk;
+
+use crate::call::plan::{Emergency, Features, Inbound, Internal, Outbound, Rules};
+
+pub use admin::Admin;
+pub use agent::Agent;
+pub use extension::Extension;
+pub use flow::FlowFile;
+pub use limits::Limits;
+pub use log::{Format, Level, Log};
+pub use media::{Codec, Media};
+pub use prompts::Prompts;
+pub use queue::Queue;
+pub use sip::{DigestAlgorithm, Sip, Timers};
+pub use site::Site;
+pub use trunk::{Register, Transport, Trunk};
+
+/// Everything in the configuration, checked: every reference in it leads somewhere.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `[site]`.
+    pub site: Site,
+    /// `[sip]`.
+    pub sip: Sip,
+    /// `[media]`.
+    pub media: Media,
+    /// `[[extension]]`.
+    pub extensions: Vec<Extension>,
+    /// `[[trunk]]`.
+    pub trunks: Vec<Trunk>,
+    /// `[[inbound]]`.
+    pub inbound: Vec<Inbound>,
+    /// `[[internal]]`.
+    pub internal: Vec<Internal>,
+    /// `[[outbound]]`.
+    pub outbound: Vec<Outbound>,
+    /// `[emergency]`.
+    pub emergency: Emergency,
+    /// `[[queue]]`.
+    pub queues: Vec<Queue>,
+    /// `[[agent]]`.
+    pub agents: Vec<Agent>,
+    /// `[features]`.
+    pub features: Features,
+    /// `[prompts]`.
+    pub prompts: Prompts,
+    /// `[admin]`.
+    pub admin: Admin,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[log]`.
+    pub log: Log,
+}
+
+impl Settings {
+    /// The part that the dial plan is compiled from.
+    pub fn dial_rules(&self) -> Rules {
+        Rules {
+            country: self.site.country,
+            extensions: self.extensions.iter().map(|e| e.number.clone()).collect(),
+            trunks: self.trunks.iter().map(|t| t.name.clone()).collect(),
+            inbound: self.inbound.clone(),
+            internal: self.internal.clone(),
+            outbound: self.outbound.clone(),
+            emergency: self.emergency.clone(),
+            features: self.features.clone(),
+        }
+    }
+}

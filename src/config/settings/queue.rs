@@ -1,0 +1,103 @@
+//! `[[queue]]`: where callers wait.
+
+use serde::Deserialize;
+
+use crate::call::plan::Target;
+use crate::id::{AgentId, QueueId, SkillId};
+use crate::queue::Strategy;
+
+/// `[[queue]]`: where callers wait.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// What rules and flows call it.
+    pub name: QueueId,
+    /// Who is called first. Default `longest-idle`.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// Agents in order; an agent may also name the queue.
+    #[serde(default)]
+    pub members: Vec<AgentId>,
+    /// Seconds that an agent's phone rings; 5 to 120, default 20.
+    #[serde(default = "queue_ring")]
+    pub ring_time: u16,
+    /// Seconds after a call before the next one; 0 to 3,600, default 10.
+    #[serde(default = "wrap_up")]
+    pub wrap_up: u16,
+    /// Callers at a time; 1 to 1,000, default 50.
+    #[serde(default = "max_waiting")]
+    pub max_waiting: u16,
+    /// Seconds before a caller goes to `overflow`; 10 to 86,400, default 1,800.
+    #[serde(default = "max_wait")]
+    pub max_wait: u32,
+    /// Where callers go when it is full, took too long or nobody is signed in. When absent, callers of a full queue and
+    /// those who waited too long hear so and are let go, and with nobody signed in they wait.
+    #[serde(default)]
+    pub overflow: Option<Target>,
+    /// Where callers of a full queue go. Default: `overflow`.
+    #[serde(default)]
+    pub overflow_full: Option<Target>,
+    /// Where callers go who waited `max_wait`. Default: `overflow`.
+    #[serde(default)]
+    pub overflow_wait: Option<Target>,
+    /// Where callers go when nobody is signed in. Default: `overflow`.
+    #[serde(default)]
+    pub overflow_no_agent: Option<Target>,
+    /// Least levels of skills that an agent needs for any caller of this queue; 1 to 10.
+    #[serde(default)]
+    pub skills: std::collections::BTreeMap<SkillId, u8>,
+    /// Added to each caller's priority; 0 to 1,000, default 0.
+    #[serde(default)]
+    pub priority: u16,
+    /// Points of priority that a caller gains in a minute; 0 to 100, default 5. At 0, callers with little priority may
+    /// wait for ever.
+    #[serde(default = "ageing")]
+    pub ageing: u16,
+    /// Whether an agent whose phone was not answered goes on pause. Default true.
+    #[serde(default = "yes")]
+    pub pause_on_miss: bool,
+    /// Whether callers are told their place. Default true.
+    #[serde(default = "yes")]
+    pub announce_position: bool,
+    /// Whether callers are told how long it will probably take. Default true.
+    #[serde(default = "yes")]
+    pub announce_wait: bool,
+    /// Clip that callers hear. Default `hold-music`.
+    #[serde(default = "music")]
+    pub music: String,
+    /// Seconds between announcements of position and wait; 0 (none) to 600, default 45.
+    #[serde(default = "announce")]
+    pub announce_every: u16,
+}
+
+fn ageing() -> u16 {
+    5
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn queue_ring() -> u16 {
+    20
+}
+
+fn wrap_up() -> u16 {
+    10
+}
+
+fn max_waiting() -> u16 {
+    50
+}
+
+fn max_wait() -> u32 {
+    1_800
+}
+
+fn music() -> String {
+    "hold-music".into()
+}
+
+fn announce() -> u16 {
+    45
+}
