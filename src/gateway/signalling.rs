@@ -386,6 +386,12 @@ impl Gateway {
 
     /// 200 to the caller.
     pub(super) fn answer(&mut self, now: Now, id: LegId, with: Option<LegId>) {
+        // Who takes a call over came on a thread of their own; while no sound has begun, moving costs nothing.
+        if let Some(thread) = with.and_then(|with| self.legs.get(with)).map(|leg| leg.thread)
+            && let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.port.is_none())
+        {
+            leg.thread = thread;
+        }
         // A carrier is known by its address alone, and a datagram can name any.
         if let Some(leg) = self.legs.get_mut(id) {
             leg.waits = leg.forgeable && leg.negotiated.is_none();

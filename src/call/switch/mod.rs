@@ -16,6 +16,7 @@ use crate::time::{Now, Timers};
 
 mod ending;
 mod legs;
+mod pickup;
 mod routing;
 mod transfer;
 mod vocabulary;

@@ -531,3 +531,96 @@ fn nobody_is_transferred_who_talks_with_nobody() {
     let callee = talking(&mut bench);
     assert!(!bench.calls.handle_join(bench.now, CALLER, callee), "they are one call");
 }
+
+/// 203 calls, and goes nowhere by itself yet.
+fn third(bench: &mut Bench) -> LegId {
+    bench.arrive(3, Peer::Extension(ext("203")), Destination::Nowhere(Why::Unknown));
+    bench.wishes();
+    LegId(3)
+}
+
+/// What a phone that replaces a leg makes happen.
+fn replaces(bench: &mut Bench, replaced: LegId) -> (bool, Vec<Output>) {
+    let arrival = Arrival {
+        call: CallId(3),
+        leg: LegId(3),
+        peer: Peer::Extension(ext("203")),
+        origin: Origin::Extension(ext("203")),
+        from: "203".to_owned(),
+        to: "202".to_owned(),
+        destination: Destination::Nowhere(Why::Unknown),
+    };
+    let taken = bench.calls.handle_replacing(bench.now, arrival, replaced);
+    (taken, bench.wishes())
+}
+
+#[test]
+fn a_colleague_answers_the_call_that_rings_elsewhere() {
+    let mut bench = Bench::new();
+    let ringing = dialled(&bench.call(Destination::Extension(ext("202"))))[0];
+    bench.leg(ringing, LegEvent::Ringing);
+    let (taken, wishes) = replaces(&mut bench, ringing);
+    assert!(taken);
+    assert!(wishes.contains(&Output::Answer { leg: LegId(3), with: Some(CALLER) }));
+    assert!(wishes.contains(&Output::Answer { leg: CALLER, with: Some(LegId(3)) }));
+    assert!(wishes.contains(&Output::Join(CALLER, LegId(3))));
+    assert!(wishes.contains(&Output::HangUp(ringing, Cause::Completed)));
+    let own = wishes.iter().find_map(|wish| match wish {
+        Output::Ended(record) => Some(record),
+        _ => None,
+    });
+    assert_eq!(own.map(|record| record.call), Some(CallId(3)), "the colleague's own call is over");
+    bench.leg(ringing, LegEvent::Ended(Cause::Completed));
+    assert_eq!(bench.calls.len(), 1);
+    let over = bench.leg(CALLER, LegEvent::Ended(Cause::Completed));
+    let record = bench.record(over);
+    let reached = record.legs.iter().find(|leg| leg.leg == LegId(3)).unwrap();
+    assert_eq!((record.cause, &reached.peer), (Cause::Completed, &Peer::Extension(ext("203"))));
+    assert!(record.connected.is_some() && bench.calls.is_empty());
+}
+
+#[test]
+fn a_caller_who_waits_in_a_queue_is_picked_up_and_the_agent_is_free() {
+    let mut bench = Bench::new();
+    bench.call(Destination::Queue("support".into()));
+    bench.calls.handle_offer(bench.now, CALL, OfferId(1), &agents(&["202"]));
+    let offered = dialled(&bench.wishes())[0];
+    let (taken, wishes) = replaces(&mut bench, offered);
+    assert!(taken && wishes.contains(&Output::LeaveQueue(CALL)));
+    assert!(wishes.contains(&Output::Join(CALLER, LegId(3))));
+    let gone = bench.leg(offered, LegEvent::Ended(Cause::Completed));
+    assert!(!gone.iter().any(|wish| matches!(wish, Output::Offer(..))), "nothing was refused");
+}
+
+#[test]
+fn only_what_rings_is_picked_up_and_only_by_whom_nothing_else_happens() {
+    let mut bench = Bench::new();
+    let ringing = dialled(&bench.call(Destination::Extension(ext("202"))))[0];
+    assert!(!bench.calls.handle_pickup(bench.now, CALLER, ringing), "one's own call");
+    let (taken, wishes) = replaces(&mut bench, CALLER);
+    assert!(!taken && wishes.contains(&Output::Refuse(LegId(3), Cause::NotAllowed)));
+    bench.record(wishes);
+    bench.leg(ringing, LegEvent::Answered);
+    third(&mut bench);
+    assert!(!bench.calls.handle_pickup(bench.now, LegId(3), ringing), "it was answered");
+    assert!(bench.wishes().is_empty());
+}
+
+#[test]
+fn a_conversation_goes_on_at_another_phone_on_either_side() {
+    for side in 0..2 {
+        let mut bench = Bench::new();
+        let called = talking(&mut bench);
+        let (leaves, stays) = [(CALLER, called), (called, CALLER)][side];
+        let (taken, wishes) = replaces(&mut bench, leaves);
+        assert!(taken);
+        assert!(wishes.contains(&Output::Join(stays, LegId(3))), "{wishes:?}");
+        assert!(wishes.contains(&Output::HangUp(leaves, Cause::Completed)));
+        bench.leg(leaves, LegEvent::Ended(Cause::Completed));
+        assert_eq!(bench.calls.partner(stays), Some(LegId(3)));
+        let over = bench.leg(stays, LegEvent::Ended(Cause::Completed));
+        let record = bench.record(over);
+        assert_eq!((record.call, record.cause), (CALL, Cause::Completed));
+        assert_eq!(record.legs.len(), 3);
+    }
+}

@@ -74,7 +74,7 @@ impl Calls {
     }
 
     /// Takes a leg out of one call and puts it into another. The first keeps a line of it in its record.
-    fn move_leg(&mut self, leg: LegId, from: CallId, to: CallId) {
+    pub(super) fn move_leg(&mut self, leg: LegId, from: CallId, to: CallId) {
         let Some(state) = self.calls.get_mut(&from) else { return };
         let Some(mut moved) = state.legs.remove(&leg) else { return };
         let (peer, answered) = (moved.peer.clone(), moved.answered);
