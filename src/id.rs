@@ -145,6 +145,14 @@ minted_id!(
     /// One recording on the disk.
     RecordingId
 );
+minted_id!(
+    /// One room where several legs hear each other.
+    RoomId
+);
+configured_id!(
+    /// A conference that people dial into.
+    ConferenceId
+);
 
 configured_id!(
     /// A desk phone's number inside the branch, such as `201`.

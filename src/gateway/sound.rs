@@ -390,6 +390,7 @@ impl Gateway {
             media::Event::Recorded { leg, recording, duration } => {
                 self.recorded(now, leg, recording, duration);
             }
+            media::Event::RoomFull { leg, .. } => self.hang_up(now, leg, Cause::Congestion),
             media::Event::Inactive { leg, .. } => self.hang_up(now, leg, Cause::ConnectionLost),
             media::Event::Closed { leg, report } => self.keep_quality(now, leg, &report),
         }

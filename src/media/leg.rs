@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::id::LegId;
+use crate::id::{LegId, RoomId};
 use crate::media::codec::g711;
 use crate::media::dtmf;
 use crate::media::player::Player;
@@ -29,6 +29,8 @@ pub(super) enum Source {
     Silence,
     Player(Player),
     Partner(LegId),
+    /// All the others in its room.
+    Room,
     Echo,
 }
 
@@ -118,6 +120,8 @@ pub(super) enum Heard {
 pub(super) struct Leg {
     pub stream: Option<Stream>,
     pub source: Source,
+    /// The room it is in, whether or not it hears something else just now.
+    pub room: Option<RoomId>,
     pub recorder: Option<Recorder>,
     /// When the next packet of our own making is due.
     pub due: Option<Instant>,
@@ -134,6 +138,7 @@ impl Leg {
         Leg {
             stream: None,
             source: Source::Silence,
+            room: None,
             recorder: None,
             due: None,
             report_due: None,
@@ -192,6 +197,11 @@ impl Leg {
         self.outgoing.relay = None;
         self.outgoing.fresh = true;
         self.due = None;
+    }
+
+    /// What the leg heard is over: back to its room, or silence.
+    pub fn hear_no_more(&mut self) {
+        self.hear(if self.room.is_some() { Source::Room } else { Source::Silence });
     }
 
     /// Where packets to the peer go: where it has shown itself, else where it said it is.
@@ -440,20 +450,26 @@ impl Leg {
             // Nobody listens: the clip runs on unheard, as a broadcast would.
             return (false, !going);
         }
-        let encode =
-            if stream.codec == Codec::Pcma { g711::alaw_encode } else { g711::ulaw_encode };
-        let mut payload = [0u8; MOST_SAMPLES];
-        for (code, sample) in payload.iter_mut().zip(frame.iter()) {
-            *code = encode(*sample);
-        }
-        self.outgoing.write(
-            now,
-            stream.payload_type,
-            payload.get(..count).unwrap_or_default(),
-            stream.clock_rate,
-            buffer,
-        );
+        self.outgoing.write_sound(now, &stream, frame, buffer);
         (true, false)
+    }
+
+    /// A packet of the room that the leg is in. Answers whether something was written.
+    pub fn say(&mut self, now: Instant, samples: &[i16], buffer: &mut Vec<u8>) -> bool {
+        let Some(stream) = self.stream.filter(|s| s.send && s.codec != Codec::Relay) else {
+            return false;
+        };
+        if self.holds_back() || self.is_pressing() {
+            self.outgoing.fresh = true;
+            return false;
+        }
+        self.outgoing.write_sound(now, &stream, samples, buffer);
+        true
+    }
+
+    /// Samples in a packet of ours.
+    pub fn packet_samples(&self) -> usize {
+        samples_in(self.stream.map_or(20, |stream| stream.ptime_ms))
     }
 
     /// A packet of the partner's, or of the leg itself, in our own stream. Answers whether something was written.
@@ -565,6 +581,24 @@ impl Outgoing {
             self.timestamp = self.timestamp.wrapping_add(ticks as u32);
         }
         self.at = Some(now);
+    }
+
+    /// A packet of sound.
+    fn write_sound(
+        &mut self,
+        now: Instant,
+        stream: &Stream,
+        samples: &[i16],
+        buffer: &mut Vec<u8>,
+    ) {
+        let encode =
+            if stream.codec == Codec::Pcma { g711::alaw_encode } else { g711::ulaw_encode };
+        let mut payload = [0u8; MOST_SAMPLES];
+        for (code, sample) in payload.iter_mut().zip(samples) {
+            *code = encode(*sample);
+        }
+        let payload = payload.get(..samples.len()).unwrap_or_default();
+        self.write(now, stream.payload_type, payload, stream.clock_rate, buffer);
     }
 
     /// A packet of our own making.

@@ -6,13 +6,18 @@
 //! by [`Event`]s.
 //!
 //! [`leg`] is one stream in and one out; [`plane`] owns the legs and joins them; [`rtp`], [`rtcp`], [`dtmf`] are the
-//! wire; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`quality`] judges; [`port`]
-//! hands out port numbers.
+//! wire; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`jitter`], [`conceal`] and
+//! [`comfort`] make steady sound of what arrives, [`mixer`] one of many; [`quality`] judges; [`port`] hands out port
+//! numbers.
 
 pub mod codec;
+pub mod comfort;
+pub mod conceal;
 pub mod detect;
 pub mod dtmf;
+pub mod jitter;
 pub mod leg;
+pub mod mixer;
 pub mod plane;
 pub mod player;
 pub mod port;
@@ -26,7 +31,7 @@ pub mod wav;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::id::{LegId, RecordingId};
+use crate::id::{LegId, RecordingId, RoomId};
 
 pub use plane::Plane;
 pub use player::Clip;
@@ -109,6 +114,24 @@ pub enum Command {
     /// Part a leg from its partner.
     Unbridge {
         /// Either of the two.
+        leg: LegId,
+    },
+    /// Put a leg into a room, which is there from its first member to its last: everybody in it hears all who speak,
+    /// but nobody himself. Again to change what the leg may. Parts it from a partner; its codec must be G.711. All
+    /// members of a room are on one media thread.
+    Mix {
+        /// The room; any number that no other has.
+        room: RoomId,
+        /// The leg.
+        leg: LegId,
+        /// Whether the others hear it.
+        speaks: bool,
+        /// Whether it hears the others.
+        hears: bool,
+    },
+    /// Take a leg out of its room.
+    Unmix {
+        /// The leg.
         leg: LegId,
     },
     /// Play clips, one after the other, in place of whatever the leg hears now.
@@ -211,6 +234,13 @@ pub enum Event {
         recording: RecordingId,
         /// How long it is.
         duration: Duration,
+    },
+    /// A room has as many members as it may: the leg is not in it.
+    RoomFull {
+        /// The leg.
+        leg: LegId,
+        /// The room.
+        room: RoomId,
     },
     /// Nothing has come from a leg for this long, though something should.
     Inactive {

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::id::{LegId, RecordingId};
+use crate::id::{LegId, RecordingId, RoomId};
 use crate::media::leg::{Heard, Leg, Source};
+use crate::media::mixer::Mix;
 use crate::media::player::Player;
 use crate::media::recorder::Recorder;
 use crate::media::rtp::{self, Packet};
 use crate::media::tone::Tone;
 use crate::media::{Command, Event, Kind, Output};
 use crate::random::Random;
-use crate::time::Now;
+use crate::time::{Now, earliest};
+
+mod mixing;
 
 /// Packets of our own making leave on a common beat, so that one wake-up serves many legs.
 const BEAT: Duration = Duration::from_millis(10);
@@ -40,6 +43,9 @@ pub struct Plane {
     legs: BTreeMap<LegId, Leg>,
     /// Legs with something due, by when.
     due: BTreeSet<(Instant, LegId)>,
+    rooms: BTreeMap<RoomId, Mix>,
+    /// When the rooms are mixed next; nothing while there is none.
+    mixing: Option<Instant>,
     epoch: Option<Instant>,
     outputs: VecDeque<Output>,
     spare: Vec<Vec<u8>>,
@@ -55,6 +61,8 @@ impl Plane {
             random,
             legs: BTreeMap::new(),
             due: BTreeSet::new(),
+            rooms: BTreeMap::new(),
+            mixing: None,
             epoch: None,
             outputs: VecDeque::new(),
             spare: Vec::new(),
@@ -74,6 +82,10 @@ impl Plane {
             }
             Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Unbridge { leg } => self.unbridge(leg),
+            Command::Mix { room, leg, speaks, hears } => {
+                self.mix(now, room, leg, speaks, hears);
+            }
+            Command::Unmix { leg } => self.unmix(leg),
             Command::Play { leg, token, clips, repeat, stop_on_digit } => {
                 let player = Player::clips(token, clips, repeat, stop_on_digit);
                 self.start(now, leg, player);
@@ -81,10 +93,11 @@ impl Plane {
             Command::Tone { leg, tone } => self.start(now, leg, Player::tone(tone)),
             Command::StopPlay { leg } => self.with(leg, |leg| {
                 if matches!(leg.source, Source::Player(_)) {
-                    leg.hear(Source::Silence);
+                    leg.hear_no_more();
                 }
             }),
             Command::Echo { leg, on } => {
+                self.unmix(leg);
                 self.with(leg, |leg| leg.hear(if on { Source::Echo } else { Source::Silence }));
             }
             Command::SendDigits { leg, digits } => {
@@ -144,11 +157,14 @@ impl Plane {
             self.due.pop_first();
             self.leg_due(now, id);
         }
+        if self.mixing.is_some_and(|at| at <= now.instant) {
+            self.mix_on(now);
+        }
     }
 
     /// When something is due.
     pub fn deadline(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| *at)
+        earliest(self.due.first().map(|(at, _)| *at), self.mixing)
     }
 
     /// What to do next.
@@ -187,6 +203,7 @@ impl Plane {
 
     fn bridge(&mut self, now: Now, a: LegId, b: LegId) {
         for (id, partner) in [(a, b), (b, a)] {
+            self.unmix(id);
             self.with(id, |leg| {
                 leg.hear(Source::Partner(partner));
                 leg.listening = leg.listening.map(|_| now.instant);
@@ -246,6 +263,7 @@ impl Plane {
     fn close(&mut self, id: LegId) {
         self.stop_recording(id);
         self.unbridge(id);
+        self.unmix(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         for at in [leg.due, leg.report_due].into_iter().flatten() {
             self.due.remove(&(at, id));
@@ -297,6 +315,9 @@ impl Plane {
             Heard::Press { key: None, .. } => {}
             Heard::Sound => self.keep(now, id, &packet),
         }
+        if self.legs.get(&id).is_some_and(|leg| leg.room.is_some()) {
+            return self.speak(id, &packet);
+        }
         let to = match self.legs.get(&id).map(|leg| &leg.source) {
             Some(Source::Echo) => id,
             Some(Source::Partner(partner)) => *partner,
@@ -345,7 +366,7 @@ impl Plane {
         let stops = leg.recorder.as_ref().is_some_and(|recorder| recorder.stop_on_digit);
         self.tell(Event::Digit { leg: id, digit, duration });
         if let Some(token) = ended {
-            self.with(id, |leg| leg.hear(Source::Silence));
+            self.with(id, Leg::hear_no_more);
             self.tell(Event::Played { leg: id, token, interrupted: true });
         }
         if stops {
@@ -413,7 +434,7 @@ impl Plane {
         let goes_on = (playing && !over) || leg.is_pressing();
         self.with(id, |leg| {
             if ended.is_some() {
-                leg.hear(Source::Silence);
+                leg.hear_no_more();
             }
             leg.due = goes_on.then_some(next);
         });
@@ -455,7 +476,7 @@ fn hears(listener: &Leg, id: LegId, own: LegId) -> bool {
     match listener.source {
         Source::Partner(partner) => partner == id,
         Source::Echo => own == id,
-        Source::Silence | Source::Player(_) => false,
+        Source::Silence | Source::Room | Source::Player(_) => false,
     }
 }
 

@@ -1,0 +1,100 @@
+//! Rooms in the plane: who is in which, and their common beat, which runs only while there is a room.
+
+use std::time::Duration;
+
+use super::Plane;
+use crate::id::{LegId, RoomId};
+use crate::media::leg::Source;
+use crate::media::mixer::FRAME;
+use crate::media::rtp::Packet;
+use crate::media::{Event, Kind, RATE};
+use crate::time::Now;
+
+/// What is mixed at a time.
+const TICK: Duration = Duration::from_millis(FRAME as u64 * 1_000 / RATE as u64);
+/// Ticks that are made up for after a late turn; beyond, the beat begins anew instead of hurrying.
+const HURRY: u32 = 5;
+
+impl Plane {
+    pub(super) fn mix(&mut self, now: Now, room: RoomId, id: LegId, speaks: bool, hears: bool) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let before = leg.room;
+        if before != Some(room) {
+            self.unbridge(id);
+            self.unmix(id);
+        }
+        let mix = self.rooms.entry(room).or_default();
+        if mix.join(id, speaks, hears).is_err() {
+            return self.tell(Event::RoomFull { leg: id, room });
+        }
+        if before != Some(room) {
+            self.with(id, |leg| {
+                leg.room = Some(room);
+                if !matches!(leg.source, Source::Player(_)) {
+                    leg.hear(Source::Room);
+                }
+                leg.listening = leg.listening.map(|_| now.instant);
+            });
+        }
+        if self.mixing.is_none() {
+            self.mixing = Some(self.next_beat(now.instant));
+        }
+    }
+
+    pub(super) fn unmix(&mut self, id: LegId) {
+        let Some(room) = self.legs.get_mut(&id).and_then(|leg| leg.room.take()) else { return };
+        self.with(id, |leg| {
+            if matches!(leg.source, Source::Room) {
+                leg.hear(Source::Silence);
+            }
+        });
+        if self.rooms.get_mut(&room).is_some_and(|mix| mix.leave(id)) {
+            self.rooms.remove(&room);
+        }
+        if self.rooms.is_empty() {
+            self.mixing = None;
+        }
+    }
+
+    /// A member said something.
+    pub(super) fn speak(&mut self, id: LegId, packet: &Packet<'_>) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let speaker = leg.room.and_then(|room| self.rooms.get_mut(&room)?.speaker(id));
+        if let (Some(speaker), Some(samples)) = (speaker, leg.decode(packet.payload)) {
+            speaker.put(packet.timestamp, &samples);
+        }
+    }
+
+    /// The next 20 ms of every room.
+    pub(super) fn mix_on(&mut self, now: Now) {
+        let Some(at) = self.mixing else { return };
+        let next = at + TICK;
+        let late = next + TICK * HURRY < now.instant;
+        self.mixing = Some(if late { now.instant + TICK } else { next });
+        let mut rooms = std::mem::take(&mut self.rooms);
+        for mix in rooms.values_mut() {
+            mix.tick(|id, samples| self.deliver(now, id, samples));
+        }
+        self.rooms = rooms;
+    }
+
+    /// Sends a listener what it is to hear, in packets of the length that it wants. Answers how many samples that took.
+    fn deliver(&mut self, now: Now, id: LegId, samples: &[i16]) -> usize {
+        let Some(leg) = self.legs.get(&id) else { return samples.len() };
+        if !matches!(leg.source, Source::Room) {
+            return samples.len();
+        }
+        let length = leg.packet_samples().max(1);
+        let packets = samples.chunks_exact(length);
+        let taken = samples.len() - packets.remainder().len();
+        for packet in packets {
+            let mut buffer = self.spare.pop().unwrap_or_default();
+            let leg = self.legs.get_mut(&id);
+            match leg.is_some_and(|leg| leg.say(now.instant, packet, &mut buffer)) {
+                true => self.send(id, Kind::Rtp, buffer),
+                false => self.recycle(buffer),
+            }
+        }
+        taken
+    }
+}
