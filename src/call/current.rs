@@ -60,8 +60,6 @@ pub(super) struct Call {
     pub from: String,
     pub to: String,
     pub caller: LegId,
-    /// Whether it is a call for help: it counts against no limit.
-    pub help: bool,
     pub activity: Activity,
     /// An IVR flow waits for the outcome of what it asked for.
     pub ivr_waits: bool,

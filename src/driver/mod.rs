@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod control;
 pub mod files;
+pub mod gather;
 pub mod journal;
 pub mod log;
 pub mod mailbox;
@@ -199,6 +200,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         old_records,
         store,
         runtime: runtime.handle().clone(),
+        taken: 0,
         turns: Arc::default(),
         asked: BTreeMap::new(),
         first_start: opened.before.0 == 0,

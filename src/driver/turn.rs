@@ -6,13 +6,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use tokio::sync::oneshot;
 
 use crate::admin::{Command, Lamp, Part, Reply};
 use crate::driver::clock;
+use crate::driver::gather::Gather;
 use crate::driver::journal;
 use crate::driver::mailbox::{Mailbox, Sender};
 use crate::driver::media;
@@ -30,6 +31,10 @@ const DATAGRAMS_A_TURN: usize = 64;
 const LETTERS_A_TURN: usize = 64;
 /// Lateness of packets that a listener would hear: a packet's worth.
 const LATE: Duration = Duration::from_millis(20);
+/// Inputs a second above which they are let gather: a few hundred calls, or a thousand registrations.
+const BUSY: u32 = 2_000;
+/// For how long: a tenth of what setting a call up may take.
+const GATHER: Duration = Duration::from_micros(300);
 /// The epoll mark of the mailbox; sockets have their index.
 const BELL: u64 = u64::MAX;
 
@@ -83,6 +88,8 @@ pub struct Loop {
     pub store: store::Handle,
     /// Where look-ups run.
     pub runtime: tokio::runtime::Handle,
+    /// Inputs taken since the last wait.
+    pub taken: usize,
     /// Counts turns; the watchdog and the status page read it.
     pub turns: Arc<AtomicU64>,
     /// Questions that wait for the gateway's answer.
@@ -104,6 +111,7 @@ impl Loop {
         let started = clock::now();
         self.gateway.handle_started(started, self.first_start);
         let mut going = self.carry_out(started);
+        let mut gather = Gather::new(BUSY, GATHER);
         while going {
             let count = match epoll.wait(&mut ready, self.patience()) {
                 Ok(count) => count,
@@ -118,6 +126,11 @@ impl Loop {
                 };
             }
             going &= self.time_passes();
+            if let Some(pause) =
+                gather.handle_taken(Instant::now(), std::mem::take(&mut self.taken), None)
+            {
+                std::thread::sleep(pause);
+            }
         }
         self.journal.finish();
         self.store.finish();
@@ -137,6 +150,7 @@ impl Loop {
         for _ in 0..DATAGRAMS_A_TURN {
             let Some(socket) = self.sockets.datagrams().get(index) else { return true };
             let Some((count, peer)) = socket.receive(buffer) else { return true };
+            self.taken += 1;
             let Some(flow) = self.sockets.datagram_flow(index, peer) else { return true };
             let now = clock::now();
             self.gateway.handle_sip(now, flow, &buffer[..count]);
@@ -151,6 +165,7 @@ impl Loop {
         self.mailbox.quiet();
         for _ in 0..LETTERS_A_TURN {
             let Some(letter) = self.mailbox.take() else { return true };
+            self.taken += 1;
             let now = clock::now();
             if !(self.open(now, letter) && self.carry_out(now)) {
                 return false;

@@ -116,7 +116,10 @@ impl Gateway {
         match &change {
             Change::Bound(binding) => {
                 let (extension, way) = (&binding.user, &binding.transport);
-                tracing::info!(%extension, %way, until = %binding.expires, "a phone is registered");
+                let known = self.journal.live().bindings.get(&binding.user);
+                if known.is_none_or(|phones| !phones.contains_key(&binding.contact)) {
+                    tracing::info!(%extension, %way, until = %binding.expires, "a phone is registered");
+                }
             }
             Change::Unbound { user, .. } => tracing::info!(extension = %user, "a phone is gone"),
         }

@@ -19,7 +19,7 @@ pub(super) struct Leg {
     pub hosts: BTreeMap<SessionId, IpAddr>,
     /// Whether its INVITE may name an address that it did not come from.
     pub forgeable: bool,
-    /// Whether it belongs to a call for help.
+    /// Whether it belongs to a call for help; stays what it was when the leg was entered in the table.
     pub help: bool,
     /// The one that answered.
     pub chosen: Option<SessionId>,
@@ -81,6 +81,8 @@ impl Leg {
 pub(super) struct Legs {
     legs: BTreeMap<LegId, Leg>,
     by_session: BTreeMap<SessionId, LegId>,
+    /// How many legs are up with whom, of calls for help and of others.
+    up: BTreeMap<(Peer, bool), usize>,
 }
 
 impl Legs {
@@ -88,7 +90,20 @@ impl Legs {
         for session in &leg.sessions {
             self.by_session.insert(*session, id);
         }
-        self.legs.insert(id, leg);
+        *self.up.entry((leg.peer.clone(), leg.help)).or_default() += 1;
+        if let Some(before) = self.legs.insert(id, leg) {
+            self.count_out(&before);
+        }
+    }
+
+    fn count_out(&mut self, leg: &Leg) {
+        let key = (leg.peer.clone(), leg.help);
+        if let Some(count) = self.up.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.up.remove(&key);
+            }
+        }
     }
 
     pub fn add_session(&mut self, id: LegId, session: SessionId, host: IpAddr) {
@@ -110,6 +125,7 @@ impl Legs {
 
     pub fn remove(&mut self, id: LegId) -> Option<Leg> {
         let leg = self.legs.remove(&id)?;
+        self.count_out(&leg);
         for session in &leg.sessions {
             self.by_session.remove(session);
         }
@@ -131,11 +147,11 @@ impl Legs {
     /// Whether there is none.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
-        self.legs.is_empty() && self.by_session.is_empty()
+        self.legs.is_empty() && self.by_session.is_empty() && self.up.is_empty()
     }
 
     /// Legs that are up with `peer`; of calls for `help`, or of all others.
     pub fn count(&self, peer: &Peer, help: bool) -> usize {
-        self.legs.values().filter(|leg| leg.peer == *peer && leg.help == help).count()
+        self.up.get(&(peer.clone(), help)).copied().unwrap_or_default()
     }
 }

@@ -82,7 +82,7 @@ impl Gateway {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::NotRegistered));
         };
         let peer = Peer::Extension(extension.clone());
-        self.begin_leg(call, id, peer, first.local.ip());
+        self.begin_leg(call, id, Leg::new(peer, first.local.ip(), 0));
         let caller = self.calls.caller(call);
         let Some(offer) = self.describe_offer(now, id, caller) else {
             return self.no_media(now, id);
@@ -138,16 +138,11 @@ impl Gateway {
         }
     }
 
-    pub(super) fn begin_leg(
-        &mut self,
-        call: CallId,
-        id: LegId,
-        peer: Peer,
-        address: std::net::IpAddr,
-    ) {
+    /// Enters a leg to somebody in the table, on the media thread of the one who calls.
+    pub(super) fn begin_leg(&mut self, call: CallId, id: LegId, leg: Leg) {
         let caller = self.calls.caller(call).and_then(|caller| self.legs.get(caller));
-        let thread = caller.map_or(0, |caller| caller.thread);
-        self.legs.insert(id, Leg::new(peer, address, thread));
+        let thread = caller.map_or(leg.thread, |caller| caller.thread);
+        self.legs.insert(id, Leg { thread, ..leg });
     }
 
     /// No port is free.

@@ -9,6 +9,7 @@ use crate::address::Number;
 use crate::call::LegEvent;
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
+use crate::gateway::legs::Leg;
 use crate::gateway::{Gateway, Output};
 use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::endpoint::{ClientKey, Ended, Invite, SessionId};
@@ -92,10 +93,8 @@ impl Gateway {
         let Some(local) = local else {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
         };
-        self.begin_leg(wanted.call, id, peer, local);
-        if let Some(leg) = self.legs.get_mut(id) {
-            leg.help = wanted.help;
-        }
+        let leg = Leg { help: wanted.help, ..Leg::new(peer, local, 0) };
+        self.begin_leg(wanted.call, id, leg);
         self.outward.insert(id, wanted);
         self.try_next_way(now, id);
     }

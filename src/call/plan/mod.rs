@@ -5,7 +5,7 @@
 //! destination is registered, busy or has a free line, and it places no call: it answers the same for the same question.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::address::{NotANumber, Number};
@@ -120,6 +120,34 @@ pub struct Plan {
     emergency: BTreeMap<String, Number>,
     /// Narrowest first.
     outbound: Vec<(Pattern, Outbound)>,
+    lines: Lines,
+}
+
+/// Our inbound numbers, found by however a carrier may write them: in full, or as the country does.
+#[derive(Debug, Clone, Default)]
+struct Lines(BTreeMap<String, BTreeSet<usize>>);
+
+impl Lines {
+    fn new(country: Country, inbound: &[Inbound]) -> Lines {
+        let mut lines = Lines::default();
+        for (place, rule) in inbound.iter().enumerate() {
+            for form in forms(country, &rule.number) {
+                lines.0.entry(form).or_default().insert(place);
+            }
+        }
+        lines
+    }
+
+    /// The places of the inbound numbers that are the same line as `dialled`, in their order.
+    fn of(&self, country: Country, dialled: &Number) -> BTreeSet<usize> {
+        forms(country, dialled).filter_map(|form| self.0.get(&form)).flatten().copied().collect()
+    }
+}
+
+/// The digits as they are, and the number in full.
+fn forms(country: Country, number: &Number) -> impl Iterator<Item = String> {
+    let bare = number.as_str().trim_start_matches('+').to_owned();
+    [Some(bare), country.full(number.as_str())].into_iter().flatten()
 }
 
 /// The number that stands for `urn:service:sos` (RFC 5031) where a country has several: 112 is in every table.
@@ -135,7 +163,8 @@ impl Plan {
             .collect();
         outbound.sort_by(|a, b| a.0.narrower_first(&b.0));
         let emergency = emergency_forms(&rules.emergency, rules.country);
-        Plan { rules, emergency, outbound }
+        let lines = Lines::new(rules.country, &rules.inbound);
+        Plan { rules, emergency, outbound, lines }
     }
 
     /// Answers where a call goes.
@@ -217,12 +246,11 @@ impl Plan {
     }
 
     fn for_trunk(&self, number: &Number, trunk: &TrunkId, because: &mut Vec<Step>) -> Destination {
-        let same = |own: &Number| own == number || self.same_line(own, number);
-        let mine =
-            self.rules.inbound.iter().find(|i| i.trunk.as_ref() == Some(trunk) && same(&i.number));
-        let rule = mine
-            .or_else(|| self.rules.inbound.iter().find(|i| i.trunk.is_none() && same(&i.number)));
-        if let Some(rule) = rule {
+        let mine = |inbound: &&Inbound| inbound.trunk.as_ref() == Some(trunk);
+        let anyone = |inbound: &&Inbound| inbound.trunk.is_none();
+        let same = self.lines.of(self.rules.country, number);
+        let same = || same.iter().filter_map(|place| self.rules.inbound.get(*place));
+        if let Some(rule) = same().find(mine).or_else(|| same().find(anyone)) {
             note(
                 because,
                 format!("it is the inbound number {}, which leads to {}", rule.number, rule.to),
@@ -231,13 +259,6 @@ impl Plan {
         }
         note(because, format!("no inbound number of trunk {trunk} is {number}"));
         self.out(number, &Origin::Trunk(trunk.clone()), because)
-    }
-
-    /// Whether two numbers are the same line, one written in full and the other not.
-    fn same_line(&self, own: &Number, dialled: &Number) -> bool {
-        let bare = |n: &Number| n.as_str().trim_start_matches('+').to_owned();
-        let full = |n: &Number| self.rules.country.full(n.as_str());
-        bare(own) == bare(dialled) || full(own).is_some_and(|own| Some(own) == full(dialled))
     }
 
     fn out(&self, number: &Number, from: &Origin, because: &mut Vec<Step>) -> Destination {

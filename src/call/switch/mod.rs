@@ -1,6 +1,6 @@
 //! The machine that owns every call: what happened goes in, what to do comes out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::address::Number;
@@ -42,6 +42,8 @@ pub struct Calls {
     settings: Settings,
     random: Random,
     calls: BTreeMap<CallId, Call>,
+    /// Those of them that are for help: they count against no limit.
+    help: BTreeSet<CallId>,
     by_leg: BTreeMap<LegId, CallId>,
     busy: BTreeMap<ExtensionId, u32>,
     outbound: BTreeMap<LegId, Outbound>,
@@ -65,6 +67,7 @@ impl Calls {
             settings,
             random,
             calls: BTreeMap::new(),
+            help: BTreeSet::new(),
             by_leg: BTreeMap::new(),
             busy: BTreeMap::new(),
             outbound: BTreeMap::new(),
@@ -77,8 +80,7 @@ impl Calls {
     /// A call reached us.
     pub fn handle_arrived(&mut self, now: Now, arrival: Arrival) {
         let emergency = matches!(arrival.destination, Destination::Emergency { .. });
-        let others = self.calls.values().filter(|call| !call.help).count();
-        let full = others >= self.settings.max_calls;
+        let full = self.calls.len() - self.help.len() >= self.settings.max_calls;
         let id = arrival.call;
         let destination = self.begin(now, arrival);
         if emergency || !(full || self.draining) {

@@ -29,7 +29,6 @@ impl Calls {
             from,
             to,
             caller: leg,
-            help: matches!(destination, Destination::Emergency { .. }),
             activity: Activity::Ringing,
             ivr_waits: false,
             failed: None,
@@ -48,6 +47,9 @@ impl Calls {
             sent: (now.instant, 0),
         };
         self.calls.insert(call, state);
+        if matches!(destination, Destination::Emergency { .. }) {
+            self.help.insert(call);
+        }
         self.insert_leg(call, leg, peer, Purpose::Caller);
         destination
     }
