@@ -3,10 +3,16 @@
 //! Owns the words between `branchline status` and a running box. Gathers nothing itself: the gateway fills the
 //! snapshots, the command line prints them.
 
+mod ban;
+
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, CallId, ExtensionId, QueueId, RecordingId, TrunkId};
 use crate::time::{UnixTime, rfc3339};
+
+pub use ban::Ban;
 
 /// A question or an order for a running box; one JSON object on one line of the control socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +35,13 @@ pub enum Command {
     Trunks,
     /// Phones and where they are registered.
     Phones,
+    /// Sources that are not heard.
+    Bans,
+    /// Hears a source again.
+    Unban {
+        /// Its address.
+        address: IpAddr,
+    },
     /// Ends a call.
     HangUp {
         /// Which.
@@ -56,6 +69,8 @@ pub enum Reply {
     Trunks(Vec<Trunk>),
     /// To [`Command::Phones`].
     Phones(Vec<Phone>),
+    /// To [`Command::Bans`].
+    Bans(Vec<Ban>),
     /// It was done.
     Done,
     /// It was not done, and why.

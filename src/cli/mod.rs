@@ -95,6 +95,17 @@ enum Command {
         #[command(flatten)]
         options: ask::Options,
     },
+    /// List sources that are not heard: who guesses passwords, scans, or floods.
+    #[command(after_help = "Example: branchline bans --json")]
+    Bans(ask::Options),
+    /// Hear a source again, and forget its wrong passwords.
+    #[command(after_help = "Example: branchline unban 203.0.113.7")]
+    Unban {
+        /// Its address.
+        address: std::net::IpAddr,
+        #[command(flatten)]
+        options: ask::Options,
+    },
     /// Take no new calls, and end when the last one is over.
     #[command(after_help = "Example: branchline drain")]
     Drain(ask::Options),
@@ -131,6 +142,10 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Phones(options) => ask::main(&options, &Ask::Phones, ask::Form::Text),
         Command::Hangup { call, options } => {
             ask::main(&options, &Ask::HangUp { call }, ask::Form::Text)
+        }
+        Command::Bans(options) => ask::main(&options, &Ask::Bans, ask::Form::Text),
+        Command::Unban { address, options } => {
+            ask::main(&options, &Ask::Unban { address }, ask::Form::Text)
         }
         Command::Drain(options) => ask::main(&options, &Ask::Drain, ask::Form::Text),
         Command::Journal(options) => journal::main(&options),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::admin::{ActiveCall, Agent, CallLine, Lamp, Phone, Queue, Reply, Status, Trunk};
+use crate::admin::{ActiveCall, Agent, Ban, CallLine, Lamp, Phone, Queue, Reply, Status, Trunk};
 use crate::time::UnixTime;
 
 /// Any answer as one JSON document.
@@ -16,6 +16,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Agents(agents) => serde_json::to_string_pretty(agents),
         Reply::Trunks(trunks) => serde_json::to_string_pretty(trunks),
         Reply::Phones(phones) => serde_json::to_string_pretty(phones),
+        Reply::Bans(bans) => serde_json::to_string_pretty(bans),
         Reply::Done | Reply::Refused(_) => serde_json::to_string_pretty(reply),
     };
     value.map_or_else(|_| String::new(), |text| text + "\n")
@@ -31,6 +32,7 @@ pub fn table(reply: &Reply) -> String {
         Reply::Agents(agents) => agent_table(agents),
         Reply::Trunks(trunks) => trunk_table(trunks),
         Reply::Phones(phones) => phone_table(phones),
+        Reply::Bans(bans) => ban_table(bans),
         Reply::Done => "done\n".to_owned(),
         Reply::Refused(why) => format!("refused: {why}\n"),
     }
@@ -249,6 +251,19 @@ fn phone_table(phones: &[Phone]) -> String {
         rows,
         "no extension is configured: add an [[extension]] to gateway.toml",
     )
+}
+
+fn ban_table(bans: &[Ban]) -> String {
+    let rows = bans.iter().map(|ban| {
+        vec![
+            ban.source.to_string(),
+            ban.kind.clone(),
+            clock(ban.until),
+            ban.dropped.to_string(),
+            ban.why.clone(),
+        ]
+    });
+    columns(&["SOURCE", "IS", "UNTIL UTC", "UNREAD", "WHY"], rows, "nobody is banned")
 }
 
 /// Left-aligned columns, two blanks apart; what the network sent is shown without control characters.

@@ -32,6 +32,7 @@ pub(super) fn check(
     check.timers();
     check.media();
     check.limits();
+    check.trust();
     check.site();
     check.sip();
     check.addresses();
@@ -142,6 +143,24 @@ impl<'c> Check<'c, '_> {
         self.within(&at("calls"), limits.calls, 1..=10_000);
         self.within(&at("calls_per_extension"), limits.calls_per_extension, 1..=100);
         self.within(&at("new_calls_per_second"), limits.new_calls_per_second, 1..=1_000);
+    }
+
+    fn trust(&mut self) {
+        let trust = &self.settings.trust;
+        self.within(&[Key("trust"), Key("ban_s")], trust.ban_s, 60..=86_400);
+        for (i, network) in trust.networks.iter().enumerate() {
+            let what = match bits_of(network) {
+                Some(0) => format!("`{network}` is everybody: nobody would ever be banned"),
+                Some(_) => continue,
+                None => format!("`{network}` is no address or network"),
+            };
+            let path = [Key("trust"), Key("networks"), At(i)];
+            self.tell(
+                &path,
+                what,
+                "such as `192.0.2.7` or `192.0.2.0/24`; `bans = false` turns bans off",
+            );
+        }
     }
 
     fn site(&mut self) {

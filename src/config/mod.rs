@@ -154,7 +154,7 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
 }
 
 /// The sections there are, in the order that files have them.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "site",
     "sip",
     "media",
@@ -172,6 +172,7 @@ const SECTIONS: [&str; 18] = [
     "prompts",
     "admin",
     "limits",
+    "trust",
     "log",
 ];
 
@@ -206,6 +207,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         prompts: one(document, "prompts", out),
         admin: one(document, "admin", out),
         limits: one(document, "limits", out),
+        trust: one(document, "trust", out),
         log: one(document, "log", out),
     }
 }

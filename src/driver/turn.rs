@@ -223,6 +223,7 @@ impl Loop {
                     }
                 }
                 Output::Trust(connection) => self.sockets.trust(connection),
+                Output::Bar(change) => self.sockets.bar(change),
                 Output::Media { thread, command } => self.command(thread, command),
                 Output::Journal(output) => {
                     if self.journal.submit(output).is_err() {

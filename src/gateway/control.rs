@@ -31,6 +31,8 @@ impl Gateway {
             Command::Agents => Reply::Agents(self.agent_lines()),
             Command::Trunks => Reply::Trunks(self.trunk_lines()),
             Command::Phones => Reply::Phones(self.phone_lines(now)),
+            Command::Bans => Reply::Bans(self.ban_lines(now)),
+            Command::Unban { address } => self.unban(*address),
             Command::HangUp { call } if self.calls.handle_hang_up(*call) => {
                 tracing::info!(%call, "an admin ended a call");
                 Reply::Done
@@ -115,6 +117,7 @@ impl Gateway {
         counters.push(("wrong passwords".to_owned(), self.gate.mistakes));
         counters.push(("requests from sources that are shut out".to_owned(), self.gate.shut_out));
         counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
+        counters.extend(self.unread());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             site: self.settings.site.name.clone(),

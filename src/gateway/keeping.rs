@@ -229,7 +229,10 @@ impl Gateway {
         let live = self.journal.live().clone();
         for binding in live.bindings.values().flat_map(|phones| phones.values()) {
             match serde_json::from_value::<Binding>(binding.clone()) {
-                Ok(binding) => self.registrar.restore(binding),
+                Ok(binding) => {
+                    self.gate.trust.vouch(now.instant, binding.peer);
+                    self.registrar.restore(binding);
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a registration from before the restart cannot be read")
                 }

@@ -6,6 +6,7 @@
 //! `sound` media, `work` queues and agents, `walks` IVR, `keeping` the journal, `control` the admin, `setup` the
 //! configuration.
 
+mod bans;
 mod causes;
 mod control;
 mod keeping;
@@ -44,6 +45,7 @@ use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::registrar::Registrar;
 use crate::sip::sdp::Codec;
 use crate::sip::trunk::Trunk;
+use crate::sip::trust::{Proof, Sin};
 use crate::time::{Now, Timers, UnixTime, earliest};
 
 pub use keeping::Kept;
@@ -66,6 +68,8 @@ pub enum Output {
     },
     /// Who speaks on this connection has shown a password, or is a carrier.
     Trust(ConnectionId),
+    /// Close connections of a source, or do so no longer.
+    Bar(crate::sip::trust::Change),
     /// Tell a media thread something.
     Media {
         /// Which thread.
@@ -163,7 +167,13 @@ impl Gateway {
 
     /// A datagram, or a whole message from a stream.
     pub fn handle_sip(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
-        self.endpoint.handle_received(now, flow, bytes);
+        if !self.gate.trust.admits(now, &flow) {
+            return;
+        }
+        let readable = self.endpoint.handle_received(now, flow, bytes);
+        if !readable && !is_keep_alive(bytes) {
+            self.gate.trust.sinned(now, &flow, Sin::Malformed, Proof::Claimed);
+        }
         self.settle(now);
     }
 
@@ -280,6 +290,9 @@ impl Gateway {
         while let Some(output) = self.journal.poll_output() {
             self.outputs.push_back(Output::Journal(output));
         }
+        while let Some(change) = self.gate.trust.poll_change() {
+            self.outputs.push_back(Output::Bar(change));
+        }
         self.end(now);
     }
 
@@ -288,6 +301,10 @@ impl Gateway {
         if let Some(output) = self.endpoint.poll_output() {
             match output {
                 endpoint::Output::Send { route, bytes } => {
+                    if let Route::Address { peer, .. } = route {
+                        // Whom we write to first may answer, flood or not.
+                        self.gate.trust.vouch(now.instant, peer);
+                    }
                     self.outputs.push_back(Output::Sip { route, bytes })
                 }
                 endpoint::Output::Event(event) => self.handle_endpoint(now, event),
@@ -346,6 +363,11 @@ impl Gateway {
     fn shown_address(&self, own: IpAddr) -> IpAddr {
         self.settings.media.address.unwrap_or(own)
     }
+}
+
+/// Whether a datagram only holds a way through a router open: line ends, zeros, or nothing (RFC 5626 section 3.5.1).
+fn is_keep_alive(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::sip::registrar::{self, Registrar};
 use crate::sip::sdp::Codec;
 use crate::sip::transaction::Timing;
 use crate::sip::trunk::{self, Network, Server, Trunk};
+use crate::sip::trust;
 use crate::time::UnixTime;
 use crate::{agent, call, queue};
 
@@ -153,6 +154,15 @@ fn gate_settings(settings: &Settings, secrets: &Secrets) -> access::Settings {
         // The configuration's check has read each of them.
         trunk.accept_from.iter().filter_map(|text| Network::parse(text).ok()).collect()
     };
+    let trunks: Vec<(TrunkId, Vec<Network>)> =
+        settings.trunks.iter().map(|trunk| (trunk.name.clone(), networks(trunk))).collect();
+    let own = &settings.trust;
+    let trust = trust::Settings {
+        bans: own.bans,
+        site: own.networks.iter().filter_map(|text| Network::parse(text).ok()).collect(),
+        trunks: trunks.iter().flat_map(|(_, networks)| networks.clone()).collect(),
+        first: Duration::from_secs(u64::from(own.ban_s)),
+    };
     access::Settings {
         realm: settings.sip.realm.clone(),
         algorithms: settings
@@ -164,8 +174,9 @@ fn gate_settings(settings: &Settings, secrets: &Secrets) -> access::Settings {
                 DigestAlgorithm::Md5 => Algorithm::Md5,
             })
             .collect(),
-        trunks: settings.trunks.iter().map(|trunk| (trunk.name.clone(), networks(trunk))).collect(),
+        trunks,
         users: secrets.phones.clone(),
+        trust,
     }
 }
 

@@ -321,6 +321,13 @@ impl Digest {
         Verdict::Right { username: claim.username }
     }
 
+    /// Whether whoever sent this header has received a challenge of ours at `source`. Says nothing of the password.
+    pub fn proves(&self, now: Now, source: IpAddr, header: &str) -> bool {
+        let nonce = Fields::parse(header);
+        let nonce = nonce.as_ref().and_then(|fields| fields.get("nonce"));
+        nonce.is_some_and(|nonce| self.is_fresh(now, source, nonce))
+    }
+
     /// Time, some randomness, and a keyed hash over both and the address that is challenged: whoever uses the nonce has
     /// received it there, and nobody can use it in another's name.
     fn mint(&mut self, now: Now, source: IpAddr) -> String {

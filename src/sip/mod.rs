@@ -15,5 +15,6 @@ pub mod session_timer;
 pub mod target;
 pub mod transaction;
 pub mod trunk;
+pub mod trust;
 pub mod uri;
 pub mod wire;

@@ -14,6 +14,7 @@ mod queue;
 mod sip;
 mod site;
 mod trunk;
+mod trust;
 
 use crate::call::plan::{Emergency, Features, Inbound, Internal, Outbound, Rules};
 
@@ -29,6 +30,7 @@ pub use queue::Queue;
 pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;
 pub use trunk::{Register, Transport, Trunk};
+pub use trust::Trust;
 
 /// Everything in the configuration, checked: every reference in it leads somewhere.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +65,8 @@ pub struct Settings {
     pub admin: Admin,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[trust]`.
+    pub trust: Trust,
     /// `[log]`.
     pub log: Log,
 }

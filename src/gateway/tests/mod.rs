@@ -3,6 +3,7 @@
 
 mod random;
 mod scenes;
+mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -236,7 +237,8 @@ impl World {
             Output::Journal(crate::journal::Output::Keys(_))
             | Output::Reply(..)
             | Output::Over
-            | Output::Trust(_) => {}
+            | Output::Trust(_)
+            | Output::Bar(_) => {}
             Output::Resolve(host) => {
                 let found: Vec<_> =
                     host.parse().ok().map(|ip| (ip, OURS.ip())).into_iter().collect();

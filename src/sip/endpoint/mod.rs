@@ -312,9 +312,11 @@ impl Endpoint {
         }
     }
 
-    /// One datagram or one framed message arrived.
-    pub fn handle_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
-        match message::parse(bytes, flow.transport.is_reliable()) {
+    /// One datagram or one framed message arrived. Answers whether it could be read.
+    pub fn handle_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) -> bool {
+        let parsed = message::parse(bytes, flow.transport.is_reliable());
+        let readable = parsed.is_ok();
+        match parsed {
             Ok(message) => self.transactions.handle_message(now, flow, message),
             Err(Rejected::Drop(_)) => *self.refused.entry("SIP messages dropped").or_default() += 1,
             Err(Rejected::Answer(response, _)) => {
@@ -323,6 +325,7 @@ impl Endpoint {
             }
         }
         self.settle(now);
+        readable
     }
 
     /// The driver could not send there.
