@@ -4,15 +4,18 @@
 //! snapshots, the command line prints them.
 
 mod ban;
+mod spending;
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::budget::Subject;
 use crate::id::{AgentId, CallId, ExtensionId, QueueId, RecordingId, TrunkId};
 use crate::time::{UnixTime, rfc3339};
 
 pub use ban::Ban;
+pub use spending::{Cap, Spending, Spent};
 
 /// A question or an order for a running box; one JSON object on one line of the control socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +44,15 @@ pub enum Command {
     Unban {
         /// Its address.
         address: IpAddr,
+    },
+    /// What calls out have cost.
+    Spending,
+    /// Lifts caps on spending for a time.
+    LiftCaps {
+        /// Whose; everybody's when absent.
+        of: Option<Subject>,
+        /// For so many hours, 168 at most; 0 puts them back in force.
+        hours: u16,
     },
     /// Ends a call.
     HangUp {
@@ -71,6 +83,8 @@ pub enum Reply {
     Phones(Vec<Phone>),
     /// To [`Command::Bans`].
     Bans(Vec<Ban>),
+    /// To [`Command::Spending`].
+    Spending(Spending),
     /// It was done.
     Done,
     /// It was not done, and why.

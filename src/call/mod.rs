@@ -5,8 +5,9 @@
 //! and brings back what happened.
 //!
 //! [`Calls`] is the machine; `current` holds one call's state; [`plan`] says where a dialled number leads ([`pattern`], [`country`]);
-//! [`ending`] names the causes; [`record`] is what remains.
+//! [`budget`] says what calls out may cost; [`ending`] names the causes; [`record`] is what remains.
 
+pub mod budget;
 pub mod country;
 mod current;
 pub mod ending;

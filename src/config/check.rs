@@ -16,6 +16,8 @@ use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
+mod spending;
+
 use Step::{At, Key};
 
 /// Characters of an extension: one-digit ones would swallow outside prefixes, and nobody dials nine to a colleague.
@@ -41,6 +43,7 @@ pub(super) fn check(
     check.targets();
     check.trunks();
     check.outbound();
+    check.spending();
     check.queues();
     check.overflow_circles();
     check.agents();

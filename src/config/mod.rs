@@ -154,7 +154,7 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
 }
 
 /// The sections there are, in the order that files have them.
-const SECTIONS: [&str; 19] = [
+const SECTIONS: [&str; 22] = [
     "site",
     "sip",
     "media",
@@ -163,6 +163,9 @@ const SECTIONS: [&str; 19] = [
     "inbound",
     "internal",
     "outbound",
+    "spending",
+    "rate",
+    "cap",
     "emergency",
     "queue",
     "agent",
@@ -200,6 +203,9 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         inbound: each(document, "inbound", places, out),
         internal: each(document, "internal", places, out),
         outbound: each(document, "outbound", places, out),
+        spending: one(document, "spending", out),
+        rates: each(document, "rate", places, out),
+        caps: each(document, "cap", places, out),
         emergency: one(document, "emergency", out),
         queues: each(document, "queue", places, out),
         agents: each(document, "agent", places, out),

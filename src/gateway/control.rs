@@ -33,6 +33,8 @@ impl Gateway {
             Command::Phones => Reply::Phones(self.phone_lines(now)),
             Command::Bans => Reply::Bans(self.ban_lines(now)),
             Command::Unban { address } => self.unban(*address),
+            Command::Spending => Reply::Spending(self.spending(now)),
+            Command::LiftCaps { of, hours } => self.lift_caps(now, of.as_ref(), *hours),
             Command::HangUp { call } if self.calls.handle_hang_up(*call) => {
                 tracing::info!(%call, "an admin ended a call");
                 Reply::Done
@@ -106,6 +108,7 @@ impl Gateway {
         let signed_in = |presence: &Presence| *presence != Presence::SignedOut;
         let mut parts = vec![self.journal_part()];
         parts.extend(self.disk_part());
+        parts.extend(self.spending_part(now));
         parts.extend(self.busy_parts(now));
         parts.extend(self.trunk_lines().into_iter().map(|line| Part {
             name: format!("trunk {}", line.trunk),

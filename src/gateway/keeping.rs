@@ -256,6 +256,7 @@ impl Gateway {
                 self.tell_roster(done);
             }
         }
+        self.calls.restore_spending(live.spending.clone());
         for item in live.places.keys() {
             self.keep(now, Event::QueueLeft { item: *item });
         }

@@ -15,6 +15,7 @@ pub mod prompts;
 mod setup;
 mod signalling;
 mod sound;
+mod spending;
 mod switching;
 mod transfers;
 mod trunks;

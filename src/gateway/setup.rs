@@ -213,6 +213,16 @@ fn call_settings(settings: &Settings) -> call::Settings {
         ring_time: RING_TIME,
         ring_times: settings.extensions.iter().map(own).collect(),
         outbound_time: OUTBOUND_TIME,
+        spending: budget_settings(settings),
+    }
+}
+
+fn budget_settings(settings: &Settings) -> call::budget::Settings {
+    call::budget::Settings {
+        country: settings.site.country,
+        rates: settings.rates.clone(),
+        price: settings.spending.price(),
+        caps: settings.caps.clone(),
     }
 }
 

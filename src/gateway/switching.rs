@@ -23,8 +23,8 @@ impl Gateway {
             Output::DialExtension { call, leg, extension } => {
                 self.dial_extension(now, call, leg, extension)
             }
-            Output::DialTrunk { call, leg, trunk, number, emergency, last } => {
-                let wanted = Outward::new(call, trunk, number, emergency, last);
+            Output::DialTrunk { call, leg, trunk, number, emergency, hidden, last } => {
+                let wanted = Outward::new(call, trunk, number, emergency, hidden, last);
                 self.dial_trunk(now, leg, wanted);
             }
             Output::Ring(leg) => self.ring(now, leg),
@@ -55,6 +55,8 @@ impl Gateway {
                 self.feature(now, call, feature, &extension)
             }
             Output::Say(call, saying) => self.say(call, saying),
+            Output::Spent(spent) => self.keep_spent(now, spent),
+            Output::Near(mark) => self.cap_is_near(&mark),
             Output::Happened(event) => self.keep_call_event(now, event),
             Output::Ended(record) => self.call_ended(now, *record),
         }
@@ -69,6 +71,7 @@ impl Gateway {
             Saying::Resumed => prompts::RESUMED,
             Saying::NotPossible => prompts::NOT_POSSIBLE,
             Saying::Unavailable => prompts::UNAVAILABLE,
+            Saying::CapReached => prompts::CAP_REACHED,
         };
         let clips = self.prompts.clip(name);
         self.play(leg, Playing::Farewell(call), clips, false, false);

@@ -16,7 +16,7 @@ use crate::sip::endpoint::{ClientKey, Ended, Invite, SessionId};
 use crate::sip::flow::Route;
 use crate::sip::message::{Headers, Response, Status, Transport};
 use crate::sip::trunk::{self, Trunk, Way};
-use crate::sip::uri::{NameAddr, Uri, host_port};
+use crate::sip::uri::{Host, NameAddr, Uri, host_port};
 use crate::time::{Now, TimerId};
 
 /// How long a server may take to say anything at all while there is another to try. RFC 3261's own 32 s (timer B) are
@@ -34,6 +34,8 @@ pub(super) struct Outward {
     trunk: TrunkId,
     number: Number,
     help: bool,
+    /// Whether the caller's number is hidden.
+    hidden: bool,
     /// Whether no other trunk is left to try.
     last: bool,
     ways: VecDeque<Way>,
@@ -44,12 +46,20 @@ pub(super) struct Outward {
 }
 
 impl Outward {
-    pub fn new(call: CallId, trunk: TrunkId, number: Number, help: bool, last: bool) -> Self {
+    pub fn new(
+        call: CallId,
+        trunk: TrunkId,
+        number: Number,
+        help: bool,
+        hidden: bool,
+        last: bool,
+    ) -> Self {
         Outward {
             call,
             trunk,
             number,
             help,
+            hidden,
             last,
             ways: VecDeque::new(),
             peer: None,
@@ -105,7 +115,7 @@ impl Gateway {
         let Some(way) = wanted.ways.pop_front() else { return false };
         let (call, trunk, number) =
             (wanted.call, wanted.trunk.clone(), wanted.number.as_str().to_owned());
-        let peer = way.route.peer();
+        let (peer, hidden) = (way.route.peer(), wanted.hidden);
         wanted.peer = Some(peer);
         let until = now.instant + wanted.patience();
         wanted.patience = Some(self.patience.set(until, id));
@@ -116,17 +126,14 @@ impl Gateway {
             return true;
         };
         let uri = Uri { user: Some(number), ..way.host };
-        let shown = self.shown_number(call, &trunk);
+        let (from, headers) = self.shown_caller(call, &trunk, way.local, hidden);
         let invite = Invite {
             local: self.signalling_address(&way.route, way.local),
             route: way.route,
-            from: NameAddr::new(Uri {
-                user: Some(shown),
-                ..Uri::sip(None, way.local.into(), None)
-            }),
+            from,
             to: NameAddr::new(uri.clone()),
             uri,
-            headers: Headers::default(),
+            headers,
             sdp: Some(offer),
             credentials: self.trunks.get(&trunk).and_then(|trunk| trunk.credentials()).cloned(),
         };
@@ -218,6 +225,28 @@ impl Gateway {
             self.legs.remove_session(session);
             self.endpoint.hang_up(now, session, None);
         }
+    }
+
+    /// Who calls, as a carrier is told; nobody, where the caller wants that (RFC 3323 section 4.1).
+    fn shown_caller(
+        &self,
+        call: CallId,
+        trunk: &TrunkId,
+        local: IpAddr,
+        hidden: bool,
+    ) -> (NameAddr, Headers) {
+        let mut headers = Headers::default();
+        if !hidden {
+            let shown = Some(self.shown_number(call, trunk));
+            let uri = Uri { user: shown, ..Uri::sip(None, local.into(), None) };
+            return (NameAddr::new(uri), headers);
+        }
+        let nowhere = Host::Name("anonymous.invalid".to_owned());
+        let mut from = NameAddr::new(Uri::sip(Some("anonymous"), nowhere, None));
+        from.display = Some("Anonymous".to_owned());
+        // A constant without line breaks.
+        let _ = headers.push("Privacy", "id");
+        (from, headers)
     }
 
     /// The number that a call out shows: the extension's, else the trunk's, else the caller's own.

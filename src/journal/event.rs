@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::Presence;
+use crate::call::budget::{Lift, Spent};
 use crate::call::plan::Origin;
 use crate::call::record::Peer;
 use crate::call::{
@@ -75,6 +76,10 @@ pub enum Event {
     },
     /// A caller began to wait.
     QueuePlace(QueuePlace),
+    /// A call out has cost something.
+    Spent(Spent),
+    /// An admin lifted caps on spending for a time, or put them back.
+    CapsLifted(Lift),
     /// A caller waits no more.
     QueueLeft {
         /// Which.

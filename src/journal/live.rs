@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::Presence;
+use crate::call::budget::Ledger;
 use crate::call::record::Peer;
 use crate::id::{AgentId, CallId, ItemId};
 use crate::journal::event::{CallEvent, Event, QueuePlace, What};
@@ -24,6 +25,8 @@ pub struct Live {
     pub places: BTreeMap<ItemId, QueuePlace>,
     /// Calls that are up.
     pub calls: BTreeMap<CallId, OpenCall>,
+    /// What calls out have cost, and which caps are lifted.
+    pub spending: Ledger,
 }
 
 /// An agent's state.
@@ -75,6 +78,8 @@ impl Live {
                 let (peer, from, to) = (peer.clone(), from.clone(), to.clone());
                 self.calls.insert(*call, OpenCall { arrived: *at, peer, from, to });
             }
+            Event::Spent(spent) => self.spending.apply(at, spent),
+            Event::CapsLifted(lift) => self.spending.lift(lift.clone()),
             Event::CallRecord(record) => {
                 self.calls.remove(&record.call);
             }

@@ -59,6 +59,10 @@ pub enum Destination {
         trunks: Vec<TrunkId>,
         /// What to send.
         number: Number,
+        /// Who pays for it: who asked the plan. A phone that forwards or transfers pays for where it sends the call.
+        payer: Origin,
+        /// Whether the caller's number is to be hidden.
+        hidden: bool,
     },
     /// A call for help: above limits, drains and bans.
     Emergency {
@@ -176,7 +180,10 @@ impl Plan {
 
     /// Whether an extension that dials this reaches help, by whatever way it is written.
     pub fn is_for_help(&self, dialled: &str) -> bool {
-        self.read(dialled).is_ok_and(|number| self.emergency.contains_key(number.as_str()))
+        let Ok(number) = self.read(dialled) else { return false };
+        let behind = self.behind_hiding(&number);
+        let helps = |number: &Number| self.emergency.contains_key(number.as_str());
+        helps(&number) || behind.as_ref().is_some_and(helps)
     }
 
     fn walk(&self, asked: &Asked<'_>, because: &mut Vec<Step>) -> Destination {
@@ -192,8 +199,21 @@ impl Plan {
         }
         match &asked.from {
             Origin::Trunk(trunk) => self.for_trunk(&number, trunk, because),
-            Origin::Extension(extension) => self.for_extension(&number, extension, because),
+            Origin::Extension(extension) => match self.behind_hiding(&number) {
+                Some(rest) => {
+                    note(because, format!("the caller hides the number and dials {rest}"));
+                    self.for_extension(&rest, extension, because).hiding()
+                }
+                None => self.for_extension(&number, extension, because),
+            },
         }
+    }
+
+    /// What was dialled behind the code that hides the caller's number, if it begins with that.
+    fn behind_hiding(&self, number: &Number) -> Option<Number> {
+        let code = self.rules.features.hide_caller.as_ref()?;
+        let rest = number.as_str().strip_prefix(code.as_str())?;
+        Number::parse(rest).ok()
     }
 
     /// The number in a request's user part or URI.
@@ -280,7 +300,7 @@ impl Plan {
         if !rule.serves(from) {
             return self.refuse_caller(rule, from, because);
         }
-        self.send(pattern, rule, number, because)
+        self.send(pattern, rule, number, from, because)
     }
 
     fn refuse_caller(
@@ -314,6 +334,7 @@ impl Plan {
         pattern: &Pattern,
         rule: &Outbound,
         number: &Number,
+        from: &Origin,
         because: &mut Vec<Step>,
     ) -> Destination {
         let Some(sent) = rule.rewritten(number) else {
@@ -338,7 +359,8 @@ impl Plan {
         }
         let trunks: Vec<_> = rule.trunks.iter().map(TrunkId::as_str).collect();
         note(because, format!("{sent} ({class}) is sent over {}", trunks.join(", then ")));
-        Destination::Outbound { trunks: rule.trunks.clone(), number: sent }
+        let (trunks, payer) = (rule.trunks.clone(), from.clone());
+        Destination::Outbound { trunks, number: sent, payer, hidden: false }
     }
 
     /// Whether this exact number, without an outside prefix, reaches help.
@@ -375,6 +397,19 @@ fn emergency_forms(settings: &Emergency, country: Country) -> BTreeMap<String, N
     prefixed.chain(numbers.iter().map(|number| (number.to_string(), number.clone()))).collect()
 }
 
+impl Destination {
+    /// The same with the caller's number hidden, where it would leave the branch. Never for help: who calls back must
+    /// know whom.
+    fn hiding(self) -> Destination {
+        match self {
+            Destination::Outbound { trunks, number, payer, .. } => {
+                Destination::Outbound { trunks, number, payer, hidden: true }
+            }
+            other => other,
+        }
+    }
+}
+
 impl From<Target> for Destination {
     fn from(target: Target) -> Destination {
         match target {
@@ -397,7 +432,9 @@ impl fmt::Display for Destination {
             Destination::Queue(queue) => write!(f, "queue {queue}"),
             Destination::Echo => f.write_str("echo test"),
             Destination::Feature(feature) => write!(f, "feature {feature}"),
-            Destination::Outbound { trunks, number } => write!(f, "{number} over {}", over(trunks)),
+            Destination::Outbound { trunks, number, .. } => {
+                write!(f, "{number} over {}", over(trunks))
+            }
             Destination::Emergency { trunks, number } if trunks.is_empty() => {
                 write!(f, "EMERGENCY {number}, but there is no trunk")
             }

@@ -141,6 +141,17 @@ pub struct Features {
     pub pause: Number,
     /// Default `*44`.
     pub resume: Number,
+    /// What is dialled in front of a number so that the called party does not see who calls. Default `*67`; none, when
+    /// it is empty.
+    #[serde(deserialize_with = "code_or_none")]
+    pub hide_caller: Option<Number>,
+}
+
+/// A code, or nothing for an empty text.
+fn code_or_none<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Number>, D::Error> {
+    let text = String::deserialize(from)?;
+    let read = |text: &str| Number::parse(text).map_err(serde::de::Error::custom);
+    (!text.is_empty()).then(|| read(&text)).transpose()
 }
 
 impl Default for Features {
@@ -152,6 +163,7 @@ impl Default for Features {
             sign_out: code("*42"),
             pause: code("*43"),
             resume: code("*44"),
+            hide_caller: Some(code("*67")),
         }
     }
 }

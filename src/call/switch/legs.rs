@@ -40,6 +40,7 @@ impl Calls {
             self.timers.cancel(timer);
         }
         self.happened(now, call, What::Answered(leg));
+        self.pay(now, leg);
         if let Purpose::Offer(offer, agent) = purpose {
             if let Some(state) = self.calls.get_mut(&call) {
                 state.agent = Some(agent.clone());
@@ -130,6 +131,7 @@ impl Calls {
         cause: Cause,
     ) -> Option<(Leg, Cause)> {
         self.by_leg.remove(&leg);
+        self.budget.ended(leg);
         let state = self.calls.get_mut(&call)?;
         let gone = state.legs.remove(&leg)?;
         let cause = gone.releasing.unwrap_or(cause);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::address::Number;
+use crate::call::budget::{self, Budget};
 use crate::call::current::{Activity, Call, CallView, Purpose};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Origin};
@@ -12,12 +13,13 @@ use crate::id::{
     AgentId, CallId, ExtensionId, LegId, OfferId, QueueId, RecordingId, SkillId, TrunkId,
 };
 use crate::random::Random;
-use crate::time::{Now, Timers};
+use crate::time::{Now, Timers, earliest};
 
 mod ending;
 mod legs;
 mod pickup;
 mod routing;
+mod spending;
 mod transfer;
 mod vocabulary;
 
@@ -34,6 +36,8 @@ pub struct Settings {
     pub ring_times: BTreeMap<ExtensionId, Duration>,
     /// How long a trunk may take from INVITE to answer.
     pub outbound_time: Duration,
+    /// What calls out may cost.
+    pub spending: budget::Settings,
 }
 
 /// Every call that is up.
@@ -47,6 +51,7 @@ pub struct Calls {
     by_leg: BTreeMap<LegId, CallId>,
     busy: BTreeMap<ExtensionId, u32>,
     outbound: BTreeMap<LegId, Outbound>,
+    budget: Budget,
     timers: Timers<LegId>,
     outputs: VecDeque<Output>,
     draining: bool,
@@ -57,13 +62,18 @@ pub struct Calls {
 struct Outbound {
     trunks: VecDeque<TrunkId>,
     number: Number,
-    emergency: bool,
+    /// Who pays; nobody for a call for help.
+    payer: Option<Origin>,
+    hidden: bool,
+    /// Whether a carrier was asked already.
+    again: bool,
 }
 
 impl Calls {
     /// No calls yet.
     pub fn new(settings: Settings, random: Random) -> Self {
         Calls {
+            budget: Budget::new(settings.spending.clone()),
             settings,
             random,
             calls: BTreeMap::new(),
@@ -222,11 +232,13 @@ impl Calls {
         while let Some(leg) = self.timers.pop_due(now.instant) {
             self.ring_time_over(leg);
         }
+        self.budget.handle_timeout(now);
+        self.spent();
     }
 
-    /// When the next ring time is over.
+    /// When the next ring time is over, or the next step of a call out is to be paid.
     pub fn deadline(&self) -> Option<Instant> {
-        self.timers.deadline()
+        earliest(self.timers.deadline(), self.budget.deadline())
     }
 
     /// What to do next.

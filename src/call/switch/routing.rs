@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Arrival, Calls, Outbound, Output, Saying, What};
-use crate::address::Number;
 use crate::call::current::{Activity, Call, Purpose};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Feature};
@@ -79,11 +78,15 @@ impl Calls {
     fn send(&mut self, now: Now, call: CallId, destination: Destination) {
         match destination {
             Destination::Extension(extension) => self.ring_extension(now, call, extension),
-            Destination::Outbound { trunks, number } => {
-                self.ring_trunks(now, call, trunks, number, false)
+            Destination::Outbound { trunks, number, payer, hidden } => {
+                let trunks = trunks.into();
+                let wanted = Outbound { trunks, number, payer: Some(payer), hidden, again: false };
+                self.try_trunk(now, call, wanted);
             }
             Destination::Emergency { trunks, number } => {
-                self.ring_trunks(now, call, trunks, number, true)
+                let trunks = trunks.into();
+                let wanted = Outbound { trunks, number, payer: None, hidden: false, again: false };
+                self.try_trunk(now, call, wanted);
             }
             Destination::Ivr(flow) => self.start_ivr(now, call, flow),
             Destination::Queue(queue) => self.enqueue(now, call, queue, 0, BTreeMap::new()),
@@ -101,27 +104,29 @@ impl Calls {
         self.outputs.push_back(Output::DialExtension { call, leg, extension });
     }
 
-    pub(super) fn ring_trunks(
-        &mut self,
-        now: Now,
-        call: CallId,
-        trunks: Vec<TrunkId>,
-        number: Number,
-        emergency: bool,
-    ) {
-        self.try_trunk(now, call, Outbound { trunks: trunks.into(), number, emergency });
+    /// Dials over the next trunk that the budget lets the call have.
+    pub(super) fn try_trunk(&mut self, now: Now, call: CallId, mut rest: Outbound) {
+        let mut why = Cause::NetworkFailure;
+        while let Some(trunk) = rest.trunks.pop_front() {
+            let leg = LegId(self.random.bits());
+            if self.may_spend(now, leg, &trunk, &rest) {
+                return self.ring_trunk(now, call, (leg, trunk), rest);
+            }
+            why = Cause::CapReached;
+        }
+        self.failed(call, why);
     }
 
-    pub(super) fn try_trunk(&mut self, now: Now, call: CallId, mut rest: Outbound) {
-        let Some(trunk) = rest.trunks.pop_front() else {
-            return self.failed(call, Cause::NetworkFailure);
-        };
-        let leg = self.add_leg(call, Peer::Trunk(trunk.clone()), Purpose::Asked);
+    fn ring_trunk(&mut self, now: Now, call: CallId, to: (LegId, TrunkId), mut rest: Outbound) {
+        let (leg, trunk) = to;
+        self.insert_leg(call, leg, Peer::Trunk(trunk.clone()), Purpose::Asked);
         self.start_ringing(now, call, leg, self.settings.outbound_time);
-        let (number, emergency) = (rest.number.clone(), rest.emergency);
-        let last = rest.trunks.is_empty();
+        rest.again = true;
+        let (number, hidden) = (rest.number.clone(), rest.hidden);
+        let (emergency, last) = (rest.payer.is_none(), rest.trunks.is_empty());
         self.outbound.insert(leg, rest);
-        self.outputs.push_back(Output::DialTrunk { call, leg, trunk, number, emergency, last });
+        let wish = Output::DialTrunk { call, leg, trunk, number, emergency, hidden, last };
+        self.outputs.push_back(wish);
     }
 
     pub(super) fn start_ringing(

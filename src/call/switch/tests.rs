@@ -33,6 +33,7 @@ impl Bench {
             ring_time: Duration::from_secs(25),
             ring_times: BTreeMap::from([(ext("202"), Duration::from_secs(10))]),
             outbound_time: Duration::from_secs(60),
+            spending: budget::Settings::default(),
         };
         let now = Now { instant: Instant::now(), unix: UnixTime(1_700_000_000_000_000) };
         Bench { calls: Calls::new(settings, Random::from_number(7)), now }
@@ -111,7 +112,8 @@ fn dialled(wishes: &[Output]) -> Vec<LegId> {
 
 fn out(trunks: &[&str]) -> Destination {
     let trunks = trunks.iter().map(|name| trunk(name)).collect();
-    Destination::Outbound { trunks, number: number("5550123") }
+    let payer = Origin::Extension(ext("201"));
+    Destination::Outbound { trunks, number: number("5550123"), payer, hidden: false }
 }
 
 fn agents(names: &[&str]) -> Vec<(AgentId, ExtensionId)> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::address::Number;
+use crate::call::budget::{Mark, Spent};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Feature, Origin};
 use crate::call::record::{Peer, Record};
@@ -60,6 +61,8 @@ pub enum Saying {
     NotPossible,
     /// Nobody can take the call.
     Unavailable,
+    /// A cap on spending ends the call.
+    CapReached,
 }
 
 /// What became of an offer to an agent.
@@ -140,6 +143,8 @@ pub enum Output {
         number: Number,
         /// Whether it is an emergency call.
         emergency: bool,
+        /// Whether the caller's number is to be hidden.
+        hidden: bool,
         /// Whether no other trunk is left to try after this one.
         last: bool,
     },
@@ -218,6 +223,10 @@ pub enum Output {
     },
     /// Say something to the caller; answer with `handle_said`.
     Say(CallId, Saying),
+    /// Keep this: a call out has cost something.
+    Spent(Spent),
+    /// Most of a cap on spending is used up: tell an admin.
+    Near(Mark),
     /// Keep this.
     Happened(Event),
     /// The call is over.

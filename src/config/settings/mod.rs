@@ -13,9 +13,11 @@ mod prompts;
 mod queue;
 mod sip;
 mod site;
+mod spending;
 mod trunk;
 mod trust;
 
+use crate::call::budget::{Cap, Rate};
 use crate::call::plan::{Emergency, Features, Inbound, Internal, Outbound, Rules};
 
 pub use admin::Admin;
@@ -29,6 +31,7 @@ pub use prompts::Prompts;
 pub use queue::Queue;
 pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;
+pub use spending::Spending;
 pub use trunk::{Register, Transport, Trunk};
 pub use trust::Trust;
 
@@ -51,6 +54,12 @@ pub struct Settings {
     pub internal: Vec<Internal>,
     /// `[[outbound]]`.
     pub outbound: Vec<Outbound>,
+    /// `[spending]`.
+    pub spending: Spending,
+    /// `[[rate]]`.
+    pub rates: Vec<Rate>,
+    /// `[[cap]]`.
+    pub caps: Vec<Cap>,
     /// `[emergency]`.
     pub emergency: Emergency,
     /// `[[queue]]`.

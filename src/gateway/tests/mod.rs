@@ -3,6 +3,7 @@
 
 mod random;
 mod scenes;
+mod spending;
 mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet};
