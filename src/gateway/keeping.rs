@@ -123,6 +123,7 @@ impl Gateway {
             }
             Change::Unbound { user, .. } => tracing::info!(extension = %user, "a phone is gone"),
         }
+        self.registration_changed(now, &change);
         let event = match change {
             Change::Bound(binding) => Event::Bound {
                 user: binding.user.clone(),
@@ -257,6 +258,7 @@ impl Gateway {
             }
         }
         self.calls.restore_spending(live.spending.clone());
+        self.restore_subscriptions(now, &live.subscriptions);
         for item in live.places.keys() {
             self.keep(now, Event::QueueLeft { item: *item });
         }

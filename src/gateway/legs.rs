@@ -40,6 +40,7 @@ pub(super) struct Leg {
     pub flowing: bool,
     /// Why a fork failed: what the caller is told when all have.
     pub worst: Option<Cause>,
+    /// Whether the caller was told that it rings, or the one who is called said so.
     pub ringing: bool,
 }
 
@@ -142,6 +143,11 @@ impl Legs {
 
     pub fn of_session(&self, session: SessionId) -> Option<LegId> {
         self.by_session.get(&session).copied()
+    }
+
+    /// The legs that are up with `peer`.
+    pub fn of_peer(&self, peer: &Peer) -> Vec<LegId> {
+        self.legs.iter().filter(|(_, leg)| leg.peer == *peer).map(|(id, _)| *id).collect()
     }
 
     /// Whether there is none.

@@ -3,7 +3,7 @@
 //! Owns every machine of the box and the tables between their ids. Takes no decision of its own: who may call is
 //! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
-//! `sound` media, `work` queues and agents, `walks` IVR, `keeping` the journal, `control` the admin, `setup` the
+//! `sound` media, `watching` lamps, `work` queues and agents, `walks` IVR, `keeping` the journal, `control` the admin, `setup` the
 //! configuration.
 
 mod bans;
@@ -20,6 +20,7 @@ mod switching;
 mod transfers;
 mod trunks;
 mod walks;
+mod watching;
 mod work;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -138,6 +139,7 @@ pub struct Gateway {
     roster: Roster,
     flows: Arc<Flows>,
     walks: BTreeMap<CallId, Walk>,
+    watching: watching::Watching,
     prompts: prompts::Prompts,
     journal: Journal,
     keeping: keeping::Keeping,
@@ -180,6 +182,7 @@ impl Gateway {
 
     /// A stream connection is gone.
     pub fn handle_connection_closed(&mut self, now: Now, flow: Flow) {
+        self.watching.notifier.handle_closed(flow.connection);
         self.registrar.handle_closed(flow.connection);
         self.settle(now);
     }
@@ -239,6 +242,7 @@ impl Gateway {
     pub fn handle_timeout(&mut self, now: Now) {
         self.endpoint.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.watching.notifier.handle_timeout(now);
         self.calls.handle_timeout(now);
         self.queues.handle_timeout(now);
         self.roster.handle_timeout(now);
@@ -263,6 +267,7 @@ impl Gateway {
         let machines = [
             self.endpoint.deadline(),
             self.registrar.deadline(now),
+            self.watching.notifier.deadline(),
             self.calls.deadline(),
             self.queues.deadline(),
             self.roster.deadline(),
@@ -318,8 +323,10 @@ impl Gateway {
             self.queues_say(now, output);
         } else if let Some(change) = self.registrar.poll_output() {
             self.keep_change(now, change);
+        } else if let Some(output) = self.watching.notifier.poll_output() {
+            self.notifier_says(now, output)
         } else {
-            return self.step_trunks(now);
+            return self.tell_watchers(now) || self.step_trunks(now);
         }
         true
     }

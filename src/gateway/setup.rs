@@ -11,7 +11,7 @@ use crate::call::plan::{self, Plan};
 use crate::config::Settings;
 use crate::config::settings::{self, DigestAlgorithm, Transport as Way};
 use crate::gateway::prompts::Prompts;
-use crate::gateway::{Ending, Gateway, keeping, legs, signalling, work};
+use crate::gateway::{Ending, Gateway, keeping, legs, signalling, watching, work};
 use crate::id::TrunkId;
 use crate::ivr::Flows;
 use crate::journal::Journal;
@@ -23,6 +23,7 @@ use crate::sip::endpoint::{self, Endpoint};
 use crate::sip::message::Transport;
 use crate::sip::registrar::{self, Registrar};
 use crate::sip::sdp::Codec;
+use crate::sip::subscribe::{self, Notifier};
 use crate::sip::transaction::Timing;
 use crate::sip::trunk::{self, Network, Server, Trunk};
 use crate::sip::trust;
@@ -110,6 +111,10 @@ impl Gateway {
             roster: Roster::new(settings.agents.iter().map(agent_settings).collect()),
             flows: Arc::new(flows),
             walks: BTreeMap::new(),
+            watching: watching::Watching::new(Notifier::new(
+                subscribe::Settings::default(),
+                random.fork(),
+            )),
             prompts,
             journal,
             keeping: keeping::Keeping::default(),

@@ -11,7 +11,7 @@ use crate::gateway::{Gateway, Output, causes};
 use crate::id::{CallId, ExtensionId, LegId};
 use crate::media;
 use crate::sip::access::Verdict;
-use crate::sip::endpoint::{Ended, Event, ServerKey, SessionId};
+use crate::sip::endpoint::{Ended, Event, Failure, ServerKey, SessionId};
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::sdp::SessionDescription;
@@ -60,8 +60,16 @@ impl Gateway {
     pub(super) fn handle_endpoint(&mut self, now: Now, event: Event) {
         match event {
             Event::Request { key, request, flow } => self.request(now, key, &request, flow),
-            Event::Response { key, response } => self.trunk_response(now, key, &response),
-            Event::Failed { key, .. } => self.trunk_failed(now, key),
+            Event::Response { key, response } => {
+                if !self.notify_answered(now, key, &response) {
+                    self.trunk_response(now, key, &response);
+                }
+            }
+            Event::Failed { key, why } => {
+                if !self.notify_failed(key, why == Failure::Unreachable) {
+                    self.trunk_failed(now, key);
+                }
+            }
             Event::Invited { session, request, offer, flow } => {
                 self.invited(now, session, &request, offer, flow);
             }
@@ -93,6 +101,9 @@ impl Gateway {
     /// Requests outside of calls: registrations, probes, and what we do not do.
     fn request(&mut self, now: Now, key: ServerKey, request: &Request, flow: Flow) {
         let verdict = self.judge(now, request, flow, false);
+        if request.method == Method::SUBSCRIBE {
+            return self.subscribe(now, key, request, verdict, flow);
+        }
         let response = match verdict {
             Verdict::Drop => return self.endpoint.forget(key),
             Verdict::Challenge(response) | Verdict::Refuse(response) => response,
@@ -199,6 +210,7 @@ impl Gateway {
         leg.chosen = Some(session);
         leg.theirs = offer;
         self.legs.insert(id, leg);
+        self.leg_changed(id);
         id
     }
 
@@ -243,7 +255,9 @@ impl Gateway {
     ) {
         let Some(id) = self.legs.of_session(session) else { return };
         self.heard_of(id);
+        self.leg_changed(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
+        leg.ringing |= status != Status::TRYING;
         // Early sound is passed on from a trunk's single session; of several phones, nobody could say whose it is.
         let early = sdp.is_some() && leg.sessions.len() == 1;
         if early && self.agree(id, sdp) {
@@ -258,6 +272,7 @@ impl Gateway {
         let Some(id) = self.legs.of_session(session) else { return };
         self.heard_of(id);
         self.outward_done(id);
+        self.leg_changed(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         if leg.chosen.is_some() {
             // Another phone was faster; the loser's leg is cut with the reason that RFC 3326 gives for it.
@@ -328,6 +343,7 @@ impl Gateway {
     /// A leg has no session left: its sound ends, its call hears of it.
     pub(super) fn leg_over(&mut self, now: Now, id: LegId, cause: Cause) {
         self.outward_done(id);
+        self.leg_changed(id);
         if let Some(leg) = self.legs.remove(id) {
             self.close_media(now, id, &leg);
         }
@@ -373,6 +389,7 @@ impl Gateway {
         if let Some(session) = leg.session() {
             self.endpoint.ring(now, session, Status::RINGING, None);
         }
+        self.leg_changed(id);
     }
 
     /// 183 with our description: the caller hears what comes from `from`.
@@ -396,6 +413,7 @@ impl Gateway {
         if let Some(leg) = self.legs.get_mut(id) {
             leg.waits = leg.forgeable && leg.negotiated.is_none();
         }
+        self.leg_changed(id);
         match self.describe_answer(now, id, with) {
             Some(ours) => {
                 if let Some(session) = self.legs.get(id).and_then(Leg::session) {

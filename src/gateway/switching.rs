@@ -33,6 +33,7 @@ impl Gateway {
             Output::Refuse(leg, cause) => self.refuse(now, leg, cause),
             Output::HangUp(leg, cause) => self.hang_up(now, leg, cause),
             Output::Join(a, b) => {
+                self.legs_joined(a, b);
                 self.bring_together(now, a, b);
                 self.join(a, b);
             }
@@ -146,6 +147,7 @@ impl Gateway {
         let caller = self.calls.caller(call).and_then(|caller| self.legs.get(caller));
         let thread = caller.map_or(leg.thread, |caller| caller.thread);
         self.legs.insert(id, Leg { thread, ..leg });
+        self.leg_changed(id);
     }
 
     /// No port is free.

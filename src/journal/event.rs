@@ -65,6 +65,18 @@ pub enum Event {
         /// Its Contact.
         contact: String,
     },
+    /// Somebody watches a phone or a mailbox, or still does.
+    Subscribed {
+        /// The subscription.
+        name: String,
+        /// The notifier's own record.
+        subscription: Value,
+    },
+    /// A subscription is over.
+    Unsubscribed {
+        /// Which.
+        name: String,
+    },
     /// An agent's state changed.
     Agent {
         /// Who.

@@ -19,6 +19,8 @@ use crate::time::UnixTime;
 pub struct Live {
     /// Registrations, by extension and Contact.
     pub bindings: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Who watches what, by the subscription's name.
+    pub subscriptions: BTreeMap<String, Value>,
     /// Agents who have ever signed in.
     pub agents: BTreeMap<AgentId, Standing>,
     /// Callers who wait.
@@ -63,6 +65,12 @@ impl Live {
                 phones.insert(contact.clone(), binding.clone());
             }
             Event::Unbound { user, contact } => self.unbind(user, contact),
+            Event::Subscribed { name, subscription } => {
+                self.subscriptions.insert(name.clone(), subscription.clone());
+            }
+            Event::Unsubscribed { name } => {
+                self.subscriptions.remove(name);
+            }
             Event::Agent { agent, presence, idle_since } => {
                 let standing =
                     Standing { presence: presence.clone(), since: at, idle_since: *idle_since };

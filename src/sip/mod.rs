@@ -12,6 +12,7 @@ pub mod registrar;
 pub mod sdp;
 pub mod session;
 pub mod session_timer;
+pub mod subscribe;
 pub mod target;
 pub mod transaction;
 pub mod trunk;

@@ -100,6 +100,8 @@ pub(super) struct Session {
     pub tag: String,
     pub phase: Phase,
     pub dialog: Option<Dialog>,
+    /// The tag of the peer that rings, before there is a dialog.
+    pub early_tag: Option<String>,
     pub waiting_ack: Option<Unacknowledged>,
     /// The peer's INVITE within the call that waits for our answer.
     pub reoffer: Option<(ServerKey, Request)>,
@@ -120,6 +122,7 @@ impl Session {
             tag,
             phase,
             dialog: None,
+            early_tag: None,
             waiting_ack: None,
             reoffer: None,
             own_offer: None,

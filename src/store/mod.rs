@@ -136,6 +136,8 @@ impl Draft<'_> {
             Event::QueueLeft { item } => self.delete(&numbered_key(PLACE, item.0)),
             // What was spent is known to whoever reads the journal at the start; nobody looks it up here.
             Event::Spent(_) | Event::CapsLifted(_) => {}
+            // Nobody looks a subscription up: the journal's own live part is enough.
+            Event::Subscribed { .. } | Event::Unsubscribed { .. } => {}
             Event::Seal(_) | Event::Started { .. } | Event::Stopped | Event::Gap { .. } => {}
         }
     }

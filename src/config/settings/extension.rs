@@ -23,6 +23,13 @@ pub struct Extension {
     /// Seconds to ring before a call counts as not answered; 5 to 180, default 25.
     #[serde(default = "ring_time")]
     pub ring_time: u16,
+    /// Whether its lamps also show whom colleagues talk with, for phones that display it. Default no: a lamp, no number.
+    #[serde(default)]
+    pub sees_callers: bool,
+    /// Whether its phones are told of messages without having asked (a NOTIFY outside of any subscription, as RFC 3842
+    /// section 3.10 has it for old phones). Default no.
+    #[serde(default)]
+    pub unasked_message_lamp: bool,
 }
 
 fn ring_time() -> u16 {

@@ -5,6 +5,7 @@ mod random;
 mod scenes;
 mod spending;
 mod strangers;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -117,6 +118,8 @@ struct Party {
     called: Vec<String>,
     /// What was written to it.
     texts: Vec<String>,
+    /// NOTIFYs that it got, all answered 200.
+    notified: Vec<Request>,
 }
 
 /// What is on its way.
@@ -169,6 +172,7 @@ impl World {
             ended: Vec::new(),
             called: Vec::new(),
             texts: Vec::new(),
+            notified: Vec::new(),
         };
         let parties = vec![
             party(100, None, &mut random),
@@ -390,7 +394,10 @@ impl World {
                 self.gateway.handle_sip(self.now, flow(OURS, from), &bytes)
             }
             Due::Sip { from, to, bytes } => {
-                if let Some(party) = self.parties.iter_mut().find(|party| party.address == to) {
+                if let Some(at) = self.parties.iter().position(|party| party.address == to)
+                    && !self.is_notified(at, &bytes)
+                {
+                    let party = &mut self.parties[at];
                     party.endpoint.handle_received(self.now, flow(to, from), &bytes);
                 }
             }
@@ -454,6 +461,15 @@ impl World {
         if refuses {
             return party.endpoint.reject(now, session, Status::BUSY_HERE, None);
         }
+        party.ringing.push((session, offer));
+        self.answer_now(at);
+    }
+
+    /// A party answers the call that rings.
+    fn answer_now(&mut self, at: usize) {
+        let now = self.now;
+        let party = &mut self.parties[at];
+        let Some((session, offer)) = party.ringing.pop() else { return };
         let own = party.address;
         let local = Local {
             origin: sdp::Origin::new(2, 1, own.ip()),

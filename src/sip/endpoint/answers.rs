@@ -117,6 +117,7 @@ impl Endpoint {
             if ending {
                 return self.cancel_if_possible(now, id);
             }
+            self.note_early_tag(id, &response);
             return self.tell(Event::Progress { session: id, status, sdp });
         }
         if status.is_success() {

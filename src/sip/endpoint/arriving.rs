@@ -8,6 +8,7 @@ use crate::sip::refer::ReferTo;
 use crate::sip::sdp::SessionDescription;
 use crate::sip::session::{Phase, Session};
 use crate::sip::session_timer;
+use crate::sip::subscribe::Package;
 use crate::sip::uri::Scheme;
 use crate::time::Now;
 
@@ -23,7 +24,9 @@ impl Endpoint {
         if let Some(response) = self.refusal(&request) {
             return self.respond_once(now, key, &request, response);
         }
-        let dialog = DialogId::of_request(&request.headers);
+        // Subscriptions have dialogs of their own, and an owner above.
+        let own = (request.method != Method::SUBSCRIBE).then_some(&request.headers);
+        let dialog = own.and_then(DialogId::of_request);
         match (dialog, &request.method) {
             (Some(dialog), _) => match self.by_dialog.get(&dialog).copied() {
                 Some(id) => self.within(now, id, key, request, flow),
@@ -179,7 +182,12 @@ impl Endpoint {
     pub fn capabilities(&self, request: &Request) -> Response {
         let mut response = Response::to(request, Status::OK);
         let supported = SUPPORTED.join(", ");
-        let told = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", &supported)];
+        let told = [
+            ("Allow", ALLOW),
+            ("Accept", "application/sdp"),
+            ("Supported", &supported),
+            ("Allow-Events", Package::ALL),
+        ];
         for (name, value) in told {
             // Constants without line breaks.
             let _ = response.headers.push(name, value);

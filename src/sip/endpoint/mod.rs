@@ -6,6 +6,7 @@
 
 mod answers;
 mod arriving;
+mod names;
 mod sessions;
 mod timers;
 
@@ -27,6 +28,8 @@ use crate::sip::session_timer;
 use crate::sip::transaction::{self, MAGIC_COOKIE, Timing, Transactions};
 use crate::sip::uri::{NameAddr, Uri, host_port};
 use crate::time::{Now, Timers, earliest};
+
+pub use names::Names;
 
 pub use crate::sip::session::{Ended, SessionId};
 pub use crate::sip::transaction::{ClientKey, ServerKey};
@@ -232,7 +235,7 @@ pub enum Failure {
 }
 
 /// What we do (RFC 3261 section 20.5).
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, REGISTER";
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, REGISTER, SUBSCRIBE";
 /// Extensions that we know; a `Require` for another is refused with 420.
 const SUPPORTED: [&str; 1] = [session_timer::OPTION];
 
