@@ -12,6 +12,7 @@ mod control;
 mod keeping;
 mod legs;
 pub mod prompts;
+mod replacing;
 mod setup;
 mod signalling;
 mod sound;

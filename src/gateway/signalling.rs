@@ -14,6 +14,8 @@ use crate::sip::access::Verdict;
 use crate::sip::endpoint::{Ended, Event, Failure, ServerKey, SessionId};
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::refer::Replaces;
+use crate::sip::reliable;
 use crate::sip::sdp::SessionDescription;
 use crate::time::Now;
 
@@ -70,8 +72,8 @@ impl Gateway {
                     self.trunk_failed(now, key);
                 }
             }
-            Event::Invited { session, request, offer, flow } => {
-                self.invited(now, session, &request, offer, flow);
+            Event::Invited { session, request, offer, replaces, flow } => {
+                self.invited(now, session, &request, offer, replaces.as_ref(), flow);
             }
             Event::Progress { session, status, sdp } => self.progress(now, session, status, sdp),
             Event::Answered { session, sdp } => self.answered(now, session, sdp),
@@ -87,7 +89,7 @@ impl Gateway {
             Event::Refer { session, key, request, to } => {
                 self.refer(now, session, key, &request, &to);
             }
-            Event::RefreshDue { session } => {
+            Event::OfferDue { session } => {
                 let leg = self.legs.of_session(session).and_then(|id| self.legs.get(id));
                 if let Some(ours) = leg.and_then(|leg| leg.ours.clone()) {
                     self.endpoint.reoffer(now, session, &ours);
@@ -111,7 +113,7 @@ impl Gateway {
                 return self.register(now, key, request, &username, flow);
             }
             _ if request.method == Method::OPTIONS => self.endpoint.capabilities(request),
-            _ => Response::to(request, Status::METHOD_NOT_ALLOWED),
+            _ => self.endpoint.not_allowed(request),
         };
         self.endpoint.respond_once(now, key, request, response);
     }
@@ -155,6 +157,7 @@ impl Gateway {
         session: SessionId,
         request: &Request,
         offer: Option<SessionDescription>,
+        replaces: Option<&Replaces>,
         flow: Flow,
     ) {
         let dialled = dialled(request);
@@ -170,6 +173,12 @@ impl Gateway {
             }
             Verdict::Open | Verdict::Drop => return self.endpoint.ignore(session),
         };
+        if let Some(replaces) = replaces {
+            return self.replace(now, session, (request, offer, flow), (peer, dialled), replaces);
+        }
+        if self.lacks_reliability(&peer, request) {
+            return self.endpoint.refuse_once(now, session, extension_required(request));
+        }
         let asked = Asked { dialled: &dialled, from: origin.clone(), unix: now.unix };
         let destination = self.plan.decide(&asked).destination;
         if let Some(cause) = self.too_many(now, &peer, &destination) {
@@ -192,7 +201,7 @@ impl Gateway {
         }
     }
 
-    fn caller_leg(
+    pub(super) fn caller_leg(
         &mut self,
         session: SessionId,
         peer: &Peer,
@@ -212,6 +221,13 @@ impl Gateway {
         self.legs.insert(id, leg);
         self.leg_changed(id);
         id
+    }
+
+    /// Whether a call comes over a trunk on which no call is to be without reliable provisional answers, and is.
+    fn lacks_reliability(&self, peer: &Peer, request: &Request) -> bool {
+        let Peer::Trunk(trunk) = peer else { return false };
+        let policy = self.trunk_settings(trunk).map(|settings| settings.prack);
+        policy == Some(reliable::Policy::Require) && !reliable::is_known(request)
     }
 
     /// What the gate says; a connection on which somebody has shown who he is may stay.
@@ -386,9 +402,11 @@ impl Gateway {
         if std::mem::replace(&mut leg.ringing, true) {
             return;
         }
-        if let Some(session) = leg.session() {
-            self.endpoint.ring(now, session, Status::RINGING, None);
-        }
+        let Some(session) = leg.session() else { return };
+        // Who made no offer and takes only reliable answers gets ours in the first of them (RFC 3262 section 5).
+        let wanted = self.endpoint.wants_description(session);
+        let ours = if wanted { self.describe_answer(now, id, None) } else { None };
+        self.endpoint.ring(now, session, Status::RINGING, ours.as_ref());
         self.leg_changed(id);
     }
 
@@ -431,6 +449,14 @@ fn dialled(request: &Request) -> String {
         Some(user) => user.clone(),
         None => request.uri.to_string(),
     }
+}
+
+/// The answer to a call without reliable provisional answers, where there is to be none (RFC 3261 section 21.4.16).
+fn extension_required(request: &Request) -> Response {
+    let mut response = Response::to(request, Status::EXTENSION_REQUIRED);
+    // A constant without line breaks.
+    let _ = response.headers.push("Require", reliable::OPTION);
+    response
 }
 
 /// The answer to a call that is not taken on.

@@ -104,6 +104,7 @@ impl Gateway {
                 headers: Headers::default(),
                 sdp: Some(offer.clone()),
                 credentials: None,
+                reliable: self.settings.sip.prack,
             };
             let host = invite.route.peer().ip();
             let session = self.endpoint.invite(now, invite);

@@ -15,6 +15,7 @@ use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::endpoint::{ClientKey, Ended, Invite, SessionId};
 use crate::sip::flow::Route;
 use crate::sip::message::{Headers, Response, Status, Transport};
+use crate::sip::reliable::Policy;
 use crate::sip::trunk::{self, Trunk, Way};
 use crate::sip::uri::{Host, NameAddr, Uri, host_port};
 use crate::time::{Now, TimerId};
@@ -113,8 +114,8 @@ impl Gateway {
     fn try_next_way(&mut self, now: Now, id: LegId) -> bool {
         let Some(wanted) = self.outward.get_mut(&id) else { return false };
         let Some(way) = wanted.ways.pop_front() else { return false };
-        let (call, trunk, number) =
-            (wanted.call, wanted.trunk.clone(), wanted.number.as_str().to_owned());
+        let (call, trunk, help) = (wanted.call, wanted.trunk.clone(), wanted.help);
+        let number = wanted.number.as_str().to_owned();
         let (peer, hidden) = (way.route.peer(), wanted.hidden);
         wanted.peer = Some(peer);
         let until = now.instant + wanted.patience();
@@ -136,6 +137,7 @@ impl Gateway {
             headers,
             sdp: Some(offer),
             credentials: self.trunks.get(&trunk).and_then(|trunk| trunk.credentials()).cloned(),
+            reliable: self.prack_toward(&trunk, help),
         };
         let session = self.endpoint.invite(now, invite);
         self.legs.add_session(id, session, peer.ip());
@@ -247,6 +249,12 @@ impl Gateway {
         // A constant without line breaks.
         let _ = headers.push("Privacy", "id");
         (from, headers)
+    }
+
+    /// Whether a carrier is asked for reliable provisional answers. A call for help demands nothing.
+    fn prack_toward(&self, trunk: &TrunkId, help: bool) -> Policy {
+        let policy = self.trunk_settings(trunk).map_or_else(Policy::default, |own| own.prack);
+        if help && policy == Policy::Require { Policy::Offer } else { policy }
     }
 
     /// The number that a call out shows: the extension's, else the trunk's, else the caller's own.

@@ -170,6 +170,12 @@ impl Dialog {
         })
     }
 
+    /// The same dialog as `early`, which a provisional answer began: its numbers go on.
+    pub fn going_on(self, early: &Dialog) -> Dialog {
+        let local_cseq = self.local_cseq.max(early.local_cseq);
+        Dialog { local_cseq, remote_cseq: early.remote_cseq, ..self }
+    }
+
     /// The same dialog with requests that go back along its flow: a peer whose answer nobody wanted does not say where.
     pub fn pinned(self) -> Dialog {
         Dialog { pinned: true, ..self }

@@ -9,6 +9,7 @@ pub mod framing;
 pub mod message;
 pub mod refer;
 pub mod registrar;
+pub mod reliable;
 pub mod sdp;
 pub mod session;
 pub mod session_timer;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::sip::reliable::Policy;
+
 /// `[sip]`: where signalling listens, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +27,8 @@ pub struct Sip {
     pub private_key: Option<PathBuf>,
     /// PEM certificates of authorities that prove carriers over TLS, besides those of the system.
     pub authorities: Option<PathBuf>,
+    /// Whether provisional answers of phones are acknowledged: `never`, `offer` or `require`. Default `offer`.
+    pub prack: Policy,
     /// `[sip.timers]`.
     pub timers: Timers,
 }
@@ -42,6 +46,7 @@ impl Default for Sip {
             certificate: None,
             private_key: None,
             authorities: None,
+            prack: Policy::default(),
             timers: Timers::default(),
         }
     }

@@ -446,6 +446,7 @@ impl World {
             headers: Headers::default(),
             sdp: Some(offer),
             credentials: party.user.and_then(credentials),
+            reliable: crate::sip::reliable::Policy::Offer,
         };
         let session = party.endpoint.invite(self.now, invite);
         party.up.insert(session);

@@ -1,7 +1,6 @@
 //! What others may need to know of a session: the names of its dialog, and how far it is.
 
 use super::{Endpoint, SessionId};
-use crate::sip::message::Response;
 use crate::sip::session::Phase;
 
 /// A session's dialog, from our side of it.
@@ -31,18 +30,14 @@ impl Endpoint {
                 let from = request.headers.from().ok();
                 (&request.headers, from.and_then(|from| from.tag().map(str::to_owned)))
             }
-            Phase::Calling(calling) => (&calling.request.headers, session.early_tag.clone()),
+            Phase::Calling(calling) => {
+                // Of several phones behind the peer, the last that rang.
+                let rang = calling.early.last().map(|early| early.dialog.id.remote.clone());
+                (&calling.request.headers, rang)
+            }
             Phase::Confirmed => return None,
         };
         let call_id = headers.call_id().ok()?.to_owned();
         Some(Names { call_id, ours: session.tag.clone(), theirs, confirmed: false })
-    }
-
-    /// The peer rings: its tag names the dialog from now on (RFC 3261 section 12.1.2).
-    pub(super) fn note_early_tag(&mut self, id: SessionId, response: &Response) {
-        let tag = response.headers.to().ok().and_then(|to| to.tag().map(str::to_owned));
-        if let (Some(session), Some(tag)) = (self.sessions.get_mut(&id), tag) {
-            session.early_tag = Some(tag);
-        }
     }
 }
