@@ -54,6 +54,8 @@ pub enum Command {
         /// For so many hours, 168 at most; 0 puts them back in force.
         hours: u16,
     },
+    /// Mailboxes and how many messages are in them.
+    Mailboxes,
     /// Ends a call.
     HangUp {
         /// Which.
@@ -85,6 +87,8 @@ pub enum Reply {
     Bans(Vec<Ban>),
     /// To [`Command::Spending`].
     Spending(Spending),
+    /// To [`Command::Mailboxes`].
+    Mailboxes(Vec<Mailbox>),
     /// It was done.
     Done,
     /// It was not done, and why.
@@ -268,6 +272,17 @@ pub struct Trunk {
     pub words: String,
     /// Calls up on it.
     pub calls: usize,
+}
+
+/// A mailbox and how many messages are in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// Whose it is.
+    pub mailbox: ExtensionId,
+    /// Messages that were not heard yet.
+    pub new: u32,
+    /// Messages that were heard and kept.
+    pub old: u32,
 }
 
 /// An extension and its phones.

@@ -20,6 +20,8 @@ pub enum Activity {
     Queued(QueueId),
     /// Two parties talk.
     Talking(LegId),
+    /// The caller leaves a message, or hears messages.
+    Voicemail,
     /// The caller hears himself.
     Echo,
     /// A last sentence is played, then we hang up.

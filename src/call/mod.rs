@@ -17,4 +17,6 @@ pub mod record;
 mod switch;
 
 pub use current::{Activity, CallView};
-pub use switch::{Arrival, Calls, Event, LegEvent, OfferOutcome, Output, Saying, Settings, What};
+pub use switch::{
+    Arrival, Calls, Errand, Event, LegEvent, OfferOutcome, Output, Saying, Settings, What,
+};

@@ -118,6 +118,9 @@ enum Command {
         #[command(flatten)]
         options: ask::Options,
     },
+    /// List mailboxes and how many messages are in them.
+    #[command(after_help = "Example: branchline voicemail --json")]
+    Voicemail(ask::Options),
     /// End a call that is up.
     #[command(after_help = "Example: branchline hangup 5R2T0QW8N4K1C")]
     Hangup {
@@ -175,6 +178,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::LiftCaps { of, hours, options } => {
             ask::main(&options, &Ask::LiftCaps { of: of.0, hours }, ask::Form::Text)
         }
+        Command::Voicemail(options) => ask::main(&options, &Ask::Mailboxes, ask::Form::Text),
         Command::Hangup { call, options } => {
             ask::main(&options, &Ask::HangUp { call }, ask::Form::Text)
         }

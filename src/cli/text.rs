@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::admin::{
-    ActiveCall, Agent, Ban, CallLine, Lamp, Phone, Queue, Reply, Spending, Status, Trunk,
+    ActiveCall, Agent, Ban, CallLine, Lamp, Mailbox, Phone, Queue, Reply, Spending, Status, Trunk,
 };
 use crate::call::budget::Measure;
 use crate::time::UnixTime;
@@ -21,6 +21,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Phones(phones) => serde_json::to_string_pretty(phones),
         Reply::Bans(bans) => serde_json::to_string_pretty(bans),
         Reply::Spending(spending) => serde_json::to_string_pretty(spending),
+        Reply::Mailboxes(mailboxes) => serde_json::to_string_pretty(mailboxes),
         Reply::Done | Reply::Refused(_) => serde_json::to_string_pretty(reply),
     };
     value.map_or_else(|_| String::new(), |text| text + "\n")
@@ -38,6 +39,7 @@ pub fn table(reply: &Reply) -> String {
         Reply::Phones(phones) => phone_table(phones),
         Reply::Bans(bans) => ban_table(bans),
         Reply::Spending(spending) => spending_page(spending),
+        Reply::Mailboxes(mailboxes) => mailbox_table(mailboxes),
         Reply::Done => "done\n".to_owned(),
         Reply::Refused(why) => format!("refused: {why}\n"),
     }
@@ -304,6 +306,17 @@ fn spending_page(spending: &Spending) -> String {
     let heads = ["CAP OF", "LAST", "USED", "SPENT", "MAY", ""];
     page += &columns(&heads, rows, "nothing caps spending: add a [[cap]] to gateway.toml");
     page
+}
+
+fn mailbox_table(mailboxes: &[Mailbox]) -> String {
+    let rows = mailboxes.iter().map(|mailbox| {
+        vec![mailbox.mailbox.to_string(), mailbox.new.to_string(), mailbox.old.to_string()]
+    });
+    columns(
+        &["MAILBOX", "NEW", "OLD"],
+        rows,
+        "no mailbox is configured: give an [[extension]] a `voicemail`",
+    )
 }
 
 /// Left-aligned columns, two blanks apart; what the network sent is shown without control characters.

@@ -265,7 +265,27 @@ impl<'c> Check<'c, '_> {
             }
             let at = [Key("extension"), At(self.place("extension", index)), Key("ring_time")];
             self.within(&at, extension.ring_time, 5..=180);
+            self.mailbox(index);
         }
+    }
+
+    /// Extensions with a mailbox.
+    fn mailboxes(&self) -> Vec<&'c str> {
+        let settings: &'c Settings = self.settings;
+        let with = settings.extensions.iter().filter(|extension| extension.voicemail.is_some());
+        with.map(|extension| extension.number.as_str()).collect()
+    }
+
+    fn mailbox(&mut self, index: usize) {
+        let settings = self.settings;
+        let Some(own) = settings.extensions.get(index).and_then(|e| e.voicemail.as_ref()) else {
+            return;
+        };
+        let place = self.place("extension", index);
+        let at = |key| [Key("extension"), At(place), Key("voicemail"), Key(key)];
+        self.within(&at("max_length"), own.max_length, 10..=3_600);
+        self.within(&at("max_messages"), own.max_messages, 1..=1_000);
+        self.within(&at("retention_days"), own.retention_days, 0..=3_650);
     }
 
     fn line(&self, path: &[Step<'_>]) -> usize {
@@ -344,7 +364,11 @@ impl<'c> Check<'c, '_> {
 
     fn target(&mut self, path: &[Step<'_>], target: &Target) {
         match target {
-            Target::Echo => {}
+            Target::Echo | Target::Messages => {}
+            Target::Voicemail(name) => {
+                let all = self.mailboxes();
+                self.known(path, "mailbox", name.as_str(), &all);
+            }
             Target::Ivr(name) => self.known(path, "flow", name.as_str(), &self.flow_names()),
             Target::Extension(name) => {
                 self.known(

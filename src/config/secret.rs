@@ -28,6 +28,8 @@ pub enum Owner {
     Phone(ExtensionId),
     /// The account at a carrier.
     Trunk(TrunkId),
+    /// The PIN of a mailbox.
+    Mailbox(ExtensionId),
 }
 
 /// One secret that the drivers have to read.
@@ -56,7 +58,14 @@ impl Settings {
                 at: vec![Key("trunk"), At(place), Key("register"), Key("secret")],
             })
         });
-        phones.chain(lines).collect()
+        let pins = self.extensions.iter().enumerate().filter_map(|(place, e)| {
+            Some(Wanted {
+                owner: Owner::Mailbox(e.number.clone()),
+                from: e.voicemail.as_ref()?.pin.as_ref()?,
+                at: vec![Key("extension"), At(place), Key("voicemail"), Key("pin")],
+            })
+        });
+        phones.chain(lines).chain(pins).collect()
     }
 }
 
@@ -65,6 +74,7 @@ impl fmt::Display for Owner {
         match self {
             Owner::Phone(extension) => write!(f, "extension {extension}"),
             Owner::Trunk(trunk) => write!(f, "trunk {trunk}"),
+            Owner::Mailbox(extension) => write!(f, "the mailbox of {extension}"),
         }
     }
 }

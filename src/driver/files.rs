@@ -70,6 +70,13 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
             (Ok(secret), Owner::Phone(extension)) => {
                 secrets.phones.insert(extension.to_string(), secret);
             }
+            (Ok(secret), Owner::Mailbox(extension)) => match pin(&secret) {
+                Some(pin) => drop(secrets.pins.insert(extension, pin)),
+                None => {
+                    let what = format!("the PIN of the mailbox of {extension} is 4 to 12 digits");
+                    problems.push(checked.loaded.problem(&wanted.at, what));
+                }
+            },
             (Ok(secret), Owner::Trunk(trunk)) => {
                 secrets.trunks.insert(trunk, secret);
             }
@@ -154,6 +161,13 @@ fn sound_files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// The PIN of a mailbox, if it is one: 4 to 12 digits.
+fn pin(secret: &Secret) -> Option<String> {
+    let digits = secret.clear();
+    let good = (4..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    good.then(|| digits.to_owned())
 }
 
 fn secret(from: &SecretRef) -> Result<Secret, String> {

@@ -22,6 +22,7 @@ use crate::driver::clock;
 use crate::driver::gather::Gather;
 use crate::driver::mailbox::{Full, Mailbox, Sender, mailbox};
 use crate::driver::turn::Letter;
+use crate::gateway::voicemail;
 use crate::id::{LegId, RecordingId};
 use crate::media::{Command, Event, Kind, Output, Plane, RATE, plane, wav};
 use crate::random::Random;
@@ -73,10 +74,11 @@ pub fn spawn(
     mailbox_of_loop: &Sender<Letter>,
     recordings: PathBuf,
 ) -> io::Result<Vec<Handle>> {
+    let told = mailbox_of_loop.clone();
     let (chunks, waiting) = mpsc::sync_channel(MAX_CHUNKS);
-    thread::Builder::new()
-        .name("recordings".to_owned())
-        .spawn(move || Recordings { folder: recordings, open: BTreeMap::new() }.run(&waiting))?;
+    thread::Builder::new().name("recordings".to_owned()).spawn(move || {
+        Recordings { folder: recordings, open: BTreeMap::new(), letters: told }.run(&waiting)
+    })?;
     (0..count)
         .map(|number| {
             let (commands, mailbox) = mailbox()?;
@@ -306,17 +308,22 @@ struct Chunk {
 struct Recordings {
     folder: PathBuf,
     open: BTreeMap<RecordingId, File>,
+    letters: Sender<Letter>,
 }
 
 impl Recordings {
     fn run(mut self, waiting: &mpsc::Receiver<Chunk>) {
         while let Ok(chunk) = waiting.recv() {
             let (recording, last) = (chunk.recording, chunk.last);
-            if let Err(error) = self.write(chunk) {
+            let written = self.write(chunk);
+            if let Err(error) = &written {
                 tracing::error!(%recording, %error, "a recording cannot be written");
             }
             if last {
                 self.open.remove(&recording);
+                let file = voicemail::File::Written(written.is_ok());
+                // A loop that has stopped looks for it at its next start.
+                let _ = self.letters.deliver_blocking(Letter::Recording(recording, file));
             }
         }
     }
@@ -337,12 +344,14 @@ impl Recordings {
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&wav::header(u32::try_from(length).unwrap_or(u32::MAX)))?;
         file.sync_all()?;
-        fs::rename(&part, part.with_extension("wav"))
+        fs::rename(&part, part.with_extension("wav"))?;
+        // The new name is on the disk once its folder is.
+        File::open(&self.folder)?.sync_all()
     }
 }
 
 /// Bytes of a WAV header as we write it.
-const HEADER: u64 = 44;
+pub(super) const HEADER: u64 = 44;
 
 fn begin(folder: &Path, part: &Path) -> io::Result<File> {
     fs::create_dir_all(folder)?;
@@ -354,6 +363,6 @@ fn begin(folder: &Path, part: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn part(folder: &Path, recording: RecordingId) -> PathBuf {
+pub(super) fn part(folder: &Path, recording: RecordingId) -> PathBuf {
     folder.join(format!("{recording}.part"))
 }

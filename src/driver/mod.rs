@@ -13,6 +13,7 @@ pub mod journal;
 pub mod log;
 pub mod mailbox;
 pub mod media;
+pub mod recordings;
 pub mod segments;
 pub mod sip;
 pub mod store;
@@ -201,6 +202,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         store,
         runtime: runtime.handle().clone(),
         taken: 0,
+        recordings: data.join("recordings"),
         turns: Arc::default(),
         asked: BTreeMap::new(),
         first_start: opened.before.0 == 0,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,9 +18,12 @@ use crate::driver::gather::Gather;
 use crate::driver::journal;
 use crate::driver::mailbox::{Mailbox, Sender};
 use crate::driver::media;
+use crate::driver::recordings;
 use crate::driver::sip::{MAX_DATAGRAM, Sockets};
 use crate::driver::store;
+use crate::gateway::voicemail;
 use crate::gateway::{Gateway, Kept, Output, ReplyTo};
+use crate::id::RecordingId;
 use crate::journal::Failure;
 use crate::journal::event::CallRecord;
 use crate::sip::flow::{Flow, Route};
@@ -58,6 +62,8 @@ pub enum Letter {
     Journal(journal::Done),
     /// Call records were read for somebody.
     Records(ReplyTo, Vec<CallRecord>),
+    /// What is known of a recording's file.
+    Recording(RecordingId, voicemail::File),
     /// A name was looked up; empty if that failed.
     Resolved(String, Vec<IpAddr>),
     /// An admin asks.
@@ -86,6 +92,8 @@ pub struct Loop {
     pub old_records: Option<Part>,
     /// The look-up store's thread.
     pub store: store::Handle,
+    /// Where recordings are kept.
+    pub recordings: PathBuf,
     /// Where look-ups run.
     pub runtime: tokio::runtime::Handle,
     /// Inputs taken since the last wait.
@@ -193,6 +201,9 @@ impl Loop {
                 let pairs: Vec<_> = pairs.collect();
                 self.gateway.handle_resolved(now, &host, &pairs);
             }
+            Letter::Recording(recording, file) => {
+                self.gateway.handle_recording(now, recording, file);
+            }
             Letter::Control(command, answer) => {
                 let id = self.asked.keys().next_back().map_or(0, |last| last + 1);
                 self.asked.insert(id, answer);
@@ -231,6 +242,9 @@ impl Loop {
                     }
                 }
                 Output::Records { to, limit } => self.read_records(to, limit),
+                Output::Recording(order) => {
+                    recordings::carry_out(&self.runtime, &self.recordings, order, &self.sender);
+                }
                 Output::Resolve(host) => self.resolve(host),
                 Output::Reply(ReplyTo(id), mut reply) => {
                     if let Reply::Status(status) = &mut reply {

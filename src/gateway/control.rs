@@ -4,7 +4,9 @@ use crate::admin::{self, ActiveCall, CallLine, Command, Lamp, Part, Phone, Reply
 use crate::agent::{Presence, Reason};
 use crate::call::record::Peer;
 use crate::call::{Activity, CallView};
+use crate::gateway::voicemail::Counts;
 use crate::gateway::{Ending, Gateway, Output, ReplyTo};
+use crate::id::ExtensionId;
 use crate::journal::event::{CallRecord, Direction, Quality};
 use crate::journal::{Failure, State};
 use crate::sip::registrar::Binding;
@@ -35,6 +37,7 @@ impl Gateway {
             Command::Unban { address } => self.unban(*address),
             Command::Spending => Reply::Spending(self.spending(now)),
             Command::LiftCaps { of, hours } => self.lift_caps(now, of.as_ref(), *hours),
+            Command::Mailboxes => Reply::Mailboxes(self.mailbox_lines()),
             Command::HangUp { call } if self.calls.handle_hang_up(*call) => {
                 tracing::info!(%call, "an admin ended a call");
                 Reply::Done
@@ -119,6 +122,7 @@ impl Gateway {
             self.endpoint.counters().map(|(name, count)| (name.to_owned(), count)).collect();
         counters.push(("wrong passwords".to_owned(), self.gate.mistakes));
         counters.push(("requests from sources that are shut out".to_owned(), self.gate.shut_out));
+        counters.push(("wrong PINs of mailboxes".to_owned(), self.wrong_pins()));
         counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
         counters.extend(self.unread());
         Status {
@@ -265,6 +269,15 @@ impl Gateway {
         self.trunks.iter().map(line).collect()
     }
 
+    fn mailbox_lines(&self) -> Vec<admin::Mailbox> {
+        let line = |(mailbox, counts): (&ExtensionId, Counts)| admin::Mailbox {
+            mailbox: mailbox.clone(),
+            new: counts.new,
+            old: counts.old,
+        };
+        self.mailboxes().map(line).collect()
+    }
+
     fn phone_lines(&self, now: Now) -> Vec<Phone> {
         let way = |binding: &&Binding| {
             let transport = binding.transport.to_lowercase();
@@ -296,6 +309,7 @@ fn active_call(call: &CallView) -> ActiveCall {
             Activity::Ringing => "ringing".to_owned(),
             Activity::Queued(queue) => format!("waiting in {queue}"),
             Activity::Talking(_) => "talking".to_owned(),
+            Activity::Voicemail => "at a mailbox".to_owned(),
             Activity::Echo => "echo test".to_owned(),
             Activity::Saying => "hears a last sentence".to_owned(),
             Activity::Ending => "ending".to_owned(),

@@ -71,6 +71,7 @@ impl Gateway {
             Kept::Room(used) => self.keeping.room = used,
         }
         self.send_answers(now);
+        self.mail_is_stored(now);
         self.settle(now);
     }
 
@@ -193,6 +194,7 @@ impl Gateway {
     pub(super) fn call_ended(&mut self, now: Now, record: Record) {
         self.work_forget(now, record.call);
         self.walks.remove(&record.call);
+        self.end_visit(now, record.call);
         self.keeping.records.insert(record.call, (now.instant + QUALITY_TIME, record));
         self.keep_records(now);
     }
@@ -259,6 +261,7 @@ impl Gateway {
         }
         self.calls.restore_spending(live.spending.clone());
         self.restore_subscriptions(now, &live.subscriptions);
+        self.restore_mail();
         for item in live.places.keys() {
             self.keep(now, Event::QueueLeft { item: *item });
         }

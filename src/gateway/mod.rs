@@ -3,8 +3,8 @@
 //! Owns every machine of the box and the tables between their ids. Takes no decision of its own: who may call is
 //! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
-//! `sound` media, `watching` lamps, `work` queues and agents, `walks` IVR, `keeping` the journal, `control` the admin, `setup` the
-//! configuration.
+//! `sound` media, `watching` lamps, `work` queues and agents, `walks` IVR, `voicemail` mailboxes, `keeping` the journal,
+//! `control` the admin, `setup` the configuration.
 
 mod bans;
 mod causes;
@@ -20,6 +20,7 @@ mod spending;
 mod switching;
 mod transfers;
 mod trunks;
+pub mod voicemail;
 mod walks;
 mod watching;
 mod work;
@@ -82,6 +83,8 @@ pub enum Output {
     },
     /// Hand something to the journal's thread; answer with [`Gateway::handle_journal`].
     Journal(crate::journal::Output),
+    /// Do something about a recording's file; answer with [`Gateway::handle_recording`].
+    Recording(voicemail::Order),
     /// Look a host up; answer with [`Gateway::handle_resolved`].
     Resolve(String),
     /// Read the newest call records; answer with [`Gateway::handle_records`].
@@ -139,6 +142,7 @@ pub struct Gateway {
     queues: Queues,
     roster: Roster,
     flows: Arc<Flows>,
+    voicemail: voicemail::Voicemail,
     walks: BTreeMap<CallId, Walk>,
     watching: watching::Watching,
     prompts: prompts::Prompts,
@@ -251,9 +255,11 @@ impl Gateway {
         self.patience_is_over(now);
         self.journal.handle_timeout(now);
         self.walks_time_out(now);
+        self.visits_time_out(now);
         self.keep_records(now);
         if self.swept.is_some_and(|at| at <= now.instant) {
             self.gate.forget_old(now);
+            self.forget_old_mail(now);
             self.swept = Some(now.instant + SWEEP);
         }
         self.settle(now);
@@ -274,6 +280,7 @@ impl Gateway {
             self.roster.deadline(),
             self.journal.deadline(),
             self.keeping.deadline(),
+            self.voicemail.deadline(),
             self.patience.deadline(),
             self.swept,
             end,

@@ -11,9 +11,10 @@ use crate::call::plan::{self, Plan};
 use crate::config::Settings;
 use crate::config::settings::{self, DigestAlgorithm, Transport as Way};
 use crate::gateway::prompts::Prompts;
-use crate::gateway::{Ending, Gateway, keeping, legs, signalling, watching, work};
-use crate::id::TrunkId;
-use crate::ivr::Flows;
+use crate::gateway::{Ending, Gateway, keeping, legs, signalling, voicemail, watching, work};
+use crate::id::{ExtensionId, TrunkId};
+use crate::ivr::mailbox::{self, Mailboxes};
+use crate::ivr::{ClipName, Flows};
 use crate::journal::Journal;
 use crate::media::port::Pool;
 use crate::random::Random;
@@ -63,6 +64,8 @@ pub struct Secrets {
     pub phones: BTreeMap<String, Secret>,
     /// Of accounts at carriers.
     pub trunks: BTreeMap<TrunkId, Secret>,
+    /// PINs of mailboxes.
+    pub pins: BTreeMap<ExtensionId, String>,
 }
 
 /// Where SIP is spoken: the addresses that are bound.
@@ -91,6 +94,7 @@ impl Gateway {
     pub fn new(setup: Setup, journal: Journal, mut random: Random) -> Self {
         let Setup { settings, flows, prompts, secrets, listening, addresses, threads } = setup;
         let media = &settings.media;
+        let boxes = mailboxes(&settings, &secrets, &flows);
         let pool = Pool::new(media.port_min, media.port_max, PORT_REST, random.fork());
         Gateway {
             endpoint: Endpoint::new(endpoint_settings(&settings), random.fork()),
@@ -110,6 +114,7 @@ impl Gateway {
             queues: queue::Queues::new(queue_settings(&settings), random.fork()),
             roster: Roster::new(settings.agents.iter().map(agent_settings).collect()),
             flows: Arc::new(flows),
+            voicemail: voicemail::Voicemail::new(boxes),
             walks: BTreeMap::new(),
             watching: watching::Watching::new(Notifier::new(
                 subscribe::Settings::default(),
@@ -217,6 +222,12 @@ fn call_settings(settings: &Settings) -> call::Settings {
         max_calls: settings.limits.calls.into(),
         ring_time: RING_TIME,
         ring_times: settings.extensions.iter().map(own).collect(),
+        mailboxes: settings
+            .extensions
+            .iter()
+            .filter(|extension| extension.voicemail.is_some())
+            .map(|extension| extension.number.clone())
+            .collect(),
         outbound_time: OUTBOUND_TIME,
         spending: budget_settings(settings),
     }
@@ -229,6 +240,22 @@ fn budget_settings(settings: &Settings) -> call::budget::Settings {
         price: settings.spending.price(),
         caps: settings.caps.clone(),
     }
+}
+
+fn mailboxes(settings: &Settings, secrets: &Secrets, flows: &Flows) -> Mailboxes {
+    let own = |extension: &settings::Extension| {
+        let voicemail = extension.voicemail.as_ref()?;
+        let days = u64::from(voicemail.retention_days);
+        let mailbox = mailbox::Settings {
+            pin: secrets.pins.get(&extension.number).cloned(),
+            greeting: voicemail.greeting.as_deref().map(ClipName::from),
+            max_length: Duration::from_secs(voicemail.max_length.into()),
+            max_messages: voicemail.max_messages.into(),
+            retention: (days > 0).then(|| Duration::from_secs(days * 86_400)),
+        };
+        Some((extension.number.clone(), mailbox))
+    };
+    Mailboxes::new(settings.extensions.iter().filter_map(own).collect(), flows.zone().clone())
 }
 
 fn agent_settings(agent: &settings::Agent) -> agent::Settings {
@@ -287,8 +314,9 @@ fn overflow_target(target: &plan::Target) -> queue::Target {
         plan::Target::Extension(extension) => queue::Target::Extension(extension.clone()),
         plan::Target::Ivr(flow) => queue::Target::Flow(flow.clone()),
         plan::Target::Queue(queue) => queue::Target::Queue(queue.clone()),
+        plan::Target::Voicemail(extension) => queue::Target::Voicemail(extension.clone()),
         // An echo is no place to leave a caller who waited for a person.
-        plan::Target::Echo => queue::Target::HangUp,
+        plan::Target::Echo | plan::Target::Messages => queue::Target::HangUp,
     }
 }
 

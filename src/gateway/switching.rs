@@ -44,6 +44,7 @@ impl Gateway {
             Output::StartIvr { call, flow } => self.start_walk(now, call, &flow),
             Output::ResumeIvr(call, cause) => self.resume_walk(now, call, cause),
             Output::EndIvr(call) => self.end_walk(call),
+            Output::Visit(call, errand) => self.start_visit(now, call, errand),
             Output::Enqueue { call, queue, priority, skills, arrived } => {
                 self.enqueue(now, call, queue, priority, skills, arrived);
             }

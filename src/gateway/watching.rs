@@ -41,8 +41,9 @@ impl Watching {
 /// What others tell.
 impl Gateway {
     /// What waits in an extension's mailbox.
-    pub fn mailbox(&self, _extension: &ExtensionId) -> Counts {
-        Counts::default()
+    pub fn mailbox(&self, extension: &ExtensionId) -> Counts {
+        let counts = self.voicemail.boxes().counts(extension);
+        Counts { new: counts.new, old: counts.old }
     }
 
     /// Messages came, were heard or deleted: the lamps of that mailbox are told.
@@ -206,7 +207,7 @@ impl Gateway {
         match package {
             Package::MessageSummary => {
                 let counts = self.mailbox(&ExtensionId::from(watched));
-                Some(State::Messages { counts, account })
+                Some(State::Messages { counts, account: self.message_account(local) })
             }
             Package::Dialog => {
                 let legs = self.watched_legs(watched)?;
@@ -264,6 +265,11 @@ impl Gateway {
 
 /// Message lamps of phones that do not ask.
 impl Gateway {
+    /// What a phone dials to hear its messages.
+    fn message_account(&self, local: SocketAddr) -> Uri {
+        account(self.settings.features.voicemail.as_str(), local)
+    }
+
     /// Some phones show a lamp without having subscribed. They are told where the extension's settings say so.
     fn tell_unasked(&mut self, now: Now, extension: &ExtensionId) {
         let mut all = self.settings.extensions.iter();
@@ -289,7 +295,7 @@ impl Gateway {
                 // Made of an address and of an extension's digits.
                 let _ = request.headers.push(name, value);
             }
-            let body = summary::body(counts, &account).into_bytes();
+            let body = summary::body(counts, &self.message_account(binding.local)).into_bytes();
             let Ok(request) = request.with_body(Package::MessageSummary.content_type(), body)
             else {
                 continue;

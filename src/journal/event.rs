@@ -11,10 +11,11 @@ use crate::call::{
     self,
     ending::{Cause, Class},
 };
-use crate::id::{AgentId, CallId, FlowId, ItemId, LegId, QueueId, RecordingId};
+use crate::id::{AgentId, CallId, ExtensionId, FlowId, ItemId, LegId, QueueId, RecordingId};
 use crate::journal::chain::{Chain, Seal};
 use crate::journal::live::Live;
 use crate::journal::personal::Personal;
+use crate::journal::voicemail::{Begun, Voicemail};
 use crate::time::UnixTime;
 
 /// One thing that happened.
@@ -86,6 +87,8 @@ pub enum Event {
         /// Without a contact since.
         idle_since: UnixTime,
     },
+    /// Something happened at a mailbox.
+    Voicemail(Voicemail),
     /// A caller began to wait.
     QueuePlace(QueuePlace),
     /// A call out has cost something.
@@ -141,6 +144,11 @@ pub enum What {
     Ivr {
         /// Which.
         flow: FlowId,
+    },
+    /// It went to leave a message.
+    Voicemail {
+        /// For whom.
+        mailbox: ExtensionId,
     },
     /// It came to a node of the flow.
     Node {
@@ -205,6 +213,7 @@ impl From<call::Event> for CallEvent {
                 What::Arrived { peer, from: Personal::Clear(from), to: Personal::Clear(to) }
             }
             call::What::Ivr(flow) => What::Ivr { flow },
+            call::What::Voicemail(mailbox) => What::Voicemail { mailbox },
             call::What::Queued(queue) => What::Queued { queue },
             call::What::Offered(agent) => What::Offered { agent },
             call::What::Answered(leg) => What::Answered { leg },
@@ -363,6 +372,7 @@ impl Event {
                 touch(&mut record.from);
                 touch(&mut record.to);
             }
+            Event::Voicemail(Voicemail::Begun(Begun { from, .. })) => touch(from),
             // What is live came from events, and was sealed there.
             _ => {}
         }

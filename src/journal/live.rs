@@ -1,4 +1,4 @@
-//! What a restart has to know: phones, agents, places in queues, calls that are up.
+//! What a restart has to know: phones, agents, places in queues, calls that are up, messages.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use crate::call::record::Peer;
 use crate::id::{AgentId, CallId, ItemId};
 use crate::journal::event::{CallEvent, Event, QueuePlace, What};
 use crate::journal::personal::Personal;
+use crate::journal::voicemail::Mail;
 use crate::time::UnixTime;
 
 /// Everything that is live.
@@ -29,6 +30,8 @@ pub struct Live {
     pub calls: BTreeMap<CallId, OpenCall>,
     /// What calls out have cost, and which caps are lifted.
     pub spending: Ledger,
+    /// Voicemail.
+    pub mail: Mail,
 }
 
 /// An agent's state.
@@ -88,6 +91,7 @@ impl Live {
             }
             Event::Spent(spent) => self.spending.apply(at, spent),
             Event::CapsLifted(lift) => self.spending.lift(lift.clone()),
+            Event::Voicemail(event) => self.mail.apply(event),
             Event::CallRecord(record) => {
                 self.calls.remove(&record.call);
             }

@@ -74,6 +74,11 @@ impl Secret {
     pub fn plain(password: &str) -> Self {
         Secret(password.to_owned())
     }
+
+    /// The password in clear: for the phone that it belongs to, and for nobody else.
+    pub fn clear(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -138,7 +138,12 @@ impl Draft<'_> {
             Event::Spent(_) | Event::CapsLifted(_) => {}
             // Nobody looks a subscription up: the journal's own live part is enough.
             Event::Subscribed { .. } | Event::Unsubscribed { .. } => {}
-            Event::Seal(_) | Event::Started { .. } | Event::Stopped | Event::Gap { .. } => {}
+            // Messages are few, and live in every checkpoint: nobody looks them up here.
+            Event::Voicemail(_)
+            | Event::Seal(_)
+            | Event::Started { .. }
+            | Event::Stopped
+            | Event::Gap { .. } => {}
         }
     }
 

@@ -49,6 +49,10 @@ pub enum Destination {
     Ivr(FlowId),
     /// The end of a queue.
     Queue(QueueId),
+    /// To leave a message for this extension.
+    Voicemail(ExtensionId),
+    /// To hear messages from anywhere: the mailbox and its PIN are asked for.
+    Messages,
     /// Everything said is played back.
     Echo,
     /// A feature code, for the agent at the phone that dialled it.
@@ -416,6 +420,8 @@ impl From<Target> for Destination {
             Target::Ivr(flow) => Destination::Ivr(flow),
             Target::Extension(extension) => Destination::Extension(extension),
             Target::Queue(queue) => Destination::Queue(queue),
+            Target::Voicemail(extension) => Destination::Voicemail(extension),
+            Target::Messages => Destination::Messages,
             Target::Echo => Destination::Echo,
         }
     }
@@ -430,6 +436,8 @@ impl fmt::Display for Destination {
             Destination::Extension(extension) => write!(f, "extension {extension}"),
             Destination::Ivr(flow) => write!(f, "IVR flow {flow}"),
             Destination::Queue(queue) => write!(f, "queue {queue}"),
+            Destination::Voicemail(extension) => write!(f, "voicemail of {extension}"),
+            Destination::Messages => f.write_str("hearing messages"),
             Destination::Echo => f.write_str("echo test"),
             Destination::Feature(feature) => write!(f, "feature {feature}"),
             Destination::Outbound { trunks, number, .. } => {

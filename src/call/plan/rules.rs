@@ -10,7 +10,7 @@ use crate::call::country::{Class, Country};
 use crate::call::pattern::{NotAPattern, Pattern};
 use crate::id::{ExtensionId, FlowId, QueueId, TrunkId};
 
-/// Where a configured number leads: `ivr:main`, `extension:201`, `queue:support` or `echo`.
+/// Where a configured number leads: `ivr:main`, `extension:201`, `queue:support`, `voicemail:201`, `messages` or `echo`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Target {
@@ -20,6 +20,10 @@ pub enum Target {
     Extension(ExtensionId),
     /// The end of a queue.
     Queue(QueueId),
+    /// To leave a message for this extension.
+    Voicemail(ExtensionId),
+    /// To hear messages from anywhere.
+    Messages,
     /// Everything said is played back.
     Echo,
 }
@@ -127,6 +131,8 @@ pub enum Feature {
     Pause,
     /// Calls from queues again.
     Resume,
+    /// Hears the messages of the phone's own mailbox.
+    Voicemail,
 }
 
 /// The feature codes.
@@ -145,6 +151,8 @@ pub struct Features {
     /// it is empty.
     #[serde(deserialize_with = "code_or_none")]
     pub hide_caller: Option<Number>,
+    /// Default `*97`.
+    pub voicemail: Number,
 }
 
 /// A code, or nothing for an empty text.
@@ -164,6 +172,7 @@ impl Default for Features {
             pause: code("*43"),
             resume: code("*44"),
             hide_caller: Some(code("*67")),
+            voicemail: code("*97"),
         }
     }
 }
@@ -175,18 +184,20 @@ impl fmt::Display for Feature {
             Feature::SignOut => "sign_out",
             Feature::Pause => "pause",
             Feature::Resume => "resume",
+            Feature::Voicemail => "voicemail",
         })
     }
 }
 
 impl Features {
     /// Each feature with its code and its key in the configuration.
-    pub fn each(&self) -> [(Feature, &Number, &'static str); 4] {
+    pub fn each(&self) -> [(Feature, &Number, &'static str); 5] {
         [
             (Feature::SignIn, &self.sign_in, "sign_in"),
             (Feature::SignOut, &self.sign_out, "sign_out"),
             (Feature::Pause, &self.pause, "pause"),
             (Feature::Resume, &self.resume, "resume"),
+            (Feature::Voicemail, &self.voicemail, "voicemail"),
         ]
     }
 }
@@ -256,6 +267,8 @@ impl fmt::Display for Target {
             Target::Ivr(flow) => write!(f, "ivr:{flow}"),
             Target::Extension(extension) => write!(f, "extension:{extension}"),
             Target::Queue(queue) => write!(f, "queue:{queue}"),
+            Target::Voicemail(extension) => write!(f, "voicemail:{extension}"),
+            Target::Messages => f.write_str("messages"),
             Target::Echo => f.write_str("echo"),
         }
     }
@@ -266,9 +279,11 @@ impl TryFrom<String> for Target {
     fn try_from(text: String) -> Result<Self, NotATarget> {
         match text.split_once(':') {
             _ if text == "echo" => Ok(Target::Echo),
+            _ if text == "messages" => Ok(Target::Messages),
             Some(("ivr", name)) if !name.is_empty() => Ok(Target::Ivr(name.into())),
             Some(("extension", name)) if !name.is_empty() => Ok(Target::Extension(name.into())),
             Some(("queue", name)) if !name.is_empty() => Ok(Target::Queue(name.into())),
+            Some(("voicemail", name)) if !name.is_empty() => Ok(Target::Voicemail(name.into())),
             _ => Err(NotATarget(text)),
         }
     }
@@ -282,7 +297,7 @@ impl From<Target> for String {
 
 impl fmt::Display for NotATarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds = "`ivr:`, `extension:`, `queue:`, `echo`";
+        let kinds = "`ivr:`, `extension:`, `queue:`, `voicemail:`, `messages`, `echo`";
         write!(f, "unknown variant `{}`, expected one of {kinds}", self.0)
     }
 }

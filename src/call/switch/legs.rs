@@ -3,8 +3,9 @@
 use super::{Calls, OfferOutcome, Output, Saying, What};
 use crate::call::current::{Activity, Leg, Purpose};
 use crate::call::ending::Cause;
-use crate::call::record::LegRecord;
-use crate::id::{AgentId, CallId, LegId, OfferId};
+use crate::call::plan::Destination;
+use crate::call::record::{LegRecord, Peer};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, OfferId};
 use crate::time::Now;
 
 impl Calls {
@@ -117,10 +118,25 @@ impl Calls {
                 self.offer_failed(*offer, agent.clone(), cause);
             }
             Purpose::Offer(..) => self.partner_gone(call, leg, cause),
-            Purpose::Asked if gone.answered.is_none() => self.asked_failed(now, call, leg, cause),
+            Purpose::Asked if gone.answered.is_none() => match self.mailbox_for(call, &gone, cause)
+            {
+                Some(extension) => self.go_to(now, call, Destination::Voicemail(extension)),
+                None => self.asked_failed(now, call, leg, cause),
+            },
             Purpose::Asked => self.partner_gone(call, leg, cause),
         }
         self.finish_if_empty(now, call);
+    }
+
+    /// The mailbox that takes a message from a caller who did not get through. Where a flow or a transfer asked for the
+    /// extension, it is told of the failure instead: it knows better what the caller wants.
+    fn mailbox_for(&self, call: CallId, gone: &Leg, cause: Cause) -> Option<ExtensionId> {
+        let Peer::Extension(extension) = &gone.peer else { return None };
+        let state = self.calls.get(&call)?;
+        let alone = state.ringing().next().is_none();
+        let plain = state.activity == Activity::Ringing && !state.ivr_waits;
+        let takes = alone && plain && state.transferor.is_none() && leaves_message(cause);
+        (takes && self.settings.mailboxes.contains(extension)).then(|| extension.clone())
     }
 
     pub(super) fn remove_leg(
@@ -206,6 +222,19 @@ impl Calls {
             self.end(call, cause);
         }
     }
+}
+
+/// Whether a caller who was turned away like this wants to leave a message.
+fn leaves_message(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::NoAnswer
+            | Cause::Busy
+            | Cause::Declined
+            | Cause::NotRegistered
+            | Cause::Unreachable
+            | Cause::NetworkFailure
+    )
 }
 
 /// Another carrier may do better when this one failed, not when the called party spoke.

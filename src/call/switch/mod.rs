@@ -23,7 +23,7 @@ mod spending;
 mod transfer;
 mod vocabulary;
 
-pub use vocabulary::{Arrival, Event, LegEvent, OfferOutcome, Output, Saying, What};
+pub use vocabulary::{Arrival, Errand, Event, LegEvent, OfferOutcome, Output, Saying, What};
 
 /// Limits that hold for all calls.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Settings {
     pub ring_time: Duration,
     /// Ring time of single extensions.
     pub ring_times: BTreeMap<ExtensionId, Duration>,
+    /// Extensions with a mailbox: callers who do not get through leave a message.
+    pub mailboxes: BTreeSet<ExtensionId>,
     /// How long a trunk may take from INVITE to answer.
     pub outbound_time: Duration,
     /// What calls out may cost.
@@ -145,6 +147,13 @@ impl Calls {
         let state = self.calls.get(&call).filter(|state| state.recordings.is_empty());
         let cause = state.and_then(|state| state.failed).unwrap_or(Cause::Completed);
         self.end(call, cause);
+    }
+
+    /// The caller is done with the mailbox.
+    pub fn handle_visit_over(&mut self, call: CallId) {
+        if self.calls.get(&call).is_some_and(|c| c.activity == Activity::Voicemail) {
+            self.end(call, Cause::Completed);
+        }
     }
 
     /// The caller left a message.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Arrival, Calls, Outbound, Output, Saying, What};
+use super::{Arrival, Calls, Errand, Outbound, Output, Saying, What};
 use crate::call::current::{Activity, Call, Purpose};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Feature};
@@ -90,6 +90,11 @@ impl Calls {
             }
             Destination::Ivr(flow) => self.start_ivr(now, call, flow),
             Destination::Queue(queue) => self.enqueue(now, call, queue, 0, BTreeMap::new()),
+            Destination::Voicemail(extension) => {
+                self.happened(now, call, What::Voicemail(extension.clone()));
+                self.visit(now, call, Errand::Leave(extension));
+            }
+            Destination::Messages => self.visit(now, call, Errand::HearAny),
             Destination::Echo => self.echo(now, call),
             Destination::Feature(feature) => self.feature(now, call, feature),
             Destination::Nowhere(why) => self.failed(call, Cause::from(&why)),
@@ -179,10 +184,19 @@ impl Calls {
         }
     }
 
+    pub(super) fn visit(&mut self, now: Now, call: CallId, errand: Errand) {
+        self.answer_caller(now, call, None);
+        self.be(call, Activity::Voicemail);
+        self.outputs.push_back(Output::Visit(call, errand));
+    }
+
     pub(super) fn feature(&mut self, now: Now, call: CallId, feature: Feature) {
         self.answer_caller(now, call, None);
         let extension = self.calls.get(&call).and_then(|c| c.extension(c.caller)).cloned();
         match extension {
+            Some(extension) if feature == Feature::Voicemail => {
+                self.visit(now, call, Errand::Hear(extension));
+            }
             Some(extension) => {
                 self.outputs.push_back(Output::Feature { call, feature, extension });
             }

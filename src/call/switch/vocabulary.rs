@@ -65,6 +65,17 @@ pub enum Saying {
     CapReached,
 }
 
+/// What somebody wants of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// To leave a message for this extension.
+    Leave(ExtensionId),
+    /// To hear the messages of the phone that calls.
+    Hear(ExtensionId),
+    /// To hear messages from anywhere.
+    HearAny,
+}
+
 /// What became of an offer to an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OfferOutcome {
@@ -103,6 +114,8 @@ pub enum What {
     },
     /// It went to an IVR flow.
     Ivr(FlowId),
+    /// It went to leave a message for this extension.
+    Voicemail(ExtensionId),
     /// It began to wait in a queue.
     Queued(QueueId),
     /// It was offered to an agent.
@@ -187,6 +200,8 @@ pub enum Output {
     ResumeIvr(CallId, Cause),
     /// The walk is over.
     EndIvr(CallId),
+    /// Let the caller leave or hear messages; answer with `handle_visit_over`.
+    Visit(CallId, Errand),
     /// Put the caller in a queue.
     Enqueue {
         /// The call.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::address::Number;
 use crate::config::secret::SecretRef;
+use crate::config::settings::Voicemail;
 use crate::id::ExtensionId;
 
 /// `[[extension]]`: a desk phone.
@@ -30,6 +31,9 @@ pub struct Extension {
     /// section 3.10 has it for old phones). Default no.
     #[serde(default)]
     pub unasked_message_lamp: bool,
+    /// Its mailbox; none when absent.
+    #[serde(default)]
+    pub voicemail: Option<Voicemail>,
 }
 
 fn ring_time() -> u16 {

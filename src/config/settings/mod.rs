@@ -16,6 +16,7 @@ mod site;
 mod spending;
 mod trunk;
 mod trust;
+mod voicemail;
 
 use crate::call::budget::{Cap, Rate};
 use crate::call::plan::{Emergency, Features, Inbound, Internal, Outbound, Rules};
@@ -34,6 +35,7 @@ pub use site::Site;
 pub use spending::Spending;
 pub use trunk::{Register, Transport, Trunk};
 pub use trust::Trust;
+pub use voicemail::Voicemail;
 
 /// Everything in the configuration, checked: every reference in it leads somewhere.
 #[derive(Debug, Clone, Default)]

@@ -27,6 +27,14 @@ fn whatever_parties_do_every_call_ends_and_nothing_is_left() {
         );
         assert!(gateway.work.is_empty(), "seed {seed}: the queue's work is left");
         assert!(gateway.keeping.is_empty(), "seed {seed}: records or answers are left");
+        assert!(gateway.voicemail.is_empty(), "seed {seed}: visits or recordings are left");
+        let mail = &gateway.journal.live().mail;
+        let boxes = gateway.voicemail.boxes();
+        let listed: BTreeSet<_> =
+            boxes.messages(&"203".into()).iter().map(|message| message.id).collect();
+        assert!(mail.begun.is_empty(), "seed {seed}: messages are on their way for ever");
+        assert_eq!(listed, mail.messages.keys().copied().collect(), "seed {seed}");
+        assert!(mail.messages.keys().all(|id| world.files.contains(id)), "seed {seed}");
         assert!(
             gateway.journal.live().calls.is_empty() && gateway.journal.live().places.is_empty()
         );
