@@ -117,7 +117,7 @@ impl Gateway {
             voicemail: voicemail::Voicemail::new(boxes),
             walks: BTreeMap::new(),
             watching: watching::Watching::new(Notifier::new(
-                subscribe::Settings::default(),
+                subscription_settings(&settings),
                 random.fork(),
             )),
             prompts,
@@ -156,6 +156,17 @@ fn endpoint_settings(settings: &Settings) -> endpoint::Settings {
         max_sessions: usize::from(settings.limits.calls) * 4 + 100,
         session_expires: (timers.session_s > 0).then_some(timers.session_s),
         ..endpoint::Settings::default()
+    }
+}
+
+/// Subscriptions last as long as registrations.
+fn subscription_settings(settings: &Settings) -> subscribe::Settings {
+    let timers = &settings.sip.timers;
+    subscribe::Settings {
+        min_s: timers.register_min_s,
+        default_s: timers.register_default_s,
+        max_s: timers.register_max_s,
+        ..subscribe::Settings::default()
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod branch;
 mod calls;
+mod lamps;
 mod peer;
 mod registering;
 mod six;
