@@ -104,7 +104,6 @@ impl Pair {
             headers: Headers::default(),
             sdp: Some(description(4_000)),
             credentials: None,
-            reliable: Default::default(),
         };
         let caller = self.sides[0].0.invite(self.now, invite);
         let mut ended = 0;

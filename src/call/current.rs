@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use crate::call::conference::Entry;
 use crate::call::ending::Cause;
 use crate::call::plan::Origin;
 use crate::call::record::{LegRecord, Peer, Record};
-use crate::id::{AgentId, CallId, ExtensionId, LegId, OfferId, QueueId, RecordingId};
+use crate::id::{
+    AgentId, CallId, ConferenceId, ExtensionId, LegId, OfferId, QueueId, RecordingId, RoomId,
+};
 use crate::time::{TimerId, UnixTime};
 
 /// What the caller is doing right now.
@@ -20,8 +23,10 @@ pub enum Activity {
     Queued(QueueId),
     /// Two parties talk.
     Talking(LegId),
-    /// The caller leaves a message, or hears messages.
-    Voicemail,
+    /// The caller is asked for the PIN of a conference.
+    Admission(ConferenceId),
+    /// All parties are in a room.
+    Conference(RoomId),
     /// The caller hears himself.
     Echo,
     /// A last sentence is played, then we hang up.
@@ -47,6 +52,7 @@ pub(super) struct Leg {
     pub purpose: Purpose,
     pub answered: Option<UnixTime>,
     pub held: bool,
+    /// How long it may ring, or take to key a PIN in.
     pub ring_timer: Option<TimerId>,
     /// Set once we asked for its end: the first reason stands.
     pub releasing: Option<Cause>,
@@ -62,6 +68,8 @@ pub(super) struct Call {
     pub from: String,
     pub to: String,
     pub caller: LegId,
+    /// Whether it is a call for help: it counts against no limit.
+    pub help: bool,
     pub activity: Activity,
     /// An IVR flow waits for the outcome of what it asked for.
     pub ivr_waits: bool,
@@ -76,6 +84,10 @@ pub(super) struct Call {
     pub queued: Option<UnixTime>,
     pub queue: Option<QueueId>,
     pub agent: Option<AgentId>,
+    /// The last conference that it was in.
+    pub conference: Option<ConferenceId>,
+    /// What was keyed in of a PIN.
+    pub entry: Option<Entry>,
     pub ended_legs: Vec<LegRecord>,
     pub recordings: Vec<RecordingId>,
     /// Who is transferring the call, until it is known how that went.
@@ -125,6 +137,7 @@ impl Call {
             ended,
             queue: self.queue,
             agent: self.agent,
+            conference: self.conference,
             cause: self.cause.unwrap_or(Cause::InternalFault),
             legs: self.ended_legs,
             recordings: self.recordings,
@@ -145,6 +158,8 @@ pub struct CallView {
     pub activity: Activity,
     /// Since when the call exists.
     pub arrived: UnixTime,
-    /// Who talks with the caller.
-    pub with: Option<Peer>,
+    /// Who talks with the caller: one party, or all others in the room.
+    pub with: Vec<Peer>,
+    /// The conference they are in, where that has a name.
+    pub conference: Option<ConferenceId>,
 }

@@ -5,9 +5,9 @@
 //! and brings back what happened.
 //!
 //! [`Calls`] is the machine; `current` holds one call's state; [`plan`] says where a dialled number leads ([`pattern`], [`country`]);
-//! [`budget`] says what calls out may cost; [`ending`] names the causes; [`record`] is what remains.
+//! [`conference`] holds who is in a room; [`ending`] names the causes; [`record`] is what remains.
 
-pub mod budget;
+pub mod conference;
 pub mod country;
 mod current;
 pub mod ending;
@@ -17,6 +17,4 @@ pub mod record;
 mod switch;
 
 pub use current::{Activity, CallView};
-pub use switch::{
-    Arrival, Calls, Errand, Event, LegEvent, OfferOutcome, Output, Saying, Settings, What,
-};
+pub use switch::{Arrival, Calls, Event, LegEvent, OfferOutcome, Output, Saying, Settings, What};

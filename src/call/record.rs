@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::ending::Cause;
 use crate::call::plan::Origin;
-use crate::id::{AgentId, CallId, ExtensionId, LegId, QueueId, RecordingId, TrunkId};
+use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, LegId, QueueId, RecordingId, TrunkId};
 use crate::time::UnixTime;
 
 /// Who was at the far end of a leg.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Peer {
     /// A phone of this branch.
@@ -64,6 +64,8 @@ pub struct Record {
     pub queue: Option<QueueId>,
     /// The agent who took it from the queue.
     pub agent: Option<AgentId>,
+    /// The last conference that it was in.
+    pub conference: Option<ConferenceId>,
     /// Why it ended.
     pub cause: Cause,
     /// Its legs, the caller's first.

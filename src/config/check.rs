@@ -16,8 +16,6 @@ use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
-mod spending;
-
 use Step::{At, Key};
 
 /// Characters of an extension: one-digit ones would swallow outside prefixes, and nobody dials nine to a colleague.
@@ -34,7 +32,6 @@ pub(super) fn check(
     check.timers();
     check.media();
     check.limits();
-    check.trust();
     check.site();
     check.sip();
     check.addresses();
@@ -43,7 +40,7 @@ pub(super) fn check(
     check.targets();
     check.trunks();
     check.outbound();
-    check.spending();
+    check.conferences();
     check.queues();
     check.overflow_circles();
     check.agents();
@@ -148,24 +145,6 @@ impl<'c> Check<'c, '_> {
         self.within(&at("new_calls_per_second"), limits.new_calls_per_second, 1..=1_000);
     }
 
-    fn trust(&mut self) {
-        let trust = &self.settings.trust;
-        self.within(&[Key("trust"), Key("ban_s")], trust.ban_s, 60..=86_400);
-        for (i, network) in trust.networks.iter().enumerate() {
-            let what = match bits_of(network) {
-                Some(0) => format!("`{network}` is everybody: nobody would ever be banned"),
-                Some(_) => continue,
-                None => format!("`{network}` is no address or network"),
-            };
-            let path = [Key("trust"), Key("networks"), At(i)];
-            self.tell(
-                &path,
-                what,
-                "such as `192.0.2.7` or `192.0.2.0/24`; `bans = false` turns bans off",
-            );
-        }
-    }
-
     fn site(&mut self) {
         let zone = &self.settings.site.time_zone;
         let zones = jiff::tz::TimeZoneDatabase::bundled();
@@ -232,6 +211,7 @@ impl<'c> Check<'c, '_> {
             ("extension", "number"),
             ("trunk", "name"),
             ("queue", "name"),
+            ("conference", "name"),
             ("agent", "id"),
             ("outbound", "name"),
         ];
@@ -265,27 +245,7 @@ impl<'c> Check<'c, '_> {
             }
             let at = [Key("extension"), At(self.place("extension", index)), Key("ring_time")];
             self.within(&at, extension.ring_time, 5..=180);
-            self.mailbox(index);
         }
-    }
-
-    /// Extensions with a mailbox.
-    fn mailboxes(&self) -> Vec<&'c str> {
-        let settings: &'c Settings = self.settings;
-        let with = settings.extensions.iter().filter(|extension| extension.voicemail.is_some());
-        with.map(|extension| extension.number.as_str()).collect()
-    }
-
-    fn mailbox(&mut self, index: usize) {
-        let settings = self.settings;
-        let Some(own) = settings.extensions.get(index).and_then(|e| e.voicemail.as_ref()) else {
-            return;
-        };
-        let place = self.place("extension", index);
-        let at = |key| [Key("extension"), At(place), Key("voicemail"), Key(key)];
-        self.within(&at("max_length"), own.max_length, 10..=3_600);
-        self.within(&at("max_messages"), own.max_messages, 1..=1_000);
-        self.within(&at("retention_days"), own.retention_days, 0..=3_650);
     }
 
     fn line(&self, path: &[Step<'_>]) -> usize {
@@ -332,11 +292,14 @@ impl<'c> Check<'c, '_> {
         let internal = settings.internal.iter().enumerate();
         let internal =
             internal.map(|(i, n)| (list("internal", i), "internal number", n.number.to_string()));
+        let conferences = settings.conferences.iter().enumerate();
+        let conferences =
+            conferences.map(|(i, c)| (list("conference", i), "conference", c.number.to_string()));
         let features = settings.features.each().into_iter();
         let features = features.map(|(_, code, key)| {
             (vec![Key("features"), Key(key)], "feature code", code.to_string())
         });
-        extensions.chain(internal).chain(features).collect()
+        extensions.chain(internal).chain(conferences).chain(features).collect()
     }
 
     fn inbound_numbers(&mut self, inside: &BTreeMap<String, (String, usize)>) {
@@ -364,11 +327,7 @@ impl<'c> Check<'c, '_> {
 
     fn target(&mut self, path: &[Step<'_>], target: &Target) {
         match target {
-            Target::Echo | Target::Messages => {}
-            Target::Voicemail(name) => {
-                let all = self.mailboxes();
-                self.known(path, "mailbox", name.as_str(), &all);
-            }
+            Target::Echo => {}
             Target::Ivr(name) => self.known(path, "flow", name.as_str(), &self.flow_names()),
             Target::Extension(name) => {
                 self.known(
@@ -377,6 +336,10 @@ impl<'c> Check<'c, '_> {
                     name.as_str(),
                     &self.raw_names("extension", "number"),
                 );
+            }
+            Target::Conference(name) => {
+                let all = self.raw_names("conference", "name");
+                self.known(path, "conference", name.as_str(), &all);
             }
             Target::Queue(name) => {
                 self.known(path, "queue", name.as_str(), &self.raw_names("queue", "name"))
@@ -544,6 +507,14 @@ impl<'c> Check<'c, '_> {
                 what,
                 "different patterns, or `extensions` apart",
             );
+        }
+    }
+
+    fn conferences(&mut self) {
+        for (index, conference) in self.settings.conferences.iter().enumerate() {
+            let place = self.place("conference", index);
+            let at = [Key("conference"), At(place), Key("max_members")];
+            self.within(&at, conference.max_members, 2..=32);
         }
     }
 

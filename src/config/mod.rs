@@ -154,7 +154,7 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
 }
 
 /// The sections there are, in the order that files have them.
-const SECTIONS: [&str; 22] = [
+const SECTIONS: [&str; 19] = [
     "site",
     "sip",
     "media",
@@ -163,10 +163,8 @@ const SECTIONS: [&str; 22] = [
     "inbound",
     "internal",
     "outbound",
-    "spending",
-    "rate",
-    "cap",
     "emergency",
+    "conference",
     "queue",
     "agent",
     "features",
@@ -175,7 +173,6 @@ const SECTIONS: [&str; 22] = [
     "prompts",
     "admin",
     "limits",
-    "trust",
     "log",
 ];
 
@@ -203,17 +200,14 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         inbound: each(document, "inbound", places, out),
         internal: each(document, "internal", places, out),
         outbound: each(document, "outbound", places, out),
-        spending: one(document, "spending", out),
-        rates: each(document, "rate", places, out),
-        caps: each(document, "cap", places, out),
         emergency: one(document, "emergency", out),
+        conferences: each(document, "conference", places, out),
         queues: each(document, "queue", places, out),
         agents: each(document, "agent", places, out),
         features: one(document, "features", out),
         prompts: one(document, "prompts", out),
         admin: one(document, "admin", out),
         limits: one(document, "limits", out),
-        trust: one(document, "trust", out),
         log: one(document, "log", out),
     }
 }

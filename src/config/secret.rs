@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::document::Step::{self, At, Key};
 use super::settings::Settings;
-use crate::id::{ExtensionId, TrunkId};
+use crate::id::{ConferenceId, ExtensionId, TrunkId};
 
 /// Where a secret is to be read from. Its debug form names nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub enum Owner {
     Phone(ExtensionId),
     /// The account at a carrier.
     Trunk(TrunkId),
-    /// The PIN of a mailbox.
-    Mailbox(ExtensionId),
+    /// The PIN of a conference.
+    Conference(ConferenceId),
 }
 
 /// One secret that the drivers have to read.
@@ -58,11 +58,11 @@ impl Settings {
                 at: vec![Key("trunk"), At(place), Key("register"), Key("secret")],
             })
         });
-        let pins = self.extensions.iter().enumerate().filter_map(|(place, e)| {
+        let pins = self.conferences.iter().enumerate().filter_map(|(place, conference)| {
             Some(Wanted {
-                owner: Owner::Mailbox(e.number.clone()),
-                from: e.voicemail.as_ref()?.pin.as_ref()?,
-                at: vec![Key("extension"), At(place), Key("voicemail"), Key("pin")],
+                owner: Owner::Conference(conference.name.clone()),
+                from: conference.pin.as_ref()?,
+                at: vec![Key("conference"), At(place), Key("pin")],
             })
         });
         phones.chain(lines).chain(pins).collect()
@@ -74,7 +74,7 @@ impl fmt::Display for Owner {
         match self {
             Owner::Phone(extension) => write!(f, "extension {extension}"),
             Owner::Trunk(trunk) => write!(f, "trunk {trunk}"),
-            Owner::Mailbox(extension) => write!(f, "the mailbox of {extension}"),
+            Owner::Conference(conference) => write!(f, "conference {conference}"),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::call::conference::Pin;
 use crate::config::document::Step::Key;
 use crate::config::secret::{Owner, Wanted};
 use crate::config::{self, Draft, Loaded, Problem, SecretRef};
@@ -68,18 +69,18 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
     for wanted in checked.loaded.settings.secrets() {
         match (secret(wanted.from), wanted.owner) {
             (Ok(secret), Owner::Phone(extension)) => {
-                secrets.phones.insert(extension.to_string(), secret);
+                secrets.phones.insert(extension.to_string(), Secret::plain(&secret));
             }
-            (Ok(secret), Owner::Mailbox(extension)) => match pin(&secret) {
-                Some(pin) => drop(secrets.pins.insert(extension, pin)),
+            (Ok(secret), Owner::Trunk(trunk)) => {
+                secrets.trunks.insert(trunk, Secret::plain(&secret));
+            }
+            (Ok(secret), Owner::Conference(conference)) => match Pin::new(&secret) {
+                Some(pin) => drop(secrets.pins.insert(conference, pin)),
                 None => {
-                    let what = format!("the PIN of the mailbox of {extension} is 4 to 12 digits");
+                    let what = "the PIN is not 4 to 12 digits";
                     problems.push(checked.loaded.problem(&wanted.at, what));
                 }
             },
-            (Ok(secret), Owner::Trunk(trunk)) => {
-                secrets.trunks.insert(trunk, secret);
-            }
             (Err(why), owner) => {
                 let what = format!("the secret of {owner} cannot be read: {why}");
                 problems.push(checked.loaded.problem(&wanted.at, what));
@@ -163,14 +164,7 @@ fn sound_files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(files)
 }
 
-/// The PIN of a mailbox, if it is one: 4 to 12 digits.
-fn pin(secret: &Secret) -> Option<String> {
-    let digits = secret.clear();
-    let good = (4..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    good.then(|| digits.to_owned())
-}
-
-fn secret(from: &SecretRef) -> Result<Secret, String> {
+fn secret(from: &SecretRef) -> Result<String, String> {
     let path = match from {
         SecretRef::File(path) => path.clone(),
         SecretRef::Credential(name) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
@@ -186,6 +180,6 @@ fn secret(from: &SecretRef) -> Result<Secret, String> {
     let text = fs::read_to_string(&path).map_err(|error| told(&error))?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(told(&"there is no secret in it")),
-        secret => Ok(Secret::plain(secret)),
+        secret => Ok(secret.to_owned()),
     }
 }

@@ -1,9 +1,7 @@
-//! The bounded way from every other thread and task to the loop: a channel with an eventfd that wakes `epoll`. The bell
-//! is rung once for all letters that arrive before it is quieted.
+//! The bounded way from every other thread and task to the loop: a channel with an eventfd that wakes `epoll`.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::mpsc;
@@ -19,21 +17,14 @@ pub struct Full;
 #[derive(Debug)]
 pub struct Mailbox<T> {
     letters: mpsc::Receiver<T>,
-    bell: Arc<Bell>,
+    bell: Arc<EventFd>,
 }
 
 /// A sending end.
 #[derive(Debug)]
 pub struct Sender<T> {
     letters: mpsc::Sender<T>,
-    bell: Arc<Bell>,
-}
-
-#[derive(Debug)]
-struct Bell {
-    event: EventFd,
-    /// Whether it rings already.
-    rings: AtomicBool,
+    bell: Arc<EventFd>,
 }
 
 impl<T> Clone for Sender<T> {
@@ -44,8 +35,8 @@ impl<T> Clone for Sender<T> {
 
 /// A mailbox and its first sender.
 pub fn mailbox<T>() -> nix::Result<(Sender<T>, Mailbox<T>)> {
-    let event = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
-    let bell = Arc::new(Bell { event, rings: AtomicBool::new(false) });
+    let bell = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+    let bell = Arc::new(bell);
     let (sender, receiver) = mpsc::channel(CAPACITY);
     Ok((Sender { letters: sender, bell: bell.clone() }, Mailbox { letters: receiver, bell }))
 }
@@ -59,14 +50,12 @@ impl<T> Mailbox<T> {
     /// Quiets the bell; to be called before the letters are taken, so that none is missed.
     pub fn quiet(&self) {
         // A bell that did not ring answers EAGAIN, which is just as well.
-        let _ = self.bell.event.read();
-        // After the read: whoever finds it ringing until now has left a letter that is about to be taken.
-        self.bell.rings.swap(false, Ordering::SeqCst);
+        let _ = self.bell.read();
     }
 
     /// What `epoll` waits for.
     pub fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.event.as_fd()
+        self.bell.as_fd()
     }
 }
 
@@ -105,9 +94,7 @@ impl<T> Sender<T> {
 
     /// Wakes the loop.
     pub fn ring(&self) {
-        if !self.bell.rings.swap(true, Ordering::SeqCst) {
-            // It only fails when the count would overflow, and then the bell is ringing already.
-            let _ = self.bell.event.write(1);
-        }
+        // It only fails when the count would overflow, and then the bell is ringing already.
+        let _ = self.bell.write(1);
     }
 }

@@ -19,12 +19,10 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::driver::clock;
-use crate::driver::gather::Gather;
 use crate::driver::mailbox::{Full, Mailbox, Sender, mailbox};
 use crate::driver::turn::Letter;
-use crate::gateway::voicemail;
 use crate::id::{LegId, RecordingId};
-use crate::media::{Command, Event, Kind, Output, Plane, RATE, plane, wav};
+use crate::media::{Command, Event, Kind, Moving, Output, Plane, RATE, plane, wav};
 use crate::random::Random;
 
 /// Packets taken from one socket before the others have their turn.
@@ -39,17 +37,13 @@ const EXPEDITED: u32 = 46 << 2;
 const MAX_EVENTS: usize = 4_096;
 /// Chunks of recordings that may wait for the disk: at half a second each, minutes of a dozen recordings.
 const MAX_CHUNKS: usize = 1_024;
-/// Packets a second of one thread above which they are let gather: 80 legs at 20 ms.
-const BUSY: u32 = 4_000;
-/// For how long: a twentieth of a packet, which nobody hears, and several packets at that rate.
-const GATHER: Duration = Duration::from_millis(1);
 /// The epoll mark of the mailbox; sockets have their place times two.
 const BELL: u64 = u64::MAX;
 
 /// The way to one media thread.
 #[derive(Debug)]
 pub struct Handle {
-    commands: Sender<Command>,
+    commands: Sender<Post>,
     /// The worst lateness since it was last looked at, in microseconds.
     lateness: Arc<AtomicU64>,
 }
@@ -57,13 +51,22 @@ pub struct Handle {
 impl Handle {
     /// Hands a command over. Never waits.
     pub fn send(&self, command: Command) -> Result<(), Full> {
-        self.commands.post(command)
+        self.commands.post(Post::Command(command))
     }
 
     /// How late the beat was at worst since this was last asked.
     pub fn take_lateness(&self) -> Duration {
         Duration::from_micros(self.lateness.swap(0, Ordering::Relaxed))
     }
+}
+
+/// What a media thread is told.
+#[derive(Debug)]
+enum Post {
+    /// By the loop.
+    Command(Command),
+    /// By another media thread: a leg that is its own from now on.
+    Leg { leg: LegId, ports: Option<Ports>, moving: Option<Moving> },
 }
 
 /// Starts `count` threads; what happens goes to `mailbox`, recordings below `recordings`.
@@ -74,14 +77,16 @@ pub fn spawn(
     mailbox_of_loop: &Sender<Letter>,
     recordings: PathBuf,
 ) -> io::Result<Vec<Handle>> {
-    let told = mailbox_of_loop.clone();
     let (chunks, waiting) = mpsc::sync_channel(MAX_CHUNKS);
-    thread::Builder::new().name("recordings".to_owned()).spawn(move || {
-        Recordings { folder: recordings, open: BTreeMap::new(), letters: told }.run(&waiting)
-    })?;
-    (0..count)
-        .map(|number| {
-            let (commands, mailbox) = mailbox()?;
+    thread::Builder::new()
+        .name("recordings".to_owned())
+        .spawn(move || Recordings { folder: recordings, open: BTreeMap::new() }.run(&waiting))?;
+    let boxes = (0..count).map(|_| mailbox()).collect::<Result<Vec<_>, _>>()?;
+    let posts: Vec<_> = boxes.iter().map(|(sender, _)| sender.clone()).collect();
+    boxes
+        .into_iter()
+        .enumerate()
+        .map(|(number, (commands, mailbox))| {
             let lateness = Arc::new(AtomicU64::new(0));
             let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
             epoll.add(mailbox.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
@@ -89,6 +94,7 @@ pub fn spawn(
                 plane: Plane::new(settings.clone(), random.fork()),
                 mailbox,
                 bell: commands.clone(),
+                others: posts.clone(),
                 epoll,
                 ports: Vec::new(),
                 free: Vec::new(),
@@ -105,6 +111,7 @@ pub fn spawn(
 }
 
 /// A leg's sockets.
+#[derive(Debug)]
 struct Ports {
     leg: LegId,
     rtp: UdpSocket,
@@ -113,8 +120,10 @@ struct Ports {
 
 struct Thread {
     plane: Plane,
-    mailbox: Mailbox<Command>,
-    bell: Sender<Command>,
+    mailbox: Mailbox<Post>,
+    bell: Sender<Post>,
+    /// Every media thread, this one too.
+    others: Vec<Sender<Post>>,
     epoll: Epoll,
     ports: Vec<Option<Ports>>,
     free: Vec<usize>,
@@ -132,7 +141,6 @@ impl Thread {
     fn run(&mut self) {
         let mut ready = [EpollEvent::empty(); 128];
         let mut buffer = [0; MAX_PACKET];
-        let mut gather = Gather::new(BUSY, GATHER);
         loop {
             let count = match self.epoll.wait(&mut ready, self.patience()) {
                 Ok(count) => count,
@@ -156,9 +164,6 @@ impl Thread {
             }
             self.carry_out();
             self.post_events();
-            if let Some(pause) = gather.handle_taken(now.instant, count, self.plane.deadline()) {
-                thread::sleep(pause);
-            }
         }
     }
 
@@ -185,8 +190,11 @@ impl Thread {
     fn read_commands(&mut self) {
         self.mailbox.quiet();
         for _ in 0..COMMANDS_A_TURN {
-            let Some(command) = self.mailbox.take() else { return };
-            self.plane.handle_command(clock::now(), command);
+            let Some(post) = self.mailbox.take() else { return };
+            match post {
+                Post::Command(command) => self.plane.handle_command(clock::now(), command),
+                Post::Leg { leg, ports, moving } => self.arrived(leg, ports, moving),
+            }
             // A command that opens a port is carried out before one that sends from it.
             self.carry_out();
         }
@@ -221,7 +229,8 @@ impl Thread {
                         self.plane.handle_open_failed(leg);
                     }
                 }
-                Output::Shut { leg } => self.shut(leg),
+                Output::Shut { leg } => drop(self.shut(leg)),
+                Output::HandOver { leg, to, moving } => self.hand_over(leg, to, moving),
                 Output::Send { leg, kind, to, bytes } => {
                     self.send(leg, kind, to, &bytes);
                     self.plane.recycle(bytes);
@@ -250,27 +259,57 @@ impl Thread {
         let rtp = bind(local)?;
         let above = local.port().checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let rtcp = bind(SocketAddr::new(local.ip(), above))?;
+        self.keep(Ports { leg, rtp, rtcp })
+    }
+
+    /// Listens at a leg's sockets.
+    fn keep(&mut self, ports: Ports) -> io::Result<()> {
         let place = self.free.pop().unwrap_or(self.ports.len());
-        for (socket, kind) in [(&rtp, 0), (&rtcp, 1)] {
+        for (socket, kind) in [(&ports.rtp, 0), (&ports.rtcp, 1)] {
             let mark = (place as u64) << 1 | kind;
             self.epoll.add(socket.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, mark))?;
         }
         if place == self.ports.len() {
             self.ports.push(None);
         }
+        self.by_leg.insert(ports.leg, place);
         if let Some(slot) = self.ports.get_mut(place) {
-            *slot = Some(Ports { leg, rtp, rtcp });
+            *slot = Some(ports);
         }
-        self.by_leg.insert(leg, place);
         Ok(())
     }
 
-    fn shut(&mut self, leg: LegId) {
-        let Some(place) = self.by_leg.remove(&leg) else { return };
+    /// Lets a leg's sockets go; they are closed with what is answered.
+    fn shut(&mut self, leg: LegId) -> Option<Ports> {
+        let place = self.by_leg.remove(&leg)?;
         // A closed socket leaves epoll by itself.
-        if self.ports.get_mut(place).and_then(Option::take).is_some() {
-            self.free.push(place);
+        let ports = self.ports.get_mut(place).and_then(Option::take)?;
+        self.free.push(place);
+        Some(ports)
+    }
+
+    /// Gives a leg to another thread. What has arrived for it waits in its sockets.
+    fn hand_over(&mut self, leg: LegId, to: usize, moving: Option<Moving>) {
+        let ports = self.shut(leg);
+        if let Some(ports) = &ports {
+            for socket in [&ports.rtp, &ports.rtcp] {
+                // It was added when the leg was opened.
+                let _ = self.epoll.delete(socket.as_fd());
+            }
         }
+        let posted = self.others.get(to).map(|other| other.post(Post::Leg { leg, ports, moving }));
+        if !matches!(posted, Some(Ok(()))) {
+            tracing::warn!(%leg, "a leg could not be handed to another media thread");
+            self.events.push(Event::OpenFailed { leg });
+        }
+    }
+
+    fn arrived(&mut self, leg: LegId, ports: Option<Ports>, moving: Option<Moving>) {
+        if let Some(Err(error)) = ports.map(|ports| self.keep(ports)) {
+            tracing::warn!(%leg, %error, "no sockets for a leg");
+            self.plane.handle_open_failed(leg);
+        }
+        self.plane.handle_arrived(clock::now(), leg, moving);
     }
 
     fn post_events(&mut self) {
@@ -308,22 +347,17 @@ struct Chunk {
 struct Recordings {
     folder: PathBuf,
     open: BTreeMap<RecordingId, File>,
-    letters: Sender<Letter>,
 }
 
 impl Recordings {
     fn run(mut self, waiting: &mpsc::Receiver<Chunk>) {
         while let Ok(chunk) = waiting.recv() {
             let (recording, last) = (chunk.recording, chunk.last);
-            let written = self.write(chunk);
-            if let Err(error) = &written {
+            if let Err(error) = self.write(chunk) {
                 tracing::error!(%recording, %error, "a recording cannot be written");
             }
             if last {
                 self.open.remove(&recording);
-                let file = voicemail::File::Written(written.is_ok());
-                // A loop that has stopped looks for it at its next start.
-                let _ = self.letters.deliver_blocking(Letter::Recording(recording, file));
             }
         }
     }
@@ -344,14 +378,12 @@ impl Recordings {
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&wav::header(u32::try_from(length).unwrap_or(u32::MAX)))?;
         file.sync_all()?;
-        fs::rename(&part, part.with_extension("wav"))?;
-        // The new name is on the disk once its folder is.
-        File::open(&self.folder)?.sync_all()
+        fs::rename(&part, part.with_extension("wav"))
     }
 }
 
 /// Bytes of a WAV header as we write it.
-pub(super) const HEADER: u64 = 44;
+const HEADER: u64 = 44;
 
 fn begin(folder: &Path, part: &Path) -> io::Result<File> {
     fs::create_dir_all(folder)?;
@@ -363,6 +395,6 @@ fn begin(folder: &Path, part: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-pub(super) fn part(folder: &Path, recording: RecordingId) -> PathBuf {
+fn part(folder: &Path, recording: RecordingId) -> PathBuf {
     folder.join(format!("{recording}.part"))
 }

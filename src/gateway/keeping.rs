@@ -71,7 +71,6 @@ impl Gateway {
             Kept::Room(used) => self.keeping.room = used,
         }
         self.send_answers(now);
-        self.mail_is_stored(now);
         self.settle(now);
     }
 
@@ -117,14 +116,10 @@ impl Gateway {
         match &change {
             Change::Bound(binding) => {
                 let (extension, way) = (&binding.user, &binding.transport);
-                let known = self.journal.live().bindings.get(&binding.user);
-                if known.is_none_or(|phones| !phones.contains_key(&binding.contact)) {
-                    tracing::info!(%extension, %way, until = %binding.expires, "a phone is registered");
-                }
+                tracing::info!(%extension, %way, until = %binding.expires, "a phone is registered");
             }
             Change::Unbound { user, .. } => tracing::info!(extension = %user, "a phone is gone"),
         }
-        self.registration_changed(now, &change);
         let event = match change {
             Change::Bound(binding) => Event::Bound {
                 user: binding.user.clone(),
@@ -194,7 +189,6 @@ impl Gateway {
     pub(super) fn call_ended(&mut self, now: Now, record: Record) {
         self.work_forget(now, record.call);
         self.walks.remove(&record.call);
-        self.end_visit(now, record.call);
         self.keeping.records.insert(record.call, (now.instant + QUALITY_TIME, record));
         self.keep_records(now);
     }
@@ -232,10 +226,7 @@ impl Gateway {
         let live = self.journal.live().clone();
         for binding in live.bindings.values().flat_map(|phones| phones.values()) {
             match serde_json::from_value::<Binding>(binding.clone()) {
-                Ok(binding) => {
-                    self.gate.trust.vouch(now.instant, binding.peer);
-                    self.registrar.restore(binding);
-                }
+                Ok(binding) => self.registrar.restore(binding),
                 Err(error) => {
                     tracing::warn!(%error, "a registration from before the restart cannot be read")
                 }
@@ -259,9 +250,6 @@ impl Gateway {
                 self.tell_roster(done);
             }
         }
-        self.calls.restore_spending(live.spending.clone());
-        self.restore_subscriptions(now, &live.subscriptions);
-        self.restore_mail();
         for item in live.places.keys() {
             self.keep(now, Event::QueueLeft { item: *item });
         }
@@ -292,6 +280,7 @@ fn cut_off(now: Now, call: CallId, open: crate::journal::live::OpenCall) -> Call
         ended: now.unix,
         queue: None,
         agent: None,
+        conference: None,
         cause: Cause::Interrupted,
         class: Cause::Interrupted.class(),
         legs: Vec::new(),

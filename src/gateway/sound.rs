@@ -24,8 +24,6 @@ const DTMF_PAYLOAD: u8 = 101;
 pub(super) enum Playing {
     /// The IVR flow of this call waits for it.
     Walk(CallId),
-    /// The mailbox that this call is at waits for it.
-    Visit(CallId),
     /// The last sentence of this call.
     Farewell(CallId),
     /// An announcement to a waiting caller: music goes on afterwards.
@@ -174,7 +172,10 @@ impl Gateway {
         };
         let (address, port) = self.open_media(now, id)?;
         let before = self.legs.get(id)?.negotiated.clone();
-        let codecs = self.codecs_like_before(before.as_ref());
+        let mut codecs = self.codecs_like_before(before.as_ref());
+        if self.legs.get(id)?.room.is_some() && codecs.iter().any(Codec::is_g711) {
+            codecs.retain(Codec::is_g711);
+        }
         let origin = self.next_origin(id, address);
         let direction = Direction::SendRecv;
         let local =
@@ -204,6 +205,10 @@ impl Gateway {
         }
         codecs.retain(|codec| !codec.encoding.eq_ignore_ascii_case("telephone-event"));
         self.add_own_codecs(&mut codecs);
+        // What the leg hears is made here: prompts, music, a room.
+        if like.is_none() && codecs.iter().any(Codec::is_g711) {
+            codecs.retain(Codec::is_g711);
+        }
         codecs
     }
 
@@ -404,7 +409,6 @@ impl Gateway {
         }
         match self.playing.remove(&leg) {
             Some((_, Playing::Walk(call))) => self.walk_played(now, call),
-            Some((_, Playing::Visit(call))) => self.visit_played(now, call),
             Some((_, Playing::Farewell(call))) => self.calls.handle_said(call),
             Some((_, Playing::Announcement(call))) if self.calls.is_queued(call) => {
                 self.queue_music(leg, call)

@@ -23,8 +23,8 @@ impl Gateway {
             Output::DialExtension { call, leg, extension } => {
                 self.dial_extension(now, call, leg, extension)
             }
-            Output::DialTrunk { call, leg, trunk, number, emergency, hidden, last } => {
-                let wanted = Outward::new(call, trunk, number, emergency, hidden, last);
+            Output::DialTrunk { call, leg, trunk, number, emergency, last } => {
+                let wanted = Outward::new(call, trunk, number, emergency, last);
                 self.dial_trunk(now, leg, wanted);
             }
             Output::Ring(leg) => self.ring(now, leg),
@@ -33,18 +33,18 @@ impl Gateway {
             Output::Refuse(leg, cause) => self.refuse(now, leg, cause),
             Output::HangUp(leg, cause) => self.hang_up(now, leg, cause),
             Output::Join(a, b) => {
-                self.legs_joined(a, b);
-                self.bring_together(now, a, b);
+                self.bring_together(a, b);
                 self.join(a, b);
             }
             Output::Transferred(leg, failed) => self.transferred(now, leg, failed),
+            Output::AskPin { call, again } => self.ask_pin(call, again),
+            Output::Enter { leg, room } => self.enter(now, leg, room),
             Output::Music(leg) => self.music(leg, prompts::HOLD_MUSIC),
             Output::Ringback(leg) => self.ringback(leg),
             Output::Echo(leg) => self.echo(leg),
             Output::StartIvr { call, flow } => self.start_walk(now, call, &flow),
             Output::ResumeIvr(call, cause) => self.resume_walk(now, call, cause),
             Output::EndIvr(call) => self.end_walk(call),
-            Output::Visit(call, errand) => self.start_visit(now, call, errand),
             Output::Enqueue { call, queue, priority, skills, arrived } => {
                 self.enqueue(now, call, queue, priority, skills, arrived);
             }
@@ -57,8 +57,6 @@ impl Gateway {
                 self.feature(now, call, feature, &extension)
             }
             Output::Say(call, saying) => self.say(call, saying),
-            Output::Spent(spent) => self.keep_spent(now, spent),
-            Output::Near(mark) => self.cap_is_near(&mark),
             Output::Happened(event) => self.keep_call_event(now, event),
             Output::Ended(record) => self.call_ended(now, *record),
         }
@@ -73,7 +71,6 @@ impl Gateway {
             Saying::Resumed => prompts::RESUMED,
             Saying::NotPossible => prompts::NOT_POSSIBLE,
             Saying::Unavailable => prompts::UNAVAILABLE,
-            Saying::CapReached => prompts::CAP_REACHED,
         };
         let clips = self.prompts.clip(name);
         self.play(leg, Playing::Farewell(call), clips, false, false);
@@ -87,7 +84,7 @@ impl Gateway {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::NotRegistered));
         };
         let peer = Peer::Extension(extension.clone());
-        self.begin_leg(call, id, Leg::new(peer, first.local.ip(), 0));
+        self.begin_leg(call, id, peer, first.local.ip());
         let caller = self.calls.caller(call);
         let Some(offer) = self.describe_offer(now, id, caller) else {
             return self.no_media(now, id);
@@ -105,7 +102,6 @@ impl Gateway {
                 headers: Headers::default(),
                 sdp: Some(offer.clone()),
                 credentials: None,
-                reliable: self.settings.sip.prack,
             };
             let host = invite.route.peer().ip();
             let session = self.endpoint.invite(now, invite);
@@ -144,12 +140,16 @@ impl Gateway {
         }
     }
 
-    /// Enters a leg to somebody in the table, on the media thread of the one who calls.
-    pub(super) fn begin_leg(&mut self, call: CallId, id: LegId, leg: Leg) {
+    pub(super) fn begin_leg(
+        &mut self,
+        call: CallId,
+        id: LegId,
+        peer: Peer,
+        address: std::net::IpAddr,
+    ) {
         let caller = self.calls.caller(call).and_then(|caller| self.legs.get(caller));
-        let thread = caller.map_or(leg.thread, |caller| caller.thread);
-        self.legs.insert(id, Leg { thread, ..leg });
-        self.leg_changed(id);
+        let thread = caller.map_or(0, |caller| caller.thread);
+        self.legs.insert(id, Leg::new(peer, address, thread));
     }
 
     /// No port is free.

@@ -81,7 +81,7 @@ impl Gateway {
         if owner != Peer::Extension(phone.clone()) {
             return self.refuse_refer(now, key, request, Status::FORBIDDEN);
         }
-        let two = [leg, other].iter().all(|leg| self.calls.partner(*leg).is_some());
+        let two = [leg, other].iter().all(|leg| self.calls.is_talking(*leg));
         if !two || self.calls.call_of(leg) == self.calls.call_of(other) {
             return self.refuse_refer(now, key, request, Status::DECLINE);
         }
@@ -102,23 +102,21 @@ impl Gateway {
     }
 
     /// Lets two legs hear each other that may be on different media threads: both legs of a bridge are on one.
-    pub(super) fn bring_together(&mut self, now: Now, a: LegId, b: LegId) {
+    pub(super) fn bring_together(&mut self, a: LegId, b: LegId) {
         let thread = |id| self.legs.get(id).map(|leg| leg.thread);
         let (Some(there), Some(here)) = (thread(a), thread(b)) else { return };
-        if there == here {
-            return;
+        if there != here {
+            self.move_to(b, there);
         }
-        let Some(leg) = self.legs.get_mut(b) else { return };
-        leg.thread = there;
-        let (port, session) = (leg.port.take(), leg.session());
-        self.playing.remove(&b);
-        self.command(here, media::Command::Close { leg: b });
-        if let Some(port) = port {
-            self.pool.give_back(now.instant, port);
-        }
-        // The far end learns of the new port by an offer of ours.
-        if let (Some(offer), Some(session)) = (self.describe_offer(now, b, Some(a)), session) {
-            self.endpoint.reoffer(now, session, &offer);
+    }
+
+    /// Takes a leg to another media thread, with its sockets: the far end notices nothing.
+    pub(super) fn move_to(&mut self, id: LegId, thread: usize) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let here = std::mem::replace(&mut leg.thread, thread);
+        if leg.port.is_some() {
+            self.command(thread, media::Command::Expect { leg: id });
+            self.command(here, media::Command::Move { leg: id, to: thread });
         }
     }
 }

@@ -9,15 +9,13 @@ use crate::address::Number;
 use crate::call::LegEvent;
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
-use crate::gateway::legs::Leg;
 use crate::gateway::{Gateway, Output};
 use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::endpoint::{ClientKey, Ended, Invite, SessionId};
 use crate::sip::flow::Route;
 use crate::sip::message::{Headers, Response, Status, Transport};
-use crate::sip::reliable::Policy;
 use crate::sip::trunk::{self, Trunk, Way};
-use crate::sip::uri::{Host, NameAddr, Uri, host_port};
+use crate::sip::uri::{NameAddr, Uri, host_port};
 use crate::time::{Now, TimerId};
 
 /// How long a server may take to say anything at all while there is another to try. RFC 3261's own 32 s (timer B) are
@@ -35,8 +33,6 @@ pub(super) struct Outward {
     trunk: TrunkId,
     number: Number,
     help: bool,
-    /// Whether the caller's number is hidden.
-    hidden: bool,
     /// Whether no other trunk is left to try.
     last: bool,
     ways: VecDeque<Way>,
@@ -47,20 +43,12 @@ pub(super) struct Outward {
 }
 
 impl Outward {
-    pub fn new(
-        call: CallId,
-        trunk: TrunkId,
-        number: Number,
-        help: bool,
-        hidden: bool,
-        last: bool,
-    ) -> Self {
+    pub fn new(call: CallId, trunk: TrunkId, number: Number, help: bool, last: bool) -> Self {
         Outward {
             call,
             trunk,
             number,
             help,
-            hidden,
             last,
             ways: VecDeque::new(),
             peer: None,
@@ -104,8 +92,10 @@ impl Gateway {
         let Some(local) = local else {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
         };
-        let leg = Leg { help: wanted.help, ..Leg::new(peer, local, 0) };
-        self.begin_leg(wanted.call, id, leg);
+        self.begin_leg(wanted.call, id, peer, local);
+        if let Some(leg) = self.legs.get_mut(id) {
+            leg.help = wanted.help;
+        }
         self.outward.insert(id, wanted);
         self.try_next_way(now, id);
     }
@@ -114,9 +104,9 @@ impl Gateway {
     fn try_next_way(&mut self, now: Now, id: LegId) -> bool {
         let Some(wanted) = self.outward.get_mut(&id) else { return false };
         let Some(way) = wanted.ways.pop_front() else { return false };
-        let (call, trunk, help) = (wanted.call, wanted.trunk.clone(), wanted.help);
-        let number = wanted.number.as_str().to_owned();
-        let (peer, hidden) = (way.route.peer(), wanted.hidden);
+        let (call, trunk, number) =
+            (wanted.call, wanted.trunk.clone(), wanted.number.as_str().to_owned());
+        let peer = way.route.peer();
         wanted.peer = Some(peer);
         let until = now.instant + wanted.patience();
         wanted.patience = Some(self.patience.set(until, id));
@@ -127,17 +117,19 @@ impl Gateway {
             return true;
         };
         let uri = Uri { user: Some(number), ..way.host };
-        let (from, headers) = self.shown_caller(call, &trunk, way.local, hidden);
+        let shown = self.shown_number(call, &trunk);
         let invite = Invite {
             local: self.signalling_address(&way.route, way.local),
             route: way.route,
-            from,
+            from: NameAddr::new(Uri {
+                user: Some(shown),
+                ..Uri::sip(None, way.local.into(), None)
+            }),
             to: NameAddr::new(uri.clone()),
             uri,
-            headers,
+            headers: Headers::default(),
             sdp: Some(offer),
             credentials: self.trunks.get(&trunk).and_then(|trunk| trunk.credentials()).cloned(),
-            reliable: self.prack_toward(&trunk, help),
         };
         let session = self.endpoint.invite(now, invite);
         self.legs.add_session(id, session, peer.ip());
@@ -227,34 +219,6 @@ impl Gateway {
             self.legs.remove_session(session);
             self.endpoint.hang_up(now, session, None);
         }
-    }
-
-    /// Who calls, as a carrier is told; nobody, where the caller wants that (RFC 3323 section 4.1).
-    fn shown_caller(
-        &self,
-        call: CallId,
-        trunk: &TrunkId,
-        local: IpAddr,
-        hidden: bool,
-    ) -> (NameAddr, Headers) {
-        let mut headers = Headers::default();
-        if !hidden {
-            let shown = Some(self.shown_number(call, trunk));
-            let uri = Uri { user: shown, ..Uri::sip(None, local.into(), None) };
-            return (NameAddr::new(uri), headers);
-        }
-        let nowhere = Host::Name("anonymous.invalid".to_owned());
-        let mut from = NameAddr::new(Uri::sip(Some("anonymous"), nowhere, None));
-        from.display = Some("Anonymous".to_owned());
-        // A constant without line breaks.
-        let _ = headers.push("Privacy", "id");
-        (from, headers)
-    }
-
-    /// Whether a carrier is asked for reliable provisional answers. A call for help demands nothing.
-    fn prack_toward(&self, trunk: &TrunkId, help: bool) -> Policy {
-        let policy = self.trunk_settings(trunk).map_or_else(Policy::default, |own| own.prack);
-        if help && policy == Policy::Require { Policy::Offer } else { policy }
     }
 
     /// The number that a call out shows: the extension's, else the trunk's, else the caller's own.

@@ -241,8 +241,7 @@ impl Flows {
         self.calendars.get(calendar)
     }
 
-    /// The site's time zone.
-    pub fn zone(&self) -> &TimeZone {
+    pub(super) fn zone(&self) -> &TimeZone {
         &self.zone
     }
 }

@@ -19,12 +19,16 @@ pub const RESUMED: &str = "resumed";
 pub const NOT_POSSIBLE: &str = "not-possible";
 /// Heard by a caller for whom nobody can be had.
 pub const UNAVAILABLE: &str = "unavailable";
-/// Heard by whoever calls out for more than is allowed.
-pub const CAP_REACHED: &str = "spending-limit";
 /// Said before hanging up.
 pub const GOODBYE: &str = "goodbye";
 /// Said after a message was taken.
 pub const MESSAGE_SAVED: &str = "message-saved";
+/// Asks a caller for the PIN of a conference.
+pub const CONFERENCE_PIN: &str = "conference-pin";
+/// Said after something wrong was keyed in.
+pub const INVALID_ENTRY: &str = "invalid-entry";
+/// Tells whoever is recorded.
+pub const RECORDING_NOTICE: &str = "recording-notice";
 /// Played to whoever waits.
 pub const HOLD_MUSIC: &str = "hold-music";
 
@@ -50,10 +54,12 @@ mod tests {
             RESUMED,
             NOT_POSSIBLE,
             UNAVAILABLE,
-            CAP_REACHED,
             GOODBYE,
             MESSAGE_SAVED,
             HOLD_MUSIC,
+            CONFERENCE_PIN,
+            INVALID_ENTRY,
+            RECORDING_NOTICE,
         ] {
             assert!(names.contains(&name), "{name}");
         }

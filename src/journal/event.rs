@@ -4,18 +4,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::Presence;
-use crate::call::budget::{Lift, Spent};
 use crate::call::plan::Origin;
 use crate::call::record::Peer;
 use crate::call::{
     self,
     ending::{Cause, Class},
 };
-use crate::id::{AgentId, CallId, ExtensionId, FlowId, ItemId, LegId, QueueId, RecordingId};
+use crate::id::{
+    AgentId, CallId, ConferenceId, FlowId, ItemId, LegId, QueueId, RecordingId, RoomId,
+};
 use crate::journal::chain::{Chain, Seal};
 use crate::journal::live::Live;
 use crate::journal::personal::Personal;
-use crate::journal::voicemail::{Begun, Voicemail};
 use crate::time::UnixTime;
 
 /// One thing that happened.
@@ -66,18 +66,6 @@ pub enum Event {
         /// Its Contact.
         contact: String,
     },
-    /// Somebody watches a phone or a mailbox, or still does.
-    Subscribed {
-        /// The subscription.
-        name: String,
-        /// The notifier's own record.
-        subscription: Value,
-    },
-    /// A subscription is over.
-    Unsubscribed {
-        /// Which.
-        name: String,
-    },
     /// An agent's state changed.
     Agent {
         /// Who.
@@ -87,14 +75,8 @@ pub enum Event {
         /// Without a contact since.
         idle_since: UnixTime,
     },
-    /// Something happened at a mailbox.
-    Voicemail(Voicemail),
     /// A caller began to wait.
     QueuePlace(QueuePlace),
-    /// A call out has cost something.
-    Spent(Spent),
-    /// An admin lifted caps on spending for a time, or put them back.
-    CapsLifted(Lift),
     /// A caller waits no more.
     QueueLeft {
         /// Which.
@@ -145,11 +127,6 @@ pub enum What {
         /// Which.
         flow: FlowId,
     },
-    /// It went to leave a message.
-    Voicemail {
-        /// For whom.
-        mailbox: ExtensionId,
-    },
     /// It came to a node of the flow.
     Node {
         /// Its name.
@@ -192,6 +169,16 @@ pub enum What {
         /// Which.
         leg: LegId,
     },
+    /// A party came into a room.
+    Entered {
+        /// Its leg.
+        leg: LegId,
+        /// The room.
+        room: RoomId,
+        /// The conference whose room it is.
+        #[serde(default)]
+        conference: Option<ConferenceId>,
+    },
     /// A message was taken.
     Recorded {
         /// Which.
@@ -213,13 +200,15 @@ impl From<call::Event> for CallEvent {
                 What::Arrived { peer, from: Personal::Clear(from), to: Personal::Clear(to) }
             }
             call::What::Ivr(flow) => What::Ivr { flow },
-            call::What::Voicemail(mailbox) => What::Voicemail { mailbox },
             call::What::Queued(queue) => What::Queued { queue },
             call::What::Offered(agent) => What::Offered { agent },
             call::What::Answered(leg) => What::Answered { leg },
             call::What::Held(leg) => What::Held { leg },
             call::What::Resumed(leg) => What::Resumed { leg },
             call::What::Transferred(leg) => What::Transferred { leg },
+            call::What::Entered { leg, room, conference } => {
+                What::Entered { leg, room, conference }
+            }
             call::What::LegEnded(leg, cause) => What::LegEnded { leg, cause },
         };
         CallEvent { call: event.call, at: event.at, what }
@@ -263,6 +252,9 @@ pub struct CallRecord {
     pub queue: Option<QueueId>,
     /// Who took it from there.
     pub agent: Option<AgentId>,
+    /// The last conference that it was in.
+    #[serde(default)]
+    pub conference: Option<ConferenceId>,
     /// Why it ended.
     pub cause: Cause,
     /// Whose doing that was.
@@ -351,6 +343,7 @@ impl CallRecord {
             ended: record.ended,
             queue: record.queue,
             agent: record.agent,
+            conference: record.conference,
             cause: record.cause,
             class: record.cause.class(),
             legs: record.legs.into_iter().map(leg).collect(),
@@ -372,7 +365,6 @@ impl Event {
                 touch(&mut record.from);
                 touch(&mut record.to);
             }
-            Event::Voicemail(Voicemail::Begun(Begun { from, .. })) => touch(from),
             // What is live came from events, and was sealed there.
             _ => {}
         }

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use crate::id::{LegId, RecordingId, RoomId};
 
-pub use plane::Plane;
+pub use plane::{Moving, Plane};
 pub use player::Clip;
 pub use quality::Report;
 
@@ -193,6 +193,18 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
+    /// Wait for a leg that another plane hands over: what is said to it meanwhile is kept until it is here.
+    Expect {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Hand a leg over, with its sockets and all that is known of it. Told after the other plane was told to expect it.
+    Move {
+        /// The leg.
+        leg: LegId,
+        /// Which plane; the driver numbers them.
+        to: usize,
+    },
     /// Forget a leg; [`Event::Closed`] follows.
     Close {
         /// The leg.
@@ -281,6 +293,15 @@ pub enum Output {
     Shut {
         /// The leg.
         leg: LegId,
+    },
+    /// Give the leg's sockets to another plane, with this for [`Plane::handle_arrived`].
+    HandOver {
+        /// The leg.
+        leg: LegId,
+        /// Which plane.
+        to: usize,
+        /// The leg itself; nothing if there is none.
+        moving: Option<Moving>,
     },
     /// Send a packet; give the buffer back with [`Plane::recycle`].
     Send {

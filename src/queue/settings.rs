@@ -35,8 +35,6 @@ pub enum Target {
     Queue(QueueId),
     /// A phone in the branch.
     Extension(ExtensionId),
-    /// To leave a message for this extension.
-    Voicemail(ExtensionId),
     /// A number outside.
     Number(String),
 }

@@ -134,16 +134,7 @@ impl Draft<'_> {
             }
             Event::QueuePlace(place) => self.put(numbered_key(PLACE, place.item.0), place),
             Event::QueueLeft { item } => self.delete(&numbered_key(PLACE, item.0)),
-            // What was spent is known to whoever reads the journal at the start; nobody looks it up here.
-            Event::Spent(_) | Event::CapsLifted(_) => {}
-            // Nobody looks a subscription up: the journal's own live part is enough.
-            Event::Subscribed { .. } | Event::Unsubscribed { .. } => {}
-            // Messages are few, and live in every checkpoint: nobody looks them up here.
-            Event::Voicemail(_)
-            | Event::Seal(_)
-            | Event::Started { .. }
-            | Event::Stopped
-            | Event::Gap { .. } => {}
+            Event::Seal(_) | Event::Started { .. } | Event::Stopped | Event::Gap { .. } => {}
         }
     }
 

@@ -170,7 +170,6 @@ impl Phones {
             headers: Headers::default(),
             sdp: Some(offer),
             credentials: None,
-            reliable: Default::default(),
         };
         self.endpoint.invite(now(), invite);
         self.flush();

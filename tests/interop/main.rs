@@ -7,7 +7,7 @@
 
 mod branch;
 mod calls;
-mod lamps;
+mod conferences;
 mod peer;
 mod registering;
 mod six;

@@ -13,14 +13,13 @@ const BARESIP: f64 = 440.0;
 const AGENT: f64 = 900.0;
 
 /// A program that ends with the test, and its folder.
-pub struct Foreign {
-    pub process: Child,
-    pub folder: PathBuf,
+struct Foreign {
+    process: Child,
+    folder: PathBuf,
 }
 
 impl Foreign {
-    /// What it has printed so far.
-    pub fn log(&self) -> String {
+    fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 }
@@ -35,7 +34,7 @@ impl Drop for Foreign {
 }
 
 /// A folder of its own for `what`.
-pub fn folder(branch: &Branch, what: &str) -> PathBuf {
+fn folder(branch: &Branch, what: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!(
         "branchline-{what}-{}-{}",
         std::process::id(),

@@ -38,6 +38,7 @@ fn rules() -> Rules {
             inbound("+14085551200", None, "queue:support"),
             inbound("+14085551200", Some("spare"), "echo"),
         ],
+        conferences: Vec::new(),
         internal: vec![
             internal("500", "ivr:main"),
             internal("600", "echo"),
@@ -180,8 +181,6 @@ fn strip_and_prepend_make_what_is_sent() {
     let expected = Destination::Outbound {
         trunks: vec!["carrier".into(), "spare".into()],
         number: number("+14085559999"),
-        payer: Origin::Extension("201".into()),
-        hidden: false,
     };
     assert_eq!(ask(rewritten, Origin::Extension("201".into()), "94085559999"), expected);
     let mut empty = rules();

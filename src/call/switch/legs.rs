@@ -3,9 +3,8 @@
 use super::{Calls, OfferOutcome, Output, Saying, What};
 use crate::call::current::{Activity, Leg, Purpose};
 use crate::call::ending::Cause;
-use crate::call::plan::Destination;
-use crate::call::record::{LegRecord, Peer};
-use crate::id::{AgentId, CallId, ExtensionId, LegId, OfferId};
+use crate::call::record::LegRecord;
+use crate::id::{AgentId, CallId, LegId, OfferId};
 use crate::time::Now;
 
 impl Calls {
@@ -25,7 +24,10 @@ impl Calls {
 
     pub(super) fn answered(&mut self, now: Now, call: CallId, leg: LegId) {
         let Some(state) = self.calls.get_mut(&call) else { return };
-        let taken = matches!(state.activity, Activity::Talking(_) | Activity::Ending);
+        let taken = matches!(
+            state.activity,
+            Activity::Talking(_) | Activity::Conference(_) | Activity::Ending
+        );
         let Some(answering) = state.legs.get_mut(&leg) else { return };
         if answering.answered.is_some() {
             return;
@@ -41,7 +43,6 @@ impl Calls {
             self.timers.cancel(timer);
         }
         self.happened(now, call, What::Answered(leg));
-        self.pay(now, leg);
         if let Purpose::Offer(offer, agent) = purpose {
             if let Some(state) = self.calls.get_mut(&call) {
                 state.agent = Some(agent.clone());
@@ -104,39 +105,33 @@ impl Calls {
         if let Some(ringing) = state.legs.get_mut(&leg) {
             ringing.ring_timer = None;
         }
+        if matches!(state.activity, Activity::Admission(_)) {
+            let call = state.id;
+            return self.end(call, Cause::NoAnswer);
+        }
         self.release(leg, Cause::NoAnswer);
     }
 
     pub(super) fn leg_ended(&mut self, now: Now, call: CallId, leg: LegId, cause: Cause) {
+        let room = self.room_holding(leg);
         let Some((gone, cause)) = self.remove_leg(now, call, leg, cause) else { return };
         if let Some(agent) = gone.contact.clone() {
             self.outputs.push_back(Output::ContactEnded(agent));
         }
+        if let Some(room) = room {
+            self.left_room(call, leg, room);
+        }
         match &gone.purpose {
+            Purpose::Caller if self.calls.get(&call).is_some_and(|state| state.caller != leg) => {}
             Purpose::Caller => self.caller_gone(call, cause),
             Purpose::Offer(offer, agent) if gone.answered.is_none() => {
                 self.offer_failed(*offer, agent.clone(), cause);
             }
             Purpose::Offer(..) => self.partner_gone(call, leg, cause),
-            Purpose::Asked if gone.answered.is_none() => match self.mailbox_for(call, &gone, cause)
-            {
-                Some(extension) => self.go_to(now, call, Destination::Voicemail(extension)),
-                None => self.asked_failed(now, call, leg, cause),
-            },
+            Purpose::Asked if gone.answered.is_none() => self.asked_failed(now, call, leg, cause),
             Purpose::Asked => self.partner_gone(call, leg, cause),
         }
         self.finish_if_empty(now, call);
-    }
-
-    /// The mailbox that takes a message from a caller who did not get through. Where a flow or a transfer asked for the
-    /// extension, it is told of the failure instead: it knows better what the caller wants.
-    fn mailbox_for(&self, call: CallId, gone: &Leg, cause: Cause) -> Option<ExtensionId> {
-        let Peer::Extension(extension) = &gone.peer else { return None };
-        let state = self.calls.get(&call)?;
-        let alone = state.ringing().next().is_none();
-        let plain = state.activity == Activity::Ringing && !state.ivr_waits;
-        let takes = alone && plain && state.transferor.is_none() && leaves_message(cause);
-        (takes && self.settings.mailboxes.contains(extension)).then(|| extension.clone())
     }
 
     pub(super) fn remove_leg(
@@ -147,7 +142,6 @@ impl Calls {
         cause: Cause,
     ) -> Option<(Leg, Cause)> {
         self.by_leg.remove(&leg);
-        self.budget.ended(leg);
         let state = self.calls.get_mut(&call)?;
         let gone = state.legs.remove(&leg)?;
         let cause = gone.releasing.unwrap_or(cause);
@@ -222,19 +216,6 @@ impl Calls {
             self.end(call, cause);
         }
     }
-}
-
-/// Whether a caller who was turned away like this wants to leave a message.
-fn leaves_message(cause: Cause) -> bool {
-    matches!(
-        cause,
-        Cause::NoAnswer
-            | Cause::Busy
-            | Cause::Declined
-            | Cause::NotRegistered
-            | Cause::Unreachable
-            | Cause::NetworkFailure
-    )
 }
 
 /// Another carrier may do better when this one failed, not when the called party spoke.

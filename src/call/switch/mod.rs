@@ -1,29 +1,30 @@
 //! The machine that owns every call: what happened goes in, what to do comes out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::address::Number;
-use crate::call::budget::{self, Budget};
+use crate::call::conference::{Conference, Room};
 use crate::call::current::{Activity, Call, CallView, Purpose};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Origin};
 use crate::call::record::Peer;
 use crate::id::{
-    AgentId, CallId, ExtensionId, LegId, OfferId, QueueId, RecordingId, SkillId, TrunkId,
+    AgentId, CallId, ConferenceId, ExtensionId, LegId, OfferId, QueueId, RecordingId, RoomId,
+    SkillId, TrunkId,
 };
 use crate::random::Random;
-use crate::time::{Now, Timers, earliest};
+use crate::time::{Now, Timers};
 
+mod conference;
 mod ending;
 mod legs;
 mod pickup;
 mod routing;
-mod spending;
 mod transfer;
 mod vocabulary;
 
-pub use vocabulary::{Arrival, Errand, Event, LegEvent, OfferOutcome, Output, Saying, What};
+pub use vocabulary::{Arrival, Event, LegEvent, OfferOutcome, Output, Saying, What};
 
 /// Limits that hold for all calls.
 #[derive(Debug, Clone)]
@@ -34,12 +35,10 @@ pub struct Settings {
     pub ring_time: Duration,
     /// Ring time of single extensions.
     pub ring_times: BTreeMap<ExtensionId, Duration>,
-    /// Extensions with a mailbox: callers who do not get through leave a message.
-    pub mailboxes: BTreeSet<ExtensionId>,
     /// How long a trunk may take from INVITE to answer.
     pub outbound_time: Duration,
-    /// What calls out may cost.
-    pub spending: budget::Settings,
+    /// Conferences that have a number.
+    pub conferences: BTreeMap<ConferenceId, Conference>,
 }
 
 /// Every call that is up.
@@ -48,12 +47,10 @@ pub struct Calls {
     settings: Settings,
     random: Random,
     calls: BTreeMap<CallId, Call>,
-    /// Those of them that are for help: they count against no limit.
-    help: BTreeSet<CallId>,
     by_leg: BTreeMap<LegId, CallId>,
     busy: BTreeMap<ExtensionId, u32>,
     outbound: BTreeMap<LegId, Outbound>,
-    budget: Budget,
+    rooms: BTreeMap<RoomId, Room>,
     timers: Timers<LegId>,
     outputs: VecDeque<Output>,
     draining: bool,
@@ -64,25 +61,20 @@ pub struct Calls {
 struct Outbound {
     trunks: VecDeque<TrunkId>,
     number: Number,
-    /// Who pays; nobody for a call for help.
-    payer: Option<Origin>,
-    hidden: bool,
-    /// Whether a carrier was asked already.
-    again: bool,
+    emergency: bool,
 }
 
 impl Calls {
     /// No calls yet.
     pub fn new(settings: Settings, random: Random) -> Self {
         Calls {
-            budget: Budget::new(settings.spending.clone()),
             settings,
             random,
             calls: BTreeMap::new(),
-            help: BTreeSet::new(),
             by_leg: BTreeMap::new(),
             busy: BTreeMap::new(),
             outbound: BTreeMap::new(),
+            rooms: BTreeMap::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             draining: false,
@@ -92,7 +84,8 @@ impl Calls {
     /// A call reached us.
     pub fn handle_arrived(&mut self, now: Now, arrival: Arrival) {
         let emergency = matches!(arrival.destination, Destination::Emergency { .. });
-        let full = self.calls.len() - self.help.len() >= self.settings.max_calls;
+        let others = self.calls.values().filter(|call| !call.help).count();
+        let full = others >= self.settings.max_calls;
         let id = arrival.call;
         let destination = self.begin(now, arrival);
         if emergency || !(full || self.draining) {
@@ -147,13 +140,6 @@ impl Calls {
         let state = self.calls.get(&call).filter(|state| state.recordings.is_empty());
         let cause = state.and_then(|state| state.failed).unwrap_or(Cause::Completed);
         self.end(call, cause);
-    }
-
-    /// The caller is done with the mailbox.
-    pub fn handle_visit_over(&mut self, call: CallId) {
-        if self.calls.get(&call).is_some_and(|c| c.activity == Activity::Voicemail) {
-            self.end(call, Cause::Completed);
-        }
     }
 
     /// The caller left a message.
@@ -241,13 +227,11 @@ impl Calls {
         while let Some(leg) = self.timers.pop_due(now.instant) {
             self.ring_time_over(leg);
         }
-        self.budget.handle_timeout(now);
-        self.spent();
     }
 
-    /// When the next ring time is over, or the next step of a call out is to be paid.
+    /// When the next ring time is over.
     pub fn deadline(&self) -> Option<Instant> {
-        earliest(self.timers.deadline(), self.budget.deadline())
+        self.timers.deadline()
     }
 
     /// What to do next.
@@ -297,18 +281,30 @@ impl Calls {
 
     /// The calls that are up, for an admin.
     pub fn views(&self) -> Vec<CallView> {
-        self.calls.values().map(view).collect()
+        self.calls.values().map(|call| self.view(call)).collect()
     }
 }
 
-fn view(call: &Call) -> CallView {
-    CallView {
-        call: call.id,
-        from: call.from.clone(),
-        to: call.to.clone(),
-        activity: call.activity.clone(),
-        arrived: call.arrived,
-        with: call.partner(call.caller).and_then(|leg| Some(call.legs.get(&leg)?.peer.clone())),
+impl Calls {
+    fn view(&self, call: &Call) -> CallView {
+        let room = match call.activity {
+            Activity::Conference(room) => Some(room),
+            _ => None,
+        };
+        let partner =
+            call.partner(call.caller).and_then(|leg| Some(call.legs.get(&leg)?.peer.clone()));
+        CallView {
+            call: call.id,
+            from: call.from.clone(),
+            to: call.to.clone(),
+            activity: call.activity.clone(),
+            arrived: call.arrived,
+            with: match room {
+                Some(room) => self.others_in(room, call.caller),
+                None => partner.into_iter().collect(),
+            },
+            conference: room.and_then(|room| self.conference_of(room)).cloned(),
+        }
     }
 }
 

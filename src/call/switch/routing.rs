@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Arrival, Calls, Errand, Outbound, Output, Saying, What};
+use super::{Arrival, Calls, Outbound, Output, Saying, What};
+use crate::address::Number;
 use crate::call::current::{Activity, Call, Purpose};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Feature};
@@ -28,6 +29,7 @@ impl Calls {
             from,
             to,
             caller: leg,
+            help: matches!(destination, Destination::Emergency { .. }),
             activity: Activity::Ringing,
             ivr_waits: false,
             failed: None,
@@ -39,6 +41,8 @@ impl Calls {
             queued: None,
             queue: None,
             agent: None,
+            conference: None,
+            entry: None,
             ended_legs: Vec::new(),
             recordings: Vec::new(),
             transferor: None,
@@ -46,9 +50,6 @@ impl Calls {
             sent: (now.instant, 0),
         };
         self.calls.insert(call, state);
-        if matches!(destination, Destination::Emergency { .. }) {
-            self.help.insert(call);
-        }
         self.insert_leg(call, leg, peer, Purpose::Caller);
         destination
     }
@@ -78,23 +79,15 @@ impl Calls {
     fn send(&mut self, now: Now, call: CallId, destination: Destination) {
         match destination {
             Destination::Extension(extension) => self.ring_extension(now, call, extension),
-            Destination::Outbound { trunks, number, payer, hidden } => {
-                let trunks = trunks.into();
-                let wanted = Outbound { trunks, number, payer: Some(payer), hidden, again: false };
-                self.try_trunk(now, call, wanted);
+            Destination::Outbound { trunks, number } => {
+                self.ring_trunks(now, call, trunks, number, false)
             }
             Destination::Emergency { trunks, number } => {
-                let trunks = trunks.into();
-                let wanted = Outbound { trunks, number, payer: None, hidden: false, again: false };
-                self.try_trunk(now, call, wanted);
+                self.ring_trunks(now, call, trunks, number, true)
             }
             Destination::Ivr(flow) => self.start_ivr(now, call, flow),
             Destination::Queue(queue) => self.enqueue(now, call, queue, 0, BTreeMap::new()),
-            Destination::Voicemail(extension) => {
-                self.happened(now, call, What::Voicemail(extension.clone()));
-                self.visit(now, call, Errand::Leave(extension));
-            }
-            Destination::Messages => self.visit(now, call, Errand::HearAny),
+            Destination::Conference(conference) => self.confer(now, call, &conference),
             Destination::Echo => self.echo(now, call),
             Destination::Feature(feature) => self.feature(now, call, feature),
             Destination::Nowhere(why) => self.failed(call, Cause::from(&why)),
@@ -109,29 +102,27 @@ impl Calls {
         self.outputs.push_back(Output::DialExtension { call, leg, extension });
     }
 
-    /// Dials over the next trunk that the budget lets the call have.
-    pub(super) fn try_trunk(&mut self, now: Now, call: CallId, mut rest: Outbound) {
-        let mut why = Cause::NetworkFailure;
-        while let Some(trunk) = rest.trunks.pop_front() {
-            let leg = LegId(self.random.bits());
-            if self.may_spend(now, leg, &trunk, &rest) {
-                return self.ring_trunk(now, call, (leg, trunk), rest);
-            }
-            why = Cause::CapReached;
-        }
-        self.failed(call, why);
+    pub(super) fn ring_trunks(
+        &mut self,
+        now: Now,
+        call: CallId,
+        trunks: Vec<TrunkId>,
+        number: Number,
+        emergency: bool,
+    ) {
+        self.try_trunk(now, call, Outbound { trunks: trunks.into(), number, emergency });
     }
 
-    fn ring_trunk(&mut self, now: Now, call: CallId, to: (LegId, TrunkId), mut rest: Outbound) {
-        let (leg, trunk) = to;
-        self.insert_leg(call, leg, Peer::Trunk(trunk.clone()), Purpose::Asked);
+    pub(super) fn try_trunk(&mut self, now: Now, call: CallId, mut rest: Outbound) {
+        let Some(trunk) = rest.trunks.pop_front() else {
+            return self.failed(call, Cause::NetworkFailure);
+        };
+        let leg = self.add_leg(call, Peer::Trunk(trunk.clone()), Purpose::Asked);
         self.start_ringing(now, call, leg, self.settings.outbound_time);
-        rest.again = true;
-        let (number, hidden) = (rest.number.clone(), rest.hidden);
-        let (emergency, last) = (rest.payer.is_none(), rest.trunks.is_empty());
+        let (number, emergency) = (rest.number.clone(), rest.emergency);
+        let last = rest.trunks.is_empty();
         self.outbound.insert(leg, rest);
-        let wish = Output::DialTrunk { call, leg, trunk, number, emergency, hidden, last };
-        self.outputs.push_back(wish);
+        self.outputs.push_back(Output::DialTrunk { call, leg, trunk, number, emergency, last });
     }
 
     pub(super) fn start_ringing(
@@ -184,19 +175,16 @@ impl Calls {
         }
     }
 
-    pub(super) fn visit(&mut self, now: Now, call: CallId, errand: Errand) {
-        self.answer_caller(now, call, None);
-        self.be(call, Activity::Voicemail);
-        self.outputs.push_back(Output::Visit(call, errand));
-    }
-
     pub(super) fn feature(&mut self, now: Now, call: CallId, feature: Feature) {
         self.answer_caller(now, call, None);
+        if feature == Feature::Conference {
+            if !self.merge(now, call) {
+                self.say(call, Saying::NotPossible);
+            }
+            return;
+        }
         let extension = self.calls.get(&call).and_then(|c| c.extension(c.caller)).cloned();
         match extension {
-            Some(extension) if feature == Feature::Voicemail => {
-                self.visit(now, call, Errand::Hear(extension));
-            }
             Some(extension) => {
                 self.outputs.push_back(Output::Feature { call, feature, extension });
             }

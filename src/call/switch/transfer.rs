@@ -17,6 +17,12 @@ impl Calls {
     pub fn handle_transfer(&mut self, now: Now, leg: LegId, destination: Destination) -> bool {
         let Some(call) = self.call_of(leg) else { return false };
         let Some(stays) = self.partner(leg) else { return false };
+        if let Destination::Conference(conference) = &destination
+            && self.confer_both(now, call, conference)
+        {
+            self.outputs.push_back(Output::Transferred(leg, None));
+            return true;
+        }
         self.hand_over(call, leg, stays);
         if let Some(state) = self.calls.get_mut(&call) {
             state.transferor = Some(leg);
@@ -36,12 +42,17 @@ impl Calls {
         let (Some(call), Some(other)) = (self.call_of(first), self.call_of(second)) else {
             return false;
         };
-        let (Some(stays), Some(moves)) = (self.partner(first), self.partner(second)) else {
-            return false;
-        };
+        let (stays, moves) = (self.partner(first), self.partner(second));
         if call == other {
             return false;
         }
+        let (stays, moves) = match (stays, moves) {
+            (Some(stays), Some(moves)) => (stays, moves),
+            // One of the two is a leg in a conference: who is talked with comes in, and the phone stays in as well.
+            (Some(comes), None) => return self.bring_in(now, first, first, comes, second),
+            (None, Some(comes)) => return self.bring_in(now, first, second, comes, first),
+            (None, None) => return false,
+        };
         self.hand_over(call, first, stays);
         self.move_leg(moves, other, call);
         if let Some(state) = self.calls.get_mut(&call) {
@@ -55,8 +66,28 @@ impl Calls {
         true
     }
 
+    /// `comes` leaves its conversation with `leaves` for the room that `member` is in; `asked` is told.
+    fn bring_in(
+        &mut self,
+        now: Now,
+        asked: LegId,
+        leaves: LegId,
+        comes: LegId,
+        member: LegId,
+    ) -> bool {
+        let Some(call) = self.call_of(leaves) else { return false };
+        if !self.join_room(now, comes, member) {
+            return false;
+        }
+        self.hand_over(call, leaves, comes);
+        self.happened(now, call, What::Transferred(leaves));
+        self.outputs.push_back(Output::Transferred(asked, None));
+        self.release(leaves, Cause::Completed);
+        true
+    }
+
     /// Makes `stays` the party that the call is about, where that was `leaves`.
-    pub(super) fn hand_over(&mut self, call: CallId, leaves: LegId, stays: LegId) {
+    fn hand_over(&mut self, call: CallId, leaves: LegId, stays: LegId) {
         let Some(state) = self.calls.get_mut(&call) else { return };
         if state.caller != leaves {
             return;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::address::Number;
-use crate::call::budget::{Mark, Spent};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Feature, Origin};
 use crate::call::record::{Peer, Record};
-use crate::id::{AgentId, CallId, ExtensionId, FlowId, LegId, OfferId, QueueId, SkillId, TrunkId};
+use crate::id::{
+    AgentId, CallId, ConferenceId, ExtensionId, FlowId, LegId, OfferId, QueueId, RoomId, SkillId,
+    TrunkId,
+};
 use crate::time::UnixTime;
 
 /// A call that has just reached us.
@@ -61,19 +63,6 @@ pub enum Saying {
     NotPossible,
     /// Nobody can take the call.
     Unavailable,
-    /// A cap on spending ends the call.
-    CapReached,
-}
-
-/// What somebody wants of a mailbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Errand {
-    /// To leave a message for this extension.
-    Leave(ExtensionId),
-    /// To hear the messages of the phone that calls.
-    Hear(ExtensionId),
-    /// To hear messages from anywhere.
-    HearAny,
 }
 
 /// What became of an offer to an agent.
@@ -114,8 +103,6 @@ pub enum What {
     },
     /// It went to an IVR flow.
     Ivr(FlowId),
-    /// It went to leave a message for this extension.
-    Voicemail(ExtensionId),
     /// It began to wait in a queue.
     Queued(QueueId),
     /// It was offered to an agent.
@@ -128,6 +115,15 @@ pub enum What {
     Resumed(LegId),
     /// The party at a leg transferred the other one.
     Transferred(LegId),
+    /// A party came into a room.
+    Entered {
+        /// Its leg.
+        leg: LegId,
+        /// The room.
+        room: RoomId,
+        /// The conference whose room it is.
+        conference: Option<ConferenceId>,
+    },
     /// A leg ended.
     LegEnded(LegId, Cause),
 }
@@ -156,8 +152,6 @@ pub enum Output {
         number: Number,
         /// Whether it is an emergency call.
         emergency: bool,
-        /// Whether the caller's number is to be hidden.
-        hidden: bool,
         /// Whether no other trunk is left to try after this one.
         last: bool,
     },
@@ -183,6 +177,20 @@ pub enum Output {
     HangUp(LegId, Cause),
     /// Let two legs hear each other.
     Join(LegId, LegId),
+    /// Ask the caller for the PIN of a conference.
+    AskPin {
+        /// The call.
+        call: CallId,
+        /// Whether what was keyed in was wrong.
+        again: bool,
+    },
+    /// Let a leg hear everybody in a room, and everybody it.
+    Enter {
+        /// The leg.
+        leg: LegId,
+        /// The room.
+        room: RoomId,
+    },
     /// Play music to a leg that was put on hold.
     Music(LegId),
     /// Play a ringing tone to a caller who was answered already.
@@ -200,8 +208,6 @@ pub enum Output {
     ResumeIvr(CallId, Cause),
     /// The walk is over.
     EndIvr(CallId),
-    /// Let the caller leave or hear messages; answer with `handle_visit_over`.
-    Visit(CallId, Errand),
     /// Put the caller in a queue.
     Enqueue {
         /// The call.
@@ -238,10 +244,6 @@ pub enum Output {
     },
     /// Say something to the caller; answer with `handle_said`.
     Say(CallId, Saying),
-    /// Keep this: a call out has cost something.
-    Spent(Spent),
-    /// Most of a cap on spending is used up: tell an admin.
-    Near(Mark),
     /// Keep this.
     Happened(Event),
     /// The call is over.

@@ -15,7 +15,6 @@ use crate::sip::auth::{Credentials, Secret};
 use crate::sip::endpoint::{Endpoint, Event, Invite, Output, SessionId, Settings};
 use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::message::{Headers, Method, Request, Status, Transport};
-use crate::sip::reliable::Policy;
 use crate::sip::sdp::{self, Codec, Direction, SessionDescription};
 use crate::sip::uri::{Host, NameAddr, Uri};
 
@@ -137,7 +136,6 @@ impl Softphone {
             headers: Headers::default(),
             sdp: Some(offer.clone()),
             credentials: self.credentials(),
-            reliable: Policy::Never,
         };
         self.offer = Some(offer);
         self.start_listening();

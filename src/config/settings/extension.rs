@@ -4,7 +4,6 @@ use serde::Deserialize;
 
 use crate::address::Number;
 use crate::config::secret::SecretRef;
-use crate::config::settings::Voicemail;
 use crate::id::ExtensionId;
 
 /// `[[extension]]`: a desk phone.
@@ -24,16 +23,6 @@ pub struct Extension {
     /// Seconds to ring before a call counts as not answered; 5 to 180, default 25.
     #[serde(default = "ring_time")]
     pub ring_time: u16,
-    /// Whether its lamps also show whom colleagues talk with, for phones that display it. Default no: a lamp, no number.
-    #[serde(default)]
-    pub sees_callers: bool,
-    /// Whether its phones are told of messages without having asked (a NOTIFY outside of any subscription, as RFC 3842
-    /// section 3.10 has it for old phones). Default no.
-    #[serde(default)]
-    pub unasked_message_lamp: bool,
-    /// Its mailbox; none when absent.
-    #[serde(default)]
-    pub voicemail: Option<Voicemail>,
 }
 
 fn ring_time() -> u16 {

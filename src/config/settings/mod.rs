@@ -4,6 +4,7 @@
 
 mod admin;
 mod agent;
+mod conference;
 mod extension;
 mod flow;
 mod limits;
@@ -13,16 +14,13 @@ mod prompts;
 mod queue;
 mod sip;
 mod site;
-mod spending;
 mod trunk;
-mod trust;
-mod voicemail;
 
-use crate::call::budget::{Cap, Rate};
 use crate::call::plan::{Emergency, Features, Inbound, Internal, Outbound, Rules};
 
 pub use admin::Admin;
 pub use agent::Agent;
+pub use conference::Conference;
 pub use extension::Extension;
 pub use flow::FlowFile;
 pub use limits::Limits;
@@ -32,10 +30,7 @@ pub use prompts::Prompts;
 pub use queue::Queue;
 pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;
-pub use spending::Spending;
 pub use trunk::{Register, Transport, Trunk};
-pub use trust::Trust;
-pub use voicemail::Voicemail;
 
 /// Everything in the configuration, checked: every reference in it leads somewhere.
 #[derive(Debug, Clone, Default)]
@@ -56,14 +51,10 @@ pub struct Settings {
     pub internal: Vec<Internal>,
     /// `[[outbound]]`.
     pub outbound: Vec<Outbound>,
-    /// `[spending]`.
-    pub spending: Spending,
-    /// `[[rate]]`.
-    pub rates: Vec<Rate>,
-    /// `[[cap]]`.
-    pub caps: Vec<Cap>,
     /// `[emergency]`.
     pub emergency: Emergency,
+    /// `[[conference]]`.
+    pub conferences: Vec<Conference>,
     /// `[[queue]]`.
     pub queues: Vec<Queue>,
     /// `[[agent]]`.
@@ -76,8 +67,6 @@ pub struct Settings {
     pub admin: Admin,
     /// `[limits]`.
     pub limits: Limits,
-    /// `[trust]`.
-    pub trust: Trust,
     /// `[log]`.
     pub log: Log,
 }
@@ -91,6 +80,11 @@ impl Settings {
             trunks: self.trunks.iter().map(|t| t.name.clone()).collect(),
             inbound: self.inbound.clone(),
             internal: self.internal.clone(),
+            conferences: self
+                .conferences
+                .iter()
+                .map(|conference| (conference.number.clone(), conference.name.clone()))
+                .collect(),
             outbound: self.outbound.clone(),
             emergency: self.emergency.clone(),
             features: self.features.clone(),

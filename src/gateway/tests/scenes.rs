@@ -12,12 +12,12 @@ fn config(changes: &[(&str, &str)]) -> String {
     })
 }
 
-pub(super) fn scene(changes: &[(&str, &str)]) -> World {
+fn scene(changes: &[(&str, &str)]) -> World {
     World::of(1, &config(changes), 0)
 }
 
 impl World {
-    pub(super) fn seconds(&mut self, seconds: u64) {
+    fn seconds(&mut self, seconds: u64) {
         self.carry_out();
         self.pass(Duration::from_secs(seconds));
     }

@@ -16,6 +16,9 @@ use crate::random::Random;
 use crate::time::{Now, earliest};
 
 mod mixing;
+mod moving;
+
+pub use moving::Moving;
 
 /// Packets of our own making leave on a common beat, so that one wake-up serves many legs.
 const BEAT: Duration = Duration::from_millis(10);
@@ -43,6 +46,8 @@ pub struct Plane {
     legs: BTreeMap<LegId, Leg>,
     /// Legs with something due, by when.
     due: BTreeSet<(Instant, LegId)>,
+    /// Legs that another plane will hand over, and what they were told meanwhile.
+    expected: BTreeMap<LegId, Vec<Command>>,
     rooms: BTreeMap<RoomId, Mix>,
     /// When the rooms are mixed next; nothing while there is none.
     mixing: Option<Instant>,
@@ -61,6 +66,7 @@ impl Plane {
             random,
             legs: BTreeMap::new(),
             due: BTreeSet::new(),
+            expected: BTreeMap::new(),
             rooms: BTreeMap::new(),
             mixing: None,
             epoch: None,
@@ -71,6 +77,7 @@ impl Plane {
 
     /// Carries out a command. One for a leg that does not exist is late, and ignored.
     pub fn handle_command(&mut self, now: Now, command: Command) {
+        let Some(command) = self.not_for_expected(command) else { return };
         match command {
             Command::Open { leg, local } => self.open(leg, local),
             Command::Configure { leg, stream } => {
@@ -120,6 +127,8 @@ impl Plane {
                 self.record(now, leg, recorder, beep);
             }
             Command::StopRecord { leg } => self.stop_recording(leg),
+            Command::Expect { leg } => drop(self.expected.insert(leg, Vec::new())),
+            Command::Move { leg, to } => self.hand_over(leg, to),
             Command::Close { leg } => self.close(leg),
         }
     }

@@ -635,3 +635,44 @@ fn a_bridge_takes_both_out_of_the_room() {
     assert!(scene.hears(A, 900.0) && scene.hears(B, 550.0));
     assert!(scene.share(C, 550.0) < 0.01 && scene.share(C, 900.0) < 0.01);
 }
+
+#[test]
+fn a_leg_that_changes_planes_is_the_same_to_its_peer() {
+    let mut scene = three([Codec::Pcmu; 3]);
+    scene.command(play(A, vec![clip(700.0, 16_000)], false));
+    (0..20).for_each(|_| scene.beat(&[A]));
+    let mut there = Plane::new(Settings::default(), Random::from_number(9));
+    there.handle_command(scene.now, Command::Expect { leg: A });
+    let early = Command::SendDigits { leg: A, digits: "5".into() };
+    there.handle_command(scene.now, early);
+    scene.plane.handle_command(scene.now, Command::Move { leg: A, to: 1 });
+    let handed = std::iter::from_fn(|| scene.plane.poll_output()).find_map(|output| match output {
+        Output::HandOver { leg: A, to: 1, moving } => Some(moving),
+        _ => None,
+    });
+    there.handle_arrived(scene.now, A, handed.expect("handed over"));
+    scene.plane = there;
+    (0..60).for_each(|_| scene.beat(&[A]));
+    let packets = &scene.parties[&A].packets;
+    assert_eq!(
+        packets.iter().filter(|packet| packet.3 == 101).count(),
+        8,
+        "what was said meanwhile"
+    );
+    for pair in packets.windows(2) {
+        assert_eq!((pair[1].2, pair[1].0), (pair[0].2, pair[0].0.wrapping_add(1)));
+    }
+    assert!(scene.hears(A, 700.0), "the prompt goes on");
+    scene.command(Command::Close { leg: A });
+    let Some(Event::Closed { report, .. }) = scene.events.last() else { panic!("not closed") };
+    assert_eq!(report.received, 80, "nothing of what was counted is lost");
+}
+
+#[test]
+fn a_leg_that_never_was_does_not_keep_commands_for_ever() {
+    let mut scene = three([Codec::Pcmu; 3]);
+    scene.command(Command::Expect { leg: LegId(9) });
+    scene.command(mix(LegId(9), true, true));
+    scene.plane.handle_arrived(scene.now, LegId(9), None);
+    assert!(scene.plane.expected.is_empty() && scene.plane.rooms.is_empty());
+}

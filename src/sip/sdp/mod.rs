@@ -212,6 +212,11 @@ impl Codec {
         Codec { encoding: encoding.to_owned(), clock_rate, channels, payload_type, fmtp: None }
     }
 
+    /// Whether it is one of the two laws of G.711, which we can decode.
+    pub fn is_g711(&self) -> bool {
+        ["PCMU", "PCMA"].iter().any(|law| self.encoding.eq_ignore_ascii_case(law))
+    }
+
     /// G.711 mu-law.
     pub fn pcmu() -> Codec {
         Codec::new("PCMU", 8000, 1, 0)
