@@ -103,6 +103,7 @@ impl Pair {
             from: NameAddr::parse("<sip:caller@127.0.0.1>").expect("an address"),
             headers: Headers::default(),
             sdp: Some(description(4_000)),
+            beside: None,
             credentials: None,
         };
         let caller = self.sides[0].0.invite(self.now, invite);

@@ -175,6 +175,10 @@ configured_id!(
     FlowId
 );
 configured_id!(
+    /// A place in the branch that help can be sent to.
+    LocationId
+);
+configured_id!(
     /// A skill that a caller needs and an agent has at some level.
     SkillId
 );

@@ -176,6 +176,21 @@ impl Country {
         self.0.emergency
     }
 
+    /// What is sent when `number` is dialled for help. Where 911 is the number, carriers may know no other.
+    pub fn sent_for_help(self, number: &str) -> &str {
+        if self.0.calling == "1" && number == "112" { "911" } else { number }
+    }
+
+    /// The number that `urn:service:sos` stands for (RFC 5031): 112 wherever a carrier knows it.
+    pub fn sos(self) -> &'static str {
+        if self.0.calling == "1" { "911" } else { "112" }
+    }
+
+    /// What is dialled to try how help would see a caller, where that is a custom.
+    pub fn test_of_help(self) -> Option<&'static str> {
+        (self.0.calling == "1").then_some("933")
+    }
+
     /// `digits` as `+` and the full number, where the country's rules say how; otherwise nothing.
     pub fn full(self, digits: &str) -> Option<String> {
         if digits.starts_with('+') {

@@ -5,12 +5,14 @@
 //! and brings back what happened.
 //!
 //! [`Calls`] is the machine; `current` holds one call's state; [`plan`] says where a dialled number leads ([`pattern`], [`country`]);
-//! [`conference`] holds who is in a room; [`ending`] names the causes; [`record`] is what remains.
+//! [`conference`] holds who is in a room; [`help`] knows where callers are and whom help calls back; [`ending`] names the
+//! causes; [`record`] is what remains.
 
 pub mod conference;
 pub mod country;
 mod current;
 pub mod ending;
+pub mod help;
 pub mod pattern;
 pub mod plan;
 pub mod record;

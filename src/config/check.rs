@@ -18,6 +18,8 @@ use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
 use Step::{At, Key};
 
+mod places;
+
 /// Characters of an extension: one-digit ones would swallow outside prefixes, and nobody dials nine to a colleague.
 const EXTENSION_DIGITS: RangeInclusive<usize> = 2..=8;
 
@@ -45,6 +47,7 @@ pub(super) fn check(
     check.overflow_circles();
     check.agents();
     check.emergency();
+    places::check(&mut check);
 }
 
 struct Check<'c, 'i> {
@@ -214,6 +217,7 @@ impl<'c> Check<'c, '_> {
             ("conference", "name"),
             ("agent", "id"),
             ("outbound", "name"),
+            ("location", "name"),
         ];
         for (section, key) in kinds {
             let mut first: BTreeMap<&str, usize> = BTreeMap::new();

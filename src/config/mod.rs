@@ -154,7 +154,7 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
 }
 
 /// The sections there are, in the order that files have them.
-const SECTIONS: [&str; 19] = [
+const SECTIONS: [&str; 20] = [
     "site",
     "sip",
     "media",
@@ -165,6 +165,7 @@ const SECTIONS: [&str; 19] = [
     "outbound",
     "emergency",
     "conference",
+    "location",
     "queue",
     "agent",
     "features",
@@ -202,6 +203,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         outbound: each(document, "outbound", places, out),
         emergency: one(document, "emergency", out),
         conferences: each(document, "conference", places, out),
+        locations: each(document, "location", places, out),
         queues: each(document, "queue", places, out),
         agents: each(document, "agent", places, out),
         features: one(document, "features", out),

@@ -50,6 +50,15 @@ file = "flows/main.toml"
 
 [flow.night]
 start = "bye"
+
+[emergency]
+location = "office"
+
+[[location]]
+name = "office"
+house_number = "12"
+street = "Main St"
+city = "Springfield"
 "#;
 
 fn try_load(text: &str) -> Result<Loaded, Vec<Problem>> {
@@ -320,7 +329,7 @@ fn a_bad_calendar_is_told_at_its_line() {
     let calendar = "\n[[calendar]]\nname = \"office\"\nholidays = [\"31-12\"]\n";
     one_saying(
         &told_of_flow(good, calendar),
-        &["this is not a date", "gateway.toml:49:13", "`2026-12-24`"],
+        &["this is not a date", "gateway.toml:58:13", "`2026-12-24`"],
     );
     let music = GOOD.replace("members = [\"ann\"]", "members = [\"ann\"]\nmusic = \"hold-musik\"");
     let loaded =
@@ -424,4 +433,61 @@ fn a_missing_prompt_hides_no_mistake_of_a_flow() {
     let flows = draft(path, &read).unwrap().loaded.flows(BTreeSet::new()).unwrap_err();
     let said: Vec<_> = flows.iter().map(|problem| problem.what.as_str()).collect();
     assert_eq!(said, ["there is no prompt `jazz`", "there is no queue `suport`"]);
+}
+
+#[test]
+fn phones_that_help_would_not_find_are_named() {
+    let warned = |from: &str, to: &str| {
+        assert!(GOOD.contains(from), "{from}");
+        let loaded = try_load(&GOOD.replacen(from, to, 1)).expect("it is only a warning");
+        loaded.warnings.iter().map(Problem::to_string).collect::<Vec<_>>()
+    };
+    let told = warned("location = \"office\"\n", "");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].contains("help is not told where 201 is") && told[0].contains(":8:10"),
+        "{told:?}"
+    );
+    let own = warned("number = \"201\"", "number = \"201\"\nlocation = \"office\"");
+    assert!(own.is_empty(), "{own:?}");
+    let none = GOOD.split("[emergency]").next().unwrap();
+    let told = try_load(none).unwrap().warnings;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].what.contains("there is no [[location]]"));
+    one_saying(&warned("city = \"Springfield\"\n", ""), &["help may not find `office`", "`city`"]);
+    let callback = "city = \"Springfield\"\ncallback = \"+15550100\"";
+    one_saying(&warned("city = \"Springfield\"", callback), &["for 12 hours", "+15550100"]);
+}
+
+#[test]
+fn places_and_networks_that_cannot_be_are_told() {
+    let location = |line: &str| format!("city = \"Springfield\"\n{line}");
+    one_saying(
+        &broken("location = \"office\"", "location = \"ofice\""),
+        &["there is no location `ofice`", "office"],
+    );
+    one_saying(
+        &broken("number = \"202\"", "number = \"202\"\nlocation = \"hall\""),
+        &["there is no location `hall`"],
+    );
+    one_saying(
+        &broken("city = \"Springfield\"", &location("networks = [\"10.0.0.0/33\"]")),
+        &["no network of phones"],
+    );
+    one_saying(
+        &broken("city = \"Springfield\"", &location("country = \"usa\"")),
+        &["`usa` is no country"],
+    );
+    one_saying(
+        &broken("city = \"Springfield\"", &location(&format!("room = \"{}\"", "x".repeat(121)))),
+        &["at most 120"],
+    );
+    one_saying(
+        &broken("location = \"office\"", "location = \"office\"\nnetworks = [\"0.0.0.0/0\"]"),
+        &["would let anybody call for help"],
+    );
+    one_saying(
+        &broken("location = \"office\"", "location = \"office\"\ncallback_hours = 73"),
+        &["0 to 72"],
+    );
 }

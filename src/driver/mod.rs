@@ -39,6 +39,7 @@ use crate::config::Settings;
 use crate::gateway::{Gateway, Listening, Setup};
 use crate::media::plane;
 use crate::random::Random;
+use crate::sip::trunk::Network;
 use files::Ready;
 use mailbox::Sender;
 use turn::{Letter, Loop};
@@ -186,6 +187,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         secrets: ready.secrets,
         listening,
         addresses: own_addresses(),
+        networks: own_networks(),
         threads,
     };
     let gateway = Gateway::new(setup, opened.journal, random);
@@ -265,6 +267,25 @@ fn own_addresses() -> Vec<IpAddr> {
             let v4 = address.as_sockaddr_in().map(|own| IpAddr::V4(own.ip()));
             v4.or_else(|| address.as_sockaddr_in6().map(|own| IpAddr::V6(own.ip())))
         })
+        .collect()
+}
+
+/// The private networks that this box's interfaces are in (RFC 1918, RFC 4193): the branch's own. Not loopback, where
+/// other programs are, nor link-local addresses, which the network gives to anybody who plugs in.
+fn own_networks() -> Vec<Network> {
+    let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    interfaces
+        .filter_map(|interface| {
+            let (address, mask) = (interface.address?, interface.netmask?);
+            if let (Some(own), Some(mask)) = (address.as_sockaddr_in(), mask.as_sockaddr_in()) {
+                let prefix = u32::from(mask.ip()).leading_ones();
+                return own.ip().is_private().then(|| format!("{}/{prefix}", own.ip()));
+            }
+            let (own, mask) = (address.as_sockaddr_in6()?, mask.as_sockaddr_in6()?);
+            let prefix = u128::from(mask.ip()).leading_ones();
+            own.ip().is_unique_local().then(|| format!("{}/{prefix}", own.ip()))
+        })
+        .filter_map(|text| Network::parse(&text).ok())
         .collect()
 }
 

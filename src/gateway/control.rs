@@ -103,7 +103,8 @@ impl Gateway {
 
     fn status(&self, now: Now) -> Status {
         let signed_in = |presence: &Presence| *presence != Presence::SignedOut;
-        let mut parts = vec![self.journal_part()];
+        let mut parts = self.help_parts(now);
+        parts.push(self.journal_part());
         parts.extend(self.disk_part());
         parts.extend(self.busy_parts(now));
         parts.extend(self.trunk_lines().into_iter().map(|line| Part {

@@ -188,6 +188,7 @@ impl Gateway {
     /// A call is over; its record is kept once every leg's quality is known.
     pub(super) fn call_ended(&mut self, now: Now, record: Record) {
         self.work_forget(now, record.call);
+        self.help_ended(now, &record);
         self.walks.remove(&record.call);
         self.keeping.records.insert(record.call, (now.instant + QUALITY_TIME, record));
         self.keep_records(now);
@@ -250,6 +251,7 @@ impl Gateway {
                 self.tell_roster(done);
             }
         }
+        self.remember_help(now, live.help.values().cloned());
         for item in live.places.keys() {
             self.keep(now, Event::QueueLeft { item: *item });
         }

@@ -3,12 +3,13 @@
 //! Owns every machine of the box and the tables between their ids. Takes no decision of its own: who may call is
 //! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
-//! `sound` media, `work` queues and agents, `walks` IVR, `keeping` the journal, `control` the admin, `setup` the
+//! `sound` media, `emergency` calls for help, `work` queues and agents, `walks` IVR, `keeping` the journal, `control` the admin, `setup` the
 //! configuration.
 
 mod causes;
 mod conferences;
 mod control;
+mod emergency;
 mod keeping;
 mod legs;
 pub mod prompts;
@@ -129,6 +130,7 @@ pub struct Gateway {
     /// What trunks have asked.
     asked: trunks::Asked,
     plan: Plan,
+    help: emergency::Help,
     calls: Calls,
     queues: Queues,
     roster: Roster,

@@ -51,6 +51,8 @@ pub struct Setup {
     pub listening: Listening,
     /// Every address of this box.
     pub addresses: Vec<IpAddr>,
+    /// The private networks that this box's interfaces are in.
+    pub networks: Vec<Network>,
     /// How many media threads there are.
     pub threads: usize,
 }
@@ -90,7 +92,8 @@ impl Listening {
 impl Gateway {
     /// A gateway without calls.
     pub fn new(setup: Setup, journal: Journal, mut random: Random) -> Self {
-        let Setup { settings, flows, prompts, secrets, listening, addresses, threads } = setup;
+        let Setup { settings, flows, prompts, secrets, listening, addresses, networks, threads } =
+            setup;
         let media = &settings.media;
         let pool = Pool::new(media.port_min, media.port_max, PORT_REST, random.fork());
         Gateway {
@@ -108,6 +111,7 @@ impl Gateway {
             addresses,
             plan: Plan::new(settings.dial_rules()),
             calls: Calls::new(call_settings(&settings, &secrets), random.fork()),
+            help: super::emergency::Help::new(&settings, networks),
             queues: queue::Queues::new(queue_settings(&settings), random.fork()),
             roster: Roster::new(settings.agents.iter().map(agent_settings).collect()),
             flows: Arc::new(flows),

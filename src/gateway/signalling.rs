@@ -52,6 +52,9 @@ impl Rate {
 /// Seconds after which a refused caller may try again: long enough for a call to end here, short for a person.
 const RETRY_AFTER_S: u32 = 5;
 
+/// Calls of a carrier at a time that help makes and answers: above what a branch can need, below what fills its ports.
+const MOST_CALLED_BACK: usize = 30;
+
 /// Calls for help of one phone at a time.
 const MOST_HELP: usize = 3;
 
@@ -148,10 +151,23 @@ impl Gateway {
     ) {
         let dialled = dialled(request);
         let help = self.plan.is_for_help(&dialled);
+        let mut unproven = false;
         let (peer, origin) = match self.judge(now, request, flow, help) {
             Verdict::Trunk(trunk) => (Peer::Trunk(trunk.clone()), Origin::Trunk(trunk)),
             Verdict::User { username } => {
                 let extension = ExtensionId::from(username.as_str());
+                (Peer::Extension(extension.clone()), Origin::Extension(extension))
+            }
+            _ if help && self.is_on_site(flow.peer.ip()) => {
+                let extension = self.unproven_caller(request, flow);
+                unproven = !self.is_registered_at(now, &extension, flow);
+                if unproven && self.too_many_unproven() {
+                    return self.endpoint.refuse_once(
+                        now,
+                        session,
+                        refusal(request, Cause::Congestion),
+                    );
+                }
                 (Peer::Extension(extension.clone()), Origin::Extension(extension))
             }
             Verdict::Challenge(response) | Verdict::Refuse(response) => {
@@ -160,7 +176,10 @@ impl Gateway {
             Verdict::Open | Verdict::Drop => return self.endpoint.ignore(session),
         };
         let asked = Asked { dialled: &dialled, from: origin.clone(), unix: now.unix };
-        let destination = self.plan.decide(&asked).destination;
+        let destination = match self.called_back(now, &origin, &dialled) {
+            Some(phone) => Destination::CallBack(phone),
+            None => self.plan.decide(&asked).destination,
+        };
         if let Some(cause) = self.too_many(now, &peer, &destination) {
             // Nothing is kept of it: a carrier's address is easily forged, and a flood must not fill our tables.
             return self.endpoint.refuse_once(now, session, refusal(request, cause));
@@ -170,7 +189,8 @@ impl Gateway {
             Destination::Emergency { number, .. } => Some(number.clone()),
             _ => None,
         };
-        let leg = self.caller_leg(session, &peer, offer, flow, help.is_some());
+        let source = flow.peer.ip();
+        let leg = self.caller_leg(session, &peer, offer, flow, destination.is_help());
         if let Destination::Conference(conference) = &destination {
             let thread = self.thread_for(conference);
             self.legs.get_mut(leg).into_iter().for_each(|leg| leg.thread = thread);
@@ -179,10 +199,13 @@ impl Gateway {
         tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");
         let from = self.caller_number(request, &peer);
         let arrival = Arrival { call, leg, peer, origin, from, to: dialled, destination };
-        self.calls.handle_arrived(now, arrival);
-        if let Some(number) = help {
-            self.tell_of_emergency(now, call, &number);
+        if unproven {
+            self.is_unproven(call);
         }
+        if let (Some(number), Peer::Extension(phone)) = (help, &arrival.peer) {
+            self.called_for_help(now, call, phone.clone(), number, source);
+        }
+        self.calls.handle_arrived(now, arrival);
     }
 
     fn caller_leg(
@@ -219,7 +242,10 @@ impl Gateway {
     /// The limit that stands in a new call's way. Calls for help know one: nobody needs more of them than this at a time,
     /// and a phone that makes more takes the ports and lines of others who need help.
     fn too_many(&mut self, now: Now, peer: &Peer, destination: &Destination) -> Option<Cause> {
-        if matches!(destination, Destination::Emergency { .. }) {
+        if let Destination::CallBack(_) = destination {
+            return (self.legs.count(peer, true) >= MOST_CALLED_BACK).then_some(Cause::Congestion);
+        }
+        if destination.is_help() {
             return (self.legs.count(peer, true) >= MOST_HELP).then_some(Cause::Congestion);
         }
         let most = match peer {

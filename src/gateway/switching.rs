@@ -1,6 +1,5 @@
 //! Carries out what the calls want: whom to ring over which way, who hears what.
 
-use crate::address::Number;
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
 use crate::call::{LegEvent, Output, Saying};
@@ -12,7 +11,7 @@ use crate::gateway::trunks::Outward;
 use crate::id::{CallId, ExtensionId, LegId, TrunkId};
 use crate::ivr::prompts;
 use crate::sip::endpoint::Invite;
-use crate::sip::message::{Headers, Method, Request};
+use crate::sip::message::Headers;
 use crate::sip::registrar::Binding;
 use crate::sip::uri::{NameAddr, Uri, host_port};
 use crate::time::Now;
@@ -56,13 +55,13 @@ impl Gateway {
             Output::Feature { call, feature, extension } => {
                 self.feature(now, call, feature, &extension)
             }
-            Output::Say(call, saying) => self.say(call, saying),
+            Output::Say(call, saying) => self.say(now, call, saying),
             Output::Happened(event) => self.keep_call_event(now, event),
             Output::Ended(record) => self.call_ended(now, *record),
         }
     }
 
-    fn say(&mut self, call: CallId, saying: Saying) {
+    fn say(&mut self, now: Now, call: CallId, saying: Saying) {
         let Some(leg) = self.calls.caller(call) else { return };
         let name = match saying {
             Saying::SignedIn => prompts::SIGNED_IN,
@@ -71,6 +70,7 @@ impl Gateway {
             Saying::Resumed => prompts::RESUMED,
             Saying::NotPossible => prompts::NOT_POSSIBLE,
             Saying::Unavailable => prompts::UNAVAILABLE,
+            Saying::WhereYouAre => return self.say_where(now, call, leg),
         };
         let clips = self.prompts.clip(name);
         self.play(leg, Playing::Farewell(call), clips, false, false);
@@ -101,6 +101,7 @@ impl Gateway {
                 to: NameAddr::new(Uri::sip(Some(extension.as_str()), host, Some(port))),
                 headers: Headers::default(),
                 sdp: Some(offer.clone()),
+                beside: None,
                 credentials: None,
             };
             let host = invite.route.peer().ip();
@@ -109,34 +110,6 @@ impl Gateway {
         }
         if self.legs.get(id).is_some_and(|leg| leg.sessions.is_empty()) {
             self.leg_over(now, id, Cause::Unreachable);
-        }
-    }
-
-    /// Phones that are to know when somebody calls for help get a text (RFC 3428): who, which number, when.
-    pub(super) fn tell_of_emergency(&mut self, now: Now, call: CallId, number: &Number) {
-        let from = self.calls.numbers(call).map_or_else(String::new, |(from, _)| from.to_owned());
-        let text = format!("EMERGENCY CALL: {from} calls {} at {}", number.as_str(), now.unix);
-        let told: Vec<Binding> = self
-            .settings
-            .emergency
-            .notify
-            .iter()
-            .flat_map(|extension| self.registrar.contacts(now, extension.as_str()))
-            .cloned()
-            .collect();
-        for binding in told {
-            let Some(uri) = binding.uri() else { continue };
-            let (host, port) = host_port(binding.local);
-            let to = NameAddr::new(Uri::sip(Some(&binding.user), host.clone(), Some(port)));
-            let from = NameAddr::new(Uri::sip(Some("emergency"), host, Some(port)));
-            let mut request = Request::new(Method::MESSAGE, uri);
-            // Both are made of addresses and of an extension's digits.
-            let _ = request.headers.push("From", from.to_string());
-            let _ = request.headers.push("To", to.to_string());
-            let Ok(request) = request.with_body("text/plain", text.clone().into_bytes()) else {
-                continue;
-            };
-            self.endpoint.request(now, binding.route(), binding.local, request, None);
         }
     }
 
@@ -149,7 +122,8 @@ impl Gateway {
     ) {
         let caller = self.calls.caller(call).and_then(|caller| self.legs.get(caller));
         let thread = caller.map_or(0, |caller| caller.thread);
-        self.legs.insert(id, Leg::new(peer, address, thread));
+        let help = caller.is_some_and(|caller| caller.help);
+        self.legs.insert(id, Leg { help, ..Leg::new(peer, address, thread) });
     }
 
     /// No port is free.

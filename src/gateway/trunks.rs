@@ -36,6 +36,10 @@ pub(super) struct Outward {
     /// Whether no other trunk is left to try.
     last: bool,
     ways: VecDeque<Way>,
+    /// Ways to try once more, without the caller's place: a carrier that lost a long datagram says nothing at all.
+    bare: VecDeque<Way>,
+    /// The way that is being tried with the caller's place.
+    placed: Option<Way>,
     /// Who is being tried.
     peer: Option<SocketAddr>,
     /// Runs until the peer says something.
@@ -51,13 +55,16 @@ impl Outward {
             help,
             last,
             ways: VecDeque::new(),
+            bare: VecDeque::new(),
+            placed: None,
             peer: None,
             patience: None,
         }
     }
 
     fn patience(&self) -> Duration {
-        match (self.help, self.ways.is_empty() && self.last) {
+        let none_left = self.ways.is_empty() && self.bare.is_empty();
+        match (self.help, none_left && self.last) {
             (_, true) => PATIENCE_WITH_THE_LAST,
             (true, false) => PATIENCE_FOR_HELP,
             (false, false) => PATIENCE,
@@ -93,9 +100,6 @@ impl Gateway {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
         };
         self.begin_leg(wanted.call, id, peer, local);
-        if let Some(leg) = self.legs.get_mut(id) {
-            leg.help = wanted.help;
-        }
         self.outward.insert(id, wanted);
         self.try_next_way(now, id);
     }
@@ -103,10 +107,20 @@ impl Gateway {
     /// Sends an INVITE over the next way. Answers whether there was one.
     fn try_next_way(&mut self, now: Now, id: LegId) -> bool {
         let Some(wanted) = self.outward.get_mut(&id) else { return false };
-        let Some(way) = wanted.ways.pop_front() else { return false };
+        let with_place = !wanted.ways.is_empty();
+        let Some(way) = wanted.ways.pop_front().or_else(|| wanted.bare.pop_front()) else {
+            return false;
+        };
+        let help = wanted.help;
+        wanted.placed = None;
         let (call, trunk, number) =
             (wanted.call, wanted.trunk.clone(), wanted.number.as_str().to_owned());
         let peer = way.route.peer();
+        let again = way.clone();
+        // Only once no other way is left: a dead server must not be asked twice before a living one.
+        if with_place && help && wanted.last && wanted.ways.is_empty() {
+            wanted.bare.push_back(way.clone());
+        }
         wanted.peer = Some(peer);
         let until = now.instant + wanted.patience();
         wanted.patience = Some(self.patience.set(until, id));
@@ -118,7 +132,7 @@ impl Gateway {
         };
         let uri = Uri { user: Some(number), ..way.host };
         let shown = self.shown_number(call, &trunk);
-        let invite = Invite {
+        let mut invite = Invite {
             local: self.signalling_address(&way.route, way.local),
             route: way.route,
             from: NameAddr::new(Uri {
@@ -129,8 +143,15 @@ impl Gateway {
             uri,
             headers: Headers::default(),
             sdp: Some(offer),
+            beside: None,
             credentials: self.trunks.get(&trunk).and_then(|trunk| trunk.credentials()).cloned(),
         };
+        if help {
+            self.dress_for_help(now, call, &trunk, with_place, &mut invite);
+            if let Some(wanted) = self.outward.get_mut(&id).filter(|_| invite.beside.is_some()) {
+                wanted.placed = Some(again);
+            }
+        }
         let session = self.endpoint.invite(now, invite);
         self.legs.add_session(id, session, peer.ip());
         true
@@ -181,6 +202,9 @@ impl Gateway {
             }
             Ended::Refused { status, .. } => {
                 self.heard_of(id);
+                if refuses_the_place(*status) && self.without_place(id) {
+                    return !given_up && self.try_next_way(now, id);
+                }
                 if *status != Status::SERVICE_UNAVAILABLE {
                     return false;
                 }
@@ -193,6 +217,18 @@ impl Gateway {
             self.patience.cancel(timer);
         }
         !given_up && self.try_next_way(now, id)
+    }
+
+    /// The next try is the same server without the caller's place, if it was asked with it.
+    fn without_place(&mut self, id: LegId) -> bool {
+        let Some(wanted) = self.outward.get_mut(&id) else { return false };
+        let Some(way) = wanted.placed.take() else { return false };
+        wanted.bare.retain(|other| *other != way);
+        wanted.bare.push_front(way);
+        // Whatever is left of the carrier's servers will refuse the place as well.
+        let ways = std::mem::take(&mut wanted.ways);
+        wanted.bare.extend(ways);
+        true
     }
 
     /// Servers that have not said anything in time.
@@ -247,6 +283,23 @@ impl Gateway {
             .map_or(route.transport().default_port(), |found| found.port());
         SocketAddr::new(local, port)
     }
+}
+
+/// Whether a carrier may mean the body of several parts, or what points into it, by this refusal.
+fn refuses_the_place(status: Status) -> bool {
+    [
+        Status::BAD_REQUEST,
+        Status::NOT_ACCEPTABLE,
+        Status::REQUEST_ENTITY_TOO_LARGE,
+        Status::UNSUPPORTED_MEDIA_TYPE,
+        Status::BAD_EXTENSION,
+        Status::BAD_LOCATION,
+        Status::NOT_ACCEPTABLE_HERE,
+        Status::NOT_IMPLEMENTED,
+        Status::MESSAGE_TOO_LARGE,
+        Status::SERVER_INTERNAL_ERROR,
+    ]
+    .contains(&status)
 }
 
 /// What trunks want for themselves.

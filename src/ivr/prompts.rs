@@ -29,6 +29,20 @@ pub const CONFERENCE_PIN: &str = "conference-pin";
 pub const INVALID_ENTRY: &str = "invalid-entry";
 /// Tells whoever is recorded.
 pub const RECORDING_NOTICE: &str = "recording-notice";
+/// Before the number that help would see.
+pub const HELP_TEST: &str = "help-test";
+/// Before the place that help would see.
+pub const HELP_PLACE: &str = "help-place";
+/// Where a phone's place is not known.
+pub const HELP_NO_PLACE: &str = "help-no-place";
+/// Before the digits of a house number.
+pub const HELP_HOUSE: &str = "help-house";
+/// Before the digits of a floor.
+pub const HELP_FLOOR: &str = "help-floor";
+/// Before the digits of a room.
+pub const HELP_ROOM: &str = "help-room";
+/// Before the digits of a postal code.
+pub const HELP_POSTAL: &str = "help-postal";
 /// Played to whoever waits.
 pub const HOLD_MUSIC: &str = "hold-music";
 
@@ -56,6 +70,13 @@ mod tests {
             UNAVAILABLE,
             GOODBYE,
             MESSAGE_SAVED,
+            HELP_TEST,
+            HELP_PLACE,
+            HELP_NO_PLACE,
+            HELP_HOUSE,
+            HELP_FLOOR,
+            HELP_ROOM,
+            HELP_POSTAL,
             HOLD_MUSIC,
             CONFERENCE_PIN,
             INVALID_ENTRY,

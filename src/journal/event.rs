@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::Presence;
+use crate::call::help::Called;
 use crate::call::plan::Origin;
 use crate::call::record::Peer;
 use crate::call::{
@@ -77,6 +78,8 @@ pub enum Event {
     },
     /// A caller began to wait.
     QueuePlace(QueuePlace),
+    /// Somebody called for help: a call back must find the phone.
+    CalledForHelp(Called),
     /// A caller waits no more.
     QueueLeft {
         /// Which.

@@ -1,11 +1,13 @@
 //! What a restart has to know: phones, agents, places in queues, calls that are up.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::Presence;
+use crate::call::help::Called;
 use crate::call::record::Peer;
 use crate::id::{AgentId, CallId, ItemId};
 use crate::journal::event::{CallEvent, Event, QueuePlace, What};
@@ -24,7 +26,12 @@ pub struct Live {
     pub places: BTreeMap<ItemId, QueuePlace>,
     /// Calls that are up.
     pub calls: BTreeMap<CallId, OpenCall>,
+    /// Calls for help of the last days, whose callers may be called back.
+    pub help: BTreeMap<CallId, Called>,
 }
+
+/// How long calls for help are kept here: the longest that a call back may be led to a phone.
+const HELP_KEPT: Duration = Duration::from_secs(72 * 3_600);
 
 /// An agent's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +74,10 @@ impl Live {
             }
             Event::QueuePlace(place) => {
                 self.places.insert(place.item, place.clone());
+            }
+            Event::CalledForHelp(called) => {
+                self.help.retain(|_, known| at.since(known.at) < HELP_KEPT);
+                self.help.insert(called.call, called.clone());
             }
             Event::QueueLeft { item } => {
                 self.places.remove(item);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::message::{Headers, Malformed, Method, Request, Response, Transport};
-use crate::sip::uri::{Host, NameAddr, Uri};
+use crate::sip::uri::{Host, NameAddr, Scheme, Uri, host_port};
 
 /// What every message of a dialog carries (section 12: Call-ID and the two tags).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -127,7 +127,7 @@ impl Dialog {
             self.local_cseq
         });
         let (uri, routes) = self.request_uri_and_routes();
-        let mut request = Request::new(method.clone(), uri);
+        let mut request = Request::new(method.clone(), self.printable(uri));
         let fixed = [
             ("Max-Forwards", "70".to_owned()),
             ("From", self.local.to_string()),
@@ -141,6 +141,19 @@ impl Dialog {
             let _ = request.headers.push(name, value);
         }
         request
+    }
+
+    /// What may stand in a request line (section 12.2.1.1: no headers, no `method`). A peer can describe itself in a scheme
+    /// that nobody reads or in bytes that are no text; it is asked for at the address that it speaks from then.
+    fn printable(&self, mut uri: Uri) -> Uri {
+        uri.headers = None;
+        uri.params.remove("method");
+        let known = !matches!(uri.scheme, Scheme::Other(_));
+        if known && uri.to_string().bytes().all(|byte| byte.is_ascii_graphic()) {
+            return uri;
+        }
+        let (host, port) = host_port(self.flow.peer);
+        Uri::sip(None, host, Some(port))
     }
 
     /// Loose routing; a first route without `lr` is an RFC 2543 proxy and goes into the Request-URI.

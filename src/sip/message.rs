@@ -5,6 +5,7 @@
 //! tokenizers, printers or typed headers is used.
 
 mod fields;
+mod parts;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -19,6 +20,7 @@ use fields::number_below;
 
 pub use super::wire::{Rejected, Why, parse};
 pub use fields::{CSeq, Malformed, Transport, Via};
+pub use parts::{BadParts, Part};
 
 /// A request method. Compared with regard to case (RFC 3261 7.1); any token is a method.
 #[derive(Clone, PartialEq, Eq)]
@@ -213,6 +215,7 @@ statuses!(
 fn phrase_outside_vocabulary(code: u16) -> &'static str {
     match code {
         202 => "Accepted",
+        424 => "Bad Location Information",
         555 => "Push Notification Service Not Supported",
         608 => "Rejected",
         _ => "Unknown",
@@ -220,6 +223,9 @@ fn phrase_outside_vocabulary(code: u16) -> &'static str {
 }
 
 impl Status {
+    /// `424 Bad Location Information` (RFC 6442 section 4.4).
+    pub const BAD_LOCATION: Status = Status(424);
+
     /// The status with this code; nothing outside 100 to 699.
     pub fn new(code: u16) -> Option<Status> {
         (100..700).contains(&code).then_some(Status(code))
@@ -519,10 +525,13 @@ impl Headers {
 
     /// The media type in lower case without its parameters, as in `application/sdp`.
     pub fn content_type(&self) -> Option<String> {
-        let text = self.get("Content-Type")?;
-        let text = text.split(';').next().unwrap_or(text);
-        Some(text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase())
+        self.get("Content-Type").map(media_type)
     }
+}
+
+fn media_type(text: &str) -> String {
+    let text = text.split(';').next().unwrap_or(text);
+    text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase()
 }
 
 fn printable(name: &str, value: String) -> Result<String, Unprintable> {
@@ -716,14 +725,35 @@ macro_rules! accessors {
                 $headers.content_type()
             }
 
-            /// The session description in the body; nothing when the body is empty or of another type.
+            /// The session description in the body, or in the first part of it that is one; nothing when the body is
+            /// empty or of another type.
             pub fn sdp(&self) -> Option<Result<SessionDescription, BadSdp>> {
                 let $this = self;
-                let is_sdp = $headers.content_type().as_deref() == Some("application/sdp");
-                (is_sdp && !$body.is_empty()).then(|| SessionDescription::parse($body))
+                sdp_in($headers.get("Content-Type")?, $body)
             }
         }
     };
+}
+
+fn sdp_in(content_type: &str, body: &[u8]) -> Option<Result<SessionDescription, BadSdp>> {
+    let kind = media_type(content_type);
+    if body.is_empty() {
+        return None;
+    }
+    if kind == "application/sdp" {
+        return Some(SessionDescription::parse(body));
+    }
+    if !parts::is_multipart(&kind) {
+        return None;
+    }
+    match parts::read(content_type, body) {
+        Ok(parts) => parts
+            .iter()
+            .find(|part| media_type(&part.content_type) == "application/sdp")
+            .map(|part| SessionDescription::parse(&part.body)),
+        // A body that cannot be cut holds no description that could be trusted.
+        Err(BadParts) => Some(Err(BadSdp::Parts)),
+    }
 }
 
 accessors!(Request, this => this.headers, this.body.as_slice());

@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod flow;
 pub mod framing;
 pub mod message;
+pub mod pidf;
 pub mod refer;
 pub mod registrar;
 pub mod sdp;

@@ -424,9 +424,10 @@ const DECISIVE_PARAMS: [&str; 5] = ["user", "ttl", "method", "maddr", "transport
 
 fn same_params(a: &Params, b: &Params) -> bool {
     let agrees = |here: &Params, there: &Params| {
-        here.iter().all(|(name, value)| match there.get(name) {
-            Some(other) => value.unwrap_or("").eq_ignore_ascii_case(other),
-            None => !DECISIVE_PARAMS.iter().any(|d| d.eq_ignore_ascii_case(name)),
+        // Of a parameter that stands there twice, which is against the rules, the first counts on both sides.
+        here.iter().all(|(name, _)| match (here.get(name), there.get(name)) {
+            (Some(own), Some(other)) => own.eq_ignore_ascii_case(other),
+            (_, None) | (None, _) => !DECISIVE_PARAMS.iter().any(|d| d.eq_ignore_ascii_case(name)),
         })
     };
     agrees(a, b) && agrees(b, a)

@@ -96,3 +96,11 @@ fn names_and_lists_respect_quotes_and_brackets() {
         assert!(NameAddr::parse(text).is_err(), "{text}");
     }
 }
+
+/// Found by fuzzing: a phone with such a Contact would have filled its bindings with itself.
+#[test]
+fn an_address_with_a_parameter_twice_is_equivalent_to_itself() {
+    let twice = Uri::parse("sip:a@192.0.2.9;user=phone;user=ip").unwrap();
+    assert!(twice.equivalent(&twice));
+    assert!(!twice.equivalent(&Uri::parse("sip:a@192.0.2.9;user=ip").unwrap()));
+}

@@ -134,6 +134,8 @@ impl Draft<'_> {
             }
             Event::QueuePlace(place) => self.put(numbered_key(PLACE, place.item.0), place),
             Event::QueueLeft { item } => self.delete(&numbered_key(PLACE, item.0)),
+            // The journal's checkpoint alone remembers it: nobody looks it up.
+            Event::CalledForHelp(_) => {}
             Event::Seal(_) | Event::Started { .. } | Event::Stopped | Event::Gap { .. } => {}
         }
     }

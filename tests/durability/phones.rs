@@ -169,6 +169,7 @@ impl Phones {
             from: NameAddr::new(Uri::sip(Some("+15557654321"), from, port)),
             headers: Headers::default(),
             sdp: Some(offer),
+            beside: None,
             credentials: None,
         };
         self.endpoint.invite(now(), invite);

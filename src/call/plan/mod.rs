@@ -69,8 +69,19 @@ pub enum Destination {
         /// What to send: the emergency number without any outside prefix.
         number: Number,
     },
+    /// Help calls back: the phone that called for it rings, above limits and drains.
+    CallBack(ExtensionId),
+    /// The caller hears which number and place help would see.
+    TestOfHelp,
     /// Refused.
     Nowhere(Why),
+}
+
+impl Destination {
+    /// Whether it stands above limits, drains and bans: a call for help, or help that calls back.
+    pub fn is_help(&self) -> bool {
+        matches!(self, Destination::Emergency { .. } | Destination::CallBack(_))
+    }
 }
 
 /// Why a call goes nowhere.
@@ -124,9 +135,6 @@ pub struct Plan {
     outbound: Vec<(Pattern, Outbound)>,
 }
 
-/// The number that stands for `urn:service:sos` (RFC 5031) where a country has several: 112 is in every table.
-const SOS: &str = "112";
-
 impl Plan {
     /// Compiles the rules. A rule without a usable pattern takes nothing; `branchline check` names it.
     pub fn new(rules: Rules) -> Plan {
@@ -145,6 +153,11 @@ impl Plan {
         let mut because = Vec::new();
         let destination = self.walk(asked, &mut because);
         Decision { destination, because }
+    }
+
+    /// The number in what was dialled, by whatever way it is written; nothing if there is none.
+    pub fn number(&self, dialled: &str) -> Option<Number> {
+        self.read(dialled).ok()
     }
 
     /// Whether an extension that dials this reaches help, by whatever way it is written.
@@ -171,18 +184,33 @@ impl Plan {
 
     /// The number in a request's user part or URI.
     fn read(&self, dialled: &str) -> Result<Number, NotANumber> {
-        let lower = dialled.trim().to_ascii_lowercase();
-        if lower == "urn:service:sos" || lower.starts_with("urn:service:sos.") {
-            let own = self.emergency.values().next().cloned();
-            return match self.emergency.get(SOS).cloned().or(own) {
-                Some(number) => Ok(number),
-                None => Number::parse(SOS),
-            };
+        let plain = unescaped(dialled.trim());
+        let lower = plain.to_ascii_lowercase();
+        // RFC 3966 section 3: parameters follow the number after a semicolon; in a user part they come along with it.
+        let bare = lower.split([';', '?']).next().unwrap_or_default();
+        if bare == "urn:service:sos" || bare.starts_with("urn:service:sos.") {
+            return self.sos();
         }
-        let rest = lower.strip_prefix("tel:").unwrap_or(&lower);
-        // RFC 3966 section 3: parameters follow the number after a semicolon.
-        let digits = rest.split(';').next().unwrap_or_default();
-        Number::parse(&digits.replace("%23", "#").replace("%2b", "+").replace("%2a", "*"))
+        let rest = bare.strip_prefix("tel:").unwrap_or(bare);
+        // The tab and the no-break space are separators that people paste along with a number.
+        Number::parse(&rest.replace(['\t', '\u{a0}'], " "))
+    }
+
+    /// What `urn:service:sos` stands for: the country's own, where the site has not written down others.
+    fn sos(&self) -> Result<Number, NotANumber> {
+        let usual = self.rules.country.sos();
+        let own = self.rules.emergency.numbers.iter().flatten().next();
+        match (self.emergency.get(usual), own) {
+            (Some(known), _) => Ok(known.clone()),
+            (None, Some(own)) => Ok(own.clone()),
+            (None, None) => Number::parse(usual),
+        }
+    }
+
+    /// The number to dial to try how help would see a caller.
+    fn test_of_help(&self) -> Option<Number> {
+        let own = self.rules.emergency.test_number.clone();
+        own.or_else(|| Number::parse(self.rules.country.test_of_help()?).ok())
     }
 
     fn for_extension(
@@ -220,6 +248,10 @@ impl Plan {
             return Destination::Conference(conference.clone());
         }
         note(because, "it is no feature code, extension or internal number".to_owned());
+        if self.test_of_help().as_ref() == Some(number) {
+            note(because, "it is the test of calls for help, which stays in the box".to_owned());
+            return Destination::TestOfHelp;
+        }
         self.out(number, &Origin::Extension(caller.clone()), because)
     }
 
@@ -241,7 +273,7 @@ impl Plan {
     }
 
     /// Whether two numbers are the same line, one written in full and the other not.
-    fn same_line(&self, own: &Number, dialled: &Number) -> bool {
+    pub fn same_line(&self, own: &Number, dialled: &Number) -> bool {
         let bare = |n: &Number| n.as_str().trim_start_matches('+').to_owned();
         let full = |n: &Number| self.rules.country.full(n.as_str());
         bare(own) == bare(dialled) || full(own).is_some_and(|own| Some(own) == full(dialled))
@@ -306,9 +338,10 @@ impl Plan {
             note(because, "`strip` and `prepend` leave nothing to send".to_owned());
             return Destination::Nowhere(Why::NothingLeft { rule: rule.name.clone() });
         };
-        if self.is_emergency_number(&sent) {
+        let bare = help_numbers(&self.rules.emergency, self.rules.country);
+        if let Some((_, number)) = bare.into_iter().find(|(dialled, _)| *dialled == sent) {
             note(because, format!("what would be sent, {sent}, is a call for help"));
-            return self.help(sent);
+            return self.help(number);
         }
         // A code that the rule itself writes, such as the pattern `*72.`, was meant; what follows it counts.
         let written = pattern.leading();
@@ -327,14 +360,14 @@ impl Plan {
         Destination::Outbound { trunks: rule.trunks.clone(), number: sent }
     }
 
-    /// Whether this exact number, without an outside prefix, reaches help.
-    fn is_emergency_number(&self, number: &Number) -> bool {
-        self.emergency.get(number.as_str()) == Some(number)
-    }
-
     fn help(&self, number: Number) -> Destination {
-        let own = &self.rules.emergency.trunks;
-        let trunks = if own.is_empty() { self.rules.trunks.clone() } else { own.clone() };
+        let all = &self.rules.trunks;
+        let own = self.rules.emergency.trunks.iter().filter(|trunk| all.contains(trunk));
+        let mut trunks: Vec<TrunkId> = own.cloned().collect();
+        // Any way out is better than none.
+        trunks.extend(
+            all.iter().filter(|trunk| !self.rules.emergency.trunks.contains(trunk)).cloned(),
+        );
         Destination::Emergency { trunks, number }
     }
 
@@ -349,16 +382,43 @@ fn note(because: &mut Vec<Step>, line: String) {
 }
 
 fn emergency_forms(settings: &Emergency, country: Country) -> BTreeMap<String, Number> {
-    let own = || country.emergency().iter().filter_map(|n| Number::parse(n).ok()).collect();
-    let numbers = settings.numbers.clone().unwrap_or_else(own);
-    let prefixed = numbers.iter().flat_map(|number| {
-        settings
-            .outside_prefixes
-            .iter()
-            .map(move |prefix| (format!("{prefix}{number}"), number.clone()))
+    let numbers = help_numbers(settings, country);
+    let prefixed = numbers.iter().flat_map(|(number, sent)| {
+        let prefixes = settings.outside_prefixes.iter();
+        prefixes.map(move |prefix| (format!("{prefix}{number}"), sent.clone()))
     });
     // Bare numbers are entered last, so that none is hidden by another one behind a prefix.
-    prefixed.chain(numbers.iter().map(|number| (number.to_string(), number.clone()))).collect()
+    prefixed
+        .chain(numbers.iter().map(|(number, sent)| (number.to_string(), sent.clone())))
+        .collect()
+}
+
+/// The numbers that reach help, each with what is sent for it.
+fn help_numbers(settings: &Emergency, country: Country) -> Vec<(Number, Number)> {
+    let pair = |dialled: &&str| {
+        Some((Number::parse(dialled).ok()?, Number::parse(country.sent_for_help(dialled)).ok()?))
+    };
+    match &settings.numbers {
+        // What a site wrote down is sent as it stands.
+        Some(own) => own.iter().map(|number| (number.clone(), number.clone())).collect(),
+        None => country.emergency().iter().filter_map(pair).collect(),
+    }
+}
+
+/// `%39%31%31` as `911`. What is no escape stays as it is, and is no number then.
+fn unescaped(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = tail
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        out.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 impl From<Target> for Destination {
@@ -392,6 +452,10 @@ impl fmt::Display for Destination {
             Destination::Emergency { trunks, number } => {
                 write!(f, "EMERGENCY {number} over {}", over(trunks))
             }
+            Destination::CallBack(extension) => {
+                write!(f, "extension {extension}, which called for help")
+            }
+            Destination::TestOfHelp => f.write_str("test of calls for help"),
             Destination::Nowhere(why) => write!(f, "refused: {why}"),
         }
     }

@@ -8,7 +8,7 @@ use super::Origin;
 use crate::address::Number;
 use crate::call::country::{Class, Country};
 use crate::call::pattern::{NotAPattern, Pattern};
-use crate::id::{ConferenceId, ExtensionId, FlowId, QueueId, TrunkId};
+use crate::id::{ConferenceId, ExtensionId, FlowId, LocationId, QueueId, TrunkId};
 
 /// Where a configured number leads: `ivr:main`, `extension:201`, `queue:support`, `conference:board` or `echo`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,16 +104,35 @@ pub struct Emergency {
     pub numbers: Option<Vec<Number>>,
     /// What people dial before an outside number, so that help is reached with and without it. Default: `9`.
     pub outside_prefixes: Vec<Number>,
-    /// Trunks in the order they are tried; every trunk, as configured, when empty.
+    /// Trunks in the order they are tried; all others, as configured, come behind them.
     pub trunks: Vec<TrunkId>,
     /// Extensions that are told of the call while it goes out.
     pub notify: Vec<ExtensionId>,
+    /// Networks whose phones reach help without a password, registered or not: `192.168.1.0/24`. The private networks of
+    /// this box's own interfaces when absent, nobody when empty.
+    pub networks: Option<Vec<String>>,
+    /// Where a phone is that has no place of its own.
+    pub location: Option<LocationId>,
+    /// Hours for which a call back reaches the phone that called; 0 to 72, default 12.
+    pub callback_hours: u8,
+    /// What is dialled to hear which number and place help would see; nothing leaves the box. Default: the country's, 933
+    /// in the US.
+    pub test_number: Option<Number>,
 }
 
 impl Default for Emergency {
     fn default() -> Self {
         let outside_prefixes = Number::parse("9").into_iter().collect();
-        Emergency { numbers: None, outside_prefixes, trunks: Vec::new(), notify: Vec::new() }
+        Emergency {
+            numbers: None,
+            outside_prefixes,
+            trunks: Vec::new(),
+            notify: Vec::new(),
+            networks: None,
+            location: None,
+            callback_hours: 12,
+            test_number: None,
+        }
     }
 }
 
@@ -195,7 +214,7 @@ pub struct Rules {
     pub country: Country,
     /// Desk phones.
     pub extensions: Vec<ExtensionId>,
-    /// Trunks in the order of the configuration.
+    /// Trunks in the order of the configuration: those that calls can be sent over.
     pub trunks: Vec<TrunkId>,
     /// Numbers dialled by callers on trunks.
     pub inbound: Vec<Inbound>,

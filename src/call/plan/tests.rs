@@ -72,14 +72,58 @@ fn help_is_reached_with_and_without_the_outside_prefix() {
     {
         assert_eq!(inside(dialled), help("911"), "{dialled}");
     }
+    // Where 911 is the number, a carrier need not know 112.
     for dialled in ["112", "9112", "urn:service:sos", "urn:service:sos.fire", "URN:SERVICE:SOS"] {
-        assert_eq!(inside(dialled), help("112"), "{dialled}");
+        assert_eq!(inside(dialled), help("911"), "{dialled}");
+    }
+    for dialled in ["%39%31%31", "tel:9-1-1;phone-context=+1", "911;phone-context=branch.example"] {
+        assert_eq!(inside(dialled), help("911"), "{dialled}");
     }
 }
 
 #[test]
+fn elsewhere_help_is_112_or_what_the_site_wrote_down() {
+    let mut german = Rules { country: Country::from_code("DE").unwrap(), ..rules() };
+    german.emergency.outside_prefixes = vec![number("0")];
+    let ask = |rules: &Rules, dialled| ask(rules.clone(), Origin::Extension("201".into()), dialled);
+    assert_eq!(ask(&german, "0110"), help("110"));
+    assert_eq!(ask(&german, "112"), help("112"));
+    assert_eq!(ask(&german, "urn:service:sos.police"), help("112"));
+    german.emergency.numbers = Some(vec![number("110")]);
+    assert_eq!(ask(&german, "urn:service:sos"), help("110"));
+}
+
+#[test]
+fn the_test_of_calls_for_help_stays_inside_and_gives_way_to_a_phone() {
+    assert_eq!(inside("933"), Destination::TestOfHelp);
+    assert!(!matches!(inside("9933"), Destination::TestOfHelp));
+    assert!(!matches!(outside("933"), Destination::TestOfHelp));
+    let mut taken = rules();
+    taken.extensions.push("933".into());
+    assert_eq!(
+        ask(taken, Origin::Extension("201".into()), "933"),
+        Destination::Extension("933".into())
+    );
+}
+
+#[test]
 fn numbers_that_only_look_like_help_are_not() {
-    for dialled in ["1911", "99911", "9110", "+911", "94085551200", "91", "911911", "911*"] {
+    for dialled in [
+        "1911",
+        "99911",
+        "9110",
+        "+911",
+        "4085551200",
+        "94085551200",
+        "5551911",
+        "95551911",
+        "91",
+        "911911",
+        "911*",
+        "911x",
+        "urn:service:sosx",
+        "urn:service:counseling",
+    ] {
         assert!(!matches!(inside(dialled), Destination::Emergency { .. }), "{dialled}");
     }
     assert_eq!(inside("4085551200"), Destination::Nowhere(Why::Unknown));
@@ -110,7 +154,8 @@ fn a_rule_that_would_send_an_emergency_number_makes_it_a_call_for_help() {
 fn the_sites_own_trunks_for_help_come_before_the_rest() {
     let mut own = rules();
     own.emergency.trunks = vec!["spare".into()];
-    let expected = Destination::Emergency { trunks: vec!["spare".into()], number: number("911") };
+    let trunks = vec!["spare".into(), "carrier".into()];
+    let expected = Destination::Emergency { trunks, number: number("911") };
     assert_eq!(ask(own, Origin::Extension("201".into()), "911"), expected);
 }
 

@@ -192,7 +192,9 @@ impl Calls {
         let ringing = self.calls.get(&call).is_some_and(|c| c.activity == Activity::Ringing);
         match rest {
             _ if !ringing => {}
-            Some(rest) if worth_another_trunk(cause) && !rest.trunks.is_empty() => {
+            Some(rest)
+                if (rest.emergency || worth_another_trunk(cause)) && !rest.trunks.is_empty() =>
+            {
                 self.try_trunk(now, call, rest);
             }
             _ => self.failed(call, cause),
@@ -218,7 +220,8 @@ impl Calls {
     }
 }
 
-/// Another carrier may do better when this one failed, not when the called party spoke.
+/// Another carrier may do better when this one failed, not when the called party spoke. A call for help tries every one:
+/// a carrier that knows no such number says so in many ways.
 fn worth_another_trunk(cause: Cause) -> bool {
     matches!(
         cause,

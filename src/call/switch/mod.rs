@@ -83,12 +83,12 @@ impl Calls {
 
     /// A call reached us.
     pub fn handle_arrived(&mut self, now: Now, arrival: Arrival) {
-        let emergency = matches!(arrival.destination, Destination::Emergency { .. });
+        let help = arrival.destination.is_help();
         let others = self.calls.values().filter(|call| !call.help).count();
         let full = others >= self.settings.max_calls;
         let id = arrival.call;
         let destination = self.begin(now, arrival);
-        if emergency || !(full || self.draining) {
+        if help || !(full || self.draining) {
             self.go_to(now, id, destination);
         } else {
             let cause = if self.draining { Cause::ShuttingDown } else { Cause::Congestion };

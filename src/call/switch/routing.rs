@@ -29,7 +29,7 @@ impl Calls {
             from,
             to,
             caller: leg,
-            help: matches!(destination, Destination::Emergency { .. }),
+            help: destination.is_help(),
             activity: Activity::Ringing,
             ivr_waits: false,
             failed: None,
@@ -90,6 +90,11 @@ impl Calls {
             Destination::Conference(conference) => self.confer(now, call, &conference),
             Destination::Echo => self.echo(now, call),
             Destination::Feature(feature) => self.feature(now, call, feature),
+            Destination::CallBack(extension) => self.ring_extension(now, call, extension),
+            Destination::TestOfHelp => {
+                self.answer_caller(now, call, None);
+                self.say(call, Saying::WhereYouAre);
+            }
             Destination::Nowhere(why) => self.failed(call, Cause::from(&why)),
         }
     }

@@ -63,6 +63,8 @@ pub enum Saying {
     NotPossible,
     /// Nobody can take the call.
     Unavailable,
+    /// The number and the place that help would see.
+    WhereYouAre,
 }
 
 /// What became of an offer to an agent.

@@ -135,6 +135,7 @@ impl Softphone {
             from: NameAddr::new(self.uri(&self.account.user, local)),
             headers: Headers::default(),
             sdp: Some(offer.clone()),
+            beside: None,
             credentials: self.credentials(),
         };
         self.offer = Some(offer);

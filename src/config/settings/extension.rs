@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::address::Number;
 use crate::config::secret::SecretRef;
-use crate::id::ExtensionId;
+use crate::id::{ExtensionId, LocationId};
 
 /// `[[extension]]`: a desk phone.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Extension {
     /// Seconds to ring before a call counts as not answered; 5 to 180, default 25.
     #[serde(default = "ring_time")]
     pub ring_time: u16,
+    /// Where the phone is: what help is told. Unknown when absent, if no network tells.
+    #[serde(default)]
+    pub location: Option<LocationId>,
 }
 
 fn ring_time() -> u16 {

@@ -8,6 +8,7 @@ mod conference;
 mod extension;
 mod flow;
 mod limits;
+mod location;
 mod log;
 mod media;
 mod prompts;
@@ -24,6 +25,7 @@ pub use conference::Conference;
 pub use extension::Extension;
 pub use flow::FlowFile;
 pub use limits::Limits;
+pub use location::Location;
 pub use log::{Format, Level, Log};
 pub use media::{Codec, Media};
 pub use prompts::Prompts;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub emergency: Emergency,
     /// `[[conference]]`.
     pub conferences: Vec<Conference>,
+    /// `[[location]]`.
+    pub locations: Vec<Location>,
     /// `[[queue]]`.
     pub queues: Vec<Queue>,
     /// `[[agent]]`.
@@ -77,7 +81,12 @@ impl Settings {
         Rules {
             country: self.site.country,
             extensions: self.extensions.iter().map(|e| e.number.clone()).collect(),
-            trunks: self.trunks.iter().map(|t| t.name.clone()).collect(),
+            trunks: self
+                .trunks
+                .iter()
+                .filter(|t| !t.servers.is_empty())
+                .map(|t| t.name.clone())
+                .collect(),
             inbound: self.inbound.clone(),
             internal: self.internal.clone(),
             conferences: self

@@ -33,6 +33,14 @@ pub struct Trunk {
     /// Number shown on calls out.
     #[serde(default)]
     pub caller_id: Option<Number>,
+    /// Whether calls for help carry the caller's place (RFC 6442). A carrier that refuses such a call gets it without at
+    /// once. Default true.
+    #[serde(default = "yes")]
+    pub pidf_lo: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn probe() -> u16 {

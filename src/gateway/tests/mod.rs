@@ -1,6 +1,7 @@
 //! A whole branch in virtual time: phones and a carrier that speak real SIP over a simulated network, media threads that
 //! only keep time, a disk that always works. Random parties do what parties do; afterwards nothing may be left over.
 
+mod emergency;
 mod random;
 mod scenes;
 
@@ -80,7 +81,10 @@ choices = { 1 = "queue:support", 0 = "extension:201", 3 = "message", 9 = "echo",
 
 fn branch(now: Now, config: &str) -> Gateway {
     let loaded = config::load(Path::new("g"), &|_| Ok(config.to_owned())).unwrap();
-    let prompts = prompts::Prompts::builtin();
+    // Decoded once: hundreds of branches are set up.
+    static BUILTIN: std::sync::LazyLock<prompts::Prompts> =
+        std::sync::LazyLock::new(prompts::Prompts::builtin);
+    let prompts = BUILTIN.clone();
     let flows = loaded.flows(prompts.names()).unwrap();
     let phones = ["201", "202", "203"].map(|user| (user.to_owned(), Secret::plain("secret")));
     let setup = Setup {
@@ -90,6 +94,7 @@ fn branch(now: Now, config: &str) -> Gateway {
         secrets: Secrets { phones: phones.into(), ..Secrets::default() },
         listening: Listening { udp: vec![OURS], ..Listening::default() },
         addresses: vec![OURS.ip(), "192.0.2.2".parse().unwrap()],
+        networks: Vec::new(),
         threads: 2,
     };
     let keys = Keyring::open(&[1; 32], &[], Random::from_number(3));
@@ -115,6 +120,14 @@ struct Party {
     called: Vec<String>,
     /// What was written to it.
     texts: Vec<String>,
+    /// The INVITEs that it got.
+    invites: Vec<Request>,
+    /// What it refuses calls with.
+    refuses: Option<Status>,
+    /// What it refuses calls with whose bodies have several parts.
+    refuses_parts: Option<Status>,
+    /// Whether such calls never reach it.
+    deaf_to_parts: bool,
 }
 
 /// What is on its way.
@@ -134,6 +147,8 @@ struct World {
     parties: Vec<Party>,
     due: Timers<Due>,
     journal: Vec<Vec<u8>>,
+    /// Whether the disk takes what is written.
+    disk_works: bool,
     /// Legs whose media threads hold them.
     open: BTreeSet<LegId>,
     /// Who plays what until when.
@@ -148,6 +163,26 @@ struct World {
     transferred: u64,
 }
 
+impl Party {
+    fn new(host: u8, user: Option<&'static str>, random: Random) -> Party {
+        Party {
+            address: SocketAddr::from(([192, 0, 2, host], 5060)),
+            user,
+            endpoint: Endpoint::new(endpoint::Settings::default(), random),
+            ringing: Vec::new(),
+            up: BTreeSet::new(),
+            offers: BTreeMap::new(),
+            ended: Vec::new(),
+            called: Vec::new(),
+            texts: Vec::new(),
+            invites: Vec::new(),
+            refuses: None,
+            refuses_parts: None,
+            deaf_to_parts: false,
+        }
+    }
+}
+
 impl World {
     fn new(seed: u64) -> World {
         World::of(seed, CONFIG, 20)
@@ -157,22 +192,11 @@ impl World {
     fn of(seed: u64, config: &str, loss: u64) -> World {
         let now = Now { instant: Instant::now(), unix: UnixTime(1_000_000_000_000) };
         let mut random = Random::from_number(seed);
-        let party = |host: u8, user: Option<&'static str>, random: &mut Random| Party {
-            address: SocketAddr::from(([192, 0, 2, host], 5060)),
-            user,
-            endpoint: Endpoint::new(endpoint::Settings::default(), random.fork()),
-            ringing: Vec::new(),
-            up: BTreeSet::new(),
-            offers: BTreeMap::new(),
-            ended: Vec::new(),
-            called: Vec::new(),
-            texts: Vec::new(),
-        };
         let parties = vec![
-            party(100, None, &mut random),
-            party(21, Some("201"), &mut random),
-            party(22, Some("202"), &mut random),
-            party(23, Some("203"), &mut random),
+            Party::new(100, None, random.fork()),
+            Party::new(21, Some("201"), random.fork()),
+            Party::new(22, Some("202"), random.fork()),
+            Party::new(23, Some("203"), random.fork()),
         ];
         let mut world = World {
             now,
@@ -183,6 +207,7 @@ impl World {
             parties,
             due: Timers::default(),
             journal: Vec::new(),
+            disk_works: true,
             open: BTreeSet::new(),
             recording: BTreeMap::new(),
             bridges: Vec::new(),
@@ -197,6 +222,10 @@ impl World {
         (1..4).for_each(|party| world.register(party, 3_600));
         world.pass(Duration::from_secs(1));
         world
+    }
+
+    fn add_party(&mut self, host: u8, user: Option<&'static str>, random: Random) {
+        self.parties.push(Party::new(host, user, random));
     }
 
     fn later(&mut self, least_ms: u64, most_ms: u64, due: Due) {
@@ -226,6 +255,7 @@ impl World {
                 }
             }
             Output::Media { command, .. } => self.media(command),
+            Output::Journal(crate::journal::Output::Write { .. }) if !self.disk_works => {}
             Output::Journal(crate::journal::Output::Write { bytes, upto }) => {
                 self.journal.last_mut().expect("a segment has begun").extend(bytes);
                 self.gateway.handle_journal(self.now, super::Kept::Stored(upto));
@@ -305,6 +335,18 @@ impl World {
         let party = &mut self.parties[at];
         match event {
             Event::Invited { session, request, offer, .. } => {
+                let parts = request
+                    .headers
+                    .content_type()
+                    .is_some_and(|kind| kind.starts_with("multipart/"));
+                if parts && party.deaf_to_parts {
+                    return party.endpoint.ignore(session);
+                }
+                party.invites.push(request.clone());
+                let refuses = party.refuses_parts.filter(|_| parts).or(party.refuses);
+                if let Some(status) = refuses {
+                    return party.endpoint.reject(now, session, status, None);
+                }
                 party.called.push(request.uri.user.clone().unwrap_or_default());
                 party.endpoint.ring(now, session, Status::RINGING, None);
                 party.ringing.push((session, offer));
@@ -435,6 +477,7 @@ impl World {
             from: NameAddr::new(Uri::sip(Some(user), Host::Ip(own.ip()), Some(own.port()))),
             headers: Headers::default(),
             sdp: Some(offer),
+            beside: None,
             credentials: party.user.and_then(credentials),
         };
         let session = party.endpoint.invite(self.now, invite);
@@ -444,13 +487,19 @@ impl World {
 
     /// What a party does with a phone that rings.
     fn pick_up(&mut self, at: usize) {
+        if self.random.below(4) > 0 {
+            return self.take_call(at);
+        }
+        let party = &mut self.parties[at];
+        if let Some((session, _)) = party.ringing.pop() {
+            party.endpoint.reject(self.now, session, Status::BUSY_HERE, None);
+        }
+    }
+
+    fn take_call(&mut self, at: usize) {
         let now = self.now;
-        let refuses = self.random.below(4) == 0;
         let party = &mut self.parties[at];
         let Some((session, offer)) = party.ringing.pop() else { return };
-        if refuses {
-            return party.endpoint.reject(now, session, Status::BUSY_HERE, None);
-        }
         let own = party.address;
         let local = Local {
             origin: sdp::Origin::new(2, 1, own.ip()),
@@ -541,6 +590,16 @@ impl World {
             self.carry_out();
             self.pass(Duration::from_secs(5));
         }
+    }
+
+    fn ask_status(&mut self) -> admin::Status {
+        self.gateway.handle_control(self.now, ReplyTo(1), &admin::Command::Status);
+        std::iter::from_fn(|| self.gateway.poll_output())
+            .find_map(|output| match output {
+                Output::Reply(_, admin::Reply::Status(status)) => Some(*status),
+                _ => None,
+            })
+            .expect("a status")
     }
 
     /// Arrivals and records in the journal.

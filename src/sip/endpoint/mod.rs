@@ -76,6 +76,8 @@ pub struct Invite {
     pub headers: Headers,
     /// The offer; without one the peer makes it.
     pub sdp: Option<SessionDescription>,
+    /// What travels beside the offer.
+    pub beside: Option<message::Part>,
     /// To answer a challenge with.
     pub credentials: Option<Credentials>,
 }

@@ -175,9 +175,14 @@ impl Endpoint {
         if let Some(seconds) = self.settings.session_expires {
             session_timer::ask(&mut request, seconds, None);
         }
-        if let Some(sdp) = &invite.sdp {
-            request = request.with_sdp(sdp);
-        }
+        request = match (&invite.sdp, &invite.beside) {
+            (Some(sdp), Some(beside)) => {
+                let boundary = self.random.hex(12);
+                request.with_sdp_and(sdp, beside, &boundary)
+            }
+            (Some(sdp), None) => request.with_sdp(sdp),
+            (None, _) => request,
+        };
         let key = self.send_request(now, invite.route, invite.local, &mut request);
         let calling = Calling {
             key,

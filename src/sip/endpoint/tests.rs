@@ -59,6 +59,7 @@ impl Pair {
             from: NameAddr::parse("<sip:caller@127.0.0.1>").unwrap(),
             headers: Headers::default(),
             sdp: Some(sdp(4000)),
+            beside: None,
             credentials: None,
         };
         let id = self.sides[0].endpoint.invite(self.now, invite);

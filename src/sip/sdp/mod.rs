@@ -43,6 +43,8 @@ pub enum BadSdp {
     Port,
     /// More than one of the `MAX_` limits here allows.
     TooLarge,
+    /// It is among parts that cannot be told apart (RFC 2046 section 5.1).
+    Parts,
 }
 
 impl fmt::Display for BadSdp {
@@ -55,6 +57,7 @@ impl fmt::Display for BadSdp {
             BadSdp::Media => "a media line cannot be read",
             BadSdp::Port => "a media port is above 65535",
             BadSdp::TooLarge => "the session description has too many lines",
+            BadSdp::Parts => "the body's parts cannot be told apart",
         })
     }
 }

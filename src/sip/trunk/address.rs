@@ -29,6 +29,11 @@ impl Network {
         if prefix > bits { Err(NotANetwork) } else { Ok(Network { address, prefix }) }
     }
 
+    /// How many leading bits its addresses share: more are a narrower network.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
     /// Whether `address` belongs to it. An IPv4 address in IPv6 clothes is an IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address.to_canonical(), address.to_canonical()) {

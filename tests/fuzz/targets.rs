@@ -1,0 +1,535 @@
+//! What each fuzz target does with its bytes. Nothing here may panic, whatever they are; what must hold besides is
+//! asserted. libFuzzer runs these (`fuzz_targets/`), and `cargo test --test fuzz` replays the corpus through them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use branchline::id::{LegId, RecordingId};
+use branchline::media::plane::{self, Plane};
+use branchline::media::{self, Clip, Codec, Kind, Stream, dtmf, rtcp, rtp};
+use branchline::random::Random;
+use branchline::sip::auth::{self, Algorithm, Credentials, Digest, Secret};
+use branchline::sip::endpoint::{self, Endpoint, Event, Invite, SessionId};
+use branchline::sip::flow::{ConnectionId, Flow, Route};
+use branchline::sip::framing::{Frame, StreamFramer};
+use branchline::sip::message::{
+    Headers, Message, Method, Rejected, Request, Response, Status, Transport, parse,
+};
+use branchline::sip::sdp::{self, Direction, Local, Preference, SessionDescription};
+use branchline::sip::uri::{Host, NameAddr, Uri};
+use branchline::time::{Now, UnixTime};
+
+/// A target: takes any bytes.
+pub type Target = fn(&[u8]);
+
+/// Each target by its name, as its folder under `corpus/` is called.
+pub const ALL: [(&str, Target); 9] = [
+    ("wire", wire),
+    ("uri", uri),
+    ("sdp", sdp),
+    ("digest", digest),
+    ("rtp_rtcp", rtp_rtcp),
+    ("wav", wav),
+    ("framing", framing),
+    ("endpoint", endpoint),
+    ("plane", plane),
+];
+
+fn now() -> Now {
+    Now { instant: Instant::now(), unix: UnixTime(1_700_000_000_000_000) }
+}
+
+/// What was read and is printed reads back as the same.
+pub fn wire(bytes: &[u8]) {
+    for stream in [false, true] {
+        match parse(bytes, stream) {
+            Ok(message) => {
+                look_at(&message);
+                let printed = message.encode();
+                let again = parse(&printed, true).expect("what we print, we read");
+                assert_eq!(again.encode(), printed);
+            }
+            Err(Rejected::Answer(response, _)) => {
+                let printed = response.encode();
+                // Vias and tags of what could not be read are copied as they came: it need not be a message.
+                let _ = parse(&printed, stream);
+            }
+            Err(Rejected::Drop(_)) => {}
+        }
+    }
+}
+
+fn look_at(message: &Message) {
+    let headers = message.headers();
+    let _ = (headers.vias(), headers.from(), headers.to(), headers.contacts(), headers.cseq());
+    let _ = (headers.routes("Route"), headers.max_forwards(), headers.expires());
+    let _ = (headers.list("Supported"), headers.address("Refer-To"), message.sdp());
+    if let Message::Request(request) = message {
+        let answer = Response::to(request, Status::OK).with_to_tag("tag");
+        parse(&answer.encode(), true).expect("an answer to what we read is a message");
+    }
+}
+
+/// What was read and is printed reads back as the same.
+pub fn uri(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(uri) = Uri::parse(&text) {
+        let printed = uri.to_string();
+        let again = Uri::parse(&printed);
+        assert_eq!(again.as_ref(), Ok(&uri), "{printed}");
+        assert!(uri.equivalent(&uri), "{printed}");
+    }
+    if let Ok(named) = NameAddr::parse(&text) {
+        let printed = named.to_string();
+        assert_eq!(NameAddr::parse(&printed).as_ref(), Ok(&named), "{printed}");
+    }
+    let _ = NameAddr::parse_list(&text);
+}
+
+/// A description reads back as it was printed, and an answer has a line for each line of the offer.
+pub fn sdp(bytes: &[u8]) {
+    let Ok(offer) = SessionDescription::parse(bytes) else { return };
+    let printed = offer.to_string();
+    let again = SessionDescription::parse(printed.as_bytes()).expect("what we print, we read");
+    assert_eq!(again.to_string(), printed);
+    let address = IpAddr::from([192, 0, 2, 1]);
+    let local = Local {
+        origin: sdp::Origin::new(1, 1, address),
+        address,
+        port: 9_000,
+        codecs: vec![sdp::Codec::pcmu(), sdp::Codec::pcma()],
+        preference: Preference::Theirs,
+        direction: Direction::SendRecv,
+    };
+    if let Ok(answered) = sdp::answer(&offer, &local) {
+        assert_eq!(answered.sdp.media.len(), offer.media.len());
+        let text = answered.sdp.to_string();
+        SessionDescription::parse(text.as_bytes()).expect("an answer is a description");
+        assert!(answered.audio.remote.port() != 0);
+        let _ = sdp::negotiated(&answered.sdp, &offer);
+    }
+    let ours = sdp::audio_offer(
+        sdp::Origin::new(1, 1, address),
+        address,
+        9_000,
+        &local.codecs,
+        Some(101),
+        Direction::SendRecv,
+    );
+    let _ = sdp::negotiated(&ours, &offer);
+}
+
+/// Challenges are answered and answers judged; no bytes are the right password.
+pub fn digest(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<_> = text.lines().collect();
+    let secret = Secret::plain("correct horse");
+    let own = Credentials { username: "201".into(), secret: secret.clone(), realm: None };
+    let uri = "sip:branch";
+    if let Some(answer) = auth::answer(&lines, &own, &Method::INVITE, uri, 1, "cnonce") {
+        // A challenge with a line break in it becomes no header.
+        let set = Headers::default().push("Authorization", answer.clone());
+        assert_eq!(set.is_ok(), !answer.contains(['\r', '\n', '\0']));
+    }
+    let algorithms = [Algorithm::Sha256, Algorithm::Md5];
+    let mut gate = Digest::new("branchline", &algorithms, Random::from_number(1));
+    let source = IpAddr::from([192, 0, 2, 9]);
+    let challenge = gate.challenge(now(), source, false, false);
+    let nonce = challenge[0].split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let uri = Uri::parse(uri).expect("a URI");
+    for line in lines {
+        let line = line.replace("$NONCE", nonce.expect("it has a nonce"));
+        let _ = auth::claimed_user(&line);
+        let known = |user: &str| (user == "201").then_some(&secret);
+        let verdict = gate.verify(now(), source, &Method::INVITE, &uri, &line, known);
+        assert!(!matches!(verdict, auth::Verdict::Right { .. }), "{line}");
+    }
+}
+
+/// A packet reads back as it was written.
+pub fn rtp_rtcp(bytes: &[u8]) {
+    if let Some(packet) = rtp::read(bytes) {
+        let mut written = Vec::new();
+        rtp::write(&mut written, &packet);
+        assert_eq!(rtp::read(&written), Some(packet));
+        if let Some(event) = dtmf::Event::read(packet.payload) {
+            let mut ear = dtmf::Ear::default();
+            let first = ear.hear(packet.timestamp, event);
+            assert!(first.is_none() || ear.hear(packet.timestamp, event).is_none(), "one press");
+            assert!(dtmf::lasted(event, packet.ssrc) <= Duration::from_secs(60));
+        }
+    }
+    for ssrc in [1, u32::MAX] {
+        let _ = rtcp::read(bytes, ssrc, now().unix);
+    }
+}
+
+/// A file is sound or a reason.
+pub fn wav(bytes: &[u8]) {
+    if let Ok(clip) = media::wav::read(bytes) {
+        assert!(format!("{clip:?}").len() < 1 << 30);
+    }
+}
+
+/// Where a stream is cut into reads changes nothing.
+pub fn framing(bytes: &[u8]) {
+    let Some((step, stream)) = bytes.split_first() else { return };
+    let frames = |step: usize| {
+        let mut framer = StreamFramer::default();
+        let mut frames = Vec::new();
+        for piece in stream.chunks(step) {
+            framer.push(piece);
+            frames.extend(std::iter::from_fn(|| framer.next()));
+        }
+        frames
+    };
+    let whole = frames(stream.len().max(1));
+    assert_eq!(frames(usize::from(*step).max(1)), whole);
+    for frame in whole {
+        if let Frame::Message(message) = frame {
+            let _ = parse(&message, true);
+        }
+    }
+}
+
+/// Datagrams, time and decisions in the order of the bytes; afterwards nothing may be left over.
+///
+/// A line that begins with `~` and a letter ends a datagram and says what happens next. In a datagram, `$TAG` stands
+/// for the tag that the endpoint gave last, `$BRANCH`, `$CALLID` and `$CSEQ` for what its last message had: so the bytes
+/// can answer and go on.
+pub fn endpoint(bytes: &[u8]) {
+    let mut scene = Scene::new();
+    for step in bytes.split(|byte| *byte == b'~').take(64) {
+        let Some((what, datagram)) = step.split_first() else { continue };
+        scene.choose(*what);
+        if !datagram.is_empty() {
+            scene.arrives(datagram);
+        }
+        scene.carry_out();
+    }
+    scene.finish();
+}
+
+struct Scene {
+    now: Now,
+    endpoint: Endpoint,
+    sessions: BTreeSet<SessionId>,
+    what: u8,
+    peer: SocketAddr,
+    transport: Transport,
+    last: [(&'static str, String); 4],
+}
+
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 5060);
+
+impl Scene {
+    fn new() -> Scene {
+        let settings = endpoint::Settings { max_transactions: 500, ..Default::default() };
+        Scene {
+            now: now(),
+            endpoint: Endpoint::new(settings, Random::from_number(1)),
+            sessions: BTreeSet::new(),
+            what: b'a',
+            peer: SocketAddr::from(([192, 0, 2, 9], 5060)),
+            transport: Transport::Udp,
+            last: ["$TAG", "$BRANCH", "$CALLID", "$CSEQ"].map(|name| (name, String::new())),
+        }
+    }
+
+    /// What the letter stands for: time that passes, who sends, what is decided about the next thing.
+    fn choose(&mut self, what: u8) {
+        self.what = what;
+        match what {
+            b'1'..=b'9' => self.pass(Duration::from_millis(1 << (2 * (what - b'0')))),
+            b'u' => self.transport = Transport::Udp,
+            b't' => self.transport = Transport::Tcp,
+            b'p' => self.peer = SocketAddr::from(([192, 0, 2, 9], 5060)),
+            b'q' => self.peer = SocketAddr::from(([198, 51, 100, 7], 9)),
+            b'i' => self.invite(),
+            b'h' => self.with_a_session(|scene, id| {
+                scene.endpoint.hang_up(scene.now, id, Some("Q.850;cause=16"));
+            }),
+            b'o' => self.with_a_session(|scene, id| {
+                let offer = description();
+                scene.endpoint.reoffer(scene.now, id, &offer);
+            }),
+            b'n' => self.with_a_session(|scene, id| {
+                scene.endpoint.notify_refer(scene.now, id, Status::OK);
+            }),
+            b'd' => self.with_a_session(|scene, id| {
+                scene.endpoint.info(scene.now, id, "application/dtmf", b"5");
+            }),
+            b'x' => {
+                let route = self.route();
+                self.endpoint.handle_unreachable(self.now, &route);
+            }
+            _ => {}
+        }
+        self.carry_out();
+    }
+
+    fn with_a_session(&mut self, act: impl FnOnce(&mut Scene, SessionId)) {
+        if let Some(id) = self.sessions.first().copied() {
+            act(self, id);
+        }
+    }
+
+    fn flow(&self) -> Flow {
+        let connection = ConnectionId(u64::from(self.transport != Transport::Udp));
+        Flow { transport: self.transport, local: LOCAL, peer: self.peer, connection }
+    }
+
+    fn route(&self) -> Route {
+        Route::Address { transport: Transport::Udp, peer: self.peer }
+    }
+
+    fn arrives(&mut self, datagram: &[u8]) {
+        let mut datagram = datagram.to_vec();
+        for (name, value) in &self.last {
+            datagram = replaced(&datagram, name.as_bytes(), value.as_bytes());
+        }
+        self.endpoint.handle_received(self.now, self.flow(), &datagram);
+    }
+
+    fn invite(&mut self) {
+        let uri = Uri::sip(Some("201"), Host::Ip(self.peer.ip()), Some(self.peer.port()));
+        let invite = Invite {
+            route: self.route(),
+            local: LOCAL,
+            to: NameAddr::new(uri.clone()),
+            from: NameAddr::new(Uri::sip(Some("100"), Host::Ip(LOCAL.ip()), None)),
+            uri,
+            headers: Headers::default(),
+            sdp: Some(description()),
+            beside: None,
+            credentials: Some(Credentials {
+                username: "100".into(),
+                secret: Secret::plain("x"),
+                realm: None,
+            }),
+        };
+        let id = self.endpoint.invite(self.now, invite);
+        self.sessions.insert(id);
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                endpoint::Output::Send { bytes, .. } => self.sent(&bytes),
+                endpoint::Output::Event(event) => self.decide(event),
+            }
+        }
+    }
+
+    /// Whatever we send is a message.
+    fn sent(&mut self, bytes: &[u8]) {
+        let Ok(message) = parse(bytes, true) else {
+            // A refusal repeats the headers of a message that could not be read.
+            assert!(bytes.starts_with(b"SIP/2.0 4") || bytes.starts_with(b"SIP/2.0 5"));
+            return;
+        };
+        let headers = message.headers();
+        let is_ours = matches!(message, Message::Request(_));
+        let tagged = if is_ours { headers.from() } else { headers.to() };
+        let branch = headers.top_via().ok().and_then(|via| via.branch().map(str::to_owned));
+        let values = [
+            tagged.ok().and_then(|named| named.tag().map(str::to_owned)),
+            branch,
+            headers.call_id().ok().map(str::to_owned),
+            headers.cseq().ok().map(|cseq| cseq.number.to_string()),
+        ];
+        for ((_, last), value) in self.last.iter_mut().zip(values) {
+            if let Some(value) = value {
+                *last = value;
+            }
+        }
+    }
+
+    fn decide(&mut self, event: Event) {
+        let now = self.now;
+        match event {
+            Event::Invited { session, request, .. } => {
+                self.sessions.insert(session);
+                self.answer_call(session, &request);
+            }
+            Event::Request { key, request, .. } => match self.what {
+                b'f' => self.endpoint.forget(key),
+                b's' => {
+                    let response = Response::to(&request, Status::FORBIDDEN);
+                    self.endpoint.respond_once(now, key, &request, response);
+                }
+                _ => self.endpoint.respond(now, key, Response::to(&request, Status::OK)),
+            },
+            Event::Reoffered { session, .. } if self.what == b'r' => {
+                self.endpoint.refuse_reoffer(now, session, Status::NOT_ACCEPTABLE_HERE);
+            }
+            Event::Reoffered { session, .. } => {
+                self.endpoint.answer_reoffer(now, session, &description());
+            }
+            Event::Refer { session, key, request, .. } => {
+                self.endpoint.accept_refer(now, session, key, &request);
+            }
+            Event::Elsewhere { session, key, request, flow } => match self.what {
+                b'f' => self.endpoint.forget(key),
+                _ => self.endpoint.admit(now, session, key, request, flow),
+            },
+            Event::RefreshDue { session } => self.endpoint.reoffer(now, session, &description()),
+            Event::Ended { session, .. } => {
+                assert!(self.sessions.remove(&session), "an end for each beginning, and one");
+            }
+            _ => {}
+        }
+    }
+
+    fn answer_call(&mut self, session: SessionId, request: &Request) {
+        let now = self.now;
+        match self.what {
+            b'f' => self.endpoint.ignore(session),
+            b's' => {
+                let response = Response::to(request, Status::FORBIDDEN);
+                self.endpoint.refuse_once(now, session, response);
+            }
+            b'r' => self.endpoint.reject(now, session, Status::BUSY_HERE, Some(5)),
+            b'w' => self.endpoint.ring(now, session, Status::RINGING, None),
+            b'e' => {
+                self.endpoint.trying(now, session);
+                self.endpoint.ring(now, session, Status::PROGRESS, Some(&description()));
+                self.endpoint.answer(now, session, &description());
+            }
+            _ => self.endpoint.answer(now, session, &description()),
+        }
+    }
+
+    fn pass(&mut self, span: Duration) {
+        let until = self.now.instant + span;
+        for _ in 0..5_000 {
+            let Some(due) = self.endpoint.deadline().filter(|due| *due <= until) else { break };
+            self.now = self.now.after(due.saturating_duration_since(self.now.instant));
+            self.endpoint.handle_timeout(self.now);
+            self.carry_out();
+        }
+        self.now = self.now.after(until.saturating_duration_since(self.now.instant));
+    }
+
+    /// Everybody hangs up, and then there is nothing.
+    fn finish(&mut self) {
+        for _ in 0..3 {
+            for session in self.sessions.clone() {
+                self.endpoint.hang_up(self.now, session, None);
+            }
+            self.carry_out();
+            self.pass(Duration::from_secs(400));
+        }
+        assert!(self.sessions.is_empty(), "a session is left over");
+        assert_eq!(self.endpoint.alive(), (0, 0), "something is left over");
+    }
+}
+
+fn replaced(bytes: &[u8], name: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(name.len()).position(|window| window == name) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(value);
+        rest = &rest[at + name.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+fn description() -> SessionDescription {
+    let address = LOCAL.ip();
+    let origin = sdp::Origin::new(1, 1, address);
+    let codecs = [sdp::Codec::pcmu()];
+    sdp::audio_offer(origin, address, 9_000, &codecs, Some(101), Direction::SendRecv)
+}
+
+/// Commands and packets in the order of the bytes: a letter, a length, and so many bytes.
+pub fn plane(bytes: &[u8]) {
+    let mut now = now();
+    let mut plane = Plane::new(plane::Settings::default(), Random::from_number(1));
+    let mut packets: BTreeMap<LegId, u64> = BTreeMap::new();
+    let mut rest = bytes;
+    let (a, b) = (LegId(1), LegId(2));
+    for leg in [a, b] {
+        plane.handle_command(now, media::Command::Open { leg, local: LOCAL });
+        let stream = stream_of(leg, Codec::Pcmu);
+        plane.handle_command(now, media::Command::Configure { leg, stream });
+    }
+    for _ in 0..256 {
+        let [what, length, tail @ ..] = rest else { break };
+        let (piece, after) = tail.split_at(tail.len().min(usize::from(*length)));
+        rest = after;
+        let leg = if what & 0x80 == 0 { a } else { b };
+        let from = SocketAddr::from(([192, 0, 2, 9 + (what >> 6 & 1)], 4_000 + leg.0 as u16));
+        match what & 0x1f {
+            0..=7 => plane.handle_packet(now, leg, Kind::Rtp, from, piece),
+            8 | 9 => plane.handle_packet(now, leg, Kind::Rtcp, from, piece),
+            10 => plane.handle_command(now, media::Command::Bridge { a, b }),
+            11 => plane.handle_command(now, media::Command::Unbridge { leg }),
+            12 => plane.handle_command(now, media::Command::Echo { leg, on: *length > 9 }),
+            13 => {
+                let digits = String::from_utf8_lossy(piece).into_owned();
+                plane.handle_command(now, media::Command::SendDigits { leg, digits });
+            }
+            14 => plane.handle_command(
+                now,
+                media::Command::Record {
+                    leg,
+                    recording: RecordingId(1),
+                    max: Duration::from_secs(10),
+                    stop_after_silence: Some(Duration::from_secs(2)),
+                    stop_on_digit: true,
+                    beep: *length > 9,
+                },
+            ),
+            15 => {
+                let codec = [Codec::Pcmu, Codec::Pcma, Codec::Relay][usize::from(*length) % 3];
+                let stream = stream_of(leg, codec);
+                plane.handle_command(now, media::Command::Configure { leg, stream });
+            }
+            16 => {
+                let clips: Vec<Clip> = media::wav::read(piece).into_iter().collect();
+                let (repeat, stop_on_digit) = (*length > 200, *length > 99);
+                let command = media::Command::Play { leg, token: 1, clips, repeat, stop_on_digit };
+                plane.handle_command(now, command);
+            }
+            17 => plane.handle_command(now, media::Command::StopPlay { leg }),
+            18 => plane.handle_command(now, media::Command::StopRecord { leg }),
+            19 => plane.handle_command(now, media::Command::Close { leg }),
+            20 => plane.handle_command(now, media::Command::Open { leg, local: LOCAL }),
+            _ => {
+                now = now.after(Duration::from_millis(u64::from(*length)));
+                plane.handle_timeout(now);
+            }
+        }
+        while let Some(output) = plane.poll_output() {
+            if let media::Output::Send { leg, kind: Kind::Rtp, bytes, .. } = output {
+                assert!(rtp::read(&bytes).is_some(), "what we send is a packet");
+                *packets.entry(leg).or_default() += 1;
+                plane.recycle(bytes);
+            }
+        }
+    }
+    for leg in [a, b] {
+        plane.handle_command(now, media::Command::Close { leg });
+    }
+    assert!(plane.is_empty(), "a leg is left over");
+}
+
+fn stream_of(leg: LegId, codec: Codec) -> Stream {
+    Stream {
+        codec,
+        payload_type: if codec == Codec::Pcma { 8 } else { 0 },
+        clock_rate: 8_000,
+        dtmf: Some(101),
+        ptime_ms: 20,
+        remote: SocketAddr::from(([192, 0, 2, 9], 4_000 + leg.0 as u16)),
+        signalled: None,
+        waits: false,
+        remote_rtcp: None,
+        send: true,
+        receive: true,
+    }
+}
