@@ -105,6 +105,7 @@ impl Pair {
             sdp: Some(description(4_000)),
             beside: None,
             credentials: None,
+            reliable: Default::default(),
         };
         let caller = self.sides[0].0.invite(self.now, invite);
         let mut ended = 0;

@@ -78,6 +78,7 @@ fn commented_keys_are_real_and_show_the_default() {
         queue.overflow_no_agent = queue.overflow.clone();
     }
     assert_eq!(all.settings.limits, plain.settings.limits);
+    assert_eq!(all.settings.trust, plain.settings.trust);
     assert_eq!(all.settings.features, plain.settings.features);
     assert_eq!(all.settings.admin, plain.settings.admin);
     assert_eq!(all.settings.log, plain.settings.log);

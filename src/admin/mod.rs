@@ -3,10 +3,19 @@
 //! Owns the words between `branchline status` and a running box. Gathers nothing itself: the gateway fills the
 //! snapshots, the command line prints them.
 
+mod ban;
+mod spending;
+
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
+use crate::call::budget::Subject;
 use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, QueueId, RecordingId, TrunkId};
 use crate::time::{UnixTime, rfc3339};
+
+pub use ban::Ban;
+pub use spending::{Cap, Spending, Spent};
 
 /// A question or an order for a running box; one JSON object on one line of the control socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +38,24 @@ pub enum Command {
     Trunks,
     /// Phones and where they are registered.
     Phones,
+    /// Sources that are not heard.
+    Bans,
+    /// Hears a source again.
+    Unban {
+        /// Its address.
+        address: IpAddr,
+    },
+    /// What calls out have cost.
+    Spending,
+    /// Lifts caps on spending for a time.
+    LiftCaps {
+        /// Whose; everybody's when absent.
+        of: Option<Subject>,
+        /// For so many hours, 168 at most; 0 puts them back in force.
+        hours: u16,
+    },
+    /// Mailboxes and how many messages are in them.
+    Mailboxes,
     /// Ends a call.
     HangUp {
         /// Which.
@@ -56,6 +83,12 @@ pub enum Reply {
     Trunks(Vec<Trunk>),
     /// To [`Command::Phones`].
     Phones(Vec<Phone>),
+    /// To [`Command::Bans`].
+    Bans(Vec<Ban>),
+    /// To [`Command::Spending`].
+    Spending(Spending),
+    /// To [`Command::Mailboxes`].
+    Mailboxes(Vec<Mailbox>),
     /// It was done.
     Done,
     /// It was not done, and why.
@@ -241,6 +274,17 @@ pub struct Trunk {
     pub words: String,
     /// Calls up on it.
     pub calls: usize,
+}
+
+/// A mailbox and how many messages are in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// Whose it is.
+    pub mailbox: ExtensionId,
+    /// Messages that were not heard yet.
+    pub new: u32,
+    /// Messages that were heard and kept.
+    pub old: u32,
 }
 
 /// An extension and its phones.

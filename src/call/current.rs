@@ -23,6 +23,8 @@ pub enum Activity {
     Queued(QueueId),
     /// Two parties talk.
     Talking(LegId),
+    /// The caller leaves a message, or hears messages.
+    Voicemail,
     /// The caller is asked for the PIN of a conference.
     Admission(ConferenceId),
     /// All parties are in a room.
@@ -68,8 +70,6 @@ pub(super) struct Call {
     pub from: String,
     pub to: String,
     pub caller: LegId,
-    /// Whether it is a call for help: it counts against no limit.
-    pub help: bool,
     pub activity: Activity,
     /// An IVR flow waits for the outcome of what it asked for.
     pub ivr_waits: bool,

@@ -48,6 +48,8 @@ pub enum Cause {
     NetworkFailure,
     /// A limit of this box or of the site: calls, ports, queue length.
     Congestion,
+    /// A cap on spending was reached.
+    CapReached,
     /// An admin ended it.
     EndedByAdmin,
     /// This box is stopping.
@@ -79,6 +81,7 @@ impl Cause {
             Cause::Abandoned | Cause::NoSuchNumber | Cause::NotAllowed => Class::Caller,
             Cause::MediaRefused
             | Cause::Congestion
+            | Cause::CapReached
             | Cause::EndedByAdmin
             | Cause::ShuttingDown
             | Cause::LoopDetected
@@ -109,6 +112,7 @@ impl Cause {
             Cause::MediaRefused => "no shared codec",
             Cause::NetworkFailure => "network failure",
             Cause::Congestion => "no capacity",
+            Cause::CapReached => "cap on spending reached",
             Cause::EndedByAdmin => "ended by an admin",
             Cause::ShuttingDown => "box stopping",
             Cause::LoopDetected => "sent in a circle",

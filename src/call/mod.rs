@@ -5,9 +5,10 @@
 //! and brings back what happened.
 //!
 //! [`Calls`] is the machine; `current` holds one call's state; [`plan`] says where a dialled number leads ([`pattern`], [`country`]);
-//! [`conference`] holds who is in a room; [`help`] knows where callers are and whom help calls back; [`ending`] names the
-//! causes; [`record`] is what remains.
+//! [`budget`] says what calls out may cost; [`conference`] holds who is in a room; [`help`] knows where callers are and
+//! whom help calls back; [`ending`] names the causes; [`record`] is what remains.
 
+pub mod budget;
 pub mod conference;
 pub mod country;
 mod current;
@@ -19,4 +20,6 @@ pub mod record;
 mod switch;
 
 pub use current::{Activity, CallView};
-pub use switch::{Arrival, Calls, Event, LegEvent, OfferOutcome, Output, Saying, Settings, What};
+pub use switch::{
+    Arrival, Calls, Errand, Event, LegEvent, OfferOutcome, Output, Saying, Settings, What,
+};

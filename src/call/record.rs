@@ -10,7 +10,7 @@ use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, LegId, QueueId, Reco
 use crate::time::UnixTime;
 
 /// Who was at the far end of a leg.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Peer {
     /// A phone of this branch.

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::call::budget::Subject;
+
 mod ask;
 pub mod check;
 pub mod demo;
@@ -24,6 +26,20 @@ mod text;
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
+}
+
+/// Whose caps; everybody's when there is nobody.
+#[derive(Debug, Clone)]
+struct Whose(Option<Subject>);
+
+fn whose_caps(text: &str) -> Result<Whose, String> {
+    match text {
+        "all" => Ok(Whose(None)),
+        _ => match Subject::try_from(text.to_owned()) {
+            Ok(subject) => Ok(Whose(Some(subject))),
+            Err(_) => Err("`all`, `site`, `extension:NUMBER` or `trunk:NAME`".to_owned()),
+        },
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,11 +103,40 @@ enum Command {
     /// List extensions and where their phones are registered.
     #[command(after_help = "Example: branchline phones")]
     Phones(ask::Options),
+    /// Show what calls out have cost in the last hour and day, and how far each cap is used up.
+    #[command(after_help = "Example: branchline spending --json")]
+    Spending(ask::Options),
+    /// Lift caps on spending for some hours; 0 hours puts them back in force.
+    #[command(after_help = "Example: branchline lift-caps extension:201 --hours 2")]
+    LiftCaps {
+        /// Whose: `all`, `site`, `extension:NUMBER` or `trunk:NAME`.
+        #[arg(value_parser = whose_caps)]
+        of: Whose,
+        /// For so many hours, 168 at most.
+        #[arg(long, value_parser = clap::value_parser!(u16).range(0..=168))]
+        hours: u16,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// List mailboxes and how many messages are in them.
+    #[command(after_help = "Example: branchline voicemail --json")]
+    Voicemail(ask::Options),
     /// End a call that is up.
     #[command(after_help = "Example: branchline hangup 5R2T0QW8N4K1C")]
     Hangup {
         /// The call's id, as `branchline calls --active` shows it.
         call: crate::id::CallId,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// List sources that are not heard: who guesses passwords, scans, or floods.
+    #[command(after_help = "Example: branchline bans --json")]
+    Bans(ask::Options),
+    /// Hear a source again, and forget its wrong passwords.
+    #[command(after_help = "Example: branchline unban 203.0.113.7")]
+    Unban {
+        /// Its address.
+        address: std::net::IpAddr,
         #[command(flatten)]
         options: ask::Options,
     },
@@ -129,8 +174,17 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Agents(options) => ask::main(&options, &Ask::Agents, ask::Form::Text),
         Command::Trunks(options) => ask::main(&options, &Ask::Trunks, ask::Form::Text),
         Command::Phones(options) => ask::main(&options, &Ask::Phones, ask::Form::Text),
+        Command::Spending(options) => ask::main(&options, &Ask::Spending, ask::Form::Text),
+        Command::LiftCaps { of, hours, options } => {
+            ask::main(&options, &Ask::LiftCaps { of: of.0, hours }, ask::Form::Text)
+        }
+        Command::Voicemail(options) => ask::main(&options, &Ask::Mailboxes, ask::Form::Text),
         Command::Hangup { call, options } => {
             ask::main(&options, &Ask::HangUp { call }, ask::Form::Text)
+        }
+        Command::Bans(options) => ask::main(&options, &Ask::Bans, ask::Form::Text),
+        Command::Unban { address, options } => {
+            ask::main(&options, &Ask::Unban { address }, ask::Form::Text)
         }
         Command::Drain(options) => ask::main(&options, &Ask::Drain, ask::Form::Text),
         Command::Journal(options) => journal::main(&options),

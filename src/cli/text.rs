@@ -3,7 +3,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::admin::{ActiveCall, Agent, CallLine, Lamp, Phone, Queue, Reply, Status, Trunk};
+use crate::admin::{
+    ActiveCall, Agent, Ban, CallLine, Lamp, Mailbox, Phone, Queue, Reply, Spending, Status, Trunk,
+};
+use crate::call::budget::Measure;
 use crate::time::UnixTime;
 
 /// Any answer as one JSON document.
@@ -16,6 +19,9 @@ pub fn json(reply: &Reply) -> String {
         Reply::Agents(agents) => serde_json::to_string_pretty(agents),
         Reply::Trunks(trunks) => serde_json::to_string_pretty(trunks),
         Reply::Phones(phones) => serde_json::to_string_pretty(phones),
+        Reply::Bans(bans) => serde_json::to_string_pretty(bans),
+        Reply::Spending(spending) => serde_json::to_string_pretty(spending),
+        Reply::Mailboxes(mailboxes) => serde_json::to_string_pretty(mailboxes),
         Reply::Done | Reply::Refused(_) => serde_json::to_string_pretty(reply),
     };
     value.map_or_else(|_| String::new(), |text| text + "\n")
@@ -31,6 +37,9 @@ pub fn table(reply: &Reply) -> String {
         Reply::Agents(agents) => agent_table(agents),
         Reply::Trunks(trunks) => trunk_table(trunks),
         Reply::Phones(phones) => phone_table(phones),
+        Reply::Bans(bans) => ban_table(bans),
+        Reply::Spending(spending) => spending_page(spending),
+        Reply::Mailboxes(mailboxes) => mailbox_table(mailboxes),
         Reply::Done => "done\n".to_owned(),
         Reply::Refused(why) => format!("refused: {why}\n"),
     }
@@ -249,6 +258,65 @@ fn phone_table(phones: &[Phone]) -> String {
         &["EXTENSION", "NAME", "REGISTERED"],
         rows,
         "no extension is configured: add an [[extension]] to gateway.toml",
+    )
+}
+
+fn ban_table(bans: &[Ban]) -> String {
+    let rows = bans.iter().map(|ban| {
+        vec![
+            ban.source.to_string(),
+            ban.kind.clone(),
+            clock(ban.until),
+            ban.dropped.to_string(),
+            ban.why.clone(),
+        ]
+    });
+    columns(&["SOURCE", "IS", "UNTIL UTC", "UNREAD", "WHY"], rows, "nobody is banned")
+}
+
+fn spending_page(spending: &Spending) -> String {
+    let (spent, caps) = (spending.spent.iter(), spending.caps.iter());
+    let rows = spent.map(|spent| {
+        vec![
+            String::from(spent.of.clone()),
+            spent.within.to_string(),
+            spent.calls.to_string(),
+            format!("{:.0}", spent.minutes),
+            format!("{:.2} {}", spent.money, spending.currency).trim_end().to_owned(),
+        ]
+    });
+    let heads = ["WHOSE", "LAST", "CALLS", "MINUTES", "MONEY"];
+    let mut page = columns(&heads, rows, "no call has left the branch in the last day");
+    let amount = |measure: Measure, amount: f64| match measure {
+        Measure::Money => format!("{amount:.2} {}", spending.currency).trim_end().to_owned(),
+        Measure::Calls | Measure::Minutes => format!("{amount:.0} {measure}"),
+    };
+    let rows = caps.map(|cap| {
+        vec![
+            String::from(cap.of.clone()),
+            cap.within.to_string(),
+            format!("{} %", cap.percent),
+            amount(cap.measure, cap.spent),
+            amount(cap.measure, cap.cap),
+            cap.lifted_until
+                .map(|until| format!("lifted until {}", clock(until)))
+                .unwrap_or_default(),
+        ]
+    });
+    page.push('\n');
+    let heads = ["CAP OF", "LAST", "USED", "SPENT", "MAY", ""];
+    page += &columns(&heads, rows, "nothing caps spending: add a [[cap]] to gateway.toml");
+    page
+}
+
+fn mailbox_table(mailboxes: &[Mailbox]) -> String {
+    let rows = mailboxes.iter().map(|mailbox| {
+        vec![mailbox.mailbox.to_string(), mailbox.new.to_string(), mailbox.old.to_string()]
+    });
+    columns(
+        &["MAILBOX", "NEW", "OLD"],
+        rows,
+        "no mailbox is configured: give an [[extension]] a `voicemail`",
     )
 }
 

@@ -16,6 +16,8 @@ use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
+mod spending;
+
 use Step::{At, Key};
 
 mod places;
@@ -34,6 +36,7 @@ pub(super) fn check(
     check.timers();
     check.media();
     check.limits();
+    check.trust();
     check.site();
     check.sip();
     check.addresses();
@@ -42,6 +45,7 @@ pub(super) fn check(
     check.targets();
     check.trunks();
     check.outbound();
+    check.spending();
     check.conferences();
     check.queues();
     check.overflow_circles();
@@ -148,6 +152,24 @@ impl<'c> Check<'c, '_> {
         self.within(&at("new_calls_per_second"), limits.new_calls_per_second, 1..=1_000);
     }
 
+    fn trust(&mut self) {
+        let trust = &self.settings.trust;
+        self.within(&[Key("trust"), Key("ban_s")], trust.ban_s, 60..=86_400);
+        for (i, network) in trust.networks.iter().enumerate() {
+            let what = match bits_of(network) {
+                Some(0) => format!("`{network}` is everybody: nobody would ever be banned"),
+                Some(_) => continue,
+                None => format!("`{network}` is no address or network"),
+            };
+            let path = [Key("trust"), Key("networks"), At(i)];
+            self.tell(
+                &path,
+                what,
+                "such as `192.0.2.7` or `192.0.2.0/24`; `bans = false` turns bans off",
+            );
+        }
+    }
+
     fn site(&mut self) {
         let zone = &self.settings.site.time_zone;
         let zones = jiff::tz::TimeZoneDatabase::bundled();
@@ -249,7 +271,27 @@ impl<'c> Check<'c, '_> {
             }
             let at = [Key("extension"), At(self.place("extension", index)), Key("ring_time")];
             self.within(&at, extension.ring_time, 5..=180);
+            self.mailbox(index);
         }
+    }
+
+    /// Extensions with a mailbox.
+    fn mailboxes(&self) -> Vec<&'c str> {
+        let settings: &'c Settings = self.settings;
+        let with = settings.extensions.iter().filter(|extension| extension.voicemail.is_some());
+        with.map(|extension| extension.number.as_str()).collect()
+    }
+
+    fn mailbox(&mut self, index: usize) {
+        let settings = self.settings;
+        let Some(own) = settings.extensions.get(index).and_then(|e| e.voicemail.as_ref()) else {
+            return;
+        };
+        let place = self.place("extension", index);
+        let at = |key| [Key("extension"), At(place), Key("voicemail"), Key(key)];
+        self.within(&at("max_length"), own.max_length, 10..=3_600);
+        self.within(&at("max_messages"), own.max_messages, 1..=1_000);
+        self.within(&at("retention_days"), own.retention_days, 0..=3_650);
     }
 
     fn line(&self, path: &[Step<'_>]) -> usize {
@@ -331,7 +373,11 @@ impl<'c> Check<'c, '_> {
 
     fn target(&mut self, path: &[Step<'_>], target: &Target) {
         match target {
-            Target::Echo => {}
+            Target::Echo | Target::Messages => {}
+            Target::Voicemail(name) => {
+                let all = self.mailboxes();
+                self.known(path, "mailbox", name.as_str(), &all);
+            }
             Target::Ivr(name) => self.known(path, "flow", name.as_str(), &self.flow_names()),
             Target::Extension(name) => {
                 self.known(

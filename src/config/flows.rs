@@ -37,14 +37,19 @@ impl Loaded {
         }
     }
 
-    /// Music that queues ask for and nobody has.
+    /// Music and greetings that are asked for and nobody has.
     fn missing_clips(&self, clips: &BTreeSet<String>) -> Vec<Problem> {
         let Ok(document) = Document::parse(&self.whole.file, self.whole.text()) else {
             return Vec::new();
         };
         let queues = document.len(&[Key("queue")]).unwrap_or(0);
         let music = (0..queues).map(|place| [Key("queue"), At(place), Key("music")]);
+        let extensions = document.len(&[Key("extension")]).unwrap_or(0);
+        let greetings = (0..extensions)
+            .map(|place| vec![Key("extension"), At(place), Key("voicemail"), Key("greeting")]);
         music
+            .map(Vec::from)
+            .chain(greetings)
             .filter_map(|at| {
                 let name = document.text(&at).filter(|name| !clips.contains(*name))?;
                 let problem = document.problem(&at, format!("there is no prompt `{name}`"));

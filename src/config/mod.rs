@@ -154,7 +154,7 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
 }
 
 /// The sections there are, in the order that files have them.
-const SECTIONS: [&str; 20] = [
+const SECTIONS: [&str; 24] = [
     "site",
     "sip",
     "media",
@@ -163,6 +163,9 @@ const SECTIONS: [&str; 20] = [
     "inbound",
     "internal",
     "outbound",
+    "spending",
+    "rate",
+    "cap",
     "emergency",
     "conference",
     "location",
@@ -174,6 +177,7 @@ const SECTIONS: [&str; 20] = [
     "prompts",
     "admin",
     "limits",
+    "trust",
     "log",
 ];
 
@@ -201,6 +205,9 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         inbound: each(document, "inbound", places, out),
         internal: each(document, "internal", places, out),
         outbound: each(document, "outbound", places, out),
+        spending: one(document, "spending", out),
+        rates: each(document, "rate", places, out),
+        caps: each(document, "cap", places, out),
         emergency: one(document, "emergency", out),
         conferences: each(document, "conference", places, out),
         locations: each(document, "location", places, out),
@@ -210,6 +217,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         prompts: one(document, "prompts", out),
         admin: one(document, "admin", out),
         limits: one(document, "limits", out),
+        trust: one(document, "trust", out),
         log: one(document, "log", out),
     }
 }

@@ -28,6 +28,8 @@ pub enum Owner {
     Phone(ExtensionId),
     /// The account at a carrier.
     Trunk(TrunkId),
+    /// The PIN of a mailbox.
+    Mailbox(ExtensionId),
     /// The PIN of a conference.
     Conference(ConferenceId),
 }
@@ -58,14 +60,21 @@ impl Settings {
                 at: vec![Key("trunk"), At(place), Key("register"), Key("secret")],
             })
         });
-        let pins = self.conferences.iter().enumerate().filter_map(|(place, conference)| {
+        let pins = self.extensions.iter().enumerate().filter_map(|(place, e)| {
+            Some(Wanted {
+                owner: Owner::Mailbox(e.number.clone()),
+                from: e.voicemail.as_ref()?.pin.as_ref()?,
+                at: vec![Key("extension"), At(place), Key("voicemail"), Key("pin")],
+            })
+        });
+        let conferences = self.conferences.iter().enumerate().filter_map(|(place, conference)| {
             Some(Wanted {
                 owner: Owner::Conference(conference.name.clone()),
                 from: conference.pin.as_ref()?,
                 at: vec![Key("conference"), At(place), Key("pin")],
             })
         });
-        phones.chain(lines).chain(pins).collect()
+        phones.chain(lines).chain(pins).chain(conferences).collect()
     }
 }
 
@@ -74,6 +83,7 @@ impl fmt::Display for Owner {
         match self {
             Owner::Phone(extension) => write!(f, "extension {extension}"),
             Owner::Trunk(trunk) => write!(f, "trunk {trunk}"),
+            Owner::Mailbox(extension) => write!(f, "the mailbox of {extension}"),
             Owner::Conference(conference) => write!(f, "conference {conference}"),
         }
     }

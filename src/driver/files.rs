@@ -71,11 +71,18 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
             (Ok(secret), Owner::Phone(extension)) => {
                 secrets.phones.insert(extension.to_string(), Secret::plain(&secret));
             }
+            (Ok(secret), Owner::Mailbox(extension)) => match pin(&secret) {
+                Some(pin) => drop(secrets.pins.insert(extension, pin)),
+                None => {
+                    let what = format!("the PIN of the mailbox of {extension} is 4 to 12 digits");
+                    problems.push(checked.loaded.problem(&wanted.at, what));
+                }
+            },
             (Ok(secret), Owner::Trunk(trunk)) => {
                 secrets.trunks.insert(trunk, Secret::plain(&secret));
             }
             (Ok(secret), Owner::Conference(conference)) => match Pin::new(&secret) {
-                Some(pin) => drop(secrets.pins.insert(conference, pin)),
+                Some(pin) => drop(secrets.conference_pins.insert(conference, pin)),
                 None => {
                     let what = "the PIN is not 4 to 12 digits";
                     problems.push(checked.loaded.problem(&wanted.at, what));
@@ -162,6 +169,12 @@ fn sound_files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// The PIN of a mailbox, if it is one: 4 to 12 digits.
+fn pin(digits: &str) -> Option<String> {
+    let good = (4..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    good.then(|| digits.to_owned())
 }
 
 fn secret(from: &SecretRef) -> Result<String, String> {

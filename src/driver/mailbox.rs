@@ -1,7 +1,9 @@
-//! The bounded way from every other thread and task to the loop: a channel with an eventfd that wakes `epoll`.
+//! The bounded way from every other thread and task to the loop: a channel with an eventfd that wakes `epoll`. The bell
+//! is rung once for all letters that arrive before it is quieted.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::mpsc;
@@ -17,14 +19,21 @@ pub struct Full;
 #[derive(Debug)]
 pub struct Mailbox<T> {
     letters: mpsc::Receiver<T>,
-    bell: Arc<EventFd>,
+    bell: Arc<Bell>,
 }
 
 /// A sending end.
 #[derive(Debug)]
 pub struct Sender<T> {
     letters: mpsc::Sender<T>,
-    bell: Arc<EventFd>,
+    bell: Arc<Bell>,
+}
+
+#[derive(Debug)]
+struct Bell {
+    event: EventFd,
+    /// Whether it rings already.
+    rings: AtomicBool,
 }
 
 impl<T> Clone for Sender<T> {
@@ -35,8 +44,8 @@ impl<T> Clone for Sender<T> {
 
 /// A mailbox and its first sender.
 pub fn mailbox<T>() -> nix::Result<(Sender<T>, Mailbox<T>)> {
-    let bell = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
-    let bell = Arc::new(bell);
+    let event = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+    let bell = Arc::new(Bell { event, rings: AtomicBool::new(false) });
     let (sender, receiver) = mpsc::channel(CAPACITY);
     Ok((Sender { letters: sender, bell: bell.clone() }, Mailbox { letters: receiver, bell }))
 }
@@ -50,12 +59,14 @@ impl<T> Mailbox<T> {
     /// Quiets the bell; to be called before the letters are taken, so that none is missed.
     pub fn quiet(&self) {
         // A bell that did not ring answers EAGAIN, which is just as well.
-        let _ = self.bell.read();
+        let _ = self.bell.event.read();
+        // After the read: whoever finds it ringing until now has left a letter that is about to be taken.
+        self.bell.rings.swap(false, Ordering::SeqCst);
     }
 
     /// What `epoll` waits for.
     pub fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+        self.bell.event.as_fd()
     }
 }
 
@@ -94,7 +105,9 @@ impl<T> Sender<T> {
 
     /// Wakes the loop.
     pub fn ring(&self) {
-        // It only fails when the count would overflow, and then the bell is ringing already.
-        let _ = self.bell.write(1);
+        if !self.bell.rings.swap(true, Ordering::SeqCst) {
+            // It only fails when the count would overflow, and then the bell is ringing already.
+            let _ = self.bell.event.write(1);
+        }
     }
 }

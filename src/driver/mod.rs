@@ -8,10 +8,12 @@
 pub mod clock;
 pub mod control;
 pub mod files;
+pub mod gather;
 pub mod journal;
 pub mod log;
 pub mod mailbox;
 pub mod media;
+pub mod recordings;
 pub mod segments;
 pub mod sip;
 pub mod store;
@@ -201,6 +203,8 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         old_records,
         store,
         runtime: runtime.handle().clone(),
+        taken: 0,
+        recordings: data.join("recordings"),
         turns: Arc::default(),
         asked: BTreeMap::new(),
         first_start: opened.before.0 == 0,

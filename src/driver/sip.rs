@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use crate::driver::streams::Streams;
 use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::message::Transport;
+use crate::sip::trust;
 
 /// The largest UDP payload there is.
 pub const MAX_DATAGRAM: usize = 65_535;
@@ -103,6 +104,14 @@ impl Sockets {
     /// Whoever speaks on this connection has shown a password, or is a carrier: it may stay as long as it likes.
     pub fn trust(&mut self, connection: ConnectionId) {
         self.streams.trust(connection);
+    }
+
+    /// Closes connections of strangers at `source`, now and as they come, or no longer.
+    pub fn bar(&mut self, change: trust::Change) {
+        match change {
+            trust::Change::Barred(source) => self.streams.bar(source),
+            trust::Change::Freed(source) => self.streams.free(source),
+        }
     }
 
     /// Our address as `peer` would see it: that of the interface on the way there.

@@ -3,7 +3,7 @@
 //! Messages reach the loop through the mailbox, which makes a slow loop slow the peer, not the memory. A connection is a
 //! stranger's until somebody on it has shown a password; strangers have little room and little time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,6 +25,7 @@ use crate::driver::turn::Letter;
 use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::framing::{Frame, StreamFramer};
 use crate::sip::message::Transport;
+use crate::sip::trust::network;
 
 /// Messages that may wait for one stream peer; one that reads slower than this is cut off.
 const STREAM_QUEUE: usize = 256;
@@ -62,6 +63,8 @@ struct Table {
     accepted: usize,
     dialled: BTreeMap<(u8, SocketAddr), u64>,
     strangers: BTreeMap<IpAddr, usize>,
+    /// Sources whose connections are closed as they come.
+    barred: BTreeSet<IpAddr>,
     /// Names that carriers' servers were found by; their certificates say the same.
     names: BTreeMap<IpAddr, String>,
 }
@@ -200,6 +203,9 @@ impl Streams {
 
     fn admit(&self, source: IpAddr) -> Option<Entered> {
         let mut table = lock(&self.table);
+        if table.barred.contains(&source) {
+            return None;
+        }
         let own = table.strangers.get(&source).copied().unwrap_or_default();
         let full = table.accepted >= MAX_ACCEPTED || table.strangers() >= MAX_STRANGERS;
         if full || own >= MAX_STRANGERS_PER_SOURCE {
@@ -362,6 +368,21 @@ impl Streams {
         }
     }
 
+    /// Closes what strangers at `source` have opened, and what they open from now on.
+    pub fn bar(&self, source: IpAddr) {
+        let mut table = lock(&self.table);
+        table.barred.insert(source);
+        let theirs = |open: &&Connection| {
+            open.accepted == Some(source) && !open.trusted.load(Ordering::Relaxed)
+        };
+        table.connections.values().filter(theirs).for_each(|open| open.cut.notify_one());
+    }
+
+    /// Takes connections from `source` again.
+    pub fn free(&self, source: IpAddr) {
+        lock(&self.table).barred.remove(&source);
+    }
+
     /// The connection is no stranger's any more.
     pub fn trust(&self, connection: ConnectionId) {
         let mut table = lock(&self.table);
@@ -372,17 +393,6 @@ impl Streams {
         {
             table.forget_stranger(source);
         }
-    }
-}
-
-/// What counts as one source: of IPv6 the network, since one host has 2^64 addresses.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => {
-            let [a, b, c, d, ..] = ip.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        ip => ip,
     }
 }
 
@@ -482,6 +492,21 @@ mod tests {
         drop((phones, strangers, elsewhere));
         let table = lock(&streams.table);
         assert!(table.strangers.is_empty() && table.connections.is_empty() && table.accepted == 0);
+    }
+
+    #[tokio::test]
+    async fn who_is_barred_is_cut_off_and_a_phone_that_is_known_there_is_not() {
+        let (streams, _letters) = streams();
+        let phone = streams.admit(SOURCE).expect("room");
+        streams.trust(phone.id);
+        let stranger = streams.admit(SOURCE).expect("room");
+        streams.bar(SOURCE);
+        assert!(streams.admit(SOURCE).is_none());
+        let soon = Duration::from_millis(50);
+        assert!(timeout(soon, stranger.cut.notified()).await.is_ok());
+        assert!(timeout(soon, phone.cut.notified()).await.is_err());
+        streams.free(SOURCE);
+        assert!(streams.admit(SOURCE).is_some());
     }
 
     #[tokio::test]

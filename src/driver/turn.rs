@@ -4,21 +4,26 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use tokio::sync::oneshot;
 
 use crate::admin::{Command, Lamp, Part, Reply};
 use crate::driver::clock;
+use crate::driver::gather::Gather;
 use crate::driver::journal;
 use crate::driver::mailbox::{Mailbox, Sender};
 use crate::driver::media;
+use crate::driver::recordings;
 use crate::driver::sip::{MAX_DATAGRAM, Sockets};
 use crate::driver::store;
+use crate::gateway::voicemail;
 use crate::gateway::{Gateway, Kept, Output, ReplyTo};
+use crate::id::RecordingId;
 use crate::journal::Failure;
 use crate::journal::event::CallRecord;
 use crate::sip::flow::{Flow, Route};
@@ -30,6 +35,10 @@ const DATAGRAMS_A_TURN: usize = 64;
 const LETTERS_A_TURN: usize = 64;
 /// Lateness of packets that a listener would hear: a packet's worth.
 const LATE: Duration = Duration::from_millis(20);
+/// Inputs a second above which they are let gather: a few hundred calls, or a thousand registrations.
+const BUSY: u32 = 2_000;
+/// For how long: a tenth of what setting a call up may take.
+const GATHER: Duration = Duration::from_micros(300);
 /// The epoll mark of the mailbox; sockets have their index.
 const BELL: u64 = u64::MAX;
 
@@ -53,6 +62,8 @@ pub enum Letter {
     Journal(journal::Done),
     /// Call records were read for somebody.
     Records(ReplyTo, Vec<CallRecord>),
+    /// What is known of a recording's file.
+    Recording(RecordingId, voicemail::File),
     /// A name was looked up; empty if that failed.
     Resolved(String, Vec<IpAddr>),
     /// An admin asks.
@@ -81,8 +92,12 @@ pub struct Loop {
     pub old_records: Option<Part>,
     /// The look-up store's thread.
     pub store: store::Handle,
+    /// Where recordings are kept.
+    pub recordings: PathBuf,
     /// Where look-ups run.
     pub runtime: tokio::runtime::Handle,
+    /// Inputs taken since the last wait.
+    pub taken: usize,
     /// Counts turns; the watchdog and the status page read it.
     pub turns: Arc<AtomicU64>,
     /// Questions that wait for the gateway's answer.
@@ -104,6 +119,7 @@ impl Loop {
         let started = clock::now();
         self.gateway.handle_started(started, self.first_start);
         let mut going = self.carry_out(started);
+        let mut gather = Gather::new(BUSY, GATHER);
         while going {
             let count = match epoll.wait(&mut ready, self.patience()) {
                 Ok(count) => count,
@@ -118,6 +134,11 @@ impl Loop {
                 };
             }
             going &= self.time_passes();
+            if let Some(pause) =
+                gather.handle_taken(Instant::now(), std::mem::take(&mut self.taken), None)
+            {
+                std::thread::sleep(pause);
+            }
         }
         self.journal.finish();
         self.store.finish();
@@ -137,6 +158,7 @@ impl Loop {
         for _ in 0..DATAGRAMS_A_TURN {
             let Some(socket) = self.sockets.datagrams().get(index) else { return true };
             let Some((count, peer)) = socket.receive(buffer) else { return true };
+            self.taken += 1;
             let Some(flow) = self.sockets.datagram_flow(index, peer) else { return true };
             let now = clock::now();
             self.gateway.handle_sip(now, flow, &buffer[..count]);
@@ -151,6 +173,7 @@ impl Loop {
         self.mailbox.quiet();
         for _ in 0..LETTERS_A_TURN {
             let Some(letter) = self.mailbox.take() else { return true };
+            self.taken += 1;
             let now = clock::now();
             if !(self.open(now, letter) && self.carry_out(now)) {
                 return false;
@@ -177,6 +200,9 @@ impl Loop {
                     addresses.into_iter().map(|peer| (peer, self.sockets.local_toward(peer)));
                 let pairs: Vec<_> = pairs.collect();
                 self.gateway.handle_resolved(now, &host, &pairs);
+            }
+            Letter::Recording(recording, file) => {
+                self.gateway.handle_recording(now, recording, file);
             }
             Letter::Control(command, answer) => {
                 let id = self.asked.keys().next_back().map_or(0, |last| last + 1);
@@ -208,6 +234,7 @@ impl Loop {
                     }
                 }
                 Output::Trust(connection) => self.sockets.trust(connection),
+                Output::Bar(change) => self.sockets.bar(change),
                 Output::Media { thread, command } => self.command(thread, command),
                 Output::Journal(output) => {
                     if self.journal.submit(output).is_err() {
@@ -215,6 +242,9 @@ impl Loop {
                     }
                 }
                 Output::Records { to, limit } => self.read_records(to, limit),
+                Output::Recording(order) => {
+                    recordings::carry_out(&self.runtime, &self.recordings, order, &self.sender);
+                }
                 Output::Resolve(host) => self.resolve(host),
                 Output::Reply(ReplyTo(id), mut reply) => {
                     if let Reply::Status(status) = &mut reply {

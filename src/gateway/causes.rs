@@ -37,7 +37,7 @@ fn of_status(status: Status) -> Cause {
 pub(super) fn to_status(cause: Cause) -> Status {
     let code = match cause {
         Cause::NoSuchNumber => 404,
-        Cause::NotAllowed => 403,
+        Cause::NotAllowed | Cause::CapReached => 403,
         Cause::Busy => 486,
         Cause::Declined => 603,
         Cause::Completed

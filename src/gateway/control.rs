@@ -4,7 +4,9 @@ use crate::admin::{self, ActiveCall, CallLine, Command, Lamp, Part, Phone, Reply
 use crate::agent::{Presence, Reason};
 use crate::call::record::Peer;
 use crate::call::{Activity, CallView};
+use crate::gateway::voicemail::Counts;
 use crate::gateway::{Ending, Gateway, Output, ReplyTo};
+use crate::id::ExtensionId;
 use crate::journal::event::{CallRecord, Direction, Quality};
 use crate::journal::{Failure, State};
 use crate::sip::registrar::Binding;
@@ -31,6 +33,11 @@ impl Gateway {
             Command::Agents => Reply::Agents(self.agent_lines()),
             Command::Trunks => Reply::Trunks(self.trunk_lines()),
             Command::Phones => Reply::Phones(self.phone_lines(now)),
+            Command::Bans => Reply::Bans(self.ban_lines(now)),
+            Command::Unban { address } => self.unban(*address),
+            Command::Spending => Reply::Spending(self.spending(now)),
+            Command::LiftCaps { of, hours } => self.lift_caps(now, of.as_ref(), *hours),
+            Command::Mailboxes => Reply::Mailboxes(self.mailbox_lines()),
             Command::HangUp { call } if self.calls.handle_hang_up(*call) => {
                 tracing::info!(%call, "an admin ended a call");
                 Reply::Done
@@ -106,6 +113,7 @@ impl Gateway {
         let mut parts = self.help_parts(now);
         parts.push(self.journal_part());
         parts.extend(self.disk_part());
+        parts.extend(self.spending_part(now));
         parts.extend(self.busy_parts(now));
         parts.extend(self.trunk_lines().into_iter().map(|line| Part {
             name: format!("trunk {}", line.trunk),
@@ -116,7 +124,9 @@ impl Gateway {
             self.endpoint.counters().map(|(name, count)| (name.to_owned(), count)).collect();
         counters.push(("wrong passwords".to_owned(), self.gate.mistakes));
         counters.push(("requests from sources that are shut out".to_owned(), self.gate.shut_out));
+        counters.push(("wrong PINs of mailboxes".to_owned(), self.wrong_pins()));
         counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
+        counters.extend(self.unread());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             site: self.settings.site.name.clone(),
@@ -261,6 +271,15 @@ impl Gateway {
         self.trunks.iter().map(line).collect()
     }
 
+    fn mailbox_lines(&self) -> Vec<admin::Mailbox> {
+        let line = |(mailbox, counts): (&ExtensionId, Counts)| admin::Mailbox {
+            mailbox: mailbox.clone(),
+            new: counts.new,
+            old: counts.old,
+        };
+        self.mailboxes().map(line).collect()
+    }
+
     fn phone_lines(&self, now: Now) -> Vec<Phone> {
         let way = |binding: &&Binding| {
             let transport = binding.transport.to_lowercase();
@@ -292,6 +311,7 @@ fn active_call(call: &CallView) -> ActiveCall {
             Activity::Ringing => "ringing".to_owned(),
             Activity::Queued(queue) => format!("waiting in {queue}"),
             Activity::Talking(_) => "talking".to_owned(),
+            Activity::Voicemail => "at a mailbox".to_owned(),
             Activity::Admission(_) => "keys a PIN in".to_owned(),
             Activity::Conference(_) => match &call.conference {
                 Some(conference) => format!("in conference {conference}"),

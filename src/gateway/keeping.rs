@@ -71,6 +71,7 @@ impl Gateway {
             Kept::Room(used) => self.keeping.room = used,
         }
         self.send_answers(now);
+        self.mail_is_stored(now);
         self.settle(now);
     }
 
@@ -116,10 +117,14 @@ impl Gateway {
         match &change {
             Change::Bound(binding) => {
                 let (extension, way) = (&binding.user, &binding.transport);
-                tracing::info!(%extension, %way, until = %binding.expires, "a phone is registered");
+                let known = self.journal.live().bindings.get(&binding.user);
+                if known.is_none_or(|phones| !phones.contains_key(&binding.contact)) {
+                    tracing::info!(%extension, %way, until = %binding.expires, "a phone is registered");
+                }
             }
             Change::Unbound { user, .. } => tracing::info!(extension = %user, "a phone is gone"),
         }
+        self.registration_changed(now, &change);
         let event = match change {
             Change::Bound(binding) => Event::Bound {
                 user: binding.user.clone(),
@@ -190,6 +195,7 @@ impl Gateway {
         self.work_forget(now, record.call);
         self.help_ended(now, &record);
         self.walks.remove(&record.call);
+        self.end_visit(now, record.call);
         self.keeping.records.insert(record.call, (now.instant + QUALITY_TIME, record));
         self.keep_records(now);
     }
@@ -227,7 +233,10 @@ impl Gateway {
         let live = self.journal.live().clone();
         for binding in live.bindings.values().flat_map(|phones| phones.values()) {
             match serde_json::from_value::<Binding>(binding.clone()) {
-                Ok(binding) => self.registrar.restore(binding),
+                Ok(binding) => {
+                    self.gate.trust.vouch(now.instant, binding.peer);
+                    self.registrar.restore(binding);
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a registration from before the restart cannot be read")
                 }
@@ -252,6 +261,9 @@ impl Gateway {
             }
         }
         self.remember_help(now, live.help.values().cloned());
+        self.calls.restore_spending(live.spending.clone());
+        self.restore_subscriptions(now, &live.subscriptions);
+        self.restore_mail();
         for item in live.places.keys() {
             self.keep(now, Event::QueueLeft { item: *item });
         }

@@ -19,7 +19,7 @@ pub(super) struct Leg {
     pub hosts: BTreeMap<SessionId, IpAddr>,
     /// Whether its INVITE may name an address that it did not come from.
     pub forgeable: bool,
-    /// Whether it belongs to a call for help.
+    /// Whether it belongs to a call for help; stays what it was when the leg was entered in the table.
     pub help: bool,
     /// The one that answered.
     pub chosen: Option<SessionId>,
@@ -40,6 +40,7 @@ pub(super) struct Leg {
     pub flowing: bool,
     /// Why a fork failed: what the caller is told when all have.
     pub worst: Option<Cause>,
+    /// Whether the caller was told that it rings, or the one who is called said so.
     pub ringing: bool,
     /// The room it is in.
     pub room: Option<RoomId>,
@@ -84,6 +85,8 @@ impl Leg {
 pub(super) struct Legs {
     legs: BTreeMap<LegId, Leg>,
     by_session: BTreeMap<SessionId, LegId>,
+    /// How many legs are up with whom, of calls for help and of others.
+    up: BTreeMap<(Peer, bool), usize>,
 }
 
 impl Legs {
@@ -91,7 +94,20 @@ impl Legs {
         for session in &leg.sessions {
             self.by_session.insert(*session, id);
         }
-        self.legs.insert(id, leg);
+        *self.up.entry((leg.peer.clone(), leg.help)).or_default() += 1;
+        if let Some(before) = self.legs.insert(id, leg) {
+            self.count_out(&before);
+        }
+    }
+
+    fn count_out(&mut self, leg: &Leg) {
+        let key = (leg.peer.clone(), leg.help);
+        if let Some(count) = self.up.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.up.remove(&key);
+            }
+        }
     }
 
     pub fn add_session(&mut self, id: LegId, session: SessionId, host: IpAddr) {
@@ -113,6 +129,7 @@ impl Legs {
 
     pub fn remove(&mut self, id: LegId) -> Option<Leg> {
         let leg = self.legs.remove(&id)?;
+        self.count_out(&leg);
         for session in &leg.sessions {
             self.by_session.remove(session);
         }
@@ -131,6 +148,11 @@ impl Legs {
         self.by_session.get(&session).copied()
     }
 
+    /// The legs that are up with `peer`.
+    pub fn of_peer(&self, peer: &Peer) -> Vec<LegId> {
+        self.legs.iter().filter(|(_, leg)| leg.peer == *peer).map(|(id, _)| *id).collect()
+    }
+
     /// The media thread of a room, if it has a leg already.
     pub fn thread_of(&self, room: RoomId) -> Option<usize> {
         self.legs.values().find(|leg| leg.room == Some(room)).map(|leg| leg.thread)
@@ -139,11 +161,11 @@ impl Legs {
     /// Whether there is none.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
-        self.legs.is_empty() && self.by_session.is_empty()
+        self.legs.is_empty() && self.by_session.is_empty() && self.up.is_empty()
     }
 
     /// Legs that are up with `peer`; of calls for `help`, or of all others.
     pub fn count(&self, peer: &Peer, help: bool) -> usize {
-        self.legs.values().filter(|leg| leg.peer == *peer && leg.help == help).count()
+        self.up.get(&(peer.clone(), help)).copied().unwrap_or_default()
     }
 }

@@ -3,9 +3,10 @@
 //! Owns every machine of the box and the tables between their ids. Takes no decision of its own: who may call is
 //! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
-//! `sound` media, `emergency` calls for help, `work` queues and agents, `walks` IVR, `keeping` the journal, `control` the admin, `setup` the
-//! configuration.
+//! `sound` media, `emergency` calls for help, `watching` lamps, `work` queues and agents, `walks` IVR, `voicemail`
+//! mailboxes, `keeping` the journal, `control` the admin, `setup` the configuration.
 
+mod bans;
 mod causes;
 mod conferences;
 mod control;
@@ -13,13 +14,17 @@ mod emergency;
 mod keeping;
 mod legs;
 pub mod prompts;
+mod replacing;
 mod setup;
 mod signalling;
 mod sound;
+mod spending;
 mod switching;
 mod transfers;
 mod trunks;
+pub mod voicemail;
 mod walks;
+mod watching;
 mod work;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -46,6 +51,7 @@ use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::registrar::Registrar;
 use crate::sip::sdp::Codec;
 use crate::sip::trunk::Trunk;
+use crate::sip::trust::{Proof, Sin};
 use crate::time::{Now, Timers, UnixTime, earliest};
 
 pub use keeping::Kept;
@@ -68,6 +74,8 @@ pub enum Output {
     },
     /// Who speaks on this connection has shown a password, or is a carrier.
     Trust(ConnectionId),
+    /// Close connections of a source, or do so no longer.
+    Bar(crate::sip::trust::Change),
     /// Tell a media thread something.
     Media {
         /// Which thread.
@@ -77,6 +85,8 @@ pub enum Output {
     },
     /// Hand something to the journal's thread; answer with [`Gateway::handle_journal`].
     Journal(crate::journal::Output),
+    /// Do something about a recording's file; answer with [`Gateway::handle_recording`].
+    Recording(voicemail::Order),
     /// Look a host up; answer with [`Gateway::handle_resolved`].
     Resolve(String),
     /// Read the newest call records; answer with [`Gateway::handle_records`].
@@ -135,7 +145,9 @@ pub struct Gateway {
     queues: Queues,
     roster: Roster,
     flows: Arc<Flows>,
+    voicemail: voicemail::Voicemail,
     walks: BTreeMap<CallId, Walk>,
+    watching: watching::Watching,
     prompts: prompts::Prompts,
     journal: Journal,
     keeping: keeping::Keeping,
@@ -166,12 +178,19 @@ impl Gateway {
 
     /// A datagram, or a whole message from a stream.
     pub fn handle_sip(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
-        self.endpoint.handle_received(now, flow, bytes);
+        if !self.gate.trust.admits(now, &flow) {
+            return;
+        }
+        let readable = self.endpoint.handle_received(now, flow, bytes);
+        if !readable && !is_keep_alive(bytes) {
+            self.gate.trust.sinned(now, &flow, Sin::Malformed, Proof::Claimed);
+        }
         self.settle(now);
     }
 
     /// A stream connection is gone.
     pub fn handle_connection_closed(&mut self, now: Now, flow: Flow) {
+        self.watching.notifier.handle_closed(flow.connection);
         self.registrar.handle_closed(flow.connection);
         self.settle(now);
     }
@@ -231,6 +250,7 @@ impl Gateway {
     pub fn handle_timeout(&mut self, now: Now) {
         self.endpoint.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.watching.notifier.handle_timeout(now);
         self.calls.handle_timeout(now);
         self.queues.handle_timeout(now);
         self.roster.handle_timeout(now);
@@ -238,9 +258,11 @@ impl Gateway {
         self.patience_is_over(now);
         self.journal.handle_timeout(now);
         self.walks_time_out(now);
+        self.visits_time_out(now);
         self.keep_records(now);
         if self.swept.is_some_and(|at| at <= now.instant) {
             self.gate.forget_old(now);
+            self.forget_old_mail(now);
             self.swept = Some(now.instant + SWEEP);
         }
         self.settle(now);
@@ -255,11 +277,13 @@ impl Gateway {
         let machines = [
             self.endpoint.deadline(),
             self.registrar.deadline(now),
+            self.watching.notifier.deadline(),
             self.calls.deadline(),
             self.queues.deadline(),
             self.roster.deadline(),
             self.journal.deadline(),
             self.keeping.deadline(),
+            self.voicemail.deadline(),
             self.patience.deadline(),
             self.swept,
             end,
@@ -283,6 +307,9 @@ impl Gateway {
         while let Some(output) = self.journal.poll_output() {
             self.outputs.push_back(Output::Journal(output));
         }
+        while let Some(change) = self.gate.trust.poll_change() {
+            self.outputs.push_back(Output::Bar(change));
+        }
         self.end(now);
     }
 
@@ -291,6 +318,10 @@ impl Gateway {
         if let Some(output) = self.endpoint.poll_output() {
             match output {
                 endpoint::Output::Send { route, bytes } => {
+                    if let Route::Address { peer, .. } = route {
+                        // Whom we write to first may answer, flood or not.
+                        self.gate.trust.vouch(now.instant, peer);
+                    }
                     self.outputs.push_back(Output::Sip { route, bytes })
                 }
                 endpoint::Output::Event(event) => self.handle_endpoint(now, event),
@@ -303,8 +334,10 @@ impl Gateway {
             self.queues_say(now, output);
         } else if let Some(change) = self.registrar.poll_output() {
             self.keep_change(now, change);
+        } else if let Some(output) = self.watching.notifier.poll_output() {
+            self.notifier_says(now, output)
         } else {
-            return self.step_trunks(now);
+            return self.tell_watchers(now) || self.step_trunks(now);
         }
         true
     }
@@ -349,6 +382,11 @@ impl Gateway {
     fn shown_address(&self, own: IpAddr) -> IpAddr {
         self.settings.media.address.unwrap_or(own)
     }
+}
+
+/// Whether a datagram only holds a way through a router open: line ends, zeros, or nothing (RFC 5626 section 3.5.1).
+fn is_keep_alive(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0))
 }
 
 #[cfg(test)]

@@ -12,9 +12,10 @@ use crate::call::plan::{self, Plan};
 use crate::config::Settings;
 use crate::config::settings::{self, DigestAlgorithm, Transport as Way};
 use crate::gateway::prompts::Prompts;
-use crate::gateway::{Ending, Gateway, keeping, legs, signalling, work};
-use crate::id::{ConferenceId, TrunkId};
-use crate::ivr::Flows;
+use crate::gateway::{Ending, Gateway, keeping, legs, signalling, voicemail, watching, work};
+use crate::id::{ConferenceId, ExtensionId, TrunkId};
+use crate::ivr::mailbox::{self, Mailboxes};
+use crate::ivr::{ClipName, Flows};
 use crate::journal::Journal;
 use crate::media::port::Pool;
 use crate::random::Random;
@@ -24,8 +25,10 @@ use crate::sip::endpoint::{self, Endpoint};
 use crate::sip::message::Transport;
 use crate::sip::registrar::{self, Registrar};
 use crate::sip::sdp::Codec;
+use crate::sip::subscribe::{self, Notifier};
 use crate::sip::transaction::Timing;
 use crate::sip::trunk::{self, Network, Server, Trunk};
+use crate::sip::trust;
 use crate::time::UnixTime;
 use crate::{agent, call, queue};
 
@@ -64,8 +67,10 @@ pub struct Secrets {
     pub phones: BTreeMap<String, Secret>,
     /// Of accounts at carriers.
     pub trunks: BTreeMap<TrunkId, Secret>,
+    /// PINs of mailboxes.
+    pub pins: BTreeMap<ExtensionId, String>,
     /// PINs of conferences.
-    pub pins: BTreeMap<ConferenceId, Pin>,
+    pub conference_pins: BTreeMap<ConferenceId, Pin>,
 }
 
 /// Where SIP is spoken: the addresses that are bound.
@@ -95,6 +100,7 @@ impl Gateway {
         let Setup { settings, flows, prompts, secrets, listening, addresses, networks, threads } =
             setup;
         let media = &settings.media;
+        let boxes = mailboxes(&settings, &secrets, &flows);
         let pool = Pool::new(media.port_min, media.port_max, PORT_REST, random.fork());
         Gateway {
             endpoint: Endpoint::new(endpoint_settings(&settings), random.fork()),
@@ -115,7 +121,12 @@ impl Gateway {
             queues: queue::Queues::new(queue_settings(&settings), random.fork()),
             roster: Roster::new(settings.agents.iter().map(agent_settings).collect()),
             flows: Arc::new(flows),
+            voicemail: voicemail::Voicemail::new(boxes),
             walks: BTreeMap::new(),
+            watching: watching::Watching::new(Notifier::new(
+                subscription_settings(&settings),
+                random.fork(),
+            )),
             prompts,
             journal,
             keeping: keeping::Keeping::default(),
@@ -155,10 +166,30 @@ fn endpoint_settings(settings: &Settings) -> endpoint::Settings {
     }
 }
 
+/// Subscriptions last as long as registrations.
+fn subscription_settings(settings: &Settings) -> subscribe::Settings {
+    let timers = &settings.sip.timers;
+    subscribe::Settings {
+        min_s: timers.register_min_s,
+        default_s: timers.register_default_s,
+        max_s: timers.register_max_s,
+        ..subscribe::Settings::default()
+    }
+}
+
 fn gate_settings(settings: &Settings, secrets: &Secrets) -> access::Settings {
     let networks = |trunk: &settings::Trunk| {
         // The configuration's check has read each of them.
         trunk.accept_from.iter().filter_map(|text| Network::parse(text).ok()).collect()
+    };
+    let trunks: Vec<(TrunkId, Vec<Network>)> =
+        settings.trunks.iter().map(|trunk| (trunk.name.clone(), networks(trunk))).collect();
+    let own = &settings.trust;
+    let trust = trust::Settings {
+        bans: own.bans,
+        site: own.networks.iter().filter_map(|text| Network::parse(text).ok()).collect(),
+        trunks: trunks.iter().flat_map(|(_, networks)| networks.clone()).collect(),
+        first: Duration::from_secs(u64::from(own.ban_s)),
     };
     access::Settings {
         realm: settings.sip.realm.clone(),
@@ -171,8 +202,9 @@ fn gate_settings(settings: &Settings, secrets: &Secrets) -> access::Settings {
                 DigestAlgorithm::Md5 => Algorithm::Md5,
             })
             .collect(),
-        trunks: settings.trunks.iter().map(|trunk| (trunk.name.clone(), networks(trunk))).collect(),
+        trunks,
         users: secrets.phones.clone(),
+        trust,
     }
 }
 
@@ -202,7 +234,7 @@ fn trunks(settings: &Settings, secrets: &Secrets, random: &mut Random) -> BTreeM
 
 fn call_settings(settings: &Settings, secrets: &Secrets) -> call::Settings {
     let conference = |conference: &settings::Conference| {
-        let pin = secrets.pins.get(&conference.name).cloned();
+        let pin = secrets.conference_pins.get(&conference.name).cloned();
         (
             conference.name.clone(),
             call::conference::Conference { pin, most: conference.max_members.into() },
@@ -215,9 +247,41 @@ fn call_settings(settings: &Settings, secrets: &Secrets) -> call::Settings {
         max_calls: settings.limits.calls.into(),
         ring_time: RING_TIME,
         ring_times: settings.extensions.iter().map(own).collect(),
+        mailboxes: settings
+            .extensions
+            .iter()
+            .filter(|extension| extension.voicemail.is_some())
+            .map(|extension| extension.number.clone())
+            .collect(),
         outbound_time: OUTBOUND_TIME,
+        spending: budget_settings(settings),
         conferences: settings.conferences.iter().map(conference).collect(),
     }
+}
+
+fn budget_settings(settings: &Settings) -> call::budget::Settings {
+    call::budget::Settings {
+        country: settings.site.country,
+        rates: settings.rates.clone(),
+        price: settings.spending.price(),
+        caps: settings.caps.clone(),
+    }
+}
+
+fn mailboxes(settings: &Settings, secrets: &Secrets, flows: &Flows) -> Mailboxes {
+    let own = |extension: &settings::Extension| {
+        let voicemail = extension.voicemail.as_ref()?;
+        let days = u64::from(voicemail.retention_days);
+        let mailbox = mailbox::Settings {
+            pin: secrets.pins.get(&extension.number).cloned(),
+            greeting: voicemail.greeting.as_deref().map(ClipName::from),
+            max_length: Duration::from_secs(voicemail.max_length.into()),
+            max_messages: voicemail.max_messages.into(),
+            retention: (days > 0).then(|| Duration::from_secs(days * 86_400)),
+        };
+        Some((extension.number.clone(), mailbox))
+    };
+    Mailboxes::new(settings.extensions.iter().filter_map(own).collect(), flows.zone().clone())
 }
 
 fn agent_settings(agent: &settings::Agent) -> agent::Settings {
@@ -276,8 +340,11 @@ fn overflow_target(target: &plan::Target) -> queue::Target {
         plan::Target::Extension(extension) => queue::Target::Extension(extension.clone()),
         plan::Target::Ivr(flow) => queue::Target::Flow(flow.clone()),
         plan::Target::Queue(queue) => queue::Target::Queue(queue.clone()),
+        plan::Target::Voicemail(extension) => queue::Target::Voicemail(extension.clone()),
         // Neither an echo nor a conference is a place to leave a caller who waited for a person.
-        plan::Target::Echo | plan::Target::Conference(_) => queue::Target::HangUp,
+        plan::Target::Echo | plan::Target::Messages | plan::Target::Conference(_) => {
+            queue::Target::HangUp
+        }
     }
 }
 

@@ -11,9 +11,11 @@ use crate::gateway::{Gateway, Output, causes};
 use crate::id::{CallId, ExtensionId, LegId};
 use crate::media;
 use crate::sip::access::Verdict;
-use crate::sip::endpoint::{Ended, Event, ServerKey, SessionId};
+use crate::sip::endpoint::{Ended, Event, Failure, ServerKey, SessionId};
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::refer::Replaces;
+use crate::sip::reliable;
 use crate::sip::sdp::SessionDescription;
 use crate::time::Now;
 
@@ -63,10 +65,18 @@ impl Gateway {
     pub(super) fn handle_endpoint(&mut self, now: Now, event: Event) {
         match event {
             Event::Request { key, request, flow } => self.request(now, key, &request, flow),
-            Event::Response { key, response } => self.trunk_response(now, key, &response),
-            Event::Failed { key, .. } => self.trunk_failed(now, key),
-            Event::Invited { session, request, offer, flow } => {
-                self.invited(now, session, &request, offer, flow);
+            Event::Response { key, response } => {
+                if !self.notify_answered(now, key, &response) {
+                    self.trunk_response(now, key, &response);
+                }
+            }
+            Event::Failed { key, why } => {
+                if !self.notify_failed(key, why == Failure::Unreachable) {
+                    self.trunk_failed(now, key);
+                }
+            }
+            Event::Invited { session, request, offer, replaces, flow } => {
+                self.invited(now, session, &request, offer, replaces.as_ref(), flow);
             }
             Event::Progress { session, status, sdp } => self.progress(now, session, status, sdp),
             Event::Answered { session, sdp } => self.answered(now, session, sdp),
@@ -82,7 +92,7 @@ impl Gateway {
             Event::Refer { session, key, request, to } => {
                 self.refer(now, session, key, &request, &to);
             }
-            Event::RefreshDue { session } => {
+            Event::OfferDue { session } => {
                 let leg = self.legs.of_session(session).and_then(|id| self.legs.get(id));
                 if let Some(ours) = leg.and_then(|leg| leg.ours.clone()) {
                     self.endpoint.reoffer(now, session, &ours);
@@ -96,6 +106,9 @@ impl Gateway {
     /// Requests outside of calls: registrations, probes, and what we do not do.
     fn request(&mut self, now: Now, key: ServerKey, request: &Request, flow: Flow) {
         let verdict = self.judge(now, request, flow, false);
+        if request.method == Method::SUBSCRIBE {
+            return self.subscribe(now, key, request, verdict, flow);
+        }
         let response = match verdict {
             Verdict::Drop => return self.endpoint.forget(key),
             Verdict::Challenge(response) | Verdict::Refuse(response) => response,
@@ -103,7 +116,7 @@ impl Gateway {
                 return self.register(now, key, request, &username, flow);
             }
             _ if request.method == Method::OPTIONS => self.endpoint.capabilities(request),
-            _ => Response::to(request, Status::METHOD_NOT_ALLOWED),
+            _ => self.endpoint.not_allowed(request),
         };
         self.endpoint.respond_once(now, key, request, response);
     }
@@ -147,6 +160,7 @@ impl Gateway {
         session: SessionId,
         request: &Request,
         offer: Option<SessionDescription>,
+        replaces: Option<&Replaces>,
         flow: Flow,
     ) {
         let dialled = dialled(request);
@@ -175,6 +189,12 @@ impl Gateway {
             }
             Verdict::Open | Verdict::Drop => return self.endpoint.ignore(session),
         };
+        if let Some(replaces) = replaces {
+            return self.replace(now, session, (request, offer, flow), (peer, dialled), replaces);
+        }
+        if self.lacks_reliability(&peer, request) {
+            return self.endpoint.refuse_once(now, session, extension_required(request));
+        }
         let asked = Asked { dialled: &dialled, from: origin.clone(), unix: now.unix };
         let destination = match self.called_back(now, &origin, &dialled) {
             Some(phone) => Destination::CallBack(phone),
@@ -208,7 +228,7 @@ impl Gateway {
         self.calls.handle_arrived(now, arrival);
     }
 
-    fn caller_leg(
+    pub(super) fn caller_leg(
         &mut self,
         session: SessionId,
         peer: &Peer,
@@ -226,7 +246,15 @@ impl Gateway {
         leg.chosen = Some(session);
         leg.theirs = offer;
         self.legs.insert(id, leg);
+        self.leg_changed(id);
         id
+    }
+
+    /// Whether a call comes over a trunk on which no call is to be without reliable provisional answers, and is.
+    fn lacks_reliability(&self, peer: &Peer, request: &Request) -> bool {
+        let Peer::Trunk(trunk) = peer else { return false };
+        let policy = self.trunk_settings(trunk).map(|settings| settings.prack);
+        policy == Some(reliable::Policy::Require) && !reliable::is_known(request)
     }
 
     /// What the gate says; a connection on which somebody has shown who he is may stay.
@@ -273,7 +301,9 @@ impl Gateway {
     ) {
         let Some(id) = self.legs.of_session(session) else { return };
         self.heard_of(id);
+        self.leg_changed(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
+        leg.ringing |= status != Status::TRYING;
         // Early sound is passed on from a trunk's single session; of several phones, nobody could say whose it is.
         let early = sdp.is_some() && leg.sessions.len() == 1;
         if early && self.agree(id, sdp) {
@@ -288,6 +318,7 @@ impl Gateway {
         let Some(id) = self.legs.of_session(session) else { return };
         self.heard_of(id);
         self.outward_done(id);
+        self.leg_changed(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         if leg.chosen.is_some() {
             // Another phone was faster; the loser's leg is cut with the reason that RFC 3326 gives for it.
@@ -358,6 +389,7 @@ impl Gateway {
     /// A leg has no session left: its sound ends, its call hears of it.
     pub(super) fn leg_over(&mut self, now: Now, id: LegId, cause: Cause) {
         self.outward_done(id);
+        self.leg_changed(id);
         if let Some(leg) = self.legs.remove(id) {
             self.close_media(now, id, &leg);
         }
@@ -400,9 +432,12 @@ impl Gateway {
         if std::mem::replace(&mut leg.ringing, true) {
             return;
         }
-        if let Some(session) = leg.session() {
-            self.endpoint.ring(now, session, Status::RINGING, None);
-        }
+        let Some(session) = leg.session() else { return };
+        // Who made no offer and takes only reliable answers gets ours in the first of them (RFC 3262 section 5).
+        let wanted = self.endpoint.wants_description(session);
+        let ours = if wanted { self.describe_answer(now, id, None) } else { None };
+        self.endpoint.ring(now, session, Status::RINGING, ours.as_ref());
+        self.leg_changed(id);
     }
 
     /// 183 with our description: the caller hears what comes from `from`.
@@ -426,6 +461,7 @@ impl Gateway {
         if let Some(leg) = self.legs.get_mut(id) {
             leg.waits = leg.forgeable && leg.negotiated.is_none();
         }
+        self.leg_changed(id);
         match self.describe_answer(now, id, with) {
             Some(ours) => {
                 if let Some(session) = self.legs.get(id).and_then(Leg::session) {
@@ -443,6 +479,14 @@ fn dialled(request: &Request) -> String {
         Some(user) => user.clone(),
         None => request.uri.to_string(),
     }
+}
+
+/// The answer to a call without reliable provisional answers, where there is to be none (RFC 3261 section 21.4.16).
+fn extension_required(request: &Request) -> Response {
+    let mut response = Response::to(request, Status::EXTENSION_REQUIRED);
+    // A constant without line breaks.
+    let _ = response.headers.push("Require", reliable::OPTION);
+    response
 }
 
 /// The answer to a call that is not taken on.

@@ -24,6 +24,8 @@ const DTMF_PAYLOAD: u8 = 101;
 pub(super) enum Playing {
     /// The IVR flow of this call waits for it.
     Walk(CallId),
+    /// The mailbox that this call is at waits for it.
+    Visit(CallId),
     /// The last sentence of this call.
     Farewell(CallId),
     /// An announcement to a waiting caller: music goes on afterwards.
@@ -409,6 +411,7 @@ impl Gateway {
         }
         match self.playing.remove(&leg) {
             Some((_, Playing::Walk(call))) => self.walk_played(now, call),
+            Some((_, Playing::Visit(call))) => self.visit_played(now, call),
             Some((_, Playing::Farewell(call))) => self.calls.handle_said(call),
             Some((_, Playing::Announcement(call))) if self.calls.is_queued(call) => {
                 self.queue_music(leg, call)

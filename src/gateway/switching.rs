@@ -22,8 +22,8 @@ impl Gateway {
             Output::DialExtension { call, leg, extension } => {
                 self.dial_extension(now, call, leg, extension)
             }
-            Output::DialTrunk { call, leg, trunk, number, emergency, last } => {
-                let wanted = Outward::new(call, trunk, number, emergency, last);
+            Output::DialTrunk { call, leg, trunk, number, emergency, hidden, last } => {
+                let wanted = Outward::new(call, trunk, number, emergency, hidden, last);
                 self.dial_trunk(now, leg, wanted);
             }
             Output::Ring(leg) => self.ring(now, leg),
@@ -32,6 +32,7 @@ impl Gateway {
             Output::Refuse(leg, cause) => self.refuse(now, leg, cause),
             Output::HangUp(leg, cause) => self.hang_up(now, leg, cause),
             Output::Join(a, b) => {
+                self.legs_joined(a, b);
                 self.bring_together(a, b);
                 self.join(a, b);
             }
@@ -44,6 +45,7 @@ impl Gateway {
             Output::StartIvr { call, flow } => self.start_walk(now, call, &flow),
             Output::ResumeIvr(call, cause) => self.resume_walk(now, call, cause),
             Output::EndIvr(call) => self.end_walk(call),
+            Output::Visit(call, errand) => self.start_visit(now, call, errand),
             Output::Enqueue { call, queue, priority, skills, arrived } => {
                 self.enqueue(now, call, queue, priority, skills, arrived);
             }
@@ -56,6 +58,8 @@ impl Gateway {
                 self.feature(now, call, feature, &extension)
             }
             Output::Say(call, saying) => self.say(now, call, saying),
+            Output::Spent(spent) => self.keep_spent(now, spent),
+            Output::Near(mark) => self.cap_is_near(&mark),
             Output::Happened(event) => self.keep_call_event(now, event),
             Output::Ended(record) => self.call_ended(now, *record),
         }
@@ -71,6 +75,7 @@ impl Gateway {
             Saying::NotPossible => prompts::NOT_POSSIBLE,
             Saying::Unavailable => prompts::UNAVAILABLE,
             Saying::WhereYouAre => return self.say_where(now, call, leg),
+            Saying::CapReached => prompts::CAP_REACHED,
         };
         let clips = self.prompts.clip(name);
         self.play(leg, Playing::Farewell(call), clips, false, false);
@@ -84,7 +89,7 @@ impl Gateway {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::NotRegistered));
         };
         let peer = Peer::Extension(extension.clone());
-        self.begin_leg(call, id, peer, first.local.ip());
+        self.begin_leg(call, id, Leg::new(peer, first.local.ip(), 0));
         let caller = self.calls.caller(call);
         let Some(offer) = self.describe_offer(now, id, caller) else {
             return self.no_media(now, id);
@@ -103,6 +108,7 @@ impl Gateway {
                 sdp: Some(offer.clone()),
                 beside: None,
                 credentials: None,
+                reliable: self.settings.sip.prack,
             };
             let host = invite.route.peer().ip();
             let session = self.endpoint.invite(now, invite);
@@ -113,17 +119,13 @@ impl Gateway {
         }
     }
 
-    pub(super) fn begin_leg(
-        &mut self,
-        call: CallId,
-        id: LegId,
-        peer: Peer,
-        address: std::net::IpAddr,
-    ) {
+    /// Enters a leg to somebody in the table, on the media thread of the one who calls.
+    pub(super) fn begin_leg(&mut self, call: CallId, id: LegId, leg: Leg) {
         let caller = self.calls.caller(call).and_then(|caller| self.legs.get(caller));
-        let thread = caller.map_or(0, |caller| caller.thread);
-        let help = caller.is_some_and(|caller| caller.help);
-        self.legs.insert(id, Leg { help, ..Leg::new(peer, address, thread) });
+        let thread = caller.map_or(leg.thread, |caller| caller.thread);
+        let help = leg.help || caller.is_some_and(|caller| caller.help);
+        self.legs.insert(id, Leg { thread, help, ..leg });
+        self.leg_changed(id);
     }
 
     /// No port is free.

@@ -9,13 +9,15 @@ use crate::address::Number;
 use crate::call::LegEvent;
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
+use crate::gateway::legs::Leg;
 use crate::gateway::{Gateway, Output};
 use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::endpoint::{ClientKey, Ended, Invite, SessionId};
 use crate::sip::flow::Route;
 use crate::sip::message::{Headers, Response, Status, Transport};
+use crate::sip::reliable::Policy;
 use crate::sip::trunk::{self, Trunk, Way};
-use crate::sip::uri::{NameAddr, Uri, host_port};
+use crate::sip::uri::{Host, NameAddr, Uri, host_port};
 use crate::time::{Now, TimerId};
 
 /// How long a server may take to say anything at all while there is another to try. RFC 3261's own 32 s (timer B) are
@@ -33,6 +35,8 @@ pub(super) struct Outward {
     trunk: TrunkId,
     number: Number,
     help: bool,
+    /// Whether the caller's number is hidden.
+    hidden: bool,
     /// Whether no other trunk is left to try.
     last: bool,
     ways: VecDeque<Way>,
@@ -47,12 +51,20 @@ pub(super) struct Outward {
 }
 
 impl Outward {
-    pub fn new(call: CallId, trunk: TrunkId, number: Number, help: bool, last: bool) -> Self {
+    pub fn new(
+        call: CallId,
+        trunk: TrunkId,
+        number: Number,
+        help: bool,
+        hidden: bool,
+        last: bool,
+    ) -> Self {
         Outward {
             call,
             trunk,
             number,
             help,
+            hidden,
             last,
             ways: VecDeque::new(),
             bare: VecDeque::new(),
@@ -99,7 +111,8 @@ impl Gateway {
         let Some(local) = local else {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
         };
-        self.begin_leg(wanted.call, id, peer, local);
+        let leg = Leg { help: wanted.help, ..Leg::new(peer, local, 0) };
+        self.begin_leg(wanted.call, id, leg);
         self.outward.insert(id, wanted);
         self.try_next_way(now, id);
     }
@@ -113,9 +126,9 @@ impl Gateway {
         };
         let help = wanted.help;
         wanted.placed = None;
-        let (call, trunk, number) =
-            (wanted.call, wanted.trunk.clone(), wanted.number.as_str().to_owned());
-        let peer = way.route.peer();
+        let (call, trunk) = (wanted.call, wanted.trunk.clone());
+        let number = wanted.number.as_str().to_owned();
+        let (peer, hidden) = (way.route.peer(), wanted.hidden);
         let again = way.clone();
         // Only once no other way is left: a dead server must not be asked twice before a living one.
         if with_place && help && wanted.last && wanted.ways.is_empty() {
@@ -131,20 +144,18 @@ impl Gateway {
             return true;
         };
         let uri = Uri { user: Some(number), ..way.host };
-        let shown = self.shown_number(call, &trunk);
+        let (from, headers) = self.shown_caller(call, &trunk, way.local, hidden);
         let mut invite = Invite {
             local: self.signalling_address(&way.route, way.local),
             route: way.route,
-            from: NameAddr::new(Uri {
-                user: Some(shown),
-                ..Uri::sip(None, way.local.into(), None)
-            }),
+            from,
             to: NameAddr::new(uri.clone()),
             uri,
-            headers: Headers::default(),
+            headers,
             sdp: Some(offer),
             beside: None,
             credentials: self.trunks.get(&trunk).and_then(|trunk| trunk.credentials()).cloned(),
+            reliable: self.prack_toward(&trunk, help),
         };
         if help {
             self.dress_for_help(now, call, &trunk, with_place, &mut invite);
@@ -255,6 +266,34 @@ impl Gateway {
             self.legs.remove_session(session);
             self.endpoint.hang_up(now, session, None);
         }
+    }
+
+    /// Who calls, as a carrier is told; nobody, where the caller wants that (RFC 3323 section 4.1).
+    fn shown_caller(
+        &self,
+        call: CallId,
+        trunk: &TrunkId,
+        local: IpAddr,
+        hidden: bool,
+    ) -> (NameAddr, Headers) {
+        let mut headers = Headers::default();
+        if !hidden {
+            let shown = Some(self.shown_number(call, trunk));
+            let uri = Uri { user: shown, ..Uri::sip(None, local.into(), None) };
+            return (NameAddr::new(uri), headers);
+        }
+        let nowhere = Host::Name("anonymous.invalid".to_owned());
+        let mut from = NameAddr::new(Uri::sip(Some("anonymous"), nowhere, None));
+        from.display = Some("Anonymous".to_owned());
+        // A constant without line breaks.
+        let _ = headers.push("Privacy", "id");
+        (from, headers)
+    }
+
+    /// Whether a carrier is asked for reliable provisional answers. A call for help demands nothing.
+    fn prack_toward(&self, trunk: &TrunkId, help: bool) -> Policy {
+        let policy = self.trunk_settings(trunk).map_or_else(Policy::default, |own| own.prack);
+        if help && policy == Policy::Require { Policy::Offer } else { policy }
     }
 
     /// The number that a call out shows: the extension's, else the trunk's, else the caller's own.

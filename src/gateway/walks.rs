@@ -43,6 +43,7 @@ impl Gateway {
         self.calls.handle_key(now, leg, digit);
         if self.calls.caller(call) == Some(leg) {
             self.with_walk(now, call, |walk, now| walk.handle_digit(now, digit));
+            self.visit_digit(now, call, digit);
         }
     }
 
@@ -53,6 +54,9 @@ impl Gateway {
         recording: RecordingId,
         length: Duration,
     ) {
+        if self.visit_has_recorded(now, recording, length) {
+            return;
+        }
         let Some(call) = self.calls.call_of(leg) else { return };
         self.calls.handle_recorded(call, recording);
         self.with_walk(now, call, |walk, now| walk.handle_recorded(now, recording, length));

@@ -183,6 +183,8 @@ impl Gateway {
                     (self.roster.handle_pause(now, &agent, reason), Saying::Paused)
                 }
                 Feature::Resume => (self.roster.handle_resume(now, &agent), Saying::Resumed),
+                // The calls see to it themselves.
+                Feature::Voicemail => continue,
                 // The calls themselves see to it.
                 Feature::Conference => return,
             };
@@ -202,7 +204,7 @@ impl Gateway {
                 !matches!(presence, Presence::SignedOut | Presence::Paused(_))
             }
             (Feature::Pause, Some(presence)) => matches!(presence, Presence::Paused(_)),
-            (Feature::Conference, _) | (_, None) => false,
+            (Feature::Voicemail | Feature::Conference, _) | (_, None) => false,
         }
     }
 
@@ -301,6 +303,7 @@ impl Gateway {
             queue::Target::Flow(flow) => Some(Destination::Ivr(flow)),
             queue::Target::Queue(queue) => Some(Destination::Queue(queue)),
             queue::Target::Extension(extension) => Some(Destination::Extension(extension)),
+            queue::Target::Voicemail(extension) => Some(Destination::Voicemail(extension)),
             // An overflow that calls out follows the dial plan of the site, as if the caller's trunk had dialled it.
             queue::Target::Number(number) => self.outside(now, call, &number),
         };

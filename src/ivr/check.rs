@@ -241,7 +241,8 @@ impl Flows {
         self.calendars.get(calendar)
     }
 
-    pub(super) fn zone(&self) -> &TimeZone {
+    /// The site's time zone.
+    pub fn zone(&self) -> &TimeZone {
         &self.zone
     }
 }

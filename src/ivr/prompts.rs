@@ -19,6 +19,8 @@ pub const RESUMED: &str = "resumed";
 pub const NOT_POSSIBLE: &str = "not-possible";
 /// Heard by a caller for whom nobody can be had.
 pub const UNAVAILABLE: &str = "unavailable";
+/// Heard by whoever calls out for more than is allowed.
+pub const CAP_REACHED: &str = "spending-limit";
 /// Said before hanging up.
 pub const GOODBYE: &str = "goodbye";
 /// Said after a message was taken.
@@ -68,6 +70,7 @@ mod tests {
             RESUMED,
             NOT_POSSIBLE,
             UNAVAILABLE,
+            CAP_REACHED,
             GOODBYE,
             MESSAGE_SAVED,
             HELP_TEST,

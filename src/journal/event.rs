@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::Presence;
+use crate::call::budget::{Lift, Spent};
 use crate::call::help::Called;
 use crate::call::plan::Origin;
 use crate::call::record::Peer;
@@ -12,11 +13,12 @@ use crate::call::{
     ending::{Cause, Class},
 };
 use crate::id::{
-    AgentId, CallId, ConferenceId, FlowId, ItemId, LegId, QueueId, RecordingId, RoomId,
+    AgentId, CallId, ConferenceId, ExtensionId, FlowId, ItemId, LegId, QueueId, RecordingId, RoomId,
 };
 use crate::journal::chain::{Chain, Seal};
 use crate::journal::live::Live;
 use crate::journal::personal::Personal;
+use crate::journal::voicemail::{Begun, Voicemail};
 use crate::time::UnixTime;
 
 /// One thing that happened.
@@ -67,6 +69,18 @@ pub enum Event {
         /// Its Contact.
         contact: String,
     },
+    /// Somebody watches a phone or a mailbox, or still does.
+    Subscribed {
+        /// The subscription.
+        name: String,
+        /// The notifier's own record.
+        subscription: Value,
+    },
+    /// A subscription is over.
+    Unsubscribed {
+        /// Which.
+        name: String,
+    },
     /// An agent's state changed.
     Agent {
         /// Who.
@@ -76,10 +90,16 @@ pub enum Event {
         /// Without a contact since.
         idle_since: UnixTime,
     },
+    /// Something happened at a mailbox.
+    Voicemail(Voicemail),
     /// A caller began to wait.
     QueuePlace(QueuePlace),
     /// Somebody called for help: a call back must find the phone.
     CalledForHelp(Called),
+    /// A call out has cost something.
+    Spent(Spent),
+    /// An admin lifted caps on spending for a time, or put them back.
+    CapsLifted(Lift),
     /// A caller waits no more.
     QueueLeft {
         /// Which.
@@ -129,6 +149,11 @@ pub enum What {
     Ivr {
         /// Which.
         flow: FlowId,
+    },
+    /// It went to leave a message.
+    Voicemail {
+        /// For whom.
+        mailbox: ExtensionId,
     },
     /// It came to a node of the flow.
     Node {
@@ -203,6 +228,7 @@ impl From<call::Event> for CallEvent {
                 What::Arrived { peer, from: Personal::Clear(from), to: Personal::Clear(to) }
             }
             call::What::Ivr(flow) => What::Ivr { flow },
+            call::What::Voicemail(mailbox) => What::Voicemail { mailbox },
             call::What::Queued(queue) => What::Queued { queue },
             call::What::Offered(agent) => What::Offered { agent },
             call::What::Answered(leg) => What::Answered { leg },
@@ -368,6 +394,7 @@ impl Event {
                 touch(&mut record.from);
                 touch(&mut record.to);
             }
+            Event::Voicemail(Voicemail::Begun(Begun { from, .. })) => touch(from),
             // What is live came from events, and was sealed there.
             _ => {}
         }

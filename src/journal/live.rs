@@ -1,4 +1,4 @@
-//! What a restart has to know: phones, agents, places in queues, calls that are up.
+//! What a restart has to know: phones, agents, places in queues, calls that are up, messages.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::Presence;
+use crate::call::budget::Ledger;
 use crate::call::help::Called;
 use crate::call::record::Peer;
 use crate::id::{AgentId, CallId, ItemId};
 use crate::journal::event::{CallEvent, Event, QueuePlace, What};
 use crate::journal::personal::Personal;
+use crate::journal::voicemail::Mail;
 use crate::time::UnixTime;
 
 /// Everything that is live.
@@ -20,6 +22,8 @@ use crate::time::UnixTime;
 pub struct Live {
     /// Registrations, by extension and Contact.
     pub bindings: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Who watches what, by the subscription's name.
+    pub subscriptions: BTreeMap<String, Value>,
     /// Agents who have ever signed in.
     pub agents: BTreeMap<AgentId, Standing>,
     /// Callers who wait.
@@ -28,6 +32,10 @@ pub struct Live {
     pub calls: BTreeMap<CallId, OpenCall>,
     /// Calls for help of the last days, whose callers may be called back.
     pub help: BTreeMap<CallId, Called>,
+    /// What calls out have cost, and which caps are lifted.
+    pub spending: Ledger,
+    /// Voicemail.
+    pub mail: Mail,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
@@ -67,6 +75,12 @@ impl Live {
                 phones.insert(contact.clone(), binding.clone());
             }
             Event::Unbound { user, contact } => self.unbind(user, contact),
+            Event::Subscribed { name, subscription } => {
+                self.subscriptions.insert(name.clone(), subscription.clone());
+            }
+            Event::Unsubscribed { name } => {
+                self.subscriptions.remove(name);
+            }
             Event::Agent { agent, presence, idle_since } => {
                 let standing =
                     Standing { presence: presence.clone(), since: at, idle_since: *idle_since };
@@ -86,6 +100,9 @@ impl Live {
                 let (peer, from, to) = (peer.clone(), from.clone(), to.clone());
                 self.calls.insert(*call, OpenCall { arrived: *at, peer, from, to });
             }
+            Event::Spent(spent) => self.spending.apply(at, spent),
+            Event::CapsLifted(lift) => self.spending.lift(lift.clone()),
+            Event::Voicemail(event) => self.mail.apply(event),
             Event::CallRecord(record) => {
                 self.calls.remove(&record.call);
             }

@@ -126,7 +126,8 @@ impl Recorder {
         let cut = if self.spoken { self.quiet.min(self.ready.len()) } else { 0 };
         let keep = (self.ready.len() - cut).min(self.max.saturating_sub(self.written));
         self.ready.truncate(keep);
-        let total = self.written + self.ready.len();
+        // What was never louder than a quiet room is a recording of nothing.
+        let total = if self.spoken { self.written + self.ready.len() } else { 0 };
         let length = Duration::from_millis(total as u64 * 1_000 / u64::from(RATE));
         (self.ready, length)
     }

@@ -35,6 +35,8 @@ pub enum Target {
     Queue(QueueId),
     /// A phone in the branch.
     Extension(ExtensionId),
+    /// To leave a message for this extension.
+    Voicemail(ExtensionId),
     /// A number outside.
     Number(String),
 }

@@ -2,7 +2,7 @@
 //!
 //! Judges requests that begin something: a call, a registration. What an authenticated caller may then dial is the dial
 //! plan's business. Counts wrong passwords for each source and user and slows a guesser down, without ever shutting out
-//! a carrier, or a desk phone for its neighbour's sins.
+//! a carrier, or a desk phone for its neighbour's sins. Tells [`crate::sip::trust`] who did what; that machine bans.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,6 +14,7 @@ use crate::sip::auth::{self, Algorithm, Digest, Secret};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::trunk::Network;
+use crate::sip::trust::{self, Level, Proof, Sin, Trust};
 use crate::time::Now;
 
 /// Wrong passwords for one user from one source before it has to wait. A person who mistypes while setting a phone up
@@ -41,6 +42,8 @@ pub struct Settings {
     pub trunks: Vec<(TrunkId, Vec<Network>)>,
     /// Passwords.
     pub users: BTreeMap<String, Secret>,
+    /// Who is banned when.
+    pub trust: trust::Settings,
 }
 
 /// What the gate says.
@@ -69,6 +72,8 @@ pub struct Gate {
     settings: Settings,
     digest: Digest,
     guesses: BTreeMap<Guesser, Guesses>,
+    /// Who is let as far as the parser.
+    pub trust: Trust,
     /// Wrong passwords so far.
     pub mistakes: u64,
     /// Requests from sources that have to wait.
@@ -89,9 +94,10 @@ struct Guesses {
 
 impl Gate {
     /// A gate.
-    pub fn new(settings: Settings, random: Random) -> Self {
+    pub fn new(settings: Settings, mut random: Random) -> Self {
+        let trust = Trust::new(settings.trust.clone(), random.fork());
         let digest = Digest::new(&settings.realm, &settings.algorithms, random);
-        Gate { settings, digest, guesses: BTreeMap::new(), mistakes: 0, shut_out: 0 }
+        Gate { settings, digest, guesses: BTreeMap::new(), trust, mistakes: 0, shut_out: 0 }
     }
 
     /// Judges one request. With `help` it is a call for help: the right password passes, whatever happened before.
@@ -103,29 +109,81 @@ impl Gate {
         {
             return Verdict::Trunk(trunk);
         }
+        if !help && self.is_scanner(now, request, &flow) {
+            return Verdict::Drop;
+        }
         let header = match self.own_credentials(request) {
             Some(header) => header,
             None if request.method == Method::OPTIONS => return Verdict::Open,
-            None => return self.challenge(now, source, request, false),
+            None => {
+                self.asks(now, request, &flow);
+                return self.challenge(now, source, request, false);
+            }
         };
         let guesser = self.guesser(source, auth::claimed_user(&header));
         let shut_out = self.is_shut_out(now, &guesser);
         if shut_out && !(help && self.may_ask_for_help(now, &guesser)) {
             self.shut_out += 1;
+            let proof = self.digest.proves(now, source, &header);
+            let proof = if proof { Proof::Shown } else { Proof::Claimed };
+            self.trust.sinned(now, &flow, Sin::Knocking, proof);
             return Verdict::Drop;
         }
         let users = &self.settings.users;
         let secret = |user: &str| users.get(user);
         let (method, uri) = (&request.method, &request.uri);
         match self.digest.verify(now, source, method, uri, &header, secret) {
-            auth::Verdict::Right { username } => self.is_own_name(request, username),
+            auth::Verdict::Right { username } => {
+                self.trust.shown(now, &flow);
+                self.is_own_name(request, username)
+            }
             auth::Verdict::Stale => self.challenge(now, source, request, true),
             auth::Verdict::Wrong { .. } if shut_out => Verdict::Drop,
             auth::Verdict::Wrong { .. } => {
+                self.guessed(now, &flow, &header, &guesser);
                 self.mistake(now, source, guesser);
                 self.challenge(now, source, request, false)
             }
-            auth::Verdict::Missing => self.challenge(now, source, request, false),
+            auth::Verdict::Missing => {
+                self.asks(now, request, &flow);
+                self.challenge(now, source, request, false)
+            }
+        }
+    }
+
+    /// A scanner that says so is not answered: it has nothing to find out. The site's own are: a pentest in the house
+    /// wants to see how the box behaves.
+    fn is_scanner(&mut self, now: Now, request: &Request, flow: &Flow) -> bool {
+        let agent = request.headers.get("User-Agent").unwrap_or_default();
+        let is =
+            trust::is_scanner(agent) && self.trust.level(now.instant, flow.peer) == Level::Stranger;
+        if is {
+            self.trust.sinned(now, flow, Sin::Scanner, Proof::Claimed);
+        }
+        is
+    }
+
+    /// A request without credentials, which anybody begins with; whoever asks for many users in vain looks for those
+    /// that there are.
+    fn asks(&mut self, now: Now, request: &Request, flow: &Flow) {
+        let named =
+            if request.method == Method::REGISTER { request.to_header() } else { request.from() };
+        let user = named.ok().and_then(|named| named.uri.user).unwrap_or_default();
+        if self.settings.users.contains_key(&user) {
+            self.trust.sinned(now, flow, Sin::Unanswered, Proof::Claimed);
+        } else {
+            self.trust.asked_for(now, flow, &user, Sin::Enumeration, Proof::Claimed);
+        }
+    }
+
+    /// A wrong password. It answers a challenge of ours, so it came from where it says.
+    fn guessed(&mut self, now: Now, flow: &Flow, header: &str, guesser: &Guesser) {
+        match guesser {
+            (_, Some(_)) => self.trust.sinned(now, flow, Sin::WrongPassword, Proof::Shown),
+            (_, None) => {
+                let user = auth::claimed_user(header).unwrap_or_default();
+                self.trust.asked_for(now, flow, &user, Sin::UnknownUser, Proof::Shown);
+            }
         }
     }
 
@@ -176,14 +234,7 @@ impl Gate {
     }
 
     fn guesser(&self, source: IpAddr, user: Option<String>) -> Guesser {
-        let network = match source {
-            IpAddr::V4(_) => source,
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-            }
-        };
-        (network, user.filter(|user| self.settings.users.contains_key(user)))
+        (trust::network(source), user.filter(|user| self.settings.users.contains_key(user)))
     }
 
     fn is_shut_out(&mut self, now: Now, guesser: &Guesser) -> bool {
@@ -226,9 +277,18 @@ impl Gate {
         }
     }
 
+    /// Hears a source again, and forgets its wrong passwords. Answers whether there was something to lift.
+    pub fn unban(&mut self, address: IpAddr) -> bool {
+        let source = trust::network(address);
+        let before = self.guesses.len();
+        self.guesses.retain(|(guesser, _), _| *guesser != source);
+        self.trust.unban(source) || self.guesses.len() < before
+    }
+
     /// Forgets what no longer matters; to be called now and then.
     pub fn forget_old(&mut self, now: Now) {
         self.digest.forget_old(now);
+        self.trust.forget_old(now.instant);
         self.guesses.retain(|_, counted| now.instant.duration_since(counted.last) < BAN);
     }
 }
@@ -261,8 +321,9 @@ mod tests {
         let settings = Settings {
             realm: "branchline".into(),
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
-            trunks: vec![("carrier".into(), carrier)],
+            trunks: vec![("carrier".into(), carrier.clone())],
             users,
+            trust: trust::Settings { trunks: carrier, ..trust::Settings::default() },
         };
         Gate::new(settings, Random::from_number(1))
     }

@@ -74,6 +74,11 @@ impl Secret {
     pub fn plain(password: &str) -> Self {
         Secret(password.to_owned())
     }
+
+    /// The password in clear: for the phone that it belongs to, and for nobody else.
+    pub fn clear(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -319,6 +324,13 @@ impl Digest {
             return Verdict::Stale;
         }
         Verdict::Right { username: claim.username }
+    }
+
+    /// Whether whoever sent this header has received a challenge of ours at `source`. Says nothing of the password.
+    pub fn proves(&self, now: Now, source: IpAddr, header: &str) -> bool {
+        let nonce = Fields::parse(header);
+        let nonce = nonce.as_ref().and_then(|fields| fields.get("nonce"));
+        nonce.is_some_and(|nonce| self.is_fresh(now, source, nonce))
     }
 
     /// Time, some randomness, and a keyed hash over both and the address that is challenged: whoever uses the nonce has

@@ -4,6 +4,8 @@
 
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::message::{Headers, Malformed, Method, Request, Response, Transport};
 use crate::sip::uri::{Host, NameAddr, Scheme, Uri, host_port};
@@ -53,7 +55,65 @@ pub struct Dialog {
     pinned: bool,
 }
 
+/// A dialog as it is kept over a restart. Its connection, if it had one, is gone then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    call_id: String,
+    local: String,
+    remote: String,
+    remote_cseq: Option<u32>,
+    target: String,
+    #[serde(default)]
+    routes: Vec<String>,
+    transport: Transport,
+    own: SocketAddr,
+    peer: SocketAddr,
+}
+
 impl Dialog {
+    /// What is to be kept. The number of our own last request is not: it changes with each.
+    pub fn record(&self) -> Record {
+        Record {
+            call_id: self.id.call_id.clone(),
+            local: self.local.to_string(),
+            remote: self.remote.to_string(),
+            remote_cseq: self.remote_cseq,
+            target: self.target.to_string(),
+            routes: self.routes.iter().map(NameAddr::to_string).collect(),
+            transport: self.flow.transport,
+            own: self.flow.local,
+            peer: self.flow.peer,
+        }
+    }
+
+    /// The dialog again. `local_cseq` must be above every number that we used before.
+    pub fn resume(record: &Record, local_cseq: u32) -> Result<Dialog, Malformed> {
+        let (local, remote) = (NameAddr::parse(&record.local)?, NameAddr::parse(&record.remote)?);
+        let id = DialogId {
+            call_id: record.call_id.clone(),
+            local: local.tag().unwrap_or_default().to_owned(),
+            remote: remote.tag().unwrap_or_default().to_owned(),
+        };
+        let routes: Result<_, _> = record.routes.iter().map(|text| NameAddr::parse(text)).collect();
+        let flow = Flow {
+            transport: record.transport,
+            local: record.own,
+            peer: record.peer,
+            connection: ConnectionId(0),
+        };
+        Ok(Dialog {
+            id,
+            local,
+            remote,
+            local_cseq,
+            remote_cseq: record.remote_cseq,
+            target: Uri::parse(&record.target)?,
+            routes: routes?,
+            flow,
+            pinned: false,
+        })
+    }
+
     /// The dialog that our 2xx to `request` makes (section 12.1.1). `tag` is our To tag.
     pub fn of_server(request: &Request, tag: &str, flow: Flow) -> Result<Dialog, Malformed> {
         let (from, to) = (request.from()?, request.headers.to()?);
@@ -108,6 +168,12 @@ impl Dialog {
             flow,
             pinned: false,
         })
+    }
+
+    /// The same dialog as `early`, which a provisional answer began: its numbers go on.
+    pub fn going_on(self, early: &Dialog) -> Dialog {
+        let local_cseq = self.local_cseq.max(early.local_cseq);
+        Dialog { local_cseq, remote_cseq: early.remote_cseq, ..self }
     }
 
     /// The same dialog with requests that go back along its flow: a peer whose answer nobody wanted does not say where.
@@ -185,6 +251,16 @@ impl Dialog {
         }
         let peer = SocketAddr::new(ip, next.port.unwrap_or(transport.default_port()));
         Route::Address { transport, peer }
+    }
+
+    /// Where the peer said that it takes requests.
+    pub fn target(&self) -> &Uri {
+        &self.target
+    }
+
+    /// The way that the peer's last request came.
+    pub fn flow(&self) -> Flow {
+        self.flow
     }
 
     /// Our address within the dialog.

@@ -3,7 +3,7 @@
 //! Reads and writes; who may transfer whom where is decided far above.
 
 use crate::sip::dialog::DialogId;
-use crate::sip::message::{Malformed, Request, Status};
+use crate::sip::message::{Malformed, Method, Request, Status};
 use crate::sip::uri::{NameAddr, Uri, unescape};
 
 /// Where a REFER sends the other party.
@@ -21,6 +21,8 @@ pub struct Replaces {
     call_id: String,
     to_tag: String,
     from_tag: String,
+    /// Whether it may be replaced only while it rings (section 3).
+    pub early_only: bool,
 }
 
 impl ReferTo {
@@ -43,22 +45,38 @@ impl ReferTo {
 }
 
 impl Replaces {
+    /// What an INVITE says of the dialog that it replaces, if anything. There is one such header at most, none in
+    /// other requests, and none beside Join (RFC 3891 section 3, RFC 3911 section 4).
+    pub fn of(request: &Request) -> Result<Option<Replaces>, Malformed> {
+        let mut all = request.headers.all("Replaces");
+        let (Some(text), more) = (all.next(), all.next()) else { return Ok(None) };
+        let alone = more.is_none() && request.headers.get("Join").is_none();
+        if !alone || request.method != Method::INVITE {
+            return Err(Malformed::Syntax);
+        }
+        Replaces::parse(text).map(Some).ok_or(Malformed::Syntax)
+    }
+
     /// Reads `call-id;to-tag=x;from-tag=y`.
     pub fn parse(text: &str) -> Option<Replaces> {
         let mut parts = text.split(';');
         let call_id = parts.next()?.trim().to_owned();
-        let mut tags = [None, None];
+        let (mut tags, mut early_only) = ([None, None], false);
         for part in parts {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let place = match name.trim().to_ascii_lowercase().as_str() {
                 "to-tag" => 0,
                 "from-tag" => 1,
+                "early-only" => {
+                    early_only = true;
+                    continue;
+                }
                 _ => continue,
             };
             tags[place] = Some(value.trim().to_owned());
         }
         let [Some(to_tag), Some(from_tag)] = tags else { return None };
-        (!call_id.is_empty()).then_some(Replaces { call_id, to_tag, from_tag })
+        (!call_id.is_empty()).then_some(Replaces { call_id, to_tag, from_tag, early_only })
     }
 
     /// The dialog as we know it: the tags are written from our side of it (RFC 3891 section 3). Some phones write them

@@ -5,11 +5,13 @@
 use std::time::Duration;
 
 use crate::sip::auth::Credentials;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::{Flow, Route};
 use crate::sip::message::{Request, Status};
+use crate::sip::reliable::{Policy, Provisional};
 use crate::sip::session_timer::Agreed;
 use crate::sip::transaction::{ClientKey, ServerKey};
+use crate::sip::uri::Uri;
 use crate::time::TimerId;
 
 /// One INVITE session.
@@ -25,6 +27,8 @@ pub enum Ended {
         status: Status,
         /// Seconds after which to try again, if it said so.
         retry_after: Option<u32>,
+        /// Where else to try, if it redirected us: the preferred first, a few at most.
+        contacts: Vec<Uri>,
     },
     /// We refused the peer's INVITE.
     Declined(Status),
@@ -47,6 +51,24 @@ pub enum Ended {
     Expired,
     /// The peer broke the protocol beyond repair.
     ProtocolError,
+}
+
+/// What copies of one INVITE have in common that came over several ways (section 8.2.2.2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Invited {
+    call_id: String,
+    from_tag: String,
+    cseq: u32,
+}
+
+impl Invited {
+    pub fn of(request: &Request) -> Option<Invited> {
+        Some(Invited {
+            call_id: request.call_id().ok()?.to_owned(),
+            from_tag: request.from().ok()?.tag()?.to_owned(),
+            cseq: request.cseq().ok()?.number,
+        })
+    }
 }
 
 /// A 2xx that is repeated until its ACK comes (section 13.3.1.4).
@@ -86,18 +108,38 @@ pub(super) struct Calling {
     pub raised: bool,
     /// We want it to end; the Reason header to give.
     pub cancelled: Option<Option<String>>,
+    /// Whether reliable provisional answers were offered.
+    pub reliable: Policy,
+    /// The dialogs that provisional answers have begun, one for each phone behind the peer.
+    pub early: Vec<Early>,
+}
+
+/// A dialog that a provisional answer to our INVITE has begun (section 12.1).
+#[derive(Debug)]
+pub(super) struct Early {
+    pub dialog: Dialog,
+    /// The number of the last reliable answer in it (RFC 3262).
+    pub rseq: Option<u32>,
+}
+
+/// Whose offer of the first exchange has no answer yet (RFC 3264).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Ours,
+    Theirs,
 }
 
 /// An offer of ours within the call.
 #[derive(Debug)]
 pub(super) struct OwnOffer {
     pub key: ClientKey,
-    pub sdp: String,
 }
 
 #[derive(Debug)]
 pub(super) struct Session {
     pub tag: String,
+    /// Whether we began it, and so own its Call-ID.
+    pub ours: bool,
     pub phase: Phase,
     pub dialog: Option<Dialog>,
     pub waiting_ack: Option<Unacknowledged>,
@@ -110,14 +152,38 @@ pub(super) struct Session {
     pub timer: Option<(TimerId, Agreed)>,
     /// Whether the peer takes UPDATE.
     pub updates: bool,
+    /// Our reliable provisional answers to the peer's INVITE.
+    pub provisional: Option<Box<Provisional>>,
+    /// Whose offer of the first exchange is open.
+    pub open: Option<Side>,
+    /// The name of the INVITE that began it, if the peer's did.
+    pub invited: Option<Invited>,
+    /// Whether our description went out in a reliable provisional answer, so that the 2xx has none.
+    pub described: bool,
+    /// We want to offer anew as soon as that may be.
+    pub wants_offer: bool,
+    /// Runs until an offer of ours that crossed one of the peer's is made again (section 14.1).
+    pub retry: Option<TimerId>,
+    /// How often that was so in a row.
+    pub retries: u8,
     /// The last 2xx to our INVITE was acknowledged so; repeated for each repetition of the 2xx.
     pub ack: Option<(u32, Vec<u8>, Route)>,
 }
 
 impl Session {
+    /// The dialog of this name, confirmed or early.
+    pub fn dialog_mut(&mut self, id: &DialogId) -> Option<&mut Dialog> {
+        if self.dialog.as_ref().is_some_and(|dialog| dialog.id == *id) {
+            return self.dialog.as_mut();
+        }
+        let Phase::Calling(calling) = &mut self.phase else { return None };
+        calling.early.iter_mut().map(|early| &mut early.dialog).find(|dialog| dialog.id == *id)
+    }
+
     pub fn new(tag: String, phase: Phase) -> Self {
         Session {
             tag,
+            ours: matches!(phase, Phase::Calling(_)),
             phase,
             dialog: None,
             waiting_ack: None,
@@ -126,6 +192,13 @@ impl Session {
             hang_up: None,
             timer: None,
             updates: false,
+            provisional: None,
+            open: None,
+            invited: None,
+            described: false,
+            wants_offer: false,
+            retry: None,
+            retries: 0,
             ack: None,
         }
     }

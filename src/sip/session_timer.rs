@@ -73,18 +73,15 @@ pub fn is_too_small(request: &Request) -> bool {
         && is_supported(&request.headers)
 }
 
-/// Adds what a request of ours says: the interval we would like, and that we know how.
+/// Adds the interval that we would like to a request of ours.
 pub fn ask(request: &mut Request, seconds: u32, refresher: Option<Refresher>) {
     let role = match refresher {
         Some(Refresher::Uac) => ";refresher=uac",
         Some(Refresher::Uas) => ";refresher=uas",
         None => "",
     };
-    let fixed = [
-        ("Supported", OPTION.to_owned()),
-        ("Session-Expires", format!("{seconds}{role}")),
-        ("Min-SE", SHORTEST_S.to_string()),
-    ];
+    let fixed =
+        [("Session-Expires", format!("{seconds}{role}")), ("Min-SE", SHORTEST_S.to_string())];
     for (name, value) in fixed {
         // Digits and constants hold no line break.
         let _ = request.headers.set(name, value);
@@ -106,7 +103,6 @@ pub fn answer(request: &Request, response: &mut Response, own: u32) -> Agreed {
     let role = if refresher == Refresher::Uac { "uac" } else { "uas" };
     // Digits and constants hold no line break.
     let _ = response.headers.set("Session-Expires", format!("{seconds};refresher={role}"));
-    let _ = response.headers.set("Supported", OPTION.to_owned());
     if refresher == Refresher::Uac {
         let _ = response.headers.set("Require", OPTION.to_owned());
     }

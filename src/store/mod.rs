@@ -136,7 +136,16 @@ impl Draft<'_> {
             Event::QueueLeft { item } => self.delete(&numbered_key(PLACE, item.0)),
             // The journal's checkpoint alone remembers it: nobody looks it up.
             Event::CalledForHelp(_) => {}
-            Event::Seal(_) | Event::Started { .. } | Event::Stopped | Event::Gap { .. } => {}
+            // What was spent is known to whoever reads the journal at the start; nobody looks it up here.
+            Event::Spent(_) | Event::CapsLifted(_) => {}
+            // Nobody looks a subscription up: the journal's own live part is enough.
+            Event::Subscribed { .. } | Event::Unsubscribed { .. } => {}
+            // Messages are few, and live in every checkpoint: nobody looks them up here.
+            Event::Voicemail(_)
+            | Event::Seal(_)
+            | Event::Started { .. }
+            | Event::Stopped
+            | Event::Gap { .. } => {}
         }
     }
 

@@ -171,6 +171,7 @@ impl Phones {
             sdp: Some(offer),
             beside: None,
             credentials: None,
+            reliable: Default::default(),
         };
         self.endpoint.invite(now(), invite);
         self.flush();

@@ -303,6 +303,7 @@ impl Scene {
             headers: Headers::default(),
             sdp: Some(description()),
             beside: None,
+            reliable: Default::default(),
             credentials: Some(Credentials {
                 username: "100".into(),
                 secret: Secret::plain("x"),
@@ -374,7 +375,7 @@ impl Scene {
                 b'f' => self.endpoint.forget(key),
                 _ => self.endpoint.admit(now, session, key, request, flow),
             },
-            Event::RefreshDue { session } => self.endpoint.reoffer(now, session, &description()),
+            Event::OfferDue { session } => self.endpoint.reoffer(now, session, &description()),
             Event::Ended { session, .. } => {
                 assert!(self.sessions.remove(&session), "an end for each beginning, and one");
             }

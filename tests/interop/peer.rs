@@ -103,6 +103,12 @@ impl Sipp {
         after.split(' ').next()?.parse().ok()
     }
 
+    /// Whether a message with `text` in it has come or gone so far.
+    pub fn has_got(&self, text: &str) -> bool {
+        let messages = fs::read_to_string(self.folder.join("messages.log"));
+        messages.is_ok_and(|messages| messages.contains(text))
+    }
+
     fn traces(&self) -> String {
         let read = |name: &str| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         format!("{}\n{}", read("errors.log"), read("messages.log"))

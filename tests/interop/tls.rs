@@ -13,13 +13,14 @@ const BARESIP: f64 = 440.0;
 const AGENT: f64 = 900.0;
 
 /// A program that ends with the test, and its folder.
-struct Foreign {
-    process: Child,
-    folder: PathBuf,
+pub struct Foreign {
+    pub process: Child,
+    pub folder: PathBuf,
 }
 
 impl Foreign {
-    fn log(&self) -> String {
+    /// What it has printed so far.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 }
@@ -34,7 +35,7 @@ impl Drop for Foreign {
 }
 
 /// A folder of its own for `what`.
-fn folder(branch: &Branch, what: &str) -> PathBuf {
+pub fn folder(branch: &Branch, what: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!(
         "branchline-{what}-{}-{}",
         std::process::id(),

@@ -5,7 +5,7 @@
 //! destination is registered, busy or has a free line, and it places no call: it answers the same for the same question.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::address::{NotANumber, Number};
@@ -49,6 +49,10 @@ pub enum Destination {
     Ivr(FlowId),
     /// The end of a queue.
     Queue(QueueId),
+    /// To leave a message for this extension.
+    Voicemail(ExtensionId),
+    /// To hear messages from anywhere: the mailbox and its PIN are asked for.
+    Messages,
     /// A conference.
     Conference(ConferenceId),
     /// Everything said is played back.
@@ -61,6 +65,10 @@ pub enum Destination {
         trunks: Vec<TrunkId>,
         /// What to send.
         number: Number,
+        /// Who pays for it: who asked the plan. A phone that forwards or transfers pays for where it sends the call.
+        payer: Origin,
+        /// Whether the caller's number is to be hidden.
+        hidden: bool,
     },
     /// A call for help: above limits, drains and bans.
     Emergency {
@@ -133,6 +141,34 @@ pub struct Plan {
     emergency: BTreeMap<String, Number>,
     /// Narrowest first.
     outbound: Vec<(Pattern, Outbound)>,
+    lines: Lines,
+}
+
+/// Our inbound numbers, found by however a carrier may write them: in full, or as the country does.
+#[derive(Debug, Clone, Default)]
+struct Lines(BTreeMap<String, BTreeSet<usize>>);
+
+impl Lines {
+    fn new(country: Country, inbound: &[Inbound]) -> Lines {
+        let mut lines = Lines::default();
+        for (place, rule) in inbound.iter().enumerate() {
+            for form in forms(country, &rule.number) {
+                lines.0.entry(form).or_default().insert(place);
+            }
+        }
+        lines
+    }
+
+    /// The places of the inbound numbers that are the same line as `dialled`, in their order.
+    fn of(&self, country: Country, dialled: &Number) -> BTreeSet<usize> {
+        forms(country, dialled).filter_map(|form| self.0.get(&form)).flatten().copied().collect()
+    }
+}
+
+/// The digits as they are, and the number in full.
+fn forms(country: Country, number: &Number) -> impl Iterator<Item = String> {
+    let bare = number.as_str().trim_start_matches('+').to_owned();
+    [Some(bare), country.full(number.as_str())].into_iter().flatten()
 }
 
 impl Plan {
@@ -145,7 +181,8 @@ impl Plan {
             .collect();
         outbound.sort_by(|a, b| a.0.narrower_first(&b.0));
         let emergency = emergency_forms(&rules.emergency, rules.country);
-        Plan { rules, emergency, outbound }
+        let lines = Lines::new(rules.country, &rules.inbound);
+        Plan { rules, emergency, outbound, lines }
     }
 
     /// Answers where a call goes.
@@ -162,7 +199,10 @@ impl Plan {
 
     /// Whether an extension that dials this reaches help, by whatever way it is written.
     pub fn is_for_help(&self, dialled: &str) -> bool {
-        self.read(dialled).is_ok_and(|number| self.emergency.contains_key(number.as_str()))
+        let Ok(number) = self.read(dialled) else { return false };
+        let behind = self.behind_hiding(&number);
+        let helps = |number: &Number| self.emergency.contains_key(number.as_str());
+        helps(&number) || behind.as_ref().is_some_and(helps)
     }
 
     fn walk(&self, asked: &Asked<'_>, because: &mut Vec<Step>) -> Destination {
@@ -178,8 +218,21 @@ impl Plan {
         }
         match &asked.from {
             Origin::Trunk(trunk) => self.for_trunk(&number, trunk, because),
-            Origin::Extension(extension) => self.for_extension(&number, extension, because),
+            Origin::Extension(extension) => match self.behind_hiding(&number) {
+                Some(rest) => {
+                    note(because, format!("the caller hides the number and dials {rest}"));
+                    self.for_extension(&rest, extension, because).hiding()
+                }
+                None => self.for_extension(&number, extension, because),
+            },
         }
+    }
+
+    /// What was dialled behind the code that hides the caller's number, if it begins with that.
+    fn behind_hiding(&self, number: &Number) -> Option<Number> {
+        let code = self.rules.features.hide_caller.as_ref()?;
+        let rest = number.as_str().strip_prefix(code.as_str())?;
+        Number::parse(rest).ok()
     }
 
     /// The number in a request's user part or URI.
@@ -256,12 +309,11 @@ impl Plan {
     }
 
     fn for_trunk(&self, number: &Number, trunk: &TrunkId, because: &mut Vec<Step>) -> Destination {
-        let same = |own: &Number| own == number || self.same_line(own, number);
-        let mine =
-            self.rules.inbound.iter().find(|i| i.trunk.as_ref() == Some(trunk) && same(&i.number));
-        let rule = mine
-            .or_else(|| self.rules.inbound.iter().find(|i| i.trunk.is_none() && same(&i.number)));
-        if let Some(rule) = rule {
+        let mine = |inbound: &&Inbound| inbound.trunk.as_ref() == Some(trunk);
+        let anyone = |inbound: &&Inbound| inbound.trunk.is_none();
+        let same = self.lines.of(self.rules.country, number);
+        let same = || same.iter().filter_map(|place| self.rules.inbound.get(*place));
+        if let Some(rule) = same().find(mine).or_else(|| same().find(anyone)) {
             note(
                 because,
                 format!("it is the inbound number {}, which leads to {}", rule.number, rule.to),
@@ -298,7 +350,7 @@ impl Plan {
         if !rule.serves(from) {
             return self.refuse_caller(rule, from, because);
         }
-        self.send(pattern, rule, number, because)
+        self.send(pattern, rule, number, from, because)
     }
 
     fn refuse_caller(
@@ -332,6 +384,7 @@ impl Plan {
         pattern: &Pattern,
         rule: &Outbound,
         number: &Number,
+        from: &Origin,
         because: &mut Vec<Step>,
     ) -> Destination {
         let Some(sent) = rule.rewritten(number) else {
@@ -357,7 +410,8 @@ impl Plan {
         }
         let trunks: Vec<_> = rule.trunks.iter().map(TrunkId::as_str).collect();
         note(because, format!("{sent} ({class}) is sent over {}", trunks.join(", then ")));
-        Destination::Outbound { trunks: rule.trunks.clone(), number: sent }
+        let (trunks, payer) = (rule.trunks.clone(), from.clone());
+        Destination::Outbound { trunks, number: sent, payer, hidden: false }
     }
 
     fn help(&self, number: Number) -> Destination {
@@ -421,12 +475,27 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+impl Destination {
+    /// The same with the caller's number hidden, where it would leave the branch. Never for help: who calls back must
+    /// know whom.
+    fn hiding(self) -> Destination {
+        match self {
+            Destination::Outbound { trunks, number, payer, .. } => {
+                Destination::Outbound { trunks, number, payer, hidden: true }
+            }
+            other => other,
+        }
+    }
+}
+
 impl From<Target> for Destination {
     fn from(target: Target) -> Destination {
         match target {
             Target::Ivr(flow) => Destination::Ivr(flow),
             Target::Extension(extension) => Destination::Extension(extension),
             Target::Queue(queue) => Destination::Queue(queue),
+            Target::Voicemail(extension) => Destination::Voicemail(extension),
+            Target::Messages => Destination::Messages,
             Target::Conference(conference) => Destination::Conference(conference),
             Target::Echo => Destination::Echo,
         }
@@ -442,10 +511,14 @@ impl fmt::Display for Destination {
             Destination::Extension(extension) => write!(f, "extension {extension}"),
             Destination::Ivr(flow) => write!(f, "IVR flow {flow}"),
             Destination::Queue(queue) => write!(f, "queue {queue}"),
+            Destination::Voicemail(extension) => write!(f, "voicemail of {extension}"),
+            Destination::Messages => f.write_str("hearing messages"),
             Destination::Conference(conference) => write!(f, "conference {conference}"),
             Destination::Echo => f.write_str("echo test"),
             Destination::Feature(feature) => write!(f, "feature {feature}"),
-            Destination::Outbound { trunks, number } => write!(f, "{number} over {}", over(trunks)),
+            Destination::Outbound { trunks, number, .. } => {
+                write!(f, "{number} over {}", over(trunks))
+            }
             Destination::Emergency { trunks, number } if trunks.is_empty() => {
                 write!(f, "EMERGENCY {number}, but there is no trunk")
             }

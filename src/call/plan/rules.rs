@@ -10,7 +10,8 @@ use crate::call::country::{Class, Country};
 use crate::call::pattern::{NotAPattern, Pattern};
 use crate::id::{ConferenceId, ExtensionId, FlowId, LocationId, QueueId, TrunkId};
 
-/// Where a configured number leads: `ivr:main`, `extension:201`, `queue:support`, `conference:board` or `echo`.
+/// Where a configured number leads: `ivr:main`, `extension:201`, `queue:support`, `conference:board`, `voicemail:201`,
+/// `messages` or `echo`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Target {
@@ -20,6 +21,10 @@ pub enum Target {
     Extension(ExtensionId),
     /// The end of a queue.
     Queue(QueueId),
+    /// To leave a message for this extension.
+    Voicemail(ExtensionId),
+    /// To hear messages from anywhere.
+    Messages,
     /// A conference.
     Conference(ConferenceId),
     /// Everything said is played back.
@@ -148,6 +153,8 @@ pub enum Feature {
     Pause,
     /// Calls from queues again.
     Resume,
+    /// Hears the messages of the phone's own mailbox.
+    Voicemail,
     /// Everybody whom the phone talks with in its other calls, and the phone itself, talk together.
     Conference,
 }
@@ -164,8 +171,21 @@ pub struct Features {
     pub pause: Number,
     /// Default `*44`.
     pub resume: Number,
+    /// What is dialled in front of a number so that the called party does not see who calls. Default `*67`; none, when
+    /// it is empty.
+    #[serde(deserialize_with = "code_or_none")]
+    pub hide_caller: Option<Number>,
+    /// Default `*97`.
+    pub voicemail: Number,
     /// Default `*46`.
     pub conference: Number,
+}
+
+/// A code, or nothing for an empty text.
+fn code_or_none<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Number>, D::Error> {
+    let text = String::deserialize(from)?;
+    let read = |text: &str| Number::parse(text).map_err(serde::de::Error::custom);
+    (!text.is_empty()).then(|| read(&text)).transpose()
 }
 
 impl Default for Features {
@@ -177,6 +197,8 @@ impl Default for Features {
             sign_out: code("*42"),
             pause: code("*43"),
             resume: code("*44"),
+            hide_caller: Some(code("*67")),
+            voicemail: code("*97"),
             conference: code("*46"),
         }
     }
@@ -189,6 +211,7 @@ impl fmt::Display for Feature {
             Feature::SignOut => "sign_out",
             Feature::Pause => "pause",
             Feature::Resume => "resume",
+            Feature::Voicemail => "voicemail",
             Feature::Conference => "conference",
         })
     }
@@ -196,12 +219,13 @@ impl fmt::Display for Feature {
 
 impl Features {
     /// Each feature with its code and its key in the configuration.
-    pub fn each(&self) -> [(Feature, &Number, &'static str); 5] {
+    pub fn each(&self) -> [(Feature, &Number, &'static str); 6] {
         [
             (Feature::SignIn, &self.sign_in, "sign_in"),
             (Feature::SignOut, &self.sign_out, "sign_out"),
             (Feature::Pause, &self.pause, "pause"),
             (Feature::Resume, &self.resume, "resume"),
+            (Feature::Voicemail, &self.voicemail, "voicemail"),
             (Feature::Conference, &self.conference, "conference"),
         ]
     }
@@ -274,6 +298,8 @@ impl fmt::Display for Target {
             Target::Ivr(flow) => write!(f, "ivr:{flow}"),
             Target::Extension(extension) => write!(f, "extension:{extension}"),
             Target::Queue(queue) => write!(f, "queue:{queue}"),
+            Target::Voicemail(extension) => write!(f, "voicemail:{extension}"),
+            Target::Messages => f.write_str("messages"),
             Target::Conference(conference) => write!(f, "conference:{conference}"),
             Target::Echo => f.write_str("echo"),
         }
@@ -285,10 +311,12 @@ impl TryFrom<String> for Target {
     fn try_from(text: String) -> Result<Self, NotATarget> {
         match text.split_once(':') {
             _ if text == "echo" => Ok(Target::Echo),
+            _ if text == "messages" => Ok(Target::Messages),
             Some(("ivr", name)) if !name.is_empty() => Ok(Target::Ivr(name.into())),
             Some(("extension", name)) if !name.is_empty() => Ok(Target::Extension(name.into())),
             Some(("conference", name)) if !name.is_empty() => Ok(Target::Conference(name.into())),
             Some(("queue", name)) if !name.is_empty() => Ok(Target::Queue(name.into())),
+            Some(("voicemail", name)) if !name.is_empty() => Ok(Target::Voicemail(name.into())),
             _ => Err(NotATarget(text)),
         }
     }
@@ -302,7 +330,8 @@ impl From<Target> for String {
 
 impl fmt::Display for NotATarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds = "`ivr:`, `extension:`, `queue:`, `conference:`, `echo`";
+        let kinds =
+            "`ivr:`, `extension:`, `queue:`, `conference:`, `voicemail:`, `messages`, `echo`";
         write!(f, "unknown variant `{}`, expected one of {kinds}", self.0)
     }
 }

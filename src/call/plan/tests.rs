@@ -226,6 +226,8 @@ fn strip_and_prepend_make_what_is_sent() {
     let expected = Destination::Outbound {
         trunks: vec!["carrier".into(), "spare".into()],
         number: number("+14085559999"),
+        payer: Origin::Extension("201".into()),
+        hidden: false,
     };
     assert_eq!(ask(rewritten, Origin::Extension("201".into()), "94085559999"), expected);
     let mut empty = rules();

@@ -48,6 +48,7 @@ impl Calls {
         if self.calls.get(&call).is_some_and(|c| c.legs.is_empty())
             && let Some(state) = self.calls.remove(&call)
         {
+            self.help.remove(&call);
             self.outputs.push_back(Output::Ended(Box::new(state.into_record(now.unix))));
         }
     }

@@ -3,8 +3,9 @@
 use super::{Calls, OfferOutcome, Output, Saying, What};
 use crate::call::current::{Activity, Leg, Purpose};
 use crate::call::ending::Cause;
-use crate::call::record::LegRecord;
-use crate::id::{AgentId, CallId, LegId, OfferId};
+use crate::call::plan::Destination;
+use crate::call::record::{LegRecord, Peer};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, OfferId};
 use crate::time::Now;
 
 impl Calls {
@@ -43,6 +44,7 @@ impl Calls {
             self.timers.cancel(timer);
         }
         self.happened(now, call, What::Answered(leg));
+        self.pay(now, leg);
         if let Purpose::Offer(offer, agent) = purpose {
             if let Some(state) = self.calls.get_mut(&call) {
                 state.agent = Some(agent.clone());
@@ -128,10 +130,25 @@ impl Calls {
                 self.offer_failed(*offer, agent.clone(), cause);
             }
             Purpose::Offer(..) => self.partner_gone(call, leg, cause),
-            Purpose::Asked if gone.answered.is_none() => self.asked_failed(now, call, leg, cause),
+            Purpose::Asked if gone.answered.is_none() => match self.mailbox_for(call, &gone, cause)
+            {
+                Some(extension) => self.go_to(now, call, Destination::Voicemail(extension)),
+                None => self.asked_failed(now, call, leg, cause),
+            },
             Purpose::Asked => self.partner_gone(call, leg, cause),
         }
         self.finish_if_empty(now, call);
+    }
+
+    /// The mailbox that takes a message from a caller who did not get through. Where a flow or a transfer asked for the
+    /// extension, it is told of the failure instead: it knows better what the caller wants.
+    fn mailbox_for(&self, call: CallId, gone: &Leg, cause: Cause) -> Option<ExtensionId> {
+        let Peer::Extension(extension) = &gone.peer else { return None };
+        let state = self.calls.get(&call)?;
+        let alone = state.ringing().next().is_none();
+        let plain = state.activity == Activity::Ringing && !state.ivr_waits;
+        let takes = alone && plain && state.transferor.is_none() && leaves_message(cause);
+        (takes && self.settings.mailboxes.contains(extension)).then(|| extension.clone())
     }
 
     pub(super) fn remove_leg(
@@ -142,6 +159,7 @@ impl Calls {
         cause: Cause,
     ) -> Option<(Leg, Cause)> {
         self.by_leg.remove(&leg);
+        self.budget.ended(leg);
         let state = self.calls.get_mut(&call)?;
         let gone = state.legs.remove(&leg)?;
         let cause = gone.releasing.unwrap_or(cause);
@@ -193,7 +211,8 @@ impl Calls {
         match rest {
             _ if !ringing => {}
             Some(rest)
-                if (rest.emergency || worth_another_trunk(cause)) && !rest.trunks.is_empty() =>
+                if (rest.payer.is_none() || worth_another_trunk(cause))
+                    && !rest.trunks.is_empty() =>
             {
                 self.try_trunk(now, call, rest);
             }
@@ -218,6 +237,19 @@ impl Calls {
             self.end(call, cause);
         }
     }
+}
+
+/// Whether a caller who was turned away like this wants to leave a message.
+fn leaves_message(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::NoAnswer
+            | Cause::Busy
+            | Cause::Declined
+            | Cause::NotRegistered
+            | Cause::Unreachable
+            | Cause::NetworkFailure
+    )
 }
 
 /// Another carrier may do better when this one failed, not when the called party spoke. A call for help tries every one:

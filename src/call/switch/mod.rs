@@ -1,9 +1,10 @@
 //! The machine that owns every call: what happened goes in, what to do comes out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::address::Number;
+use crate::call::budget::{self, Budget};
 use crate::call::conference::{Conference, Room};
 use crate::call::current::{Activity, Call, CallView, Purpose};
 use crate::call::ending::Cause;
@@ -14,17 +15,18 @@ use crate::id::{
     SkillId, TrunkId,
 };
 use crate::random::Random;
-use crate::time::{Now, Timers};
+use crate::time::{Now, Timers, earliest};
 
 mod conference;
 mod ending;
 mod legs;
 mod pickup;
 mod routing;
+mod spending;
 mod transfer;
 mod vocabulary;
 
-pub use vocabulary::{Arrival, Event, LegEvent, OfferOutcome, Output, Saying, What};
+pub use vocabulary::{Arrival, Errand, Event, LegEvent, OfferOutcome, Output, Saying, What};
 
 /// Limits that hold for all calls.
 #[derive(Debug, Clone)]
@@ -35,8 +37,12 @@ pub struct Settings {
     pub ring_time: Duration,
     /// Ring time of single extensions.
     pub ring_times: BTreeMap<ExtensionId, Duration>,
+    /// Extensions with a mailbox: callers who do not get through leave a message.
+    pub mailboxes: BTreeSet<ExtensionId>,
     /// How long a trunk may take from INVITE to answer.
     pub outbound_time: Duration,
+    /// What calls out may cost.
+    pub spending: budget::Settings,
     /// Conferences that have a number.
     pub conferences: BTreeMap<ConferenceId, Conference>,
 }
@@ -47,9 +53,12 @@ pub struct Calls {
     settings: Settings,
     random: Random,
     calls: BTreeMap<CallId, Call>,
+    /// Those of them that are for help: they count against no limit.
+    help: BTreeSet<CallId>,
     by_leg: BTreeMap<LegId, CallId>,
     busy: BTreeMap<ExtensionId, u32>,
     outbound: BTreeMap<LegId, Outbound>,
+    budget: Budget,
     rooms: BTreeMap<RoomId, Room>,
     timers: Timers<LegId>,
     outputs: VecDeque<Output>,
@@ -61,16 +70,22 @@ pub struct Calls {
 struct Outbound {
     trunks: VecDeque<TrunkId>,
     number: Number,
-    emergency: bool,
+    /// Who pays; nobody for a call for help.
+    payer: Option<Origin>,
+    hidden: bool,
+    /// Whether a carrier was asked already.
+    again: bool,
 }
 
 impl Calls {
     /// No calls yet.
     pub fn new(settings: Settings, random: Random) -> Self {
         Calls {
+            budget: Budget::new(settings.spending.clone()),
             settings,
             random,
             calls: BTreeMap::new(),
+            help: BTreeSet::new(),
             by_leg: BTreeMap::new(),
             busy: BTreeMap::new(),
             outbound: BTreeMap::new(),
@@ -84,8 +99,7 @@ impl Calls {
     /// A call reached us.
     pub fn handle_arrived(&mut self, now: Now, arrival: Arrival) {
         let help = arrival.destination.is_help();
-        let others = self.calls.values().filter(|call| !call.help).count();
-        let full = others >= self.settings.max_calls;
+        let full = self.calls.len() - self.help.len() >= self.settings.max_calls;
         let id = arrival.call;
         let destination = self.begin(now, arrival);
         if help || !(full || self.draining) {
@@ -140,6 +154,13 @@ impl Calls {
         let state = self.calls.get(&call).filter(|state| state.recordings.is_empty());
         let cause = state.and_then(|state| state.failed).unwrap_or(Cause::Completed);
         self.end(call, cause);
+    }
+
+    /// The caller is done with the mailbox.
+    pub fn handle_visit_over(&mut self, call: CallId) {
+        if self.calls.get(&call).is_some_and(|c| c.activity == Activity::Voicemail) {
+            self.end(call, Cause::Completed);
+        }
     }
 
     /// The caller left a message.
@@ -227,11 +248,13 @@ impl Calls {
         while let Some(leg) = self.timers.pop_due(now.instant) {
             self.ring_time_over(leg);
         }
+        self.budget.handle_timeout(now);
+        self.spent();
     }
 
-    /// When the next ring time is over.
+    /// When the next ring time is over, or the next step of a call out is to be paid.
     pub fn deadline(&self) -> Option<Instant> {
-        self.timers.deadline()
+        earliest(self.timers.deadline(), self.budget.deadline())
     }
 
     /// What to do next.

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Arrival, Calls, Outbound, Output, Saying, What};
-use crate::address::Number;
+use super::{Arrival, Calls, Errand, Outbound, Output, Saying, What};
 use crate::call::current::{Activity, Call, Purpose};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Feature};
@@ -29,7 +28,6 @@ impl Calls {
             from,
             to,
             caller: leg,
-            help: destination.is_help(),
             activity: Activity::Ringing,
             ivr_waits: false,
             failed: None,
@@ -50,6 +48,9 @@ impl Calls {
             sent: (now.instant, 0),
         };
         self.calls.insert(call, state);
+        if destination.is_help() {
+            self.help.insert(call);
+        }
         self.insert_leg(call, leg, peer, Purpose::Caller);
         destination
     }
@@ -79,14 +80,23 @@ impl Calls {
     fn send(&mut self, now: Now, call: CallId, destination: Destination) {
         match destination {
             Destination::Extension(extension) => self.ring_extension(now, call, extension),
-            Destination::Outbound { trunks, number } => {
-                self.ring_trunks(now, call, trunks, number, false)
+            Destination::Outbound { trunks, number, payer, hidden } => {
+                let trunks = trunks.into();
+                let wanted = Outbound { trunks, number, payer: Some(payer), hidden, again: false };
+                self.try_trunk(now, call, wanted);
             }
             Destination::Emergency { trunks, number } => {
-                self.ring_trunks(now, call, trunks, number, true)
+                let trunks = trunks.into();
+                let wanted = Outbound { trunks, number, payer: None, hidden: false, again: false };
+                self.try_trunk(now, call, wanted);
             }
             Destination::Ivr(flow) => self.start_ivr(now, call, flow),
             Destination::Queue(queue) => self.enqueue(now, call, queue, 0, BTreeMap::new()),
+            Destination::Voicemail(extension) => {
+                self.happened(now, call, What::Voicemail(extension.clone()));
+                self.visit(now, call, Errand::Leave(extension));
+            }
+            Destination::Messages => self.visit(now, call, Errand::HearAny),
             Destination::Conference(conference) => self.confer(now, call, &conference),
             Destination::Echo => self.echo(now, call),
             Destination::Feature(feature) => self.feature(now, call, feature),
@@ -107,27 +117,29 @@ impl Calls {
         self.outputs.push_back(Output::DialExtension { call, leg, extension });
     }
 
-    pub(super) fn ring_trunks(
-        &mut self,
-        now: Now,
-        call: CallId,
-        trunks: Vec<TrunkId>,
-        number: Number,
-        emergency: bool,
-    ) {
-        self.try_trunk(now, call, Outbound { trunks: trunks.into(), number, emergency });
+    /// Dials over the next trunk that the budget lets the call have.
+    pub(super) fn try_trunk(&mut self, now: Now, call: CallId, mut rest: Outbound) {
+        let mut why = Cause::NetworkFailure;
+        while let Some(trunk) = rest.trunks.pop_front() {
+            let leg = LegId(self.random.bits());
+            if self.may_spend(now, leg, &trunk, &rest) {
+                return self.ring_trunk(now, call, (leg, trunk), rest);
+            }
+            why = Cause::CapReached;
+        }
+        self.failed(call, why);
     }
 
-    pub(super) fn try_trunk(&mut self, now: Now, call: CallId, mut rest: Outbound) {
-        let Some(trunk) = rest.trunks.pop_front() else {
-            return self.failed(call, Cause::NetworkFailure);
-        };
-        let leg = self.add_leg(call, Peer::Trunk(trunk.clone()), Purpose::Asked);
+    fn ring_trunk(&mut self, now: Now, call: CallId, to: (LegId, TrunkId), mut rest: Outbound) {
+        let (leg, trunk) = to;
+        self.insert_leg(call, leg, Peer::Trunk(trunk.clone()), Purpose::Asked);
         self.start_ringing(now, call, leg, self.settings.outbound_time);
-        let (number, emergency) = (rest.number.clone(), rest.emergency);
-        let last = rest.trunks.is_empty();
+        rest.again = true;
+        let (number, hidden) = (rest.number.clone(), rest.hidden);
+        let (emergency, last) = (rest.payer.is_none(), rest.trunks.is_empty());
         self.outbound.insert(leg, rest);
-        self.outputs.push_back(Output::DialTrunk { call, leg, trunk, number, emergency, last });
+        let wish = Output::DialTrunk { call, leg, trunk, number, emergency, hidden, last };
+        self.outputs.push_back(wish);
     }
 
     pub(super) fn start_ringing(
@@ -180,6 +192,12 @@ impl Calls {
         }
     }
 
+    pub(super) fn visit(&mut self, now: Now, call: CallId, errand: Errand) {
+        self.answer_caller(now, call, None);
+        self.be(call, Activity::Voicemail);
+        self.outputs.push_back(Output::Visit(call, errand));
+    }
+
     pub(super) fn feature(&mut self, now: Now, call: CallId, feature: Feature) {
         self.answer_caller(now, call, None);
         if feature == Feature::Conference {
@@ -190,6 +208,9 @@ impl Calls {
         }
         let extension = self.calls.get(&call).and_then(|c| c.extension(c.caller)).cloned();
         match extension {
+            Some(extension) if feature == Feature::Voicemail => {
+                self.visit(now, call, Errand::Hear(extension));
+            }
             Some(extension) => {
                 self.outputs.push_back(Output::Feature { call, feature, extension });
             }

@@ -33,7 +33,9 @@ impl Bench {
             max_calls: 2,
             ring_time: Duration::from_secs(25),
             ring_times: BTreeMap::from([(ext("202"), Duration::from_secs(10))]),
+            mailboxes: BTreeSet::from([ext("203")]),
             outbound_time: Duration::from_secs(60),
+            spending: budget::Settings::default(),
             conferences: BTreeMap::from([
                 ("open".into(), Conference { pin: None, most: 3 }),
                 ("shut".into(), Conference { pin: Pin::new("4711"), most: 3 }),
@@ -116,7 +118,8 @@ fn dialled(wishes: &[Output]) -> Vec<LegId> {
 
 fn out(trunks: &[&str]) -> Destination {
     let trunks = trunks.iter().map(|name| trunk(name)).collect();
-    Destination::Outbound { trunks, number: number("5550123") }
+    let payer = Origin::Extension(ext("201"));
+    Destination::Outbound { trunks, number: number("5550123"), payer, hidden: false }
 }
 
 fn agents(names: &[&str]) -> Vec<(AgentId, ExtensionId)> {
@@ -627,6 +630,51 @@ fn a_conversation_goes_on_at_another_phone_on_either_side() {
         let record = bench.record(over);
         assert_eq!((record.call, record.cause), (CALL, Cause::Completed));
         assert_eq!(record.legs.len(), 3);
+    }
+}
+
+#[test]
+fn who_does_not_get_through_goes_to_the_mailbox_and_others_hear_why() {
+    use crate::call::switch::Errand;
+    let causes = [
+        (Cause::Busy, true),
+        (Cause::NoAnswer, true),
+        (Cause::NotRegistered, true),
+        (Cause::Declined, true),
+        (Cause::Congestion, false),
+        (Cause::MediaRefused, false),
+    ];
+    for (cause, taken) in causes {
+        let mut bench = Bench::new();
+        let wishes = bench.call(Destination::Extension(ext("203")));
+        let wishes = bench.leg(dialled(&wishes)[0], LegEvent::Ended(cause));
+        let visit = Output::Visit(CALL, Errand::Leave(ext("203")));
+        assert_eq!(wishes.contains(&visit), taken, "{cause:?}: {wishes:?}");
+        assert_eq!(wishes.contains(&Output::Refuse(CALLER, cause)), !taken, "{cause:?}");
+    }
+    let mut bench = Bench::new();
+    let wishes = bench.call(Destination::Extension(ext("202")));
+    let wishes = bench.leg(dialled(&wishes)[0], LegEvent::Ended(Cause::Busy));
+    assert!(wishes.contains(&Output::Refuse(CALLER, Cause::Busy)), "202 has no mailbox");
+}
+
+#[test]
+fn whoever_hears_messages_calls_from_the_own_phone_or_shows_a_pin() {
+    use crate::call::plan::Feature;
+    use crate::call::switch::Errand;
+    let cases = [
+        (Destination::Feature(Feature::Voicemail), Errand::Hear(ext("201"))),
+        (Destination::Messages, Errand::HearAny),
+        (Destination::Voicemail(ext("203")), Errand::Leave(ext("203"))),
+    ];
+    for (destination, errand) in cases {
+        let mut bench = Bench::new();
+        let wishes = bench.call(destination);
+        let answer = Output::Answer { leg: CALLER, with: None };
+        assert_eq!(wishes[1..], [answer, Output::Visit(CALL, errand)]);
+        bench.calls.handle_visit_over(CALL);
+        let wishes = bench.wishes();
+        assert_eq!(bench.record(wishes).cause, Cause::Completed);
     }
 }
 

@@ -87,7 +87,7 @@ impl Calls {
     }
 
     /// Makes `stays` the party that the call is about, where that was `leaves`.
-    fn hand_over(&mut self, call: CallId, leaves: LegId, stays: LegId) {
+    pub(super) fn hand_over(&mut self, call: CallId, leaves: LegId, stays: LegId) {
         let Some(state) = self.calls.get_mut(&call) else { return };
         if state.caller != leaves {
             return;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::address::Number;
+use crate::call::budget::{Mark, Spent};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Feature, Origin};
 use crate::call::record::{Peer, Record};
@@ -65,6 +66,19 @@ pub enum Saying {
     Unavailable,
     /// The number and the place that help would see.
     WhereYouAre,
+    /// A cap on spending ends the call.
+    CapReached,
+}
+
+/// What somebody wants of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// To leave a message for this extension.
+    Leave(ExtensionId),
+    /// To hear the messages of the phone that calls.
+    Hear(ExtensionId),
+    /// To hear messages from anywhere.
+    HearAny,
 }
 
 /// What became of an offer to an agent.
@@ -105,6 +119,8 @@ pub enum What {
     },
     /// It went to an IVR flow.
     Ivr(FlowId),
+    /// It went to leave a message for this extension.
+    Voicemail(ExtensionId),
     /// It began to wait in a queue.
     Queued(QueueId),
     /// It was offered to an agent.
@@ -154,6 +170,8 @@ pub enum Output {
         number: Number,
         /// Whether it is an emergency call.
         emergency: bool,
+        /// Whether the caller's number is to be hidden.
+        hidden: bool,
         /// Whether no other trunk is left to try after this one.
         last: bool,
     },
@@ -210,6 +228,8 @@ pub enum Output {
     ResumeIvr(CallId, Cause),
     /// The walk is over.
     EndIvr(CallId),
+    /// Let the caller leave or hear messages; answer with `handle_visit_over`.
+    Visit(CallId, Errand),
     /// Put the caller in a queue.
     Enqueue {
         /// The call.
@@ -246,6 +266,10 @@ pub enum Output {
     },
     /// Say something to the caller; answer with `handle_said`.
     Say(CallId, Saying),
+    /// Keep this: a call out has cost something.
+    Spent(Spent),
+    /// Most of a cap on spending is used up: tell an admin.
+    Near(Mark),
     /// Keep this.
     Happened(Event),
     /// The call is over.

@@ -15,6 +15,7 @@ use crate::sip::auth::{Credentials, Secret};
 use crate::sip::endpoint::{Endpoint, Event, Invite, Output, SessionId, Settings};
 use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::message::{Headers, Method, Request, Status, Transport};
+use crate::sip::reliable::Policy;
 use crate::sip::sdp::{self, Codec, Direction, SessionDescription};
 use crate::sip::uri::{Host, NameAddr, Uri};
 
@@ -137,6 +138,7 @@ impl Softphone {
             sdp: Some(offer.clone()),
             beside: None,
             credentials: self.credentials(),
+            reliable: Policy::Never,
         };
         self.offer = Some(offer);
         self.start_listening();

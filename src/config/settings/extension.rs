@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::address::Number;
 use crate::config::secret::SecretRef;
+use crate::config::settings::Voicemail;
 use crate::id::{ExtensionId, LocationId};
 
 /// `[[extension]]`: a desk phone.
@@ -26,6 +27,16 @@ pub struct Extension {
     /// Where the phone is: what help is told. Unknown when absent, if no network tells.
     #[serde(default)]
     pub location: Option<LocationId>,
+    /// Whether its lamps also show whom colleagues talk with, for phones that display it. Default no: a lamp, no number.
+    #[serde(default)]
+    pub sees_callers: bool,
+    /// Whether its phones are told of messages without having asked (a NOTIFY outside of any subscription, as RFC 3842
+    /// section 3.10 has it for old phones). Default no.
+    #[serde(default)]
+    pub unasked_message_lamp: bool,
+    /// Its mailbox; none when absent.
+    #[serde(default)]
+    pub voicemail: Option<Voicemail>,
 }
 
 fn ring_time() -> u16 {

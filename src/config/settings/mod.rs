@@ -15,8 +15,12 @@ mod prompts;
 mod queue;
 mod sip;
 mod site;
+mod spending;
 mod trunk;
+mod trust;
+mod voicemail;
 
+use crate::call::budget::{Cap, Rate};
 use crate::call::plan::{Emergency, Features, Inbound, Internal, Outbound, Rules};
 
 pub use admin::Admin;
@@ -32,7 +36,10 @@ pub use prompts::Prompts;
 pub use queue::Queue;
 pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;
+pub use spending::Spending;
 pub use trunk::{Register, Transport, Trunk};
+pub use trust::Trust;
+pub use voicemail::Voicemail;
 
 /// Everything in the configuration, checked: every reference in it leads somewhere.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +60,12 @@ pub struct Settings {
     pub internal: Vec<Internal>,
     /// `[[outbound]]`.
     pub outbound: Vec<Outbound>,
+    /// `[spending]`.
+    pub spending: Spending,
+    /// `[[rate]]`.
+    pub rates: Vec<Rate>,
+    /// `[[cap]]`.
+    pub caps: Vec<Cap>,
     /// `[emergency]`.
     pub emergency: Emergency,
     /// `[[conference]]`.
@@ -71,6 +84,8 @@ pub struct Settings {
     pub admin: Admin,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[trust]`.
+    pub trust: Trust,
     /// `[log]`.
     pub log: Log,
 }

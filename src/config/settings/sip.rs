@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::sip::reliable::Policy;
+
 /// `[sip]`: where signalling listens, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +27,8 @@ pub struct Sip {
     pub private_key: Option<PathBuf>,
     /// PEM certificates of authorities that prove carriers over TLS, besides those of the system.
     pub authorities: Option<PathBuf>,
+    /// Whether provisional answers of phones are acknowledged: `never`, `offer` or `require`. Default `offer`.
+    pub prack: Policy,
     /// `[sip.timers]`.
     pub timers: Timers,
 }
@@ -42,6 +46,7 @@ impl Default for Sip {
             certificate: None,
             private_key: None,
             authorities: None,
+            prack: Policy::default(),
             timers: Timers::default(),
         }
     }
@@ -58,7 +63,7 @@ pub enum DigestAlgorithm {
     Md5,
 }
 
-/// `[sip.timers]`: RFC 3261 section 17.1.1.1, and how long registrations last.
+/// `[sip.timers]`: RFC 3261 section 17.1.1.1, and how long registrations and subscriptions last.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timers {
@@ -70,11 +75,11 @@ pub struct Timers {
     pub t4_ms: u32,
     /// Seconds after which a call that nobody refreshed is over (RFC 4028); 0 for no timer, 90 to 86,400, default 1,800.
     pub session_s: u32,
-    /// Shortest registration in seconds; 30 to 3,600, default 60.
+    /// Shortest registration or subscription in seconds; 30 to 3,600, default 60.
     pub register_min_s: u32,
-    /// Registration for phones that ask for no span, in seconds; 60 to 86,400, default 3,600.
+    /// Registration or subscription for phones that ask for no span, in seconds; 60 to 86,400, default 3,600.
     pub register_default_s: u32,
-    /// Longest registration in seconds; 60 to 86,400, default 7,200.
+    /// Longest registration or subscription in seconds; 60 to 86,400, default 7,200.
     pub register_max_s: u32,
 }
 

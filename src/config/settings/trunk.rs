@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::address::Number;
 use crate::config::secret::SecretRef;
 use crate::id::TrunkId;
+use crate::sip::reliable::Policy;
 
 /// `[[trunk]]`: a line to a carrier.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -30,6 +31,10 @@ pub struct Trunk {
     /// Seconds between questions (OPTIONS) whether each server is there; 0 for none, 10 to 3,600, default 30.
     #[serde(default = "probe")]
     pub probe: u16,
+    /// Whether provisional answers (ringing, early sound) are acknowledged: `never`, `offer` or `require`. Default
+    /// `offer`.
+    #[serde(default)]
+    pub prack: Policy,
     /// Number shown on calls out.
     #[serde(default)]
     pub caller_id: Option<Number>,

@@ -77,6 +77,7 @@ impl World {
             )),
             beside: None,
             credentials,
+            reliable: crate::sip::reliable::Policy::Offer,
         };
         let session = party.endpoint.invite(self.now, invite);
         party.up.insert(session);

@@ -4,6 +4,10 @@
 mod emergency;
 mod random;
 mod scenes;
+mod spending;
+mod strangers;
+mod voicemail_scenes;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -35,6 +39,7 @@ secret = { file = "x" }
 [[extension]]
 number = "203"
 secret = { file = "x" }
+voicemail = { max_messages = 3 }
 [[trunk]]
 name = "carrier"
 accept_from = ["192.0.2.100"]
@@ -48,6 +53,9 @@ to = "extension:201"
 [[internal]]
 number = "700"
 to = "queue:support"
+[[internal]]
+number = "701"
+to = "voicemail:203"
 [[internal]]
 number = "600"
 to = "echo"
@@ -128,6 +136,8 @@ struct Party {
     refuses_parts: Option<Status>,
     /// Whether such calls never reach it.
     deaf_to_parts: bool,
+    /// NOTIFYs that it got, all answered 200.
+    notified: Vec<Request>,
 }
 
 /// What is on its way.
@@ -153,6 +163,11 @@ struct World {
     open: BTreeSet<LegId>,
     /// Who plays what until when.
     recording: BTreeMap<LegId, crate::id::RecordingId>,
+    /// Whether the disk takes its time, and what it was given last.
+    disk_waits: bool,
+    written: crate::journal::Token,
+    /// Recordings on the disk.
+    files: BTreeSet<crate::id::RecordingId>,
     /// Who was joined with whom, the newest last.
     bridges: Vec<(LegId, LegId)>,
     /// Keys that we pressed towards somebody.
@@ -175,6 +190,7 @@ impl Party {
             ended: Vec::new(),
             called: Vec::new(),
             texts: Vec::new(),
+            notified: Vec::new(),
             invites: Vec::new(),
             refuses: None,
             refuses_parts: None,
@@ -210,6 +226,9 @@ impl World {
             disk_works: true,
             open: BTreeSet::new(),
             recording: BTreeMap::new(),
+            disk_waits: false,
+            written: crate::journal::Token::default(),
+            files: BTreeSet::new(),
             bridges: Vec::new(),
             pressed: Vec::new(),
             calls: 0,
@@ -258,7 +277,10 @@ impl World {
             Output::Journal(crate::journal::Output::Write { .. }) if !self.disk_works => {}
             Output::Journal(crate::journal::Output::Write { bytes, upto }) => {
                 self.journal.last_mut().expect("a segment has begun").extend(bytes);
-                self.gateway.handle_journal(self.now, super::Kept::Stored(upto));
+                self.written = upto;
+                if !self.disk_waits {
+                    self.disk_goes_on();
+                }
             }
             Output::Journal(crate::journal::Output::Segment { .. }) => {
                 self.journal.push(Vec::new())
@@ -266,7 +288,9 @@ impl World {
             Output::Journal(crate::journal::Output::Keys(_))
             | Output::Reply(..)
             | Output::Over
-            | Output::Trust(_) => {}
+            | Output::Trust(_)
+            | Output::Bar(_) => {}
+            Output::Recording(order) => self.file(order),
             Output::Resolve(host) => {
                 let found: Vec<_> =
                     host.parse().ok().map(|ip| (ip, OURS.ip())).into_iter().collect();
@@ -283,7 +307,11 @@ impl World {
             Command::Open { leg, .. } => assert!(self.open.insert(leg), "{leg} was opened twice"),
             Command::Close { leg } => {
                 assert!(self.open.remove(&leg), "{leg} was closed and not open");
-                self.recording.remove(&leg);
+                // What was recorded so far comes first, as it does from a media thread.
+                if let Some(recording) = self.recording.get(&leg).copied() {
+                    let duration = Duration::from_secs(2);
+                    self.later(0, 0, Due::Media(Event::Recorded { leg, recording, duration }));
+                }
                 self.later(
                     0,
                     20,
@@ -314,6 +342,29 @@ impl World {
             Command::Configure { leg, .. } => assert!(self.open.contains(&leg)),
             _ => {}
         }
+    }
+
+    fn disk_goes_on(&mut self) {
+        self.gateway.handle_journal(self.now, super::Kept::Stored(self.written));
+    }
+
+    /// A disk on which every recording works.
+    fn file(&mut self, order: voicemail::Order) {
+        use voicemail::{File, Order};
+        let (recording, file) = match order {
+            Order::Read(id) => {
+                let clip = self.files.contains(&id).then(|| media::Clip::new(vec![1; 8]));
+                (id, File::Read(clip))
+            }
+            Order::Recover(id) => {
+                (id, File::Recovered(self.files.contains(&id).then(|| Duration::from_secs(2))))
+            }
+            Order::Delete(id) => {
+                self.files.remove(&id);
+                return;
+            }
+        };
+        self.gateway.handle_recording(self.now, recording, file);
     }
 
     fn carry_out_party(&mut self, at: usize) -> bool {
@@ -429,13 +480,27 @@ impl World {
                 self.gateway.handle_sip(self.now, flow(OURS, from), &bytes)
             }
             Due::Sip { from, to, bytes } => {
-                if let Some(party) = self.parties.iter_mut().find(|party| party.address == to) {
+                if let Some(at) = self.parties.iter().position(|party| party.address == to)
+                    && !self.is_notified(at, &bytes)
+                {
+                    let party = &mut self.parties[at];
                     party.endpoint.handle_received(self.now, flow(to, from), &bytes);
                 }
             }
             Due::Media(media::Event::Recorded { leg, .. })
                 if self.recording.remove(&leg).is_none() => {}
-            Due::Media(event) => self.gateway.handle_media(self.now, event),
+            Due::Media(event) => {
+                let recorded = match &event {
+                    media::Event::Recorded { recording, .. } => Some(*recording),
+                    _ => None,
+                };
+                self.gateway.handle_media(self.now, event);
+                if let Some(recording) = recorded {
+                    self.files.insert(recording);
+                    let written = voicemail::File::Written(true);
+                    self.gateway.handle_recording(self.now, recording, written);
+                }
+            }
         }
         self.carry_out();
     }
@@ -479,6 +544,7 @@ impl World {
             sdp: Some(offer),
             beside: None,
             credentials: party.user.and_then(credentials),
+            reliable: crate::sip::reliable::Policy::Offer,
         };
         let session = party.endpoint.invite(self.now, invite);
         party.up.insert(session);
@@ -531,8 +597,11 @@ impl World {
                 self.call(0, to);
             }
             3 if at > 0 => {
-                let numbers = ["700", "600", "201", "202", "95550123", "*41", "*43", "*44", "888"];
-                let to = numbers[self.random.below(9) as usize];
+                let numbers = [
+                    "700", "600", "201", "202", "95550123", "*41", "*43", "*44", "888", "*97",
+                    "701",
+                ];
+                let to = numbers[self.random.below(11) as usize];
                 self.call(at, to);
             }
             4..=6 => self.pick_up(at),

@@ -27,6 +27,14 @@ fn whatever_parties_do_every_call_ends_and_nothing_is_left() {
         );
         assert!(gateway.work.is_empty(), "seed {seed}: the queue's work is left");
         assert!(gateway.keeping.is_empty(), "seed {seed}: records or answers are left");
+        assert!(gateway.voicemail.is_empty(), "seed {seed}: visits or recordings are left");
+        let mail = &gateway.journal.live().mail;
+        let boxes = gateway.voicemail.boxes();
+        let listed: BTreeSet<_> =
+            boxes.messages(&"203".into()).iter().map(|message| message.id).collect();
+        assert!(mail.begun.is_empty(), "seed {seed}: messages are on their way for ever");
+        assert_eq!(listed, mail.messages.keys().copied().collect(), "seed {seed}");
+        assert!(mail.messages.keys().all(|id| world.files.contains(id)), "seed {seed}");
         assert!(
             gateway.journal.live().calls.is_empty() && gateway.journal.live().places.is_empty()
         );
@@ -50,8 +58,8 @@ fn whatever_parties_do_every_call_ends_and_nothing_is_left() {
 }
 
 /// What the gateway sends in answer to `bytes` from a stranger, at once.
-fn answers(world: &mut World, bytes: &[u8]) -> Vec<Vec<u8>> {
-    let peer = SocketAddr::from(([192, 0, 2, 250], 5060));
+fn answers(world: &mut World, peer: [u8; 4], bytes: &[u8]) -> Vec<Vec<u8>> {
+    let peer = SocketAddr::from((peer, 5060));
     let flow = Flow { transport: Transport::Udp, local: OURS, peer, connection: ConnectionId(0) };
     world.gateway.handle_sip(world.now, flow, bytes);
     let mut sent = Vec::new();
@@ -76,7 +84,9 @@ fn strangers_leave_nothing_behind_and_get_at_most_one_small_answer() {
              From: <sip:me@192.0.2.1>;tag=a\r\nTo: <sip:911@192.0.2.1>{tag}\r\nCall-ID: {number}\r\n\
              CSeq: 1 {method}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
         );
-        let sent = answers(&mut world, request.as_bytes());
+        // Each from another address of the site: of one, or of a stranger, not as many would be read.
+        let peer = [10, 0, (number >> 8) as u8, number as u8];
+        let sent = answers(&mut world, peer, request.as_bytes());
         let bytes: usize = sent.iter().map(Vec::len).sum();
         assert!(
             sent.len() == 1 && bytes < 3 * request.len(),

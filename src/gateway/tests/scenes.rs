@@ -12,12 +12,12 @@ fn config(changes: &[(&str, &str)]) -> String {
     })
 }
 
-fn scene(changes: &[(&str, &str)]) -> World {
+pub(super) fn scene(changes: &[(&str, &str)]) -> World {
     World::of(1, &config(changes), 0)
 }
 
 impl World {
-    fn seconds(&mut self, seconds: u64) {
+    pub(super) fn seconds(&mut self, seconds: u64) {
         self.carry_out();
         self.pass(Duration::from_secs(seconds));
     }

@@ -9,8 +9,11 @@ use crate::sip::sdp::SessionDescription;
 use crate::sip::session::{Phase, Session};
 use crate::sip::session_timer;
 use crate::sip::transaction::{ClientKey, MAGIC_COOKIE};
-use crate::sip::uri::{Uri, host_port};
+use crate::sip::uri::{NameAddr, Uri, host_port};
 use crate::time::Now;
+
+/// Contacts of a redirection that are looked at: a person has one or two other phones.
+const MAX_CONTACTS: usize = 4;
 
 /// Answers to our requests.
 impl Endpoint {
@@ -117,7 +120,10 @@ impl Endpoint {
             if ending {
                 return self.cancel_if_possible(now, id);
             }
-            return self.tell(Event::Progress { session: id, status, sdp });
+            if self.provisional_arrived(now, id, &response, flow) {
+                self.tell(Event::Progress { session: id, status, sdp });
+            }
+            return;
         }
         if status.is_success() {
             return self.invite_answered(now, id, &response, sdp, flow);
@@ -131,7 +137,9 @@ impl Endpoint {
         let retry_after = response.headers.get("Retry-After").and_then(|text| {
             text.split([';', '(', ' ']).next().and_then(|digits| digits.parse().ok())
         });
-        let cause = if cancelled { Ended::HungUp } else { Ended::Refused { status, retry_after } };
+        let contacts = redirected(&response);
+        let refused = Ended::Refused { status, retry_after, contacts };
+        let cause = if cancelled { Ended::HungUp } else { refused };
         self.end(id, cause);
     }
 
@@ -152,6 +160,7 @@ impl Endpoint {
             return false;
         }
         let Some(local) = sent_by(&request) else { return false };
+        self.forget_early(id, None);
         let key = self.send_request(now, route, local, &mut request);
         self.purposes.insert(key, Purpose::Invite(id, 0));
         if let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get_mut(&id) {
@@ -178,12 +187,17 @@ impl Endpoint {
         let Ok(mut dialog) = Dialog::of_client(&request, response, own_side(flow, &request)) else {
             return self.end(id, Ended::ProtocolError);
         };
+        let name = dialog.id.clone();
+        if let Some(early) = self.forget_early(id, Some(&name)) {
+            dialog = dialog.going_on(&early);
+        }
         let ack = self.acknowledge(&mut dialog, &request);
         self.by_dialog.insert(dialog.id.clone(), id);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.phase = Phase::Confirmed;
             session.dialog = Some(dialog);
             session.ack = ack;
+            session.open = None;
         }
         self.timer_answered(now, id, response);
         match cancelled {
@@ -290,8 +304,9 @@ impl Endpoint {
     ) {
         self.purposes.remove(&key);
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some(offer) = session.own_offer.take_if(|offer| offer.key == key) else { return };
-        let _ = offer.sdp;
+        if session.own_offer.take_if(|offer| offer.key == key).is_none() {
+            return;
+        }
         let status = response.status;
         if status.is_success() {
             let Some(mut dialog) = session.dialog.take() else { return };
@@ -306,16 +321,22 @@ impl Endpoint {
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.dialog = Some(dialog);
                 session.ack = ack;
+                session.retries = 0;
             }
             self.timer_answered(now, id, response);
             let sdp = response.sdp().and_then(Result::ok);
-            return self.tell(Event::ReofferAnswered { session: id, sdp });
+            self.tell(Event::ReofferAnswered { session: id, sdp });
+            return self.offer_if_wanted(id);
         }
         // Section 12.2.1.2: these two say that the dialog is gone.
         if status == Status::CALL_DOES_NOT_EXIST || status == Status::REQUEST_TIMEOUT {
             return self.bye(now, id, None, Ended::ProtocolError);
         }
+        if status == Status::REQUEST_PENDING && self.retry_offer(now, id) {
+            return;
+        }
         self.tell(Event::ReofferRefused { session: id, status });
+        self.offer_if_wanted(id);
     }
 
     pub(super) fn request_failed(&mut self, now: Now, key: ClientKey, unreachable: bool) {
@@ -340,6 +361,20 @@ impl Endpoint {
             Some(Purpose::Farewell) | None => {}
         }
     }
+}
+
+/// Where a 3xx sends us (RFC 3261 section 8.1.3.4), the preferred first.
+fn redirected(response: &Response) -> Vec<Uri> {
+    if response.status.code() / 100 != 3 {
+        return Vec::new();
+    }
+    let preference = |contact: &NameAddr| {
+        let q: f32 = contact.params.get("q").and_then(|q| q.parse().ok()).unwrap_or(1.0);
+        std::cmp::Reverse((q.clamp(0.0, 1.0) * 1_000.0) as u16)
+    };
+    let mut contacts = response.headers.contacts().unwrap_or_default();
+    contacts.sort_by_key(preference);
+    contacts.into_iter().map(|contact| contact.uri).take(MAX_CONTACTS).collect()
 }
 
 /// The same INVITE with the interval that the peer wants at least (RFC 4028 section 7.3).

@@ -1,15 +1,19 @@
 //! Requests that arrive: what is refused by itself, what belongs to a session, what is new.
 
-use super::{ALLOW, Ended, Endpoint, Event, SUPPORTED, ServerKey, SessionId, contact};
-use crate::sip::dialog::{Dialog, DialogId, Order};
+use super::{ALLOW, Ended, Endpoint, Event, SUPPORTED, ServerKey, SessionId, offers};
+use crate::sip::dialog::{DialogId, Order};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
-use crate::sip::refer::ReferTo;
+use crate::sip::refer::{ReferTo, Replaces};
 use crate::sip::sdp::SessionDescription;
-use crate::sip::session::{Phase, Session};
+use crate::sip::session::{Invited, Phase, Session, Side};
 use crate::sip::session_timer;
+use crate::sip::subscribe::Package;
 use crate::sip::uri::Scheme;
 use crate::time::Now;
+
+/// Most bytes in a body. The description of a browser that names every way to itself has 8 kB, that of a desk phone one.
+const MAX_BODY: usize = 16_384;
 
 /// Requests that arrive.
 impl Endpoint {
@@ -23,16 +27,16 @@ impl Endpoint {
         if let Some(response) = self.refusal(&request) {
             return self.respond_once(now, key, &request, response);
         }
-        let dialog = DialogId::of_request(&request.headers);
+        // Subscriptions have dialogs of their own, and an owner above.
+        let own = (request.method != Method::SUBSCRIBE).then_some(&request.headers);
+        let dialog = own.and_then(DialogId::of_request);
         match (dialog, &request.method) {
             (Some(dialog), _) => match self.by_dialog.get(&dialog).copied() {
                 Some(id) => self.within(now, id, key, request, flow),
                 None => self.no_such_call(now, key, &request),
             },
             (None, method) if *method == Method::INVITE => self.invited(now, key, request, flow),
-            (None, method) if *method == Method::BYE || *method == Method::UPDATE => {
-                self.no_such_call(now, key, &request);
-            }
+            (None, method) if WITHIN.contains(method) => self.no_such_call(now, key, &request),
             (None, _) => self.tell(Event::Request { key, request, flow }),
         }
     }
@@ -62,6 +66,12 @@ impl Endpoint {
         if matches!(request.uri.scheme, Scheme::Other(_)) {
             return Some(Response::to(request, Status::UNSUPPORTED_URI_SCHEME));
         }
+        if request.body.len() > MAX_BODY {
+            return Some(Response::to(request, Status::REQUEST_ENTITY_TOO_LARGE));
+        }
+        if let Some(response) = unreadable(request) {
+            return Some(response);
+        }
         let method = &request.method;
         let offers = *method == Method::INVITE || *method == Method::UPDATE;
         if offers && self.settings.session_expires.is_some() && session_timer::is_too_small(request)
@@ -87,16 +97,29 @@ impl Endpoint {
     }
 
     pub(super) fn invited(&mut self, now: Now, key: ServerKey, request: Request, flow: Flow) {
+        let name = Invited::of(&request);
+        if name.as_ref().is_some_and(|name| self.by_invite.contains_key(name)) {
+            let response = Response::to(&request, Status::LOOP_DETECTED);
+            return self.respond_once(now, key, &request, response);
+        }
         let offer = match self.offer_of(&request) {
             Ok(offer) => offer,
             Err(response) => return self.respond_once(now, key, &request, response),
         };
+        let Ok(replaces) = Replaces::of(&request) else {
+            let response = Response::to(&request, Status::BAD_REQUEST);
+            return self.respond_once(now, key, &request, response);
+        };
         let id = SessionId(self.mint());
         let tag = self.random.hex(8);
         let phase = Phase::Incoming { key, request: Box::new(request.clone()), flow };
-        self.sessions.insert(id, Session::new(tag, phase));
+        let mut session = Session::new(tag, phase);
+        session.open = offer.is_some().then_some(Side::Theirs);
+        session.invited = name.clone();
+        self.sessions.insert(id, session);
         self.by_server.insert(key, id);
-        self.tell(Event::Invited { session: id, request, offer, flow });
+        name.map(|name| self.by_invite.insert(name, id));
+        self.tell(Event::Invited { session: id, request, offer, replaces, flow });
     }
 
     /// The offer in a new call's INVITE, or the answer that refuses it.
@@ -107,17 +130,7 @@ impl Endpoint {
         if !takes_sdp(request) {
             return Err(Response::to(request, Status::NOT_ACCEPTABLE));
         }
-        match request.sdp() {
-            Some(Ok(offer)) => Ok(Some(offer)),
-            Some(Err(_)) => Err(Response::to(request, Status::BAD_REQUEST)),
-            None if request.body.is_empty() => Ok(None),
-            None => {
-                let mut response = Response::to(request, Status::UNSUPPORTED_MEDIA_TYPE);
-                // A constant without line breaks.
-                let _ = response.headers.push("Accept", "application/sdp");
-                Err(response)
-            }
-        }
+        description(request).map_err(|response| *response)
     }
 
     /// A request within a session. One from another host than the session's may be the peer's, which has moved, or a
@@ -130,8 +143,10 @@ impl Endpoint {
         request: Request,
         flow: Flow,
     ) {
-        let host = self.sessions.get(&id).and_then(|s| s.dialog.as_ref()).map(Dialog::host);
-        if host == Some(flow.peer.ip()) {
+        let name = DialogId::of_request(&request.headers);
+        let session = self.sessions.get_mut(&id);
+        let dialog = session.zip(name).and_then(|(session, name)| session.dialog_mut(&name));
+        if dialog.map(|dialog| dialog.host()) == Some(flow.peer.ip()) {
             self.admitted(now, id, key, request, flow);
         } else {
             self.tell(Event::Elsewhere { session: id, key, request, flow });
@@ -140,8 +155,10 @@ impl Endpoint {
 
     fn admitted(&mut self, now: Now, id: SessionId, key: ServerKey, request: Request, flow: Flow) {
         let number = request.cseq().map(|cseq| cseq.number).unwrap_or(0);
-        let order =
-            self.sessions.get_mut(&id).and_then(|s| s.dialog.as_mut()).map(|d| d.receive(number));
+        let name = DialogId::of_request(&request.headers);
+        let session = self.sessions.get_mut(&id);
+        let dialog = session.zip(name).and_then(|(session, name)| session.dialog_mut(&name));
+        let order = dialog.map(|dialog| dialog.receive(number));
         if order != Some(Order::Next) {
             let response = self.try_later(&request);
             return self.answer_now(now, key, response);
@@ -150,6 +167,7 @@ impl Endpoint {
             m if *m == Method::BYE => self.bye_arrived(now, id, key, &request),
             m if *m == Method::INVITE => self.reinvited(now, id, key, request, flow),
             m if *m == Method::UPDATE => self.updated(now, id, key, request, flow),
+            m if *m == Method::PRACK => self.prack_arrived(now, id, key, request),
             m if *m == Method::INFO => {
                 self.answer_now(now, key, Response::to(&request, Status::OK));
                 let content_type = request.content_type().unwrap_or_default();
@@ -161,11 +179,18 @@ impl Endpoint {
                 Err(_) => self.answer_now(now, key, Response::to(&request, Status::BAD_REQUEST)),
             },
             _ => {
-                let mut response = Response::to(&request, Status::METHOD_NOT_ALLOWED);
-                let _ = response.headers.push("Allow", ALLOW);
+                let response = self.not_allowed(&request);
                 self.answer_now(now, key, response);
             }
         }
+    }
+
+    /// A 405 that says what we do (RFC 3261 section 8.2.1).
+    pub fn not_allowed(&self, request: &Request) -> Response {
+        let mut response = Response::to(request, Status::METHOD_NOT_ALLOWED);
+        // A constant without line breaks.
+        let _ = response.headers.push("Allow", ALLOW);
+        response
     }
 
     /// RFC 3261 section 14.2: 500, to be tried again after a random time of up to 10 s.
@@ -179,7 +204,12 @@ impl Endpoint {
     pub fn capabilities(&self, request: &Request) -> Response {
         let mut response = Response::to(request, Status::OK);
         let supported = SUPPORTED.join(", ");
-        let told = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", &supported)];
+        let told = [
+            ("Allow", ALLOW),
+            ("Accept", "application/sdp"),
+            ("Supported", &supported),
+            ("Allow-Events", Package::ALL),
+        ];
         for (name, value) in told {
             // Constants without line breaks.
             let _ = response.headers.push(name, value);
@@ -194,7 +224,21 @@ impl Endpoint {
         key: ServerKey,
         request: &Request,
     ) {
+        let stage = self.sessions.get(&id).map(|session| &session.phase);
+        if let Some(Phase::Calling(_)) = stage {
+            // Section 15: whoever has not answered refuses, and does not hang up.
+            return self.no_such_call(now, key, request);
+        }
         self.answer_now(now, key, Response::to(request, Status::OK));
+        if let Some(Session { phase: Phase::Incoming { key, request, .. }, tag, .. }) =
+            self.sessions.get(&id)
+        {
+            // The caller hangs up before the answer: as good as a CANCEL.
+            let response = Response::to(request, Status::REQUEST_TERMINATED).with_to_tag(tag);
+            let key = *key;
+            self.transactions.respond(now, key, &response);
+            return self.end(id, Ended::Cancelled);
+        }
         if let Some((key, pending)) = self.sessions.get_mut(&id).and_then(|s| s.reoffer.take()) {
             self.answer_now(now, key, Response::to(&pending, Status::REQUEST_TERMINATED));
         }
@@ -210,21 +254,19 @@ impl Endpoint {
         request: Request,
         flow: Flow,
     ) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        if session.own_offer.is_some() {
-            return self.answer_now(now, key, Response::to(&request, Status::REQUEST_PENDING));
-        }
-        if session.reoffer.is_some() || session.waiting_ack.is_some() {
-            let response = self.try_later(&request);
-            return self.answer_now(now, key, response);
-        }
-        let sdp = match request.sdp() {
-            Some(Ok(sdp)) => Some(sdp),
-            Some(Err(_)) => {
-                return self.answer_now(now, key, Response::to(&request, Status::BAD_REQUEST));
-            }
-            None => None,
+        let sdp = match description(&request) {
+            Ok(sdp) => sdp,
+            Err(response) => return self.answer_now(now, key, *response),
         };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let why = match (&session.phase, &session.waiting_ack) {
+            (Phase::Calling(_), _) => Some(offers::NotNow::Crossed),
+            (Phase::Incoming { .. }, _) | (_, Some(_)) => Some(offers::NotNow::Busy),
+            (Phase::Confirmed, None) => offers::in_the_way(session),
+        };
+        if let Some(why) = why {
+            return self.not_now(now, key, &request, why);
+        }
         if let Some(dialog) = &mut session.dialog {
             dialog.refresh(request.contact().ok().flatten(), Some(flow));
         }
@@ -233,7 +275,8 @@ impl Endpoint {
         self.tell(Event::Reoffered { session: id, sdp });
     }
 
-    /// UPDATE (RFC 3311): an offer that is answered like a re-INVITE but without an ACK.
+    /// UPDATE (RFC 3311): an offer that is answered like a re-INVITE but without an ACK, also before the call is
+    /// answered, once the first offer and answer are through (section 5.2).
     pub(super) fn updated(
         &mut self,
         now: Now,
@@ -242,28 +285,27 @@ impl Endpoint {
         request: Request,
         flow: Flow,
     ) {
+        let sdp = match description(&request) {
+            Ok(sdp) => sdp,
+            Err(response) => return self.answer_now(now, key, *response),
+        };
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        if let Some(dialog) = &mut session.dialog {
+        let name = DialogId::of_request(&request.headers);
+        if let Some(dialog) = name.and_then(|name| session.dialog_mut(&name)) {
             dialog.refresh(request.contact().ok().flatten(), Some(flow));
         }
-        match request.sdp() {
-            None => {
-                let mut response = Response::to(&request, Status::OK);
-                // Made of an address.
-                let own = contact(flow.local, flow.transport).to_string();
-                let _ = response.headers.push("Contact", own);
-                self.answer_timer(now, id, &request, &mut response);
-                self.answer_now(now, key, response);
-            }
-            Some(Err(_)) => self.answer_now(now, key, Response::to(&request, Status::BAD_REQUEST)),
-            Some(Ok(_)) if session.own_offer.is_some() || session.reoffer.is_some() => {
-                self.answer_now(now, key, Response::to(&request, Status::REQUEST_PENDING));
-            }
-            Some(Ok(sdp)) => {
-                session.reoffer = Some((key, request));
-                self.tell(Event::Reoffered { session: id, sdp: Some(sdp) });
-            }
+        let why = sdp.as_ref().and_then(|_| offers::in_the_way(session));
+        if let Some(why) = why {
+            return self.not_now(now, key, &request, why);
         }
+        let Some(sdp) = sdp else {
+            let Some(mut response) = self.success_within(id, &request) else { return };
+            self.answer_timer(now, id, &request, &mut response);
+            return self.answer_now(now, key, response);
+        };
+        session.reoffer = Some((key, request));
+        self.by_server.insert(key, id);
+        self.tell(Event::Reoffered { session: id, sdp: Some(sdp) });
     }
 
     pub(super) fn ack_arrived(&mut self, now: Now, request: &Request) {
@@ -281,11 +323,13 @@ impl Endpoint {
             self.timers.cancel(waiting.over);
             waiting.again.map(|timer| self.timers.cancel(timer));
         }
+        session.open = None;
         let hang_up = session.hang_up.take();
         let sdp = request.sdp().and_then(Result::ok);
         self.tell(Event::Confirmed { session: id, sdp });
-        if let Some(reason) = hang_up {
-            self.bye(now, id, reason.as_deref(), Ended::HungUp);
+        match hang_up {
+            Some(reason) => self.bye(now, id, reason.as_deref(), Ended::HungUp),
+            None => self.offer_if_wanted(id),
         }
     }
 
@@ -307,6 +351,43 @@ impl Endpoint {
     pub(super) fn answer_now(&mut self, now: Now, key: ServerKey, response: Response) {
         self.respond(now, key, response);
     }
+}
+
+/// What makes no sense outside of a dialog: 481 there.
+const WITHIN: [Method; 3] = [Method::BYE, Method::UPDATE, Method::PRACK];
+
+/// The description in a request, or the answer that refuses its body (RFC 3261 section 8.2.3).
+pub(super) fn description(request: &Request) -> Result<Option<SessionDescription>, Box<Response>> {
+    match request.sdp() {
+        Some(Ok(sdp)) => Ok(Some(sdp)),
+        Some(Err(_)) => Err(Box::new(Response::to(request, Status::BAD_REQUEST))),
+        None if request.body.is_empty() || is_optional(request) => Ok(None),
+        None => {
+            let mut response = Response::to(request, Status::UNSUPPORTED_MEDIA_TYPE);
+            // A constant without line breaks.
+            let _ = response.headers.push("Accept", "application/sdp");
+            Err(Box::new(response))
+        }
+    }
+}
+
+/// Whether a body may be passed over (section 20.11).
+fn is_optional(request: &Request) -> bool {
+    let disposition = request.headers.get("Content-Disposition").unwrap_or_default();
+    disposition.split(';').any(|param| param.trim().eq_ignore_ascii_case("handling=optional"))
+}
+
+/// The refusal of a body that is packed in a way that we do not know (section 8.2.3).
+fn unreadable(request: &Request) -> Option<Response> {
+    let packed = |coding: &&str| !coding.eq_ignore_ascii_case("identity");
+    let codings = request.headers.list("Content-Encoding");
+    if request.body.is_empty() || !codings.iter().any(packed) {
+        return None;
+    }
+    let mut response = Response::to(request, Status::UNSUPPORTED_MEDIA_TYPE);
+    // A constant without line breaks.
+    let _ = response.headers.push("Accept-Encoding", "identity");
+    Some(response)
 }
 
 /// Whether the sender could read an answer of ours (RFC 3261 section 20.1: no Accept means SDP).

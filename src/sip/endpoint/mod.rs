@@ -6,6 +6,9 @@
 
 mod answers;
 mod arriving;
+mod names;
+mod offers;
+mod provisional;
 mod sessions;
 mod timers;
 
@@ -20,13 +23,16 @@ use crate::sip::auth::Credentials;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Route};
 use crate::sip::message::{self, Headers, Rejected, Request, Response, Status, Transport, Via};
-use crate::sip::refer::ReferTo;
+use crate::sip::refer::{ReferTo, Replaces};
+use crate::sip::reliable::{self, Policy};
 use crate::sip::sdp::SessionDescription;
-use crate::sip::session::Session;
+use crate::sip::session::{Invited, Phase, Session};
 use crate::sip::session_timer;
 use crate::sip::transaction::{self, MAGIC_COOKIE, Timing, Transactions};
 use crate::sip::uri::{NameAddr, Uri, host_port};
 use crate::time::{Now, Timers, earliest};
+
+pub use names::Names;
 
 pub use crate::sip::session::{Ended, SessionId};
 pub use crate::sip::transaction::{ClientKey, ServerKey};
@@ -80,6 +86,8 @@ pub struct Invite {
     pub beside: Option<message::Part>,
     /// To answer a challenge with.
     pub credentials: Option<Credentials>,
+    /// Whether provisional answers to it may or must be reliable.
+    pub reliable: Policy,
 }
 
 /// What comes of an input.
@@ -131,6 +139,8 @@ pub enum Event {
         request: Request,
         /// The offer in it.
         offer: Option<SessionDescription>,
+        /// The dialog whose place it wants to take.
+        replaces: Option<Replaces>,
         /// How it came.
         flow: Flow,
     },
@@ -198,8 +208,9 @@ pub enum Event {
         /// Where to.
         to: ReferTo,
     },
-    /// The peer takes no UPDATE, and the session is to be refreshed: offer anew what was agreed.
-    RefreshDue {
+    /// Offer anew what was agreed: the session is to be refreshed and the peer takes no UPDATE, or an offer of ours
+    /// could not be made when it was wanted.
+    OfferDue {
         /// The session.
         session: SessionId,
     },
@@ -224,6 +235,17 @@ pub enum Event {
     },
 }
 
+/// How far a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The peer called and has no final answer yet.
+    CallsUs,
+    /// We called and have no final answer yet.
+    Called,
+    /// Answered.
+    Up,
+}
+
 /// Why a request got no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -234,9 +256,10 @@ pub enum Failure {
 }
 
 /// What we do (RFC 3261 section 20.5).
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, REGISTER";
+const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, INFO, REFER, REGISTER, SUBSCRIBE";
 /// Extensions that we know; a `Require` for another is refused with 420.
-const SUPPORTED: [&str; 1] = [session_timer::OPTION];
+const SUPPORTED: [&str; 3] = [session_timer::OPTION, reliable::OPTION, "replaces"];
 
 /// Answers of lost forks that are acknowledged and hung up on, for one INVITE (bad-input table row 20): a phone forks to
 /// a few others, a forger to as many as he likes.
@@ -250,6 +273,12 @@ enum Due {
     NoAck(SessionId),
     /// A session is to be refreshed, or was not in time.
     Session(SessionId),
+    /// Repeat a reliable provisional answer.
+    ProvisionalAgain(SessionId),
+    /// Its PRACK never came.
+    NoPrack(SessionId),
+    /// Make an offer again that crossed one of the peer's.
+    Offer(SessionId),
 }
 
 #[derive(Debug)]
@@ -284,6 +313,7 @@ pub struct Endpoint {
     sessions: HashMap<SessionId, Session>,
     by_dialog: HashMap<DialogId, SessionId>,
     by_server: HashMap<ServerKey, SessionId>,
+    by_invite: HashMap<Invited, SessionId>,
     purposes: HashMap<ClientKey, Purpose>,
     timers: Timers<Due>,
     outputs: VecDeque<Output>,
@@ -306,6 +336,7 @@ impl Endpoint {
             sessions: HashMap::new(),
             by_dialog: HashMap::new(),
             by_server: HashMap::new(),
+            by_invite: HashMap::new(),
             purposes: HashMap::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
@@ -314,9 +345,11 @@ impl Endpoint {
         }
     }
 
-    /// One datagram or one framed message arrived.
-    pub fn handle_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
-        match message::parse(bytes, flow.transport.is_reliable()) {
+    /// One datagram or one framed message arrived. Answers whether it could be read.
+    pub fn handle_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) -> bool {
+        let parsed = message::parse(bytes, flow.transport.is_reliable());
+        let readable = parsed.is_ok();
+        match parsed {
             Ok(message) => self.transactions.handle_message(now, flow, message),
             Err(Rejected::Drop(_)) => *self.refused.entry("SIP messages dropped").or_default() += 1,
             Err(Rejected::Answer(response, _)) => {
@@ -325,6 +358,7 @@ impl Endpoint {
             }
         }
         self.settle(now);
+        readable
     }
 
     /// The driver could not send there.
@@ -342,6 +376,9 @@ impl Endpoint {
                 Due::Again(id) => self.repeat_answer(now, id),
                 Due::NoAck(id) => self.no_ack(now, id),
                 Due::Session(id) => self.session_due(now, id),
+                Due::ProvisionalAgain(id) => self.repeat_provisional(now, id),
+                Due::NoPrack(id) => self.no_prack(now, id),
+                Due::Offer(id) => self.offer_again(id),
             }
         }
         self.settle(now);
@@ -435,6 +472,26 @@ impl Endpoint {
     /// The session of a dialog, in either of the ways that it may be written.
     pub fn session_of(&self, dialogs: &[DialogId]) -> Option<SessionId> {
         dialogs.iter().find_map(|dialog| self.by_dialog.get(dialog).copied())
+    }
+
+    /// How far a session is.
+    pub fn stage(&self, id: SessionId) -> Option<Stage> {
+        Some(match self.sessions.get(&id)?.phase {
+            Phase::Incoming { .. } => Stage::CallsUs,
+            Phase::Calling(_) => Stage::Called,
+            Phase::Confirmed => Stage::Up,
+        })
+    }
+
+    /// The dialogs of a session: one, or those of the phones that ring for it.
+    pub fn dialogs_of(&self, id: SessionId) -> Vec<DialogId> {
+        let Some(session) = self.sessions.get(&id) else { return Vec::new() };
+        let early = match &session.phase {
+            Phase::Calling(calling) => calling.early.as_slice(),
+            _ => &[],
+        };
+        let early = early.iter().map(|early| &early.dialog);
+        session.dialog.iter().chain(early).map(|dialog| dialog.id.clone()).collect()
     }
 
     fn stateless_tag(&self, request: &Request) -> String {

@@ -1,12 +1,15 @@
 //! What somebody above wants with sessions: begin, answer, offer anew, end.
 
-use super::{ALLOW, Due, Ended, Endpoint, Event, Invite, Purpose, ServerKey, SessionId, contact};
+use super::{
+    ALLOW, Due, Ended, Endpoint, Event, Invite, Purpose, SUPPORTED, ServerKey, SessionId, contact,
+};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::refer;
+use crate::sip::reliable::{self, Policy};
 use crate::sip::sdp::SessionDescription;
-use crate::sip::session::{Calling, OwnOffer, Phase, Session, Unacknowledged};
-use crate::sip::session_timer::{self, Refresher};
+use crate::sip::session::{Calling, Phase, Session, Side, Unacknowledged};
+use crate::sip::session_timer;
 use crate::time::Now;
 
 /// Sessions that others begin.
@@ -65,37 +68,27 @@ impl Endpoint {
         self.refuse(now, id, response);
     }
 
-    /// A provisional answer to a new call.
-    pub fn ring(
-        &mut self,
-        now: Now,
-        id: SessionId,
-        status: Status,
-        sdp: Option<&SessionDescription>,
-    ) {
-        let Some((key, mut response)) = self.answer_to(id, status) else { return };
-        if let Some(sdp) = sdp {
-            response = response.with_sdp(sdp);
-        }
-        self.transactions.respond(now, key, &response);
-        self.settle(now);
-    }
-
-    /// Answers a new call.
+    /// Answers a new call. Where the caller has yet to acknowledge a description in a provisional answer, the 200 waits
+    /// for that (RFC 3262 section 3).
     pub fn answer(&mut self, now: Now, id: SessionId, sdp: &SessionDescription) {
+        if self.answer_waits(id, sdp) {
+            return;
+        }
         let Some((key, response)) = self.answer_to(id, Status::OK) else { return };
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Phase::Incoming { request, flow, .. } = &session.phase else { return };
-        let (request, flow) = (request.clone(), *flow);
-        let Ok(dialog) = Dialog::of_server(&request, &session.tag, flow) else {
+        if !self.begin_dialog(id) {
             return self.reject(now, id, Status::BAD_REQUEST, None);
-        };
-        self.by_dialog.insert(dialog.id.clone(), id);
-        session.dialog = Some(dialog);
+        }
+        self.stop_provisional(id);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Phase::Incoming { request, .. } = &session.phase else { return };
+        let request = request.clone();
         session.phase = Phase::Confirmed;
+        // An offer of ours is answered in the ACK.
+        let offers = request.body.is_empty() && !session.described;
+        session.open = offers.then_some(Side::Ours);
+        let mut response = if session.described { response } else { response.with_sdp(sdp) };
         self.by_server.remove(&key);
         let cseq = request.cseq().map(|cseq| cseq.number).unwrap_or(0);
-        let mut response = response.with_sdp(sdp);
         self.answer_timer(now, id, &request, &mut response);
         self.send_success(now, id, key, cseq, response);
         self.settle(now);
@@ -111,6 +104,7 @@ impl Endpoint {
         }
         let _ = response.headers.push("Contact", contact(flow.local, flow.transport).to_string());
         let _ = response.headers.push("Allow", ALLOW);
+        let _ = response.headers.push("Supported", SUPPORTED.join(", "));
         let _ = response.headers.push("Server", self.settings.user_agent.clone());
         Some((*key, response))
     }
@@ -172,6 +166,9 @@ impl Endpoint {
             let _ = request.headers.push(name, value);
         }
         self.complete(&mut request);
+        // Without an offer of ours the first reliable answer would hold one, and its PRACK would have to answer it.
+        let reliable = if invite.sdp.is_some() { invite.reliable } else { Policy::Never };
+        self.name_options(&mut request, reliable);
         if let Some(seconds) = self.settings.session_expires {
             session_timer::ask(&mut request, seconds, None);
         }
@@ -193,11 +190,26 @@ impl Endpoint {
             provisional: false,
             raised: false,
             cancelled: None,
+            reliable,
+            early: Vec::new(),
         };
         self.purposes.insert(key, Purpose::Invite(id, 0));
-        self.sessions.insert(id, Session::new(tag, Phase::Calling(Box::new(calling))));
+        let mut session = Session::new(tag, Phase::Calling(Box::new(calling)));
+        session.open = invite.sdp.is_some().then_some(Side::Ours);
+        self.sessions.insert(id, session);
         self.settle(now);
         id
+    }
+
+    /// Says in an INVITE which extensions we know (RFC 3261 section 20.37).
+    fn name_options(&self, request: &mut Request, reliable: Policy) {
+        let wanted = |option: &&&str| **option != reliable::OPTION || reliable == Policy::Offer;
+        let known: Vec<_> = SUPPORTED.iter().filter(wanted).copied().collect();
+        // Constants without line breaks.
+        let _ = request.headers.set("Supported", known.join(", "));
+        if reliable == Policy::Require {
+            let _ = request.headers.push("Require", reliable::OPTION);
+        }
     }
 
     /// Ends a session as its state asks: CANCEL, BYE, or a refusal. `reason` becomes the Reason header (RFC 3326).
@@ -262,10 +274,13 @@ impl Endpoint {
     }
 
     pub(super) fn end(&mut self, id: SessionId, cause: Ended) {
+        self.stop_provisional(id);
+        self.dialogs_of(id).iter().for_each(|dialog| {
+            self.by_dialog.remove(dialog);
+        });
         let Some(session) = self.sessions.remove(&id) else { return };
-        if let Some(dialog) = &session.dialog {
-            self.by_dialog.remove(&dialog.id);
-        }
+        session.retry.map(|timer| self.timers.cancel(timer));
+        session.invited.map(|name| self.by_invite.remove(&name));
         if let Phase::Incoming { key, .. } = &session.phase {
             self.by_server.remove(key);
         }
@@ -348,79 +363,6 @@ impl Endpoint {
         request.headers.push("Refer-To", to).expect("no line break");
         let key = self.send_request(now, route, local, &mut request);
         self.purposes.insert(key, Purpose::Farewell);
-        self.settle(now);
-    }
-}
-
-/// Offers within a session.
-impl Endpoint {
-    /// Offers anew.
-    pub fn reoffer(&mut self, now: Now, id: SessionId, sdp: &SessionDescription) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some(dialog) = session.dialog.as_mut() else { return };
-        if session.own_offer.is_some() || session.reoffer.is_some() {
-            return;
-        }
-        let route = dialog.route();
-        let local = dialog.local_address();
-        let mut request = dialog.request(Method::INVITE, None);
-        let _ = request.headers.push("Contact", contact(local, route.transport()).to_string());
-        let _ = request.headers.push("Allow", ALLOW);
-        if let Some((_, agreed)) = session.timer {
-            let role = if agreed.ours { Refresher::Uac } else { Refresher::Uas };
-            session_timer::ask(&mut request, agreed.seconds, Some(role));
-        }
-        let mut request = request.with_sdp(sdp);
-        let key = self.send_request(now, route, local, &mut request);
-        self.purposes.insert(key, Purpose::Reinvite(id));
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.own_offer = Some(OwnOffer { key, sdp: sdp.to_string() });
-        }
-        self.settle(now);
-    }
-
-    /// Answers the peer's offer within the call.
-    pub fn answer_reoffer(&mut self, now: Now, id: SessionId, sdp: &SessionDescription) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some((key, request)) = session.reoffer.take() else { return };
-        self.by_server.remove(&key);
-        let Some(dialog) = session.dialog.as_ref() else { return };
-        let mut response = Response::to(&request, Status::OK);
-        let transport = dialog.route().transport();
-        let _ = response
-            .headers
-            .push("Contact", contact(dialog.local_address(), transport).to_string());
-        let _ = response.headers.push("Allow", ALLOW);
-        let mut response = response.with_sdp(sdp);
-        self.answer_timer(now, id, &request, &mut response);
-        if request.method == Method::INVITE {
-            let cseq = request.cseq().map(|cseq| cseq.number).unwrap_or(0);
-            self.send_success(now, id, key, cseq, response);
-        } else {
-            self.transactions.respond(now, key, &response);
-        }
-        self.settle(now);
-    }
-
-    /// Refuses the peer's offer within the call; what was agreed before stands.
-    pub fn refuse_reoffer(&mut self, now: Now, id: SessionId, status: Status) {
-        let Some((key, request)) = self.sessions.get_mut(&id).and_then(|s| s.reoffer.take()) else {
-            return;
-        };
-        self.by_server.remove(&key);
-        self.answer_now(now, key, Response::to(&request, status));
-    }
-
-    /// Sends an INFO.
-    pub fn info(&mut self, now: Now, id: SessionId, content_type: &str, body: &[u8]) {
-        let Some(dialog) = self.sessions.get_mut(&id).and_then(|s| s.dialog.as_mut()) else {
-            return;
-        };
-        let (route, local) = (dialog.route(), dialog.local_address());
-        let request = dialog.request(Method::INFO, None);
-        let Ok(mut request) = request.with_body(content_type, body.to_vec()) else { return };
-        let key = self.send_request(now, route, local, &mut request);
-        self.purposes.insert(key, Purpose::Within(id));
         self.settle(now);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Due, Ended, Endpoint, Event, Purpose, SessionId};
 use crate::sip::message::{Method, Request, Response};
+use crate::sip::session::{Phase, Session};
 use crate::sip::session_timer::{self, Agreed, Refresher};
 use crate::time::Now;
 
@@ -15,6 +16,11 @@ impl Endpoint {
         response: &mut Response,
     ) {
         let Some(own) = self.settings.session_expires else { return };
+        let up = |session: &Session| matches!(session.phase, Phase::Confirmed);
+        if !self.sessions.get(&id).is_some_and(up) {
+            // RFC 4028 section 7.4: the timer begins with the call.
+            return;
+        }
         let agreed = session_timer::answer(request, response, own);
         self.learn_updates(id, request.headers.list("Allow").as_slice());
         self.run_timer(now, id, Some(agreed));
@@ -53,7 +59,7 @@ impl Endpoint {
         if !session.updates {
             // The answer to the new offer sets the timer again; should it fail, there is another half to try in.
             self.run_timer(now, id, Some(agreed));
-            return self.tell(Event::RefreshDue { session: id });
+            return self.tell(Event::OfferDue { session: id });
         }
         let Some(dialog) = session.dialog.as_mut() else { return };
         let (route, local) = (dialog.route(), dialog.local_address());
@@ -61,6 +67,7 @@ impl Endpoint {
         let contact = super::contact(local, route.transport()).to_string();
         // Made of an address.
         let _ = request.headers.push("Contact", contact);
+        let _ = request.headers.push("Supported", super::SUPPORTED.join(", "));
         session_timer::ask(&mut request, agreed.seconds, Some(Refresher::Uac));
         let key = self.send_request(now, route, local, &mut request);
         self.purposes.insert(key, Purpose::Refresh(id, agreed));
