@@ -92,6 +92,8 @@ pub(super) struct Call {
     pub recordings: Vec<RecordingId>,
     /// Who is transferring the call, until it is known how that went.
     pub transferor: Option<LegId>,
+    /// How often a phone sent the caller elsewhere.
+    pub forwards: u8,
     /// The number to show to further parties, where it is no longer the caller's.
     pub shown: Option<String>,
     /// The moment the caller was last sent somewhere, and how often at that moment.

@@ -58,6 +58,15 @@ pub(super) fn to_status(cause: Cause) -> Status {
     Status::new(code).unwrap_or(Status::SERVER_INTERNAL_ERROR)
 }
 
+/// Why we end a session, for a BYE or a CANCEL (RFC 3326); nothing where the end needs no reason.
+pub(super) fn reason(cause: Cause) -> Option<String> {
+    if matches!(cause, Cause::Completed | Cause::Abandoned) {
+        return None;
+    }
+    let status = to_status(cause);
+    Some(format!("SIP;cause={};text=\"{}\"", status.code(), status.reason()))
+}
+
 /// Which of two failed forks says more about why the called party cannot be had.
 pub(super) fn more_telling(a: Option<Cause>, b: Cause) -> Cause {
     let weight = |cause: Cause| match cause {

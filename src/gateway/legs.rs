@@ -9,6 +9,9 @@ use crate::id::{LegId, RoomId};
 use crate::sip::endpoint::SessionId;
 use crate::sip::sdp::{Negotiated, SessionDescription};
 
+/// Hands that a new call may go through (RFC 3261 section 8.1.1.6).
+const MOST_HOPS: u8 = 70;
+
 /// One leg as protocol sees it.
 #[derive(Debug)]
 pub(super) struct Leg {
@@ -38,6 +41,8 @@ pub(super) struct Leg {
     pub waits: bool,
     /// Whether the media thread has been told where to send.
     pub flowing: bool,
+    /// Through how many more hands a call of this party's may go (Max-Forwards).
+    pub hops: u8,
     /// Why a fork failed: what the caller is told when all have.
     pub worst: Option<Cause>,
     /// Whether the caller was told that it rings, or the one who is called said so.
@@ -63,6 +68,7 @@ impl Leg {
             negotiated: None,
             waits: false,
             flowing: false,
+            hops: MOST_HOPS,
             worst: None,
             ringing: false,
             room: None,

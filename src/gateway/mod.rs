@@ -14,6 +14,7 @@ mod emergency;
 mod keeping;
 mod legs;
 pub mod prompts;
+mod redirects;
 mod replacing;
 mod setup;
 mod signalling;

@@ -56,6 +56,8 @@ const RETRY_AFTER_S: u32 = 5;
 
 /// Calls of a carrier at a time that help makes and answers: above what a branch can need, below what fills its ports.
 const MOST_CALLED_BACK: usize = 30;
+/// Why a phone stops ringing that another was faster than (RFC 3326 section 3.1).
+const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 /// Calls for help of one phone at a time.
 const MOST_HELP: usize = 3;
@@ -215,6 +217,9 @@ impl Gateway {
             let thread = self.thread_for(conference);
             self.legs.get_mut(leg).into_iter().for_each(|leg| leg.thread = thread);
         }
+        if let (Some(leg), Ok(Some(hops))) = (self.legs.get_mut(leg), request.max_forwards()) {
+            leg.hops = hops;
+        }
         let call = CallId(self.random.bits());
         tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");
         let from = self.caller_number(request, &peer);
@@ -322,18 +327,13 @@ impl Gateway {
         let Some(leg) = self.legs.get_mut(id) else { return };
         if leg.chosen.is_some() {
             // Another phone was faster; the loser's leg is cut with the reason that RFC 3326 gives for it.
-            return self.endpoint.hang_up(
-                now,
-                session,
-                Some("SIP;cause=200;text=\"Call completed elsewhere\""),
-            );
+            return self.endpoint.hang_up(now, session, Some(ELSEWHERE));
         }
         leg.chosen = Some(session);
         let losers: Vec<_> =
             leg.sessions.iter().copied().filter(|other| *other != session).collect();
         for loser in losers {
-            let reason = Some("SIP;cause=200;text=\"Call completed elsewhere\"");
-            self.endpoint.hang_up(now, loser, reason);
+            self.endpoint.hang_up(now, loser, Some(ELSEWHERE));
         }
         if self.agree(id, sdp) || self.is_agreed(id) {
             self.calls.handle_leg(now, id, LegEvent::Answered);
@@ -370,7 +370,7 @@ impl Gateway {
 
     fn session_ended(&mut self, now: Now, session: SessionId, ended: &Ended) {
         let Some(id) = self.legs.remove_session(session) else { return };
-        if self.goes_on(now, id, ended) {
+        if self.goes_on(now, id, ended) || self.is_forwarded(now, id, ended) {
             return;
         }
         let Some(leg) = self.legs.get_mut(id) else { return };
@@ -421,8 +421,11 @@ impl Gateway {
         if sessions.is_empty() {
             return self.leg_over(now, id, cause);
         }
+        // A phone that another was faster than does not show a missed call.
+        let elsewhere = leg.chosen.is_none() && cause == Cause::Completed;
+        let reason = if elsewhere { Some(ELSEWHERE.to_owned()) } else { causes::reason(cause) };
         for session in sessions {
-            self.endpoint.hang_up(now, session, None);
+            self.endpoint.hang_up(now, session, reason.as_deref());
         }
     }
 

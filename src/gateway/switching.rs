@@ -104,7 +104,7 @@ impl Gateway {
                 uri,
                 from,
                 to: NameAddr::new(Uri::sip(Some(extension.as_str()), host, Some(port))),
-                headers: Headers::default(),
+                headers: self.onward(call),
                 sdp: Some(offer.clone()),
                 beside: None,
                 credentials: None,
@@ -117,6 +117,18 @@ impl Gateway {
         if self.legs.get(id).is_some_and(|leg| leg.sessions.is_empty()) {
             self.leg_over(now, id, Cause::Unreachable);
         }
+    }
+
+    /// What a call of ours takes over from the one that it is made for: it has gone through one hand more, so that a
+    /// call which comes back to us again and again comes to an end (RFC 3261 section 16.6, RFC 7332).
+    pub(super) fn onward(&self, call: CallId) -> Headers {
+        let caller = self.calls.caller(call).and_then(|caller| self.legs.get(caller));
+        let mut headers = Headers::default();
+        if let Some(caller) = caller {
+            // Digits hold no line break.
+            let _ = headers.push("Max-Forwards", caller.hops.saturating_sub(1).to_string());
+        }
+        headers
     }
 
     /// Enters a leg to somebody in the table, on the media thread of the one who calls.

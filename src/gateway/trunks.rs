@@ -32,8 +32,8 @@ const PATIENCE_WITH_THE_LAST: Duration = Duration::from_secs(12);
 #[derive(Debug)]
 pub(super) struct Outward {
     call: CallId,
-    trunk: TrunkId,
-    number: Number,
+    pub trunk: TrunkId,
+    pub number: Number,
     help: bool,
     /// Whether the caller's number is hidden.
     hidden: bool,
@@ -48,6 +48,8 @@ pub(super) struct Outward {
     peer: Option<SocketAddr>,
     /// Runs until the peer says something.
     patience: Option<TimerId>,
+    /// How often a server has named another.
+    pub redirects: u8,
 }
 
 impl Outward {
@@ -71,6 +73,7 @@ impl Outward {
             placed: None,
             peer: None,
             patience: None,
+            redirects: 0,
         }
     }
 
@@ -216,8 +219,12 @@ impl Gateway {
                 if refuses_the_place(*status) && self.without_place(id) {
                     return !given_up && self.try_next_way(now, id);
                 }
-                if *status != Status::SERVICE_UNAVAILABLE {
+                let way = self.redirected_way(id, ended);
+                if *status != Status::SERVICE_UNAVAILABLE && way.is_none() {
                     return false;
+                }
+                if let (Some(wanted), Some(way)) = (self.outward.get_mut(&id), way) {
+                    wanted.ways.push_front(way);
                 }
             }
             _ => return false,
@@ -276,7 +283,7 @@ impl Gateway {
         local: IpAddr,
         hidden: bool,
     ) -> (NameAddr, Headers) {
-        let mut headers = Headers::default();
+        let mut headers = self.onward(call);
         if !hidden {
             let shown = Some(self.shown_number(call, trunk));
             let uri = Uri { user: shown, ..Uri::sip(None, local.into(), None) };

@@ -19,6 +19,7 @@ use crate::time::{Now, Timers, earliest};
 
 mod conference;
 mod ending;
+mod forward;
 mod legs;
 mod pickup;
 mod routing;

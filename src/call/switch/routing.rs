@@ -44,6 +44,7 @@ impl Calls {
             ended_legs: Vec::new(),
             recordings: Vec::new(),
             transferor: None,
+            forwards: 0,
             shown: None,
             sent: (now.instant, 0),
         };

@@ -29,6 +29,8 @@ pub struct Sip {
     pub authorities: Option<PathBuf>,
     /// Whether provisional answers of phones are acknowledged: `never`, `offer` or `require`. Default `offer`.
     pub prack: Policy,
+    /// Whether a phone may forward a call by answering 302, to wherever it may call itself. Default true.
+    pub follow_redirects: bool,
     /// `[sip.timers]`.
     pub timers: Timers,
 }
@@ -47,6 +49,7 @@ impl Default for Sip {
             private_key: None,
             authorities: None,
             prack: Policy::default(),
+            follow_redirects: true,
             timers: Timers::default(),
         }
     }

@@ -35,6 +35,9 @@ pub struct Trunk {
     /// `offer`.
     #[serde(default)]
     pub prack: Policy,
+    /// Whether a server of the carrier may send a call to another of `servers` (3xx). Default false.
+    #[serde(default)]
+    pub follow_redirects: bool,
     /// Number shown on calls out.
     #[serde(default)]
     pub caller_id: Option<Number>,

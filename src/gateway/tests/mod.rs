@@ -1,6 +1,7 @@
 //! A whole branch in virtual time: phones and a carrier that speak real SIP over a simulated network, media threads that
 //! only keep time, a disk that always works. Random parties do what parties do; afterwards nothing may be left over.
 
+mod dialogs;
 mod emergency;
 mod random;
 mod scenes;
@@ -126,6 +127,8 @@ struct Party {
     ended: Vec<Ended>,
     /// The numbers that it was called at.
     called: Vec<String>,
+    /// The hands that those calls may go through.
+    hops: Vec<u8>,
     /// What was written to it.
     texts: Vec<String>,
     /// The INVITEs that it got.
@@ -172,6 +175,8 @@ struct World {
     bridges: Vec<(LegId, LegId)>,
     /// Keys that we pressed towards somebody.
     pressed: Vec<String>,
+    /// What the parties' calls say of reliable answers.
+    reliable: crate::sip::reliable::Policy,
     calls: u64,
     answered: u64,
     joined: u64,
@@ -189,6 +194,7 @@ impl Party {
             offers: BTreeMap::new(),
             ended: Vec::new(),
             called: Vec::new(),
+            hops: Vec::new(),
             texts: Vec::new(),
             notified: Vec::new(),
             invites: Vec::new(),
@@ -231,6 +237,7 @@ impl World {
             files: BTreeSet::new(),
             bridges: Vec::new(),
             pressed: Vec::new(),
+            reliable: crate::sip::reliable::Policy::Offer,
             calls: 0,
             answered: 0,
             joined: 0,
@@ -399,6 +406,7 @@ impl World {
                     return party.endpoint.reject(now, session, status, None);
                 }
                 party.called.push(request.uri.user.clone().unwrap_or_default());
+                party.hops.extend(request.max_forwards().ok().flatten());
                 party.endpoint.ring(now, session, Status::RINGING, None);
                 party.ringing.push((session, offer));
             }
@@ -521,6 +529,11 @@ impl World {
     }
 
     fn call(&mut self, at: usize, to: &str) {
+        self.call_with(at, to, Headers::default(), true);
+    }
+
+    /// Calls with more headers, with an offer or without.
+    fn call_with(&mut self, at: usize, to: &str, headers: Headers, offers: bool) -> SessionId {
         let party = &mut self.parties[at];
         let user = party.user.unwrap_or("+15557654321");
         let own = party.address;
@@ -540,15 +553,16 @@ impl World {
             to: NameAddr::new(uri.clone()),
             uri,
             from: NameAddr::new(Uri::sip(Some(user), Host::Ip(own.ip()), Some(own.port()))),
-            headers: Headers::default(),
-            sdp: Some(offer),
+            headers,
+            sdp: offers.then_some(offer),
             beside: None,
             credentials: party.user.and_then(credentials),
-            reliable: crate::sip::reliable::Policy::Offer,
+            reliable: self.reliable,
         };
         let session = party.endpoint.invite(self.now, invite);
         party.up.insert(session);
         self.calls += 1;
+        session
     }
 
     /// What a party does with a phone that rings.

@@ -15,7 +15,7 @@ fn world(caps: &str) -> World {
 
 impl World {
     /// The newest call that rings at a party is answered.
-    fn answer(&mut self, at: usize) {
+    pub fn answer(&mut self, at: usize) {
         let party = &mut self.parties[at];
         let (session, offer) = party.ringing.pop().expect("it rings");
         let own = party.address;

@@ -351,6 +351,20 @@ impl Endpoint {
         format!("?Replaces={call_id}%3Bto-tag%3D{}%3Bfrom-tag%3D{}", id.remote, id.local)
     }
 
+    /// What stands in a Replaces header to name a session, also one that only rings.
+    pub fn named(&self, id: SessionId, more: &str) -> String {
+        let all = self.dialogs_of(id);
+        let id = all.last().expect("it has a dialog");
+        format!("{};to-tag={};from-tag={}{more}", id.call_id, id.remote, id.local)
+    }
+
+    /// Sends the caller elsewhere.
+    pub fn redirect(&mut self, now: Now, id: SessionId, contact: &str) {
+        let (_, mut response) = self.answer_to(id, Status::MOVED_TEMPORARILY).expect("it rings");
+        response.headers.set("Contact", contact).expect("no line break");
+        self.refuse(now, id, response);
+    }
+
     /// Asks the peer to go on at `to`; with `other`, in the place of that session's peer.
     pub fn refer(&mut self, now: Now, id: SessionId, to: &str, other: Option<SessionId>) {
         let replaces = other.map(|other| self.replaces(other));
