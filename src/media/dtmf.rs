@@ -51,8 +51,15 @@ pub fn code(key: char) -> Option<u8> {
 /// Hears the key presses in one stream.
 #[derive(Debug, Default)]
 pub struct Ear {
-    /// The press under way or last heard: its timestamp names it (section 2.2.2).
-    current: Option<(u32, u8)>,
+    current: Option<Press>,
+}
+
+/// The press under way or last heard.
+#[derive(Debug, Clone, Copy)]
+struct Press {
+    /// When it began in the stream's clock: this names it (section 2.2.2).
+    timestamp: u32,
+    event: Event,
 }
 
 impl Ear {
@@ -60,17 +67,28 @@ impl Ear {
     /// a lost end does not matter.
     pub fn hear(&mut self, timestamp: u32, event: Event) -> Option<char> {
         let pressed = key(event.code)?;
-        if self.current == Some((timestamp, event.code)) {
-            return None;
-        }
+        let Some(last) = self.current else {
+            self.current = Some(Press { timestamp, event });
+            return Some(pressed);
+        };
         // A packet of an earlier press that was overtaken: timestamps only grow.
-        if let Some((last, _)) = self.current
-            && (timestamp.wrapping_sub(last) as i32) < 0
-        {
+        if (timestamp.wrapping_sub(last.timestamp) as i32) < 0 {
             return None;
         }
-        self.current = Some((timestamp, event.code));
-        Some(pressed)
+        let same = last.timestamp == timestamp && last.event.code == event.code;
+        let goes_on = same || last.goes_on_as(event);
+        let ended = event.end || (same && last.event.end);
+        self.current = Some(Press { timestamp, event: Event { end: ended, ..event } });
+        (!goes_on).then_some(pressed)
+    }
+}
+
+impl Press {
+    /// Whether `event` under another timestamp is this press all the same: of one that fills its counter there are
+    /// several parts (section 2.5.1.3), and some phones count their clock on while a key is held.
+    fn goes_on_as(self, event: Event) -> bool {
+        let longer = event.duration > self.event.duration || self.event.duration == u16::MAX;
+        self.event.code == event.code && !self.event.end && longer
     }
 }
 
@@ -100,6 +118,33 @@ mod tests {
         let heard: String = all.into_iter().filter_map(|(at, event)| ear.hear(at, event)).collect();
         assert_eq!(heard, "55");
         assert_eq!(Ear::default().hear(7, event(800, true)), Some('5'), "only the end arrived");
+    }
+
+    /// Bad-input table row 32.
+    #[test]
+    fn a_press_is_one_digit_however_long_it_is_and_whatever_its_clock_does() {
+        let event = |duration, end| Event { code: 5, end, duration };
+        let mut held = Ear::default();
+        let mut heard = 0;
+        // Held for a minute: the counter is full every eight seconds, and the next part has a timestamp of its own.
+        for part in 0..8u32 {
+            for step in 1..=409u32 {
+                let duration = (step * 160).min(65_535) as u16;
+                heard += u32::from(held.hear(part * 65_535, event(duration, false)).is_some());
+            }
+            heard += u32::from(held.hear(part * 65_535, event(65_535, false)).is_some());
+        }
+        assert_eq!(heard, 1);
+        // A phone whose clock runs on while the key is down.
+        let mut running = Ear::default();
+        let packets = (1..=20).map(|n| (n * 160, event(n as u16 * 160, n == 20)));
+        assert_eq!(packets.filter_map(|(at, event)| running.hear(at, event)).count(), 1);
+        assert_eq!(running.hear(9_000, event(160, false)), Some('5'), "the next press is one");
+        // The end of a press was lost, and the same key is pressed again.
+        let mut lost = Ear::default();
+        assert_eq!(lost.hear(0, event(480, false)), Some('5'));
+        assert_eq!(lost.hear(4_000, event(160, false)), Some('5'));
+        assert_eq!(lost.hear(4_000, Event { code: 6, ..event(320, false) }), Some('6'));
     }
 
     #[test]

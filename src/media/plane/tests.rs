@@ -1,5 +1,7 @@
 //! Whole calls through a plane, in virtual time: who hears whom, and as what.
 
+mod hostile;
+
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 

@@ -5,7 +5,7 @@ use crate::sip::dialog::{DialogId, Order};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::refer::{ReferTo, Replaces};
-use crate::sip::sdp::SessionDescription;
+use crate::sip::sdp::{BadSdp, SessionDescription};
 use crate::sip::session::{Invited, Phase, Session, Side};
 use crate::sip::session_timer;
 use crate::sip::subscribe::Package;
@@ -360,6 +360,10 @@ const WITHIN: [Method; 3] = [Method::BYE, Method::UPDATE, Method::PRACK];
 pub(super) fn description(request: &Request) -> Result<Option<SessionDescription>, Box<Response>> {
     match request.sdp() {
         Some(Ok(sdp)) => Ok(Some(sdp)),
+        // Bad-input table row 17: what could be read and cannot be had is not a broken message.
+        Some(Err(BadSdp::Port | BadSdp::TooLarge)) => {
+            Err(Box::new(Response::to(request, Status::NOT_ACCEPTABLE_HERE)))
+        }
         Some(Err(_)) => Err(Box::new(Response::to(request, Status::BAD_REQUEST))),
         None if request.body.is_empty() || is_optional(request) => Ok(None),
         None => {

@@ -505,4 +505,5 @@ fn a_peer_that_wants_a_longer_interval_gets_it() {
     assert!(again[0].contains("CSeq: ") && !again[0].contains(take("CSeq:")), "a new number");
 }
 
+mod descriptions;
 mod reliable;

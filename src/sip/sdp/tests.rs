@@ -93,3 +93,41 @@ fn caps_and_broken_lines_are_errors() {
     assert_eq!(bad("".into()), BadSdp::Version);
     assert_eq!(bad("v=0\r\nnonsense\r\n".into()), BadSdp::Line);
 }
+
+/// Bad-input table row 17: refused as a whole or line by line, and never taken for something else.
+#[test]
+fn row_17_too_many_lines_impossible_ports_and_odd_attributes() {
+    let with = |more: &str| {
+        format!("v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n{more}")
+    };
+    let read = |more: &str| SessionDescription::parse(with(more).as_bytes());
+    let audio = "m=audio 4000 RTP/AVP 0\r\n";
+    let other = "m=video 4002 RTP/AVP 31\r\n";
+    assert!(read(&format!("{audio}{}", other.repeat(7))).is_ok());
+    assert_eq!(read(&format!("{audio}{}", other.repeat(8))), Err(BadSdp::TooLarge));
+    assert_eq!(read("m=audio 65536 RTP/AVP 0\r\n"), Err(BadSdp::Port));
+    assert_eq!(read("m=audio 4294971296 RTP/AVP 0\r\n"), Err(BadSdp::Port));
+    assert_eq!(read("m=audio -1 RTP/AVP 0\r\n"), Err(BadSdp::Media));
+    let candidate = "a=candidate:1 1 UDP 1 192.0.2.9 4000 typ host\r\n";
+    assert!(read(&format!("{audio}{}", candidate.repeat(64))).is_ok());
+    assert_eq!(read(&format!("{audio}{}", candidate.repeat(65))), Err(BadSdp::TooLarge));
+    let v4 = Local {
+        origin: Origin::new(7, 1, "192.0.2.1".parse().unwrap()),
+        address: "192.0.2.1".parse().unwrap(),
+        ..local(Preference::Theirs)
+    };
+    // An fmtp for a format that nobody listed is passed over.
+    let fmtp = read(&format!("{audio}a=fmtp:99 mode=1\r\na=fmtp:x\r\na=fmtp:\r\n")).unwrap();
+    assert_eq!(answer(&fmtp, &v4).unwrap().audio.codec, Codec::pcmu());
+    // T.38 beside audio, with sizes that cannot be: port 0 in its place, and the audio goes on.
+    for size in ["-1", "0", "99999999999999999999", "x", ""] {
+        let fax = format!("{audio}m=image 5000 udptl t38\r\na=T38FaxMaxDatagram:{size}\r\n");
+        let answered = answer(&read(&fax).unwrap(), &v4).unwrap();
+        assert_eq!((answered.sdp.media[0].port, answered.sdp.media[1].port), (6_000, 0), "{size}");
+    }
+    // T.38 alone, or encrypted sound alone, is no audio that we have.
+    let fax = read("m=image 5000 udptl t38\r\na=T38FaxVersion:-7\r\n").unwrap();
+    assert_eq!(answer(&fax, &v4).unwrap_err(), NotAcceptable::NoAudio);
+    let sealed = read("m=audio 4000 RTP/SAVP 0\r\na=crypto:0\r\n").unwrap();
+    assert_eq!(answer(&sealed, &v4).unwrap_err(), NotAcceptable::Profile);
+}
