@@ -8,6 +8,7 @@
 mod branch;
 mod calls;
 mod conferences;
+mod emergency;
 mod lamps;
 mod peer;
 mod registering;
