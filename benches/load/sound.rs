@@ -1,0 +1,213 @@
+//! Sound through calls, and keys pressed in them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::calls::Exchange;
+use crate::rtpengine::RtpEngine;
+use crate::server::Server;
+use crate::wire::{Peer, sdp};
+use crate::{PATIENCE, WINDOW};
+
+/// One line: G.711 both ways through `count` calls.
+pub fn relay(server: &Server, carrier: &Peer, phones: &Peer, count: usize) {
+    let before = server.memory();
+    let mut exchange = Exchange::new(carrier, phones, 1_000_000 + count);
+    exchange.dial_all(count);
+    exchange.wait(|dialled| dialled.sound.iter().all(Option::is_some));
+    let there: Vec<[SocketAddr; 2]> = exchange
+        .calls
+        .iter()
+        .filter_map(|dialled| Some([dialled.sound[0]?, dialled.sound[1]?]))
+        .collect();
+    assert_eq!(there.len(), count, "calls were set up");
+    // Half a second in which the box learns where everybody is.
+    talk(&exchange.sound, &there, 0, Duration::from_millis(500));
+    let cpu = server.cpu();
+    let (sent, heard) = talk(&exchange.sound, &there, 25, WINDOW);
+    let each = (server.cpu() - cpu) / heard as f64;
+    let memory = (server.memory() - before) / count as f64;
+    print_relay("branchline", count, each, heard, sent, memory);
+    exchange.hang_up_all();
+}
+
+/// The same lines with rtpengine, told of the calls by this end.
+pub fn relay_by_rtpengine() {
+    let Some(mut engine) = RtpEngine::start() else {
+        return println!("rtpengine: not installed");
+    };
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+    let sound = [Peer::new([127, 0, 0, 9], nowhere), Peer::new([127, 0, 0, 8], nowhere)];
+    let mut first = 0;
+    for count in [100, 200, 400] {
+        let before = engine.memory();
+        let there: Vec<[SocketAddr; 2]> = (first..first + count)
+            .filter_map(|call| engine.call(call, &sdp(sound[0].at), &sdp(sound[1].at)))
+            .collect();
+        assert_eq!(there.len(), count, "calls were set up");
+        talk(&sound, &there, 0, Duration::from_millis(500));
+        let cpu = engine.cpu();
+        let (sent, heard) = talk(&sound, &there, 25, WINDOW);
+        let each = (engine.cpu() - cpu) / heard as f64;
+        let memory = (engine.memory() - before) / count as f64;
+        print_relay("rtpengine", count, each, heard, sent, memory);
+        (first..first + count).for_each(|call| engine.forget(call));
+        first += count;
+    }
+}
+
+fn print_relay(who: &str, count: usize, each: f64, heard: usize, sent: usize, memory: f64) {
+    println!(
+        "{who:<10}  relayed G.711 {count:>9} calls {each:8.1} us CPU a packet, {heard} of {sent} heard, {memory:.0} kB a call"
+    );
+}
+
+/// Everybody speaks for `span`; answers how many packets were sent and heard.
+fn talk(
+    sound: &[Peer; 2],
+    there: &[[SocketAddr; 2]],
+    first: usize,
+    span: Duration,
+) -> (usize, usize) {
+    let mut packet = [0x55; 172];
+    packet[0] = 0x80;
+    packet[1] = 0;
+    let total = there.len() * (span.as_millis() / 20) as usize;
+    let (mut turns, mut heard) = (0, 0);
+    let mut buffer = [0; 2_048];
+    let mut hear = || {
+        let mut heard = 0;
+        for peer in sound {
+            while let Ok((length, _)) = peer.socket.recv_from(&mut buffer) {
+                // Reports (RTCP) have other payload types.
+                heard += usize::from(length == 172 && buffer[1] & 0x7f == 0);
+            }
+        }
+        heard
+    };
+    let began = Instant::now();
+    while turns < total {
+        let due = (began.elapsed().as_secs_f64() / 0.02 * there.len() as f64) as usize;
+        while turns < due.min(total) {
+            let (call, beat) = (turns % there.len(), first + turns / there.len());
+            packet[2..4].copy_from_slice(&(beat as u16).to_be_bytes());
+            packet[4..8].copy_from_slice(&(beat as u32 * 160).to_be_bytes());
+            for (peer, to) in sound.iter().zip(there[call]) {
+                // The port that it goes to is as good a name for a stream as any.
+                packet[8..12].copy_from_slice(&u32::from(to.port()).to_be_bytes());
+                let _ = peer.socket.send_to(&packet, to);
+            }
+            turns += 1;
+        }
+        heard += hear();
+    }
+    let limit = Instant::now() + Duration::from_millis(200);
+    while heard < 2 * total && Instant::now() < limit {
+        heard += hear();
+    }
+    (2 * total, heard)
+}
+
+/// Presses of each caller that are measured.
+const PRESSES: usize = 20;
+/// Silence after which a prompt is over.
+const SILENCE: Duration = Duration::from_millis(300);
+/// The payload type of telephone-events.
+const EVENTS: u8 = 101;
+
+/// One line: `count` callers in an IVR, each of whom speaks all the time and presses a key now and then; how long it
+/// takes from the first packet of the press to the first packet of the prompt that it brings. The key acts with its first
+/// packet, so the end of the press is not waited for.
+pub fn digits(server: &Server, carrier: &Peer, phones: &Peer, count: usize) {
+    let mut exchange = Exchange::new(carrier, phones, 2_000_000 + count);
+    exchange.all_to = Some("0100".to_owned());
+    exchange.events = Some(EVENTS);
+    exchange.dial_all(count);
+    exchange.wait(|dialled| dialled.sound[0].is_some());
+    let mut callers: Vec<Caller> = exchange
+        .calls
+        .iter()
+        .filter_map(|dialled| dialled.sound[0])
+        .map(|to| Caller { to, sent: 0, pressed: None, heard: Instant::now(), presses: 0 })
+        .collect();
+    assert_eq!(callers.len(), count, "calls were set up");
+    let mut took = press(&exchange.sound[0], &mut callers);
+    took.sort();
+    let at = |percent: usize| {
+        took.get(took.len() * percent / 100).map_or(f64::NAN, |t| t.as_secs_f64() * 1e3)
+    };
+    println!(
+        "{:<10}  digit -> prompt {count:>7} calls {:8.2} ms at p50, {:.2} ms at p99, {} of {} presses",
+        server.kind,
+        at(50),
+        at(99),
+        took.len(),
+        count * PRESSES,
+    );
+    exchange.hang_up_all();
+}
+
+/// Somebody in the IVR.
+struct Caller {
+    to: SocketAddr,
+    /// Packets sent.
+    sent: u32,
+    /// When the key went down whose prompt has not begun.
+    pressed: Option<Instant>,
+    /// When the last packet of a prompt came.
+    heard: Instant,
+    presses: usize,
+}
+
+impl Caller {
+    fn packet(&mut self, payload_type: u8, marked: bool, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x80, payload_type | if marked { 0x80 } else { 0 }];
+        packet.extend((self.sent as u16).to_be_bytes());
+        packet.extend((self.sent * 160).to_be_bytes());
+        packet.extend(u32::from(self.to.port()).to_be_bytes());
+        packet.extend(payload);
+        self.sent += 1;
+        packet
+    }
+}
+
+fn press(peer: &Peer, callers: &mut [Caller]) -> Vec<Duration> {
+    let places: BTreeMap<SocketAddr, usize> =
+        callers.iter().enumerate().map(|(place, caller)| (caller.to, place)).collect();
+    let mut took = Vec::new();
+    let mut buffer = [0; 2_048];
+    let began = Instant::now();
+    let mut turns = 0;
+    let limit = 4 * PATIENCE;
+    while callers.iter().any(|caller| caller.presses < PRESSES || caller.pressed.is_some())
+        && began.elapsed() < limit
+    {
+        // Everybody speaks, one after the other, each every 20 ms.
+        let due = (began.elapsed().as_secs_f64() / 0.02 * callers.len() as f64) as usize;
+        while turns < due {
+            let place = turns % callers.len();
+            let caller = &mut callers[place];
+            let idle = caller.pressed.is_none() && caller.heard.elapsed() > SILENCE;
+            let packet = if idle && caller.presses < PRESSES {
+                caller.presses += 1;
+                // Key 1, at the usual volume, for 20 ms so far.
+                let packet = caller.packet(EVENTS, true, &[1, 10, 0, 160]);
+                caller.pressed = Some(Instant::now());
+                packet
+            } else {
+                caller.packet(0, false, &[0x55; 160])
+            };
+            let _ = peer.socket.send_to(&packet, caller.to);
+            turns += 1;
+        }
+        while let Ok((length, from)) = peer.socket.recv_from(&mut buffer) {
+            if length == 172 && buffer[1] & 0x7f == 0 {
+                let caller = &mut callers[places[&from]];
+                caller.heard = Instant::now();
+                took.extend(caller.pressed.take().map(|pressed| pressed.elapsed()));
+            }
+        }
+    }
+    took
+}
