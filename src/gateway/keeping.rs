@@ -9,6 +9,7 @@ use crate::call::{self};
 use crate::gateway::Gateway;
 use crate::id::{AgentId, CallId, LegId};
 use crate::journal::event::{CallEvent, CallRecord, Event, Quality, What};
+use crate::journal::text::Text;
 use crate::journal::{Failure, State, Token};
 use crate::media;
 use crate::sip::endpoint::ServerKey;
@@ -130,7 +131,7 @@ impl Gateway {
                 user: binding.user.clone(),
                 contact: binding.contact.clone(),
                 // A binding is plain data; there is nothing in it that JSON could not say.
-                binding: serde_json::to_value(&binding).unwrap_or_default(),
+                binding: Text::of(&binding).unwrap_or_default(),
             },
             Change::Unbound { user, contact } => Event::Unbound { user, contact },
         };
@@ -232,7 +233,7 @@ impl Gateway {
     pub(super) fn restore(&mut self, now: Now, first_start: bool) {
         let live = self.journal.live().clone();
         for binding in live.bindings.values().flat_map(|phones| phones.values()) {
-            match serde_json::from_value::<Binding>(binding.clone()) {
+            match binding.read::<Binding>() {
                 Ok(binding) => {
                     self.gate.trust.vouch(now.instant, binding.peer);
                     self.registrar.restore(binding);

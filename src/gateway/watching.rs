@@ -11,6 +11,7 @@ use crate::config::Settings;
 use crate::gateway::Gateway;
 use crate::id::{ExtensionId, LegId};
 use crate::journal::event::Event;
+use crate::journal::text::Text;
 use crate::sip::access::Verdict;
 use crate::sip::endpoint::{ClientKey, ServerKey, SessionId};
 use crate::sip::flow::Flow;
@@ -127,7 +128,7 @@ impl Gateway {
             Output::Keep { name, record } => {
                 // A subscription is plain data. The phone's answer does not wait for the disk: what a power cut takes, the
                 // phone makes anew when it refreshes.
-                let subscription = serde_json::to_value(&record).unwrap_or_default();
+                let subscription = Text::of(&record).unwrap_or_default();
                 self.keep(now, Event::Subscribed { name, subscription });
             }
             Output::Over { name } => {
@@ -178,13 +179,9 @@ impl Gateway {
     }
 
     /// Takes up the subscriptions that were live before a restart: no phone has to do anything for its lamps.
-    pub(super) fn restore_subscriptions(
-        &mut self,
-        now: Now,
-        kept: &BTreeMap<String, serde_json::Value>,
-    ) {
+    pub(super) fn restore_subscriptions(&mut self, now: Now, kept: &BTreeMap<String, Text>) {
         for (name, subscription) in kept {
-            match serde_json::from_value::<Record>(subscription.clone()) {
+            match subscription.read::<Record>() {
                 Ok(record) => self.watching.notifier.restore(now, name, &record),
                 Err(error) => {
                     tracing::warn!(%error, "a subscription from before the restart cannot be read");

@@ -1,7 +1,6 @@
 //! What records say. Plain data that an auditor can read; fields may be added, never given another meaning.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::agent::Presence;
 use crate::call::budget::{Lift, Spent};
@@ -18,6 +17,7 @@ use crate::id::{
 use crate::journal::chain::{Chain, Seal};
 use crate::journal::live::Live;
 use crate::journal::personal::Personal;
+use crate::journal::text::Text;
 use crate::journal::voicemail::{Begun, Voicemail};
 use crate::time::UnixTime;
 
@@ -60,7 +60,7 @@ pub enum Event {
         /// Its Contact.
         contact: String,
         /// The registrar's own record.
-        binding: Value,
+        binding: Text,
     },
     /// A phone is gone.
     Unbound {
@@ -74,7 +74,7 @@ pub enum Event {
         /// The subscription.
         name: String,
         /// The notifier's own record.
-        subscription: Value,
+        subscription: Text,
     },
     /// A subscription is over.
     Unsubscribed {

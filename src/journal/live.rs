@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::agent::Presence;
 use crate::call::budget::Ledger;
@@ -13,6 +12,7 @@ use crate::call::record::Peer;
 use crate::id::{AgentId, CallId, ItemId};
 use crate::journal::event::{CallEvent, Event, QueuePlace, What};
 use crate::journal::personal::Personal;
+use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
 use crate::time::UnixTime;
 
@@ -21,9 +21,9 @@ use crate::time::UnixTime;
 #[serde(default)]
 pub struct Live {
     /// Registrations, by extension and Contact.
-    pub bindings: BTreeMap<String, BTreeMap<String, Value>>,
+    pub bindings: BTreeMap<String, BTreeMap<String, Text>>,
     /// Who watches what, by the subscription's name.
-    pub subscriptions: BTreeMap<String, Value>,
+    pub subscriptions: BTreeMap<String, Text>,
     /// Agents who have ever signed in.
     pub agents: BTreeMap<AgentId, Standing>,
     /// Callers who wait.

@@ -14,6 +14,7 @@ pub mod live;
 pub mod personal;
 pub mod record;
 pub mod replay;
+pub mod text;
 pub mod voicemail;
 
 use std::collections::VecDeque;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::event::{CallEvent, QueuePlace, What};
 use super::personal::Personal;
 use super::replay::{Damage, Entry, Replay};
+use super::text::Text;
 use super::*;
 use crate::agent::Presence;
 use crate::call::record::Peer;
@@ -70,8 +71,14 @@ fn the_next_run_knows_what_was_live_and_the_chain_goes_on() {
     let now = start();
     let mut disk = Disk::default();
     let mut first = journal(now, Resume::default(), &[]);
-    first.append(now, Event::Bound { user: "201".into(), contact: "a".into(), binding: 1.into() });
-    first.append(now, Event::Bound { user: "201".into(), contact: "b".into(), binding: 2.into() });
+    first.append(
+        now,
+        Event::Bound { user: "201".into(), contact: "a".into(), binding: Text::of(&1).unwrap() },
+    );
+    first.append(
+        now,
+        Event::Bound { user: "201".into(), contact: "b".into(), binding: Text::of(&2).unwrap() },
+    );
     first.append(now, Event::Unbound { user: "201".into(), contact: "a".into() });
     first.append(now, agent(Presence::Ready));
     first.append(now, arrived(7, "+15550123"));

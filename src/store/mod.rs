@@ -327,7 +327,11 @@ mod tests {
                     gap: false,
                     live: Box::new(live.clone()),
                 },
-                _ => Event::Bound { user, contact, binding: seq.into() },
+                _ => Event::Bound {
+                    user,
+                    contact,
+                    binding: crate::journal::text::Text::of(&seq).unwrap(),
+                },
             };
             live.apply(UnixTime(seq as i64), &event);
             entries.push(Entry { seq, at: UnixTime(seq as i64), event: Some(event) });

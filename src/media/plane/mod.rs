@@ -242,10 +242,10 @@ impl Plane {
     }
 
     fn start(&mut self, now: Now, id: LegId, player: Player) {
-        let beat = self.next_beat(now.instant);
+        // The first packet leaves at once: somebody has pressed a key and waits.
         self.with(id, |leg| {
             leg.hear(Source::Player(player));
-            leg.due = Some(beat);
+            leg.due.get_or_insert(now.instant);
         });
     }
 
@@ -303,6 +303,13 @@ impl Plane {
     fn next_beat(&mut self, now: Instant) -> Instant {
         let epoch = *self.epoch.get_or_insert(now);
         let beats = now.saturating_duration_since(epoch).as_micros() / BEAT.as_micros() + 1;
+        epoch + BEAT * u32::try_from(beats).unwrap_or(u32::MAX)
+    }
+
+    /// The last beat that is not after `at`.
+    fn beat_before(&mut self, at: Instant) -> Instant {
+        let epoch = *self.epoch.get_or_insert(at);
+        let beats = at.saturating_duration_since(epoch).as_micros() / BEAT.as_micros();
         epoch + BEAT * u32::try_from(beats).unwrap_or(u32::MAX)
     }
 
@@ -437,10 +444,11 @@ impl Plane {
             Source::Player(player) if over => Some(player.token),
             _ => None,
         };
-        // The beat is kept even when this turn was late; after a long stop it begins anew instead of hurrying.
-        let next = last + ptime;
-        let next = if next + ptime * 5 < now.instant { now.instant + ptime } else { next };
         let goes_on = (playing && !over) || leg.is_pressing();
+        // After the first packet, which waited for nothing, the beat is kept, even when a turn was late; after a long
+        // stop it begins anew instead of hurrying.
+        let next = self.beat_before(last + ptime);
+        let next = if next + ptime * 5 < now.instant { now.instant + ptime } else { next };
         self.with(id, |leg| {
             if ended.is_some() {
                 leg.hear_no_more();
