@@ -4,6 +4,7 @@
 //! driver hands in, printed as 13 characters of Crockford base 32; they are what logs carry. *Configured* ids
 //! ([`ExtensionId`], [`TrunkId`], …) are the short names an admin gave in `gateway.toml`.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -108,6 +109,12 @@ macro_rules! configured_id {
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
                 Self(Arc::from(text))
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
             }
         }
 

@@ -122,9 +122,9 @@ impl Gateway {
     /// Who a caller on the site is that has shown no password: the extension that it claims to be, or its address.
     pub(super) fn unproven_caller(&self, request: &Request, flow: Flow) -> ExtensionId {
         let claimed = request.from().ok().and_then(|from| from.uri.user);
-        let known = claimed.map(|user| ExtensionId::from(user.as_str())).filter(|claimed| {
-            self.settings.extensions.iter().any(|extension| extension.number == *claimed)
-        });
+        let known = claimed
+            .map(|user| ExtensionId::from(user.as_str()))
+            .filter(|claimed| self.extension(claimed.as_str()).is_some());
         known.unwrap_or_else(|| {
             ExtensionId::from(flow.peer.ip().to_canonical().to_string().as_str())
         })
@@ -308,9 +308,7 @@ impl Gateway {
         let number = self.plan.number(dialled)?;
         let same = |own: &Number, other: &Number| self.plan.same_line(own, other);
         let phone = self.help.memory.phone(now.unix, &number, same)?;
-        let known = |phone: &ExtensionId| {
-            self.settings.extensions.iter().any(|extension| extension.number == *phone)
-        };
+        let known = |phone: &ExtensionId| self.extension(phone.as_str()).is_some();
         // A phone that nobody knows cannot be rung; somebody who was told of the call can.
         let told = self.settings.emergency.notify.iter();
         std::iter::once(phone).filter(|phone| known(phone)).chain(told).next().cloned()
@@ -343,7 +341,7 @@ impl Gateway {
 
     /// What help would see as the caller's number over the first trunk that takes the call.
     fn seen_number(&self, phone: &ExtensionId, place: Option<&Place>) -> String {
-        let extension = self.settings.extensions.iter().find(|known| known.number == *phone);
+        let extension = self.extension(phone.as_str());
         let first = self.settings.emergency.trunks.first();
         let trunk = self
             .settings

@@ -38,7 +38,7 @@ use crate::agent::Roster;
 use crate::call::Calls;
 use crate::call::plan::Plan;
 use crate::config::Settings;
-use crate::id::{CallId, LegId, TrunkId};
+use crate::id::{CallId, ExtensionId, LegId, TrunkId};
 use crate::ivr::{Flows, Walk};
 use crate::journal::Journal;
 use crate::journal::event::CallRecord;
@@ -140,6 +140,8 @@ pub struct Gateway {
     addresses: Vec<IpAddr>,
     /// What trunks have asked.
     asked: trunks::Asked,
+    /// Where each extension stands among the settings.
+    directory: BTreeMap<ExtensionId, usize>,
     plan: Plan,
     help: emergency::Help,
     calls: Calls,

@@ -115,6 +115,7 @@ impl Gateway {
             patience: crate::time::Timers::default(),
             asked: super::trunks::Asked::default(),
             addresses,
+            directory: directory(&settings),
             plan: Plan::new(settings.dial_rules()),
             calls: Calls::new(call_settings(&settings, &secrets), random.fork()),
             help: super::emergency::Help::new(&settings, networks),
@@ -147,6 +148,11 @@ impl Gateway {
             listening,
         }
     }
+}
+
+fn directory(settings: &Settings) -> BTreeMap<ExtensionId, usize> {
+    let numbers = settings.extensions.iter().enumerate();
+    numbers.map(|(place, extension)| (extension.number.clone(), place)).collect()
 }
 
 fn endpoint_settings(settings: &Settings) -> endpoint::Settings {

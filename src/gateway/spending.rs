@@ -42,7 +42,7 @@ impl Gateway {
     fn has_cap(&self, subject: &Subject) -> bool {
         let known = match subject {
             Subject::Site => true,
-            Subject::Extension(name) => self.settings.extensions.iter().any(|e| e.number == *name),
+            Subject::Extension(name) => self.extension(name.as_str()).is_some(),
             Subject::Trunk(name) => self.trunks.contains_key(name),
         };
         let on = |of: &Scope| of.subject().as_ref() == Some(subject) || of.is_every(subject);

@@ -149,11 +149,15 @@ impl Gateway {
     fn caller_id(&self, call: CallId, local: std::net::IpAddr) -> NameAddr {
         let number = self.calls.numbers(call).map_or("anonymous", |(from, _)| from);
         let mut shown = NameAddr::new(Uri::sip(Some(number), local.into(), None));
-        let named =
-            self.settings.extensions.iter().find(|extension| extension.number.as_str() == number);
+        let named = self.extension(number);
         shown.display =
             named.map(|extension| extension.name.clone()).filter(|name| !name.is_empty());
         shown
+    }
+
+    /// What the configuration says of an extension.
+    pub(super) fn extension(&self, number: &str) -> Option<&settings::Extension> {
+        self.settings.extensions.get(*self.directory.get(number)?)
     }
 
     pub(super) fn trunk_settings(&self, trunk: &TrunkId) -> Option<&settings::Trunk> {

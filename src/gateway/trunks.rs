@@ -306,7 +306,7 @@ impl Gateway {
     /// The number that a call out shows: the extension's, else the trunk's, else the caller's own.
     fn shown_number(&self, call: CallId, trunk: &TrunkId) -> String {
         let from = self.calls.numbers(call).map_or("anonymous", |(from, _)| from);
-        let extension = self.settings.extensions.iter().find(|e| e.number.as_str() == from);
+        let extension = self.extension(from);
         let own = extension.and_then(|extension| extension.caller_id.as_ref());
         let shown = own.or_else(|| self.trunk_settings(trunk)?.caller_id.as_ref());
         shown.map_or_else(|| from.to_owned(), |number| number.as_str().to_owned())

@@ -249,13 +249,13 @@ impl Gateway {
         let call = self.calls.call_of(leg)?;
         let (from, to) = self.calls.numbers(call)?;
         let number = if self.calls.caller(call) == Some(leg) { to } else { from };
-        let own = self.settings.extensions.iter().find(|own| own.number.as_str() == number);
+        let own = self.extension(number);
         let display = own.map(|own| own.name.clone()).filter(|name| !name.is_empty());
         Some(Party { display, uri: account(number, local).to_string() })
     }
 
     fn sees_callers(&self, watcher: &str) -> bool {
-        let own = self.settings.extensions.iter().find(|own| own.number.as_str() == watcher);
+        let own = self.extension(watcher);
         own.is_some_and(|own| own.sees_callers)
     }
 }
@@ -269,9 +269,8 @@ impl Gateway {
 
     /// Some phones show a lamp without having subscribed. They are told where the extension's settings say so.
     fn tell_unasked(&mut self, now: Now, extension: &ExtensionId) {
-        let mut all = self.settings.extensions.iter();
-        let wanted = all.any(|own| own.number == *extension && own.unasked_message_lamp);
-        if !wanted {
+        let own = self.extension(extension.as_str());
+        if !own.is_some_and(|own| own.unasked_message_lamp) {
             return;
         }
         let counts = self.mailbox(extension);
