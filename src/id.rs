@@ -186,6 +186,18 @@ configured_id!(
     LocationId
 );
 configured_id!(
+    /// A group of extensions that ring together or in turn.
+    GroupId
+);
+configured_id!(
+    /// A group of phones that are spoken to through their loudspeakers.
+    PageId
+);
+configured_id!(
+    /// What decides by the hour where callers go.
+    ScheduleId
+);
+configured_id!(
     /// A skill that a caller needs and an agent has at some level.
     SkillId
 );

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod driver;
 pub mod gateway;
+pub mod hours;
 pub mod id;
 pub mod ivr;
 pub mod journal;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const LONGEST_FILE: usize = 1_200;
 
 /// Names at the bottom that everybody may use.
-const GROUND: [&str; 5] = ["id", "address", "time", "random", "lib"];
+const GROUND: [&str; 6] = ["id", "address", "time", "hours", "random", "lib"];
 const PROTOCOL: [&str; 4] = ["sip", "media", "sms", "smpp"];
 const DOMAIN: [&str; 7] = ["call", "ivr", "queue", "agent", "messaging", "context", "uplink"];
 const RECORD: [&str; 4] = ["admin", "config", "store", "journal"];

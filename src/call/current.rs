@@ -1,11 +1,12 @@
 //! One call while it is up.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use crate::call::conference::Entry;
+use crate::call::desk::{Diversion, Slot};
 use crate::call::ending::Cause;
-use crate::call::plan::Origin;
+use crate::call::plan::{Origin, Target};
 use crate::call::record::{LegRecord, Peer, Record};
 use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, LegId, OfferId, QueueId, RecordingId, RoomId,
@@ -31,6 +32,8 @@ pub enum Activity {
     Conference(RoomId),
     /// The caller hears himself.
     Echo,
+    /// The caller is parked, and hears music until somebody dials the place.
+    Parked(Slot),
     /// A last sentence is played, then we hang up.
     Saying,
     /// Over; the last legs are being cleared.
@@ -44,6 +47,8 @@ pub(super) enum Purpose {
     Caller,
     /// The caller asked for this party.
     Asked,
+    /// It is rung as a member of the group that the caller asked for.
+    Member,
     /// A queue offered the caller to this agent.
     Offer(OfferId, AgentId),
 }
@@ -98,6 +103,37 @@ pub(super) struct Call {
     pub shown: Option<String>,
     /// The moment the caller was last sent somewhere, and how often at that moment.
     pub sent: (Instant, u32),
+    /// The group whose phones ring for the caller.
+    pub hunt: Option<Hunt>,
+    /// Who has forwarded it, in order.
+    pub diversions: Vec<Diversion>,
+    /// How many of those were before somebody last answered: they are history.
+    pub history: usize,
+    /// Where it is parked, also while it rings back at who parked it.
+    pub parked: Option<Parked>,
+}
+
+/// A group at work for one caller.
+#[derive(Debug)]
+pub(super) struct Hunt {
+    /// Who rings next, step by step.
+    pub steps: VecDeque<Vec<ExtensionId>>,
+    /// How long each step rings.
+    pub ring_time: Duration,
+    /// Where the caller goes afterwards.
+    pub overflow: Option<Target>,
+    /// What says most about why nobody answered.
+    pub cause: Cause,
+}
+
+/// A parked caller.
+#[derive(Debug)]
+pub(super) struct Parked {
+    pub slot: Slot,
+    /// Who parked the caller.
+    pub by: ExtensionId,
+    /// When it rings back.
+    pub comeback: Option<TimerId>,
 }
 
 impl Call {
@@ -143,6 +179,7 @@ impl Call {
             cause: self.cause.unwrap_or(Cause::InternalFault),
             legs: self.ended_legs,
             recordings: self.recordings,
+            diversions: self.diversions,
         }
     }
 }

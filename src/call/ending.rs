@@ -67,7 +67,9 @@ pub enum Cause {
 impl From<&Why> for Cause {
     fn from(why: &Why) -> Cause {
         match why {
-            Why::NotThisCaller { .. } | Why::Class { .. } | Why::TrunkToTrunk => Cause::NotAllowed,
+            Why::NotThisCaller { .. } | Why::Class { .. } | Why::TrunkToTrunk | Why::NotOnward => {
+                Cause::NotAllowed
+            }
             Why::NotDialable(_) | Why::Unknown | Why::NothingLeft { .. } => Cause::NoSuchNumber,
         }
     }

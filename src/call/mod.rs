@@ -5,13 +5,14 @@
 //! and brings back what happened.
 //!
 //! [`Calls`] is the machine; `current` holds one call's state; [`plan`] says where a dialled number leads ([`pattern`], [`country`]);
-//! [`budget`] says what calls out may cost; [`conference`] holds who is in a room; [`help`] knows where callers are and
-//! whom help calls back; [`ending`] names the causes; [`record`] is what remains.
+//! [`budget`] says what calls out may cost; [`conference`] holds who is in a room; [`desk`] what phones are set to;
+//! [`help`] knows where callers are and whom help calls back; [`ending`] names the causes; [`record`] is what remains.
 
 pub mod budget;
 pub mod conference;
 pub mod country;
 mod current;
+pub mod desk;
 pub mod ending;
 pub mod help;
 pub mod pattern;

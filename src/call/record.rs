@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::desk::Diversion;
 use crate::call::ending::Cause;
 use crate::call::plan::Origin;
 use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, LegId, QueueId, RecordingId, TrunkId};
@@ -72,4 +73,6 @@ pub struct Record {
     pub legs: Vec<LegRecord>,
     /// Messages that the caller left.
     pub recordings: Vec<RecordingId>,
+    /// Whose phones forwarded it, in order.
+    pub diversions: Vec<Diversion>,
 }

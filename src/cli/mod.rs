@@ -15,6 +15,7 @@ mod ask;
 pub mod check;
 pub mod demo;
 mod exit;
+pub mod features;
 mod journal;
 pub mod route;
 mod run;
@@ -69,6 +70,13 @@ enum Command {
         /// The extension or `trunk:NAME` that would dial it.
         #[arg(long)]
         from: String,
+        /// The configuration file.
+        #[arg(short, long, default_value = "/etc/branchline/gateway.toml")]
+        config: PathBuf,
+    },
+    /// List the feature codes that phones can dial, and what each does.
+    #[command(after_help = "Example: branchline features -c gateway.toml")]
+    Features {
         /// The configuration file.
         #[arg(short, long, default_value = "/etc/branchline/gateway.toml")]
         config: PathBuf,
@@ -164,6 +172,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Run { config } => run::main(&config),
         Command::Check { config } => check::main(&config),
         Command::Route { number, from, config } => route::main(&number, &from, &config),
+        Command::Features { config } => features::main(&config),
         Command::Status(options) => ask::main(&options, &Ask::Status, ask::Form::Text),
         Command::Calls { active, csv, limit, options } => {
             let command =

@@ -2,6 +2,8 @@
 //!
 //! It reports places in the file and changes nothing.
 
+mod desk;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -52,6 +54,7 @@ pub(super) fn check(
     check.agents();
     check.emergency();
     places::check(&mut check);
+    check.desk();
 }
 
 struct Check<'c, 'i> {
@@ -240,6 +243,9 @@ impl<'c> Check<'c, '_> {
             ("agent", "id"),
             ("outbound", "name"),
             ("location", "name"),
+            ("group", "name"),
+            ("page", "name"),
+            ("schedule", "name"),
         ];
         for (section, key) in kinds {
             let mut first: BTreeMap<&str, usize> = BTreeMap::new();
@@ -345,7 +351,8 @@ impl<'c> Check<'c, '_> {
         let features = features.map(|(_, code, key)| {
             (vec![Key("features"), Key(key)], "feature code", code.to_string())
         });
-        extensions.chain(internal).chain(conferences).chain(features).collect()
+        let numbers = extensions.chain(internal).chain(conferences).chain(features);
+        numbers.chain(self.shared_numbers()).collect()
     }
 
     fn inbound_numbers(&mut self, inside: &BTreeMap<String, (String, usize)>) {
@@ -377,6 +384,12 @@ impl<'c> Check<'c, '_> {
             Target::Voicemail(name) => {
                 let all = self.mailboxes();
                 self.known(path, "mailbox", name.as_str(), &all);
+            }
+            Target::Group(name) => {
+                self.known(path, "group", name.as_str(), &self.raw_names("group", "name"));
+            }
+            Target::Schedule(name) => {
+                self.known(path, "schedule", name.as_str(), &self.raw_names("schedule", "name"));
             }
             Target::Ivr(name) => self.known(path, "flow", name.as_str(), &self.flow_names()),
             Target::Extension(name) => {

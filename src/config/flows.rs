@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::config::document::{Document, Step::At, Step::Key};
 use crate::config::{Fragment, Loaded, Problem};
+use crate::hours;
 use crate::id::FlowId;
 use crate::ivr::check::{Known, Mistake, Place, check};
-use crate::ivr::{Flows, flow, hours};
+use crate::ivr::{Flows, flow};
 
 impl Loaded {
     /// The flows, checked; `clips` are all the sounds there are. Every mistake is listed.

@@ -154,7 +154,7 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
 }
 
 /// The sections there are, in the order that files have them.
-const SECTIONS: [&str; 24] = [
+const SECTIONS: [&str; 28] = [
     "site",
     "sip",
     "media",
@@ -171,6 +171,10 @@ const SECTIONS: [&str; 24] = [
     "location",
     "queue",
     "agent",
+    "group",
+    "page",
+    "parking",
+    "schedule",
     "features",
     "flow",
     "calendar",
@@ -214,6 +218,12 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         queues: each(document, "queue", places, out),
         agents: each(document, "agent", places, out),
         features: one(document, "features", out),
+        groups: each(document, "group", places, out),
+        pages: each(document, "page", places, out),
+        parking: one(document, "parking", out),
+        schedules: each(document, "schedule", places, out),
+        // Their mistakes are told with the flows'.
+        calendars: each(document, "calendar", places, &mut Vec::new()),
         prompts: one(document, "prompts", out),
         admin: one(document, "admin", out),
         limits: one(document, "limits", out),

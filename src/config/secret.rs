@@ -32,6 +32,8 @@ pub enum Owner {
     Mailbox(ExtensionId),
     /// The PIN of a conference.
     Conference(ConferenceId),
+    /// The PIN with which somebody signs in at other phones as this extension.
+    HotDesk(ExtensionId),
 }
 
 /// One secret that the drivers have to read.
@@ -74,7 +76,14 @@ impl Settings {
                 at: vec![Key("conference"), At(place), Key("pin")],
             })
         });
-        phones.chain(lines).chain(pins).chain(conferences).collect()
+        let desks = self.extensions.iter().enumerate().filter_map(|(place, extension)| {
+            Some(Wanted {
+                owner: Owner::HotDesk(extension.number.clone()),
+                from: extension.pin.as_ref()?,
+                at: vec![Key("extension"), At(place), Key("pin")],
+            })
+        });
+        phones.chain(lines).chain(pins).chain(conferences).chain(desks).collect()
     }
 }
 
@@ -85,6 +94,7 @@ impl fmt::Display for Owner {
             Owner::Trunk(trunk) => write!(f, "trunk {trunk}"),
             Owner::Mailbox(extension) => write!(f, "the mailbox of {extension}"),
             Owner::Conference(conference) => write!(f, "conference {conference}"),
+            Owner::HotDesk(extension) => write!(f, "{extension} at other phones"),
         }
     }
 }

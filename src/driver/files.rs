@@ -88,6 +88,13 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
                     problems.push(checked.loaded.problem(&wanted.at, what));
                 }
             },
+            (Ok(secret), Owner::HotDesk(extension)) => match Pin::new(&secret) {
+                Some(pin) => drop(secrets.desk_pins.insert(extension, pin)),
+                None => {
+                    let what = format!("the PIN of {extension} at other phones is 4 to 12 digits");
+                    problems.push(checked.loaded.problem(&wanted.at, what));
+                }
+            },
             (Err(why), owner) => {
                 let what = format!("the secret of {owner} cannot be read: {why}");
                 problems.push(checked.loaded.problem(&wanted.at, what));

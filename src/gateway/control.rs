@@ -318,6 +318,7 @@ fn active_call(call: &CallView) -> ActiveCall {
                 None => "in a conference".to_owned(),
             },
             Activity::Echo => "echo test".to_owned(),
+            Activity::Parked(slot) => format!("parked at {slot}"),
             Activity::Saying => "hears a last sentence".to_owned(),
             Activity::Ending => "ending".to_owned(),
         },

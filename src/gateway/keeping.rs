@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::agent::Presence;
 use crate::call::record::Record;
-use crate::call::{self};
+use crate::call::{self, Saying};
 use crate::gateway::Gateway;
 use crate::id::{AgentId, CallId, LegId};
 use crate::journal::event::{CallEvent, CallRecord, Event, Quality, What};
@@ -30,6 +30,8 @@ const NO_EVENTS: u8 = 95;
 pub(super) struct Keeping {
     /// Answers that wait until what they confirm is on the disk.
     answers: Vec<(Token, ServerKey, Response)>,
+    /// Callers of feature codes who are told once what they chose is on the disk.
+    sayings: Vec<(Token, CallId, Saying)>,
     /// Legs whose media thread has not said yet how they sounded.
     closing: BTreeSet<LegId>,
     qualities: BTreeMap<LegId, Quality>,
@@ -42,6 +44,7 @@ impl Keeping {
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.answers.is_empty()
+            && self.sayings.is_empty()
             && self.closing.is_empty()
             && self.qualities.is_empty()
             && self.records.is_empty()
@@ -87,6 +90,24 @@ impl Gateway {
             } else {
                 self.keeping.answers.push((token, key, response));
             }
+        }
+        let waiting = std::mem::take(&mut self.keeping.sayings);
+        for (token, call, saying) in waiting {
+            if failed || self.journal.is_stored(token) {
+                self.calls.handle_feature(call, saying);
+            } else {
+                self.keeping.sayings.push((token, call, saying));
+            }
+        }
+    }
+
+    /// Tells a caller that something is done once this is on the disk; at once while the disk fails.
+    pub(super) fn say_when_kept(&mut self, now: Now, event: Event, call: CallId, saying: Saying) {
+        let token = self.keep(now, event);
+        if self.journal.state() == State::Healthy {
+            self.keeping.sayings.push((token, call, saying));
+        } else {
+            self.calls.handle_feature(call, saying);
         }
     }
 
@@ -196,6 +217,7 @@ impl Gateway {
         self.work_forget(now, record.call);
         self.help_ended(now, &record);
         self.walks.remove(&record.call);
+        self.hot_desks.handle_call_ended(record.call);
         self.end_visit(now, record.call);
         self.keeping.records.insert(record.call, (now.instant + QUALITY_TIME, record));
         self.keep_records(now);
@@ -248,6 +270,7 @@ impl Gateway {
                 self.roster.restore(now, agent, standing.presence.clone(), standing.idle_since);
             self.tell_roster(done);
         }
+        self.restore_desk();
         if first_start {
             let signed_in: Vec<_> = self
                 .settings
@@ -300,5 +323,6 @@ fn cut_off(now: Now, call: CallId, open: crate::journal::live::OpenCall) -> Call
         class: Cause::Interrupted.class(),
         legs: Vec::new(),
         recordings: Vec::new(),
+        diversions: Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
-use crate::id::{LegId, RoomId};
+use crate::id::{ExtensionId, LegId, RoomId};
 use crate::sip::endpoint::SessionId;
 use crate::sip::sdp::{Negotiated, SessionDescription};
 
@@ -16,6 +16,8 @@ const MOST_HOPS: u8 = 70;
 #[derive(Debug)]
 pub(super) struct Leg {
     pub peer: Peer,
+    /// The phone that a caller has shown the password of; its user may be another's.
+    pub account: Option<ExtensionId>,
     /// The caller's session, or the forks to each phone of an extension.
     pub sessions: Vec<SessionId>,
     /// The hosts that the sessions are signalled from.
@@ -55,6 +57,7 @@ impl Leg {
     pub fn new(peer: Peer, address: IpAddr, thread: usize) -> Self {
         Leg {
             peer,
+            account: None,
             sessions: Vec::new(),
             hosts: BTreeMap::new(),
             forgeable: false,

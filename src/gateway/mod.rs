@@ -10,6 +10,7 @@ mod bans;
 mod causes;
 mod conferences;
 mod control;
+mod desk;
 mod emergency;
 mod keeping;
 mod legs;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 use crate::admin;
 use crate::agent::Roster;
 use crate::call::Calls;
+use crate::call::desk::HotDesks;
 use crate::call::plan::Plan;
 use crate::config::Settings;
 use crate::id::{CallId, ExtensionId, LegId, TrunkId};
@@ -145,6 +147,7 @@ pub struct Gateway {
     plan: Plan,
     help: emergency::Help,
     calls: Calls,
+    hot_desks: HotDesks,
     queues: Queues,
     roster: Roster,
     flows: Arc<Flows>,
@@ -255,6 +258,7 @@ impl Gateway {
         self.registrar.handle_timeout(now);
         self.watching.notifier.handle_timeout(now);
         self.calls.handle_timeout(now);
+        self.hot_desks_time_out(now);
         self.queues.handle_timeout(now);
         self.roster.handle_timeout(now);
         self.trunks.values_mut().for_each(|trunk| trunk.handle_timeout(now));
@@ -282,6 +286,7 @@ impl Gateway {
             self.registrar.deadline(now),
             self.watching.notifier.deadline(),
             self.calls.deadline(),
+            self.hot_desks.deadline(),
             self.queues.deadline(),
             self.roster.deadline(),
             self.journal.deadline(),

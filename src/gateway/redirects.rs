@@ -32,7 +32,10 @@ impl Gateway {
             let asked = Asked { dialled: &dialled, from, unix: now.unix };
             match self.plan.decide(&asked).destination {
                 // Whoever is passed on for help would be found at the wrong place; the others are no place to be sent.
-                Destination::Emergency { .. } | Destination::Feature(_) => None,
+                Destination::Emergency { .. }
+                | Destination::Feature(..)
+                | Destination::Override(..)
+                | Destination::Page(_) => None,
                 Destination::Nowhere(_) => None,
                 // In a circle with itself.
                 Destination::Extension(to) if to == phone => None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::agent::Roster;
 use crate::call::Calls;
 use crate::call::conference::Pin;
+use crate::call::desk;
 use crate::call::plan::{self, Plan};
 use crate::config::Settings;
 use crate::config::settings::{self, DigestAlgorithm, Transport as Way};
@@ -71,6 +72,8 @@ pub struct Secrets {
     pub pins: BTreeMap<ExtensionId, String>,
     /// PINs of conferences.
     pub conference_pins: BTreeMap<ConferenceId, Pin>,
+    /// PINs with which people sign in at other phones, by their extension.
+    pub desk_pins: BTreeMap<ExtensionId, Pin>,
 }
 
 /// Where SIP is spoken: the addresses that are bound.
@@ -119,6 +122,7 @@ impl Gateway {
             plan: Plan::new(settings.dial_rules()),
             calls: Calls::new(call_settings(&settings, &secrets), random.fork()),
             help: super::emergency::Help::new(&settings, networks),
+            hot_desks: desk::HotDesks::new(secrets.desk_pins.clone()),
             queues: queue::Queues::new(queue_settings(&settings), random.fork()),
             roster: Roster::new(settings.agents.iter().map(agent_settings).collect()),
             flows: Arc::new(flows),
@@ -262,6 +266,7 @@ fn call_settings(settings: &Settings, secrets: &Secrets) -> call::Settings {
         outbound_time: OUTBOUND_TIME,
         spending: budget_settings(settings),
         conferences: settings.conferences.iter().map(conference).collect(),
+        desk: desk_settings(settings),
     }
 }
 
@@ -288,6 +293,39 @@ fn mailboxes(settings: &Settings, secrets: &Secrets, flows: &Flows) -> Mailboxes
         Some((extension.number.clone(), mailbox))
     };
     Mailboxes::new(settings.extensions.iter().filter_map(own).collect(), flows.zone().clone())
+}
+
+fn desk_settings(settings: &Settings) -> desk::Settings {
+    let phone = |extension: &settings::Extension| {
+        let phone = desk::Phone {
+            forwards: extension.forward.clone(),
+            do_not_disturb: extension.do_not_disturb,
+            no_call_waiting: !extension.call_waiting,
+            most_calls: extension.busy_at.map(u32::from),
+            pickup: extension.pickup.clone(),
+        };
+        (extension.number.clone(), phone)
+    };
+    let group = |group: &settings::Group| {
+        let told = desk::Group {
+            members: group.members.clone(),
+            strategy: group.strategy,
+            ring_time: group.ring_time,
+            overflow: group.overflow.clone(),
+        };
+        (group.name.clone(), told)
+    };
+    let page = |page: &settings::Page| (page.name.clone(), page.members.clone());
+    desk::Settings {
+        phones: settings.extensions.iter().map(phone).collect(),
+        groups: settings.groups.iter().map(group).collect(),
+        pages: settings.pages.iter().map(page).collect(),
+        parking: desk::Parking {
+            slots: settings.parking.slots.clone(),
+            comeback: Duration::from_secs(settings.parking.comeback.into()),
+            overflow: settings.parking.overflow.clone(),
+        },
+    }
 }
 
 fn agent_settings(agent: &settings::Agent) -> agent::Settings {
@@ -351,6 +389,8 @@ fn overflow_target(target: &plan::Target) -> queue::Target {
         plan::Target::Echo | plan::Target::Messages | plan::Target::Conference(_) => {
             queue::Target::HangUp
         }
+        plan::Target::Group(group) => queue::Target::Group(group.clone()),
+        plan::Target::Schedule(schedule) => queue::Target::Schedule(schedule.clone()),
     }
 }
 

@@ -138,7 +138,11 @@ impl Gateway {
         let Some(leg) = leg else { return self.endpoint.forget(key) };
         let is_peer = match &verdict {
             Verdict::Trunk(trunk) => leg.peer == Peer::Trunk(trunk.clone()),
-            Verdict::User { username } => leg.peer == Peer::Extension(username.as_str().into()),
+            Verdict::User { username } => {
+                let phone = ExtensionId::from(username.as_str());
+                let person = self.hot_desks.person_at(&phone).clone();
+                leg.peer == Peer::Extension(person) || leg.peer == Peer::Extension(phone)
+            }
             _ => false,
         };
         if is_peer {
@@ -168,11 +172,16 @@ impl Gateway {
         let dialled = dialled(request);
         let help = self.plan.is_for_help(&dialled);
         let mut unproven = false;
+        let mut account = None;
         let (peer, origin) = match self.judge(now, request, flow, help) {
             Verdict::Trunk(trunk) => (Peer::Trunk(trunk.clone()), Origin::Trunk(trunk)),
             Verdict::User { username } => {
-                let extension = ExtensionId::from(username.as_str());
-                (Peer::Extension(extension.clone()), Origin::Extension(extension))
+                let phone = ExtensionId::from(username.as_str());
+                // Help comes to where the phone stands, whoever has signed in there.
+                let person = if help { &phone } else { self.hot_desks.person_at(&phone) };
+                let person = person.clone();
+                account = Some(phone);
+                (Peer::Extension(person.clone()), Origin::Extension(person))
             }
             _ if help && self.is_on_site(flow.peer.ip()) => {
                 let extension = self.unproven_caller(request, flow);
@@ -219,6 +228,9 @@ impl Gateway {
         }
         if let (Some(leg), Ok(Some(hops))) = (self.legs.get_mut(leg), request.max_forwards()) {
             leg.hops = hops;
+        }
+        if let Some(leg) = self.legs.get_mut(leg) {
+            leg.account = account;
         }
         let call = CallId(self.random.bits());
         tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");

@@ -4,23 +4,22 @@ use crate::call::ending::Cause;
 use crate::call::record::Peer;
 use crate::call::{LegEvent, Output, Saying};
 use crate::config::settings;
-use crate::gateway::Gateway;
 use crate::gateway::legs::Leg;
 use crate::gateway::sound::Playing;
 use crate::gateway::trunks::Outward;
+use crate::gateway::{Gateway, desk};
 use crate::id::{CallId, ExtensionId, LegId, TrunkId};
 use crate::ivr::prompts;
 use crate::sip::endpoint::Invite;
 use crate::sip::message::Headers;
-use crate::sip::registrar::Binding;
 use crate::sip::uri::{NameAddr, Uri, host_port};
 use crate::time::Now;
 
 impl Gateway {
     pub(super) fn calls_say(&mut self, now: Now, output: Output) {
         match output {
-            Output::DialExtension { call, leg, extension } => {
-                self.dial_extension(now, call, leg, extension)
+            Output::DialExtension { call, leg, extension, intercom } => {
+                self.dial_extension(now, call, leg, extension, intercom)
             }
             Output::DialTrunk { call, leg, trunk, number, emergency, hidden, last } => {
                 let wanted = Outward::new(call, trunk, number, emergency, hidden, last);
@@ -54,10 +53,15 @@ impl Gateway {
             Output::ContactEnded(agent) => self.contact_ended(now, &agent),
             Output::Busy(extension) => self.phone_busy(&extension, true),
             Output::Idle(extension) => self.phone_busy(&extension, false),
-            Output::Feature { call, feature, extension } => {
-                self.feature(now, call, feature, &extension)
+            Output::Feature { call, feature, behind, extension } => {
+                self.feature(now, call, feature, behind, &extension)
             }
             Output::Say(call, saying) => self.say(now, call, saying),
+            Output::Route(call, destination) => self.route(now, call, destination),
+            Output::Override(call, schedule, order) => {
+                self.override_schedule(now, call, schedule, order)
+            }
+            Output::Parked { by, slot } => self.show_parked(now, &by, slot),
             Output::Spent(spent) => self.keep_spent(now, spent),
             Output::Near(mark) => self.cap_is_near(&mark),
             Output::Happened(event) => self.keep_call_event(now, event),
@@ -67,24 +71,23 @@ impl Gateway {
 
     fn say(&mut self, now: Now, call: CallId, saying: Saying) {
         let Some(leg) = self.calls.caller(call) else { return };
-        let name = match saying {
-            Saying::SignedIn => prompts::SIGNED_IN,
-            Saying::SignedOut => prompts::SIGNED_OUT,
-            Saying::Paused => prompts::PAUSED,
-            Saying::Resumed => prompts::RESUMED,
-            Saying::NotPossible => prompts::NOT_POSSIBLE,
-            Saying::Unavailable => prompts::UNAVAILABLE,
-            Saying::WhereYouAre => return self.say_where(now, call, leg),
-            Saying::CapReached => prompts::CAP_REACHED,
-        };
-        let clips = self.prompts.clip(name);
+        if saying == Saying::WhereYouAre {
+            return self.say_where(now, call, leg);
+        }
+        let clips = self.sentence(saying);
         self.play(leg, Playing::Farewell(call), clips, false, false);
     }
 
     /// Rings every phone of an extension.
-    fn dial_extension(&mut self, now: Now, call: CallId, id: LegId, extension: ExtensionId) {
-        let bindings: Vec<Binding> =
-            self.registrar.contacts(now, extension.as_str()).into_iter().cloned().collect();
+    fn dial_extension(
+        &mut self,
+        now: Now,
+        call: CallId,
+        id: LegId,
+        extension: ExtensionId,
+        intercom: bool,
+    ) {
+        let bindings = self.phones_of(now, &extension);
         let Some(first) = bindings.first() else {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::NotRegistered));
         };
@@ -98,13 +101,17 @@ impl Gateway {
             let Some(uri) = binding.uri() else { continue };
             let from = self.caller_id(call, binding.local.ip());
             let (host, port) = host_port(binding.local);
+            let mut headers = self.onward(call);
+            if intercom {
+                desk::answer_by_itself(&mut headers, &host);
+            }
             let invite = Invite {
                 route: binding.route(),
                 local: binding.local,
                 uri,
                 from,
                 to: NameAddr::new(Uri::sip(Some(extension.as_str()), host, Some(port))),
-                headers: self.onward(call),
+                headers,
                 sdp: Some(offer.clone()),
                 beside: None,
                 credentials: None,

@@ -1,7 +1,7 @@
 //! Transfers: what a phone asks for by REFER (RFC 3515), and may.
 
 use crate::call::ending::Cause;
-use crate::call::plan::{Asked, Destination, Origin};
+use crate::call::plan::{Asked, Destination, Feature, Origin};
 use crate::call::record::Peer;
 use crate::gateway::{Gateway, causes};
 use crate::id::{ExtensionId, LegId};
@@ -48,7 +48,15 @@ impl Gateway {
         let asked = Asked { dialled: &dialled, from: Origin::Extension(phone), unix: now.unix };
         let refusal = match self.plan.decide(&asked).destination {
             // A caller who is passed on for help would be found at the wrong place.
-            Destination::Emergency { .. } | Destination::Feature(_) => Some(Status::FORBIDDEN),
+            Destination::Feature(Feature::Park, None) if self.calls.partner(leg).is_some() => {
+                self.endpoint.accept_refer(now, session, key, request);
+                self.calls.handle_transfer(now, leg, Destination::Feature(Feature::Park, None));
+                None
+            }
+            Destination::Emergency { .. }
+            | Destination::Feature(..)
+            | Destination::Override(..)
+            | Destination::Page(_) => Some(Status::FORBIDDEN),
             Destination::Nowhere(why) => Some(causes::to_status(Cause::from(&why))),
             _ if self.calls.partner(leg).is_none() => Some(Status::DECLINE),
             destination => {

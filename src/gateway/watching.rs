@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use crate::address::Number;
 use crate::call::record::Peer;
 use crate::config::Settings;
 use crate::gateway::Gateway;
@@ -264,7 +265,8 @@ impl Gateway {
 impl Gateway {
     /// What a phone dials to hear its messages.
     fn message_account(&self, local: SocketAddr) -> Uri {
-        account(self.settings.features.voicemail.as_str(), local)
+        let code = self.settings.features.voicemail.as_ref();
+        account(code.map_or("voicemail", Number::as_str), local)
     }
 
     /// Some phones show a lamp without having subscribed. They are told where the extension's settings say so.

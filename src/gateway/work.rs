@@ -164,8 +164,8 @@ impl Gateway {
         }
     }
 
-    /// Carries out a feature code and says how it went.
-    pub(super) fn feature(
+    /// Carries out a feature code of an agent and says how it went.
+    pub(super) fn agent_feature(
         &mut self,
         now: Now,
         call: CallId,
@@ -183,10 +183,7 @@ impl Gateway {
                     (self.roster.handle_pause(now, &agent, reason), Saying::Paused)
                 }
                 Feature::Resume => (self.roster.handle_resume(now, &agent), Saying::Resumed),
-                // The calls see to it themselves.
-                Feature::Voicemail => continue,
-                // The calls themselves see to it.
-                Feature::Conference => return,
+                _ => continue,
             };
             let already = done.is_err() && self.is_already(&agent, feature);
             if done.is_ok() || already {
@@ -204,7 +201,7 @@ impl Gateway {
                 !matches!(presence, Presence::SignedOut | Presence::Paused(_))
             }
             (Feature::Pause, Some(presence)) => matches!(presence, Presence::Paused(_)),
-            (Feature::Voicemail | Feature::Conference, _) | (_, None) => false,
+            _ => false,
         }
     }
 
@@ -304,6 +301,8 @@ impl Gateway {
             queue::Target::Queue(queue) => Some(Destination::Queue(queue)),
             queue::Target::Extension(extension) => Some(Destination::Extension(extension)),
             queue::Target::Voicemail(extension) => Some(Destination::Voicemail(extension)),
+            queue::Target::Group(group) => Some(Destination::Group(group)),
+            queue::Target::Schedule(schedule) => Some(Destination::Schedule(schedule)),
             // An overflow that calls out follows the dial plan of the site, as if the caller's trunk had dialled it.
             queue::Target::Number(number) => self.outside(now, call, &number),
         };

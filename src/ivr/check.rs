@@ -12,9 +12,9 @@ use jiff::tz::TimeZone;
 use toml::Spanned;
 
 use crate::address;
+use crate::hours::{self, Calendar};
 use crate::id::{ExtensionId, FlowId, QueueId, SkillId};
 use crate::ivr::flow::{Prompt, Said, Settings, Text};
-use crate::ivr::hours::{self, Calendar};
 use crate::ivr::{Destination, prompts};
 
 /// What flows may refer to.

@@ -1,13 +1,12 @@
 //! One caller's walk through a flow that was checked beforehand: what is said, which keys are pressed, where it leads.
 //!
-//! Owns the flow language ([`flow`]), its checks ([`check`]), the [`walk`] itself, opening [`hours`], and how numbers
-//! and times are put into words ([`speak`], [`prompts`]); beside it the [`mailbox`]es, whose callers leave and hear
-//! messages. Knows clips by name only, never a sound; says where a caller
+//! Owns the flow language ([`flow`]), its checks ([`check`]), the [`walk`] itself, opening hours (`crate::hours`), and how
+//! numbers and times are put into words ([`speak`], [`prompts`]); beside it the [`mailbox`]es, whose callers leave and
+//! hear messages. Knows clips by name only, never a sound; says where a caller
 //! goes and leaves the going to the call.
 
 pub mod check;
 pub mod flow;
-pub mod hours;
 pub mod mailbox;
 pub mod prompts;
 pub mod speak;

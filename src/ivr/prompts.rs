@@ -21,6 +21,30 @@ pub const NOT_POSSIBLE: &str = "not-possible";
 pub const UNAVAILABLE: &str = "unavailable";
 /// Heard by whoever calls out for more than is allowed.
 pub const CAP_REACHED: &str = "spending-limit";
+/// Heard by whoever has their calls forwarded from now on.
+pub const FORWARD_ON: &str = "forward-on";
+/// Heard by whoever has them forwarded no more.
+pub const FORWARD_OFF: &str = "forward-off";
+/// Heard by whoever is not to be disturbed from now on.
+pub const DO_NOT_DISTURB_ON: &str = "do-not-disturb-on";
+/// Heard by whoever may be disturbed again.
+pub const DO_NOT_DISTURB_OFF: &str = "do-not-disturb-off";
+/// Heard by whoever hears further calls during a call from now on.
+pub const CALL_WAITING_ON: &str = "call-waiting-on";
+/// Heard by whoever does not.
+pub const CALL_WAITING_OFF: &str = "call-waiting-off";
+/// Heard by who parked a caller; the number of the place follows.
+pub const PARKED_AT: &str = "parked-at";
+/// Heard by who asks or tells a schedule.
+pub const SCHEDULE_OPEN: &str = "schedule-open";
+/// The same.
+pub const SCHEDULE_CLOSED: &str = "schedule-closed";
+/// The same.
+pub const SCHEDULE_HOLIDAY: &str = "schedule-holiday";
+/// Heard by who signs in at another phone.
+pub const ENTER_PIN: &str = "enter-pin";
+/// Heard by who does so with a wrong PIN.
+pub const WRONG_PIN: &str = "wrong-pin";
 /// Said before hanging up.
 pub const GOODBYE: &str = "goodbye";
 /// Said after a message was taken.
@@ -71,6 +95,18 @@ mod tests {
             NOT_POSSIBLE,
             UNAVAILABLE,
             CAP_REACHED,
+            FORWARD_ON,
+            FORWARD_OFF,
+            DO_NOT_DISTURB_ON,
+            DO_NOT_DISTURB_OFF,
+            CALL_WAITING_ON,
+            CALL_WAITING_OFF,
+            PARKED_AT,
+            SCHEDULE_OPEN,
+            SCHEDULE_CLOSED,
+            SCHEDULE_HOLIDAY,
+            ENTER_PIN,
+            WRONG_PIN,
             GOODBYE,
             MESSAGE_SAVED,
             HELP_TEST,

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::hours::{self, State};
 use crate::id::{FlowId, RecordingId};
 use crate::ivr::check::{Collect, Flows, Menu, REPEAT, Spot, Step};
 use crate::ivr::flow::Said;
-use crate::ivr::hours::{self, State};
 use crate::ivr::{ClipName, Outcome, Output, speak};
 use crate::time::Now;
 

@@ -1,18 +1,22 @@
 //! What records say. Plain data that an auditor can read; fields may be added, never given another meaning.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Presence;
 use crate::call::budget::{Lift, Spent};
+use crate::call::desk::{Chosen, Diversion, Onward, Slot, When};
 use crate::call::help::Called;
-use crate::call::plan::Origin;
+use crate::call::plan::{Forced, Origin};
 use crate::call::record::Peer;
 use crate::call::{
     self,
     ending::{Cause, Class},
 };
 use crate::id::{
-    AgentId, CallId, ConferenceId, ExtensionId, FlowId, ItemId, LegId, QueueId, RecordingId, RoomId,
+    AgentId, CallId, ConferenceId, ExtensionId, FlowId, GroupId, ItemId, LegId, QueueId,
+    RecordingId, RoomId, ScheduleId,
 };
 use crate::journal::chain::{Chain, Seal};
 use crate::journal::live::Live;
@@ -92,6 +96,22 @@ pub enum Event {
     },
     /// Something happened at a mailbox.
     Voicemail(Voicemail),
+    /// Something was chosen at a phone by feature code: this is all that is chosen there now.
+    Phone(PhoneChoice),
+    /// Somebody signed in at another phone, or that phone is its own again.
+    HotDesk {
+        /// The phone.
+        phone: ExtensionId,
+        /// As whom; nobody: its own.
+        person: Option<ExtensionId>,
+    },
+    /// A schedule was overridden, or follows its calendar again.
+    Schedule {
+        /// Which.
+        schedule: ScheduleId,
+        /// How it is until told otherwise.
+        forced: Option<Forced>,
+    },
     /// A caller began to wait.
     QueuePlace(QueuePlace),
     /// Somebody called for help: a call back must find the phone.
@@ -105,6 +125,46 @@ pub enum Event {
         /// Which.
         item: ItemId,
     },
+}
+
+/// What was chosen at a phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneChoice {
+    /// Whose phone.
+    pub extension: ExtensionId,
+    /// Where calls go on to in each case that was ever chosen; nothing: nowhere.
+    #[serde(default)]
+    pub forwards: BTreeMap<When, Option<Personal>>,
+    /// Do not disturb.
+    #[serde(default)]
+    pub do_not_disturb: Option<bool>,
+    /// Call waiting.
+    #[serde(default)]
+    pub call_waiting: Option<bool>,
+}
+
+impl PhoneChoice {
+    /// From what a phone says.
+    pub fn new(extension: &ExtensionId, chosen: &Chosen) -> PhoneChoice {
+        let text =
+            |onward: &Option<Onward>| onward.as_ref().map(|o| Personal::Clear(o.to_string()));
+        PhoneChoice {
+            extension: extension.clone(),
+            forwards: chosen.forwards.iter().map(|(when, to)| (*when, text(to))).collect(),
+            do_not_disturb: chosen.do_not_disturb,
+            call_waiting: chosen.call_waiting,
+        }
+    }
+
+    /// What the phone says, read by who can read personal data. A forward to somebody who is forgotten is none.
+    pub fn chosen(&self, read: impl Fn(&Personal) -> Option<String>) -> Chosen {
+        let onward = |to: &Option<Personal>| Onward::try_from(read(to.as_ref()?)?).ok();
+        Chosen {
+            forwards: self.forwards.iter().map(|(when, to)| (*when, onward(to))).collect(),
+            do_not_disturb: self.do_not_disturb,
+            call_waiting: self.call_waiting,
+        }
+    }
 }
 
 /// A caller's place in a queue.
@@ -172,6 +232,23 @@ pub enum What {
         /// Which.
         queue: QueueId,
     },
+    /// The phones of a group ring for it.
+    Group {
+        /// Which.
+        group: GroupId,
+    },
+    /// A phone's forward passed it on.
+    Forwarded {
+        /// Whose.
+        by: ExtensionId,
+        /// Why.
+        when: When,
+    },
+    /// It was parked.
+    Parked {
+        /// At this place.
+        slot: Slot,
+    },
     /// It was offered to an agent.
     Offered {
         /// Whom.
@@ -230,6 +307,9 @@ impl From<call::Event> for CallEvent {
             call::What::Ivr(flow) => What::Ivr { flow },
             call::What::Voicemail(mailbox) => What::Voicemail { mailbox },
             call::What::Queued(queue) => What::Queued { queue },
+            call::What::Group(group) => What::Group { group },
+            call::What::Forwarded(Diversion { by, when }) => What::Forwarded { by, when },
+            call::What::Parked(slot) => What::Parked { slot },
             call::What::Offered(agent) => What::Offered { agent },
             call::What::Answered(leg) => What::Answered { leg },
             call::What::Held(leg) => What::Held { leg },
@@ -293,6 +373,9 @@ pub struct CallRecord {
     /// Messages that were taken.
     #[serde(default)]
     pub recordings: Vec<RecordingId>,
+    /// Whose phones forwarded it, in order.
+    #[serde(default)]
+    pub diversions: Vec<Diversion>,
 }
 
 /// What one leg did.
@@ -377,6 +460,7 @@ impl CallRecord {
             class: record.cause.class(),
             legs: record.legs.into_iter().map(leg).collect(),
             recordings: record.recordings,
+            diversions: record.diversions,
         }
     }
 }
@@ -395,6 +479,7 @@ impl Event {
                 touch(&mut record.to);
             }
             Event::Voicemail(Voicemail::Begun(Begun { from, .. })) => touch(from),
+            Event::Phone(choice) => choice.forwards.values_mut().flatten().for_each(touch),
             // What is live came from events, and was sealed there.
             _ => {}
         }

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::agent::Presence;
 use crate::call::budget::Ledger;
 use crate::call::help::Called;
+use crate::call::plan::Forced;
 use crate::call::record::Peer;
-use crate::id::{AgentId, CallId, ItemId};
-use crate::journal::event::{CallEvent, Event, QueuePlace, What};
+use crate::id::{AgentId, CallId, ExtensionId, ItemId, ScheduleId};
+use crate::journal::event::{CallEvent, Event, PhoneChoice, QueuePlace, What};
 use crate::journal::personal::Personal;
 use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
@@ -36,6 +37,12 @@ pub struct Live {
     pub spending: Ledger,
     /// Voicemail.
     pub mail: Mail,
+    /// What was chosen at phones.
+    pub phones: BTreeMap<ExtensionId, PhoneChoice>,
+    /// Phones that somebody else has signed in at.
+    pub hot_desks: BTreeMap<ExtensionId, ExtensionId>,
+    /// Schedules that are overridden.
+    pub schedules: BTreeMap<ScheduleId, Forced>,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
@@ -105,6 +112,21 @@ impl Live {
             Event::Voicemail(event) => self.mail.apply(event),
             Event::CallRecord(record) => {
                 self.calls.remove(&record.call);
+            }
+            Event::Phone(choice) => {
+                self.phones.insert(choice.extension.clone(), choice.clone());
+            }
+            Event::HotDesk { phone, person: Some(person) } => {
+                self.hot_desks.insert(phone.clone(), person.clone());
+            }
+            Event::HotDesk { phone, person: None } => {
+                self.hot_desks.remove(phone);
+            }
+            Event::Schedule { schedule, forced: Some(forced) } => {
+                self.schedules.insert(schedule.clone(), *forced);
+            }
+            Event::Schedule { schedule, forced: None } => {
+                self.schedules.remove(schedule);
             }
             Event::Call(_)
             | Event::Seal(_)

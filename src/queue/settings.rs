@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::id::{AgentId, ExtensionId, FlowId, QueueId, SkillId};
+use crate::id::{AgentId, ExtensionId, FlowId, GroupId, QueueId, ScheduleId, SkillId};
 
 /// How the agent for an item is chosen among those who are ready and able.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -37,6 +37,10 @@ pub enum Target {
     Extension(ExtensionId),
     /// To leave a message for this extension.
     Voicemail(ExtensionId),
+    /// The phones of a ring group.
+    Group(GroupId),
+    /// Wherever a schedule leads at that moment.
+    Schedule(ScheduleId),
     /// A number outside.
     Number(String),
 }

@@ -10,15 +10,18 @@ use std::fmt;
 
 use crate::address::{NotANumber, Number};
 use crate::call::country::{Class, Country};
+use crate::call::desk::Slot;
 use crate::call::pattern::Pattern;
-use crate::id::{ConferenceId, ExtensionId, FlowId, QueueId, TrunkId};
+use crate::id::{ConferenceId, ExtensionId, FlowId, GroupId, PageId, QueueId, ScheduleId, TrunkId};
 use crate::time::UnixTime;
 
+mod desk;
+mod features;
 mod rules;
 
-pub use rules::{
-    Allow, Emergency, Feature, Features, Inbound, Internal, NotATarget, Outbound, Rules, Target,
-};
+pub use desk::{DeskRules, Forced, Order, Schedule};
+pub use features::{Behind, Feature, Features};
+pub use rules::{Allow, Emergency, Inbound, Internal, NotATarget, Outbound, Rules, Target};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +60,25 @@ pub enum Destination {
     Conference(ConferenceId),
     /// Everything said is played back.
     Echo,
-    /// A feature code, for the agent at the phone that dialled it.
-    Feature(Feature),
+    /// A feature code for the phone that dialled it, with what was dialled behind it.
+    Feature(Feature, Option<Number>),
+    /// The phones of a group.
+    Group(GroupId),
+    /// The loudspeakers of several phones.
+    Page(PageId),
+    /// A parking place: whoever waits there.
+    Slot(Slot),
+    /// Wherever a schedule leads at that moment; [`Plan::onward`] tells.
+    Schedule(ScheduleId),
+    /// The code that overrides a schedule.
+    Override(ScheduleId, Order),
+    /// What an extension would reach by this number, though somebody else calls; [`Plan::onward`] tells.
+    Dial {
+        /// As the extension would dial it.
+        number: Number,
+        /// Who forwards.
+        by: ExtensionId,
+    },
     /// Out over the first of these trunks that takes it.
     Outbound {
         /// In the order they are tried; never empty.
@@ -118,6 +138,8 @@ pub enum Why {
         /// The rule's name.
         rule: String,
     },
+    /// Calls are not passed on to there: help, a feature code.
+    NotOnward,
 }
 
 /// One line of an explanation.
@@ -142,6 +164,7 @@ pub struct Plan {
     /// Narrowest first.
     outbound: Vec<(Pattern, Outbound)>,
     lines: Lines,
+    overrides: desk::Overrides,
 }
 
 /// Our inbound numbers, found by however a carrier may write them: in full, or as the country does.
@@ -182,19 +205,43 @@ impl Plan {
         outbound.sort_by(|a, b| a.0.narrower_first(&b.0));
         let emergency = emergency_forms(&rules.emergency, rules.country);
         let lines = Lines::new(rules.country, &rules.inbound);
-        Plan { rules, emergency, outbound, lines }
+        Plan { rules, emergency, outbound, lines, overrides: desk::Overrides::new() }
     }
 
     /// Answers where a call goes.
     pub fn decide(&self, asked: &Asked<'_>) -> Decision {
         let mut because = Vec::new();
         let destination = self.walk(asked, &mut because);
+        let destination = self.by_the_hour(destination, asked.unix, &mut because);
         Decision { destination, because }
     }
 
     /// The number in what was dialled, by whatever way it is written; nothing if there is none.
     pub fn number(&self, dialled: &str) -> Option<Number> {
         self.read(dialled).ok()
+    }
+
+    /// Where a call goes that is passed on: by a forward as if the forwarding extension had dialled, by a schedule as it
+    /// is at that moment. Never to help, which would look for the wrong person, and never to a feature code.
+    pub fn onward(&self, destination: Destination, at: UnixTime) -> Destination {
+        let because = &mut Vec::new();
+        let destination = match destination {
+            Destination::Dial { number, by } => {
+                let asked =
+                    Asked { dialled: number.as_str(), from: Origin::Extension(by), unix: at };
+                self.walk(&asked, because)
+            }
+            other => other,
+        };
+        match self.by_the_hour(destination, at, because) {
+            Destination::Emergency { .. }
+            | Destination::Feature(..)
+            | Destination::Override(..)
+            | Destination::Dial { .. }
+            | Destination::TestOfHelp
+            | Destination::Slot(_) => Destination::Nowhere(Why::NotOnward),
+            found => found,
+        }
     }
 
     /// Whether an extension that dials this reaches help, by whatever way it is written.
@@ -278,11 +325,9 @@ impl Plan {
             return self.help(sent.clone());
         }
         note(because, format!("{dialled} is not an emergency number"));
-        if let Some((feature, _, key)) =
-            self.rules.features.each().into_iter().find(|(_, code, _)| *code == number)
-        {
-            note(because, format!("it is the feature code `{key}`"));
-            return Destination::Feature(feature);
+        if let Some((feature, behind)) = self.rules.features.find(number) {
+            note(because, format!("it is the feature code `{feature}`"));
+            return Destination::Feature(feature, behind);
         }
         if let Some(extension) = self.rules.extensions.iter().find(|e| e.as_str() == dialled) {
             note(because, format!("it is extension {extension}"));
@@ -299,6 +344,11 @@ impl Plan {
         {
             note(because, format!("it is the number of conference {conference}"));
             return Destination::Conference(conference.clone());
+        }
+        if let Some(found) =
+            self.desk_number(number, caller, because).or_else(|| self.slot(number, because))
+        {
+            return found;
         }
         note(because, "it is no feature code, extension or internal number".to_owned());
         if self.test_of_help().as_ref() == Some(number) {
@@ -498,6 +548,8 @@ impl From<Target> for Destination {
             Target::Messages => Destination::Messages,
             Target::Conference(conference) => Destination::Conference(conference),
             Target::Echo => Destination::Echo,
+            Target::Group(group) => Destination::Group(group),
+            Target::Schedule(schedule) => Destination::Schedule(schedule),
         }
     }
 }
@@ -515,10 +567,19 @@ impl fmt::Display for Destination {
             Destination::Messages => f.write_str("hearing messages"),
             Destination::Conference(conference) => write!(f, "conference {conference}"),
             Destination::Echo => f.write_str("echo test"),
-            Destination::Feature(feature) => write!(f, "feature {feature}"),
             Destination::Outbound { trunks, number, .. } => {
                 write!(f, "{number} over {}", over(trunks))
             }
+            Destination::Feature(feature, None) => write!(f, "feature {feature}"),
+            Destination::Feature(feature, Some(number)) => {
+                write!(f, "feature {feature} for {number}")
+            }
+            Destination::Group(group) => write!(f, "group {group}"),
+            Destination::Page(page) => write!(f, "page {page}"),
+            Destination::Slot(slot) => write!(f, "parking place {slot}"),
+            Destination::Schedule(schedule) => write!(f, "schedule {schedule}"),
+            Destination::Override(schedule, _) => write!(f, "the override of schedule {schedule}"),
+            Destination::Dial { number, by } => write!(f, "{number} as {by} dials it"),
             Destination::Emergency { trunks, number } if trunks.is_empty() => {
                 write!(f, "EMERGENCY {number}, but there is no trunk")
             }
@@ -542,6 +603,7 @@ impl fmt::Display for Why {
             Why::TrunkToTrunk => f.write_str("callers from a trunk may not call out over a trunk"),
             Why::NotThisCaller { rule } => write!(f, "rule `{rule}` is not for this caller"),
             Why::Class { rule, class } => write!(f, "rule `{rule}` does not allow {class} numbers"),
+            Why::NotOnward => f.write_str("calls are not passed on to there"),
             Why::NothingLeft { rule } => write!(f, "rule `{rule}` leaves nothing to dial"),
         }
     }

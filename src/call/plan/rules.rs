@@ -4,14 +4,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Origin;
+use super::{DeskRules, Features, Origin};
 use crate::address::Number;
 use crate::call::country::{Class, Country};
 use crate::call::pattern::{NotAPattern, Pattern};
-use crate::id::{ConferenceId, ExtensionId, FlowId, LocationId, QueueId, TrunkId};
+use crate::id::{
+    ConferenceId, ExtensionId, FlowId, GroupId, LocationId, QueueId, ScheduleId, TrunkId,
+};
 
-/// Where a configured number leads: `ivr:main`, `extension:201`, `queue:support`, `conference:board`, `voicemail:201`,
-/// `messages` or `echo`.
+/// Where a configured number leads: `ivr:main`, `extension:201`, `group:sales`, `queue:support`, `conference:board`,
+/// `schedule:office`, `voicemail:201`, `messages` or `echo`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Target {
@@ -27,6 +29,10 @@ pub enum Target {
     Messages,
     /// A conference.
     Conference(ConferenceId),
+    /// The phones of a ring group.
+    Group(GroupId),
+    /// Wherever a schedule leads at that moment.
+    Schedule(ScheduleId),
     /// Everything said is played back.
     Echo,
 }
@@ -141,96 +147,6 @@ impl Default for Emergency {
     }
 }
 
-/// What a feature code does for the agent at the phone that dialled it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Feature {
-    /// Signs the agent in.
-    SignIn,
-    /// Signs the agent out.
-    SignOut,
-    /// No calls from queues for now.
-    Pause,
-    /// Calls from queues again.
-    Resume,
-    /// Hears the messages of the phone's own mailbox.
-    Voicemail,
-    /// Everybody whom the phone talks with in its other calls, and the phone itself, talk together.
-    Conference,
-}
-
-/// The feature codes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Features {
-    /// Default `*41`.
-    pub sign_in: Number,
-    /// Default `*42`.
-    pub sign_out: Number,
-    /// Default `*43`.
-    pub pause: Number,
-    /// Default `*44`.
-    pub resume: Number,
-    /// What is dialled in front of a number so that the called party does not see who calls. Default `*67`; none, when
-    /// it is empty.
-    #[serde(deserialize_with = "code_or_none")]
-    pub hide_caller: Option<Number>,
-    /// Default `*97`.
-    pub voicemail: Number,
-    /// Default `*46`.
-    pub conference: Number,
-}
-
-/// A code, or nothing for an empty text.
-fn code_or_none<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Number>, D::Error> {
-    let text = String::deserialize(from)?;
-    let read = |text: &str| Number::parse(text).map_err(serde::de::Error::custom);
-    (!text.is_empty()).then(|| read(&text)).transpose()
-}
-
-impl Default for Features {
-    fn default() -> Self {
-        // These literals are numbers: a test beside reads them.
-        let code = |text| Number::parse(text).expect("a literal code of a star and two digits");
-        Features {
-            sign_in: code("*41"),
-            sign_out: code("*42"),
-            pause: code("*43"),
-            resume: code("*44"),
-            hide_caller: Some(code("*67")),
-            voicemail: code("*97"),
-            conference: code("*46"),
-        }
-    }
-}
-
-impl fmt::Display for Feature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Feature::SignIn => "sign_in",
-            Feature::SignOut => "sign_out",
-            Feature::Pause => "pause",
-            Feature::Resume => "resume",
-            Feature::Voicemail => "voicemail",
-            Feature::Conference => "conference",
-        })
-    }
-}
-
-impl Features {
-    /// Each feature with its code and its key in the configuration.
-    pub fn each(&self) -> [(Feature, &Number, &'static str); 6] {
-        [
-            (Feature::SignIn, &self.sign_in, "sign_in"),
-            (Feature::SignOut, &self.sign_out, "sign_out"),
-            (Feature::Pause, &self.pause, "pause"),
-            (Feature::Resume, &self.resume, "resume"),
-            (Feature::Voicemail, &self.voicemail, "voicemail"),
-            (Feature::Conference, &self.conference, "conference"),
-        ]
-    }
-}
-
 /// What a plan is made of. References are not checked here: an unknown trunk is simply never reached.
 #[derive(Debug, Clone)]
 pub struct Rules {
@@ -252,6 +168,8 @@ pub struct Rules {
     pub emergency: Emergency,
     /// Feature codes.
     pub features: Features,
+    /// Groups, loudspeakers, parking places, schedules.
+    pub desk: DeskRules,
 }
 
 impl Outbound {
@@ -301,6 +219,8 @@ impl fmt::Display for Target {
             Target::Voicemail(extension) => write!(f, "voicemail:{extension}"),
             Target::Messages => f.write_str("messages"),
             Target::Conference(conference) => write!(f, "conference:{conference}"),
+            Target::Group(group) => write!(f, "group:{group}"),
+            Target::Schedule(schedule) => write!(f, "schedule:{schedule}"),
             Target::Echo => f.write_str("echo"),
         }
     }
@@ -317,6 +237,8 @@ impl TryFrom<String> for Target {
             Some(("conference", name)) if !name.is_empty() => Ok(Target::Conference(name.into())),
             Some(("queue", name)) if !name.is_empty() => Ok(Target::Queue(name.into())),
             Some(("voicemail", name)) if !name.is_empty() => Ok(Target::Voicemail(name.into())),
+            Some(("group", name)) if !name.is_empty() => Ok(Target::Group(name.into())),
+            Some(("schedule", name)) if !name.is_empty() => Ok(Target::Schedule(name.into())),
             _ => Err(NotATarget(text)),
         }
     }
@@ -330,8 +252,8 @@ impl From<Target> for String {
 
 impl fmt::Display for NotATarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds =
-            "`ivr:`, `extension:`, `queue:`, `conference:`, `voicemail:`, `messages`, `echo`";
+        let kinds = "`ivr:`, `extension:`, `group:`, `queue:`, `conference:`, `schedule:`, `voicemail:`, `messages`, \
+                     `echo`";
         write!(f, "unknown variant `{}`, expected one of {kinds}", self.0)
     }
 }

@@ -47,6 +47,7 @@ fn rules() -> Rules {
         outbound: vec![way_out("outside", "9.", 1)],
         emergency: Emergency::default(),
         features: Features::default(),
+        desk: DeskRules::default(),
     }
 }
 
@@ -134,7 +135,7 @@ fn numbers_that_only_look_like_help_are_not() {
 fn help_stands_above_extensions_features_and_every_outbound_rule() {
     let mut shadowed = rules();
     shadowed.extensions.push("911".into());
-    shadowed.features.pause = number("911");
+    shadowed.features.pause = Some(number("911"));
     shadowed.internal.push(Internal { number: number("9911"), to: Target::Echo });
     shadowed
         .outbound
@@ -165,8 +166,8 @@ fn inside_numbers_lead_where_they_are_told() {
     assert_eq!(inside("500"), Destination::Ivr("main".into()));
     assert_eq!(inside("600"), Destination::Echo);
     assert_eq!(inside("700"), Destination::Queue("support".into()));
-    assert_eq!(inside("*43"), Destination::Feature(Feature::Pause));
-    assert_eq!(inside("%2A44"), Destination::Feature(Feature::Resume));
+    assert_eq!(inside("*43"), Destination::Feature(Feature::Pause, None));
+    assert_eq!(inside("%2A44"), Destination::Feature(Feature::Resume, None));
     assert_eq!(
         inside("nobody"),
         Destination::Nowhere(Why::NotDialable(NotANumber::Character('n')))

@@ -12,6 +12,7 @@ impl Calls {
     pub(super) fn end(&mut self, call: CallId, cause: Cause) {
         let Some(state) = self.calls.get_mut(&call) else { return };
         state.cause.get_or_insert(cause);
+        state.hunt = None;
         let transferor = state.transferor.take();
         let before = std::mem::replace(&mut state.activity, Activity::Ending);
         let in_ivr = before == Activity::Ivr || std::mem::take(&mut state.ivr_waits);
@@ -25,6 +26,7 @@ impl Calls {
         if let Some(transferor) = transferor {
             self.outputs.push_back(Output::Transferred(transferor, Some(cause)));
         }
+        self.unpark(call);
         legs.into_iter().for_each(|leg| self.release(leg, cause));
     }
 
@@ -78,6 +80,9 @@ impl Calls {
 
     /// Agents are told when their phone is in a call that no queue gave them.
     pub(super) fn count_busy(&mut self, leg: &Leg) {
+        if let Peer::Extension(extension) = &leg.peer {
+            self.desk.count_up(extension);
+        }
         let (Peer::Extension(extension), false) =
             (&leg.peer, matches!(leg.purpose, Purpose::Offer(..)))
         else {
@@ -91,6 +96,9 @@ impl Calls {
     }
 
     pub(super) fn count_idle(&mut self, leg: &Leg) {
+        if let Peer::Extension(extension) = &leg.peer {
+            self.desk.count_down(extension);
+        }
         let (Peer::Extension(extension), false) =
             (&leg.peer, matches!(leg.purpose, Purpose::Offer(..)))
         else {

@@ -3,9 +3,8 @@
 use super::{Calls, OfferOutcome, Output, Saying, What};
 use crate::call::current::{Activity, Leg, Purpose};
 use crate::call::ending::Cause;
-use crate::call::plan::Destination;
 use crate::call::record::{LegRecord, Peer};
-use crate::id::{AgentId, CallId, ExtensionId, LegId, OfferId};
+use crate::id::{AgentId, CallId, LegId, OfferId};
 use crate::time::Now;
 
 impl Calls {
@@ -18,7 +17,8 @@ impl Calls {
 
     pub(super) fn early_media(&mut self, call: CallId, from: LegId) {
         let Some(state) = self.calls.get(&call) else { return };
-        if state.activity == Activity::Ringing {
+        // Of several phones, nobody could say whose sound it is.
+        if state.activity == Activity::Ringing && state.ringing().count() == 1 {
             self.outputs.push_back(Output::Early { leg: state.caller, from });
         }
     }
@@ -63,12 +63,15 @@ impl Calls {
         let Some(state) = self.calls.get_mut(&call) else { return };
         state.connected.get_or_insert(now.unix);
         state.failed = None;
+        state.hunt = None;
+        state.history = state.diversions.len();
         state.activity = Activity::Talking(leg);
         let caller = state.caller;
         let others: Vec<_> = state.ringing().map(|(id, _)| id).filter(|id| *id != leg).collect();
         if std::mem::take(&mut state.ivr_waits) {
             self.outputs.push_back(Output::EndIvr(call));
         }
+        self.unpark(call);
         self.outputs.push_back(Output::Join(caller, leg));
         self.transfer_done(call);
         others.into_iter().for_each(|other| self.release(other, Cause::Completed));
@@ -100,7 +103,8 @@ impl Calls {
         self.happened(now, call, What::Resumed(leg));
     }
 
-    pub(super) fn ring_time_over(&mut self, leg: LegId) {
+    pub(super) fn ring_time_over(&mut self, now: Now, leg: LegId) {
+        let call = self.call_of(leg);
         let Some(state) = self.by_leg.get(&leg).and_then(|call| self.calls.get_mut(call)) else {
             return;
         };
@@ -112,6 +116,9 @@ impl Calls {
             return self.end(call, Cause::NoAnswer);
         }
         self.release(leg, Cause::NoAnswer);
+        if let Some(call) = call {
+            self.member_failed(now, call, Cause::NoAnswer);
+        }
     }
 
     pub(super) fn leg_ended(&mut self, now: Now, call: CallId, leg: LegId, cause: Cause) {
@@ -130,25 +137,18 @@ impl Calls {
                 self.offer_failed(*offer, agent.clone(), cause);
             }
             Purpose::Offer(..) => self.partner_gone(call, leg, cause),
-            Purpose::Asked if gone.answered.is_none() => match self.mailbox_for(call, &gone, cause)
-            {
-                Some(extension) => self.go_to(now, call, Destination::Voicemail(extension)),
-                None => self.asked_failed(now, call, leg, cause),
-            },
-            Purpose::Asked => self.partner_gone(call, leg, cause),
+            Purpose::Asked if gone.answered.is_none() => {
+                self.asked_failed(now, call, (leg, &gone.peer), cause);
+            }
+            // Who was let go was counted then: a phone that is slow to confirm holds nobody up.
+            Purpose::Member if gone.answered.is_none() => {
+                if gone.releasing.is_none() {
+                    self.member_failed(now, call, cause);
+                }
+            }
+            Purpose::Asked | Purpose::Member => self.partner_gone(call, leg, cause),
         }
         self.finish_if_empty(now, call);
-    }
-
-    /// The mailbox that takes a message from a caller who did not get through. Where a flow or a transfer asked for the
-    /// extension, it is told of the failure instead: it knows better what the caller wants.
-    fn mailbox_for(&self, call: CallId, gone: &Leg, cause: Cause) -> Option<ExtensionId> {
-        let Peer::Extension(extension) = &gone.peer else { return None };
-        let state = self.calls.get(&call)?;
-        let alone = state.ringing().next().is_none();
-        let plain = state.activity == Activity::Ringing && !state.ivr_waits;
-        let takes = alone && plain && state.transferor.is_none() && leaves_message(cause);
-        (takes && self.settings.mailboxes.contains(extension)).then(|| extension.clone())
     }
 
     pub(super) fn remove_leg(
@@ -205,7 +205,13 @@ impl Calls {
     }
 
     /// A party that the caller asked for could not be had: the next trunk, the flow, or the end.
-    pub(super) fn asked_failed(&mut self, now: Now, call: CallId, leg: LegId, cause: Cause) {
+    pub(super) fn asked_failed(
+        &mut self,
+        now: Now,
+        call: CallId,
+        (leg, peer): (LegId, &Peer),
+        cause: Cause,
+    ) {
         let rest = self.outbound.remove(&leg);
         let ringing = self.calls.get(&call).is_some_and(|c| c.activity == Activity::Ringing);
         match rest {
@@ -216,7 +222,11 @@ impl Calls {
             {
                 self.try_trunk(now, call, rest);
             }
-            _ => self.failed(call, cause),
+            _ if self.park_again(now, call) => {}
+            _ => match peer {
+                Peer::Extension(extension) => self.not_reached(now, call, extension, cause),
+                Peer::Trunk(_) => self.failed(call, cause),
+            },
         }
     }
 
@@ -237,19 +247,6 @@ impl Calls {
             self.end(call, cause);
         }
     }
-}
-
-/// Whether a caller who was turned away like this wants to leave a message.
-fn leaves_message(cause: Cause) -> bool {
-    matches!(
-        cause,
-        Cause::NoAnswer
-            | Cause::Busy
-            | Cause::Declined
-            | Cause::NotRegistered
-            | Cause::Unreachable
-            | Cause::NetworkFailure
-    )
 }
 
 /// Another carrier may do better when this one failed, not when the called party spoke. A call for help tries every one:

@@ -7,6 +7,7 @@ use crate::address::Number;
 use crate::call::budget::{self, Budget};
 use crate::call::conference::{Conference, Room};
 use crate::call::current::{Activity, Call, CallView, Purpose};
+use crate::call::desk::{self, Choice, Chosen, Desk, Diversion};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Origin};
 use crate::call::record::Peer;
@@ -20,7 +21,10 @@ use crate::time::{Now, Timers, earliest};
 mod conference;
 mod ending;
 mod forward;
+mod forwarding;
+mod groups;
 mod legs;
+mod parking;
 mod pickup;
 mod routing;
 mod spending;
@@ -30,7 +34,7 @@ mod vocabulary;
 pub use vocabulary::{Arrival, Errand, Event, LegEvent, OfferOutcome, Output, Saying, What};
 
 /// Limits that hold for all calls.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Calls at once; emergency calls pass above it.
     pub max_calls: usize,
@@ -46,6 +50,8 @@ pub struct Settings {
     pub spending: budget::Settings,
     /// Conferences that have a number.
     pub conferences: BTreeMap<ConferenceId, Conference>,
+    /// Phones, groups, parking places.
+    pub desk: desk::Settings,
 }
 
 /// Every call that is up.
@@ -61,7 +67,10 @@ pub struct Calls {
     outbound: BTreeMap<LegId, Outbound>,
     budget: Budget,
     rooms: BTreeMap<RoomId, Room>,
+    desk: Desk,
     timers: Timers<LegId>,
+    /// Parked callers that ring back.
+    comebacks: Timers<CallId>,
     outputs: VecDeque<Output>,
     draining: bool,
 }
@@ -83,6 +92,7 @@ impl Calls {
     pub fn new(settings: Settings, random: Random) -> Self {
         Calls {
             budget: Budget::new(settings.spending.clone()),
+            desk: Desk::new(settings.desk.clone()),
             settings,
             random,
             calls: BTreeMap::new(),
@@ -92,6 +102,7 @@ impl Calls {
             outbound: BTreeMap::new(),
             rooms: BTreeMap::new(),
             timers: Timers::default(),
+            comebacks: Timers::default(),
             outputs: VecDeque::new(),
             draining: false,
         }
@@ -191,7 +202,7 @@ impl Calls {
             let purpose = Purpose::Offer(offer, agent.clone());
             let leg = self.add_leg(call, Peer::Extension(extension.clone()), purpose);
             let extension = extension.clone();
-            self.outputs.push_back(Output::DialExtension { call, leg, extension });
+            self.outputs.push_back(Output::DialExtension { call, leg, extension, intercom: false });
         }
     }
 
@@ -211,6 +222,23 @@ impl Calls {
             Some(target) => self.go_to(now, call, target),
             None => self.failed(call, Cause::NoAnswer),
         }
+    }
+
+    /// Where a destination leads that [`Output::Route`] asked for.
+    pub fn handle_routed(&mut self, now: Now, call: CallId, destination: Destination) {
+        if self.calls.get(&call).is_some_and(|c| c.activity == Activity::Ringing) {
+            self.go_to(now, call, destination);
+        }
+    }
+
+    /// Something is chosen at a phone. Answers all that is chosen there now, to be kept.
+    pub fn handle_choice(&mut self, extension: &ExtensionId, choice: Choice) -> &Chosen {
+        self.desk.choose(extension, choice)
+    }
+
+    /// What was chosen at a phone before a restart.
+    pub fn restore_choice(&mut self, extension: ExtensionId, chosen: Chosen) {
+        self.desk.restore(extension, chosen);
     }
 
     /// A feature code was carried out, or could not be.
@@ -247,7 +275,10 @@ impl Calls {
     /// Ring times that are over.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some(leg) = self.timers.pop_due(now.instant) {
-            self.ring_time_over(leg);
+            self.ring_time_over(now, leg);
+        }
+        while let Some(call) = self.comebacks.pop_due(now.instant) {
+            self.come_back(now, call);
         }
         self.budget.handle_timeout(now);
         self.spent();
@@ -255,7 +286,8 @@ impl Calls {
 
     /// When the next ring time is over, or the next step of a call out is to be paid.
     pub fn deadline(&self) -> Option<Instant> {
-        earliest(self.timers.deadline(), self.budget.deadline())
+        let calls = earliest(self.timers.deadline(), self.comebacks.deadline());
+        earliest(calls, self.budget.deadline())
     }
 
     /// What to do next.
@@ -286,6 +318,21 @@ impl Calls {
     /// Where `call` came from.
     pub fn origin(&self, call: CallId) -> Option<&Origin> {
         self.calls.get(&call).map(|c| &c.origin)
+    }
+
+    /// Who has forwarded `call`, in order, since somebody last answered it: what a Diversion header tells.
+    pub fn diversions(&self, call: CallId) -> &[Diversion] {
+        self.calls.get(&call).and_then(|c| c.diversions.get(c.history..)).unwrap_or_default()
+    }
+
+    /// Where the calls of a phone go on to in a case.
+    pub fn forward(&self, extension: &ExtensionId, when: desk::When) -> Option<desk::Onward> {
+        self.desk.forward(extension, when)
+    }
+
+    /// Whether a phone is not to be disturbed.
+    pub fn is_not_to_be_disturbed(&self, extension: &ExtensionId) -> bool {
+        self.desk.is_not_to_be_disturbed(extension)
     }
 
     /// Whether the caller of `call` is waiting in a queue.

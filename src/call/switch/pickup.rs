@@ -67,7 +67,7 @@ impl Calls {
     }
 
     /// The call of a caller who has reached nobody: it rings nowhere, and nobody and nothing talks with the caller.
-    fn free_caller(&self, leg: LegId) -> Option<CallId> {
+    pub(super) fn free_caller(&self, leg: LegId) -> Option<CallId> {
         let state = self.calls.get(&self.call_of(leg)?)?;
         let free = state.caller == leg
             && state.legs.len() == 1
@@ -79,7 +79,7 @@ impl Calls {
 
     /// Answers the caller at `leg` and moves it out of its own call, which is over, into another, where it will hear
     /// `with`.
-    fn move_in(&mut self, now: Now, leg: LegId, own: CallId, call: CallId, with: LegId) {
+    pub(super) fn move_in(&mut self, now: Now, leg: LegId, own: CallId, call: CallId, with: LegId) {
         self.answer_caller(now, own, Some(with));
         self.move_leg(leg, own, call);
         self.end(own, Cause::Completed);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Arrival, Calls, Errand, Outbound, Output, Saying, What};
+use crate::address::Number;
 use crate::call::current::{Activity, Call, Purpose};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Feature};
@@ -47,6 +48,10 @@ impl Calls {
             forwards: 0,
             shown: None,
             sent: (now.instant, 0),
+            hunt: None,
+            diversions: Vec::new(),
+            history: 0,
+            parked: None,
         };
         self.calls.insert(call, state);
         if destination.is_help() {
@@ -80,7 +85,7 @@ impl Calls {
 
     fn send(&mut self, now: Now, call: CallId, destination: Destination) {
         match destination {
-            Destination::Extension(extension) => self.ring_extension(now, call, extension),
+            Destination::Extension(extension) => self.call_extension(now, call, extension),
             Destination::Outbound { trunks, number, payer, hidden } => {
                 let trunks = trunks.into();
                 let wanted = Outbound { trunks, number, payer: Some(payer), hidden, again: false };
@@ -100,11 +105,22 @@ impl Calls {
             Destination::Messages => self.visit(now, call, Errand::HearAny),
             Destination::Conference(conference) => self.confer(now, call, &conference),
             Destination::Echo => self.echo(now, call),
-            Destination::Feature(feature) => self.feature(now, call, feature),
             Destination::CallBack(extension) => self.ring_extension(now, call, extension),
             Destination::TestOfHelp => {
                 self.answer_caller(now, call, None);
                 self.say(call, Saying::WhereYouAre);
+            }
+            Destination::Feature(feature, behind) => self.feature(now, call, feature, behind),
+            Destination::Group(group) => self.ring_group(now, call, &group),
+            Destination::Page(_) => self.failed(call, Cause::NotAllowed),
+            Destination::Slot(slot) => self.park_or_fetch(now, call, slot),
+            Destination::Override(schedule, order) => {
+                self.answer_caller(now, call, None);
+                self.outputs.push_back(Output::Override(call, schedule, order));
+            }
+            Destination::Schedule(_) | Destination::Dial { .. } => {
+                self.be(call, Activity::Ringing);
+                self.outputs.push_back(Output::Route(call, destination));
             }
             Destination::Nowhere(why) => self.failed(call, Cause::from(&why)),
         }
@@ -115,7 +131,7 @@ impl Calls {
             self.settings.ring_times.get(&extension).copied().unwrap_or(self.settings.ring_time);
         let leg = self.add_leg(call, Peer::Extension(extension.clone()), Purpose::Asked);
         self.start_ringing(now, call, leg, ring_time);
-        self.outputs.push_back(Output::DialExtension { call, leg, extension });
+        self.outputs.push_back(Output::DialExtension { call, leg, extension, intercom: false });
     }
 
     /// Dials over the next trunk that the budget lets the call have.
@@ -152,11 +168,12 @@ impl Calls {
     ) {
         let timer = self.timers.set(now.instant + ring_time, leg);
         let Some(state) = self.calls.get_mut(&call) else { return };
+        let rings = state.ringing().count() > 1;
         state.activity = Activity::Ringing;
         if let Some(leg) = state.legs.get_mut(&leg) {
             leg.ring_timer = Some(timer);
         }
-        if state.answered.is_some() {
+        if state.answered.is_some() && !rings {
             self.outputs.push_back(Output::Ringback(state.caller));
         }
     }
@@ -199,23 +216,42 @@ impl Calls {
         self.outputs.push_back(Output::Visit(call, errand));
     }
 
-    pub(super) fn feature(&mut self, now: Now, call: CallId, feature: Feature) {
-        self.answer_caller(now, call, None);
-        if feature == Feature::Conference {
-            if !self.merge(now, call) {
+    pub(super) fn feature(
+        &mut self,
+        now: Now,
+        call: CallId,
+        feature: Feature,
+        behind: Option<Number>,
+    ) {
+        let extension = self.calls.get(&call).and_then(|c| c.extension(c.caller)).cloned();
+        let other = || behind.as_ref().map(|number| ExtensionId::from(number.as_str()));
+        match (feature, extension) {
+            (Feature::Park, _) if self.is_transferred(call) => {
+                self.park_transferred(now, call, None)
+            }
+            (_, None) => {
+                self.answer_caller(now, call, None);
                 self.say(call, Saying::NotPossible);
             }
-            return;
-        }
-        let extension = self.calls.get(&call).and_then(|c| c.extension(c.caller)).cloned();
-        match extension {
-            Some(extension) if feature == Feature::Voicemail => {
+            (Feature::Conference, Some(_)) => {
+                self.answer_caller(now, call, None);
+                if !self.merge(now, call) {
+                    self.say(call, Saying::NotPossible);
+                }
+            }
+            (Feature::Voicemail, Some(extension)) => {
                 self.visit(now, call, Errand::Hear(extension));
             }
-            Some(extension) => {
-                self.outputs.push_back(Output::Feature { call, feature, extension });
+            (Feature::Park, Some(extension)) => self.park_held(now, call, &extension),
+            (Feature::Pickup | Feature::PickupGroup, Some(extension)) => {
+                self.pick_up(now, call, &extension, other());
             }
-            None => self.say(call, Saying::NotPossible),
+            (Feature::Intercom, Some(_)) => self.speak_to(now, call, other()),
+            (_, Some(extension)) => {
+                self.answer_caller(now, call, None);
+                self.be(call, Activity::Saying);
+                self.outputs.push_back(Output::Feature { call, feature, behind, extension });
+            }
         }
     }
 

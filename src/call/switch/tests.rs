@@ -1,5 +1,7 @@
 #![allow(clippy::disallowed_methods)]
 
+mod desk_phones;
+
 use super::*;
 use crate::call::conference::Pin;
 use crate::call::plan::{Feature, Why};
@@ -29,8 +31,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Bench::of(desk::Settings::default(), 2)
+    }
+
+    fn of(desk: desk::Settings, max_calls: usize) -> Self {
         let settings = Settings {
-            max_calls: 2,
+            max_calls,
             ring_time: Duration::from_secs(25),
             ring_times: BTreeMap::from([(ext("202"), Duration::from_secs(10))]),
             mailboxes: BTreeSet::from([ext("203")]),
@@ -40,6 +46,7 @@ impl Bench {
                 ("open".into(), Conference { pin: None, most: 3 }),
                 ("shut".into(), Conference { pin: Pin::new("4711"), most: 3 }),
             ]),
+            desk,
         };
         let now = Now { instant: Instant::now(), unix: UnixTime(1_700_000_000_000_000) };
         Bench { calls: Calls::new(settings, Random::from_number(7)), now }
@@ -663,7 +670,7 @@ fn whoever_hears_messages_calls_from_the_own_phone_or_shows_a_pin() {
     use crate::call::plan::Feature;
     use crate::call::switch::Errand;
     let cases = [
-        (Destination::Feature(Feature::Voicemail), Errand::Hear(ext("201"))),
+        (Destination::Feature(Feature::Voicemail, None), Errand::Hear(ext("201"))),
         (Destination::Messages, Errand::HearAny),
         (Destination::Voicemail(ext("203")), Errand::Leave(ext("203"))),
     ];
@@ -766,7 +773,7 @@ fn a_phone_brings_its_calls_together_and_nobody_stays_on_the_branch_s_bill() {
         bench.leg(callee, LegEvent::Answered);
         parties.push(callee);
     }
-    bench.arrive(3, Peer::Extension(ext("201")), Destination::Feature(Feature::Conference));
+    bench.arrive(3, Peer::Extension(ext("201")), Destination::Feature(Feature::Conference, None));
     let wishes = bench.wishes();
     let mut all = entered(&wishes);
     all.sort_unstable();
@@ -782,7 +789,7 @@ fn a_phone_brings_its_calls_together_and_nobody_stays_on_the_branch_s_bill() {
     let wishes = bench.leg(LegId(3), LegEvent::Ended(Cause::Completed));
     assert_eq!(wishes.iter().filter(|w| matches!(w, Output::HangUp(..))).count(), 2, "{wishes:?}");
     assert_eq!(bench.record(wishes).legs.len(), 3);
-    bench.arrive(5, Peer::Extension(ext("201")), Destination::Feature(Feature::Conference));
+    bench.arrive(5, Peer::Extension(ext("201")), Destination::Feature(Feature::Conference, None));
     let wishes = bench.wishes();
     assert!(wishes.contains(&Output::Say(CallId(5), Saying::NotPossible)), "it has no other call");
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::address::Number;
 use crate::call::budget::{Mark, Spent};
+use crate::call::desk::{Diversion, Slot};
 use crate::call::ending::Cause;
-use crate::call::plan::{Destination, Feature, Origin};
+use crate::call::plan::{Destination, Feature, Order, Origin};
 use crate::call::record::{Peer, Record};
 use crate::id::{
-    AgentId, CallId, ConferenceId, ExtensionId, FlowId, LegId, OfferId, QueueId, RoomId, SkillId,
-    TrunkId,
+    AgentId, CallId, ConferenceId, ExtensionId, FlowId, GroupId, LegId, OfferId, QueueId, RoomId,
+    ScheduleId, SkillId, TrunkId,
 };
 use crate::time::UnixTime;
 
@@ -68,6 +69,28 @@ pub enum Saying {
     WhereYouAre,
     /// A cap on spending ends the call.
     CapReached,
+    /// Calls go on to another number now.
+    ForwardOn,
+    /// They do not any more.
+    ForwardOff,
+    /// The phone is not to be disturbed.
+    DoNotDisturb,
+    /// The phone rings again.
+    DoNotDisturbOff,
+    /// Calls ring during a call.
+    CallWaiting,
+    /// They do not.
+    CallWaitingOff,
+    /// That PIN opens nothing.
+    WrongPin,
+    /// The caller is parked at this place.
+    Parked(Slot),
+    /// The schedule is open now.
+    Open,
+    /// It is closed.
+    Closed,
+    /// It is as on a holiday.
+    Holiday,
 }
 
 /// What somebody wants of a mailbox.
@@ -123,6 +146,12 @@ pub enum What {
     Voicemail(ExtensionId),
     /// It began to wait in a queue.
     Queued(QueueId),
+    /// The phones of a group ring for it.
+    Group(GroupId),
+    /// A phone's forward passed it on.
+    Forwarded(Diversion),
+    /// It was parked at this place.
+    Parked(Slot),
     /// It was offered to an agent.
     Offered(AgentId),
     /// A leg answered.
@@ -157,6 +186,8 @@ pub enum Output {
         leg: LegId,
         /// Whose phones.
         extension: ExtensionId,
+        /// Whether they answer by themselves, through the loudspeaker.
+        intercom: bool,
     },
     /// Call a number through a trunk.
     DialTrunk {
@@ -261,8 +292,21 @@ pub enum Output {
         call: CallId,
         /// Which.
         feature: Feature,
+        /// What was dialled behind it.
+        behind: Option<Number>,
         /// For whom.
         extension: ExtensionId,
+    },
+    /// Tell where this leads at this moment; answer with `handle_routed`.
+    Route(CallId, Destination),
+    /// Do what the code of a schedule orders; answer with `handle_feature`.
+    Override(CallId, ScheduleId, Order),
+    /// A phone has parked somebody here: let it show so.
+    Parked {
+        /// Whose phone.
+        by: ExtensionId,
+        /// Where.
+        slot: Slot,
     },
     /// Say something to the caller; answer with `handle_said`.
     Say(CallId, Saying),

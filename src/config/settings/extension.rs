@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::address::Number;
+use crate::call::desk::Forwards;
 use crate::config::secret::SecretRef;
 use crate::config::settings::Voicemail;
 use crate::id::{ExtensionId, LocationId};
@@ -37,6 +38,29 @@ pub struct Extension {
     /// Its mailbox; none when absent.
     #[serde(default)]
     pub voicemail: Option<Voicemail>,
+    /// Where its calls go on to, until something else is chosen at the phone.
+    #[serde(default)]
+    pub forward: Forwards,
+    /// Callers find it busy, until something else is chosen at the phone. Default false.
+    #[serde(default)]
+    pub do_not_disturb: bool,
+    /// Whether calls ring during a call, until something else is chosen at the phone. Default true.
+    #[serde(default = "yes")]
+    pub call_waiting: bool,
+    /// Calls at a time above which callers find it busy; 1 to 100, none when absent.
+    #[serde(default)]
+    pub busy_at: Option<u16>,
+    /// Pickup groups: colleagues in one of them may answer its calls, and it theirs. `*` among them: it may answer
+    /// everybody's.
+    #[serde(default)]
+    pub pickup: Vec<String>,
+    /// Where the PIN is kept with which its user signs in at other phones; they cannot when absent.
+    #[serde(default)]
+    pub pin: Option<SecretRef>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn ring_time() -> u16 {

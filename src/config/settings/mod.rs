@@ -7,10 +7,13 @@ mod agent;
 mod conference;
 mod extension;
 mod flow;
+mod group;
 mod limits;
 mod location;
 mod log;
 mod media;
+mod page;
+mod parking;
 mod prompts;
 mod queue;
 mod sip;
@@ -21,17 +24,23 @@ mod trust;
 mod voicemail;
 
 use crate::call::budget::{Cap, Rate};
-use crate::call::plan::{Emergency, Features, Inbound, Internal, Outbound, Rules};
+use crate::call::plan::{
+    DeskRules, Emergency, Features, Inbound, Internal, Outbound, Rules, Schedule,
+};
+use crate::hours::{self, Calendar};
 
 pub use admin::Admin;
 pub use agent::Agent;
 pub use conference::Conference;
 pub use extension::Extension;
 pub use flow::FlowFile;
+pub use group::Group;
 pub use limits::Limits;
 pub use location::Location;
 pub use log::{Format, Level, Log};
 pub use media::{Codec, Media};
+pub use page::Page;
+pub use parking::Parking;
 pub use prompts::Prompts;
 pub use queue::Queue;
 pub use sip::{DigestAlgorithm, Sip, Timers};
@@ -78,6 +87,16 @@ pub struct Settings {
     pub agents: Vec<Agent>,
     /// `[features]`.
     pub features: Features,
+    /// `[[group]]`.
+    pub groups: Vec<Group>,
+    /// `[[page]]`.
+    pub pages: Vec<Page>,
+    /// `[parking]`.
+    pub parking: Parking,
+    /// `[[schedule]]`.
+    pub schedules: Vec<Schedule>,
+    /// `[[calendar]]`, those without mistakes: the IVR's check tells the mistakes.
+    pub calendars: Vec<hours::Settings>,
     /// `[prompts]`.
     pub prompts: Prompts,
     /// `[admin]`.
@@ -112,6 +131,23 @@ impl Settings {
             outbound: self.outbound.clone(),
             emergency: self.emergency.clone(),
             features: self.features.clone(),
+            desk: self.desk_rules(),
+        }
+    }
+
+    fn desk_rules(&self) -> DeskRules {
+        // The site's zone was checked with its section.
+        let zone = hours::zone(&self.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let calendar = |schedule: &Schedule| {
+            let named = |calendar: &&hours::Settings| *calendar.name.get_ref() == schedule.calendar;
+            Calendar::new(self.calendars.iter().find(named)?, &zone).ok()
+        };
+        let numbered = |group: &Group| Some((group.number.clone()?, group.name.clone()));
+        DeskRules {
+            groups: self.groups.iter().filter_map(numbered).collect(),
+            pages: self.pages.iter().map(|p| (p.number.clone(), p.name.clone())).collect(),
+            slots: self.parking.slots.clone(),
+            schedules: self.schedules.iter().map(|s| (s.clone(), calendar(s))).collect(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A whole branch in virtual time: phones and a carrier that speak real SIP over a simulated network, media threads that
 //! only keep time, a disk that always works. Random parties do what parties do; afterwards nothing may be left over.
 
+mod desk_scenes;
 mod dialogs;
 mod emergency;
 mod random;
@@ -89,6 +90,11 @@ choices = { 1 = "queue:support", 0 = "extension:201", 3 = "message", 9 = "echo",
 "#;
 
 fn branch(now: Now, config: &str) -> Gateway {
+    branch_after(now, config, Resume::default(), &[])
+}
+
+/// A branch that takes up what its journal says, with the file of keys.
+fn branch_after(now: Now, config: &str, resume: Resume, keys: &[u8]) -> Gateway {
     let loaded = config::load(Path::new("g"), &|_| Ok(config.to_owned())).unwrap();
     // Decoded once: hundreds of branches are set up.
     static BUILTIN: std::sync::LazyLock<prompts::Prompts> =
@@ -100,14 +106,21 @@ fn branch(now: Now, config: &str) -> Gateway {
         settings: loaded.settings,
         flows,
         prompts,
-        secrets: Secrets { phones: phones.into(), ..Secrets::default() },
+        secrets: Secrets {
+            phones: phones.into(),
+            desk_pins: BTreeMap::from([(
+                "201".into(),
+                crate::call::conference::Pin::new("4711").unwrap(),
+            )]),
+            ..Secrets::default()
+        },
         listening: Listening { udp: vec![OURS], ..Listening::default() },
         addresses: vec![OURS.ip(), "192.0.2.2".parse().unwrap()],
         networks: Vec::new(),
         threads: 2,
     };
-    let keys = Keyring::open(&[1; 32], &[], Random::from_number(3));
-    let journal = Journal::new(now, Resume::default(), keys, Sealer::from_seed(&[2; 32]).unwrap());
+    let keys = Keyring::open(&[1; 32], keys, Random::from_number(3));
+    let journal = Journal::new(now, resume, keys, Sealer::from_seed(&[2; 32]).unwrap());
     Gateway::new(setup, journal, Random::from_number(4))
 }
 
@@ -129,6 +142,8 @@ struct Party {
     called: Vec<String>,
     /// The hands that those calls may go through.
     hops: Vec<u8>,
+    /// The numbers that called it.
+    callers: Vec<String>,
     /// What was written to it.
     texts: Vec<String>,
     /// The INVITEs that it got.
@@ -173,6 +188,8 @@ struct World {
     files: BTreeSet<crate::id::RecordingId>,
     /// Who was joined with whom, the newest last.
     bridges: Vec<(LegId, LegId)>,
+    /// The journal's file of keys.
+    keys: Vec<u8>,
     /// Keys that we pressed towards somebody.
     pressed: Vec<String>,
     /// What the parties' calls say of reliable answers.
@@ -195,6 +212,7 @@ impl Party {
             ended: Vec::new(),
             called: Vec::new(),
             hops: Vec::new(),
+            callers: Vec::new(),
             texts: Vec::new(),
             notified: Vec::new(),
             invites: Vec::new(),
@@ -236,6 +254,7 @@ impl World {
             written: crate::journal::Token::default(),
             files: BTreeSet::new(),
             bridges: Vec::new(),
+            keys: Vec::new(),
             pressed: Vec::new(),
             reliable: crate::sip::reliable::Policy::Offer,
             calls: 0,
@@ -292,11 +311,8 @@ impl World {
             Output::Journal(crate::journal::Output::Segment { .. }) => {
                 self.journal.push(Vec::new())
             }
-            Output::Journal(crate::journal::Output::Keys(_))
-            | Output::Reply(..)
-            | Output::Over
-            | Output::Trust(_)
-            | Output::Bar(_) => {}
+            Output::Journal(crate::journal::Output::Keys(bytes)) => self.keys.extend(bytes),
+            Output::Reply(..) | Output::Over | Output::Trust(_) | Output::Bar(_) => {}
             Output::Recording(order) => self.file(order),
             Output::Resolve(host) => {
                 let found: Vec<_> =
@@ -407,6 +423,8 @@ impl World {
                 }
                 party.called.push(request.uri.user.clone().unwrap_or_default());
                 party.hops.extend(request.max_forwards().ok().flatten());
+                let from = request.from().ok().and_then(|from| from.uri.user);
+                party.callers.push(from.unwrap_or_default());
                 party.endpoint.ring(now, session, Status::RINGING, None);
                 party.ringing.push((session, offer));
             }

@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::{Change, Mailboxes, Message, Outcome, Output, Purpose, Sound, Verdict, add, clips};
+use crate::hours;
 use crate::id::{ExtensionId, RecordingId};
-use crate::ivr::{hours, prompts, speak};
+use crate::ivr::{prompts, speak};
 use crate::time::Now;
 
 /// How long a key may take: people look at their phone's keys first.

@@ -1,7 +1,7 @@
 //! Opening hours: a calendar says whether the branch is open, closed or on holiday at a moment.
 //!
 //! Times of day are wall-clock times in the calendar's zone: on a day when clocks change, 08:00 is when clocks show it.
-//! A span may go past midnight; it belongs to the day it began on.
+//! A span may go past midnight; it belongs to the day it began on. Flows and the dial plan both ask here.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ use crate::time::UnixTime;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// What flows call it.
+    /// What flows and schedules call it.
     pub name: Spanned<String>,
     /// IANA time zone. Default: the site's.
     #[serde(default)]
