@@ -163,10 +163,10 @@ impl Running {
 pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotStart> {
     let mut random = clock::random().ok_or(CannotStart::Random)?;
     prepare_process();
-    let settings = ready.checked.loaded.settings;
-    let data = settings.site.data_dir.clone();
-    let lock = lock(&data)?;
+    let mut settings = ready.checked.loaded.settings;
     let (letters, mailbox) = mailbox::mailbox()?;
+    let (lock, opened, lost) = open_data(&mut settings, &mut random, &letters)?;
+    let data = settings.site.data_dir.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(STREAM_THREADS)
         .thread_name("streams")
@@ -176,8 +176,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     listen_for_signals(&runtime, &letters)?;
     let (sockets, listening) = listen(&settings, &runtime, &letters)?;
     let listens = listening.each().collect::<Vec<_>>().join(", ");
-    let opened = open_journal(&data, &mut random, letters.clone())?;
-    let old_records = old_records(&opened);
+    let old_records = lost.or_else(|| old_records(&opened));
     let store = store::open(&data, opened.before, program)?;
     let threads = media_threads(&settings);
     let media = media::spawn(threads, &PLANE, &mut random, &letters, data.join("recordings"))?;
@@ -215,6 +214,47 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listens, "ready");
     systemd::notify("READY=1");
     Ok(Running { socket, letters, turning, runtime, _lock: lock })
+}
+
+/// Locks the data folder and opens the journal in it. A disk that fails at start is no reason to have no telephone:
+/// beside the control socket, which is in memory, everything works but is forgotten with the next start.
+fn open_data(
+    settings: &mut Settings,
+    random: &mut Random,
+    letters: &Sender<Letter>,
+) -> Result<(Flock<File>, journal::Opened, Option<Part>), CannotStart> {
+    let mut open = |data: &Path| {
+        let lock = lock(data)?;
+        Ok((lock, open_journal(data, random, letters.clone())?))
+    };
+    let data = &settings.site.data_dir;
+    let why = match open(data) {
+        Ok((lock, opened)) => return Ok((lock, opened, None)),
+        Err(why) => why,
+    };
+    let Some(spare) = settings.admin.socket.parent().filter(|_| is_the_disk(&why)) else {
+        return Err(why);
+    };
+    tracing::error!(%why, "calls pass without a disk; nothing is kept");
+    let words = format!(
+        "{why}: calls pass, and nothing is kept over a restart; mend the disk and restart the program"
+    );
+    let spare = spare.join("without-disk");
+    let (lock, opened) = open(&spare)?;
+    settings.site.data_dir = spare;
+    let part = Part { name: "data folder".to_owned(), lamp: Lamp::Red, words };
+    Ok((lock, opened, Some(part)))
+}
+
+/// Whether the disk is at fault: a folder that is not there or not ours is a mistake in the configuration, which whoever
+/// made it wants to be told.
+fn is_the_disk(why: &CannotStart) -> bool {
+    let (CannotStart::Data(_, error) | CannotStart::Journal(journal::CannotOpen::File(_, error))) =
+        why
+    else {
+        return false;
+    };
+    !matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound)
 }
 
 fn open_journal(

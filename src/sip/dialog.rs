@@ -304,3 +304,39 @@ fn is_private(ip: std::net::IpAddr) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::message::{Message, parse};
+
+    /// Found by fuzzing: the BYE of such a call had a request line that nobody could read.
+    #[test]
+    fn a_contact_that_no_request_line_can_hold_is_asked_at_its_address() {
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: SocketAddr::from(([192, 0, 2, 1], 5060)),
+            peer: SocketAddr::from(([192, 0, 2, 9], 5062)),
+            connection: ConnectionId(0),
+        };
+        let request_uri = |contact: &[u8]| {
+            let mut text = b"INVITE sip:201@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\n\
+                From: <sip:a@b>;tag=1\r\nTo: <sip:201@192.0.2.1>\r\nCall-ID: one\r\nCSeq: 1 INVITE\r\nContact: <"
+                .to_vec();
+            text.extend(contact);
+            text.extend(b">\r\nContent-Length: 0\r\n\r\n");
+            let Ok(Message::Request(invite)) = parse(&text, false) else {
+                panic!("{}", String::from_utf8_lossy(&text))
+            };
+            let mut dialog = Dialog::of_server(&invite, "2", flow).unwrap();
+            let mut bye = dialog.request(Method::BYE, None);
+            bye.headers.insert_first("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2").unwrap();
+            let Ok(Message::Request(read)) = parse(&bye.encode(), true) else { panic!("{bye:?}") };
+            read.uri.to_string()
+        };
+        assert_eq!(request_uri(b"sip:a@192.0.2.9:5062;x=1"), "sip:a@192.0.2.9:5062;x=1");
+        assert_eq!(request_uri(b"sip:a@192.0.2.9;method=BYE?x=y"), "sip:a@192.0.2.9");
+        assert_eq!(request_uri(b"siA:201@192.0\xff.2.9"), "sip:192.0.2.9:5062");
+        assert_eq!(request_uri(b"sip:a@192.0.2.9;x=\xff"), "sip:192.0.2.9:5062");
+    }
+}

@@ -552,7 +552,7 @@ pub(super) fn bytes_of(text: &str) -> Vec<u8> {
     bytes
 }
 
-fn is_stand_in(c: char) -> bool {
+pub(super) fn is_stand_in(c: char) -> bool {
     c as u32 >= RAW_BYTE_BASE + 0x80
 }
 

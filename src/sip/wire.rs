@@ -7,7 +7,7 @@
 use super::message::{
     Headers, Malformed, Message, Method, Request, Response, Status, Via, is_token_byte,
 };
-use super::uri::{NameAddr, Scheme, Uri, bytes_of, text_of};
+use super::uri::{NameAddr, Scheme, Uri, bytes_of, is_stand_in, text_of};
 
 /// Most bytes in one message: the largest UDP datagram, and no honest SIP message comes near it.
 pub const MAX_MESSAGE: usize = 65_536;
@@ -297,6 +297,10 @@ fn read_request(raw: &Raw, start: &[u8], is_stream: bool) -> Result<Request, Rej
 /// Method, URI and version with exactly one space between them (RFC 3261 7.1).
 fn request_line(start: &[u8]) -> Result<(Method, Uri), Why> {
     let start = std::str::from_utf8(start).map_err(|_| Why::StartLine)?;
+    // The characters that stand for raw bytes would be printed as such: they have no business in a URI.
+    if start.chars().any(is_stand_in) {
+        return Err(Why::StartLine);
+    }
     let mut parts = start.split(' ');
     let (Some(method), Some(uri), Some(version), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())

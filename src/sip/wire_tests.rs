@@ -236,3 +236,11 @@ fn the_answer_to_a_retransmission_is_the_same() {
     assert_eq!(response.headers.get("CSeq"), Some("1 INVITE"));
     assert_eq!(response.top_via().unwrap().branch(), Some("z9hG4bK1"));
 }
+
+/// Found by fuzzing: such a request was read and could not be read again as it was printed.
+#[test]
+fn a_request_line_holds_no_character_that_stands_for_a_raw_byte() {
+    let text = "INVITE sip:\u{10fffb}@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+                To: <sip:a@b>\r\nCall-ID: one\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+    assert!(matches!(parse(text.as_bytes(), false), Err(Rejected::Answer(_, Why::StartLine))));
+}

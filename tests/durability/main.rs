@@ -7,6 +7,7 @@
 
 mod disk;
 mod disks;
+mod help;
 mod kills;
 mod phones;
 mod site;

@@ -45,6 +45,11 @@ fn free_port() -> u16 {
 impl Site {
     /// A site below `folder` with its data in `data`.
     pub fn new(folder: &Path, data: &Path) -> Site {
+        Site::with(folder, data, "")
+    }
+
+    /// The same with `more` in its configuration.
+    pub fn with(folder: &Path, data: &Path, more: &str) -> Site {
         let port = free_port();
         fs::create_dir_all(folder).unwrap();
         fs::write(folder.join("secret"), PASSWORD).unwrap();
@@ -61,7 +66,7 @@ impl Site {
             "[site]\ndata_dir = \"{}\"\n[sip]\nudp = [\"127.0.0.1:{port}\"]\ntcp = []\ntls = []\n\
              [media]\nport_min = 10000\nport_max = 24999\nthreads = 1\n[admin]\nsocket = \"{}/admin.sock\"\n\
              [[trunk]]\nname = \"carrier\"\naccept_from = [\"127.0.0.1\"]\n\
-             [[inbound]]\nnumber = \"+15550100\"\nto = \"echo\"\n{extensions}",
+             [[inbound]]\nnumber = \"+15550100\"\nto = \"echo\"\n{extensions}{more}",
             data.display(),
             folder.display(),
         );

@@ -1,7 +1,8 @@
 //! The corpus of the fuzz targets, replayed on stable Rust: what was found once is not found again.
 //!
 //! Fuzzing itself needs nightly Rust and `cargo install cargo-fuzz`:
-//! `cargo +nightly fuzz run --fuzz-dir tests/fuzz TARGET tests/fuzz/found/TARGET tests/fuzz/corpus/TARGET`.
+//! `mkdir -p tests/fuzz/found/TARGET && cargo +nightly fuzz run --fuzz-dir tests/fuzz -s none TARGET
+//! tests/fuzz/found/TARGET tests/fuzz/corpus/TARGET -- -max_total_time=600`.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 

@@ -255,8 +255,12 @@ impl Endpoint {
         self.transactions.cancelled(now, invite);
     }
 
-    /// Sends a BYE; the session is over without waiting for its answer.
+    /// Sends a BYE; the session is over without waiting for its answer. A call that was not answered yet is refused
+    /// instead: its INVITE would wait for a final answer for ever.
     pub(super) fn bye(&mut self, now: Now, id: SessionId, reason: Option<&str>, cause: Ended) {
+        if let Some(Session { phase: Phase::Incoming { .. }, .. }) = self.sessions.get(&id) {
+            return self.reject(now, id, Status::TEMPORARILY_UNAVAILABLE, None);
+        }
         if let Some(mut dialog) = self.sessions.get_mut(&id).and_then(|s| s.dialog.take()) {
             self.by_dialog.remove(&dialog.id);
             self.send_bye(now, &mut dialog, reason);
