@@ -214,6 +214,16 @@ impl Country {
         }
     }
 
+    /// A number in full as people in the country dial it: its own ones with the national prefix, others behind the first
+    /// of the international ones.
+    pub fn as_dialled(self, full: &str) -> Option<String> {
+        let digits = full.strip_prefix('+')?;
+        Some(match digits.strip_prefix(self.0.calling) {
+            Some(rest) => format!("{}{rest}", self.0.national),
+            None => format!("{}{digits}", self.0.international.first()?),
+        })
+    }
+
     /// What a call to `digits`, as sent to a carrier, may cost. A `+` number or one behind an international prefix of
     /// another country is international even when it is too short to exist: the carrier decides that, not we.
     pub fn class(self, digits: &str) -> Class {

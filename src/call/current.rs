@@ -73,6 +73,7 @@ pub(super) struct Call {
     pub id: CallId,
     pub origin: Origin,
     pub from: String,
+    pub name: Option<String>,
     pub to: String,
     pub caller: LegId,
     pub activity: Activity,

@@ -9,12 +9,14 @@
 //! [`help`] knows where callers are and whom help calls back; [`ending`] names the causes; [`record`] is what remains.
 
 pub mod budget;
+pub mod caller_id;
 pub mod conference;
 pub mod country;
 mod current;
 pub mod desk;
 pub mod ending;
 pub mod help;
+pub mod numbers;
 pub mod pattern;
 pub mod plan;
 pub mod record;

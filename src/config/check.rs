@@ -6,19 +6,22 @@ mod desk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use super::Places;
 use super::document::{Document, Step};
 use super::problem::Problem;
-use super::settings::{Queue, Settings, Trunk};
+use super::settings::{Queue, Settings};
 use crate::address::Number;
 use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
 mod spending;
+mod trunks;
+
+use trunks::bits_of;
 
 use Step::{At, Key};
 
@@ -431,57 +434,6 @@ impl<'c> Check<'c, '_> {
         }
     }
 
-    fn trunks(&mut self) {
-        let settings = self.settings;
-        for (index, trunk) in settings.trunks.iter().enumerate() {
-            let place = self.place("trunk", index);
-            let at = |key| [Key("trunk"), At(place), Key(key)];
-            self.within(&at("max_calls"), trunk.max_calls, 1..=10_000);
-            if trunk.probe != 0 {
-                self.within(&at("probe"), trunk.probe, 10..=3_600);
-            }
-            for (i, network) in trunk.accept_from.iter().enumerate() {
-                let what = match bits_of(network) {
-                    Some(0) => format!("`{network}` would let anybody call without a password"),
-                    Some(_) => continue,
-                    None => format!("`{network}` is no address or network"),
-                };
-                let path = [Key("trunk"), At(place), Key("accept_from"), At(i)];
-                self.tell(&path, what, "such as `192.0.2.7` or `192.0.2.0/24`");
-            }
-            for (i, server) in trunk.servers.iter().enumerate().filter(|(_, text)| !is_server(text))
-            {
-                let path = [Key("trunk"), At(place), Key("servers"), At(i)];
-                self.tell(
-                    &path,
-                    format!("`{server}` is no server"),
-                    "`host`, `host:port`, `address` or `[v6]:port`",
-                );
-            }
-            self.registration(trunk, place);
-            if trunk.servers.is_empty() && trunk.accept_from.is_empty() {
-                let what = format!("trunk `{}` can neither make nor take calls", trunk.name);
-                self.tell(&[Key("trunk"), At(place)], what, "`servers`, `accept_from`, or both");
-            }
-        }
-    }
-
-    fn registration(&mut self, trunk: &Trunk, place: usize) {
-        let Some(register) = &trunk.register else { return };
-        let at = |key| [Key("trunk"), At(place), Key("register"), Key(key)];
-        self.within(&at("expires"), register.expires, 60..=86_400);
-        if register.username.is_empty() {
-            self.tell(&at("username"), "the user name is empty", "at least one character");
-        }
-        if trunk.servers.is_empty() {
-            self.tell(
-                &[Key("trunk"), At(place), Key("register")],
-                "there is no server to register with",
-                "`servers`",
-            );
-        }
-    }
-
     fn outbound(&mut self) {
         let settings = self.settings;
         let trunks = self.raw_names("trunk", "name");
@@ -725,25 +677,4 @@ fn share_a_caller(a: &Outbound, b: &Outbound) -> bool {
         || b.extensions.is_empty()
         || a.extensions.iter().any(|e| b.extensions.contains(e));
     inside || a.from_trunks.iter().any(|trunk| b.from_trunks.contains(trunk))
-}
-
-/// The length of a network's prefix in bits; an address is a network of its own.
-fn bits_of(text: &str) -> Option<u8> {
-    let (address, bits) =
-        text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let most = if address.parse::<IpAddr>().ok()?.is_ipv4() { 32 } else { 128 };
-    bits.map_or(Some(most), |bits| bits.parse().ok()).filter(|bits| *bits <= most)
-}
-
-fn is_server(text: &str) -> bool {
-    if text.parse::<SocketAddr>().is_ok() || text.parse::<IpAddr>().is_ok() {
-        return true;
-    }
-    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-    let label = |l: &str| {
-        !l.is_empty() && l.len() <= 63 && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    host.len() <= 253
-        && host.split('.').all(label)
-        && port.is_none_or(|p| p.parse::<u16>().is_ok_and(|p| p > 0))
 }

@@ -26,7 +26,7 @@ pub enum SecretRef {
 pub enum Owner {
     /// A desk phone.
     Phone(ExtensionId),
-    /// The account at a carrier.
+    /// The account that is registered with at a carrier.
     Trunk(TrunkId),
     /// The PIN of a mailbox.
     Mailbox(ExtensionId),
@@ -34,6 +34,8 @@ pub enum Owner {
     Conference(ConferenceId),
     /// The PIN with which somebody signs in at other phones as this extension.
     HotDesk(ExtensionId),
+    /// The account that calls out alone show to a carrier.
+    Account(TrunkId),
 }
 
 /// One secret that the drivers have to read.
@@ -83,7 +85,14 @@ impl Settings {
                 at: vec![Key("extension"), At(place), Key("pin")],
             })
         });
-        phones.chain(lines).chain(pins).chain(conferences).chain(desks).collect()
+        let accounts = self.trunks.iter().enumerate().filter_map(|(place, trunk)| {
+            Some(Wanted {
+                owner: Owner::Account(trunk.name.clone()),
+                from: &trunk.auth.as_ref()?.secret,
+                at: vec![Key("trunk"), At(place), Key("auth"), Key("secret")],
+            })
+        });
+        phones.chain(lines).chain(pins).chain(conferences).chain(desks).chain(accounts).collect()
     }
 }
 
@@ -91,10 +100,10 @@ impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Owner::Phone(extension) => write!(f, "extension {extension}"),
-            Owner::Trunk(trunk) => write!(f, "trunk {trunk}"),
             Owner::Mailbox(extension) => write!(f, "the mailbox of {extension}"),
             Owner::Conference(conference) => write!(f, "conference {conference}"),
             Owner::HotDesk(extension) => write!(f, "{extension} at other phones"),
+            Owner::Trunk(trunk) | Owner::Account(trunk) => write!(f, "trunk {trunk}"),
         }
     }
 }

@@ -95,6 +95,9 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
                     problems.push(checked.loaded.problem(&wanted.at, what));
                 }
             },
+            (Ok(secret), Owner::Account(trunk)) => {
+                secrets.accounts.insert(trunk, Secret::plain(&secret));
+            }
             (Err(why), owner) => {
                 let what = format!("the secret of {owner} cannot be read: {why}");
                 problems.push(checked.loaded.problem(&wanted.at, what));

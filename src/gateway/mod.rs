@@ -7,6 +7,7 @@
 //! mailboxes, `keeping` the journal, `control` the admin, `setup` the configuration.
 
 mod bans;
+mod callers;
 mod causes;
 mod conferences;
 mod control;
@@ -37,6 +38,7 @@ use std::time::{Duration, Instant};
 use crate::admin;
 use crate::agent::Roster;
 use crate::call::Calls;
+use crate::call::caller_id::CallerIds;
 use crate::call::desk::HotDesks;
 use crate::call::plan::Plan;
 use crate::config::Settings;
@@ -146,6 +148,9 @@ pub struct Gateway {
     directory: BTreeMap<ExtensionId, usize>,
     plan: Plan,
     help: emergency::Help,
+    caller_ids: CallerIds,
+    /// New calls a second of each trunk: in, and out.
+    trunk_rates: BTreeMap<TrunkId, (signalling::Rate, signalling::Rate)>,
     calls: Calls,
     hot_desks: HotDesks,
     queues: Queues,

@@ -40,7 +40,8 @@ impl Gateway {
         let call = CallId(self.random.bits());
         tracing::info!(%call, from = %peer, "a call takes the place of another");
         let (origin, from) = (Origin::Extension(extension.clone()), extension.to_string());
-        let arrival = Arrival { call, leg, peer, origin, from, to: dialled, destination };
+        let (name, to) = (None, dialled);
+        let arrival = Arrival { call, leg, peer, origin, from, name, to, destination };
         self.calls.handle_replacing(now, arrival, replaced);
     }
 

@@ -13,7 +13,9 @@ use crate::call::plan::{self, Plan};
 use crate::config::Settings;
 use crate::config::settings::{self, DigestAlgorithm, Transport as Way};
 use crate::gateway::prompts::Prompts;
-use crate::gateway::{Ending, Gateway, keeping, legs, signalling, voicemail, watching, work};
+use crate::gateway::{
+    Ending, Gateway, callers, keeping, legs, signalling, voicemail, watching, work,
+};
 use crate::id::{ConferenceId, ExtensionId, TrunkId};
 use crate::ivr::mailbox::{self, Mailboxes};
 use crate::ivr::{ClipName, Flows};
@@ -66,7 +68,7 @@ pub struct Setup {
 pub struct Secrets {
     /// Of phones, by extension.
     pub phones: BTreeMap<String, Secret>,
-    /// Of accounts at carriers.
+    /// Of accounts at carriers that are registered with.
     pub trunks: BTreeMap<TrunkId, Secret>,
     /// PINs of mailboxes.
     pub pins: BTreeMap<ExtensionId, String>,
@@ -74,6 +76,8 @@ pub struct Secrets {
     pub conference_pins: BTreeMap<ConferenceId, Pin>,
     /// PINs with which people sign in at other phones, by their extension.
     pub desk_pins: BTreeMap<ExtensionId, Pin>,
+    /// Of accounts at carriers that calls out show alone.
+    pub accounts: BTreeMap<TrunkId, Secret>,
 }
 
 /// Where SIP is spoken: the addresses that are bound.
@@ -123,6 +127,8 @@ impl Gateway {
             calls: Calls::new(call_settings(&settings, &secrets), random.fork()),
             help: super::emergency::Help::new(&settings, networks),
             hot_desks: desk::HotDesks::new(secrets.desk_pins.clone()),
+            caller_ids: callers::caller_ids(&settings),
+            trunk_rates: trunk_rates(&settings),
             queues: queue::Queues::new(queue_settings(&settings), random.fork()),
             roster: Roster::new(settings.agents.iter().map(agent_settings).collect()),
             flows: Arc::new(flows),
@@ -222,17 +228,27 @@ fn trunks(settings: &Settings, secrets: &Secrets, random: &mut Random) -> BTreeM
     let account = |trunk: &settings::Trunk| {
         let register = trunk.register.as_ref()?;
         let secret = secrets.trunks.get(&trunk.name)?.clone();
-        let credentials = Credentials { username: register.username.clone(), secret, realm: None };
+        let credentials = Credentials {
+            username: register.username.clone(),
+            secret,
+            realm: register.realm.clone(),
+        };
         Some(trunk::Register { credentials, expires_s: register.expires })
     };
+    let own_account = |trunk: &settings::Trunk| {
+        let (auth, secret) = (trunk.auth.as_ref()?, secrets.accounts.get(&trunk.name)?.clone());
+        let (username, realm) = (auth.username.clone(), auth.realm.clone());
+        Some(Credentials { username, secret, realm })
+    };
     let told = |trunk: &settings::Trunk| trunk::Settings {
-        servers: trunk.servers.iter().filter_map(|text| Server::parse(text)).collect(),
+        servers: servers(trunk),
         transport: match trunk.transport {
             Way::Udp => Transport::Udp,
             Way::Tcp => Transport::Tcp,
             Way::Tls => Transport::Tls,
         },
         register: account(trunk),
+        account: own_account(trunk),
         probe: (trunk.probe > 0).then(|| Duration::from_secs(trunk.probe.into())),
     };
     settings
@@ -240,6 +256,25 @@ fn trunks(settings: &Settings, secrets: &Secrets, random: &mut Random) -> BTreeM
         .iter()
         .map(|trunk| (trunk.name.clone(), Trunk::new(told(trunk), random.fork())))
         .collect()
+}
+
+/// Without a priority of its own, a server comes after those that stand before it.
+fn servers(trunk: &settings::Trunk) -> Vec<Server> {
+    let one = |(place, server): (u16, &settings::Server)| {
+        let read = Server::parse(&server.host)?;
+        let (priority, weight) = (server.priority.unwrap_or(place), server.weight.unwrap_or(1));
+        Some(Server { priority, weight, ..read })
+    };
+    (0..).zip(&trunk.servers).filter_map(one).collect()
+}
+
+/// New calls a second of each trunk: in, and out.
+fn trunk_rates(settings: &Settings) -> BTreeMap<TrunkId, (signalling::Rate, signalling::Rate)> {
+    let rates = |trunk: &settings::Trunk| {
+        let rate = signalling::Rate::new;
+        (trunk.name.clone(), (rate(trunk.calls_in_per_second), rate(trunk.calls_out_per_second)))
+    };
+    settings.trunks.iter().map(rates).collect()
 }
 
 fn call_settings(settings: &Settings, secrets: &Secrets) -> call::Settings {
@@ -394,7 +429,7 @@ fn overflow_target(target: &plan::Target) -> queue::Target {
     }
 }
 
-fn own_codec(codec: settings::Codec) -> Codec {
+pub(super) fn own_codec(codec: settings::Codec) -> Codec {
     match codec {
         settings::Codec::Pcmu => Codec::pcmu(),
         settings::Codec::Pcma => Codec::pcma(),

@@ -6,6 +6,7 @@ use crate::call::ending::Cause;
 use crate::call::plan::{Asked, Destination, Origin};
 use crate::call::record::Peer;
 use crate::call::{Arrival, LegEvent};
+use crate::config::settings::EarlyMedia;
 use crate::gateway::legs::Leg;
 use crate::gateway::{Gateway, Output, causes};
 use crate::id::{CallId, ExtensionId, LegId};
@@ -234,8 +235,9 @@ impl Gateway {
         }
         let call = CallId(self.random.bits());
         tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");
-        let from = self.caller_number(request, &peer);
-        let arrival = Arrival { call, leg, peer, origin, from, to: dialled, destination };
+        let (from, name) = self.caller(request, &peer);
+        let to = dialled;
+        let arrival = Arrival { call, leg, peer, origin, from, name, to, destination };
         if unproven {
             self.is_unproven(call);
         }
@@ -298,14 +300,19 @@ impl Gateway {
             Peer::Trunk(trunk) => self.trunk_settings(trunk)?.max_calls,
         };
         let full = self.legs.count(peer, false) >= usize::from(most);
-        (full || !self.rate.admit(now)).then_some(Cause::Congestion)
+        let fast = match peer {
+            Peer::Trunk(trunk) => self.trunk_rates.get_mut(trunk),
+            Peer::Extension(_) => None,
+        };
+        let fast = fast.is_some_and(|(calls_in, _)| !calls_in.admit(now));
+        (full || fast || !self.rate.admit(now)).then_some(Cause::Congestion)
     }
 
-    fn caller_number(&self, request: &Request, peer: &Peer) -> String {
-        let shown = request.from().ok().and_then(|from| from.uri.user);
+    /// The caller's number and name.
+    fn caller(&self, request: &Request, peer: &Peer) -> (String, Option<String>) {
         match peer {
-            Peer::Extension(extension) => extension.to_string(),
-            Peer::Trunk(_) => shown.unwrap_or_else(|| "anonymous".to_owned()),
+            Peer::Extension(extension) => (extension.to_string(), None),
+            Peer::Trunk(trunk) => self.carriers_caller(request, trunk),
         }
     }
 
@@ -321,8 +328,19 @@ impl Gateway {
         self.leg_changed(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         leg.ringing |= status != Status::TRYING;
+        let Some(leg) = self.legs.get(id) else { return };
         // Early sound is passed on from a trunk's single session; of several phones, nobody could say whose it is.
         let early = sdp.is_some() && leg.sessions.len() == 1;
+        let policy = match &leg.peer {
+            Peer::Trunk(trunk) => self.trunk_settings(trunk).map(|trunk| trunk.early_media),
+            Peer::Extension(_) => None,
+        };
+        let early = match policy.unwrap_or_default() {
+            EarlyMedia::Pass => early,
+            EarlyMedia::Ringback => false,
+            EarlyMedia::Ignore if early && status != Status::RINGING => return,
+            EarlyMedia::Ignore => false,
+        };
         if early && self.agree(id, sdp) {
             return self.calls.handle_leg(now, id, LegEvent::EarlyMedia);
         }

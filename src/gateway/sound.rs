@@ -4,8 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::call::LegEvent;
 use crate::call::ending::Cause;
+use crate::call::record::Peer;
+use crate::config::settings;
 use crate::gateway::legs::Leg;
-use crate::gateway::{Gateway, Output};
+use crate::gateway::{Gateway, Output, setup};
 use crate::id::{CallId, LegId};
 use crate::media;
 use crate::media::player::Clip;
@@ -45,7 +47,8 @@ impl Gateway {
         like: Option<LegId>,
     ) -> Option<SessionDescription> {
         let (address, port) = self.open_media(now, id)?;
-        let codecs = self.codecs_like(like);
+        let codecs =
+            Some(self.for_peer(id, self.codecs_like(like))).filter(|all| !all.is_empty())?;
         let origin = self.next_origin(id, address);
         let offer = sdp::audio_offer(
             origin,
@@ -77,8 +80,11 @@ impl Gateway {
             origin: self.next_origin(id, address),
             address,
             port,
-            codecs: self.codecs_like(with),
-            preference: if with.is_some() { Preference::Ours } else { Preference::Theirs },
+            codecs: self.for_peer(id, self.codecs_like(with)),
+            preference: match with.is_some() || self.own_codecs_of(id).is_some() {
+                true => Preference::Ours,
+                false => Preference::Theirs,
+            },
             direction: Direction::SendRecv,
         };
         let answered = sdp::answer(&offer, &local).ok().filter(|a| self.is_usable(id, &a.audio))?;
@@ -174,7 +180,7 @@ impl Gateway {
         };
         let (address, port) = self.open_media(now, id)?;
         let before = self.legs.get(id)?.negotiated.clone();
-        let mut codecs = self.codecs_like_before(before.as_ref());
+        let mut codecs = self.for_peer(id, self.codecs_like_before(before.as_ref()));
         if self.legs.get(id)?.room.is_some() && codecs.iter().any(Codec::is_g711) {
             codecs.retain(Codec::is_g711);
         }
@@ -190,6 +196,23 @@ impl Gateway {
         leg.ours = Some(answered.sdp.clone());
         self.configure(id, answered.audio);
         Some((answered.sdp, (was_held != is_held).then_some(is_held)))
+    }
+
+    /// Those of `codecs` that the peer's trunk has, in the trunk's order; all of them where it names none.
+    fn for_peer(&self, id: LegId, codecs: Vec<Codec>) -> Vec<Codec> {
+        let Some(own) = self.own_codecs_of(id) else { return codecs };
+        let find = |own: &settings::Codec| {
+            let own = setup::own_codec(*own);
+            let found = codecs.iter().find(|codec| codec.same_encoding(&own)).cloned();
+            // Either G.711 can always be made from the other.
+            found.or_else(|| Codec::of_static(own.payload_type).filter(is_g711))
+        };
+        own.iter().filter_map(find).collect()
+    }
+
+    fn own_codecs_of(&self, id: LegId) -> Option<&[settings::Codec]> {
+        let Peer::Trunk(trunk) = &self.legs.get(id)?.peer else { return None };
+        Some(self.trunk_settings(trunk)?.codecs.as_slice()).filter(|own| !own.is_empty())
     }
 
     /// What we can do, beginning with what the other leg has agreed on or has offered.
@@ -237,6 +260,10 @@ impl Gateway {
         // The id only has to be unique with us; a leg's is random already. 63 bits: some phones read it as signed.
         Origin::new(id.0 >> 1, version, address)
     }
+}
+
+fn is_g711(codec: &Codec) -> bool {
+    matches!(codec.payload_type, 0 | 8)
 }
 
 /// A dynamic payload type that none of `codecs` has, 101 if it is free.

@@ -157,8 +157,8 @@ impl Gateway {
         let number = self.calls.numbers(call).map_or("anonymous", |(from, _)| from);
         let mut shown = NameAddr::new(Uri::sip(Some(number), local.into(), None));
         let named = self.extension(number);
-        shown.display =
-            named.map(|extension| extension.name.clone()).filter(|name| !name.is_empty());
+        let own = named.map(|extension| extension.name.clone()).filter(|name| !name.is_empty());
+        shown.display = own.or_else(|| self.calls.name(call).map(str::to_owned));
         shown
     }
 

@@ -14,7 +14,7 @@ use crate::gateway::{Gateway, Output};
 use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::endpoint::{ClientKey, Ended, Invite, SessionId};
 use crate::sip::flow::Route;
-use crate::sip::message::{Headers, Response, Status, Transport};
+use crate::sip::message::{Response, Status, Transport};
 use crate::sip::reliable::Policy;
 use crate::sip::trunk::{self, Trunk, Way};
 use crate::sip::uri::{Host, NameAddr, Uri, host_port};
@@ -104,7 +104,11 @@ impl Gateway {
         if !wanted.help && self.legs.count(&peer, false) >= usize::from(most) {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Congestion));
         }
-        let Some(trunk) = self.trunks.get(&wanted.trunk) else {
+        let rate = self.trunk_rates.get_mut(&wanted.trunk).filter(|_| !wanted.help);
+        if rate.is_some_and(|(_, calls_out)| !calls_out.admit(now)) {
+            return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Congestion));
+        }
+        let Some(trunk) = self.trunks.get_mut(&wanted.trunk) else {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
         };
         wanted.ways = trunk.ways().into();
@@ -130,7 +134,7 @@ impl Gateway {
         let help = wanted.help;
         wanted.placed = None;
         let (call, trunk) = (wanted.call, wanted.trunk.clone());
-        let number = wanted.number.as_str().to_owned();
+        let number = wanted.number.clone();
         let (peer, hidden) = (way.route.peer(), wanted.hidden);
         let again = way.clone();
         // Only once no other way is left: a dead server must not be asked twice before a living one.
@@ -146,8 +150,11 @@ impl Gateway {
             self.no_media(now, id);
             return true;
         };
-        let uri = Uri { user: Some(number), ..way.host };
-        let (from, headers) = self.shown_caller(call, &trunk, way.local, hidden);
+        let number = self.called_number(&number, &trunk, help);
+        let uri = Uri { user: Some(number.clone()), ..way.host };
+        let host = Host::Ip(way.local);
+        let (from, mut headers) = self.shown_caller(call, &trunk, &host, (hidden, help));
+        self.say_forwarded(call, (&trunk, &number), &host, &mut headers);
         let mut invite = Invite {
             local: self.signalling_address(&way.route, way.local),
             route: way.route,
@@ -275,41 +282,10 @@ impl Gateway {
         }
     }
 
-    /// Who calls, as a carrier is told; nobody, where the caller wants that (RFC 3323 section 4.1).
-    fn shown_caller(
-        &self,
-        call: CallId,
-        trunk: &TrunkId,
-        local: IpAddr,
-        hidden: bool,
-    ) -> (NameAddr, Headers) {
-        let mut headers = self.onward(call);
-        if !hidden {
-            let shown = Some(self.shown_number(call, trunk));
-            let uri = Uri { user: shown, ..Uri::sip(None, local.into(), None) };
-            return (NameAddr::new(uri), headers);
-        }
-        let nowhere = Host::Name("anonymous.invalid".to_owned());
-        let mut from = NameAddr::new(Uri::sip(Some("anonymous"), nowhere, None));
-        from.display = Some("Anonymous".to_owned());
-        // A constant without line breaks.
-        let _ = headers.push("Privacy", "id");
-        (from, headers)
-    }
-
     /// Whether a carrier is asked for reliable provisional answers. A call for help demands nothing.
     fn prack_toward(&self, trunk: &TrunkId, help: bool) -> Policy {
         let policy = self.trunk_settings(trunk).map_or_else(Policy::default, |own| own.prack);
         if help && policy == Policy::Require { Policy::Offer } else { policy }
-    }
-
-    /// The number that a call out shows: the extension's, else the trunk's, else the caller's own.
-    fn shown_number(&self, call: CallId, trunk: &TrunkId) -> String {
-        let from = self.calls.numbers(call).map_or("anonymous", |(from, _)| from);
-        let extension = self.extension(from);
-        let own = extension.and_then(|extension| extension.caller_id.as_ref());
-        let shown = own.or_else(|| self.trunk_settings(trunk)?.caller_id.as_ref());
-        shown.map_or_else(|| from.to_owned(), |number| number.as_str().to_owned())
     }
 
     /// Our address for Via and Contact on the way to a carrier: the listener of that transport.

@@ -3,9 +3,11 @@
 pub mod access;
 pub mod auth;
 pub mod dialog;
+pub mod diversion;
 pub mod endpoint;
 pub mod flow;
 pub mod framing;
+pub mod identity;
 pub mod message;
 pub mod pidf;
 pub mod refer;

@@ -315,6 +315,11 @@ impl Calls {
         self.calls.get(&call).map(|c| (c.shown.as_deref().unwrap_or(&c.from), c.to.as_str()))
     }
 
+    /// The caller's name, where a carrier has said one and the call is still the caller's.
+    pub fn name(&self, call: CallId) -> Option<&str> {
+        self.calls.get(&call).filter(|call| call.shown.is_none())?.name.as_deref()
+    }
+
     /// Where `call` came from.
     pub fn origin(&self, call: CallId) -> Option<&Origin> {
         self.calls.get(&call).map(|c| &c.origin)

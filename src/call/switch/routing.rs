@@ -17,7 +17,7 @@ const MOST_SENT: u32 = 16;
 
 impl Calls {
     pub(super) fn begin(&mut self, now: Now, arrival: Arrival) -> Destination {
-        let Arrival { call, leg, peer, origin, from, to, destination } = arrival;
+        let Arrival { call, leg, peer, origin, from, name, to, destination } = arrival;
         self.happened(
             now,
             call,
@@ -27,6 +27,7 @@ impl Calls {
             id: call,
             origin,
             from,
+            name,
             to,
             caller: leg,
             activity: Activity::Ringing,

@@ -63,6 +63,7 @@ impl Bench {
             peer,
             origin,
             from: "201".to_owned(),
+            name: None,
             to: "202".to_owned(),
             destination,
         };
@@ -562,6 +563,7 @@ fn replaces(bench: &mut Bench, replaced: LegId) -> (bool, Vec<Output>) {
         peer: Peer::Extension(ext("203")),
         origin: Origin::Extension(ext("203")),
         from: "203".to_owned(),
+        name: None,
         to: "202".to_owned(),
         destination: Destination::Nowhere(Why::Unknown),
     };

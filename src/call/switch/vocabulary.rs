@@ -27,6 +27,8 @@ pub struct Arrival {
     pub origin: Origin,
     /// The caller's number as shown.
     pub from: String,
+    /// The caller's name, where a carrier says one.
+    pub name: Option<String>,
     /// The number that was dialled.
     pub to: String,
     /// Where that number leads.

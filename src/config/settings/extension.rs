@@ -22,6 +22,9 @@ pub struct Extension {
     /// Number shown on calls out over a trunk; the trunk's own when absent.
     #[serde(default)]
     pub caller_id: Option<Number>,
+    /// Whether it shows no number on calls out over a trunk, except for help. Default false.
+    #[serde(default)]
+    pub hide_caller_id: bool,
     /// Seconds to ring before a call counts as not answered; 5 to 180, default 25.
     #[serde(default = "ring_time")]
     pub ring_time: u16,

@@ -46,7 +46,9 @@ pub use queue::Queue;
 pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;
 pub use spending::Spending;
-pub use trunk::{Register, Transport, Trunk};
+pub use trunk::{
+    Account, EarlyMedia, Forwarded, Numbers, Register, Server, Shows, Transport, Trunk,
+};
 pub use trust::Trust;
 pub use voicemail::Voicemail;
 

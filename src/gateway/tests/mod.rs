@@ -1,6 +1,7 @@
 //! A whole branch in virtual time: phones and a carrier that speak real SIP over a simulated network, media threads that
 //! only keep time, a disk that always works. Random parties do what parties do; afterwards nothing may be left over.
 
+mod carriers;
 mod desk_scenes;
 mod dialogs;
 mod emergency;
@@ -156,6 +157,10 @@ struct Party {
     deaf_to_parts: bool,
     /// NOTIFYs that it got, all answered 200.
     notified: Vec<Request>,
+    /// Everything that reached it, as it was on the wire, for scenes that look at it.
+    received: Vec<Vec<u8>>,
+    /// Whether its phone says that it rings.
+    rings: bool,
 }
 
 /// What is on its way.
@@ -215,6 +220,8 @@ impl Party {
             callers: Vec::new(),
             texts: Vec::new(),
             notified: Vec::new(),
+            received: Vec::new(),
+            rings: true,
             invites: Vec::new(),
             refuses: None,
             refuses_parts: None,
@@ -425,7 +432,9 @@ impl World {
                 party.hops.extend(request.max_forwards().ok().flatten());
                 let from = request.from().ok().and_then(|from| from.uri.user);
                 party.callers.push(from.unwrap_or_default());
-                party.endpoint.ring(now, session, Status::RINGING, None);
+                if party.rings {
+                    party.endpoint.ring(now, session, Status::RINGING, None);
+                }
                 party.ringing.push((session, offer));
             }
             Event::Answered { session, .. } => {
@@ -510,6 +519,9 @@ impl World {
                     && !self.is_notified(at, &bytes)
                 {
                     let party = &mut self.parties[at];
+                    if self.loss == 0 {
+                        party.received.push(bytes.clone());
+                    }
                     party.endpoint.handle_received(self.now, flow(to, from), &bytes);
                 }
             }
@@ -550,6 +562,13 @@ impl World {
         self.call_with(at, to, Headers::default(), true);
     }
 
+    /// A call whose INVITE says more.
+    fn call_saying(&mut self, at: usize, to: &str, more: &[(&str, &str)]) {
+        let mut headers = Headers::default();
+        more.iter().for_each(|(name, value)| headers.push(name, *value).unwrap());
+        self.call_with(at, to, headers, true);
+    }
+
     /// Calls with more headers, with an offer or without.
     fn call_with(&mut self, at: usize, to: &str, headers: Headers, offers: bool) -> SessionId {
         let party = &mut self.parties[at];
@@ -581,6 +600,22 @@ impl World {
         party.up.insert(session);
         self.calls += 1;
         session
+    }
+
+    /// A party whose phone rings sends sound before it answers.
+    fn early(&mut self, at: usize) {
+        let party = &mut self.parties[at];
+        let (session, offer) = party.ringing.last().expect("it rings");
+        let local = Local {
+            origin: sdp::Origin::new(2, 1, party.address.ip()),
+            address: party.address.ip(),
+            port: 9_002,
+            codecs: vec![Codec::pcmu()],
+            preference: Preference::Theirs,
+            direction: Direction::SendRecv,
+        };
+        let answer = sdp::answer(offer.as_ref().expect("we always offer"), &local).unwrap();
+        party.endpoint.ring(self.now, *session, Status::PROGRESS, Some(&answer.sdp));
     }
 
     /// What a party does with a phone that rings.

@@ -57,26 +57,29 @@ pub struct Server {
     pub host: String,
     /// Its port; the transport's own when absent.
     pub port: Option<u16>,
+    /// Lower ones are tried first (RFC 2782).
+    pub priority: u16,
+    /// How often it comes first among those of its priority, in proportion to theirs.
+    pub weight: u16,
 }
 
 impl Server {
     /// Reads `host`, `host:port` or `[v6]:port`.
     pub fn parse(text: &str) -> Option<Server> {
+        let at = |host: &str, port| Server { host: host.to_owned(), port, priority: 0, weight: 1 };
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Some(Server { host: address.to_string(), port: None });
+            return Some(at(&address.to_string(), None));
         }
         if let Ok(address) = text.parse::<SocketAddr>() {
-            return Some(Server { host: address.ip().to_string(), port: Some(address.port()) });
+            return Some(at(&address.ip().to_string(), Some(address.port())));
         }
         let bare = text.trim_start_matches('[').trim_end_matches(']');
         if text.starts_with('[') && bare.parse::<IpAddr>().is_ok() {
-            return Some(Server { host: bare.to_owned(), port: None });
+            return Some(at(bare, None));
         }
         match text.split_once(':') {
-            Some((host, port)) => {
-                Some(Server { host: host.to_owned(), port: Some(port.parse().ok()?) })
-            }
-            None => Some(Server { host: text.to_owned(), port: None }),
+            Some((host, port)) => Some(at(host, Some(port.parse().ok()?))),
+            None => Some(at(text, None)),
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Settings {
     pub transport: Transport,
     /// The account to register with.
     pub register: Option<Register>,
+    /// The account that calls out show when they are challenged, where it is not the one to register with.
+    pub account: Option<Credentials>,
     /// How often each server is asked whether it is there; never, when absent.
     pub probe: Option<Duration>,
 }
@@ -382,7 +384,8 @@ impl Trunk {
         let ways: Vec<_> = self.targets.iter().filter_map(|target| self.way(target)).collect();
         for Way { route, local, host } in ways {
             let mut request = Request::new(Method::OPTIONS, host.clone());
-            let own = Uri::sip(Some("branchline"), local.into(), None);
+            // RFC 3261 section 11.1 leaves the user open: neither our name nor an address of the site goes out.
+            let own = Uri::sip(Some("probe"), host.host.clone(), None);
             for (name, value) in [
                 ("From", NameAddr::new(own).to_string()),
                 ("To", NameAddr::new(host).to_string()),
@@ -405,13 +408,55 @@ impl Trunk {
         self.outputs.pop_front()
     }
 
-    /// The ways that calls out may take, the best first: with the server that knows us, then in the order of the
-    /// settings; servers that do not answer come last, and are tried all the same.
-    pub fn ways(&self) -> Vec<Way> {
-        let registered = |place: usize| self.settings.register.is_some() && place == self.registrar;
-        let mut places: Vec<_> = self.targets.iter().enumerate().collect();
-        places.sort_by_key(|(place, target)| (target.silent, !registered(*place), *place));
-        places.into_iter().filter_map(|(_, target)| self.way(target)).collect()
+    /// The ways that calls out may take, the best first: with the server that knows us, then by priority, and among
+    /// equals by lot, as their weights say (RFC 2782); servers that do not answer come last, and are tried all the same.
+    pub fn ways(&mut self) -> Vec<Way> {
+        let mut rest: Vec<usize> = (0..self.targets.len()).collect();
+        let mut ways = Vec::with_capacity(rest.len());
+        while let Some(best) = rest.iter().map(|place| self.rank(*place)).min() {
+            let equals: Vec<_> =
+                rest.iter().copied().filter(|place| self.rank(*place) == best).collect();
+            let drawn = self.draw(&equals);
+            rest.retain(|place| *place != drawn);
+            ways.extend(self.targets.get(drawn).and_then(|target| self.way(target)));
+        }
+        ways
+    }
+
+    /// What a way is judged by before the lot: silent ones last, who knows us first, then priority.
+    fn rank(&self, place: usize) -> (bool, bool, u16) {
+        let target = self.targets.get(place);
+        let priority = target.and_then(|target| self.settings.servers.get(target.server));
+        let registered = self.settings.register.is_some() && place == self.registrar;
+        (
+            target.is_none_or(|target| target.silent),
+            !registered,
+            priority.map_or(u16::MAX, |server| server.priority),
+        )
+    }
+
+    /// One of `equals`. The addresses of one name share its weight and keep their order among themselves.
+    fn draw(&mut self, equals: &[usize]) -> usize {
+        let server = |place: &usize| self.targets.get(*place).map_or(0, |target| target.server);
+        let mut firsts: Vec<usize> = Vec::new();
+        for place in equals {
+            if !firsts.iter().any(|first| server(first) == server(place)) {
+                firsts.push(*place);
+            }
+        }
+        let weight = |place: &usize| {
+            self.settings.servers.get(server(place)).map_or(0, |server| u64::from(server.weight))
+        };
+        let weights: Vec<u64> = firsts.iter().map(weight).collect();
+        let all: u64 = weights.iter().sum();
+        let mut lot = if all > 0 { self.random.below(all) } else { 0 };
+        for (place, weight) in firsts.iter().zip(weights) {
+            if lot < weight {
+                return *place;
+            }
+            lot -= weight;
+        }
+        firsts.first().copied().unwrap_or(0)
     }
 
     fn way(&self, target: &Target) -> Option<Way> {
@@ -428,7 +473,8 @@ impl Trunk {
 
     /// The account to answer challenges to our calls with.
     pub fn credentials(&self) -> Option<&Credentials> {
-        self.settings.register.as_ref().map(|register| &register.credentials)
+        let registered = self.settings.register.as_ref().map(|register| &register.credentials);
+        self.settings.account.as_ref().or(registered)
     }
 
     /// How it is.

@@ -9,9 +9,13 @@ fn trunk(servers: &[&str], register: bool) -> Trunk {
     let credentials =
         Credentials { username: "branch7".into(), secret: Secret::plain("x"), realm: None };
     let settings = Settings {
-        servers: servers.iter().filter_map(|text| Server::parse(text)).collect(),
+        servers: (0..)
+            .zip(servers)
+            .filter_map(|(priority, text)| Some(Server { priority, ..Server::parse(text)? }))
+            .collect(),
         transport: Transport::Udp,
         register: register.then_some(Register { credentials, expires_s: 600 }),
+        account: None,
         probe: Some(Duration::from_secs(30)),
     };
     Trunk::new(settings, Random::from_number(1))
@@ -83,7 +87,7 @@ fn a_carrier_that_refuses_is_shown_with_what_to_do() {
     assert!(trunk.state().to_string().contains("check user name and secret"));
 }
 
-fn peers(trunk: &Trunk) -> Vec<String> {
+fn peers(trunk: &mut Trunk) -> Vec<String> {
     trunk.ways().iter().map(|way| way.route.peer().to_string()).collect()
 }
 
@@ -97,21 +101,21 @@ fn servers_that_do_not_answer_come_last_and_the_lamp_says_which() {
     let two = [("192.0.2.8".parse().unwrap(), own), ("192.0.2.9".parse().unwrap(), own)];
     trunk.handle_resolved(now(), "names.example", &two);
     assert_eq!(
-        peers(&trunk),
+        peers(&mut trunk),
         ["192.0.2.5:5060", "192.0.2.6:5070", "192.0.2.8:5060", "192.0.2.9:5060"]
     );
     trunk.handle_missed("192.0.2.5:5060".parse().unwrap());
     assert_eq!(
-        peers(&trunk),
+        peers(&mut trunk),
         ["192.0.2.6:5070", "192.0.2.8:5060", "192.0.2.9:5060", "192.0.2.5:5060"]
     );
     assert_eq!(trunk.state().to_string(), "ready; no answer from 192.0.2.5:5060");
     // A name that is looked up again changes nothing of what is known.
     trunk.handle_resolved(now(), "192.0.2.5", &[("192.0.2.5".parse().unwrap(), own)]);
-    assert_eq!(peers(&trunk)[3], "192.0.2.5:5060");
+    assert_eq!(peers(&mut trunk)[3], "192.0.2.5:5060");
     trunk.handle_heard("192.0.2.5:5060".parse().unwrap());
-    assert_eq!((peers(&trunk)[0].as_str(), trunk.state()), ("192.0.2.5:5060", State::Ready));
-    for peer in peers(&trunk) {
+    assert_eq!((peers(&mut trunk)[0].as_str(), trunk.state()), ("192.0.2.5:5060", State::Ready));
+    for peer in peers(&mut trunk) {
         trunk.handle_missed(peer.parse().unwrap());
     }
     assert!(trunk.is_silent() && trunk.state() == State::Silent);
@@ -149,4 +153,31 @@ fn a_name_that_is_not_found_is_looked_up_again_soon() {
     trunk.handle_timeout(now.after(BACK_OFF));
     resolve(&mut trunk, now);
     assert_eq!(trunk.state(), State::Ready);
+}
+
+#[test]
+fn servers_of_one_priority_share_calls_by_weight_and_others_wait() {
+    let mut trunk = trunk(&["192.0.2.1", "192.0.2.2", "192.0.2.3"], false);
+    let server = |host: &str, priority, weight| Server {
+        host: host.to_owned(),
+        port: None,
+        priority,
+        weight,
+    };
+    trunk.settings.servers =
+        vec![server("192.0.2.1", 1, 3), server("192.0.2.2", 1, 1), server("192.0.2.3", 2, 100)];
+    trunk.handle_started(now());
+    for host in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+        let ip = host.parse().unwrap();
+        trunk.handle_resolved(now(), host, &[(ip, "192.0.2.9".parse().unwrap())]);
+    }
+    let mut first = [0; 2];
+    for _ in 0..4_000 {
+        let order = peers(&mut trunk);
+        assert_eq!(order[2], "192.0.2.3:5060", "{order:?}");
+        first[usize::from(order[0] == "192.0.2.2:5060")] += 1;
+    }
+    assert!((2_850..3_150).contains(&first[0]), "three of four: {first:?}");
+    trunk.handle_missed("192.0.2.1:5060".parse().unwrap());
+    assert_eq!(peers(&mut trunk), ["192.0.2.2:5060", "192.0.2.3:5060", "192.0.2.1:5060"]);
 }

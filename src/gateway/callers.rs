@@ -1,0 +1,130 @@
+//! Who calls: what a carrier's headers say of it, and what ours say to a carrier.
+
+use crate::address::Number;
+use crate::call::caller_id::{CallerIds, Line, Phone};
+use crate::config::Settings;
+use crate::config::settings::{self, Forwarded, Shows};
+use crate::gateway::Gateway;
+use crate::id::{CallId, TrunkId};
+use crate::sip::diversion::{self, Diverted, Reason};
+use crate::sip::identity::{self, Claimed, Shown};
+use crate::sip::message::{Headers, Request};
+use crate::sip::uri::{Host, NameAddr};
+
+/// What is shown of a caller who does not want to be known, or whom nobody knows.
+pub(super) const NOBODY: &str = "anonymous";
+
+/// Every number that the branch may show, from its configuration.
+pub(super) fn caller_ids(settings: &Settings) -> CallerIds {
+    let phone = |extension: &settings::Extension| {
+        let (number, hides) = (extension.caller_id.clone(), extension.hide_caller_id);
+        (extension.number.to_string(), Phone { number, hides })
+    };
+    let line = |trunk: &settings::Trunk| {
+        let any = trunk.shows == Shows::Any;
+        (trunk.name.clone(), Line { number: trunk.caller_id.clone(), any })
+    };
+    CallerIds {
+        country: settings.site.country,
+        phones: settings.extensions.iter().map(phone).collect(),
+        lines: settings.trunks.iter().map(line).collect(),
+        inbound: settings.inbound.iter().map(|rule| rule.number.clone()).collect(),
+    }
+}
+
+impl Gateway {
+    /// Who a carrier says is calling: number and name.
+    pub(super) fn carriers_caller(
+        &self,
+        request: &Request,
+        trunk: &TrunkId,
+    ) -> (String, Option<String>) {
+        let settings = self.trunk_settings(trunk);
+        let trusted = settings.is_some_and(|trunk| trunk.trusted);
+        let Claimed { user, name } = identity::claimed(&request.headers, trusted);
+        let form = settings.map(|trunk| trunk.numbers.incoming).unwrap_or_default();
+        let written = |user: String| match Number::parse(&user) {
+            Ok(number) => form.write(self.settings.site.country, &number).to_string(),
+            Err(_) => user,
+        };
+        (user.map_or_else(|| NOBODY.to_owned(), written), name)
+    }
+
+    /// The number that a carrier is asked for. Nothing is changed in a call for help.
+    pub(super) fn called_number(&self, number: &Number, trunk: &TrunkId, help: bool) -> String {
+        let Some(numbers) =
+            self.trunk_settings(trunk).map(|trunk| &trunk.numbers).filter(|_| !help)
+        else {
+            return number.to_string();
+        };
+        let written = numbers.called.write(self.settings.site.country, number);
+        let prefix = numbers.prefix.as_ref().map_or("", Number::as_str);
+        format!("{prefix}{written}")
+    }
+
+    /// Who calls, as a carrier is told. Calls for help hide nobody.
+    pub(super) fn shown_caller(
+        &self,
+        call: CallId,
+        trunk: &TrunkId,
+        host: &Host,
+        (hidden, help): (bool, bool),
+    ) -> (NameAddr, Headers) {
+        let (from, _) = self.calls.numbers(call).unwrap_or((NOBODY, ""));
+        let settings = self.trunk_settings(trunk);
+        let form = settings.map(|trunk| trunk.numbers.caller).unwrap_or_default();
+        let number = self.caller_ids.shown(from, trunk);
+        let number =
+            number.map(|number| form.write(self.settings.site.country, &number).to_string());
+        // A carrier that we have an account with knows us by its name at least.
+        let account = || self.trunks.get(trunk)?.credentials().map(|own| own.username.clone());
+        let number = number.or_else(account);
+        let passes = settings.is_some_and(|trunk| trunk.shows == Shows::Any);
+        let name = self.calls.name(call).filter(|_| passes);
+        let (from, told) = identity::write(&Shown {
+            number: number.as_deref(),
+            name,
+            hidden: (hidden || self.caller_ids.hides(from)) && !help,
+            host,
+            assertion: settings.map(|trunk| trunk.identity).unwrap_or_default(),
+            trusted: settings.is_some_and(|trunk| trunk.trusted),
+        });
+        let mut headers = self.onward(call);
+        for (name, value) in told.iter() {
+            // It was a header before.
+            let _ = headers.push(name, value);
+        }
+        (from, headers)
+    }
+
+    /// Says whose a call was that the branch passes on, where the carrier is to know.
+    pub(super) fn say_forwarded(
+        &self,
+        call: CallId,
+        (trunk, called): (&TrunkId, &str),
+        host: &Host,
+        headers: &mut Headers,
+    ) {
+        let steps = self.steps(call, trunk);
+        let how = self.trunk_settings(trunk).map(|trunk| trunk.forwarded).unwrap_or_default();
+        if matches!(how, Forwarded::Diversion | Forwarded::Both) {
+            diversion::write_diversion(headers, &steps, host);
+        }
+        if matches!(how, Forwarded::HistoryInfo | Forwarded::Both) && !steps.is_empty() {
+            diversion::write_history(headers, &steps, called, host);
+        }
+    }
+
+    /// Who has passed a call on, in numbers that may be shown. A call that came in over a trunk and leaves over one was
+    /// passed on by the number that it came in for.
+    fn steps(&self, call: CallId, trunk: &TrunkId) -> Vec<Diverted> {
+        use crate::call::plan::Origin;
+        let shown = |by: &str| self.caller_ids.shown(by, trunk).map(String::from);
+        let dialled = match (self.calls.origin(call), self.calls.numbers(call)) {
+            (Some(Origin::Trunk(_)), Some((_, to))) => shown(to),
+            _ => None,
+        };
+        let by_number = |by: String| Diverted { by, reason: Reason::Unconditional };
+        dialled.map(by_number).into_iter().collect()
+    }
+}

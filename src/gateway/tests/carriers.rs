@@ -1,0 +1,212 @@
+//! What carriers and callers notice of a trunk's settings: whose number is shown, in which form, how fast and how.
+
+use super::*;
+
+const CARRIER: usize = 0;
+const TRUNK: &str = "servers = [\"192.0.2.100\"]";
+
+fn world(trunk: &str, more: &[(&str, &str)]) -> World {
+    let line = format!("{TRUNK}\n{trunk}");
+    let text = CONFIG.replacen(TRUNK, &line, 1);
+    let text = more.iter().fold(text, |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    });
+    World::of(1, &text, 0)
+}
+
+impl World {
+    fn a_second(&mut self) {
+        self.carry_out();
+        self.pass(Duration::from_secs(1));
+    }
+
+    /// The newest INVITE that a party got, as it was on the wire.
+    fn newest_invite(&self, at: usize) -> Request {
+        let invites = self.parties[at].received.iter().rev().filter_map(|bytes| {
+            match crate::sip::message::parse(bytes, false) {
+                Ok(crate::sip::message::Message::Request(request))
+                    if request.method == Method::INVITE =>
+                {
+                    Some(request)
+                }
+                _ => None,
+            }
+        });
+        invites.into_iter().next().expect("an INVITE")
+    }
+
+    /// What the carrier is sent when `at` dials `to`: the header lines of these names.
+    fn told(&mut self, at: usize, to: &str, names: &[&str]) -> Vec<String> {
+        self.call(at, to);
+        self.a_second();
+        let invite = self.newest_invite(CARRIER);
+        self.hang_up(at);
+        self.a_second();
+        names.iter().filter_map(|name| invite.headers.get(name).map(str::to_owned)).collect()
+    }
+
+    fn refused_with(&self, at: usize) -> Vec<u16> {
+        let status = |ended: &Ended| match ended {
+            Ended::Refused { status, .. } => Some(status.code()),
+            _ => None,
+        };
+        self.parties[at].ended.iter().filter_map(status).collect()
+    }
+}
+
+const IDENTITY: [&str; 3] = ["From", "P-Asserted-Identity", "Privacy"];
+
+/// From without its tag.
+fn user(header: &str) -> &str {
+    header.split(";tag").next().unwrap_or(header)
+}
+
+#[test]
+fn a_carrier_sees_the_phones_number_the_trunks_or_nobody_and_never_an_extension() {
+    let caller_id = "caller_id = \"+15550100\"\nidentity = \"p-asserted-identity\"";
+    let own = ("number = \"202\"", "number = \"202\"\ncaller_id = \"+15550202\"");
+    let mut world = world(caller_id, &[own]);
+    let told = world.told(1, "95550123", &IDENTITY);
+    assert_eq!(user(&told[0]), "<sip:+15550100@192.0.2.1>");
+    assert_eq!(told[1..], ["<sip:+15550100@192.0.2.1>"]);
+    let told = world.told(2, "95550123", &IDENTITY);
+    assert_eq!(user(&told[0]), "<sip:+15550202@192.0.2.1>");
+    let mut bare = self::world("", &[]);
+    let told = bare.told(1, "95550123", &IDENTITY);
+    assert_eq!(user(&told[0]), "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+}
+
+#[test]
+fn who_hides_is_hidden_from_an_untrusted_carrier_and_kept_for_a_trusted_one() {
+    let line = "caller_id = \"+15550100\"\nidentity = \"p-asserted-identity\"";
+    let anonymous = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+    let hides = ("number = \"203\"", "number = \"203\"\nhide_caller_id = true");
+    let mut open = world(line, &[hides]);
+    for (at, number) in [(1, "*6795550123"), (3, "95550123")] {
+        let told = open.told(at, number, &IDENTITY);
+        assert_eq!((user(&told[0]), &told[1..]), (anonymous, &["id".to_owned()][..]));
+    }
+    assert_eq!(open.parties[CARRIER].called, ["5550123", "5550123"]);
+    let told = open.told(3, "911", &IDENTITY);
+    assert_eq!(user(&told[0]), "<sip:+15550100@192.0.2.1>", "help knows whom to call back");
+    let mut trusted = world(&format!("{line}\ntrusted = true"), &[]);
+    let told = trusted.told(1, "*6795550123", &IDENTITY);
+    assert_eq!((user(&told[0]), told[1].as_str()), (anonymous, "<sip:+15550100@192.0.2.1>"));
+    assert_eq!(told[2], "id");
+}
+
+#[test]
+fn only_a_trusted_carrier_is_believed_about_who_calls() {
+    let ann = "\"Ann\\\u{7} Lee\" <sip:+15550999@carrier.example>";
+    for (trust, shown) in [("trusted = true", "+15550999"), ("", "+15557654321")] {
+        let mut world = world(trust, &[]);
+        world.call_saying(CARRIER, "+15550101", &[("P-Asserted-Identity", ann)]);
+        world.a_second();
+        let from = world.newest_invite(1).from().unwrap();
+        assert_eq!(from.uri.user.as_deref(), Some(shown), "{trust}");
+        let name = (!trust.is_empty()).then_some("Ann Lee");
+        assert_eq!(from.display.as_deref(), name, "without its control character");
+    }
+    let mut world = world("trusted = true", &[]);
+    world.call_saying(CARRIER, "+15550101", &[("P-Asserted-Identity", ann), ("Privacy", "id")]);
+    world.a_second();
+    assert_eq!(world.newest_invite(1).from().unwrap().uri.user.as_deref(), Some("anonymous"));
+}
+
+#[test]
+fn numbers_are_written_as_the_carrier_wants_them() {
+    let line = "caller_id = \"+14085550100\"\n\
+                numbers = { called = \"e164\", prefix = \"77\", caller = \"plain\", incoming = \"national\" }";
+    let mut world = world(line, &[]);
+    let told = world.told(1, "94085551234", &["To", "From"]);
+    assert_eq!(told[0], "<sip:77+14085551234@192.0.2.100>");
+    assert_eq!(user(&told[1]), "<sip:14085550100@192.0.2.1>");
+    world.told(1, "911", &[]);
+    assert_eq!(world.parties[CARRIER].called, ["77+14085551234", "911"], "help is left alone");
+    world.call(CARRIER, "+15550101");
+    world.a_second();
+    assert_eq!(world.newest_invite(1).from().unwrap().uri.user.as_deref(), Some("15557654321"));
+}
+
+#[test]
+fn a_call_that_is_passed_on_says_whose_it_was() {
+    let abroad = ("trunks = [\"carrier\"]", "trunks = [\"carrier\"]\nfrom_trunks = [\"carrier\"]");
+    let names = ["From", "Diversion", "History-Info"];
+    for (shows, from) in [("own", "+15550100"), ("any", "+15557654321")] {
+        let line = format!("caller_id = \"+15550100\"\nshows = \"{shows}\"\nforwarded = \"both\"");
+        let mut world = world(&line, &[abroad]);
+        world.call(CARRIER, "+15550100");
+        world.a_second();
+        let leg = *world.open.first().unwrap();
+        let duration = Duration::from_millis(100);
+        world.gateway.handle_media(world.now, media::Event::Digit { leg, digit: '5', duration });
+        world.a_second();
+        let invite = world.newest_invite(CARRIER);
+        let told: Vec<_> = names.iter().filter_map(|name| invite.headers.get(name)).collect();
+        assert_eq!(user(told[0]), format!("<sip:{from}@192.0.2.1>"));
+        assert_eq!(told[1], "<sip:+15550100@192.0.2.1>;reason=unconditional;counter=1");
+        assert_eq!(told[2], "<sip:+15550100@192.0.2.1>;index=1");
+    }
+    let mut plain = world("caller_id = \"+15550100\"", &[]);
+    assert_eq!(plain.told(1, "95550123", &["Diversion"]), [""; 0], "nobody passed this one on");
+}
+
+#[test]
+fn too_many_calls_in_a_second_are_refused_for_each_way_of_one_trunk() {
+    let mut world = world("calls_in_per_second = 2\ncalls_out_per_second = 1", &[]);
+    for _ in 0..4 {
+        world.call(CARRIER, "+15550100");
+    }
+    world.a_second();
+    assert_eq!(world.refused_with(CARRIER), [503, 503]);
+    for at in [1, 2] {
+        world.call(at, "95550123");
+    }
+    world.carry_out();
+    world.pass(Duration::from_millis(500));
+    assert_eq!(world.parties[CARRIER].called.len(), 1);
+    assert_eq!([world.refused_with(1), world.refused_with(2)].concat(), [503]);
+    world.call(3, "911");
+    world.a_second();
+    assert_eq!(world.parties[CARRIER].called.last().map(String::as_str), Some("911"));
+}
+
+#[test]
+fn a_trunk_offers_its_own_codecs_in_its_own_order() {
+    let mut world = world("codecs = [\"pcma\", \"pcmu\"]", &[]);
+    world.call(1, "95550123");
+    world.a_second();
+    let offer = world.newest_invite(CARRIER).sdp().unwrap().unwrap();
+    let codecs: Vec<_> = offer.media[0].codecs().into_iter().map(|c| c.encoding).collect();
+    assert_eq!(codecs, ["PCMA", "PCMU"], "the phone has only PCMU");
+    let mut one = self::world("codecs = [\"pcma\"]", &[]);
+    one.call(CARRIER, "+15550100");
+    one.a_second();
+    assert_eq!(one.refused_with(CARRIER), [488], "it offers only PCMU");
+}
+
+#[test]
+fn what_is_heard_before_an_answer_is_the_carriers_ours_or_nothing() {
+    for (policy, statuses) in [("pass", &[183][..]), ("ringback", &[180]), ("ignore", &[])] {
+        let mut world = world(&format!("early_media = \"{policy}\""), &[]);
+        world.parties[CARRIER].rings = false;
+        world.call(1, "95550123");
+        world.a_second();
+        world.parties[1].received.clear();
+        world.early(CARRIER);
+        world.a_second();
+        let seen: Vec<_> = world.parties[1]
+            .received
+            .iter()
+            .filter_map(|bytes| match crate::sip::message::parse(bytes, false) {
+                Ok(crate::sip::message::Message::Response(response)) => {
+                    Some(response.status.code())
+                }
+                _ => None,
+            })
+            .filter(|code| *code < 200)
+            .collect();
+        assert_eq!(seen, statuses, "{policy}");
+    }
+}
