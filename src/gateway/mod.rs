@@ -13,6 +13,7 @@ mod conferences;
 mod control;
 mod desk;
 mod emergency;
+mod hiding;
 mod keeping;
 mod legs;
 pub mod prompts;
@@ -140,6 +141,8 @@ pub struct Gateway {
     outward: BTreeMap<LegId, trunks::Outward>,
     /// How long their servers may be silent.
     patience: Timers<LegId>,
+    /// What the site looks like from outside.
+    outside: hiding::Outside,
     /// Every address of this box.
     addresses: Vec<IpAddr>,
     /// What trunks have asked.
@@ -335,6 +338,7 @@ impl Gateway {
                         // Whom we write to first may answer, flood or not.
                         self.gate.trust.vouch(now.instant, peer);
                     }
+                    let bytes = self.hide(route.peer().ip(), bytes);
                     self.outputs.push_back(Output::Sip { route, bytes })
                 }
                 endpoint::Output::Event(event) => self.handle_endpoint(now, event),
@@ -389,11 +393,6 @@ impl Gateway {
     fn keep_last_records(&mut self, now: Now) -> crate::journal::Token {
         self.keep_records(Now { instant: now.instant + LAST_WORDS * 2, ..now });
         self.journal.handle_stop(now)
-    }
-
-    /// An address of ours for media toward a leg, as it is shown to peers.
-    fn shown_address(&self, own: IpAddr) -> IpAddr {
-        self.settings.media.address.unwrap_or(own)
     }
 }
 

@@ -67,12 +67,13 @@ impl Gateway {
         let Ended::Refused { contacts, .. } = ended else { return None };
         let wanted = self.outward.get_mut(&id)?;
         let trunk = wanted.trunk.clone();
-        let (number, followed) = (wanted.number.clone(), wanted.redirects);
+        let (number, followed, help) = (wanted.number.clone(), wanted.redirects, wanted.help);
         if followed >= MOST_REDIRECTS || !self.trunk_settings(&trunk)?.follow_redirects {
             return None;
         }
-        let ways = self.trunks.get(&trunk)?.ways();
-        let same = |user: &Option<String>| user.as_deref().is_none_or(|to| to == number.as_str());
+        let ways = self.trunks.get_mut(&trunk)?.ways();
+        let sent = self.called_number(&number, &trunk, help);
+        let same = |user: &Option<String>| user.as_deref().is_none_or(|to| to == sent);
         let leads = |uri: &Uri| ways.iter().find(|way| is_at(way, uri)).cloned();
         let way = contacts.iter().filter(|uri| same(&uri.user)).find_map(leads)?;
         self.outward.get_mut(&id)?.redirects += 1;

@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::config::settings::{self, DigestAlgorithm, Transport as Way};
 use crate::gateway::prompts::Prompts;
 use crate::gateway::{
-    Ending, Gateway, callers, keeping, legs, signalling, voicemail, watching, work,
+    Ending, Gateway, callers, hiding, keeping, legs, signalling, voicemail, watching, work,
 };
 use crate::id::{ConferenceId, ExtensionId, TrunkId};
 use crate::ivr::mailbox::{self, Mailboxes};
@@ -121,6 +121,7 @@ impl Gateway {
             outward: BTreeMap::new(),
             patience: crate::time::Timers::default(),
             asked: super::trunks::Asked::default(),
+            outside: outside(&settings),
             addresses,
             directory: directory(&settings),
             plan: Plan::new(settings.dial_rules()),
@@ -266,6 +267,12 @@ fn servers(trunk: &settings::Trunk) -> Vec<Server> {
         Some(Server { priority, weight, ..read })
     };
     (0..).zip(&trunk.servers).filter_map(one).collect()
+}
+
+fn outside(settings: &Settings) -> hiding::Outside {
+    // The configuration's check has read each of them.
+    let inside = settings.trust.networks.iter().filter_map(|text| Network::parse(text).ok());
+    hiding::Outside { address: settings.sip.external_address, inside: inside.collect() }
 }
 
 /// New calls a second of each trunk: in, and out.

@@ -280,7 +280,7 @@ impl Gateway {
     /// The address and port of a leg's sound, opened if they are not yet.
     fn open_media(&mut self, now: Now, id: LegId) -> Option<(IpAddr, u16)> {
         let (own, thread) = self.legs.get(id).map(|leg| (leg.address, leg.thread))?;
-        let shown = self.shown_address(own);
+        let shown = self.shown_address(id, own);
         let leg = self.legs.get_mut(id)?;
         if let Some(port) = leg.port {
             return Some((shown, port));
@@ -301,7 +301,8 @@ impl Gateway {
             let ip = to.ip().to_canonical();
             let own = ip == leg.address
                 || Some(ip) == self.settings.media.address
-                || self.addresses.contains(&ip);
+                || self.addresses.contains(&ip)
+                || self.stands_for_us(ip);
             let looped = (own || ip.is_loopback()) && self.pool.is_taken(to.port());
             let foreign = ip.is_loopback() && !leg.address.is_loopback();
             let everybody = ip.is_multicast() || ip == IpAddr::from([255; 4]);

@@ -77,6 +77,15 @@ impl Outward {
         }
     }
 
+    pub fn is_over(&self, trunk: &TrunkId) -> bool {
+        self.trunk == *trunk
+    }
+
+    /// Who is being tried.
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.peer.map(|peer| peer.ip())
+    }
+
     fn patience(&self) -> Duration {
         let none_left = self.ways.is_empty() && self.bare.is_empty();
         match (self.help, none_left && self.last) {

@@ -107,16 +107,7 @@ pub fn answer(
     count: u32,
     cnonce: &str,
 ) -> Option<String> {
-    let (algorithm, fields) = challenges
-        .iter()
-        .filter_map(|challenge| Fields::parse(challenge))
-        .filter_map(|fields| {
-            Some((Algorithm::parse(fields.get("algorithm").unwrap_or("MD5"))?, fields))
-        })
-        .filter(|(_, fields)| {
-            credentials.realm.as_deref().is_none_or(|realm| fields.get("realm") == Some(realm))
-        })
-        .max_by_key(|(algorithm, _)| *algorithm)?;
+    let (algorithm, fields) = best(challenges, credentials)?;
     let (realm, nonce) = (fields.get("realm")?, fields.get("nonce")?);
     let auth =
         fields.get("qop").map(|qop| qop.split(',').any(|q| q.trim().eq_ignore_ascii_case("auth")));
@@ -141,6 +132,22 @@ pub fn answer(
         text += &format!(", opaque={}", quote(opaque));
     }
     Some(text)
+}
+
+/// The hash of the challenge that [`answer`] would answer.
+pub fn strongest(challenges: &[&str], credentials: &Credentials) -> Option<Algorithm> {
+    best(challenges, credentials).map(|(algorithm, _)| algorithm)
+}
+
+fn best(challenges: &[&str], credentials: &Credentials) -> Option<(Algorithm, Fields)> {
+    let read = challenges.iter().filter_map(|challenge| Fields::parse(challenge));
+    let known = read.filter_map(|fields| {
+        Some((Algorithm::parse(fields.get("algorithm").unwrap_or("MD5"))?, fields))
+    });
+    let realm = credentials.realm.as_deref();
+    known
+        .filter(|(_, fields)| realm.is_none_or(|realm| fields.get("realm") == Some(realm)))
+        .max_by_key(|(algorithm, _)| *algorithm)
 }
 
 fn respond(

@@ -268,6 +268,12 @@ impl Dialog {
         self.flow.local
     }
 
+    /// The number of the next request of ours.
+    pub fn count_up(&mut self) -> u32 {
+        self.local_cseq += 1;
+        self.local_cseq
+    }
+
     /// Judges a request of the peer by its number, and remembers it.
     pub fn receive(&mut self, number: u32) -> Order {
         match self.remote_cseq {

@@ -18,6 +18,7 @@ pub mod session;
 pub mod session_timer;
 pub mod subscribe;
 pub mod target;
+pub mod topology;
 pub mod transaction;
 pub mod trunk;
 pub mod trust;

@@ -138,6 +138,8 @@ pub(super) struct OwnOffer {
 #[derive(Debug)]
 pub(super) struct Session {
     pub tag: String,
+    /// The account that the call was made with: its carrier may ask for the password again within the call.
+    pub credentials: Option<Credentials>,
     /// Whether we began it, and so own its Call-ID.
     pub ours: bool,
     pub phase: Phase,
@@ -183,6 +185,7 @@ impl Session {
     pub fn new(tag: String, phase: Phase) -> Self {
         Session {
             tag,
+            credentials: None,
             ours: matches!(phase, Phase::Calling(_)),
             phase,
             dialog: None,

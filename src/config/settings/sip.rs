@@ -1,6 +1,6 @@
 //! `[sip]`: where signalling listens, and as whom.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -17,6 +17,8 @@ pub struct Sip {
     pub tcp: Vec<SocketAddr>,
     /// TLS addresses. Default port 5061 on every address.
     pub tls: Vec<SocketAddr>,
+    /// Our address as peers outside the site's networks (`[trust]`) see it, where the site is behind address translation.
+    pub external_address: Option<IpAddr>,
     /// Realm of the digest challenge; phones show it. Default `branchline`.
     pub realm: String,
     /// Hashes that phones may prove their password with, in the order they are offered. Default sha-256, md5.
@@ -43,6 +45,7 @@ impl Default for Sip {
             udp: everywhere(5060),
             tcp: everywhere(5060),
             tls: everywhere(5061),
+            external_address: None,
             realm: "branchline".into(),
             digests: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
             certificate: None,

@@ -1,6 +1,7 @@
 //! `[[trunk]]`: lines to carriers.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
@@ -84,6 +85,9 @@ pub struct Trunk {
     /// What a caller hears before the called party answers. Default `pass`.
     #[serde(default)]
     pub early_media: EarlyMedia,
+    /// Our address as the carrier sees it; that of `[sip]` when absent.
+    #[serde(default)]
+    pub external_address: Option<IpAddr>,
 }
 
 /// A server of a carrier.

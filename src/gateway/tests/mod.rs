@@ -1,6 +1,7 @@
 //! A whole branch in virtual time: phones and a carrier that speak real SIP over a simulated network, media threads that
 //! only keep time, a disk that always works. Random parties do what parties do; afterwards nothing may be left over.
 
+mod canaries;
 mod carriers;
 mod desk_scenes;
 mod dialogs;

@@ -1,7 +1,6 @@
 //! Answers to our own requests: challenges, progress, success on one branch or several, and none at all.
 
 use super::{Ended, Endpoint, Event, Failure, MAX_FORKS, Purpose, SessionId, own_side, sent_by};
-use crate::sip::auth::{self, Credentials};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::{Flow, Route};
 use crate::sip::message::{Method, Request, Response, Status, Via};
@@ -24,6 +23,9 @@ impl Endpoint {
         response: Response,
         flow: Flow,
     ) {
+        if self.answer_challenge(now, key, &response, flow) {
+            return;
+        }
         match self.purposes.get(&key) {
             Some(Purpose::Invite(id, _)) => {
                 let id = *id;
@@ -74,28 +76,6 @@ impl Endpoint {
         let again = self.send_request(now, route, local, &mut request);
         let purpose = Purpose::Plain { asked, request, route, credentials, challenged: true };
         self.purposes.insert(again, purpose);
-    }
-
-    /// Adds the answer to a challenge and counts CSeq up (section 22.2). Answers whether there was one to give.
-    pub(super) fn authorize(
-        &mut self,
-        request: &mut Request,
-        response: &Response,
-        credentials: Option<&Credentials>,
-    ) -> bool {
-        let (challenge, header) = match response.status {
-            Status::UNAUTHORIZED => ("WWW-Authenticate", "Authorization"),
-            Status::PROXY_AUTHENTICATION_REQUIRED => ("Proxy-Authenticate", "Proxy-Authorization"),
-            _ => return false,
-        };
-        let Some(credentials) = credentials else { return false };
-        let challenges: Vec<_> = response.headers.all(challenge).collect();
-        let cnonce = self.random.hex(8);
-        let uri = request.uri.to_string();
-        let answer = auth::answer(&challenges, credentials, &request.method, &uri, 1, &cnonce);
-        let (Some(answer), Ok(cseq)) = (answer, request.cseq()) else { return false };
-        let number = format!("{} {}", cseq.number + 1, request.method.as_str());
-        request.headers.set(header, answer).is_ok() && request.headers.set("CSeq", number).is_ok()
     }
 
     pub(super) fn invite_response(
@@ -184,6 +164,7 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Phase::Calling(calling) = &session.phase else { return };
         let (request, cancelled) = (calling.request.clone(), calling.cancelled.clone());
+        let credentials = calling.credentials.clone();
         let Ok(mut dialog) = Dialog::of_client(&request, response, own_side(flow, &request)) else {
             return self.end(id, Ended::ProtocolError);
         };
@@ -198,6 +179,7 @@ impl Endpoint {
             session.dialog = Some(dialog);
             session.ack = ack;
             session.open = None;
+            session.credentials = credentials;
         }
         self.timer_answered(now, id, response);
         match cancelled {
@@ -291,7 +273,7 @@ impl Endpoint {
         if let Ok(dialog) = Dialog::of_client(&invite, response, flow) {
             let mut dialog = dialog.pinned();
             self.acknowledge(&mut dialog, &invite);
-            self.send_bye(now, &mut dialog, None);
+            self.send_bye(now, None, &mut dialog, None);
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod answers;
 mod arriving;
+mod challenges;
 mod names;
 mod offers;
 mod provisional;
@@ -319,6 +320,10 @@ pub struct Endpoint {
     outputs: VecDeque<Output>,
     next: u64,
     refused: BTreeMap<&'static str, u64>,
+    /// Requests within calls that may be challenged.
+    challengeable: HashMap<ClientKey, challenges::Sent>,
+    /// The strongest hash that each account of ours was asked for.
+    strongest: challenges::Strongest,
     /// What To tags of stateless answers are made with.
     tag_key: hmac::Key,
 }
@@ -342,6 +347,8 @@ impl Endpoint {
             outputs: VecDeque::new(),
             next: 0,
             refused: BTreeMap::new(),
+            challengeable: HashMap::new(),
+            strongest: Vec::new(),
         }
     }
 
@@ -429,6 +436,7 @@ impl Endpoint {
                     self.request_failed(now, key, unreachable);
                 }
                 transaction::Output::Gone(key) => {
+                    self.challengeable.remove(&key);
                     self.purposes.remove(&key);
                 }
             }

@@ -50,6 +50,7 @@ impl Endpoint {
         let mut request = request.with_sdp(sdp);
         let key = self.send_request(now, route, local, &mut request);
         self.purposes.insert(key, Purpose::Reinvite(id));
+        self.may_be_challenged(key, id, route, &request);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.own_offer = Some(OwnOffer { key });
         }

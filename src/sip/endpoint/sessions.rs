@@ -263,18 +263,28 @@ impl Endpoint {
         }
         if let Some(mut dialog) = self.sessions.get_mut(&id).and_then(|s| s.dialog.take()) {
             self.by_dialog.remove(&dialog.id);
-            self.send_bye(now, &mut dialog, reason);
+            self.send_bye(now, Some(id), &mut dialog, reason);
         }
         self.end(id, cause);
     }
 
-    pub(super) fn send_bye(&mut self, now: Now, dialog: &mut Dialog, reason: Option<&str>) {
+    pub(super) fn send_bye(
+        &mut self,
+        now: Now,
+        session: Option<SessionId>,
+        dialog: &mut Dialog,
+        reason: Option<&str>,
+    ) {
         let mut bye = dialog.request(Method::BYE, None);
         if let Some(reason) = reason {
             let _ = bye.headers.push("Reason", reason);
         }
-        let key = self.send_request(now, dialog.route(), dialog.local_address(), &mut bye);
+        let route = dialog.route();
+        let key = self.send_request(now, route, dialog.local_address(), &mut bye);
         self.purposes.insert(key, Purpose::Farewell);
+        if let Some(session) = session {
+            self.may_be_challenged(key, session, route, &bye);
+        }
     }
 
     pub(super) fn end(&mut self, id: SessionId, cause: Ended) {

@@ -71,6 +71,7 @@ impl Endpoint {
         session_timer::ask(&mut request, agreed.seconds, Some(Refresher::Uac));
         let key = self.send_request(now, route, local, &mut request);
         self.purposes.insert(key, Purpose::Refresh(id, agreed));
+        self.may_be_challenged(key, id, route, &request);
     }
 
     /// The peer answered our UPDATE. Whatever it said except that the call is gone, it is there.

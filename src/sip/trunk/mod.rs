@@ -466,6 +466,11 @@ impl Trunk {
         Some(Way { route, local: target.local, host: Uri::sip(None, host, server.port) })
     }
 
+    /// Whether one of its servers is at an address.
+    pub fn is_at(&self, address: IpAddr) -> bool {
+        self.targets.iter().any(|target| target.peer.ip().to_canonical() == address.to_canonical())
+    }
+
     /// Whether there are servers and none answers.
     pub fn is_silent(&self) -> bool {
         !self.targets.is_empty() && self.targets.iter().all(|target| target.silent)
