@@ -34,7 +34,7 @@ pub(super) struct Outward {
     call: CallId,
     pub trunk: TrunkId,
     pub number: Number,
-    help: bool,
+    pub help: bool,
     /// Whether the caller's number is hidden.
     hidden: bool,
     /// Whether no other trunk is left to try.

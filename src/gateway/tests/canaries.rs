@@ -136,7 +136,7 @@ fn phones_inside_see_the_box_as_it_is() {
     world.carry_out();
     world.pass(Duration::from_secs(1));
     let invite = world.parties[1].received.iter().map(|bytes| String::from_utf8_lossy(bytes));
-    let invite = invite.filter(|text| text.starts_with("INVITE")).last().unwrap();
+    let invite = invite.rev().find(|text| text.starts_with("INVITE")).unwrap();
     assert!(
         invite.contains("Via: SIP/2.0/UDP 192.0.2.1:5060;")
             && invite.contains("User-Agent: Branchline")
