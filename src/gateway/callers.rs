@@ -2,6 +2,7 @@
 
 use crate::address::Number;
 use crate::call::caller_id::{CallerIds, Line, Phone};
+use crate::call::desk::Diversion;
 use crate::config::Settings;
 use crate::config::settings::{self, Forwarded, Shows};
 use crate::gateway::Gateway;
@@ -125,6 +126,11 @@ impl Gateway {
             _ => None,
         };
         let by_number = |by: String| Diverted { by, reason: Reason::Unconditional };
-        dialled.map(by_number).into_iter().collect()
+        let by_phone = |diversion: &Diversion| {
+            let by = shown(diversion.by.as_str())?;
+            Some(Diverted { by, reason: Reason::of_word(diversion.when.reason()) })
+        };
+        let phones: Vec<_> = self.calls.diversions(call).iter().filter_map(by_phone).collect();
+        if phones.is_empty() { dialled.map(by_number).into_iter().collect() } else { phones }
     }
 }

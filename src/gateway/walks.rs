@@ -132,7 +132,7 @@ impl Gateway {
         });
     }
 
-    fn walk_leaves(&mut self, now: Now, call: CallId, destination: ivr::Destination) {
+    pub(super) fn walk_leaves(&mut self, now: Now, call: CallId, destination: ivr::Destination) {
         match destination {
             ivr::Destination::Queue { queue, skills, priority } => {
                 self.calls.handle_ivr_queue(now, call, queue, priority, skills);

@@ -48,7 +48,8 @@ const REASONS: [(Reason, &str, u16); 7] = [
 ];
 
 impl Reason {
-    fn of_word(word: &str) -> Reason {
+    /// The reason behind a word of RFC 5806.
+    pub fn of_word(word: &str) -> Reason {
         let found = REASONS.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(word));
         found.map_or(Reason::Unknown, |(reason, _, _)| *reason)
     }
