@@ -79,7 +79,9 @@ impl Gateway {
             number.map(|number| form.write(self.settings.site.country, &number).to_string());
         // A carrier that we have an account with knows us by its name at least.
         let account = || self.trunks.get(trunk)?.credentials().map(|own| own.username.clone());
-        let number = number.or_else(account);
+        // Help is told the phone rather than nobody.
+        let phone = || help.then(|| from.to_owned());
+        let number = number.or_else(account).or_else(phone);
         let passes = settings.is_some_and(|trunk| trunk.shows == Shows::Any);
         let name = self.calls.name(call).filter(|_| passes);
         let (from, told) = identity::write(&Shown {
