@@ -94,7 +94,7 @@ fn live(world: &mut World) {
 fn nothing_of_the_inside_reaches_a_carrier() {
     let lines = [
         "caller_id = \"+15550100\"\nidentity = \"p-asserted-identity\"\nforwarded = \"both\"",
-        "trusted = true\nidentity = \"remote-party-id\"\nshows = \"any\"",
+        "caller_id = \"+15550100\"\ntrusted = true\nidentity = \"remote-party-id\"\nshows = \"any\"",
         "register = { username = \"line-7\", secret = { file = \"x\" } }",
     ];
     for line in lines {
