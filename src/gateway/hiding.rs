@@ -42,6 +42,11 @@ impl Gateway {
         own.or_else(|| self.outside.address.filter(|_| !self.outside.is_inside(peer)))
     }
 
+    /// Our address as a carrier's server sees it.
+    pub(super) fn address_toward(&self, peer: IpAddr, trunk: &TrunkId, local: IpAddr) -> IpAddr {
+        self.outside_address(peer, Some(trunk)).unwrap_or(local)
+    }
+
     /// Whether an address is one that stands for ours somewhere.
     pub(super) fn stands_for_us(&self, address: IpAddr) -> bool {
         let trunks = self.settings.trunks.iter().map(|trunk| trunk.external_address);

@@ -161,7 +161,7 @@ impl Gateway {
         };
         let number = self.called_number(&number, &trunk, help);
         let uri = Uri { user: Some(number.clone()), ..way.host };
-        let host = Host::Ip(way.local);
+        let host = Host::Ip(self.address_toward(peer.ip(), &trunk, way.local));
         let (from, mut headers) = self.shown_caller(call, &trunk, &host, (hidden, help));
         self.say_forwarded(call, (&trunk, &number), &host, &mut headers);
         let mut invite = Invite {

@@ -21,7 +21,7 @@ const CANARIES: [&str; 10] = [
 fn world(trunk: &str) -> World {
     let changes = [
         ("servers = [\"192.0.2.100\"]", format!("servers = [\"192.0.2.100\"]\n{trunk}")),
-        ("number = \"201\"", "number = \"201\"\nname = \"Canary Ann\"".to_owned()),
+        ("number = \"201\"", "number = \"201\"\ncaller_id = \"+15550101\"\nname = \"Canary Ann\"".to_owned()),
         ("[flow.main]", "[trust]\nnetworks = [\"192.0.2.0/26\"]\n[sip]\nexternal_address = \"203.0.113.7\"\n[flow.main]".to_owned()),
         ("trunks = [\"carrier\"]", "trunks = [\"carrier\"]\nfrom_trunks = [\"carrier\"]".to_owned()),
     ];
