@@ -90,6 +90,11 @@ impl Help {
         }
     }
 
+    /// The networks whose phones need no password for help.
+    pub fn site(&self) -> &[Network] {
+        &self.site
+    }
+
     /// Where the phone at this address is.
     fn place(&self, phone: &ExtensionId, source: Option<IpAddr>) -> Option<&Place> {
         let mut here: Vec<_> = self

@@ -109,9 +109,10 @@ impl Gateway {
         let media = &settings.media;
         let boxes = mailboxes(&settings, &secrets, &flows);
         let pool = Pool::new(media.port_min, media.port_max, PORT_REST, random.fork());
+        let help = super::emergency::Help::new(&settings, networks);
         Gateway {
             endpoint: Endpoint::new(endpoint_settings(&settings), random.fork()),
-            gate: Gate::new(gate_settings(&settings, &secrets), random.fork()),
+            gate: Gate::new(gate_settings(&settings, &secrets, help.site()), random.fork()),
             registrar: Registrar::new(registrar::Settings {
                 min_s: settings.sip.timers.register_min_s,
                 default_s: settings.sip.timers.register_default_s,
@@ -126,7 +127,7 @@ impl Gateway {
             directory: directory(&settings),
             plan: Plan::new(settings.dial_rules()),
             calls: Calls::new(call_settings(&settings, &secrets), random.fork()),
-            help: super::emergency::Help::new(&settings, networks),
+            help,
             hot_desks: desk::HotDesks::new(secrets.desk_pins.clone()),
             caller_ids: callers::caller_ids(&settings),
             trunk_rates: trunk_rates(&settings),
@@ -194,7 +195,8 @@ fn subscription_settings(settings: &Settings) -> subscribe::Settings {
     }
 }
 
-fn gate_settings(settings: &Settings, secrets: &Secrets) -> access::Settings {
+/// `site` are the networks whose phones reach help: what they send is read, whoever else is banned.
+fn gate_settings(settings: &Settings, secrets: &Secrets, site: &[Network]) -> access::Settings {
     let networks = |trunk: &settings::Trunk| {
         // The configuration's check has read each of them.
         trunk.accept_from.iter().filter_map(|text| Network::parse(text).ok()).collect()
@@ -204,7 +206,12 @@ fn gate_settings(settings: &Settings, secrets: &Secrets) -> access::Settings {
     let own = &settings.trust;
     let trust = trust::Settings {
         bans: own.bans,
-        site: own.networks.iter().filter_map(|text| Network::parse(text).ok()).collect(),
+        site: own
+            .networks
+            .iter()
+            .filter_map(|text| Network::parse(text).ok())
+            .chain(site.iter().copied())
+            .collect(),
         trunks: trunks.iter().flat_map(|(_, networks)| networks.clone()).collect(),
         first: Duration::from_secs(u64::from(own.ban_s)),
     };

@@ -83,6 +83,29 @@ impl World {
         party.up.insert(session);
     }
 
+    /// Five thousand requests from as many addresses at one moment.
+    fn strangers(&mut self) {
+        for number in 0..5_000_u32 {
+            let [_, _, high, low] = number.to_be_bytes();
+            let peer = SocketAddr::from(([198, 18, high, low], 5_060));
+            let connection = ConnectionId(0);
+            let flow = Flow { transport: Transport::Udp, local: OURS, peer, connection };
+            let request = format!(
+                "REGISTER sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {peer};branch=z9hG4bK{number}\r\n\
+                 From: <sip:a@b>;tag=a\r\nTo: <sip:a@b>\r\nCall-ID: {number}\r\nCSeq: 1 REGISTER\r\n\
+                 Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+            );
+            self.gateway.handle_sip(self.now, flow, request.as_bytes());
+            while let Some(output) = self.gateway.poll_output() {
+                if !matches!(output, Output::Sip { .. }) {
+                    self.carry_out_one(output);
+                }
+            }
+        }
+        let unread: u64 = self.gateway.unread().iter().map(|(_, count)| count).sum();
+        assert!(unread > 500, "only {unread} went unread");
+    }
+
     /// The newest INVITE that a party got, as it was on the wire.
     fn invite_at(&self, at: usize) -> &Request {
         self.parties[at].invites.last().expect("an INVITE")
@@ -158,9 +181,17 @@ enum Fault {
     ShutOut,
     /// Nobody has configured this phone.
     Unknown,
+    /// The phone is not to be disturbed, and all its calls are forwarded.
+    NotThere,
+    /// The phone may spend nothing any more.
+    Spent,
+    /// Strangers send more than is read of all of them together.
+    Strangers,
+    /// So they do, and the phone has never registered.
+    StrangersUnregistered,
 }
 
-const FAULTS: [Fault; 21] = [
+const FAULTS: [Fault; 25] = [
     Fault::None,
     Fault::Cap,
     Fault::Flood,
@@ -182,6 +213,10 @@ const FAULTS: [Fault; 21] = [
     Fault::WrongPassword,
     Fault::ShutOut,
     Fault::Unknown,
+    Fault::NotThere,
+    Fault::Spent,
+    Fault::Strangers,
+    Fault::StrangersUnregistered,
 ];
 
 impl Fault {
@@ -194,6 +229,14 @@ impl Fault {
             Fault::Ports => {
                 &[("[emergency]", "[media]\nport_min = 20000\nport_max = 20039\n[emergency]")]
             }
+            Fault::NotThere => &[(
+                "number = \"201\"\n",
+                "number = \"201\"\ndo_not_disturb = true\nforward = { always = \"202\" }\n",
+            )],
+            Fault::Spent => &[(
+                "[emergency]",
+                "[[cap]]\nof = \"extension:201\"\nwithin = \"hour\"\ncalls = 1\n[emergency]",
+            )],
             Fault::TrunkDead => &[("servers = [\"192.0.2.100\"]", "servers = [\"192.0.2.99\"]")],
             _ => &[],
         }
@@ -226,6 +269,21 @@ impl Fault {
             }
             Fault::TrunkRefuses(status) => world.parties[CARRIER].refuses = Status::new(status),
             Fault::NoParts(status) => world.parties[CARRIER].refuses_parts = Status::new(status),
+            Fault::Spent => {
+                world.call(1, "95550123");
+                world.wait(1);
+                world.hang_up(1);
+                world.wait(1);
+                world.call(1, "95550123");
+                world.wait(2);
+                assert_eq!(world.parties[CARRIER].called.len(), 1, "the second is refused");
+            }
+            Fault::Strangers => world.strangers(),
+            Fault::StrangersUnregistered => {
+                world.register(1, 0);
+                world.wait(1);
+                world.strangers();
+            }
             Fault::Unregistered => {
                 world.register(1, 0);
                 world.wait(1);
@@ -249,7 +307,7 @@ impl Fault {
         match self {
             Fault::Unknown => world.dial(STRANGER, uri, "nobody", None),
             Fault::WrongPassword => world.dial(1, uri, "201", Some(wrong())),
-            Fault::Unregistered => world.dial(1, uri, "201", None),
+            Fault::Unregistered | Fault::StrangersUnregistered => world.dial(1, uri, "201", None),
             _ => world.dial(1, uri, "201", credentials("201")),
         }
     }
@@ -437,6 +495,19 @@ fn help_that_calls_back_reaches_the_phone_whatever_the_branch_is_doing() {
     world.call(CARRIER, "+14085550199");
     world.wait(1);
     assert!(world.parties[1].ringing.is_empty(), "half a day later the number is anybody's");
+}
+
+#[test]
+fn help_that_calls_back_is_no_disturbance_and_is_not_forwarded() {
+    let mut world = site(Fault::NotThere.changes());
+    world.dial(1, "sip:911@192.0.2.1", "201", credentials("201"));
+    world.wait(1);
+    world.call(CARRIER, "+15550101");
+    world.wait(1);
+    assert!(world.parties[1].ringing.is_empty(), "an ordinary call does not ring");
+    world.call(CARRIER, "+14085550199");
+    world.wait(1);
+    assert_eq!(world.parties[1].ringing.len(), 1);
 }
 
 #[test]
