@@ -425,8 +425,8 @@ impl Load {
         let request = if code < 300 { "ACK" } else { "ACK " };
         self.acknowledge(number, &to, &tagged, request.trim_end(), code);
         if code >= 300 {
-            // Busy, given up, or refused for a reason of the box's own.
-            self.failed += u64::from(!matches!(code, 486 | 487));
+            // Nobody answered, busy, given up; anything else is a reason of the box's own.
+            self.failed += u64::from(!matches!(code, 480 | 486 | 487));
             self.done += u64::from(self.calls.remove(&number).is_some());
         } else if let Some(call) = self.calls.get_mut(&number) {
             call.sound.to = sound_of(message);

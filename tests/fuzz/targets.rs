@@ -18,6 +18,7 @@ use branchline::sip::message::{
 };
 use branchline::sip::sdp::{self, Direction, Local, Preference, SessionDescription};
 use branchline::sip::uri::{Host, NameAddr, Uri};
+use branchline::sip::wire::Why;
 use branchline::time::{Now, UnixTime};
 
 /// A target: takes any bytes.
@@ -47,8 +48,11 @@ pub fn wire(bytes: &[u8]) {
             Ok(message) => {
                 look_at(&message);
                 let printed = message.encode();
-                let again = parse(&printed, true).expect("what we print, we read");
-                assert_eq!(again.encode(), printed);
+                match parse(&printed, true) {
+                    Ok(again) => assert_eq!(again.encode(), printed),
+                    // The length that is written may be the one line too many.
+                    Err(why) => assert_eq!(why.why(), Why::TooLarge, "what we print, we read"),
+                }
             }
             Err(Rejected::Answer(response, _)) => {
                 let printed = response.encode();
