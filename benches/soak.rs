@@ -1,6 +1,6 @@
 //! Hours at half load: does anything grow that should not?
 //!
-//! `cargo bench --bench soak -- --minutes 120 --calls 100` starts the release binary with a limit of twice as many calls,
+//! `cargo bench --bench soak -- --minutes 120 --calls 100 --mean 20` starts the release binary with a limit of twice as many calls,
 //! keeps that many up for so long, each of random length, and prints once a minute what the kernel says of the process
 //! and what the box says of itself: memory, descriptors, threads, ports for audio, calls. At the end, when all calls are
 //! over, everything must be back where it was; the slope of the memory over the second half is printed.
@@ -24,8 +24,8 @@ const PORT: u16 = 29_060;
 const CARRIER: [u8; 4] = [127, 0, 0, 9];
 const FAR: [u8; 4] = [127, 0, 0, 8];
 const FAR_PORT: u16 = 29_070;
-/// Mean length of a call. Short, so that two hours see tens of thousands of beginnings and ends.
-const MEAN: Duration = Duration::from_secs(20);
+/// Mean length of a call, seconds. Short, so that two hours see tens of thousands of beginnings and ends.
+const MEAN_S: usize = 20;
 /// Everybody speaks so often.
 const FRAME: Duration = Duration::from_millis(20);
 /// How long after the last call the box may take to forget it: retransmission timers, and ports that rest.
@@ -38,12 +38,13 @@ fn main() -> ExitCode {
         at.and_then(|at| words.get(at + 1)?.parse().ok()).unwrap_or(usual)
     };
     let (minutes, calls) = (after("--minutes", 120), after("--calls", 100));
+    let mean = Duration::from_secs(after("--mean", MEAN_S) as u64);
     let site = Site::start(calls * 2);
     site.wait_until_up();
     let before = site.look();
-    println!("{calls} calls of {} for {minutes} minutes, {MEAN:?} each on average", calls * 2);
+    println!("{calls} calls of {} for {minutes} minutes, {mean:?} each on average", calls * 2);
     println!("{:>7}  {}", "start", before.line());
-    let mut load = Load::new(site.sip, calls);
+    let mut load = Load::new(site.sip, calls, mean);
     let mut looks = Vec::new();
     let began = Instant::now();
     let mut next = Duration::from_secs(60);
@@ -271,6 +272,7 @@ struct Load {
     far: UdpSocket,
     random: Random,
     wanted: usize,
+    mean: Duration,
     calls: BTreeMap<u64, Call>,
     /// The far trunk's side, by Call-ID.
     answered: BTreeMap<String, Sound>,
@@ -283,13 +285,14 @@ struct Load {
 }
 
 impl Load {
-    fn new(sip: SocketAddr, wanted: usize) -> Load {
+    fn new(sip: SocketAddr, wanted: usize, mean: Duration) -> Load {
         Load {
             sip,
             carrier: socket(SocketAddr::from((CARRIER, 5_060))),
             far: socket(SocketAddr::from((FAR, FAR_PORT))),
             random: Random::from_number(1),
             wanted,
+            mean,
             calls: BTreeMap::new(),
             answered: BTreeMap::new(),
             number: 0,
@@ -339,7 +342,7 @@ impl Load {
             _ => format!("+1408555{:04}", number % 10_000),
         };
         let share = (self.random.below(1_000_000) as f64 + 1.0) / 1_000_001.0;
-        let length = MEAN.mul_f64(-share.ln()).min(MEAN * 8);
+        let length = self.mean.mul_f64(-share.ln()).min(self.mean * 8);
         let sound = Sound::new(CARRIER, None);
         self.send("INVITE", number, &to, None, &description(sound.at()));
         let now = Instant::now();
