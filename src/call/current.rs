@@ -30,6 +30,8 @@ pub enum Activity {
     Admission(ConferenceId),
     /// All parties are in a room.
     Conference(RoomId),
+    /// The caller speaks through the loudspeakers of several phones.
+    Paging(RoomId),
     /// The caller hears himself.
     Echo,
     /// The caller is parked, and hears music until somebody dials the place.

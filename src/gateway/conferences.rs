@@ -10,6 +10,17 @@ use crate::time::Now;
 impl Gateway {
     /// Lets a leg into a room.
     pub(super) fn enter(&mut self, now: Now, id: LegId, room: RoomId) {
+        self.enter_as(now, id, room, (true, true));
+    }
+
+    /// Lets a leg into a room in which it speaks, or hears, or both.
+    pub(super) fn enter_as(
+        &mut self,
+        now: Now,
+        id: LegId,
+        room: RoomId,
+        (speaks, hears): (bool, bool),
+    ) {
         let Some(leg) = self.legs.get(id) else { return };
         let there = self.legs.thread_of(room).unwrap_or(leg.thread);
         let mixable = leg.negotiated.as_ref().is_none_or(|agreed| agreed.codec.is_g711());
@@ -23,7 +34,7 @@ impl Gateway {
         leg.room = Some(room);
         self.playing.remove(&id);
         self.tell_leg(id, |leg| media::Command::StopPlay { leg });
-        self.tell_leg(id, |leg| media::Command::Mix { room, leg, speaks: true, hears: true });
+        self.tell_leg(id, |leg| media::Command::Mix { room, leg, speaks, hears });
     }
 
     /// The media thread for a caller of a conference: where its room is, or will be.

@@ -317,6 +317,7 @@ fn active_call(call: &CallView) -> ActiveCall {
                 Some(conference) => format!("in conference {conference}"),
                 None => "in a conference".to_owned(),
             },
+            Activity::Paging(_) => "speaks through loudspeakers".to_owned(),
             Activity::Echo => "echo test".to_owned(),
             Activity::Parked(slot) => format!("parked at {slot}"),
             Activity::Saying => "hears a last sentence".to_owned(),

@@ -38,6 +38,7 @@ impl Gateway {
             Output::Transferred(leg, failed) => self.transferred(now, leg, failed),
             Output::AskPin { call, again } => self.ask_pin(call, again),
             Output::Enter { leg, room } => self.enter(now, leg, room),
+            Output::Page { leg, room, speaks } => self.enter_as(now, leg, room, (speaks, !speaks)),
             Output::Music(leg) => self.music(leg, prompts::HOLD_MUSIC),
             Output::Ringback(leg) => self.ringback(leg),
             Output::Echo(leg) => self.echo(leg),

@@ -8,6 +8,7 @@
 mod branch;
 mod calls;
 mod conferences;
+mod desk;
 mod emergency;
 mod lamps;
 mod peer;

@@ -109,6 +109,14 @@ impl Sipp {
         messages.is_ok_and(|messages| messages.contains(text))
     }
 
+    /// The same, once the branch has answered a call that was challenged first.
+    pub fn answered_port(&self) -> Option<u16> {
+        let messages = fs::read_to_string(self.folder.join("messages.log")).ok()?;
+        let (_, answer) = messages.split_once("SIP/2.0 200")?;
+        let (_, after) = answer.split_once("m=audio ")?;
+        after.split(' ').next()?.parse().ok()
+    }
+
     fn traces(&self) -> String {
         let read = |name: &str| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         format!("{}\n{}", read("errors.log"), read("messages.log"))

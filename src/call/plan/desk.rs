@@ -189,3 +189,123 @@ impl Plan {
         Some(Destination::Slot(slot))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Asked, Features, Inbound, Origin, Outbound, Rules};
+    use super::*;
+    use crate::call::country::Country;
+    use crate::call::pattern::Pattern;
+    use crate::call::plan::{Emergency, Feature, Why};
+
+    fn number(text: &str) -> Number {
+        Number::parse(text).unwrap()
+    }
+
+    fn plan() -> Plan {
+        let calendar = "name = 'office'\nopen = [{ days = 'mon-fri', from = '08:00', to = '18:00' }]\nholidays = ['12-25']";
+        let zone = crate::hours::zone("UTC").unwrap();
+        let calendar = Calendar::new(&toml::from_str(calendar).unwrap(), &zone).unwrap();
+        let schedule = "name = 'day'\ncalendar = 'office'\nopen = 'group:sales'\nclosed = 'extension:202'\nholiday = 'echo'\ncode = '*28'\nextensions = ['201']";
+        let to = Target::Schedule("day".into());
+        let way_out = Outbound {
+            name: "outside".into(),
+            pattern: Some(Pattern::parse("9.").unwrap()),
+            prefix: None,
+            strip: 1,
+            prepend: None,
+            trunks: vec!["carrier".into()],
+            extensions: vec!["202".into()],
+            from_trunks: vec![],
+            allow: vec![],
+        };
+        Plan::new(Rules {
+            country: Country::from_code("US").unwrap(),
+            extensions: vec!["201".into(), "202".into()],
+            trunks: vec!["carrier".into()],
+            inbound: vec![Inbound { number: number("+15550100"), trunk: None, to }],
+            internal: vec![],
+            conferences: vec![],
+            outbound: vec![way_out],
+            emergency: Emergency::default(),
+            features: Features::default(),
+            desk: DeskRules {
+                groups: vec![(number("300"), "sales".into()), (number("702"), "sales".into())],
+                pages: vec![(number("390"), "all".into())],
+                slots: Slots::default(),
+                schedules: vec![(toml::from_str(schedule).unwrap(), Some(calendar))],
+            },
+        })
+    }
+
+    /// 2026-11-20 is a Friday.
+    fn at(text: &str) -> UnixTime {
+        UnixTime(text.parse::<jiff::Timestamp>().unwrap().as_microsecond())
+    }
+
+    fn inside(from: &str, dialled: &str) -> Destination {
+        let from = Origin::Extension(from.into());
+        plan().decide(&Asked { dialled, from, unix: UnixTime(0) }).destination
+    }
+
+    #[test]
+    fn a_schedule_leads_by_the_hour_and_by_order() {
+        let mut plan = plan();
+        let to = |plan: &Plan, when: &str| {
+            let from = Origin::Trunk("carrier".into());
+            plan.decide(&Asked { dialled: "+15550100", from, unix: at(when) }).destination
+        };
+        let (sales, night) =
+            (Destination::Group("sales".into()), Destination::Extension("202".into()));
+        assert_eq!(to(&plan, "2026-11-20T17:59:59Z"), sales);
+        assert_eq!(to(&plan, "2026-11-20T18:00:00Z"), night);
+        assert_eq!(to(&plan, "2026-12-25T12:00:00Z"), Destination::Echo);
+        plan.force(&"day".into(), Some(Forced::Open));
+        assert_eq!(to(&plan, "2026-12-25T12:00:00Z"), sales);
+        plan.force(&"day".into(), None);
+        assert_eq!(to(&plan, "2026-12-25T12:00:00Z"), Destination::Echo);
+    }
+
+    #[test]
+    fn what_phones_dial_of_all_this() {
+        assert_eq!(inside("201", "300"), Destination::Group("sales".into()));
+        assert_eq!(inside("201", "390"), Destination::Page("all".into()));
+        assert_eq!(inside("201", "701"), Destination::Slot(crate::call::desk::Slot(701)));
+        assert_eq!(inside("201", "702"), Destination::Group("sales".into()), "the site's number");
+        let order = Order::Force(Forced::Closed);
+        assert_eq!(inside("201", "*282"), Destination::Override("day".into(), order));
+        assert_eq!(inside("201", "*28"), Destination::Override("day".into(), Order::Tell));
+        assert!(matches!(inside("202", "*282"), Destination::Nowhere(Why::NotThisCaller { .. })));
+        assert!(matches!(inside("201", "*284"), Destination::Nowhere(Why::Unknown)));
+    }
+
+    #[test]
+    fn a_forward_leads_where_its_extension_may_dial_and_never_to_help() {
+        let onward = |by: &str, to: &str| {
+            let number = number(to);
+            plan().onward(Destination::Dial { number, by: by.into() }, UnixTime(0))
+        };
+        let out = onward("202", "95550123");
+        assert!(
+            matches!(&out, Destination::Outbound { payer, .. } if *payer == Origin::Extension("202".into())),
+            "{out:?}"
+        );
+        assert!(matches!(
+            onward("201", "95550123"),
+            Destination::Nowhere(Why::NotThisCaller { .. })
+        ));
+        assert!(matches!(
+            onward("202", "9011442071234567"),
+            Destination::Nowhere(Why::Class { .. })
+        ));
+        for never in ["911", "9911", "*6795550123*", "*41", "701", "*282", "*67911"] {
+            assert!(matches!(onward("202", never), Destination::Nowhere(_)), "{never}");
+        }
+        let schedule = Destination::Schedule("day".into());
+        assert_eq!(
+            plan().onward(schedule, at("2026-11-20T12:00:00Z")),
+            Destination::Group("sales".into())
+        );
+        assert_eq!(inside("201", "*68"), Destination::Feature(Feature::Park, None));
+    }
+}

@@ -89,6 +89,12 @@ impl Calls {
         }
     }
 
+    /// How many legs more groups and pages may take.
+    pub(super) fn legs_left(&self) -> usize {
+        let most = (self.settings.max_calls * LEGS_A_CALL).max(LEAST_LEGS);
+        most.saturating_sub(self.by_leg.len())
+    }
+
     /// Rings one member, unless that would take a leg that calls need.
     fn ring_member(
         &mut self,
@@ -97,8 +103,7 @@ impl Calls {
         extension: &ExtensionId,
         ring_time: Duration,
     ) -> bool {
-        let most = (self.settings.max_calls * LEGS_A_CALL).max(LEAST_LEGS);
-        if self.by_leg.len() >= most {
+        if self.legs_left() == 0 {
             self.hunt_failed(call, Cause::Congestion);
             return false;
         }

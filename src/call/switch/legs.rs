@@ -45,6 +45,9 @@ impl Calls {
         }
         self.happened(now, call, What::Answered(leg));
         self.pay(now, leg);
+        if self.page_answered(now, call, leg) {
+            return;
+        }
         if let Purpose::Offer(offer, agent) = purpose {
             if let Some(state) = self.calls.get_mut(&call) {
                 state.agent = Some(agent.clone());
@@ -148,6 +151,7 @@ impl Calls {
             }
             Purpose::Asked | Purpose::Member => self.partner_gone(call, leg, cause),
         }
+        self.page_left(call);
         self.finish_if_empty(now, call);
     }
 

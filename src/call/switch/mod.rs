@@ -24,6 +24,7 @@ mod forward;
 mod forwarding;
 mod groups;
 mod legs;
+mod paging;
 mod parking;
 mod pickup;
 mod routing;

@@ -113,7 +113,7 @@ impl Calls {
             }
             Destination::Feature(feature, behind) => self.feature(now, call, feature, behind),
             Destination::Group(group) => self.ring_group(now, call, &group),
-            Destination::Page(_) => self.failed(call, Cause::NotAllowed),
+            Destination::Page(page) => self.page(now, call, &page),
             Destination::Slot(slot) => self.park_or_fetch(now, call, slot),
             Destination::Override(schedule, order) => {
                 self.answer_caller(now, call, None);

@@ -244,6 +244,15 @@ pub enum Output {
         /// The room.
         room: RoomId,
     },
+    /// Let a leg speak into a room that it does not hear, or hear one that it does not speak into.
+    Page {
+        /// The leg.
+        leg: LegId,
+        /// The room.
+        room: RoomId,
+        /// Whether it speaks, rather than hears.
+        speaks: bool,
+    },
     /// Play music to a leg that was put on hold.
     Music(LegId),
     /// Play a ringing tone to a caller who was answered already.

@@ -213,3 +213,101 @@ impl Check<'_, '_> {
         groups.chain(pages).chain(codes).chain(slots).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::{Problem, load};
+
+    const SITE: &str = r#"
+[[extension]]
+number = "201"
+secret = { file = "x" }
+forward = { busy = "95550123", no_answer = "group:sales" }
+[[extension]]
+number = "202"
+secret = { file = "x" }
+[[trunk]]
+name = "carrier"
+servers = ["192.0.2.1"]
+[[outbound]]
+name = "outside"
+prefix = "9"
+strip = 1
+trunks = ["carrier"]
+[[group]]
+name = "sales"
+number = "300"
+members = ["201", "202"]
+overflow = "extension:202"
+[parking]
+slots = "701-709"
+[[schedule]]
+name = "day"
+calendar = "office"
+open = "group:sales"
+closed = "extension:202"
+code = "*28"
+[[calendar]]
+name = "office"
+[features]
+park = "*68"
+"#;
+
+    #[track_caller]
+    fn told(from: &str, to: &str, part: &str) {
+        assert!(SITE.contains(from), "{from}");
+        let text = SITE.replacen(from, to, 1);
+        let problems = match load(Path::new("g"), &|_| Ok(text.clone())) {
+            Ok(loaded) => loaded.warnings,
+            Err(problems) => problems,
+        };
+        let told: Vec<_> = problems.iter().map(Problem::to_string).collect();
+        assert!(told.iter().any(|told| told.contains(part)), "{}", told.join("\n"));
+    }
+
+    #[test]
+    fn a_good_site_is_good() {
+        let loaded = load(Path::new("g"), &|_| Ok(SITE.to_owned()));
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{}", problems[0]));
+        let of_codes = |problem: &&Problem| problem.to_string().contains("feature");
+        assert_eq!(loaded.warnings.iter().filter(of_codes).count(), 0);
+    }
+
+    #[test]
+    fn a_forward_opens_nothing_that_its_extension_may_not_dial() {
+        told("busy = \"95550123\"", "busy = \"9011442071234567\"", "does not allow");
+        told("busy = \"95550123\"", "busy = \"911\"", "calls are not passed on to there");
+        told("busy = \"95550123\"", "busy = \"*41\"", "calls are not passed on to there");
+        told("busy = \"95550123\"", "busy = \"201\"", "201 forwards to itself");
+        told("no_answer = \"group:sales\"", "no_answer = \"group:sale\"", "did you mean `sales`?");
+        told("no_answer", "noanswer", "did you mean `no_answer`?");
+    }
+
+    #[test]
+    fn groups_and_numbers_that_collide_are_told() {
+        told("number = \"300\"", "number = \"202\"", "202 is taken by the extension");
+        told("number = \"300\"", "number = \"705\"", "705 is taken by the group");
+        told("number = \"300\"", "number = \"*282\"", "*282 is taken by the group");
+        told("members = [\"201\", \"202\"]", "members = [\"201\", \"201\"]", "a member already");
+        told("members = [\"201\", \"202\"]", "members = []", "1 to 32");
+        told("overflow = \"extension:202\"", "overflow = \"group:sales\"", "would go round");
+        told("slots = \"701-709\"", "slots = \"709-701\"", "is no row of at most 100 places");
+    }
+
+    #[test]
+    fn codes_that_hide_numbers_or_one_another_are_told() {
+        told("park = \"*68\"", "park = \"*41\"", "*41 is taken by the feature code");
+        told("park = \"*68\"", "pickup = \"30\"", "nobody could dial the group 300");
+        told("park = \"*68\"", "park = \"*28\"", "*28 is taken by the feature code");
+        told("prefix = \"9\"\nstrip = 1", "pattern = \"*72.\"", "rule `outside` takes nothing");
+    }
+
+    #[test]
+    fn schedules_lead_somewhere_by_a_calendar_that_there_is() {
+        told("calendar = \"office\"", "calendar = \"ofice\"", "did you mean `office`?");
+        told("open = \"group:sales\"", "open = \"schedule:day\"", "leads to no other one");
+        told("closed = \"extension:202\"", "closed = \"extension:209\"", "no extension `209`");
+    }
+}

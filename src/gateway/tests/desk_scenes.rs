@@ -10,16 +10,14 @@ const CAT: usize = 3;
 /// 201 and 202 are a pickup group; 201 to 203 are the group 300.
 const DESK: &str = r#"
 [[group]]
-name = "all"
-number = "300"
+name = "team"
+number = "301"
 members = ["201", "202", "203"]
 ring_time = 10
 overflow = "ivr:main"
-[parking]
-slots = "751-759"
 [[inbound]]
 number = "+15550102"
-to = "group:all"
+to = "group:team"
 [[inbound]]
 number = "+15550103"
 to = "schedule:day"
@@ -43,7 +41,7 @@ fn config() -> String {
         &colleague("202"),
         1,
     );
-    text + DESK
+    text.replacen("comeback = 10", "comeback = 120", 1) + DESK
 }
 
 fn scene() -> World {

@@ -68,6 +68,20 @@ name = "outside"
 prefix = "9"
 strip = 1
 trunks = ["carrier"]
+[[group]]
+name = "all"
+number = "300"
+members = ["201", "202", "203"]
+strategy = "round-robin"
+ring_time = 5
+overflow = "queue:support"
+[[page]]
+name = "all"
+number = "390"
+members = ["201", "202", "203"]
+[parking]
+slots = "751-752"
+comeback = 10
 [[queue]]
 name = "support"
 members = ["ann", "bob"]
@@ -667,9 +681,10 @@ impl World {
             3 if at > 0 => {
                 let numbers = [
                     "700", "600", "201", "202", "95550123", "*41", "*43", "*44", "888", "*97",
-                    "701",
+                    "701", "300", "390", "751", "*68", "*8", "**202", "*72203", "*73", "*78",
+                    "*79", "*80203", "*11201", "*12", "*71",
                 ];
-                let to = numbers[self.random.below(11) as usize];
+                let to = numbers[self.random.below(numbers.len() as u64) as usize];
                 self.call(at, to);
             }
             4..=6 => self.pick_up(at),
@@ -702,6 +717,8 @@ impl World {
         let destinations = [
             crate::call::plan::Destination::Extension("203".into()),
             crate::call::plan::Destination::Queue("support".into()),
+            crate::call::plan::Destination::Feature(crate::call::plan::Feature::Park, None),
+            crate::call::plan::Destination::Group("all".into()),
             crate::call::plan::Destination::Ivr("main".into()),
         ];
         match second {
@@ -709,7 +726,7 @@ impl World {
                 self.transferred += u64::from(self.gateway.calls.handle_join(now, first, second));
             }
             _ => {
-                let to = destinations[self.random.below(3) as usize].clone();
+                let to = destinations[self.random.below(5) as usize].clone();
                 self.transferred += u64::from(self.gateway.calls.handle_transfer(now, first, to));
             }
         }

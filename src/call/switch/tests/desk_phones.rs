@@ -352,3 +352,53 @@ fn an_intercom_is_a_call_that_the_phone_answers_by_itself() {
     let wishes = bench.from(3, "204", code(Feature::Intercom, Some("911")));
     assert!(wishes.contains(&Output::Refuse(LegId(3), Cause::NoSuchNumber)), "{wishes:?}");
 }
+
+/// 202, 203 and 204 have loudspeakers.
+fn paging() -> Bench {
+    let mut site = site(Strategy::RingAll, None);
+    site.pages.insert("all".into(), ["202", "203", "204"].map(ext).to_vec());
+    Bench::of(site, 20)
+}
+
+#[test]
+fn one_speaks_to_all_who_are_free_and_hears_none_of_them() {
+    let mut bench = paging();
+    bench.choose("203", Choice::DoNotDisturb(true));
+    let wishes = bench.call(Destination::Page("all".into()));
+    assert_eq!(names(&wishes), ["202", "204"]);
+    let part = |wishes: &[Output], of: LegId| {
+        wishes.iter().find_map(|wish| match wish {
+            Output::Page { leg, speaks, room } if *leg == of => Some((*speaks, *room)),
+            _ => None,
+        })
+    };
+    let (speaks, room) = part(&wishes, CALLER).expect("the caller speaks at once");
+    assert!(speaks);
+    let legs = dialled(&wishes);
+    let wishes = bench.leg(legs[0], LegEvent::Answered);
+    assert_eq!(part(&wishes, legs[0]), Some((false, room)));
+    assert!(!wishes.iter().any(|wish| matches!(wish, Output::Join(..))), "{wishes:?}");
+    // One does not answer by itself: it is to ring no longer, and the others go on.
+    assert!(bench.wait(5).contains(&Output::HangUp(legs[1], Cause::NoAnswer)));
+    bench.leg(legs[1], LegEvent::Ended(Cause::Completed));
+    assert_eq!(bench.activity(1), Activity::Paging(room));
+    let wishes = bench.leg(CALLER, LegEvent::Ended(Cause::Completed));
+    assert_eq!(bench.record(wishes).cause, Cause::Completed);
+    assert!(bench.calls.is_empty());
+}
+
+#[test]
+fn a_page_that_nobody_hears_is_over() {
+    let mut bench = paging();
+    let wishes = bench.call(Destination::Page("all".into()));
+    for leg in dialled(&wishes) {
+        bench.leg(leg, LegEvent::Ended(Cause::NotRegistered));
+    }
+    assert_eq!(bench.activity(1), Activity::Ending);
+    let mut bench = paging();
+    for phone in ["202", "203", "204"] {
+        bench.choose(phone, Choice::DoNotDisturb(true));
+    }
+    let wishes = bench.call(Destination::Page("all".into()));
+    assert!(wishes.contains(&Output::Refuse(CALLER, Cause::Busy)), "{wishes:?}");
+}
