@@ -296,4 +296,7 @@ pub struct Phone {
     pub name: String,
     /// Where its phones are registered, such as `udp 192.0.2.7:5060 until 12:00`.
     pub bindings: Vec<String>,
+    /// What is set there, such as `do not disturb` or `forwards every call`; and who is signed in or where.
+    #[serde(default)]
+    pub set: Vec<String>,
 }

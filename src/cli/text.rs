@@ -252,10 +252,10 @@ fn phone_table(phones: &[Phone]) -> String {
         } else {
             phone.bindings.join("; ")
         };
-        vec![phone.extension.to_string(), phone.name.clone(), bindings]
+        vec![phone.extension.to_string(), phone.name.clone(), bindings, phone.set.join(", ")]
     });
     columns(
-        &["EXTENSION", "NAME", "REGISTERED"],
+        &["EXTENSION", "NAME", "REGISTERED", "SET"],
         rows,
         "no extension is configured: add an [[extension]] to gateway.toml",
     )

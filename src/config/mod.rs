@@ -53,6 +53,7 @@ pub struct Draft {
 struct Names {
     queues: BTreeSet<String>,
     extensions: BTreeSet<String>,
+    groups: BTreeSet<String>,
 }
 
 impl Loaded {
@@ -147,8 +148,11 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
             .map(str::to_owned)
             .collect()
     };
-    let names =
-        Names { queues: written("queue", "name"), extensions: written("extension", "number") };
+    let names = Names {
+        queues: written("queue", "name"),
+        extensions: written("extension", "number"),
+        groups: written("group", "name"),
+    };
     let loaded = Loaded { settings, whole, flows, calendars, warnings: Vec::new(), names };
     Ok(Draft { loaded, problems })
 }

@@ -296,6 +296,7 @@ impl Gateway {
                 .iter()
                 .map(way)
                 .collect(),
+            set: self.phone_set(&extension.number),
         };
         self.settings.extensions.iter().map(line).collect()
     }

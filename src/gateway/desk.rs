@@ -163,6 +163,19 @@ impl Gateway {
             .collect()
     }
 
+    /// What is set at an extension's phone, and who is signed in where.
+    pub(super) fn phone_set(&self, extension: &ExtensionId) -> Vec<String> {
+        let mut set = self.calls.phone_words(extension);
+        let person = self.hot_desks.person_at(extension);
+        if person != extension {
+            set.push(format!("is the phone of {person}"));
+        }
+        set.extend(
+            self.hot_desks.phones_of(extension).map(|phone| format!("signed in at {phone}")),
+        );
+        set
+    }
+
     /// Where a forward or a schedule leads at this moment.
     pub(super) fn route(&mut self, now: Now, call: CallId, destination: Destination) {
         let destination = self.plan.onward(destination, now.unix);

@@ -351,6 +351,7 @@ fn desk_settings(settings: &Settings) -> desk::Settings {
             do_not_disturb: extension.do_not_disturb,
             no_call_waiting: !extension.call_waiting,
             most_calls: extension.busy_at.map(u32::from),
+            no_intercom: !extension.intercom,
             pickup: extension.pickup.clone(),
         };
         (extension.number.clone(), phone)

@@ -140,6 +140,9 @@ impl Gateway {
             ivr::Destination::Extension(extension) => {
                 self.calls.handle_ivr_leave(now, call, Destination::Extension(extension));
             }
+            ivr::Destination::Group(group) => {
+                self.calls.handle_ivr_leave(now, call, Destination::Group(group));
+            }
             ivr::Destination::Number(number) => {
                 if let Some(destination) = self.outside(now, call, number.as_str()) {
                     self.calls.handle_ivr_leave(now, call, destination);

@@ -13,7 +13,7 @@ use toml::Spanned;
 
 use crate::address;
 use crate::hours::{self, Calendar};
-use crate::id::{ExtensionId, FlowId, QueueId, SkillId};
+use crate::id::{ExtensionId, FlowId, GroupId, QueueId, SkillId};
 use crate::ivr::flow::{Prompt, Said, Settings, Text};
 use crate::ivr::{Destination, prompts};
 
@@ -26,6 +26,8 @@ pub struct Known {
     pub queues: BTreeSet<String>,
     /// Extensions.
     pub extensions: BTreeSet<String>,
+    /// Ring groups.
+    pub groups: BTreeSet<String>,
     /// The site's time zone.
     pub zone: TimeZone,
 }
@@ -63,6 +65,8 @@ pub enum Mistake {
     Queue(String),
     /// No such extension.
     Extension(String),
+    /// No such group.
+    Group(String),
     /// No such flow.
     Flow(String),
     /// No such calendar.
@@ -97,6 +101,7 @@ impl Problem {
             | Mistake::Clip(name)
             | Mistake::Queue(name)
             | Mistake::Extension(name)
+            | Mistake::Group(name)
             | Mistake::Flow(name)
             | Mistake::Calendar(name)
             | Mistake::Variable(name) => name,
@@ -133,6 +138,7 @@ impl fmt::Display for Mistake {
             Mistake::Clip(name) => write!(f, "there is no prompt `{name}`"),
             Mistake::Queue(name) => write!(f, "there is no queue `{name}`"),
             Mistake::Extension(name) => write!(f, "there is no extension `{name}`"),
+            Mistake::Group(name) => write!(f, "there is no group `{name}`"),
             Mistake::Flow(name) => write!(f, "there is no flow `{name}`"),
             Mistake::Calendar(name) => write!(f, "there is no calendar `{name}`"),
             Mistake::Variable(name) => write!(f, "no node of this flow collects `{name}`"),
@@ -537,6 +543,14 @@ impl<'a> Compiler<'a> {
         ExtensionId::from(name)
     }
 
+    fn group(&mut self, at: &Text, name: &str) -> GroupId {
+        if !self.known.groups.contains(name) {
+            let known = self.known.groups.iter().cloned().collect();
+            self.problem(at.span(), Mistake::Group(name.to_owned()), known);
+        }
+        GroupId::from(name)
+    }
+
     fn number(&mut self, at: &Text, text: &str) -> Option<address::Number> {
         let number = address::Number::parse(text).ok();
         if number.is_none() {
@@ -561,6 +575,10 @@ impl<'a> Compiler<'a> {
                 let to = Destination::Extension(self.extension(target, name));
                 self.leave(draft, to, [&None, &None, &None])
             }
+            Some(("group", name)) => {
+                let to = Destination::Group(self.group(target, name));
+                self.leave(draft, to, [&None, &None, &None])
+            }
             Some(("number", text)) => {
                 let to = self.number(target, text);
                 self.leave_number(draft, to, [&None, &None, &None])
@@ -576,6 +594,7 @@ impl<'a> Compiler<'a> {
                         "hang-up",
                         "queue:NAME",
                         "extension:NUMBER",
+                        "group:NAME",
                         "number:NUMBER",
                         "flow:NAME",
                     ]

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::address::Number;
-use crate::id::{ExtensionId, QueueId, SkillId};
+use crate::id::{ExtensionId, GroupId, QueueId, SkillId};
 
 pub use check::{Flows, Known, Problem};
 pub use walk::Walk;
@@ -101,6 +101,8 @@ pub enum Destination {
     },
     /// To a desk phone.
     Extension(ExtensionId),
+    /// To the phones of a ring group.
+    Group(GroupId),
     /// To a number outside, by the dial plan.
     Number(Number),
 }

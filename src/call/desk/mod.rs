@@ -32,6 +32,8 @@ pub struct Phone {
     pub no_call_waiting: bool,
     /// Calls at a time; above it callers find it busy. Nothing: no limit here.
     pub most_calls: Option<u32>,
+    /// Nobody speaks through its loudspeaker, or hears what is said beside it.
+    pub no_intercom: bool,
     /// Its pickup groups; [`EVERY_GROUP`] among them: it may pick up for everybody.
     pub pickup: Vec<String>,
 }
@@ -139,6 +141,29 @@ impl Desk {
         self.calls.contains_key(extension)
             || self.is_not_to_be_disturbed(extension)
             || self.forward(extension, When::Always).is_some()
+    }
+
+    /// Whether nobody speaks through its loudspeaker now.
+    pub fn is_closed_to_speakers(&self, extension: &ExtensionId) -> bool {
+        self.is_passed_over(extension)
+            || self.phone(extension).is_none_or(|phone| phone.no_intercom)
+    }
+
+    /// What is set at a phone, as an admin reads it; numbers are not told.
+    pub fn words(&self, extension: &ExtensionId) -> Vec<String> {
+        let cases = [
+            (When::Always, "forwards every call"),
+            (When::Busy, "forwards when busy"),
+            (When::NoAnswer, "forwards when not answered"),
+            (When::Unregistered, "forwards when not registered"),
+        ];
+        let forwards = cases.map(|(when, words)| (self.forward(extension, when).is_some(), words));
+        let others = [
+            (self.is_not_to_be_disturbed(extension), "do not disturb"),
+            (!self.call_waiting(extension), "no call waiting"),
+        ];
+        let all = forwards.into_iter().chain(others);
+        all.filter(|(is, _)| *is).map(|(_, words)| words.to_owned()).collect()
     }
 
     /// Whether `picker` may take calls that ring at `other`.

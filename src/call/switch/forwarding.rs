@@ -16,6 +16,8 @@ impl Calls {
         if self.forward_call(now, call, &extension, When::Always) {
             return;
         }
+        // Whoever was called before is out of it: a mailbox may take over from here.
+        self.be(call, Activity::Ringing);
         if self.desk.is_not_to_be_disturbed(&extension) || self.desk.is_full(&extension) {
             return self.not_reached(now, call, &extension, Cause::Busy);
         }
@@ -131,7 +133,7 @@ impl Calls {
         let Some(extension) = extension.filter(known) else {
             return self.failed(call, Cause::NoSuchNumber);
         };
-        if self.desk.is_passed_over(&extension) {
+        if self.desk.is_closed_to_speakers(&extension) {
             return self.failed(call, Cause::Busy);
         }
         let leg = self.add_leg(call, Peer::Extension(extension.clone()), Purpose::Asked);

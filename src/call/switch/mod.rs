@@ -341,6 +341,11 @@ impl Calls {
         self.desk.is_not_to_be_disturbed(extension)
     }
 
+    /// What is set at a phone, as an admin reads it.
+    pub fn phone_words(&self, extension: &ExtensionId) -> Vec<String> {
+        self.desk.words(extension)
+    }
+
     /// Whether the caller of `call` is waiting in a queue.
     pub fn is_queued(&self, call: CallId) -> bool {
         self.calls.get(&call).is_some_and(|c| matches!(c.activity, Activity::Queued(_)))

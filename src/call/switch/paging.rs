@@ -21,9 +21,9 @@ impl Calls {
         };
         let Some(state) = self.calls.get(&call) else { return };
         let own = state.extension(state.caller).cloned();
-        let free = members
-            .into_iter()
-            .filter(|member| Some(member) != own.as_ref() && !self.desk.is_passed_over(member));
+        let free = members.into_iter().filter(|member| {
+            Some(member) != own.as_ref() && !self.desk.is_closed_to_speakers(member)
+        });
         let called: Vec<_> = free.collect();
         if called.is_empty() {
             return self.failed(call, Cause::Busy);

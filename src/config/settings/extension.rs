@@ -53,6 +53,10 @@ pub struct Extension {
     /// Calls at a time above which callers find it busy; 1 to 100, none when absent.
     #[serde(default)]
     pub busy_at: Option<u16>,
+    /// Whether colleagues may speak through its loudspeaker (intercom, pages), and hear what is said beside it. Default
+    /// true.
+    #[serde(default = "yes")]
+    pub intercom: bool,
     /// Pickup groups: colleagues in one of them may answer its calls, and it theirs. `*` among them: it may answer
     /// everybody's.
     #[serde(default)]

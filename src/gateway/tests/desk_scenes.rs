@@ -143,7 +143,7 @@ fn a_group_rings_everywhere_and_who_loses_is_told_that_another_answered() {
     world.hang_up(BOB);
     world.later_by(3);
     assert!(world.gateway.calls.is_empty() && world.open.is_empty());
-    // Nobody answers: the menu does.
+    // Nobody answers: the menu does, and leads back to them by a key.
     world.rings_up(CARRIER, "+15550102");
     world.later_by(10);
     assert!(!world.rings(ANN) && world.parties[CARRIER].up.len() == 1);

@@ -16,6 +16,7 @@ fn known() -> Known {
         clips: clips.chain(["hello".to_owned(), "bye".to_owned()]).collect(),
         queues: BTreeSet::from(["support".to_owned()]),
         extensions: BTreeSet::from(["201".to_owned()]),
+        groups: BTreeSet::new(),
         zone: hours::zone("UTC").unwrap(),
     }
 }
@@ -70,6 +71,7 @@ impl Caller {
                 Output::Leave(Destination::Extension(extension)) => {
                     format!("extension {extension}")
                 }
+                Output::Leave(Destination::Group(group)) => format!("group {group}"),
                 Output::Leave(Destination::Number(number)) => format!("number {number}"),
                 Output::HangUp => "hang up".to_owned(),
                 Output::Echo => "echo".to_owned(),

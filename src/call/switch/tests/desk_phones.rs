@@ -402,3 +402,37 @@ fn a_page_that_nobody_hears_is_over() {
     let wishes = bench.call(Destination::Page("all".into()));
     assert!(wishes.contains(&Output::Refuse(CALLER, Cause::Busy)), "{wishes:?}");
 }
+
+#[test]
+fn nobody_speaks_beside_a_phone_whose_user_does_not_want_it() {
+    let mut site = site(Strategy::RingAll, None);
+    site.phones.insert(ext("202"), Phone { no_intercom: true, ..Phone::default() });
+    site.pages.insert("all".into(), ["202", "203"].map(ext).to_vec());
+    let mut bench = Bench::of(site, 20);
+    let wishes = bench.call(code(Feature::Intercom, Some("202")));
+    assert!(wishes.contains(&Output::Refuse(CALLER, Cause::Busy)), "{wishes:?}");
+    assert_eq!(names(&bench.from(2, "205", Destination::Page("all".into()))), ["203"]);
+}
+
+#[test]
+fn a_mailbox_takes_over_from_a_phone_that_is_not_to_be_disturbed() {
+    let mut bench = bench(Strategy::RingAll);
+    // 203 has a mailbox, 202 has none.
+    bench.choose("203", Choice::DoNotDisturb(true));
+    bench.call(Destination::Extension(ext("203")));
+    assert_eq!(bench.activity(1), Activity::Voicemail);
+    // A colleague's forward: the message is for who was called, as long as there is a mailbox.
+    bench.choose("203", Choice::DoNotDisturb(false));
+    bench.forward("203", When::NoAnswer, "extension:202");
+    let wishes = bench.from(2, "205", Destination::Extension(ext("203")));
+    let wishes = bench.leg(dialled(&wishes)[0], LegEvent::Ended(Cause::NoAnswer));
+    let wishes = bench.leg(dialled(&wishes)[0], LegEvent::Ended(Cause::NoAnswer));
+    let leaves =
+        |wish: &Output| matches!(wish, Output::Visit(_, Errand::Leave(of)) if *of == ext("203"));
+    assert!(wishes.iter().any(leaves), "{wishes:?}");
+    // What a queue gives up reaches the mailbox as well.
+    bench.choose("203", Choice::DoNotDisturb(true));
+    bench.from(3, "201", Destination::Queue("support".into()));
+    bench.calls.handle_overflow(bench.now, CallId(3), Some(Destination::Extension(ext("203"))));
+    assert_eq!(bench.activity(3), Activity::Voicemail);
+}
