@@ -168,6 +168,8 @@ fn stream(codec: Codec, leg: LegId) -> Stream {
         payload_type: if codec == Codec::Pcma { 8 } else { 0 },
         clock_rate: media::RATE,
         dtmf: Some(101),
+        tones: false,
+        comfort: None,
         ptime_ms: 20,
         remote: at(10_000 + leg.0 as u16 * 2),
         signalled: None,

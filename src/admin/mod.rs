@@ -214,6 +214,10 @@ pub struct CallLine {
     pub queue: Option<QueueId>,
     /// The agent who took it from the queue.
     pub agent: Option<AgentId>,
+    /// The longest round trip of a leg, in milliseconds, where peers report.
+    pub round_trip_ms: Option<f64>,
+    /// Whether a party was sent sound and not heard for seconds.
+    pub one_way: bool,
     /// The last conference that it was in.
     pub conference: Option<ConferenceId>,
     /// Why it ended, such as `no_answer`.

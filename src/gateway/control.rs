@@ -23,7 +23,7 @@ impl Gateway {
             Command::ActiveCalls => {
                 let mut calls = self.calls.views();
                 calls.sort_by_key(|call| (call.arrived, call.call));
-                Reply::ActiveCalls(calls.iter().map(active_call).collect())
+                Reply::ActiveCalls(calls.iter().map(|call| self.active_call(call)).collect())
             }
             Command::CallRecords { limit } => {
                 let limit = (*limit).min(MOST_RECORDS);
@@ -104,6 +104,8 @@ impl Gateway {
             mos: qualities().filter_map(|quality| quality.mos).reduce(f64::min),
             loss_percent: worst(Quality::loss_percent),
             jitter_ms: worst(|quality| quality.jitter_ms),
+            round_trip_ms: qualities().filter_map(|quality| quality.round_trip_ms).reduce(f64::max),
+            one_way: qualities().any(|quality| quality.one_way),
             recordings: record.recordings.clone(),
         }
     }
@@ -114,6 +116,7 @@ impl Gateway {
         parts.push(self.journal_part());
         parts.extend(self.disk_part());
         parts.extend(self.spending_part(now));
+        parts.extend(self.sound_part());
         parts.extend(self.busy_parts(now));
         parts.extend(self.trunk_lines().into_iter().map(|line| Part {
             name: format!("trunk {}", line.trunk),
@@ -125,6 +128,8 @@ impl Gateway {
         counters.push(("wrong passwords".to_owned(), self.gate.mistakes));
         counters.push(("requests from sources that are shut out".to_owned(), self.gate.shut_out));
         counters.push(("wrong PINs of mailboxes".to_owned(), self.wrong_pins()));
+        counters.push(("legs sent sound and not heard".to_owned(), self.faults.one_way_so_far));
+        counters.push(("fax machines and modems".to_owned(), self.faults.machines));
         counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
         counters.extend(self.unread());
         Status {
@@ -299,6 +304,17 @@ impl Gateway {
             set: self.phone_set(&extension.number),
         };
         self.settings.extensions.iter().map(line).collect()
+    }
+}
+
+impl Gateway {
+    fn active_call(&self, call: &CallView) -> ActiveCall {
+        let mut active = active_call(call);
+        let unheard = self.unheard_in(call.call);
+        if !unheard.is_empty() {
+            active.doing += &format!(", {} not heard", unheard.join(" and "));
+        }
+        active
     }
 }
 

@@ -207,6 +207,9 @@ impl Gateway {
             jitter_ms: report.jitter_ms,
             round_trip_ms: report.round_trip_ms,
             mos: report.mos,
+            spoken_s: report.spoken_s,
+            one_way: report.one_way,
+            machine: report.machine,
         };
         self.keeping.qualities.insert(leg, quality);
         self.keep_records(now);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
+use crate::gateway::keys::Pressed;
 use crate::id::{ExtensionId, LegId, RoomId};
 use crate::sip::endpoint::SessionId;
 use crate::sip::sdp::{Negotiated, SessionDescription};
@@ -49,6 +50,8 @@ pub(super) struct Leg {
     pub worst: Option<Cause>,
     /// Whether the caller was told that it rings, or the one who is called said so.
     pub ringing: bool,
+    /// The last key that was pressed there.
+    pub pressed: Option<Pressed>,
     /// The room it is in.
     pub room: Option<RoomId>,
 }
@@ -74,6 +77,7 @@ impl Leg {
             hops: MOST_HOPS,
             worst: None,
             ringing: false,
+            pressed: None,
             room: None,
         }
     }

@@ -13,8 +13,10 @@ mod conferences;
 mod control;
 mod desk;
 mod emergency;
+mod faults;
 mod hiding;
 mod keeping;
+mod keys;
 mod legs;
 pub mod prompts;
 mod redirects;
@@ -168,6 +170,7 @@ pub struct Gateway {
     legs: legs::Legs,
     work: work::Work,
     playing: BTreeMap<LegId, (u64, sound::Playing)>,
+    faults: faults::Faults,
     pool: Pool,
     codecs: Vec<Codec>,
     thread: usize,

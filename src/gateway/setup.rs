@@ -146,6 +146,7 @@ impl Gateway {
             legs: legs::Legs::default(),
             work: work::Work::default(),
             playing: BTreeMap::new(),
+            faults: super::faults::Faults::default(),
             pool,
             codecs: settings.media.codecs.iter().map(|codec| own_codec(*codec)).collect(),
             thread: 0,

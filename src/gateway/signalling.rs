@@ -10,7 +10,6 @@ use crate::config::settings::EarlyMedia;
 use crate::gateway::legs::Leg;
 use crate::gateway::{Gateway, Output, causes};
 use crate::id::{CallId, ExtensionId, LegId};
-use crate::media;
 use crate::sip::access::Verdict;
 use crate::sip::endpoint::{Ended, Event, Failure, ServerKey, SessionId};
 use crate::sip::flow::{ConnectionId, Flow};
@@ -370,31 +369,6 @@ impl Gateway {
         } else {
             self.set_worst(id, Cause::MediaRefused);
             self.endpoint.hang_up(now, session, Some("SIP;cause=488;text=\"Not Acceptable Here\""));
-        }
-    }
-
-    /// A key press by INFO, as some phones and carriers send it: `application/dtmf-relay` with a line `Signal=5`, or
-    /// `application/dtmf` with nothing but the key. There is no RFC for either.
-    fn info(&mut self, now: Now, session: SessionId, content_type: &str, body: &[u8]) {
-        let Some(leg) = self.legs.of_session(session) else { return };
-        let text = String::from_utf8_lossy(body);
-        let key = match content_type.to_ascii_lowercase().as_str() {
-            "application/dtmf-relay" => text
-                .lines()
-                .find_map(|line| line.trim().strip_prefix("Signal=").map(str::trim))
-                .and_then(|signal| signal.chars().next()),
-            "application/dtmf" => text.trim().chars().next(),
-            _ => None,
-        };
-        if let Some(key) = key.filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#')) {
-            match self.calls.partner(leg) {
-                // Who is talked with hears it as RFC 4733 events, as if it had come so.
-                Some(partner) => self.tell_leg(partner, |leg| media::Command::SendDigits {
-                    leg,
-                    digits: key.to_string(),
-                }),
-                None => self.digit(now, leg, key),
-            }
         }
     }
 

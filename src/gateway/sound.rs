@@ -6,6 +6,7 @@ use crate::call::LegEvent;
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
 use crate::config::settings;
+use crate::gateway::keys::Way;
 use crate::gateway::legs::Leg;
 use crate::gateway::{Gateway, Output, setup};
 use crate::id::{CallId, LegId};
@@ -55,7 +56,7 @@ impl Gateway {
             address,
             port,
             &codecs,
-            Some(free_payload(&codecs)),
+            (!self.wants_info(id)).then(|| free_payload(&codecs)),
             Direction::SendRecv,
         );
         self.legs.get_mut(id)?.ours = Some(offer.clone());
@@ -86,6 +87,7 @@ impl Gateway {
                 false => Preference::Theirs,
             },
             direction: Direction::SendRecv,
+            events: !self.wants_info(id),
         };
         let answered = sdp::answer(&offer, &local).ok().filter(|a| self.is_usable(id, &a.audio))?;
         let leg = self.legs.get_mut(id)?;
@@ -186,8 +188,16 @@ impl Gateway {
         }
         let origin = self.next_origin(id, address);
         let direction = Direction::SendRecv;
-        let local =
-            Local { origin, address, port, codecs, preference: Preference::Ours, direction };
+        let events = !self.wants_info(id);
+        let local = Local {
+            origin,
+            address,
+            port,
+            codecs,
+            preference: Preference::Ours,
+            direction,
+            events,
+        };
         let answered = sdp::answer(&offer, &local).ok().filter(|a| self.is_usable(id, &a.audio))?;
         let was_held = before.is_some_and(|before| before.held);
         let is_held = answered.audio.held;
@@ -311,8 +321,10 @@ impl Gateway {
     }
 
     fn configure(&mut self, id: LegId, negotiated: Negotiated) {
+        let info = self.wants_info(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let stream = stream_of(&negotiated, leg);
+        let mut stream = stream_of(&negotiated, leg);
+        stream.tones &= !info;
         leg.negotiated = Some(negotiated);
         leg.flowing = true;
         let thread = leg.thread;
@@ -321,6 +333,7 @@ impl Gateway {
 
     pub(super) fn close_media(&mut self, now: Now, id: LegId, leg: &Leg) {
         self.playing.remove(&id);
+        self.forget_faults(id);
         if let Some(port) = leg.port {
             self.expect_quality(id);
             self.command(leg.thread, media::Command::Close { leg: id });
@@ -407,6 +420,8 @@ fn stream_of(agreed: &Negotiated, leg: &Leg) -> media::Stream {
         payload_type: agreed.codec.payload_type,
         clock_rate: agreed.codec.clock_rate,
         dtmf: agreed.dtmf,
+        tones: agreed.dtmf.is_none() && agreed.codec.is_g711(),
+        comfort: agreed.comfort,
         ptime_ms: agreed.ptime,
         remote: agreed.remote,
         signalled: leg.host(),
@@ -422,11 +437,13 @@ impl Gateway {
     pub(super) fn media_event(&mut self, now: Now, event: media::Event) {
         match event {
             media::Event::OpenFailed { leg } => self.hang_up(now, leg, Cause::Congestion),
-            media::Event::Digit { leg, digit, .. } => self.digit(now, leg, digit),
+            media::Event::Digit { leg, digit, .. } => self.key(now, leg, digit, Way::Media),
             media::Event::Played { leg, token, .. } => self.played(now, leg, token),
             media::Event::Recorded { leg, recording, duration } => {
                 self.recorded(now, leg, recording, duration);
             }
+            media::Event::OneWay { leg, now: on } => self.one_way(now, leg, on),
+            media::Event::Machine { leg } => self.machine(now, leg),
             media::Event::RoomFull { leg, .. } => self.hang_up(now, leg, Cause::Congestion),
             media::Event::Inactive { leg, .. } => self.hang_up(now, leg, Cause::ConnectionLost),
             media::Event::Closed { leg, report } => self.keep_quality(now, leg, &report),

@@ -284,6 +284,18 @@ pub enum What {
         #[serde(default)]
         conference: Option<ConferenceId>,
     },
+    /// A leg is sent sound and not heard, or is heard again.
+    OneWay {
+        /// Which.
+        leg: LegId,
+        /// Whether it is so from now on.
+        now: bool,
+    },
+    /// A fax machine or a modem is at a leg.
+    Machine {
+        /// Which.
+        leg: LegId,
+    },
     /// A message was taken.
     Recorded {
         /// Which.
@@ -410,6 +422,12 @@ pub struct Quality {
     pub round_trip_ms: Option<f64>,
     /// Estimated mean opinion score, 1 to 4.5 (ITU-T G.107).
     pub mos: Option<f64>,
+    /// Seconds in which anything but silence came from there.
+    pub spoken_s: f64,
+    /// Whether it was sent sound and not heard for seconds.
+    pub one_way: bool,
+    /// Whether a fax machine or a modem was there.
+    pub machine: bool,
 }
 
 impl Quality {

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use crate::id::{LegId, RoomId};
 use crate::media::codec::g711;
 use crate::media::dtmf;
+use crate::media::keys;
+use crate::media::listening::Listening;
 use crate::media::player::Player;
 use crate::media::quality::{self, Report};
 use crate::media::recorder::Recorder;
@@ -22,6 +24,10 @@ use crate::time::{Now, UnixTime};
 /// table row 30): long enough to be hard to hit by spraying, short enough that nobody misses a word.
 const PROBATION_PACKETS: u32 = 5;
 const PROBATION_TIME: Duration = Duration::from_millis(200);
+
+/// A peer that is sent sound and not heard for this long has a line that goes one way: longer than any pause between
+/// packets, short enough that the two are still on the line.
+const ONE_WAY: Duration = Duration::from_secs(4);
 
 /// What a leg hears.
 #[derive(Debug)]
@@ -69,6 +75,8 @@ struct Incoming {
     /// Arrivals are measured from here.
     epoch: Option<Instant>,
     last: Option<Instant>,
+    /// When sound last came, or comfort noise in its place.
+    sounded: Option<Instant>,
     sender_report: Option<(u32, UnixTime)>,
     round_trip: Option<u32>,
     ear: dtmf::Ear,
@@ -112,6 +120,8 @@ pub(super) enum Heard {
     Nothing,
     /// Sound.
     Sound,
+    /// Silence, described as comfort noise.
+    Noise,
     /// A packet of a key press; the first of its press names the key.
     Press { key: Option<char>, lasted: Duration },
 }
@@ -129,6 +139,13 @@ pub(super) struct Leg {
     pub report_due: Option<Instant>,
     /// When the peer was last told something that makes it speak: an answer, a resumed call, somebody to talk to.
     pub listening: Option<Instant>,
+    /// When it is next looked at whether the peer is heard.
+    pub watch_due: Option<Instant>,
+    /// Whether the peer is not heard though it should be, now and at any time.
+    pub one_way: bool,
+    pub was_one_way: bool,
+    ears: Listening,
+    keys: keys::Listener,
     incoming: Incoming,
     outgoing: Outgoing,
 }
@@ -143,6 +160,11 @@ impl Leg {
             due: None,
             report_due: None,
             listening: None,
+            watch_due: None,
+            one_way: false,
+            was_one_way: false,
+            ears: Listening::default(),
+            keys: keys::Listener::default(),
             incoming: Incoming {
                 latch: Latch::Open,
                 ssrc: None,
@@ -163,6 +185,7 @@ impl Leg {
                 transit: None,
                 epoch: None,
                 last: None,
+                sounded: None,
                 sender_report: None,
                 round_trip: None,
                 ear: dtmf::Ear::default(),
@@ -215,6 +238,11 @@ impl Leg {
         }
     }
 
+    /// When something is due: the next packet, report and look.
+    pub fn times(&self) -> [Option<Instant>; 3] {
+        [self.due, self.report_due, self.watch_due]
+    }
+
     /// Where reports go.
     pub fn report_destination(&self) -> Option<SocketAddr> {
         self.stream?.remote_rtcp.filter(|to| !to.ip().is_unspecified() && to.port() != 0)
@@ -239,28 +267,53 @@ impl Leg {
     pub fn receive(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) -> Heard {
         let Some(stream) = self.stream else { return Heard::Nothing };
         let event = Some(packet.payload_type) == stream.dtmf;
-        let usable = event || packet.payload_type == stream.payload_type;
+        let noise = Some(packet.payload_type) == stream.comfort;
+        let usable = event || noise || packet.payload_type == stream.payload_type;
         if !usable {
             self.incoming.unusable += 1;
             // Comfort noise, for one: nothing to hear, and a sign of life.
             if self.incoming.latch == (Latch::Locked { from }) {
-                self.incoming.last = Some(now);
+                (self.incoming.last, self.incoming.sounded) = (Some(now), Some(now));
             }
             return Heard::Nothing;
         }
         if !self.incoming.is_peer(now, from, packet.ssrc, &stream) {
             return Heard::Nothing;
         }
-        self.incoming.last = Some(now);
+        (self.incoming.last, self.incoming.sounded) = (Some(now), Some(now));
         if !self.incoming.count(now, packet, stream.clock_rate) || !stream.receive {
             return Heard::Nothing;
         }
         if !event {
-            return Heard::Sound;
+            return if noise { Heard::Noise } else { Heard::Sound };
         }
         let Some(event) = dtmf::Event::read(packet.payload) else { return Heard::Nothing };
         let key = self.incoming.ear.hear(packet.timestamp, event);
         Heard::Press { key, lasted: dtmf::lasted(event, stream.clock_rate) }
+    }
+
+    /// Looks into the sound of a packet, where somebody has to know what is in it. Answers whether it just turned out that a
+    /// machine is there, and a key that was pressed.
+    pub fn attend(&mut self, packet: &Packet<'_>) -> (bool, Option<char>) {
+        let tones = self.stream.is_some_and(|stream| stream.tones) && !self.ears.machine;
+        let looks = self.ears.looks_at(packet.sequence);
+        if !tones && !looks {
+            return (false, None);
+        }
+        let Some(samples) = self.decode(packet.payload) else { return (false, None) };
+        let machine = looks && self.ears.look(&samples);
+        let key = if tones { self.keys.hear(&samples) } else { None };
+        (machine, key)
+    }
+
+    /// Whether the peer is sent sound and not heard, though both should be.
+    pub fn is_unheard(&self, now: Instant) -> bool {
+        let both = self.stream.is_some_and(|stream| stream.send && stream.receive);
+        let talks = matches!(self.source, Source::Partner(_) | Source::Room);
+        let sent = self.outgoing.at.is_some_and(|at| now.saturating_duration_since(at) < ONE_WAY);
+        let silent = self.incoming.sounded.max(self.listening);
+        let silent = silent.is_some_and(|at| now.saturating_duration_since(at) >= ONE_WAY);
+        both && talks && sent && silent
     }
 
     /// Takes a report of the peer's.
@@ -310,6 +363,9 @@ impl Leg {
             round_trip_ms,
             strangers: incoming.strangers,
             unusable: incoming.unusable,
+            spoken_s: self.ears.spoken_s(self.stream.map_or(20, |stream| stream.ptime_ms)),
+            one_way: self.was_one_way,
+            machine: self.ears.machine,
             mos: None,
         };
         // A second of sound, or there is nothing to judge.
@@ -483,12 +539,18 @@ impl Leg {
         let Some(stream) = self.stream.filter(|stream| stream.send && !self.holds_back()) else {
             return false;
         };
+        // A key that is pressed towards this leg in the sound takes the place of the sound.
+        if stream.tones && self.is_pressing() {
+            return false;
+        }
         let event = Some(packet.payload_type) == from.dtmf;
-        let payload_type = match (event, stream.dtmf) {
-            (true, Some(payload_type)) => payload_type,
-            (true, None) => return false,
-            (false, _) => stream.payload_type,
+        let noise = Some(packet.payload_type) == from.comfort;
+        let payload_type = match (event, noise) {
+            (true, _) => stream.dtmf,
+            (_, true) => stream.comfort,
+            _ => Some(stream.payload_type),
         };
+        let Some(payload_type) = payload_type else { return false };
         let relay = self.outgoing.relay_of(now, packet, stream.clock_rate);
         let sequence = packet.sequence.wrapping_add(relay.sequence);
         if rtp::ahead(packet.sequence, relay.first) < 0 {
@@ -504,6 +566,7 @@ impl Leg {
         };
         rtp::write(buffer, &header);
         if !event
+            && !noise
             && !convert(from.codec, stream.codec, buffer.get_mut(rtp::HEADER..).unwrap_or_default())
         {
             buffer.clear();
@@ -526,11 +589,17 @@ impl Leg {
     /// The next packet of a key press. Answers whether something was written.
     pub fn press_on(&mut self, now: Instant, buffer: &mut Vec<u8>) -> bool {
         let Some(stream) = self.stream else { return false };
-        let (Some(payload_type), true) = (stream.dtmf, stream.send) else {
-            self.outgoing.digits.clear();
-            return false;
-        };
-        self.outgoing.write_press(now, payload_type, &stream, buffer)
+        match stream.dtmf {
+            Some(payload_type) if stream.send => {
+                self.outgoing.write_press(now, payload_type, &stream, buffer)
+            }
+            None if stream.send && stream.tones => self.outgoing.write_tones(now, &stream, buffer),
+            _ => {
+                self.outgoing.digits.clear();
+                self.outgoing.press = None;
+                false
+            }
+        }
     }
 
     /// Our report, and when the peer's figures were last told.
@@ -704,11 +773,43 @@ impl Outgoing {
         true
     }
 
+    /// The next packet of a key press in the sound: a tone of 100 ms and a pause of 80.
+    fn write_tones(&mut self, now: Instant, stream: &Stream, buffer: &mut Vec<u8>) -> bool {
+        let mut press = match self.press.take() {
+            Some(press) => press,
+            None => {
+                let Some(code) = self.digits.pop_front() else { return false };
+                self.fresh = true;
+                Press { code, packets: 0, timestamp: self.timestamp }
+            }
+        };
+        let count = samples_in(stream.ptime_ms);
+        let begun = u32::from(press.packets) * count as u32;
+        let key = dtmf::key(press.code).unwrap_or(' ');
+        let sample = |at: u32| if at < TONE { keys::sample(key, at) } else { 0 };
+        let mut samples = [0; MOST_SAMPLES];
+        for (at, place) in (begun..).zip(samples.iter_mut().take(count)) {
+            *place = sample(at);
+        }
+        self.write_sound(now, stream, samples.get(..count).unwrap_or_default(), buffer);
+        press.packets += 1;
+        self.relay = None;
+        if begun + (count as u32) < TONE + PAUSE {
+            self.press = Some(press);
+        }
+        true
+    }
+
     fn count(&mut self, bytes: usize) {
         self.sent += 1;
         self.bytes += bytes as u64;
     }
 }
+
+/// Samples of a key that is pressed in the sound, 100 ms, and of the pause after it, 80 ms: more than ITU-T Q.24 asks of
+/// any receiver.
+const TONE: u32 = RATE / 10;
+const PAUSE: u32 = RATE * 8 / 100;
 
 /// Samples in the longest packet that we make: 60 ms.
 const MOST_SAMPLES: usize = 480;

@@ -6,7 +6,7 @@
 //! by [`Event`]s.
 //!
 //! [`leg`] is one stream in and one out; [`plane`] owns the legs and joins them; [`rtp`], [`rtcp`], [`dtmf`] are the
-//! wire; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`jitter`], [`conceal`] and
+//! wire; [`keys`] are key presses in the sound itself; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`jitter`], [`conceal`] and
 //! [`comfort`] make steady sound of what arrives, [`mixer`] one of many; [`quality`] judges; [`port`] hands out port
 //! numbers.
 
@@ -16,7 +16,9 @@ pub mod conceal;
 pub mod detect;
 pub mod dtmf;
 pub mod jitter;
+pub mod keys;
 pub mod leg;
+mod listening;
 pub mod mixer;
 pub mod plane;
 pub mod player;
@@ -62,6 +64,10 @@ pub struct Stream {
     pub clock_rate: u32,
     /// The payload type of telephone-events (RFC 4733), if agreed.
     pub dtmf: Option<u8>,
+    /// Whether key presses are in the sound itself, to be heard there and made there: nothing better was agreed on.
+    pub tones: bool,
+    /// The payload type of comfort noise (RFC 3389), if agreed.
+    pub comfort: Option<u8>,
     /// Milliseconds of sound in a packet that we make.
     pub ptime_ms: u8,
     /// Where we send until the peer has shown where it really is.
@@ -253,6 +259,18 @@ pub enum Event {
         leg: LegId,
         /// The room.
         room: RoomId,
+    },
+    /// A leg is sent sound, should be heard, and is not; or is heard again.
+    OneWay {
+        /// The leg that is not heard.
+        leg: LegId,
+        /// Whether it is so now.
+        now: bool,
+    },
+    /// A fax machine or a modem is at a leg: from now on its sound is passed on untouched.
+    Machine {
+        /// The leg.
+        leg: LegId,
     },
     /// Nothing has come from a leg for this long, though something should.
     Inactive {

@@ -24,6 +24,12 @@ pub struct Report {
     pub strangers: u64,
     /// Packets of a kind that was not agreed on; dropped.
     pub unusable: u64,
+    /// Seconds in which anything but silence came, as far as samples of it tell.
+    pub spoken_s: f64,
+    /// Whether the peer was sent sound and not heard for seconds, at any time.
+    pub one_way: bool,
+    /// Whether a fax machine or a modem was there.
+    pub machine: bool,
     /// Estimated mean opinion score for listening, 1 to 4.5; nothing if too little was heard to say.
     pub mos: Option<f64>,
 }

@@ -243,6 +243,7 @@ impl Softphone {
             codecs: codecs().to_vec(),
             preference: sdp::Preference::Theirs,
             direction: Direction::SendRecv,
+            events: true,
         };
         let Ok(answered) = sdp::answer(&offer, &local) else { return };
         self.session = Some(session);

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::Keys;
 use crate::address::Number;
 use crate::call::desk::Forwards;
 use crate::config::secret::SecretRef;
@@ -64,6 +65,9 @@ pub struct Extension {
     /// Where the PIN is kept with which its user signs in at other phones; they cannot when absent.
     #[serde(default)]
     pub pin: Option<SecretRef>,
+    /// How key presses are sent to the phone.
+    #[serde(default)]
+    pub keys: Keys,
 }
 
 fn yes() -> bool {

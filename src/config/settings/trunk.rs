@@ -7,6 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::Keys;
 use super::media::Codec;
 use crate::address::Number;
 use crate::call::numbers::Form;
@@ -88,6 +89,9 @@ pub struct Trunk {
     /// Our address as the carrier sees it; that of `[sip]` when absent.
     #[serde(default)]
     pub external_address: Option<IpAddr>,
+    /// How key presses are sent to the carrier.
+    #[serde(default)]
+    pub keys: Keys,
 }
 
 /// A server of a carrier.

@@ -471,6 +471,7 @@ impl World {
                     codecs: vec![Codec::pcmu()],
                     preference: Preference::Theirs,
                     direction: Direction::SendRecv,
+                    events: true,
                 };
                 match sdp::answer(&offer, &local) {
                     Ok(answer) => party.endpoint.answer_reoffer(now, session, &answer.sdp),
@@ -656,6 +657,7 @@ impl World {
             codecs: vec![Codec::pcmu()],
             preference: Preference::Theirs,
             direction: Direction::SendRecv,
+            events: true,
         };
         let answer = sdp::answer(&offer.expect("we always offer"), &local).unwrap();
         party.endpoint.answer(now, session, &answer.sdp);

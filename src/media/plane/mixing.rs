@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Plane;
 use crate::id::{LegId, RoomId};
-use crate::media::leg::Source;
+use crate::media::leg::{Heard, Source};
 use crate::media::mixer::FRAME;
 use crate::media::rtp::Packet;
 use crate::media::{Event, Kind, RATE};
@@ -57,11 +57,26 @@ impl Plane {
     }
 
     /// A member said something.
-    pub(super) fn speak(&mut self, id: LegId, packet: &Packet<'_>) {
+    pub(super) fn speak(&mut self, id: LegId, packet: &Packet<'_>, heard: Heard) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let speaker = leg.room.and_then(|room| self.rooms.get_mut(&room)?.speaker(id));
-        if let (Some(speaker), Some(samples)) = (speaker, leg.decode(packet.payload)) {
-            speaker.put(packet.timestamp, &samples);
+        let Some(speaker) = leg.room.and_then(|room| self.rooms.get_mut(&room)?.speaker(id)) else {
+            return;
+        };
+        match heard {
+            Heard::Sound => {
+                let samples = leg.decode(packet.payload).unwrap_or_default();
+                speaker.put(packet.timestamp, &samples);
+            }
+            Heard::Noise => speaker.put_noise(packet.payload),
+            Heard::Press { .. } | Heard::Nothing => {}
+        }
+    }
+
+    /// What a leg says is data in tones: it is not stretched, cut or made up where it is mixed.
+    pub(super) fn carry_data(&mut self, id: LegId) {
+        let room = self.legs.get(&id).and_then(|leg| leg.room);
+        if let Some(speaker) = room.and_then(|room| self.rooms.get_mut(&room)?.speaker(id)) {
+            speaker.carry_data();
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::id::{LegId, RecordingId, RoomId};
+use crate::media::keys;
 use crate::media::leg::{Heard, Leg, Source};
 use crate::media::mixer::Mix;
 use crate::media::player::Player;
@@ -24,6 +25,8 @@ pub use moving::Moving;
 const BEAT: Duration = Duration::from_millis(10);
 /// Mean time between reports (RFC 3550 section 6.2: five seconds at least).
 const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked at whether peers are heard.
+const WATCH: Duration = Duration::from_secs(2);
 /// The beep before a recording.
 const BEEP: Duration = Duration::from_millis(400);
 /// Buffers kept for reuse: as many packets as one turn sends.
@@ -85,6 +88,7 @@ impl Plane {
                 self.with(leg, |leg| {
                     leg.configure(now.instant, stream);
                     leg.report_due.get_or_insert(report);
+                    leg.watch_due.get_or_insert(now.instant + WATCH);
                 });
             }
             Command::Bridge { a, b } => self.bridge(now, a, b),
@@ -107,13 +111,7 @@ impl Plane {
                 self.unmix(leg);
                 self.with(leg, |leg| leg.hear(if on { Source::Echo } else { Source::Silence }));
             }
-            Command::SendDigits { leg, digits } => {
-                let beat = self.next_beat(now.instant);
-                self.with(leg, |leg| {
-                    leg.press(&digits);
-                    leg.due.get_or_insert(beat);
-                });
-            }
+            Command::SendDigits { leg, digits } => self.press(now, leg, &digits),
             Command::Record { leg, recording, max, stop_after_silence, stop_on_digit, beep } => {
                 let wait = if beep { BEEP } else { Duration::ZERO };
                 let recorder = Recorder::new(
@@ -249,6 +247,14 @@ impl Plane {
         });
     }
 
+    fn press(&mut self, now: Now, id: LegId, digits: &str) {
+        let beat = self.next_beat(now.instant);
+        self.with(id, |leg| {
+            leg.press(digits);
+            leg.due.get_or_insert(beat);
+        });
+    }
+
     fn record(&mut self, now: Now, id: LegId, recorder: Recorder, beep: bool) {
         self.stop_recording(id);
         let ends = recorder.ends;
@@ -274,7 +280,7 @@ impl Plane {
         self.unbridge(id);
         self.unmix(id);
         let Some(leg) = self.legs.remove(&id) else { return };
-        for at in [leg.due, leg.report_due].into_iter().flatten() {
+        for at in leg.times().into_iter().flatten() {
             self.due.remove(&(at, id));
         }
         self.outputs.push_back(Output::Shut { leg: id });
@@ -284,9 +290,9 @@ impl Plane {
     /// Changes a leg and keeps the list of what is due in step.
     fn with(&mut self, id: LegId, change: impl FnOnce(&mut Leg)) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        let before = [leg.due, leg.report_due];
+        let before = leg.times();
         change(leg);
-        let after = [leg.due, leg.report_due];
+        let after = leg.times();
         if before == after {
             return;
         }
@@ -325,14 +331,15 @@ impl Plane {
     fn rtp(&mut self, now: Now, id: LegId, from: SocketAddr, bytes: &[u8]) {
         let (Some(packet), Some(leg)) = (rtp::read(bytes), self.legs.get_mut(&id)) else { return };
         let Some(stream) = leg.stream else { return };
-        match leg.receive(now.instant, from, &packet) {
+        let heard = leg.receive(now.instant, from, &packet);
+        match heard {
             Heard::Nothing => return,
             Heard::Press { key: Some(digit), lasted } => self.pressed(id, digit, lasted),
-            Heard::Press { key: None, .. } => {}
-            Heard::Sound => self.keep(now, id, &packet),
+            Heard::Press { key: None, .. } | Heard::Noise => {}
+            Heard::Sound => self.attend(now, id, &packet),
         }
         if self.legs.get(&id).is_some_and(|leg| leg.room.is_some()) {
-            return self.speak(id, &packet);
+            return self.speak(id, &packet, heard);
         }
         let to = match self.legs.get(&id).map(|leg| &leg.source) {
             Some(Source::Echo) => id,
@@ -342,6 +349,11 @@ impl Plane {
                 None => return,
             },
         };
+        if let Heard::Press { key, .. } = heard
+            && self.legs.get(&to).and_then(|leg| leg.stream).is_some_and(|stream| stream.tones)
+        {
+            return key.into_iter().for_each(|key| self.press(now, to, &key.to_string()));
+        }
         let mut buffer = self.spare.pop().unwrap_or_default();
         let Some(listener) = self.legs.get_mut(&to).filter(|listener| hears(listener, id, to))
         else {
@@ -352,6 +364,20 @@ impl Plane {
         } else {
             self.recycle(buffer);
         }
+    }
+
+    /// Sound came: whoever has to know what is in it looks.
+    fn attend(&mut self, now: Now, id: LegId, packet: &Packet<'_>) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let (machine, key) = leg.attend(packet);
+        if machine {
+            self.carry_data(id);
+            self.tell(Event::Machine { leg: id });
+        }
+        if let Some(key) = key {
+            self.pressed(id, key, keys::LEAST);
+        }
+        self.keep(now, id, packet);
     }
 
     /// Somebody who hears `id` though `id` hears something else, such as a caller who is played to while bridged.
@@ -418,12 +444,29 @@ impl Plane {
             self.stop_recording(id);
         }
         let Some(leg) = self.legs.get(&id) else { return };
-        let (due, report_due) = (leg.due, leg.report_due);
+        let [due, report_due, watch_due] = leg.times();
         if due.is_some_and(|due| due <= now.instant) {
             self.play_on(now, id);
         }
         if report_due.is_some_and(|due| due <= now.instant) {
             self.report(now, id);
+        }
+        if watch_due.is_some_and(|due| due <= now.instant) {
+            self.watch(now, id);
+        }
+    }
+
+    /// Looks whether a leg is heard that should be.
+    fn watch(&mut self, now: Now, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let (before, unheard) = (leg.one_way, leg.is_unheard(now.instant));
+        self.with(id, |leg| {
+            leg.watch_due = Some(now.instant + WATCH);
+            leg.one_way = unheard;
+            leg.was_one_way |= unheard;
+        });
+        if before != unheard {
+            self.tell(Event::OneWay { leg: id, now: unheard });
         }
     }
 

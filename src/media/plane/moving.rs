@@ -20,9 +20,7 @@ impl Plane {
     pub fn handle_arrived(&mut self, now: Now, id: LegId, moving: Option<Moving>) {
         if let Some(Moving(leg)) = moving {
             let ends = leg.recorder.as_ref().map(|recorder| recorder.ends);
-            for at in [leg.due, leg.report_due, ends].into_iter().flatten() {
-                self.due.insert((at, id));
-            }
+            self.due.extend(leg.times().into_iter().chain([ends]).flatten().map(|at| (at, id)));
             self.legs.insert(id, *leg);
         }
         for command in self.expected.remove(&id).unwrap_or_default() {
@@ -34,7 +32,7 @@ impl Plane {
         self.unbridge(id);
         self.unmix(id);
         let moving = self.legs.remove(&id).map(|mut leg| {
-            for at in [leg.due, leg.report_due].into_iter().flatten() {
+            for at in leg.times().into_iter().flatten() {
                 self.due.remove(&(at, id));
             }
             if matches!(leg.source, Source::Partner(_)) {

@@ -315,6 +315,21 @@ impl Media {
         self.rtpmaps.iter().find(is_event).map(|m| m.payload_type)
     }
 
+    /// The payload type of comfort noise at 8 kHz: 13 (RFC 3389 section 4), or whatever is mapped to it.
+    pub fn comfort_noise(&self) -> Option<u8> {
+        let is_noise = |m: &&RtpMap| m.encoding.eq_ignore_ascii_case("CN") && m.clock_rate == 8_000;
+        let mapped = self.rtpmaps.iter().find(is_noise).map(|m| m.payload_type);
+        let payload_type = mapped.unwrap_or(13);
+        self.formats.contains(&payload_type.to_string()).then_some(payload_type)
+    }
+
+    /// Adds comfort noise to a line of ours.
+    pub(super) fn add_comfort_noise(&mut self, payload_type: u8) {
+        self.formats.push(payload_type.to_string());
+        let encoding = "CN".to_owned();
+        self.rtpmaps.push(RtpMap { payload_type, encoding, clock_rate: 8_000, channels: 1 });
+    }
+
     fn codec(&self, payload_type: u8) -> Option<Codec> {
         let mapped = self.rtpmaps.iter().find(|m| m.payload_type == payload_type);
         let codec = match mapped {

@@ -32,6 +32,8 @@ pub struct Local {
     pub preference: Preference,
     /// What we are willing to do.
     pub direction: Direction,
+    /// Whether telephone-events are taken up; not by who is told keys another way.
+    pub events: bool,
 }
 
 /// Whose order of codecs decides.
@@ -62,6 +64,8 @@ pub struct Negotiated {
     pub alternatives: Vec<Codec>,
     /// The payload type for telephone events.
     pub dtmf: Option<u8>,
+    /// The payload type for comfort noise (RFC 3389), which goes with G.711 alone.
+    pub comfort: Option<u8>,
     /// Where to send RTP. The address is unspecified when they hold the old way.
     pub remote: SocketAddr,
     /// Where to send RTCP: `a=rtcp`, else the port above; nothing when there is no such port.
@@ -124,7 +128,8 @@ pub fn audio_offer(
 pub fn answer(offer: &SessionDescription, local: &Local) -> Result<Answered, NotAcceptable> {
     let (place, theirs) = acceptable_audio(offer)?;
     let common = common_codecs(theirs, local);
-    let audio = agree(offer, theirs, common, local.direction)?;
+    let mut audio = agree(offer, theirs, common, local.direction)?;
+    audio.dtmf = audio.dtmf.filter(|_| local.events);
     if !audio.remote.ip().is_unspecified()
         && audio.remote.is_ipv4() != local.address.to_canonical().is_ipv4()
     {
@@ -139,6 +144,10 @@ pub fn answer(offer: &SessionDescription, local: &Local) -> Result<Answered, Not
         written,
         audio.ptime,
     );
+    let mut ours = ours;
+    if let Some(comfort) = audio.comfort {
+        ours.add_comfort_noise(comfort);
+    }
     let mut sdp = SessionDescription::new(local.origin.clone(), local.address);
     // RFC 3264 6: as many lines as were offered, in the same order.
     sdp.media = offer.media.iter().map(refused).collect();
@@ -166,7 +175,10 @@ pub fn negotiated(
     }
     let offered = ours.codecs();
     let common = theirs.codecs().into_iter().filter(|c| offered.iter().any(|o| o.same_encoding(c)));
-    agree(remote_answer, theirs, common.collect(), local_offer.direction_of(ours))
+    let agreed = agree(remote_answer, theirs, common.collect(), local_offer.direction_of(ours))?;
+    // What was not offered cannot be agreed on.
+    let comfort = agreed.comfort.filter(|_| ours.comfort_noise().is_some());
+    Ok(Negotiated { comfort, ..agreed })
 }
 
 fn acceptable_audio(offer: &SessionDescription) -> Result<(usize, &Media), NotAcceptable> {
@@ -209,6 +221,7 @@ fn agree(
     // RFC 3264 8.4: an unspecified address is the old way to hold; nothing can be sent there.
     let reachable = Direction::of(!ip.is_unspecified(), true);
     Ok(Negotiated {
+        comfort: theirs.comfort_noise().filter(|_| codec.is_g711()),
         dtmf: theirs.telephone_event(codec.clock_rate).or_else(|| theirs.telephone_event(8000)),
         codec,
         alternatives: common.collect(),

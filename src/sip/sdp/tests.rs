@@ -14,6 +14,7 @@ fn local(preference: Preference) -> Local {
         codecs,
         preference,
         direction: Direction::SendRecv,
+        events: true,
     }
 }
 

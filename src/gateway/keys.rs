@@ -1,0 +1,94 @@
+//! Key presses, whichever of three ways they come and go: telephone-events, INFO, and tones in the sound.
+//!
+//! The media threads hear the first and the last and pass them on between themselves; INFO passes through here.
+
+use std::time::{Duration, Instant};
+
+use crate::call::record::Peer;
+use crate::config::settings::Keys;
+use crate::gateway::Gateway;
+use crate::id::LegId;
+use crate::media;
+use crate::sip::endpoint::SessionId;
+use crate::time::Now;
+
+/// The same key by another way within this time is the same press: nobody presses a key twice as fast.
+const SAME_PRESS: Duration = Duration::from_millis(250);
+/// How long a key that we press by INFO is held, in milliseconds: what phones tell for a brief press.
+const HELD_MS: u32 = 160;
+
+/// How a key press came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// In the RTP stream, as an event or a tone.
+    Media,
+    /// In a SIP message.
+    Info,
+}
+
+/// The last press of a leg.
+pub(super) type Pressed = (Way, char, Instant);
+
+impl Gateway {
+    /// A key press by INFO, as some phones and carriers send it: `application/dtmf-relay` with a line `Signal=5`, or
+    /// `application/dtmf` with nothing but the key. There is no RFC for either.
+    pub(super) fn info(&mut self, now: Now, session: SessionId, content_type: &str, body: &[u8]) {
+        let Some(leg) = self.legs.of_session(session) else { return };
+        let text = String::from_utf8_lossy(body);
+        let key = match content_type.to_ascii_lowercase().as_str() {
+            "application/dtmf-relay" => text
+                .lines()
+                .find_map(|line| line.trim().strip_prefix("Signal=").map(str::trim))
+                .and_then(|signal| signal.chars().next()),
+            "application/dtmf" => text.trim().chars().next(),
+            _ => None,
+        };
+        if let Some(key) = key.filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#')) {
+            self.key(now, leg, key, Way::Info);
+        }
+    }
+
+    /// A key was pressed. It goes to whoever is talked with, in the way that one understands, or to the flow.
+    pub(super) fn key(&mut self, now: Now, leg: LegId, key: char, way: Way) {
+        if self.is_same_press(now, leg, key, way) {
+            return;
+        }
+        match self.calls.partner(leg) {
+            Some(partner) if self.wants_info(partner) => self.press_by_info(now, partner, key),
+            // Who is talked with hears it as if it had come as an event, or in the sound.
+            Some(partner) if way == Way::Info => {
+                let digits = key.to_string();
+                self.tell_leg(partner, |leg| media::Command::SendDigits { leg, digits });
+            }
+            Some(_) => {}
+            None => self.digit(now, leg, key),
+        }
+    }
+
+    /// Whether keys go to a leg by INFO: its settings say that it understands nothing else.
+    pub(super) fn wants_info(&self, leg: LegId) -> bool {
+        let keys = match self.legs.get(leg).map(|leg| &leg.peer) {
+            Some(Peer::Extension(number)) => {
+                self.settings.extensions.iter().find(|e| e.number == *number).map(|e| e.keys)
+            }
+            Some(Peer::Trunk(trunk)) => self.trunk_settings(trunk).map(|trunk| trunk.keys),
+            None => None,
+        };
+        keys == Some(Keys::Info)
+    }
+
+    fn press_by_info(&mut self, now: Now, leg: LegId, key: char) {
+        let Some(session) = self.legs.get(leg).and_then(|leg| leg.session()) else { return };
+        let body = format!("Signal={key}\r\nDuration={HELD_MS}\r\n");
+        self.endpoint.info(now, session, "application/dtmf-relay", body.as_bytes());
+    }
+
+    fn is_same_press(&mut self, now: Now, leg: LegId, key: char, way: Way) -> bool {
+        let Some(leg) = self.legs.get_mut(leg) else { return false };
+        let same = leg.pressed.is_some_and(|(other, before, at)| {
+            other != way && before == key && now.instant.saturating_duration_since(at) < SAME_PRESS
+        });
+        leg.pressed = if same { None } else { Some((way, key, now.instant)) };
+        same
+    }
+}
