@@ -105,6 +105,7 @@ pub fn sdp(bytes: &[u8]) {
         codecs: vec![sdp::Codec::pcmu(), sdp::Codec::pcma()],
         preference: Preference::Theirs,
         direction: Direction::SendRecv,
+        events: true,
     };
     if let Ok(answered) = sdp::answer(&offer, &local) {
         assert_eq!(answered.sdp.media.len(), offer.media.len());
@@ -529,6 +530,8 @@ fn stream_of(leg: LegId, codec: Codec) -> Stream {
         payload_type: if codec == Codec::Pcma { 8 } else { 0 },
         clock_rate: 8_000,
         dtmf: Some(101),
+        tones: true,
+        comfort: Some(13),
         ptime_ms: 20,
         remote: SocketAddr::from(([192, 0, 2, 9], 4_000 + leg.0 as u16)),
         signalled: None,

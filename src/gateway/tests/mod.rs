@@ -6,6 +6,7 @@ mod carriers;
 mod desk_scenes;
 mod dialogs;
 mod emergency;
+mod media_scenes;
 mod random;
 mod scenes;
 mod spending;
@@ -214,6 +215,8 @@ struct World {
     pressed: Vec<String>,
     /// What the parties' calls say of reliable answers.
     reliable: crate::sip::reliable::Policy,
+    /// Legs that came into a room.
+    mixed: Vec<LegId>,
     calls: u64,
     answered: u64,
     joined: u64,
@@ -279,6 +282,7 @@ impl World {
             keys: Vec::new(),
             pressed: Vec::new(),
             reliable: crate::sip::reliable::Policy::Offer,
+            mixed: Vec::new(),
             calls: 0,
             answered: 0,
             joined: 0,
@@ -384,6 +388,10 @@ impl World {
                 self.bridges.push((a, b));
             }
             Command::SendDigits { digits, .. } => self.pressed.push(digits),
+            Command::Mix { leg, .. } => {
+                assert!(self.open.contains(&leg));
+                self.mixed.push(leg);
+            }
             Command::Configure { leg, .. } => assert!(self.open.contains(&leg)),
             _ => {}
         }
@@ -461,6 +469,9 @@ impl World {
                     party.texts.push(String::from_utf8_lossy(&request.body).into_owned());
                 }
                 party.endpoint.respond(now, key, Response::to(&request, Status::OK));
+            }
+            Event::Info { body, .. } => {
+                party.texts.push(String::from_utf8_lossy(&body).into_owned());
             }
             Event::Reoffered { session, sdp: Some(offer) } => {
                 let own = party.address.ip();

@@ -1,0 +1,130 @@
+//! What media threads notice, and what an admin and the far end notice of it.
+
+use super::*;
+
+fn scene(config: &str) -> World {
+    World::of(1, config, 0)
+}
+
+/// 202 talks with 203: their legs.
+fn talk(world: &mut World) -> (LegId, LegId) {
+    world.call(2, "203");
+    world.carry_out();
+    world.pass(Duration::from_secs(1));
+    world.pick_up(3);
+    world.carry_out();
+    world.pass(Duration::from_secs(1));
+    *world.bridges.last().expect("they talk")
+}
+
+fn notices(world: &mut World, event: media::Event) {
+    world.gateway.handle_media(world.now, event);
+    world.carry_out();
+    world.pass(Duration::from_millis(200));
+}
+
+fn press(world: &mut World, leg: LegId, digit: char) {
+    let duration = Duration::from_millis(100);
+    notices(world, media::Event::Digit { leg, digit, duration });
+}
+
+fn ask(world: &mut World, command: &admin::Command) -> admin::Reply {
+    world.gateway.handle_control(world.now, ReplyTo(1), command);
+    std::iter::from_fn(|| world.gateway.poll_output())
+        .find_map(|output| match output {
+            Output::Reply(_, reply) => Some(reply),
+            _ => None,
+        })
+        .expect("an answer")
+}
+
+#[test]
+fn an_admin_sees_which_party_is_not_heard_and_that_it_is_over() {
+    let mut world = scene(CONFIG);
+    let (leg, _) = talk(&mut world);
+    let peer = world.gateway.legs.get(leg).unwrap().peer.to_string();
+    for on in [true, false] {
+        notices(&mut world, media::Event::OneWay { leg, now: on });
+        let admin::Reply::ActiveCalls(calls) = ask(&mut world, &admin::Command::ActiveCalls) else {
+            panic!("no list")
+        };
+        assert_eq!(calls[0].doing.contains(&format!("{peer} not heard")), on, "{}", calls[0].doing);
+        let admin::Reply::Status(status) = ask(&mut world, &admin::Command::Status) else {
+            panic!("no status")
+        };
+        let part = status.parts.iter().find(|part| part.name == "sound");
+        assert_eq!(part.map(|part| part.lamp), on.then_some(admin::Lamp::Amber));
+        let counted = status.counters.iter().find(|(name, _)| name.contains("not heard")).unwrap();
+        assert_eq!(counted.1, 1);
+    }
+}
+
+#[test]
+fn keys_go_by_info_to_whom_the_settings_say_and_once_each() {
+    let with_info = CONFIG.replacen("number = \"203\"\n", "number = \"203\"\nkeys = \"info\"\n", 1);
+    let mut world = scene(&with_info);
+    let (a, b) = talk(&mut world);
+    let is_203 = |world: &World, leg| {
+        world.gateway.legs.get(leg).unwrap().peer
+            == crate::call::record::Peer::Extension("203".into())
+    };
+    let (from, to) = if is_203(&world, a) { (b, a) } else { (a, b) };
+    let agreed = world.gateway.legs.get(to).unwrap().negotiated.clone().unwrap();
+    assert_eq!(agreed.dtmf, None, "203 is offered no events");
+    press(&mut world, from, '7');
+    assert_eq!(world.parties[3].texts, ["Signal=7\r\nDuration=160\r\n"]);
+    // 203 presses: by INFO alone, and heard in the sound of 202 as an event.
+    let session = *world.parties[3].up.first().unwrap();
+    let now = world.now;
+    world.parties[3].endpoint.info(now, session, "application/dtmf-relay", b"Signal=5\r\n");
+    world.carry_out();
+    world.pass(Duration::from_millis(100));
+    assert_eq!(world.pressed, ["5"]);
+}
+
+#[test]
+fn a_press_that_comes_by_two_ways_counts_once_and_two_presses_twice() {
+    let mut world = scene(CONFIG);
+    world.call(0, "+15550100");
+    world.carry_out();
+    world.pass(Duration::from_secs(2));
+    let leg = *world.open.first().expect("the caller's leg");
+    let session = *world.parties[0].up.first().unwrap();
+    let now = world.now;
+    world.parties[0].endpoint.info(now, session, "application/dtmf-relay", b"Signal=9\r\n");
+    world.carry_out();
+    world.pass(Duration::from_millis(40));
+    let heard = world.gateway.legs.get(leg).unwrap().pressed;
+    assert!(heard.is_some_and(|(_, key, _)| key == '9'), "{heard:?}");
+    world.gateway.handle_media(
+        world.now,
+        media::Event::Digit { leg, digit: '9', duration: Duration::from_millis(100) },
+    );
+    let after = world.gateway.legs.get(leg).unwrap().pressed;
+    assert_eq!(after, None, "the same press");
+}
+
+#[test]
+fn a_caller_of_a_conference_is_mixed_and_never_offered_what_cannot_be() {
+    let config = CONFIG.replacen(
+        "[[queue]]",
+        "[[conference]]\nname = \"board\"\nnumber = \"800\"\n[media]\ncodecs = [\"opus\", \"g722\", \"pcmu\"]\n[[queue]]",
+        1,
+    );
+    let mut world = scene(&config);
+    for phone in 1..4 {
+        world.call(phone, "800");
+    }
+    world.carry_out();
+    world.pass(Duration::from_secs(2));
+    let legs: Vec<_> = world.open.iter().copied().collect();
+    let leg = |id: LegId| world.gateway.legs.get(id).unwrap();
+    let threads: BTreeSet<_> = legs.iter().map(|id| leg(*id).thread).collect();
+    assert_eq!((legs.len(), threads.len()), (3, 1), "one media thread for the room");
+    assert!(legs.iter().all(|id| leg(*id).negotiated.as_ref().unwrap().codec.is_g711()));
+    assert_eq!(world.mixed.len(), 3);
+    (1..4).for_each(|phone| world.hang_up(phone));
+    world.carry_out();
+    world.pass(Duration::from_secs(3));
+    assert!(world.gateway.calls.is_empty());
+}
