@@ -246,8 +246,8 @@ impl Thread {
                     self.send(leg, kind, to, &bytes);
                     self.plane.recycle(bytes);
                 }
-                Output::Recording { recording, samples, last } => {
-                    if self.chunks.try_send(Chunk { recording, samples, last }).is_err() {
+                Output::Recording { recording, samples, channels, last } => {
+                    if self.chunks.try_send(Chunk { recording, samples, channels, last }).is_err() {
                         tracing::warn!(%recording, "the disk is too slow for a recording; a piece of it is lost");
                     }
                 }
@@ -351,6 +351,7 @@ fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
 struct Chunk {
     recording: RecordingId,
     samples: Vec<i16>,
+    channels: u8,
     last: bool,
 }
 
@@ -382,7 +383,7 @@ impl Recordings {
         let part = part(&self.folder, chunk.recording);
         let mut file = match self.open.remove(&chunk.recording) {
             Some(file) => file,
-            None => begin(&self.folder, &part)?,
+            None => begin(&self.folder, &part, chunk.channels)?,
         };
         let bytes: Vec<u8> = chunk.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         file.write_all(&bytes)?;
@@ -392,7 +393,8 @@ impl Recordings {
         }
         let length = file.stream_position()?.saturating_sub(HEADER);
         file.seek(SeekFrom::Start(0))?;
-        file.write_all(&wav::header(u32::try_from(length).unwrap_or(u32::MAX)))?;
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        file.write_all(&wav::header_of(length, chunk.channels))?;
         file.sync_all()?;
         fs::rename(&part, part.with_extension("wav"))?;
         // The new name is on the disk once its folder is.
@@ -403,13 +405,13 @@ impl Recordings {
 /// Bytes of a WAV header as we write it.
 pub(super) const HEADER: u64 = 44;
 
-fn begin(folder: &Path, part: &Path) -> io::Result<File> {
+fn begin(folder: &Path, part: &Path, channels: u8) -> io::Result<File> {
     fs::create_dir_all(folder)?;
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part)?;
     // A recording that was cut short by a power cut is a good WAV file of length 0, whose samples can be saved by hand.
     debug_assert_eq!(RATE, 8_000);
-    file.write_all(&wav::header(0))?;
+    file.write_all(&wav::header_of(0, channels))?;
     Ok(file)
 }
 

@@ -53,6 +53,7 @@ impl Gateway {
         if self.is_same_press(now, leg, key, way) {
             return;
         }
+        self.record_on_demand(now, leg, key);
         match self.calls.partner(leg) {
             Some(partner) if self.wants_info(partner) => self.press_by_info(now, partner, key),
             // Who is talked with hears it as if it had come as an event, or in the sound.

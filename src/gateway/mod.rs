@@ -19,6 +19,7 @@ mod keeping;
 mod keys;
 mod legs;
 pub mod prompts;
+mod recording;
 mod redirects;
 mod replacing;
 mod setup;
@@ -171,6 +172,7 @@ pub struct Gateway {
     work: work::Work,
     playing: BTreeMap<LegId, (u64, sound::Playing)>,
     faults: faults::Faults,
+    tapes: recording::Tapes,
     pool: Pool,
     codecs: Vec<Codec>,
     thread: usize,

@@ -147,6 +147,7 @@ impl Gateway {
             work: work::Work::default(),
             playing: BTreeMap::new(),
             faults: super::faults::Faults::default(),
+            tapes: super::recording::Tapes::default(),
             pool,
             codecs: settings.media.codecs.iter().map(|codec| own_codec(*codec)).collect(),
             thread: 0,

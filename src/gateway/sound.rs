@@ -33,6 +33,8 @@ pub(super) enum Playing {
     Farewell(CallId),
     /// An announcement to a waiting caller: music goes on afterwards.
     Announcement(CallId),
+    /// That the conversation is recorded.
+    Notice,
     /// Nobody waits for it.
     Background,
 }
@@ -334,6 +336,7 @@ impl Gateway {
     pub(super) fn close_media(&mut self, now: Now, id: LegId, leg: &Leg) {
         self.playing.remove(&id);
         self.forget_faults(id);
+        self.forget_tapes(id);
         if let Some(port) = leg.port {
             self.expect_quality(id);
             self.command(leg.thread, media::Command::Close { leg: id });
@@ -442,6 +445,7 @@ impl Gateway {
             media::Event::Recorded { leg, recording, duration } => {
                 self.recorded(now, leg, recording, duration);
             }
+            media::Event::Taped { recording, duration } => self.taped(recording, duration),
             media::Event::OneWay { leg, now: on } => self.one_way(now, leg, on),
             media::Event::Machine { leg } => self.machine(now, leg),
             media::Event::RoomFull { leg, .. } => self.hang_up(now, leg, Cause::Congestion),
@@ -457,6 +461,7 @@ impl Gateway {
         match self.playing.remove(&leg) {
             Some((_, Playing::Walk(call))) => self.walk_played(now, call),
             Some((_, Playing::Visit(call))) => self.visit_played(now, call),
+            Some((_, Playing::Notice)) => self.notice_played(now, leg),
             Some((_, Playing::Farewell(call))) => self.calls.handle_said(call),
             Some((_, Playing::Announcement(call))) if self.calls.is_queued(call) => {
                 self.queue_music(leg, call)

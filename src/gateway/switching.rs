@@ -34,6 +34,7 @@ impl Gateway {
                 self.legs_joined(a, b);
                 self.bring_together(a, b);
                 self.join(a, b);
+                self.record_joined(now, a, b);
             }
             Output::Transferred(leg, failed) => self.transferred(now, leg, failed),
             Output::AskPin { call, again } => self.ask_pin(call, again),

@@ -284,6 +284,15 @@ pub enum What {
         #[serde(default)]
         conference: Option<ConferenceId>,
     },
+    /// A conversation is being recorded from here on.
+    Taped {
+        /// The recording.
+        recording: RecordingId,
+        /// Whom one hears on the left.
+        left: LegId,
+        /// And on the right.
+        right: LegId,
+    },
     /// A leg is sent sound and not heard, or is heard again.
     OneWay {
         /// Which.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::id::{LegId, RoomId};
+use crate::id::{LegId, RecordingId, RoomId};
 use crate::media::codec::g711;
 use crate::media::dtmf;
 use crate::media::keys;
@@ -132,6 +132,8 @@ pub(super) struct Leg {
     pub source: Source,
     /// The room it is in, whether or not it hears something else just now.
     pub room: Option<RoomId>,
+    /// The tape it is on.
+    pub tape: Option<RecordingId>,
     pub recorder: Option<Recorder>,
     /// When the next packet of our own making is due.
     pub due: Option<Instant>,
@@ -156,6 +158,7 @@ impl Leg {
             stream: None,
             source: Source::Silence,
             room: None,
+            tape: None,
             recorder: None,
             due: None,
             report_due: None,

@@ -27,6 +27,7 @@ pub mod quality;
 pub mod recorder;
 pub mod rtcp;
 pub mod rtp;
+mod tape;
 pub mod tone;
 pub mod wav;
 
@@ -211,6 +212,22 @@ pub enum Command {
         /// Which plane; the driver numbers them.
         to: usize,
     },
+    /// Record what two legs say, each on a side of its own; [`Event::Taped`] follows, with the end of either at the latest.
+    Tape {
+        /// On the left.
+        left: LegId,
+        /// On the right.
+        right: LegId,
+        /// Names the recording.
+        recording: RecordingId,
+        /// At most this long.
+        max: Duration,
+    },
+    /// End such a recording.
+    StopTape {
+        /// Which.
+        recording: RecordingId,
+    },
     /// Forget a leg; [`Event::Closed`] follows.
     Close {
         /// The leg.
@@ -248,6 +265,13 @@ pub enum Event {
     Recorded {
         /// Of whom.
         leg: LegId,
+        /// Which.
+        recording: RecordingId,
+        /// How long it is.
+        duration: Duration,
+    },
+    /// A recording of two legs has ended.
+    Taped {
         /// Which.
         recording: RecordingId,
         /// How long it is.
@@ -336,8 +360,10 @@ pub enum Output {
     Recording {
         /// Which recording.
         recording: RecordingId,
-        /// The next samples; none at its end.
+        /// The next samples; none at its end. Of two channels, left and right in turn.
         samples: Vec<i16>,
+        /// One channel or two.
+        channels: u8,
         /// Whether this is its end.
         last: bool,
     },

@@ -180,13 +180,21 @@ fn kernel(x: f64, cut: f64, reach: f64) -> f64 {
 
 /// The header of a file with `bytes` of 16-bit mono samples at 8 kHz.
 pub fn header(bytes: u32) -> Vec<u8> {
+    header_of(bytes, 1)
+}
+
+/// The same of one channel or two.
+pub fn header_of(bytes: u32, channels: u8) -> Vec<u8> {
+    let frame = 2 * channels;
     let mut header = Vec::with_capacity(44);
     header.extend(b"RIFF");
-    header.extend((36 + bytes).to_le_bytes());
-    header.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    header.extend(bytes.saturating_add(36).to_le_bytes());
+    header.extend(b"WAVEfmt \x10\0\0\0\x01\0");
+    header.extend([channels, 0]);
     header.extend(RATE.to_le_bytes());
-    header.extend((RATE * 2).to_le_bytes());
-    header.extend(b"\x02\0\x10\0data");
+    header.extend((RATE * u32::from(frame)).to_le_bytes());
+    header.extend([frame, 0]);
+    header.extend(b"\x10\0data");
     header.extend(bytes.to_le_bytes());
     header
 }

@@ -346,6 +346,11 @@ impl Calls {
         self.desk.words(extension)
     }
 
+    /// The last queue that `call` waited in.
+    pub fn queue(&self, call: CallId) -> Option<&QueueId> {
+        self.calls.get(&call)?.queue.as_ref()
+    }
+
     /// Whether the caller of `call` is waiting in a queue.
     pub fn is_queued(&self, call: CallId) -> bool {
         self.calls.get(&call).is_some_and(|c| matches!(c.activity, Activity::Queued(_)))

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Keys;
+use super::{Keys, Recording};
 use crate::address::Number;
 use crate::call::desk::Forwards;
 use crate::config::secret::SecretRef;
@@ -65,6 +65,9 @@ pub struct Extension {
     /// Where the PIN is kept with which its user signs in at other phones; they cannot when absent.
     #[serde(default)]
     pub pin: Option<SecretRef>,
+    /// Whether its conversations are recorded.
+    #[serde(default)]
+    pub record: Recording,
     /// How key presses are sent to the phone.
     #[serde(default)]
     pub keys: Keys,

@@ -32,11 +32,20 @@ pub struct Media {
     pub threads: u16,
     /// Codecs in the order they are offered; default pcmu, pcma.
     pub codecs: Vec<Codec>,
+    /// Whether both parties hear that they are recorded before they are; default yes. Many places ask for it by law.
+    pub recording_notice: bool,
 }
 
 impl Default for Media {
     fn default() -> Self {
         let codecs = vec![Codec::Pcmu, Codec::Pcma];
-        Media { address: None, port_min: 16_384, port_max: 32_767, threads: 0, codecs }
+        Media {
+            address: None,
+            port_min: 16_384,
+            port_max: 32_767,
+            threads: 0,
+            codecs,
+            recording_notice: true,
+        }
     }
 }

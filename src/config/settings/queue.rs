@@ -62,6 +62,9 @@ pub struct Queue {
     /// Whether callers are told how long it will probably take. Default true.
     #[serde(default = "yes")]
     pub announce_wait: bool,
+    /// Whether its callers' conversations are recorded: `never` or `always`. Default `never`.
+    #[serde(default)]
+    pub record: super::Recording,
     /// Clip that callers hear. Default `hold-music`.
     #[serde(default = "music")]
     pub music: String,

@@ -7,8 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::Keys;
 use super::media::Codec;
+use super::{Keys, Recording};
 use crate::address::Number;
 use crate::call::numbers::Form;
 use crate::config::secret::SecretRef;
@@ -89,6 +89,9 @@ pub struct Trunk {
     /// Our address as the carrier sees it; that of `[sip]` when absent.
     #[serde(default)]
     pub external_address: Option<IpAddr>,
+    /// Whether its conversations are recorded.
+    #[serde(default)]
+    pub record: Recording,
     /// How key presses are sent to the carrier.
     #[serde(default)]
     pub keys: Keys,

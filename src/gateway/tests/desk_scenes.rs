@@ -80,6 +80,7 @@ impl World {
             codecs: vec![Codec::pcmu()],
             preference: Preference::Theirs,
             direction: Direction::SendRecv,
+            events: true,
         };
         let answer = sdp::answer(&offer.expect("we always offer"), &local).unwrap();
         party.endpoint.answer(now, session, &answer.sdp);

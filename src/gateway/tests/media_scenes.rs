@@ -128,3 +128,56 @@ fn a_caller_of_a_conference_is_mixed_and_never_offered_what_cannot_be() {
     world.pass(Duration::from_secs(3));
     assert!(world.gateway.calls.is_empty());
 }
+
+fn tapes(world: &World) -> usize {
+    world.gateway.tapes.count()
+}
+
+#[test]
+fn nothing_is_recorded_before_both_have_heard_that_it_is() {
+    let always =
+        CONFIG.replacen("number = \"203\"\n", "number = \"203\"\nrecord = \"always\"\n", 1);
+    let mut world = scene(&always);
+    let joined = world.joined;
+    world.call(2, "203");
+    world.carry_out();
+    world.pass(Duration::from_secs(1));
+    world.pick_up(3);
+    world.carry_out();
+    let mut told = 0;
+    for _ in 0..600 {
+        world.pass(Duration::from_millis(10));
+        let notice = |(_, what): &(u64, sound::Playing)| *what == sound::Playing::Notice;
+        if world.gateway.playing.values().any(notice) {
+            told += 1;
+            assert_eq!(tapes(&world), 0, "they are being told");
+        }
+    }
+    assert!(told > 0 && tapes(&world) == 1);
+    assert_eq!(world.joined, joined + 2, "and are together again afterwards");
+    world.hang_up(3);
+    world.carry_out();
+    world.pass(Duration::from_secs(3));
+    assert_eq!(tapes(&world), 0);
+    assert!(world.gateway.calls.is_empty());
+}
+
+#[test]
+fn a_phone_that_may_begins_and_ends_a_recording_by_keys() {
+    let asked = CONFIG
+        .replacen("number = \"203\"\n", "number = \"203\"\nrecord = \"on-demand\"\n", 1)
+        .replacen("[[queue]]", "[media]\nrecording_notice = false\n[[queue]]", 1);
+    let mut world = scene(&asked);
+    let (a, b) = talk(&mut world);
+    let may = |leg: LegId, world: &World| {
+        world.gateway.legs.get(leg).unwrap().peer
+            == crate::call::record::Peer::Extension("203".into())
+    };
+    let (phone, other) = if may(a, &world) { (a, b) } else { (b, a) };
+    for (leg, keys, running) in
+        [(other, "*1", 0), (phone, "*", 0), (phone, "1", 1), (phone, "1", 1), (phone, "*1", 0)]
+    {
+        keys.chars().for_each(|key| press(&mut world, leg, key));
+        assert_eq!(tapes(&world), running, "{keys}");
+    }
+}

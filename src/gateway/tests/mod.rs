@@ -387,6 +387,9 @@ impl World {
                 self.joined += 1;
                 self.bridges.push((a, b));
             }
+            Command::Tape { left, right, .. } => {
+                assert!(self.open.contains(&left) && self.open.contains(&right));
+            }
             Command::SendDigits { digits, .. } => self.pressed.push(digits),
             Command::Mix { leg, .. } => {
                 assert!(self.open.contains(&leg));
@@ -640,6 +643,7 @@ impl World {
             codecs: vec![Codec::pcmu()],
             preference: Preference::Theirs,
             direction: Direction::SendRecv,
+            events: true,
         };
         let answer = sdp::answer(offer.as_ref().expect("we always offer"), &local).unwrap();
         party.endpoint.ring(self.now, *session, Status::PROGRESS, Some(&answer.sdp));

@@ -51,9 +51,7 @@ impl Plane {
         if self.rooms.get_mut(&room).is_some_and(|mix| mix.leave(id)) {
             self.rooms.remove(&room);
         }
-        if self.rooms.is_empty() {
-            self.mixing = None;
-        }
+        self.beat_if_needed();
     }
 
     /// A member said something.
@@ -91,6 +89,7 @@ impl Plane {
             mix.tick(|id, samples| self.deliver(now, id, samples));
         }
         self.rooms = rooms;
+        self.tape_on();
     }
 
     /// Sends a listener what it is to hear, in packets of the length that it wants. Answers how many samples that took.

@@ -11,6 +11,7 @@ use crate::media::mixer::Mix;
 use crate::media::player::Player;
 use crate::media::recorder::Recorder;
 use crate::media::rtp::{self, Packet};
+use crate::media::tape::Tape;
 use crate::media::tone::Tone;
 use crate::media::{Command, Event, Kind, Output};
 use crate::random::Random;
@@ -18,6 +19,7 @@ use crate::time::{Now, earliest};
 
 mod mixing;
 mod moving;
+mod taping;
 
 pub use moving::Moving;
 
@@ -52,7 +54,8 @@ pub struct Plane {
     /// Legs that another plane will hand over, and what they were told meanwhile.
     expected: BTreeMap<LegId, Vec<Command>>,
     rooms: BTreeMap<RoomId, Mix>,
-    /// When the rooms are mixed next; nothing while there is none.
+    tapes: BTreeMap<RecordingId, Tape>,
+    /// When rooms are mixed and tapes run on; nothing while there is none.
     mixing: Option<Instant>,
     epoch: Option<Instant>,
     outputs: VecDeque<Output>,
@@ -71,6 +74,7 @@ impl Plane {
             due: BTreeSet::new(),
             expected: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            tapes: BTreeMap::new(),
             mixing: None,
             epoch: None,
             outputs: VecDeque::new(),
@@ -127,6 +131,10 @@ impl Plane {
             Command::StopRecord { leg } => self.stop_recording(leg),
             Command::Expect { leg } => drop(self.expected.insert(leg, Vec::new())),
             Command::Move { leg, to } => self.hand_over(leg, to),
+            Command::Tape { left, right, recording, max } => {
+                self.tape(now, [left, right], recording, max);
+            }
+            Command::StopTape { recording } => self.stop_tape(recording),
             Command::Close { leg } => self.close(leg),
         }
     }
@@ -271,12 +279,13 @@ impl Plane {
         };
         let recording = recorder.recording;
         let (samples, duration) = recorder.finish();
-        self.outputs.push_back(Output::Recording { recording, samples, last: true });
+        self.outputs.push_back(Output::Recording { recording, samples, channels: 1, last: true });
         self.tell(Event::Recorded { leg: id, recording, duration });
     }
 
     fn close(&mut self, id: LegId) {
         self.stop_recording(id);
+        self.stop_tapes_of(id);
         self.unbridge(id);
         self.unmix(id);
         let Some(leg) = self.legs.remove(&id) else { return };
@@ -337,6 +346,9 @@ impl Plane {
             Heard::Press { key: Some(digit), lasted } => self.pressed(id, digit, lasted),
             Heard::Press { key: None, .. } | Heard::Noise => {}
             Heard::Sound => self.attend(now, id, &packet),
+        }
+        if self.legs.get(&id).is_some_and(|leg| leg.tape.is_some()) {
+            self.put_on_tape(id, &packet, heard);
         }
         if self.legs.get(&id).is_some_and(|leg| leg.room.is_some()) {
             return self.speak(id, &packet, heard);
@@ -435,7 +447,7 @@ impl Plane {
     }
 
     fn kept(&mut self, recording: RecordingId, samples: Vec<i16>) {
-        self.outputs.push_back(Output::Recording { recording, samples, last: false });
+        self.outputs.push_back(Output::Recording { recording, samples, channels: 1, last: false });
     }
 
     fn leg_due(&mut self, now: Now, id: LegId) {

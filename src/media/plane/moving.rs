@@ -31,6 +31,7 @@ impl Plane {
     pub(super) fn hand_over(&mut self, id: LegId, to: usize) {
         self.unbridge(id);
         self.unmix(id);
+        self.stop_tapes_of(id);
         let moving = self.legs.remove(&id).map(|mut leg| {
             for at in leg.times().into_iter().flatten() {
                 self.due.remove(&(at, id));
@@ -65,6 +66,8 @@ impl Command {
     fn legs(&self) -> [Option<LegId>; 2] {
         match self {
             Command::Bridge { a, b } => [Some(*a), Some(*b)],
+            Command::Tape { left, right, .. } => [Some(*left), Some(*right)],
+            Command::StopTape { .. } => [None, None],
             Command::Open { leg, .. }
             | Command::Configure { leg, .. }
             | Command::Unbridge { leg }

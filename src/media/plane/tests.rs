@@ -833,3 +833,45 @@ fn a_fax_machine_is_told_once_and_passed_on_untouched() {
     assert_eq!(told, 1);
     assert!(scene.hears(B, 2_100.0));
 }
+
+#[test]
+fn a_conversation_is_taped_with_each_party_on_a_side_of_its_own() {
+    let mut scene = Scene::new([Codec::Pcmu, Codec::Pcma]);
+    scene.command(Command::Bridge { a: A, b: B });
+    let recording = RecordingId(5);
+    let max = Duration::from_secs(60);
+    scene.command(Command::Tape { left: A, right: B, recording, max });
+    (0..150).for_each(|_| scene.beat(&[A, B]));
+    assert!(scene.hears(A, 900.0) && scene.hears(B, 550.0), "they talk all the while");
+    scene.command(Command::Close { leg: B });
+    assert!(scene.plane.tapes.is_empty() && scene.plane.mixing.is_none());
+    let told = scene.events.iter().find_map(|event| match event {
+        Event::Taped { recording, duration } => Some((*recording, duration.as_millis())),
+        _ => None,
+    });
+    assert!(matches!(told, Some((RecordingId(5), 2_960..=3_020))), "{told:?}");
+    let side = |first: usize| -> Vec<i16> {
+        scene.recorded.iter().skip(1_000 + first).step_by(2).copied().collect()
+    };
+    assert!(Goertzel::share(&side(0), 550.0, 8_000.0) > 0.95, "the caller is on the left");
+    assert!(Goertzel::share(&side(1), 900.0, 8_000.0) > 0.95);
+}
+
+#[test]
+fn a_tape_is_full_when_it_is_and_nobody_else_is_on_it() {
+    let mut scene = Scene::new([Codec::Pcmu, Codec::Pcmu]);
+    let (recording, max) = (RecordingId(5), Duration::from_secs(1));
+    scene.command(Command::Tape { left: A, right: B, recording, max });
+    scene.command(Command::Tape { left: A, right: LegId(9), recording: RecordingId(6), max });
+    scene.pass(Duration::from_secs(2));
+    let lengths: Vec<_> = scene
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Taped { recording, duration } => Some((recording.0, duration.as_millis())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lengths, [(6, 0), (5, 1_000)]);
+    assert_eq!(scene.recorded.len(), 16_000);
+}

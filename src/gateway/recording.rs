@@ -1,0 +1,141 @@
+//! Recordings of conversations: who is recorded, who is told so first, and what is kept of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::call::record::Peer;
+use crate::config::settings::Recording;
+use crate::gateway::Gateway;
+use crate::gateway::sound::Playing;
+use crate::id::{LegId, RecordingId};
+use crate::ivr::prompts;
+use crate::journal::event::What;
+use crate::media;
+use crate::time::Now;
+
+/// The longest recording: no conversation takes longer, and a forgotten one must not fill the disk.
+const LONGEST: Duration = Duration::from_secs(4 * 3_600);
+
+/// Recordings of conversations.
+#[derive(Debug, Default)]
+pub(super) struct Tapes {
+    /// Those that run, with their two legs.
+    running: BTreeMap<RecordingId, [LegId; 2]>,
+    /// Pairs who are being told, by each leg that has not heard all of it.
+    telling: BTreeMap<LegId, [LegId; 2]>,
+    /// Legs that pressed a star just now.
+    star: BTreeMap<LegId, ()>,
+}
+
+#[cfg(test)]
+impl Tapes {
+    pub fn count(&self) -> usize {
+        self.running.len()
+    }
+}
+
+impl Gateway {
+    /// Two parties are joined: whoever has to be is recorded, from the moment that both have been told.
+    pub(super) fn record_joined(&mut self, now: Now, a: LegId, b: LegId) {
+        let pair = |legs: &[LegId; 2]| legs.contains(&a) && legs.contains(&b);
+        let others = self.tapes.running.iter();
+        let others =
+            others.filter(|(_, legs)| (legs.contains(&a) || legs.contains(&b)) && !pair(legs));
+        let others: Vec<_> = others.map(|(recording, legs)| (*recording, legs[0])).collect();
+        others.into_iter().for_each(|(recording, leg)| self.stop_tape(recording, leg));
+        let runs = self.tapes.running.values().any(pair);
+        if !runs && self.policy_of(a).max(self.policy_of(b)) == Recording::Always {
+            self.tell_and_tape(now, a, b);
+        }
+    }
+
+    /// A key was pressed in a conversation: a star and a one begin or end a recording, where the phone may have that.
+    pub(super) fn record_on_demand(&mut self, now: Now, leg: LegId, key: char) {
+        let star = self.tapes.star.remove(&leg).is_some();
+        let Some(partner) = self.calls.partner(leg) else { return };
+        if key == '*' {
+            self.tapes.star.insert(leg, ());
+        }
+        let phone = self.legs.get(leg).is_some_and(|leg| matches!(leg.peer, Peer::Extension(_)));
+        if !star || key != '1' || !phone || self.own_policy(leg) != Recording::OnDemand {
+            return;
+        }
+        let running = self.tapes.running.iter().find(|(_, legs)| legs.contains(&leg));
+        match running.map(|(recording, _)| *recording) {
+            Some(recording) => self.stop_tape(recording, leg),
+            None => self.tell_and_tape(now, leg, partner),
+        }
+    }
+
+    /// A leg has heard that it is recorded.
+    pub(super) fn notice_played(&mut self, now: Now, leg: LegId) {
+        let Some([a, b]) = self.tapes.telling.remove(&leg) else { return };
+        if self.tapes.telling.contains_key(&a) || self.tapes.telling.contains_key(&b) {
+            return;
+        }
+        if self.calls.partner(a) == Some(b) {
+            self.join(a, b);
+            self.tape(now, a, b);
+        }
+    }
+
+    /// A recording has come to its end.
+    pub(super) fn taped(&mut self, recording: RecordingId, duration: Duration) {
+        self.tapes.running.remove(&recording);
+        tracing::info!(%recording, seconds = duration.as_secs(), "a conversation was recorded");
+    }
+
+    pub(super) fn forget_tapes(&mut self, leg: LegId) {
+        self.tapes.telling.retain(|_, legs| !legs.contains(&leg));
+        self.tapes.star.remove(&leg);
+    }
+
+    fn tell_and_tape(&mut self, now: Now, a: LegId, b: LegId) {
+        if !self.may_record() {
+            tracing::warn!(leg = %a, "a conversation is not recorded: the disk is nearly full");
+            return;
+        }
+        if !self.settings.media.recording_notice {
+            return self.tape(now, a, b);
+        }
+        for leg in [a, b] {
+            self.tapes.telling.insert(leg, [a, b]);
+            let clips = self.prompts.clip(prompts::RECORDING_NOTICE);
+            self.play(leg, Playing::Notice, clips, false, false);
+        }
+    }
+
+    fn tape(&mut self, now: Now, a: LegId, b: LegId) {
+        let Some(call) = self.calls.call_of(a) else { return };
+        let [left, right] = if self.calls.caller(call) == Some(b) { [b, a] } else { [a, b] };
+        let recording = RecordingId(self.random.bits());
+        self.tapes.running.insert(recording, [left, right]);
+        self.calls.handle_recorded(call, recording);
+        self.keep_walk_event(now, call, What::Taped { recording, left, right });
+        let max = LONGEST;
+        self.tell_leg(left, |_| media::Command::Tape { left, right, recording, max });
+    }
+
+    fn stop_tape(&mut self, recording: RecordingId, leg: LegId) {
+        self.tapes.running.remove(&recording);
+        self.tell_leg(leg, |_| media::Command::StopTape { recording });
+    }
+
+    /// What the settings of a leg's phone, line and queue say together.
+    fn policy_of(&self, leg: LegId) -> Recording {
+        let queue = self.calls.call_of(leg).and_then(|call| self.calls.queue(call));
+        let queue = self.settings.queues.iter().find(|settings| Some(&settings.name) == queue);
+        self.own_policy(leg).max(queue.map(|queue| queue.record).unwrap_or_default())
+    }
+
+    fn own_policy(&self, leg: LegId) -> Recording {
+        let own = match self.legs.get(leg).map(|leg| &leg.peer) {
+            Some(Peer::Extension(number)) => {
+                self.settings.extensions.iter().find(|e| e.number == *number).map(|e| e.record)
+            }
+            Some(Peer::Trunk(trunk)) => self.trunk_settings(trunk).map(|trunk| trunk.record),
+            None => None,
+        };
+        own.unwrap_or_default()
+    }
+}

@@ -1,0 +1,68 @@
+//! A conversation on tape: what one party says on the left, what the other says on the right, in time.
+//!
+//! Each side goes through a jitter buffer with concealment of its own, so that both stay together whatever packets do.
+//! Makes samples; files are the driver's.
+
+use std::time::Duration;
+
+use crate::id::LegId;
+use crate::media::RATE;
+use crate::media::jitter::Jitter;
+use crate::media::mixer::FRAME;
+
+/// Samples of each side that are written at once: a second.
+const CHUNK: usize = RATE as usize;
+
+/// A tape that runs.
+#[derive(Debug)]
+pub(super) struct Tape {
+    sides: [(LegId, Jitter); 2],
+    /// Left and right in turn, not handed over yet.
+    ready: Vec<i16>,
+    /// Samples of each side so far, and the most there may be.
+    length: usize,
+    most: usize,
+}
+
+impl Tape {
+    pub fn new(left: LegId, right: LegId, max: Duration) -> Tape {
+        Tape {
+            sides: [(left, Jitter::default()), (right, Jitter::default())],
+            ready: Vec::new(),
+            length: 0,
+            most: (max.as_millis() * u128::from(RATE) / 1_000) as usize,
+        }
+    }
+
+    /// The buffer of what a leg says.
+    pub fn side(&mut self, leg: LegId) -> Option<&mut Jitter> {
+        self.sides.iter_mut().find(|(of, _)| *of == leg).map(|(_, said)| said)
+    }
+
+    /// The legs on it.
+    pub fn legs(&self) -> [LegId; 2] {
+        [self.sides[0].0, self.sides[1].0]
+    }
+
+    /// The next 20 ms. Answers whether the tape is full.
+    pub fn tick(&mut self) -> bool {
+        let [left, right] = &mut self.sides;
+        let (mut a, mut b) = ([0; FRAME], [0; FRAME]);
+        left.1.take(&mut a);
+        right.1.take(&mut b);
+        self.ready.extend(a.iter().zip(&b).flat_map(|(a, b)| [*a, *b]));
+        self.length += FRAME;
+        self.length >= self.most
+    }
+
+    /// A second of both sides that is ready to be written.
+    pub fn chunk(&mut self) -> Option<Vec<i16>> {
+        (self.ready.len() >= 2 * CHUNK).then(|| std::mem::take(&mut self.ready))
+    }
+
+    /// What is left, and how long the whole tape is.
+    pub fn finish(self) -> (Vec<i16>, Duration) {
+        let length = Duration::from_millis(self.length as u64 * 1_000 / u64::from(RATE));
+        (self.ready, length)
+    }
+}
