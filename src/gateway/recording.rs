@@ -87,6 +87,7 @@ impl Gateway {
 
     pub(super) fn forget_tapes(&mut self, leg: LegId) {
         self.tapes.telling.retain(|_, legs| !legs.contains(&leg));
+        self.tapes.running.retain(|_, legs| !legs.contains(&leg));
         self.tapes.star.remove(&leg);
     }
 
