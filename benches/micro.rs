@@ -168,6 +168,7 @@ fn stream(codec: Codec, leg: LegId) -> Stream {
         payload_type: if codec == Codec::Pcma { 8 } else { 0 },
         clock_rate: media::RATE,
         dtmf: Some(101),
+        ours: (if codec == Codec::Pcma { 8 } else { 0 }, Some(101)),
         tones: false,
         comfort: None,
         ptime_ms: 20,

@@ -423,6 +423,7 @@ fn stream_of(agreed: &Negotiated, leg: &Leg) -> media::Stream {
         payload_type: agreed.codec.payload_type,
         clock_rate: agreed.codec.clock_rate,
         dtmf: agreed.dtmf,
+        ours: agreed.ours,
         tones: agreed.dtmf.is_none() && agreed.codec.is_g711(),
         comfort: agreed.comfort,
         ptime_ms: agreed.ptime,

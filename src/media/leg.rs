@@ -269,9 +269,9 @@ impl Leg {
     /// Takes a packet: counts it, and says what it is.
     pub fn receive(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) -> Heard {
         let Some(stream) = self.stream else { return Heard::Nothing };
-        let event = Some(packet.payload_type) == stream.dtmf;
+        let event = stream.is_event(packet.payload_type);
         let noise = Some(packet.payload_type) == stream.comfort;
-        let usable = event || noise || packet.payload_type == stream.payload_type;
+        let usable = event || noise || stream.is_sound(packet.payload_type);
         if !usable {
             self.incoming.unusable += 1;
             // Comfort noise, for one: nothing to hear, and a sign of life.
@@ -546,7 +546,7 @@ impl Leg {
         if stream.tones && self.is_pressing() {
             return false;
         }
-        let event = Some(packet.payload_type) == from.dtmf;
+        let event = from.is_event(packet.payload_type);
         let noise = Some(packet.payload_type) == from.comfort;
         let payload_type = match (event, noise) {
             (true, _) => stream.dtmf,

@@ -65,6 +65,9 @@ pub struct Stream {
     pub clock_rate: u32,
     /// The payload type of telephone-events (RFC 4733), if agreed.
     pub dtmf: Option<u8>,
+    /// What the peer's packets may say instead: the payload types of our own description, for codec and telephone-events,
+    /// where the peer's differ (RFC 3264 section 5.1: each side is sent what it listed itself).
+    pub ours: (u8, Option<u8>),
     /// Whether key presses are in the sound itself, to be heard there and made there: nothing better was agreed on.
     pub tones: bool,
     /// The payload type of comfort noise (RFC 3389), if agreed.
@@ -88,6 +91,16 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// Whether a packet of the peer's with this payload type is sound.
+    pub fn is_sound(&self, payload_type: u8) -> bool {
+        payload_type == self.payload_type || payload_type == self.ours.0
+    }
+
+    /// Whether it is a telephone-event.
+    pub fn is_event(&self, payload_type: u8) -> bool {
+        Some(payload_type) == self.dtmf || Some(payload_type) == self.ours.1
+    }
+
     /// Whether the peer's packets may come from `host`.
     pub fn is_known_host(&self, host: IpAddr) -> bool {
         self.remote.ip() == host || self.signalled == Some(host)

@@ -530,6 +530,7 @@ fn stream_of(leg: LegId, codec: Codec) -> Stream {
         payload_type: if codec == Codec::Pcma { 8 } else { 0 },
         clock_rate: 8_000,
         dtmf: Some(101),
+        ours: (if codec == Codec::Pcma { 8 } else { 0 }, Some(101)),
         tones: true,
         comfort: Some(13),
         ptime_ms: 20,

@@ -181,3 +181,19 @@ fn a_phone_that_may_begins_and_ends_a_recording_by_keys() {
         assert_eq!(tapes(&world), running, "{keys}");
     }
 }
+
+#[test]
+fn a_fax_in_the_middle_of_a_call_is_refused_and_the_call_goes_on() {
+    let mut world = scene(CONFIG);
+    talk(&mut world);
+    let session = *world.parties[3].up.first().unwrap();
+    let fax = "v=0\r\no=- 2 3 IN IP4 192.0.2.23\r\ns=-\r\nc=IN IP4 192.0.2.23\r\nt=0 0\r\nm=image 9002 udptl t38\r\n";
+    let fax = sdp::SessionDescription::parse(fax.as_bytes()).unwrap();
+    let now = world.now;
+    world.parties[3].endpoint.reoffer(now, session, &fax);
+    world.carry_out();
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.gateway.calls.len(), 1);
+    assert!(world.parties[3].ended.is_empty() && world.parties[3].up.contains(&session));
+    assert!(world.parties[3].refused.contains(&488), "{:?}", world.parties[3].refused);
+}

@@ -163,6 +163,8 @@ struct Party {
     callers: Vec<String>,
     /// What was written to it.
     texts: Vec<String>,
+    /// How its offers within a call were refused.
+    refused: Vec<u16>,
     /// The INVITEs that it got.
     invites: Vec<Request>,
     /// What it refuses calls with.
@@ -237,6 +239,7 @@ impl Party {
             hops: Vec::new(),
             callers: Vec::new(),
             texts: Vec::new(),
+            refused: Vec::new(),
             notified: Vec::new(),
             received: Vec::new(),
             rings: true,
@@ -473,6 +476,7 @@ impl World {
                 }
                 party.endpoint.respond(now, key, Response::to(&request, Status::OK));
             }
+            Event::ReofferRefused { status, .. } => party.refused.push(status.code()),
             Event::Info { body, .. } => {
                 party.texts.push(String::from_utf8_lossy(&body).into_owned());
             }

@@ -49,6 +49,10 @@ fn stream(codec: Codec, remote: SocketAddr) -> Stream {
         payload_type: if codec == Codec::Pcma { 8 } else { 0 },
         clock_rate: 8_000,
         dtmf: Some(if codec == Codec::Pcma { 96 } else { 101 }),
+        ours: (
+            if codec == Codec::Pcma { 8 } else { 0 },
+            Some(if codec == Codec::Pcma { 96 } else { 101 }),
+        ),
         tones: false,
         comfort: None,
         ptime_ms: 20,
@@ -874,4 +878,35 @@ fn a_tape_is_full_when_it_is_and_nobody_else_is_on_it() {
         .collect();
     assert_eq!(lengths, [(6, 0), (5, 1_000)]);
     assert_eq!(scene.recorded.len(), 16_000);
+}
+
+#[test]
+fn a_peer_that_sends_what_we_listed_is_understood_though_it_listed_something_else() {
+    let mut scene = Scene::new([Codec::Pcmu, Codec::Pcmu]);
+    let place = scene.parties[&A].at;
+    let other = Stream { dtmf: Some(96), ours: (0, Some(101)), ..stream(Codec::Pcmu, place) };
+    scene.command(Command::Configure { leg: A, stream: other });
+    scene.press(A, 5);
+    assert_eq!(scene.digits(), "5");
+}
+
+#[test]
+fn a_codec_that_changes_and_a_peer_that_moves_in_the_middle_are_followed() {
+    let mut scene = Scene::new([Codec::Pcmu, Codec::Pcmu]);
+    scene.command(Command::Bridge { a: A, b: B });
+    (0..40).for_each(|_| scene.beat(&[A, B]));
+    // A re-INVITE: A-law from another port. What is still on its way from the old place comes late, and is not A.
+    let party = scene.parties.get_mut(&A).unwrap();
+    let (old, late) = (party.at, party.packet(0, &[0x80; 160]));
+    (party.at, party.codec) = (at(6_060), Codec::Pcma);
+    scene.command(Command::Configure { leg: A, stream: stream(Codec::Pcma, at(6_060)) });
+    (0..3).for_each(|_| scene.beat(&[A, B]));
+    let heard = scene.parties[&B].heard.len();
+    scene.plane.handle_packet(scene.now, A, Kind::Rtp, old, &late);
+    scene.collect();
+    assert_eq!(scene.parties[&B].heard.len(), heard, "the old place is a stranger now");
+    (0..40).for_each(|_| scene.beat(&[A, B]));
+    assert!(scene.hears(A, 900.0) && scene.hears(B, 550.0));
+    let numbers: Vec<_> = scene.parties[&B].packets.iter().map(|packet| packet.0).collect();
+    assert!(numbers.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) <= 2), "one stream");
 }

@@ -64,6 +64,8 @@ pub struct Negotiated {
     pub alternatives: Vec<Codec>,
     /// The payload type for telephone events.
     pub dtmf: Option<u8>,
+    /// The payload types of codec and telephone events that they use toward us: those of our own description.
+    pub ours: (u8, Option<u8>),
     /// The payload type for comfort noise (RFC 3389), which goes with G.711 alone.
     pub comfort: Option<u8>,
     /// Where to send RTP. The address is unspecified when they hold the old way.
@@ -130,6 +132,7 @@ pub fn answer(offer: &SessionDescription, local: &Local) -> Result<Answered, Not
     let common = common_codecs(theirs, local);
     let mut audio = agree(offer, theirs, common, local.direction)?;
     audio.dtmf = audio.dtmf.filter(|_| local.events);
+    audio.ours.1 = audio.dtmf;
     if !audio.remote.ip().is_unspecified()
         && audio.remote.is_ipv4() != local.address.to_canonical().is_ipv4()
     {
@@ -178,7 +181,11 @@ pub fn negotiated(
     let agreed = agree(remote_answer, theirs, common.collect(), local_offer.direction_of(ours))?;
     // What was not offered cannot be agreed on.
     let comfort = agreed.comfort.filter(|_| ours.comfort_noise().is_some());
-    Ok(Negotiated { comfort, ..agreed })
+    let own = offered.iter().find(|codec| codec.same_encoding(&agreed.codec));
+    let codec = own.map_or(agreed.codec.payload_type, |codec| codec.payload_type);
+    let events = ours.telephone_event(agreed.codec.clock_rate);
+    let events = events.or_else(|| ours.telephone_event(8_000)).filter(|_| agreed.dtmf.is_some());
+    Ok(Negotiated { comfort, ours: (codec, events), ..agreed })
 }
 
 fn acceptable_audio(offer: &SessionDescription) -> Result<(usize, &Media), NotAcceptable> {
@@ -220,9 +227,12 @@ fn agree(
     let direction = remote.direction_of(theirs);
     // RFC 3264 8.4: an unspecified address is the old way to hold; nothing can be sent there.
     let reachable = Direction::of(!ip.is_unspecified(), true);
+    let dtmf = theirs.telephone_event(codec.clock_rate).or_else(|| theirs.telephone_event(8000));
     Ok(Negotiated {
+        // An answer of ours lists what was offered.
+        ours: (codec.payload_type, dtmf),
         comfort: theirs.comfort_noise().filter(|_| codec.is_g711()),
-        dtmf: theirs.telephone_event(codec.clock_rate).or_else(|| theirs.telephone_event(8000)),
+        dtmf,
         codec,
         alternatives: common.collect(),
         remote: SocketAddr::new(ip, theirs.port),

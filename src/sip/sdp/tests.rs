@@ -132,3 +132,82 @@ fn row_17_too_many_lines_impossible_ports_and_odd_attributes() {
     let sealed = read("m=audio 4000 RTP/SAVP 0\r\na=crypto:0\r\n").unwrap();
     assert_eq!(answer(&sealed, &v4).unwrap_err(), NotAcceptable::Profile);
 }
+
+/// An offer of a phone with this for its media lines.
+fn phone(lines: &str) -> SessionDescription {
+    offer(&format!("v=0\r\no=- 1 1 IN IP6 ::9\r\ns=-\r\nc=IN IP6 2001:db8::9\r\nt=0 0\r\n{lines}"))
+}
+
+fn served(lines: &str) -> Answered {
+    answer(&phone(lines), &local(Preference::Ours)).unwrap()
+}
+
+#[test]
+fn a_fax_is_refused_and_the_voice_beside_it_is_not() {
+    let image = "m=image 4002 udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n";
+    for odd in ["", "a=T38MaxBitRate:14400\r\na=T38FaxMaxDatagram:99999999999999999999\r\n"] {
+        let alone = format!("{image}{odd}");
+        let refused = answer(&phone(&alone), &local(Preference::Ours)).unwrap_err();
+        assert_eq!(refused, NotAcceptable::NoAudio);
+        let both = served(&format!("m=audio 4000 RTP/AVP 0\r\n{alone}"));
+        let text = both.sdp.to_string();
+        assert!(text.contains("m=audio 6000 RTP/AVP 0\r\n"), "{text}");
+        assert!(text.contains("m=image 0 udptl t38\r\n"), "{text}");
+    }
+}
+
+#[test]
+fn of_several_lines_the_first_that_can_be_served_is() {
+    let lines = "m=audio 0 RTP/AVP 0\r\nm=audio 4000 RTP/SAVP 0\r\nm=audio 4004 RTP/AVP 8\r\nm=audio 4006 RTP/AVP 0\r\n";
+    let Answered { sdp, audio } = served(lines);
+    let ports: Vec<_> = sdp.media.iter().map(|media| media.port).collect();
+    assert_eq!((ports.as_slice(), audio.remote.port()), ([0, 0, 6000, 0].as_slice(), 4004));
+}
+
+#[test]
+fn every_way_to_hold_is_one_and_every_packet_length_is_kept_within_bounds() {
+    for (direction, held, ours) in [
+        ("a=sendonly", true, Direction::RecvOnly),
+        ("a=inactive", true, Direction::Inactive),
+        ("a=recvonly", false, Direction::SendOnly),
+        ("a=sendrecv", false, Direction::SendRecv),
+    ] {
+        let audio = served(&format!("m=audio 4000 RTP/AVP 0\r\n{direction}\r\n")).audio;
+        assert_eq!((audio.held, audio.direction), (held, ours), "{direction}");
+    }
+    let old = phone("m=audio 4000 RTP/AVP 0\r\nc=IN IP6 ::\r\n");
+    let audio = answer(&old, &local(Preference::Ours)).unwrap().audio;
+    assert!(audio.held && !audio.direction.sends() && audio.direction.receives());
+    for (asked, kept) in [(10, 10), (20, 20), (30, 30), (35, 30), (60, 60), (200, 60), (0, 10)] {
+        let audio = served(&format!("m=audio 4000 RTP/AVP 0\r\na=ptime:{asked}\r\n")).audio;
+        assert_eq!(audio.ptime, kept, "{asked}");
+    }
+}
+
+#[test]
+fn reports_keep_a_port_of_their_own_though_one_for_both_is_offered() {
+    let Answered { sdp, audio } = served("m=audio 4000 RTP/AVP 0\r\na=rtcp-mux\r\n");
+    assert!(!sdp.to_string().contains("rtcp-mux"), "RFC 5761 section 5.1.1: not taken up");
+    assert_eq!(audio.remote_rtcp.map(|to| to.port()), Some(4001));
+}
+
+#[test]
+fn comfort_noise_is_agreed_on_where_it_is_offered_with_g_711_alone() {
+    let Answered { sdp, audio } = served("m=audio 4000 RTP/AVP 0 13\r\n");
+    assert_eq!(audio.comfort, Some(13));
+    assert!(sdp.to_string().contains("a=rtpmap:13 CN/8000\r\n"));
+    assert_eq!(served("m=audio 4000 RTP/AVP 0\r\n").audio.comfort, None);
+}
+
+#[test]
+fn each_side_is_sent_the_payload_types_that_it_listed_itself() {
+    let address = "192.0.2.1".parse().unwrap();
+    let codecs = [Codec::new("opus", 48_000, 2, 111)];
+    let origin = Origin::new(1, 1, address);
+    let ours = audio_offer(origin, address, 4000, &codecs, Some(101), Direction::SendRecv);
+    let reply = "v=0\no=- 1 1 IN IP4 192.0.2.9\ns=-\nc=IN IP4 192.0.2.9\nt=0 0\nm=audio 7000 RTP/AVP 96 97\n\
+        a=rtpmap:96 opus/48000/2\na=rtpmap:97 telephone-event/8000\n";
+    let audio = negotiated(&ours, &offer(reply)).unwrap();
+    assert_eq!((audio.codec.payload_type, audio.dtmf), (96, Some(97)), "what we send");
+    assert_eq!(audio.ours, (111, Some(101)), "what we hear");
+}

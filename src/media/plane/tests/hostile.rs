@@ -33,6 +33,7 @@ fn stream(remote: SocketAddr) -> Stream {
         payload_type: 0,
         clock_rate: 8_000,
         dtmf: Some(101),
+        ours: (0, Some(101)),
         tones: false,
         comfort: None,
         ptime_ms: 20,
