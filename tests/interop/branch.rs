@@ -85,6 +85,19 @@ impl Branch {
         branch
     }
 
+    /// Kills a branch of the test's own making, as a power cut would, and starts it again.
+    pub fn kill_and_start_again(&mut self) {
+        self.process.kill().expect("it is running");
+        self.process.wait().expect("it can be waited for");
+        let folder = self.folder();
+        let socket = folder.join("admin.sock");
+        self.process = Command::new(env!("CARGO_BIN_EXE_branchline"))
+            .args(["run", "-c", &folder.join("gateway.toml").display().to_string()])
+            .spawn()
+            .expect("the branch starts");
+        self.until("the control socket", || std::os::unix::net::UnixStream::connect(&socket).ok());
+    }
+
     /// The demo's folder.
     pub fn folder(&self) -> PathBuf {
         PathBuf::from(self.ready["dir"].as_str().expect("a folder"))

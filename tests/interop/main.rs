@@ -17,3 +17,4 @@ mod six;
 mod sound;
 mod tls;
 mod transfers;
+mod voicemail;

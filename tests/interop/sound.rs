@@ -89,9 +89,11 @@ impl Party {
                     mouth.to = Some(from);
                     take(&mut heard.lock().expect("no panic holds it"), &buffer[..count]);
                 }
-                let pressed = press.lock().expect("no panic holds it").pop();
+                let ready = mouth.event.is_none() && mouth.gap == 0;
+                let pressed = ready.then(|| first_of(&press)).flatten();
                 if let Some(digit) = pressed {
                     mouth.event = Some((digit, 0, mouth.timestamp));
+                    mouth.gap = 8;
                 }
                 if let Some(port) = first.lock().expect("no panic holds it").take() {
                     mouth.to.get_or_insert(SocketAddr::from(([127, 0, 0, 1], port)));
@@ -112,6 +114,11 @@ impl Party {
         self.press.lock().expect("no panic holds it").push(digit);
     }
 
+    /// Whether every key has been taken up; the last one may still be held down.
+    pub fn is_idle(&self) -> bool {
+        self.press.lock().expect("no panic holds it").is_empty()
+    }
+
     /// Speaks first, to a port of the branch.
     pub fn speak_to(&self, port: u16) {
         *self.first.lock().expect("no panic holds it") = Some(port);
@@ -125,6 +132,11 @@ impl Drop for Party {
             let _ = thread.join();
         }
     }
+}
+
+fn first_of(keys: &Mutex<Vec<u8>>) -> Option<u8> {
+    let mut keys = keys.lock().expect("no panic holds it");
+    (!keys.is_empty()).then(|| keys.remove(0))
 }
 
 fn take(heard: &mut Heard, packet: &[u8]) {
@@ -158,11 +170,21 @@ struct Mouth {
     sequence: u16,
     timestamp: u32,
     event: Option<(u8, u16, u32)>,
+    /// Packets of sound before the next key.
+    gap: u16,
 }
 
 impl Mouth {
     fn new(tone: f64) -> Mouth {
-        Mouth { tone, to: None, next: Instant::now(), sequence: 0, timestamp: 0, event: None }
+        Mouth {
+            tone,
+            to: None,
+            next: Instant::now(),
+            sequence: 0,
+            timestamp: 0,
+            event: None,
+            gap: 0,
+        }
     }
 
     fn speak(&mut self, socket: &UdpSocket) {
@@ -184,6 +206,7 @@ impl Mouth {
                 packet
             }
             None => {
+                self.gap = self.gap.saturating_sub(1);
                 let mut packet = self.header(0, false, self.timestamp);
                 packet.extend((0..FRAME).map(|n| {
                     let at = f64::from(self.timestamp) + n as f64;
