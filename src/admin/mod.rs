@@ -5,6 +5,7 @@
 
 mod ban;
 mod spending;
+pub mod web;
 
 use std::net::IpAddr;
 
@@ -56,6 +57,17 @@ pub enum Command {
     },
     /// Mailboxes and how many messages are in them.
     Mailboxes,
+    /// Gives the address that a desk phone fetches its configuration from.
+    PhoneUrl {
+        /// The phone's hardware address.
+        mac: String,
+        /// An address for the first contact instead: short, for one fetch within a quarter of an hour.
+        #[serde(default)]
+        once: bool,
+        /// Another address in place of the one it has, which is shut.
+        #[serde(default)]
+        renew: bool,
+    },
     /// Ends a call.
     HangUp {
         /// Which.
@@ -89,6 +101,13 @@ pub enum Reply {
     Spending(Spending),
     /// To [`Command::Mailboxes`].
     Mailboxes(Vec<Mailbox>),
+    /// To [`Command::PhoneUrl`]. A secret.
+    PhoneUrl {
+        /// What is entered at the phone.
+        url: String,
+        /// How long it can be used, and then once; for ever when nothing.
+        minutes: Option<u64>,
+    },
     /// It was done.
     Done,
     /// It was not done, and why.
@@ -303,4 +322,23 @@ pub struct Phone {
     /// What is set there, such as `do not disturb` or `forwards every call`; and who is signed in or where.
     #[serde(default)]
     pub set: Vec<String>,
+    /// Desk phones that are told to register with it.
+    #[serde(default)]
+    pub sheets: Vec<PhoneSheet>,
+}
+
+/// A desk phone whose configuration we have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneSheet {
+    /// Its hardware address.
+    pub mac: String,
+    /// Who made it.
+    pub make: String,
+    /// Which it is.
+    pub model: String,
+    /// When it last fetched its configuration.
+    #[serde(with = "rfc3339::option")]
+    pub fetched: Option<UnixTime>,
+    /// What tells its secret address.
+    pub url_command: String,
 }

@@ -126,6 +126,20 @@ enum Command {
         #[command(flatten)]
         options: ask::Options,
     },
+    /// Tell the secret address that a desk phone fetches its configuration from.
+    #[command(after_help = "Example: branchline phone-url 00:15:65:aa:bb:cc --once")]
+    PhoneUrl {
+        /// The phone's hardware address.
+        mac: String,
+        /// A short address for the first contact, to be keyed in: it can be used once, within a quarter of an hour.
+        #[arg(long)]
+        once: bool,
+        /// Give the phone another address and shut the one it has, which somebody may have seen.
+        #[arg(long)]
+        renew: bool,
+        #[command(flatten)]
+        options: ask::Options,
+    },
     /// List mailboxes and how many messages are in them.
     #[command(after_help = "Example: branchline voicemail --json")]
     Voicemail(ask::Options),
@@ -186,6 +200,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Spending(options) => ask::main(&options, &Ask::Spending, ask::Form::Text),
         Command::LiftCaps { of, hours, options } => {
             ask::main(&options, &Ask::LiftCaps { of: of.0, hours }, ask::Form::Text)
+        }
+        Command::PhoneUrl { mac, once, renew, options } => {
+            ask::main(&options, &Ask::PhoneUrl { mac, once, renew }, ask::Form::Text)
         }
         Command::Voicemail(options) => ask::main(&options, &Ask::Mailboxes, ask::Form::Text),
         Command::Hangup { call, options } => {

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::admin::{
-    ActiveCall, Agent, Ban, CallLine, Lamp, Mailbox, Phone, Queue, Reply, Spending, Status, Trunk,
+    ActiveCall, Agent, Ban, CallLine, Lamp, Mailbox, Phone, PhoneSheet, Queue, Reply, Spending,
+    Status, Trunk,
 };
 use crate::call::budget::Measure;
 use crate::time::UnixTime;
@@ -22,6 +23,9 @@ pub fn json(reply: &Reply) -> String {
         Reply::Bans(bans) => serde_json::to_string_pretty(bans),
         Reply::Spending(spending) => serde_json::to_string_pretty(spending),
         Reply::Mailboxes(mailboxes) => serde_json::to_string_pretty(mailboxes),
+        Reply::PhoneUrl { url, minutes } => {
+            serde_json::to_string_pretty(&serde_json::json!({ "url": url, "minutes": minutes }))
+        }
         Reply::Done | Reply::Refused(_) => serde_json::to_string_pretty(reply),
     };
     value.map_or_else(|_| String::new(), |text| text + "\n")
@@ -40,6 +44,10 @@ pub fn table(reply: &Reply) -> String {
         Reply::Bans(bans) => ban_table(bans),
         Reply::Spending(spending) => spending_page(spending),
         Reply::Mailboxes(mailboxes) => mailbox_table(mailboxes),
+        Reply::PhoneUrl { url, minutes: None } => format!("{url}\n"),
+        Reply::PhoneUrl { url, minutes: Some(minutes) } => {
+            format!("{url}\nGood for one fetch within {minutes} minutes.\n")
+        }
         Reply::Done => "done\n".to_owned(),
         Reply::Refused(why) => format!("refused: {why}\n"),
     }
@@ -252,10 +260,16 @@ fn phone_table(phones: &[Phone]) -> String {
         } else {
             phone.bindings.join("; ")
         };
-        vec![phone.extension.to_string(), phone.name.clone(), bindings, phone.set.join(", ")]
+        let sheet = |sheet: &PhoneSheet| {
+            let fetched = sheet.fetched.map_or_else(|| "never".to_owned(), |at| at.to_string());
+            format!("{} {} {}, fetched {fetched}", sheet.mac, sheet.make, sheet.model)
+        };
+        let sheets: Vec<_> = phone.sheets.iter().map(sheet).collect();
+        let (set, sheets) = (phone.set.join(", "), sheets.join("; "));
+        vec![phone.extension.to_string(), phone.name.clone(), bindings, set, sheets]
     });
     columns(
-        &["EXTENSION", "NAME", "REGISTERED", "SET"],
+        &["EXTENSION", "NAME", "REGISTERED", "SET", "DESK PHONE"],
         rows,
         "no extension is configured: add an [[extension]] to gateway.toml",
     )

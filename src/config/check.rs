@@ -18,6 +18,7 @@ use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
+mod phones;
 mod spending;
 mod trunks;
 
@@ -52,6 +53,8 @@ pub(super) fn check(
     check.outbound();
     check.spending();
     check.conferences();
+    check.web();
+    check.desk_phones();
     check.queues();
     check.overflow_circles();
     check.agents();

@@ -4,6 +4,7 @@
 //! (reading is an argument), reads no secret, and compiles nothing: the dial plan and the flows do that themselves.
 
 mod check;
+pub mod desk;
 pub mod document;
 mod flows;
 pub mod problem;
@@ -158,7 +159,7 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
 }
 
 /// The sections there are, in the order that files have them.
-const SECTIONS: [&str; 28] = [
+const SECTIONS: [&str; 31] = [
     "site",
     "sip",
     "media",
@@ -183,6 +184,9 @@ const SECTIONS: [&str; 28] = [
     "flow",
     "calendar",
     "prompts",
+    "http",
+    "provisioning",
+    "phone",
     "admin",
     "limits",
     "trust",
@@ -229,6 +233,9 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         // Their mistakes are told with the flows'.
         calendars: each(document, "calendar", places, &mut Vec::new()),
         prompts: one(document, "prompts", out),
+        http: one(document, "http", out),
+        provisioning: one(document, "provisioning", out),
+        phones: each(document, "phone", places, out),
         admin: one(document, "admin", out),
         limits: one(document, "limits", out),
         trust: one(document, "trust", out),

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod control;
 pub mod files;
 pub mod gather;
+pub mod http;
 pub mod journal;
 pub mod log;
 pub mod mailbox;
@@ -55,6 +56,8 @@ const PLANE: plane::Settings =
     plane::Settings { inactivity: Some(INACTIVITY), inactivity_on_hold: Some(INACTIVITY_ON_HOLD) };
 /// Threads for stream connections and the control socket; calls over UDP touch none of them.
 const STREAM_THREADS: usize = 2;
+/// Threads for HTTPS: what is asked there is small and can wait.
+const WEB_THREADS: usize = 1;
 
 /// Why the box did not start.
 #[derive(Debug)]
@@ -67,6 +70,8 @@ pub enum CannotStart {
     Running(PathBuf),
     /// An address cannot be had.
     Listen(&'static str, SocketAddr, io::Error),
+    /// An address for HTTPS cannot be had.
+    Web(SocketAddr, io::Error),
     /// The control socket cannot be had.
     Control(PathBuf, io::Error),
     /// No identity for TLS.
@@ -93,6 +98,10 @@ impl fmt::Display for CannotStart {
                 f,
                 "SIP over {way} cannot listen on {address}: {error}\n  Is another program there? `ss -lpn` tells; \
                  change [sip] {way} in gateway.toml, or `demo --port-base`."
+            ),
+            CannotStart::Web(address, error) => write!(
+                f,
+                "HTTPS cannot listen on {address}: {error}\n  Is another program there? `ss -ltnp` tells; change [http] listen in gateway.toml."
             ),
             CannotStart::Control(path, error) => {
                 write!(f, "the control socket {} cannot be made: {error}", path.display())
@@ -125,6 +134,7 @@ pub struct Running {
     letters: Sender<Letter>,
     turning: thread::JoinHandle<io::Result<()>>,
     runtime: tokio::runtime::Runtime,
+    web: Option<tokio::runtime::Runtime>,
     _lock: Flock<File>,
 }
 
@@ -139,6 +149,9 @@ impl Running {
         let ended = self.turning.join();
         systemd::notify("STOPPING=1");
         self.runtime.shutdown_timeout(Duration::from_millis(200));
+        if let Some(web) = self.web {
+            web.shutdown_timeout(http::LAST_ANSWERS);
+        }
         // The socket would be in nobody's way, but its absence says more plainly that nobody is there.
         let _ = fs::remove_file(&self.socket);
         match ended {
@@ -191,6 +204,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         networks: own_networks(),
         threads,
     };
+    let web = serve_web(&setup.settings, &letters)?;
     let gateway = Gateway::new(setup, opened.journal, random);
     let turning = Loop {
         gateway,
@@ -206,6 +220,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         recordings: data.join("recordings"),
         turns: Arc::default(),
         asked: BTreeMap::new(),
+        web: BTreeMap::new(),
         first_start: opened.before.0 == 0,
     };
     control::listen(runtime.handle(), &socket, letters.clone())
@@ -213,7 +228,33 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     let turning = thread::Builder::new().name("loop".to_owned()).spawn(move || turning.run())?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listens, "ready");
     systemd::notify("READY=1");
-    Ok(Running { socket, letters, turning, runtime, _lock: lock })
+    Ok(Running { socket, letters, turning, runtime, web, _lock: lock })
+}
+
+/// HTTPS, on a runtime of its own: who asks there never keeps a phone call waiting.
+fn serve_web(
+    settings: &Settings,
+    letters: &Sender<Letter>,
+) -> Result<Option<tokio::runtime::Runtime>, CannotStart> {
+    if settings.http.listen.is_empty() {
+        return Ok(None);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WEB_THREADS)
+        .thread_name("web")
+        .enable_all()
+        .build()?;
+    // The configuration's check has read each of them.
+    let networks = settings.http.networks.iter().filter_map(|text| Network::parse(text).ok());
+    let identity = identity(settings)?;
+    let server = http::Server::new(&identity, networks.collect(), letters.clone());
+    for address in &settings.http.listen {
+        let bound = server
+            .listen(runtime.handle(), *address)
+            .map_err(|error| CannotStart::Web(*address, error))?;
+        tracing::info!(%bound, "HTTPS");
+    }
+    Ok(Some(runtime))
 }
 
 /// Locks the data folder and opens the journal in it. A disk that fails at start is no reason to have no telephone:
@@ -396,6 +437,17 @@ fn identity(settings: &Settings) -> Result<Arc<rustls::ServerConfig>, CannotStar
     names.extend(
         settings.sip.tls.iter().filter(|a| !a.ip().is_unspecified()).map(|a| a.ip().to_string()),
     );
+    names.extend(
+        settings
+            .http
+            .listen
+            .iter()
+            .filter(|a| !a.ip().is_unspecified())
+            .map(|a| a.ip().to_string()),
+    );
+    names.extend(settings.provisioning.host().map(str::to_owned));
+    names.sort();
+    names.dedup();
     tls::identity(&files, &names).map_err(CannotStart::Identity)
 }
 

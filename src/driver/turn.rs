@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use tokio::sync::oneshot;
 
+use crate::admin::web;
 use crate::admin::{Command, Lamp, Part, Reply};
 use crate::driver::clock;
 use crate::driver::gather::Gather;
@@ -68,6 +69,8 @@ pub enum Letter {
     Resolved(String, Vec<IpAddr>),
     /// An admin asks.
     Control(Command, oneshot::Sender<Reply>),
+    /// Somebody asks over HTTPS.
+    Web(web::Request, oneshot::Sender<web::Response>),
     /// Take no new calls, end when the last is over.
     Drain,
     /// End now.
@@ -102,6 +105,8 @@ pub struct Loop {
     pub turns: Arc<AtomicU64>,
     /// Questions that wait for the gateway's answer.
     pub asked: BTreeMap<u64, oneshot::Sender<Reply>>,
+    /// The same over HTTPS.
+    pub web: BTreeMap<u64, oneshot::Sender<web::Response>>,
     /// Whether there was no journal before.
     pub first_start: bool,
 }
@@ -209,6 +214,11 @@ impl Loop {
                 self.asked.insert(id, answer);
                 self.gateway.handle_control(now, ReplyTo(id), &command);
             }
+            Letter::Web(request, answer) => {
+                let id = self.web.keys().next_back().map_or(0, |last| last + 1);
+                self.web.insert(id, answer);
+                self.gateway.handle_web(now, ReplyTo(id), &request);
+            }
             Letter::Drain => self.gateway.handle_drain(now),
             Letter::Stop => self.gateway.handle_stop(now),
         }
@@ -253,6 +263,12 @@ impl Loop {
                     if let Some(answer) = self.asked.remove(&id) {
                         // The asker may have gone; then nobody misses the answer.
                         let _ = answer.send(reply);
+                    }
+                }
+                Output::Web(ReplyTo(id), response) => {
+                    if let Some(answer) = self.web.remove(&id) {
+                        // The asker may have gone.
+                        let _ = answer.send(response);
                     }
                 }
                 Output::Over => return false,

@@ -37,6 +37,7 @@ impl Gateway {
             Command::Unban { address } => self.unban(*address),
             Command::Spending => Reply::Spending(self.spending(now)),
             Command::LiftCaps { of, hours } => self.lift_caps(now, of.as_ref(), *hours),
+            Command::PhoneUrl { mac, once, renew } => self.give_phone_url(now, mac, *once, *renew),
             Command::Mailboxes => Reply::Mailboxes(self.mailbox_lines()),
             Command::HangUp { call } if self.calls.handle_hang_up(*call) => {
                 tracing::info!(%call, "an admin ended a call");
@@ -127,6 +128,7 @@ impl Gateway {
             self.endpoint.counters().map(|(name, count)| (name.to_owned(), count)).collect();
         counters.push(("wrong passwords".to_owned(), self.gate.mistakes));
         counters.push(("requests from sources that are shut out".to_owned(), self.gate.shut_out));
+        counters.push(("wrong addresses of configurations".to_owned(), self.phones.mistakes));
         counters.push(("wrong PINs of mailboxes".to_owned(), self.wrong_pins()));
         counters.push(("legs sent sound and not heard".to_owned(), self.faults.one_way_so_far));
         counters.push(("fax machines and modems".to_owned(), self.faults.machines));
@@ -302,6 +304,7 @@ impl Gateway {
                 .map(way)
                 .collect(),
             set: self.phone_set(&extension.number),
+            sheets: self.sheets_of(&extension.number),
         };
         self.settings.extensions.iter().map(line).collect()
     }

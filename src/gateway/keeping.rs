@@ -76,6 +76,7 @@ impl Gateway {
         }
         self.send_answers(now);
         self.mail_is_stored(now);
+        self.send_web_answers();
         self.settle(now);
     }
 
@@ -291,6 +292,7 @@ impl Gateway {
         self.calls.restore_spending(live.spending.clone());
         self.restore_subscriptions(now, &live.subscriptions);
         self.restore_mail();
+        self.derive_tokens();
         for item in live.places.keys() {
             self.keep(now, Event::QueueLeft { item: *item });
         }

@@ -4,7 +4,7 @@
 //! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
 //! `sound` media, `emergency` calls for help, `watching` lamps, `work` queues and agents, `walks` IVR, `voicemail`
-//! mailboxes, `keeping` the journal, `control` the admin, `setup` the configuration.
+//! mailboxes, `phones` their configuration, `keeping` the journal, `control` the admin, `setup` the configuration.
 
 mod bans;
 mod callers;
@@ -18,6 +18,7 @@ mod hiding;
 mod keeping;
 mod keys;
 mod legs;
+mod phones;
 pub mod prompts;
 mod recording;
 mod redirects;
@@ -107,6 +108,8 @@ pub enum Output {
     },
     /// Answer an admin's question.
     Reply(ReplyTo, admin::Reply),
+    /// Answer a question over HTTPS.
+    Web(ReplyTo, admin::web::Response),
     /// Everything is over: the last call ended after a drain, or the program was told to stop.
     Over,
 }
@@ -163,6 +166,9 @@ pub struct Gateway {
     roster: Roster,
     flows: Arc<Flows>,
     voicemail: voicemail::Voicemail,
+    phones: phones::Phones,
+    /// Passwords of phones in clear: each is told its own.
+    phone_secrets: BTreeMap<String, crate::sip::auth::Secret>,
     walks: BTreeMap<CallId, Walk>,
     watching: watching::Watching,
     prompts: prompts::Prompts,

@@ -135,6 +135,8 @@ impl Gateway {
             roster: Roster::new(settings.agents.iter().map(agent_settings).collect()),
             flows: Arc::new(flows),
             voicemail: voicemail::Voicemail::new(boxes),
+            phones: super::phones::Phones::default(),
+            phone_secrets: secrets.phones.clone(),
             walks: BTreeMap::new(),
             watching: watching::Watching::new(Notifier::new(
                 subscription_settings(&settings),

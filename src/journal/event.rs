@@ -1,6 +1,7 @@
 //! What records say. Plain data that an auditor can read; fields may be added, never given another meaning.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +94,18 @@ pub enum Event {
         presence: Presence,
         /// Without a contact since.
         idle_since: UnixTime,
+    },
+    /// A desk phone has fetched its configuration.
+    PhoneFetched {
+        /// Its hardware address.
+        mac: String,
+        /// From there.
+        from: IpAddr,
+    },
+    /// A desk phone's secret address was replaced by another one.
+    PhoneRenewed {
+        /// Its hardware address.
+        mac: String,
     },
     /// Something happened at a mailbox.
     Voicemail(Voicemail),

@@ -43,10 +43,22 @@ pub struct Live {
     pub hot_desks: BTreeMap<ExtensionId, ExtensionId>,
     /// Schedules that are overridden.
     pub schedules: BTreeMap<ScheduleId, Forced>,
+    /// Desk phones that have fetched their configuration, by hardware address.
+    pub desk_phones: BTreeMap<String, DeskPhone>,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
 const HELP_KEPT: Duration = Duration::from_secs(72 * 3_600);
+
+/// A desk phone.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeskPhone {
+    /// When it last fetched its configuration.
+    pub fetched: Option<UnixTime>,
+    /// How often its secret address was replaced.
+    pub renewed: u32,
+}
 
 /// An agent's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +122,12 @@ impl Live {
             Event::Spent(spent) => self.spending.apply(at, spent),
             Event::CapsLifted(lift) => self.spending.lift(lift.clone()),
             Event::Voicemail(event) => self.mail.apply(event),
+            Event::PhoneFetched { mac, .. } => {
+                self.desk_phones.entry(mac.clone()).or_default().fetched = Some(at);
+            }
+            Event::PhoneRenewed { mac } => {
+                self.desk_phones.entry(mac.clone()).or_default().renewed += 1;
+            }
             Event::CallRecord(record) => {
                 self.calls.remove(&record.call);
             }

@@ -160,6 +160,14 @@ impl Keyring {
         self.keys.remove(&subject).is_some()
     }
 
+    /// Text that nobody makes up who does not have the box's master key: so many bytes of it, in hexadecimal, always the
+    /// same for the same `purpose`.
+    pub fn token(&self, purpose: &str, bytes: usize) -> String {
+        let key = hmac::sign(&self.naming, b"branchline tokens v1: ");
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()), purpose.as_bytes());
+        hex(tag.as_ref().get(..bytes).unwrap_or_default())
+    }
+
     /// The whole file of keys.
     pub fn file(&mut self) -> Vec<u8> {
         let keys: Vec<_> = self.keys.iter().map(|(subject, key)| (*subject, *key)).collect();

@@ -141,7 +141,7 @@ impl Draft<'_> {
             // Nobody looks a subscription up: the journal's own live part is enough.
             Event::Subscribed { .. } | Event::Unsubscribed { .. } => {}
             // Messages are few, and live in every checkpoint: nobody looks them up here.
-            Event::Voicemail(_) => {}
+            Event::Voicemail(_) | Event::PhoneFetched { .. } | Event::PhoneRenewed { .. } => {}
             // Read from the journal's own list of what is live.
             Event::Phone(_) | Event::HotDesk { .. } | Event::Schedule { .. } => {}
             Event::Seal(_) | Event::Started { .. } | Event::Stopped | Event::Gap { .. } => {}

@@ -12,6 +12,7 @@ mod desk;
 mod emergency;
 mod lamps;
 mod peer;
+mod provisioning;
 mod registering;
 mod six;
 mod sound;

@@ -8,6 +8,7 @@ mod conference;
 mod extension;
 mod flow;
 mod group;
+mod http;
 mod keys;
 mod limits;
 mod location;
@@ -16,6 +17,7 @@ mod media;
 mod page;
 mod parking;
 mod prompts;
+mod provisioning;
 mod queue;
 mod recording;
 mod sip;
@@ -37,6 +39,7 @@ pub use conference::Conference;
 pub use extension::Extension;
 pub use flow::FlowFile;
 pub use group::Group;
+pub use http::Http;
 pub use keys::Keys;
 pub use limits::Limits;
 pub use location::Location;
@@ -45,6 +48,7 @@ pub use media::{Codec, Media};
 pub use page::Page;
 pub use parking::Parking;
 pub use prompts::Prompts;
+pub use provisioning::{DeskPhone, Mac, Provisioning};
 pub use queue::Queue;
 pub use recording::Recording;
 pub use sip::{DigestAlgorithm, Sip, Timers};
@@ -105,6 +109,12 @@ pub struct Settings {
     pub calendars: Vec<hours::Settings>,
     /// `[prompts]`.
     pub prompts: Prompts,
+    /// `[http]`.
+    pub http: Http,
+    /// `[provisioning]`.
+    pub provisioning: Provisioning,
+    /// `[[phone]]`.
+    pub phones: Vec<DeskPhone>,
     /// `[admin]`.
     pub admin: Admin,
     /// `[limits]`.

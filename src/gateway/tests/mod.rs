@@ -7,6 +7,7 @@ mod desk_scenes;
 mod dialogs;
 mod emergency;
 mod media_scenes;
+mod phones;
 mod random;
 mod scenes;
 mod spending;
@@ -207,6 +208,8 @@ struct World {
     /// Whether the disk takes its time, and what it was given last.
     disk_waits: bool,
     written: crate::journal::Token,
+    /// Answers over HTTPS, by question.
+    answers: BTreeMap<u64, admin::web::Response>,
     /// Recordings on the disk.
     files: BTreeSet<crate::id::RecordingId>,
     /// Who was joined with whom, the newest last.
@@ -280,6 +283,7 @@ impl World {
             recording: BTreeMap::new(),
             disk_waits: false,
             written: crate::journal::Token::default(),
+            answers: BTreeMap::new(),
             files: BTreeSet::new(),
             bridges: Vec::new(),
             keys: Vec::new(),
@@ -343,6 +347,7 @@ impl World {
             Output::Journal(crate::journal::Output::Keys(bytes)) => self.keys.extend(bytes),
             Output::Reply(..) | Output::Over | Output::Trust(_) | Output::Bar(_) => {}
             Output::Recording(order) => self.file(order),
+            Output::Web(ReplyTo(id), response) => drop(self.answers.insert(id, response)),
             Output::Resolve(host) => {
                 let found: Vec<_> =
                     host.parse().ok().map(|ip| (ip, OURS.ip())).into_iter().collect();
