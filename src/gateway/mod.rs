@@ -237,6 +237,7 @@ impl Gateway {
         for trunk in self.trunks.values_mut() {
             trunk.handle_resolved(now, host, found);
         }
+        self.try_waiting(now);
         self.settle(now);
     }
 

@@ -124,13 +124,41 @@ impl Gateway {
         // A trunk that is known to be dead costs a caller nothing while there is another.
         let pointless = trunk.is_silent() && !wanted.last && !wanted.help;
         let local = wanted.ways.front().map(|way| way.local).filter(|_| !pointless);
-        let Some(local) = local else {
+        // A box that has just started does not know yet where its carriers are: help waits for that moment.
+        let waits = wanted.help && trunk.is_starting();
+        let Some(local) = local.or(waits.then_some(IpAddr::from([0; 4]))) else {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
         };
         let leg = Leg { help: wanted.help, ..Leg::new(peer, local, 0) };
         self.begin_leg(wanted.call, id, leg);
+        if wanted.ways.is_empty() {
+            wanted.patience = Some(self.patience.set(now.instant + PATIENCE_FOR_HELP, id));
+            self.outward.insert(id, wanted);
+            return;
+        }
         self.outward.insert(id, wanted);
         self.try_next_way(now, id);
+    }
+
+    /// Names have been looked up: calls for help that waited for them go out, or on to the next trunk.
+    pub(super) fn try_waiting(&mut self, now: Now) {
+        let waiting = |wanted: &Outward| {
+            wanted.help && wanted.peer.is_none() && wanted.ways.is_empty() && wanted.bare.is_empty()
+        };
+        let legs: Vec<LegId> =
+            self.outward.iter().filter(|(_, wanted)| waiting(wanted)).map(|(id, _)| *id).collect();
+        for id in legs {
+            let Some(wanted) = self.outward.get_mut(&id) else { continue };
+            let trunk = self.trunks.get_mut(&wanted.trunk).filter(|trunk| !trunk.is_starting());
+            let Some(trunk) = trunk else { continue };
+            wanted.ways = trunk.ways().into();
+            if let Some(timer) = wanted.patience.take() {
+                self.patience.cancel(timer);
+            }
+            if !self.try_next_way(now, id) {
+                self.leg_over(now, id, Cause::Unreachable);
+            }
+        }
     }
 
     /// Sends an INVITE over the next way. Answers whether there was one.

@@ -168,6 +168,8 @@ pub struct Trunk {
     settings: Settings,
     random: Random,
     state: State,
+    /// Whether a look-up has come back, with whatever it found.
+    looked_up: bool,
     /// In the order of the servers, and of the addresses that each name has.
     targets: Vec<Target>,
     /// The one that we register with.
@@ -196,6 +198,7 @@ impl Trunk {
             failures: 0,
             due: None,
             look_up: None,
+            looked_up: false,
             probe: None,
             cseq: 0,
             outputs: VecDeque::new(),
@@ -222,6 +225,7 @@ impl Trunk {
         if !self.settings.servers.iter().any(|server| server.host == host) {
             return;
         }
+        self.looked_up = true;
         let first = self.targets.is_empty();
         if !found.is_empty() {
             self.take_addresses(host, found);
@@ -469,6 +473,11 @@ impl Trunk {
     /// Whether one of its servers is at an address.
     pub fn is_at(&self, address: IpAddr) -> bool {
         self.targets.iter().any(|target| target.peer.ip().to_canonical() == address.to_canonical())
+    }
+
+    /// Whether nothing has come back yet of the first look-up: the box has only just started.
+    pub fn is_starting(&self) -> bool {
+        !self.looked_up && !self.settings.servers.is_empty()
     }
 
     /// Whether there are servers and none answers.
