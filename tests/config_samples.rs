@@ -79,6 +79,8 @@ fn commented_keys_are_real_and_show_the_default() {
     }
     assert_eq!(all.settings.limits, plain.settings.limits);
     assert_eq!(all.settings.trust, plain.settings.trust);
+    assert_eq!(all.settings.capture.memory_mb, plain.settings.capture.memory_mb);
+    assert_eq!(all.settings.capture.hep_id, plain.settings.capture.hep_id);
     assert_eq!(all.settings.features, plain.settings.features);
     assert_eq!(all.settings.admin, plain.settings.admin);
     assert_eq!(all.settings.log, plain.settings.log);

@@ -4,6 +4,9 @@
 //! snapshots, the command line prints them.
 
 mod ban;
+mod exposition;
+mod ladder;
+pub mod pcap;
 mod spending;
 pub mod web;
 
@@ -16,6 +19,8 @@ use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, QueueId, RecordingId
 use crate::time::{UnixTime, rfc3339};
 
 pub use ban::Ban;
+pub use exposition::{Figures, Spans};
+pub use ladder::{Ended as LadderEnd, Ladder, Step as LadderStep, What as Told};
 pub use spending::{Cap, Spending, Spent};
 
 /// A question or an order for a running box; one JSON object on one line of the control socket.
@@ -39,6 +44,15 @@ pub enum Command {
     Trunks,
     /// Phones and where they are registered.
     Phones,
+    /// One call's ladder, live or of late.
+    ShowCall {
+        /// Which.
+        call: CallId,
+        /// Whether whole messages are asked for.
+        whole: bool,
+    },
+    /// Every figure, for Prometheus.
+    Metrics,
     /// Sources that are not heard.
     Bans,
     /// Hears a source again.
@@ -95,6 +109,10 @@ pub enum Reply {
     Trunks(Vec<Trunk>),
     /// To [`Command::Phones`].
     Phones(Vec<Phone>),
+    /// To [`Command::ShowCall`].
+    Ladder(Ladder),
+    /// To [`Command::Metrics`]: the text exposition format.
+    Metrics(String),
     /// To [`Command::Bans`].
     Bans(Vec<Ban>),
     /// To [`Command::Spending`].

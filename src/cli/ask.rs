@@ -21,10 +21,10 @@ const MAX_ANSWER: u64 = 64 << 20;
 pub struct Options {
     /// JSON instead of text.
     #[arg(long)]
-    json: bool,
+    pub json: bool,
     /// The control socket of the box.
     #[arg(long, env = "BRANCHLINE_SOCKET", default_value = "/run/branchline/admin.sock")]
-    socket: PathBuf,
+    pub socket: PathBuf,
 }
 
 /// How an answer is printed when JSON was not asked for.

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::call::budget::Subject;
 
 mod ask;
+mod calls;
 pub mod check;
 pub mod demo;
 mod exit;
@@ -85,7 +86,10 @@ enum Command {
     #[command(after_help = "Example: branchline status --json")]
     Status(ask::Options),
     /// List calls: records of ended ones, or those that are up.
-    #[command(after_help = "Example: branchline calls --csv --limit 1000 > calls.csv")]
+    #[command(
+        after_help = "Example: branchline calls --csv --limit 1000 > calls.csv",
+        args_conflicts_with_subcommands = true
+    )]
     Calls {
         /// Calls that are up instead of records.
         #[arg(long)]
@@ -98,6 +102,8 @@ enum Command {
         limit: u32,
         #[command(flatten)]
         options: ask::Options,
+        #[command(subcommand)]
+        one: Option<calls::One>,
     },
     /// List queues and who waits in them.
     #[command(after_help = "Example: branchline queues")]
@@ -151,6 +157,9 @@ enum Command {
         #[command(flatten)]
         options: ask::Options,
     },
+    /// Print every figure of the box in Prometheus's text format.
+    #[command(after_help = "Example: branchline metrics | grep calls")]
+    Metrics(ask::Options),
     /// List sources that are not heard: who guesses passwords, scans, or floods.
     #[command(after_help = "Example: branchline bans --json")]
     Bans(ask::Options),
@@ -188,7 +197,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Route { number, from, config } => route::main(&number, &from, &config),
         Command::Features { config } => features::main(&config),
         Command::Status(options) => ask::main(&options, &Ask::Status, ask::Form::Text),
-        Command::Calls { active, csv, limit, options } => {
+        Command::Calls { one: Some(one), .. } => calls::main(&one),
+        Command::Calls { active, csv, limit, options, one: None } => {
             let command =
                 if active { Ask::ActiveCalls } else { Ask::CallRecords { limit: limit as usize } };
             ask::main(&options, &command, if csv { ask::Form::Csv } else { ask::Form::Text })
@@ -208,6 +218,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Hangup { call, options } => {
             ask::main(&options, &Ask::HangUp { call }, ask::Form::Text)
         }
+        Command::Metrics(options) => ask::main(&options, &Ask::Metrics, ask::Form::Text),
         Command::Bans(options) => ask::main(&options, &Ask::Bans, ask::Form::Text),
         Command::Unban { address, options } => {
             ask::main(&options, &Ask::Unban { address }, ask::Form::Text)

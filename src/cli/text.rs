@@ -20,6 +20,8 @@ pub fn json(reply: &Reply) -> String {
         Reply::Agents(agents) => serde_json::to_string_pretty(agents),
         Reply::Trunks(trunks) => serde_json::to_string_pretty(trunks),
         Reply::Phones(phones) => serde_json::to_string_pretty(phones),
+        Reply::Ladder(ladder) => serde_json::to_string_pretty(ladder),
+        Reply::Metrics(text) => serde_json::to_string_pretty(text),
         Reply::Bans(bans) => serde_json::to_string_pretty(bans),
         Reply::Spending(spending) => serde_json::to_string_pretty(spending),
         Reply::Mailboxes(mailboxes) => serde_json::to_string_pretty(mailboxes),
@@ -41,6 +43,8 @@ pub fn table(reply: &Reply) -> String {
         Reply::Agents(agents) => agent_table(agents),
         Reply::Trunks(trunks) => trunk_table(trunks),
         Reply::Phones(phones) => phone_table(phones),
+        Reply::Ladder(ladder) => super::calls::drawn(ladder),
+        Reply::Metrics(text) => text.clone(),
         Reply::Bans(bans) => ban_table(bans),
         Reply::Spending(spending) => spending_page(spending),
         Reply::Mailboxes(mailboxes) => mailbox_table(mailboxes),
@@ -353,7 +357,7 @@ fn columns(heads: &[&str], rows: impl Iterator<Item = Vec<String>>, empty: &str)
     })
 }
 
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

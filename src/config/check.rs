@@ -43,6 +43,8 @@ pub(super) fn check(
     check.media();
     check.limits();
     check.trust();
+    check.capture();
+    check.metrics();
     check.site();
     check.sip();
     check.addresses();
@@ -159,6 +161,37 @@ impl<'c> Check<'c, '_> {
         self.within(&at("calls"), limits.calls, 1..=10_000);
         self.within(&at("calls_per_extension"), limits.calls_per_extension, 1..=100);
         self.within(&at("new_calls_per_second"), limits.new_calls_per_second, 1..=1_000);
+    }
+
+    fn metrics(&mut self) {
+        let listen = self.settings.metrics.listen;
+        if let Some(address) = listen.filter(|address| !address.ip().is_loopback()) {
+            let what = format!(
+                "{address} is not of this box alone: figures are given out without a password"
+            );
+            self.tell(
+                &[Key("metrics"), Key("listen")],
+                what,
+                "such as `127.0.0.1:9464` or `[::1]:9464`",
+            );
+        }
+    }
+
+    fn capture(&mut self) {
+        let capture = &self.settings.capture;
+        self.within(&[Key("capture"), Key("memory_mb")], capture.memory_mb, 0..=1_024);
+        if let Some(hep) = &capture.hep {
+            let host = ["udp:", "tcp:"].iter().find_map(|way| hep.strip_prefix(way)).unwrap_or(hep);
+            let port = host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+            if port.is_none() || !trunks::is_server(host) {
+                let what = format!("`{hep}` is no capture server");
+                self.tell(
+                    &[Key("capture"), Key("hep")],
+                    what,
+                    "such as `192.0.2.7:9060` or `tcp:homer.example:9060`",
+                );
+            }
+        }
     }
 
     fn trust(&mut self) {

@@ -159,7 +159,7 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
 }
 
 /// The sections there are, in the order that files have them.
-const SECTIONS: [&str; 31] = [
+const SECTIONS: &[&str] = &[
     "site",
     "sip",
     "media",
@@ -190,6 +190,8 @@ const SECTIONS: [&str; 31] = [
     "admin",
     "limits",
     "trust",
+    "capture",
+    "metrics",
     "log",
 ];
 
@@ -204,7 +206,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
                 document
                     .source
                     .problem(span, key, format!("unknown section `{key}`"))
-                    .suggesting(key, SECTIONS),
+                    .suggesting(key, SECTIONS.iter().copied()),
             );
         }
     }
@@ -239,6 +241,8 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         admin: one(document, "admin", out),
         limits: one(document, "limits", out),
         trust: one(document, "trust", out),
+        capture: one(document, "capture", out),
+        metrics: one(document, "metrics", out),
         log: one(document, "log", out),
     }
 }

@@ -86,7 +86,8 @@ async fn serve(stream: UnixStream, mailbox: Sender<Letter>) {
     }
 }
 
-async fn ask(mailbox: &Sender<Letter>, command: Command) -> Reply {
+/// Asks the loop.
+pub async fn ask(mailbox: &Sender<Letter>, command: Command) -> Reply {
     let (answer, answered) = oneshot::channel();
     if mailbox.deliver(Letter::Control(command, answer)).await.is_err() {
         return Reply::Refused("the gateway has stopped".to_owned());

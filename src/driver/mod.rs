@@ -9,11 +9,13 @@ pub mod clock;
 pub mod control;
 pub mod files;
 pub mod gather;
+pub mod hep;
 pub mod http;
 pub mod journal;
 pub mod log;
 pub mod mailbox;
 pub mod media;
+pub mod metrics;
 pub mod recordings;
 pub mod segments;
 pub mod sip;
@@ -37,7 +39,7 @@ use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::admin::{Lamp, Part};
+use crate::admin::{Lamp, Part, Spans};
 use crate::config::Settings;
 use crate::gateway::{Gateway, Listening, Setup};
 use crate::media::plane;
@@ -74,6 +76,8 @@ pub enum CannotStart {
     Web(SocketAddr, io::Error),
     /// The control socket cannot be had.
     Control(PathBuf, io::Error),
+    /// The address for figures cannot be had.
+    Metrics(SocketAddr, io::Error),
     /// No identity for TLS.
     Identity(tls::NoIdentity),
     /// The journal.
@@ -106,6 +110,10 @@ impl fmt::Display for CannotStart {
             CannotStart::Control(path, error) => {
                 write!(f, "the control socket {} cannot be made: {error}", path.display())
             }
+            CannotStart::Metrics(address, error) => write!(
+                f,
+                "figures cannot be given at {address}: {error}\n  Is another program there? Change [metrics] listen."
+            ),
             CannotStart::Identity(error) => write!(f, "no identity for TLS: {error}"),
             CannotStart::Journal(error) => write!(f, "the journal cannot be opened: {error}"),
             CannotStart::System(error) => write!(f, "the system refused: {error}"),
@@ -192,8 +200,10 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     let old_records = lost.or_else(|| old_records(&opened));
     let store = store::open(&data, opened.before, program)?;
     let threads = media_threads(&settings);
+    let mirror = settings.capture.hep.as_deref().map(hep::Mirror::start).transpose()?;
     let media = media::spawn(threads, &PLANE, &mut random, &letters, data.join("recordings"))?;
     let socket = settings.admin.socket.clone();
+    let metrics = settings.metrics.listen;
     let setup = Setup {
         settings,
         flows: ready.checked.flows,
@@ -209,6 +219,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     let turning = Loop {
         gateway,
         sockets,
+        mirror,
         mailbox,
         sender: letters.clone(),
         media,
@@ -219,10 +230,15 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         taken: 0,
         recordings: data.join("recordings"),
         turns: Arc::default(),
+        spans: Spans::default(),
         asked: BTreeMap::new(),
         web: BTreeMap::new(),
         first_start: opened.before.0 == 0,
     };
+    if let Some(address) = metrics {
+        metrics::listen(runtime.handle(), address, letters.clone())
+            .map_err(|error| CannotStart::Metrics(address, error))?;
+    }
     control::listen(runtime.handle(), &socket, letters.clone())
         .map_err(|error| CannotStart::Control(socket.clone(), error))?;
     let turning = thread::Builder::new().name("loop".to_owned()).spawn(move || turning.run())?;

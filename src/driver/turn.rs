@@ -13,9 +13,10 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use tokio::sync::oneshot;
 
 use crate::admin::web;
-use crate::admin::{Command, Lamp, Part, Reply};
+use crate::admin::{Command, Figures, Lamp, Part, Reply, Spans};
 use crate::driver::clock;
 use crate::driver::gather::Gather;
+use crate::driver::hep::Mirror;
 use crate::driver::journal;
 use crate::driver::mailbox::{Mailbox, Sender};
 use crate::driver::media;
@@ -83,6 +84,8 @@ pub struct Loop {
     pub gateway: Gateway,
     /// SIP sockets.
     pub sockets: Sockets,
+    /// The way to a capture server, if there is one.
+    pub mirror: Option<Mirror>,
     /// Where letters arrive.
     pub mailbox: Mailbox<Letter>,
     /// For look-ups that answer later.
@@ -103,6 +106,8 @@ pub struct Loop {
     pub taken: usize,
     /// Counts turns; the watchdog and the status page read it.
     pub turns: Arc<AtomicU64>,
+    /// How long turns took, from the end of a wait to the next.
+    pub spans: Spans,
     /// Questions that wait for the gateway's answer.
     pub asked: BTreeMap<u64, oneshot::Sender<Reply>>,
     /// The same over HTTPS.
@@ -132,6 +137,7 @@ impl Loop {
                 Err(error) => return Err(error.into()),
             };
             self.turns.fetch_add(1, Ordering::Relaxed);
+            let began = Instant::now();
             for event in &ready[..count] {
                 going &= match usize::try_from(event.data()) {
                     Ok(index) if event.data() != BELL => self.read_socket(index, &mut buffer),
@@ -139,6 +145,7 @@ impl Loop {
                 };
             }
             going &= self.time_passes();
+            self.spans.add(began.elapsed());
             if let Some(pause) =
                 gather.handle_taken(Instant::now(), std::mem::take(&mut self.taken), None)
             {
@@ -244,6 +251,11 @@ impl Loop {
                     }
                 }
                 Output::Trust(connection) => self.sockets.trust(connection),
+                Output::Capture(packet) => {
+                    if let Some(mirror) = &self.mirror {
+                        mirror.send(packet);
+                    }
+                }
                 Output::Bar(change) => self.sockets.bar(change),
                 Output::Media { thread, command } => self.command(thread, command),
                 Output::Journal(output) => {
@@ -259,6 +271,9 @@ impl Loop {
                 Output::Reply(ReplyTo(id), mut reply) => {
                     if let Reply::Status(status) = &mut reply {
                         status.parts.extend(self.own_parts());
+                    }
+                    if let Reply::Metrics(text) = &mut reply {
+                        text.push_str(&self.own_figures().into_text());
                     }
                     if let Some(answer) = self.asked.remove(&id) {
                         // The asker may have gone; then nobody misses the answer.
@@ -305,6 +320,31 @@ impl Loop {
         if asked.is_err() {
             self.gateway.handle_records(to, None);
         }
+    }
+
+    /// Figures that only the driver has.
+    fn own_figures(&self) -> Figures {
+        let mut figures = Figures::default();
+        let help = "How long the loop was busy before it waited again: what arrives meanwhile is late by it.";
+        figures.histogram("loop_turn_seconds", help, &self.spans);
+        let late = self.media.iter().map(media::Handle::take_lateness).max().unwrap_or_default();
+        let help = "The latest a packet was sent since somebody last asked.";
+        figures.gauge("media_lateness_seconds", help, late.as_secs_f64());
+        figures.gauge("media_threads", "Media threads.", self.media.len());
+        let up = u8::from(matches!(self.store.state(), store::State::Ready));
+        figures.gauge("store_up", "Whether the look-up store answers.", up);
+        figures.gauge(
+            "store_position",
+            "The journal's record that it reflects.",
+            self.store.position().0,
+        );
+        let lost = self.mirror.as_ref().map_or(0, Mirror::lost);
+        figures.counter(
+            "capture_lost_total",
+            "Copies of messages that the capture server did not get.",
+            lost,
+        );
+        figures
     }
 
     /// What only the driver knows of the box.

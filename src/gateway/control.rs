@@ -33,6 +33,8 @@ impl Gateway {
             Command::Agents => Reply::Agents(self.agent_lines()),
             Command::Trunks => Reply::Trunks(self.trunk_lines()),
             Command::Phones => Reply::Phones(self.phone_lines(now)),
+            Command::ShowCall { call, whole } => self.ladder(*call, *whole),
+            Command::Metrics => Reply::Metrics(self.figures(now).into_text()),
             Command::Bans => Reply::Bans(self.ban_lines(now)),
             Command::Unban { address } => self.unban(*address),
             Command::Spending => Reply::Spending(self.spending(now)),
@@ -124,16 +126,6 @@ impl Gateway {
             lamp: line.lamp,
             words: line.words,
         }));
-        let mut counters: Vec<_> =
-            self.endpoint.counters().map(|(name, count)| (name.to_owned(), count)).collect();
-        counters.push(("wrong passwords".to_owned(), self.gate.mistakes));
-        counters.push(("requests from sources that are shut out".to_owned(), self.gate.shut_out));
-        counters.push(("wrong addresses of configurations".to_owned(), self.phones.mistakes));
-        counters.push(("wrong PINs of mailboxes".to_owned(), self.wrong_pins()));
-        counters.push(("legs sent sound and not heard".to_owned(), self.faults.one_way_so_far));
-        counters.push(("fax machines and modems".to_owned(), self.faults.machines));
-        counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
-        counters.extend(self.unread());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             site: self.settings.site.name.clone(),
@@ -159,8 +151,23 @@ impl Gateway {
             ports_in_use: self.pool.in_use(),
             ports: self.pool.capacity(),
             parts,
-            counters,
+            counters: self.counted(),
         }
+    }
+
+    /// What was counted since the start.
+    pub(super) fn counted(&self) -> Vec<(String, u64)> {
+        let mut counters: Vec<_> =
+            self.endpoint.counters().map(|(name, count)| (name.to_owned(), count)).collect();
+        counters.push(("wrong passwords".to_owned(), self.gate.mistakes));
+        counters.push(("requests from sources that are shut out".to_owned(), self.gate.shut_out));
+        counters.push(("wrong addresses of configurations".to_owned(), self.phones.mistakes));
+        counters.push(("wrong PINs of mailboxes".to_owned(), self.wrong_pins()));
+        counters.push(("legs sent sound and not heard".to_owned(), self.faults.one_way_so_far));
+        counters.push(("fax machines and modems".to_owned(), self.faults.machines));
+        counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
+        counters.extend(self.unread());
+        counters
     }
 
     fn journal_part(&self) -> Part {
@@ -257,7 +264,7 @@ impl Gateway {
         self.roster.iter().map(line).collect()
     }
 
-    fn trunk_lines(&self) -> Vec<admin::Trunk> {
+    pub(super) fn trunk_lines(&self) -> Vec<admin::Trunk> {
         let line = |(id, trunk): (&crate::id::TrunkId, &trunk::Trunk)| admin::Trunk {
             trunk: id.clone(),
             lamp: match trunk.state() {
@@ -364,7 +371,7 @@ fn state(presence: &Presence) -> String {
 }
 
 /// The name of a unit variant, as JSON has it.
-fn name(value: &impl serde::Serialize) -> String {
+pub(super) fn name(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value)
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))

@@ -197,6 +197,7 @@ impl Gateway {
     }
 
     pub(super) fn keep_quality(&mut self, now: Now, leg: LegId, report: &media::Report) {
+        self.note_sound(now, leg, report);
         // A record that has not waited for it is written.
         if !self.keeping.closing.remove(&leg) {
             return;
@@ -251,6 +252,7 @@ impl Gateway {
             }
             let (call, cause) = (kept.call, kept.cause.name());
             tracing::info!(%call, direction = ?kept.direction, cause, "a call has ended");
+            self.note_end(&kept);
             self.keep(now, Event::CallRecord(Box::new(kept)));
         }
     }

@@ -14,6 +14,7 @@ mod control;
 mod desk;
 mod emergency;
 mod faults;
+mod figures;
 mod hiding;
 mod keeping;
 mod keys;
@@ -23,6 +24,7 @@ pub mod prompts;
 mod recording;
 mod redirects;
 mod replacing;
+mod seen;
 mod setup;
 mod signalling;
 mod sound;
@@ -84,6 +86,8 @@ pub enum Output {
     },
     /// Who speaks on this connection has shown a password, or is a carrier.
     Trust(ConnectionId),
+    /// Send a copy of a message to the capture server; it may be lost.
+    Capture(Vec<u8>),
     /// Close connections of a source, or do so no longer.
     Bar(crate::sip::trust::Change),
     /// Tell a media thread something.
@@ -140,6 +144,7 @@ pub struct Gateway {
     listening: Listening,
     random: Random,
     endpoint: Endpoint,
+    seen: seen::Seen,
     gate: Gate,
     registrar: Registrar,
     trunks: BTreeMap<TrunkId, Trunk>,
@@ -206,6 +211,7 @@ impl Gateway {
         if !self.gate.trust.admits(now, &flow) {
             return;
         }
+        self.note_message(now, false, flow, bytes);
         let readable = self.endpoint.handle_received(now, flow, bytes);
         if !readable && !is_keep_alive(bytes) {
             self.gate.trust.sinned(now, &flow, Sin::Malformed, Proof::Claimed);
@@ -351,6 +357,7 @@ impl Gateway {
                         self.gate.trust.vouch(now.instant, peer);
                     }
                     let bytes = self.hide(route.peer().ip(), bytes);
+                    self.note_sent(now, &route, &bytes);
                     self.outputs.push_back(Output::Sip { route, bytes })
                 }
                 endpoint::Output::Event(event) => self.handle_endpoint(now, event),

@@ -39,6 +39,7 @@ impl Gateway {
         let leg = self.caller_leg(session, &peer, offer, flow, false);
         let call = CallId(self.random.bits());
         tracing::info!(%call, from = %peer, "a call takes the place of another");
+        self.watch(call, leg, session);
         let (origin, from) = (Origin::Extension(extension.clone()), extension.to_string());
         let (name, to) = (None, dialled);
         let arrival = Arrival { call, leg, peer, origin, from, name, to, destination };

@@ -13,6 +13,7 @@ use crate::call::plan::{self, Plan};
 use crate::config::Settings;
 use crate::config::settings::{self, DigestAlgorithm, Transport as Way};
 use crate::gateway::prompts::Prompts;
+use crate::gateway::seen::Seen;
 use crate::gateway::{
     Ending, Gateway, callers, hiding, keeping, legs, signalling, voicemail, watching, work,
 };
@@ -25,6 +26,7 @@ use crate::random::Random;
 use crate::sip::access::{self, Gate};
 use crate::sip::auth::{Algorithm, Credentials, Secret};
 use crate::sip::endpoint::{self, Endpoint};
+use crate::sip::hep;
 use crate::sip::message::Transport;
 use crate::sip::registrar::{self, Registrar};
 use crate::sip::sdp::Codec;
@@ -112,6 +114,7 @@ impl Gateway {
         let help = super::emergency::Help::new(&settings, networks);
         Gateway {
             endpoint: Endpoint::new(endpoint_settings(&settings), random.fork()),
+            seen: seen(&settings),
             gate: Gate::new(gate_settings(&settings, &secrets, help.site()), random.fork()),
             registrar: Registrar::new(registrar::Settings {
                 min_s: settings.sip.timers.register_min_s,
@@ -169,6 +172,12 @@ impl Gateway {
 fn directory(settings: &Settings) -> BTreeMap<ExtensionId, usize> {
     let numbers = settings.extensions.iter().enumerate();
     numbers.map(|(place, extension)| (extension.number.clone(), place)).collect()
+}
+
+fn seen(settings: &Settings) -> Seen {
+    let capture = &settings.capture;
+    let agent = capture.hep.is_some().then_some(hep::Agent { id: capture.hep_id, key: None });
+    Seen::new(usize::from(capture.memory_mb) << 20, agent)
 }
 
 fn endpoint_settings(settings: &Settings) -> endpoint::Settings {

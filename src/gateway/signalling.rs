@@ -234,6 +234,7 @@ impl Gateway {
         }
         let call = CallId(self.random.bits());
         tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");
+        self.watch(call, leg, session);
         let (from, name) = self.caller(request, &peer);
         let to = dialled;
         let arrival = Arrival { call, leg, peer, origin, from, name, to, destination };

@@ -66,7 +66,10 @@ impl Gateway {
             Output::Parked { by, slot } => self.show_parked(now, &by, slot),
             Output::Spent(spent) => self.keep_spent(now, spent),
             Output::Near(mark) => self.cap_is_near(&mark),
-            Output::Happened(event) => self.keep_call_event(now, event),
+            Output::Happened(event) => {
+                self.note_event(&event);
+                self.keep_call_event(now, event);
+            }
             Output::Ended(record) => self.call_ended(now, *record),
         }
     }
@@ -122,6 +125,7 @@ impl Gateway {
             let host = invite.route.peer().ip();
             let session = self.endpoint.invite(now, invite);
             self.legs.add_session(id, session, host);
+            self.watch(call, id, session);
         }
         if self.legs.get(id).is_some_and(|leg| leg.sessions.is_empty()) {
             self.leg_over(now, id, Cause::Unreachable);

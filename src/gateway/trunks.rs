@@ -212,6 +212,7 @@ impl Gateway {
         }
         let session = self.endpoint.invite(now, invite);
         self.legs.add_session(id, session, peer.ip());
+        self.watch(call, id, session);
         true
     }
 

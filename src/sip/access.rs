@@ -114,7 +114,10 @@ impl Gate {
         }
         let header = match self.own_credentials(request) {
             Some(header) => header,
-            None if request.method == Method::OPTIONS => return Verdict::Open,
+            None if request.method == Method::OPTIONS => {
+                self.probes(now, request, &flow);
+                return Verdict::Open;
+            }
             None => {
                 self.asks(now, request, &flow);
                 return self.challenge(now, source, request, false);
@@ -173,6 +176,14 @@ impl Gate {
             self.trust.sinned(now, flow, Sin::Unanswered, Proof::Claimed);
         } else {
             self.trust.asked_for(now, flow, &user, Sin::Enumeration, Proof::Claimed);
+        }
+    }
+
+    /// OPTIONS: anybody may ask the box what it can do; who asks for one user after the other looks for those there are.
+    fn probes(&mut self, now: Now, request: &Request, flow: &Flow) {
+        let user = request.uri.user.as_deref().unwrap_or_default();
+        if !user.is_empty() && !self.settings.users.contains_key(user) {
+            self.trust.asked_for(now, flow, user, Sin::Enumeration, Proof::Claimed);
         }
     }
 

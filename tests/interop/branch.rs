@@ -127,6 +127,17 @@ impl Branch {
         serde_json::from_slice(&output.stdout).expect("an answer in JSON")
     }
 
+    /// The same for people.
+    pub fn ask_text(&self, arguments: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_branchline"))
+            .args(arguments)
+            .env("BRANCHLINE_SOCKET", self.ready["socket"].as_str().expect("a socket"))
+            .output()
+            .expect("the command line runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
     /// The newest call record once there are `count` of them.
     pub fn record(&self, count: usize) -> Value {
         let calls = self.until("call records", || {

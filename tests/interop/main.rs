@@ -14,6 +14,7 @@ mod lamps;
 mod peer;
 mod provisioning;
 mod registering;
+mod seeing;
 mod six;
 mod sound;
 mod tls;

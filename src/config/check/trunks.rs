@@ -103,7 +103,7 @@ pub(super) fn bits_of(text: &str) -> Option<u8> {
     bits.map_or(Some(most), |bits| bits.parse().ok()).filter(|bits| *bits <= most)
 }
 
-fn is_server(text: &str) -> bool {
+pub(super) fn is_server(text: &str) -> bool {
     if text.parse::<SocketAddr>().is_ok() || text.parse::<IpAddr>().is_ok() {
         return true;
     }

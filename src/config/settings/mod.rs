@@ -4,6 +4,7 @@
 
 mod admin;
 mod agent;
+mod capture;
 mod conference;
 mod extension;
 mod flow;
@@ -14,6 +15,7 @@ mod limits;
 mod location;
 mod log;
 mod media;
+mod metrics;
 mod page;
 mod parking;
 mod prompts;
@@ -35,6 +37,7 @@ use crate::hours::{self, Calendar};
 
 pub use admin::Admin;
 pub use agent::Agent;
+pub use capture::Capture;
 pub use conference::Conference;
 pub use extension::Extension;
 pub use flow::FlowFile;
@@ -45,6 +48,7 @@ pub use limits::Limits;
 pub use location::Location;
 pub use log::{Format, Level, Log};
 pub use media::{Codec, Media};
+pub use metrics::Metrics;
 pub use page::Page;
 pub use parking::Parking;
 pub use prompts::Prompts;
@@ -119,6 +123,10 @@ pub struct Settings {
     pub admin: Admin,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[capture]`.
+    pub capture: Capture,
+    /// `[metrics]`.
+    pub metrics: Metrics,
     /// `[trust]`.
     pub trust: Trust,
     /// `[log]`.

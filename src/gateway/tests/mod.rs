@@ -6,6 +6,7 @@ mod carriers;
 mod desk_scenes;
 mod dialogs;
 mod emergency;
+mod ladders;
 mod media_scenes;
 mod phones;
 mod random;
@@ -345,7 +346,11 @@ impl World {
                 self.journal.push(Vec::new())
             }
             Output::Journal(crate::journal::Output::Keys(bytes)) => self.keys.extend(bytes),
-            Output::Reply(..) | Output::Over | Output::Trust(_) | Output::Bar(_) => {}
+            Output::Reply(..)
+            | Output::Over
+            | Output::Trust(_)
+            | Output::Bar(_)
+            | Output::Capture(_) => {}
             Output::Recording(order) => self.file(order),
             Output::Web(ReplyTo(id), response) => drop(self.answers.insert(id, response)),
             Output::Resolve(host) => {

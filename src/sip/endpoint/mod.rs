@@ -406,6 +406,11 @@ impl Endpoint {
         (self.sessions.len(), self.transactions.len())
     }
 
+    /// The most sessions and transactions at a time.
+    pub fn limits(&self) -> (usize, usize) {
+        (self.settings.max_sessions, self.settings.max_transactions)
+    }
+
     /// What was refused or dropped so far, by reason.
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let full = ("SIP requests dropped: too many transactions", self.transactions.overflowed);
@@ -500,6 +505,17 @@ impl Endpoint {
         };
         let early = early.iter().map(|early| &early.dialog);
         session.dialog.iter().chain(early).map(|dialog| dialog.id.clone()).collect()
+    }
+
+    /// The Call-ID of a session; none once it is over.
+    pub fn call_id(&self, id: SessionId) -> Option<&str> {
+        let session = self.sessions.get(&id)?;
+        match (&session.dialog, &session.phase) {
+            (Some(dialog), _) => Some(&dialog.id.call_id),
+            (None, Phase::Incoming { request, .. }) => request.call_id().ok(),
+            (None, Phase::Calling(calling)) => calling.request.call_id().ok(),
+            (None, Phase::Confirmed) => None,
+        }
     }
 
     fn stateless_tag(&self, request: &Request) -> String {

@@ -104,6 +104,15 @@ pub enum Output {
 /// Part of the table that one source may fill: one that floods, or is forged, leaves room for the rest.
 const SHARE: usize = 4;
 
+/// What one source has in the table.
+#[derive(Debug, Default)]
+struct Share {
+    count: usize,
+    /// Requests other than INVITEs whose final answer was sent, oldest first: they only absorb repetitions. Some may be
+    /// gone already.
+    answered: VecDeque<ServerKey>,
+}
+
 /// How a request finds its transaction (RFC 3261 section 17.2.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Match {
@@ -134,7 +143,7 @@ pub struct Transactions {
     servers: HashMap<ServerKey, Server>,
     by_match: HashMap<Match, ServerKey>,
     /// Server transactions by where they came from.
-    by_source: HashMap<IpAddr, usize>,
+    by_source: HashMap<IpAddr, Share>,
     clients: HashMap<ClientKey, Client>,
     by_branch: HashMap<String, ClientKey>,
     timers: Timers<Due>,
@@ -191,17 +200,34 @@ impl Transactions {
         // A CANCEL for a call that is being set up makes room.
         let wanted = request.method == Method::CANCEL && self.invite_of(&found).is_some();
         let source = flow.peer.ip();
-        let share = self.by_source.get(&source).copied().unwrap_or(0);
+        let share = self.by_source.get(&source).map_or(0, |share| share.count);
         let full = self.servers.len() >= self.limit || share >= self.limit / SHARE;
-        if full && !wanted {
+        if full && !wanted && !self.forget_answered(source) {
             self.overflowed += 1;
             return None;
         }
-        self.by_source.insert(source, share + 1);
+        self.by_source.entry(source).or_default().count += 1;
         let key = ServerKey(self.mint());
         self.by_match.insert(found.clone(), key);
         self.servers.insert(key, Server::new(found_key(&found), request, flow));
         Some(key)
+    }
+
+    /// Makes room with the oldest request of `source` that was answered: its repetitions are new requests from now on,
+    /// which harms less than a request that nobody answers. Answers whether there was one.
+    fn forget_answered(&mut self, source: IpAddr) -> bool {
+        let share = self.by_source.get_mut(&source);
+        let answered = share.map(|share| std::mem::take(&mut share.answered));
+        let mut answered = answered.unwrap_or_default();
+        let oldest =
+            std::iter::from_fn(|| answered.pop_front()).find(|key| self.servers.contains_key(key));
+        if let Some(share) = self.by_source.get_mut(&source) {
+            share.answered = answered;
+        }
+        oldest.is_some_and(|key| {
+            self.remove_server(key);
+            true
+        })
     }
 
     /// The INVITE that a CANCEL is for.
@@ -265,6 +291,9 @@ impl Transactions {
                 let wait =
                     if reliable && !invite { Duration::ZERO } else { self.timing.patience() };
                 self.server_ends_in(now, key, wait);
+                if !invite {
+                    self.is_answered(key);
+                }
             }
         }
     }
@@ -308,14 +337,25 @@ impl Transactions {
         }
     }
 
+    fn is_answered(&mut self, key: ServerKey) {
+        let Some(source) = self.servers.get(&key).map(Server::source) else { return };
+        if let Some(share) = self.by_source.get_mut(&source) {
+            share.answered.push_back(key);
+        }
+    }
+
     fn remove_server(&mut self, key: ServerKey) {
         let Some(server) = self.servers.remove(&key) else { return };
         for timer in [server.end, server.repeat.map(|(timer, _)| timer)].into_iter().flatten() {
             self.timers.cancel(timer);
         }
         if let Entry::Occupied(mut share) = self.by_source.entry(server.source()) {
-            *share.get_mut() -= 1;
-            if *share.get() == 0 {
+            let own = share.get_mut();
+            own.count -= 1;
+            // They end in the order in which they were answered, so this keeps the list as short as the table.
+            while own.answered.pop_front_if(|oldest| !self.servers.contains_key(oldest)).is_some() {
+            }
+            if own.count == 0 {
                 share.remove();
             }
         }
@@ -569,5 +609,36 @@ mod tests {
         let keys: Vec<_> = (1..=26).map(ServerKey).collect();
         keys.into_iter().for_each(|key| table.forget(key));
         assert!(table.is_empty() && table.by_source.is_empty());
+    }
+
+    #[test]
+    fn what_is_answered_gives_way_to_what_is_not() {
+        let mut table = Transactions::new(Timing::default(), 100);
+        let now = Now { instant: Instant::now(), unix: UnixTime(0) };
+        let address = SocketAddr::from(([192, 0, 2, 66], 5060));
+        let transport = Transport::Udp;
+        let flow = Flow { transport, local: address, peer: address, connection: ConnectionId(0) };
+        let ask = |table: &mut Transactions, number: u32| {
+            let text = format!(
+                "OPTIONS sip:b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.66;branch=z9hG4bK{number}\r\n\
+                 From: <sip:a@b>;tag=a\r\nTo: <sip:b>\r\nCall-ID: {number}\r\nCSeq: 1 OPTIONS\r\n\r\n"
+            );
+            let Ok(message) = parse(text.as_bytes(), false) else { panic!("{text}") };
+            table.handle_message(now, flow, message);
+            std::iter::from_fn(|| table.poll_output()).find_map(|output| match output {
+                Output::Request { key, request, .. } => Some((key, request)),
+                _ => None,
+            })
+        };
+        for number in 0..1_000 {
+            let (key, request) = ask(&mut table, number).expect("each finds room");
+            table.respond(now, key, &Response::to(&request, Status::OK));
+            while table.poll_output().is_some() {}
+        }
+        assert_eq!((table.overflowed, table.by_source[&address.ip()].count), (0, 25));
+        assert!(ask(&mut table, 999).is_none(), "the newest still absorb repetitions");
+        let open = (2_000..2_100).filter(|number| ask(&mut table, *number).is_some()).count();
+        assert_eq!(open, 25, "what is not answered gives way to nothing");
+        assert!(table.by_source[&address.ip()].answered.is_empty());
     }
 }

@@ -26,9 +26,9 @@ const SUSPICION: Duration = Duration::from_secs(60);
 /// The longest ban, however often it was earned.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Sources that are scored at once, 200 bytes each; the ones with the least proof that were quiet longest give way.
-const MAX_SOURCES: usize = 16_384;
+pub const MAX_SOURCES: usize = 16_384;
 /// Bans at once, 150 bytes each; suspicions give way first, then what ends soonest.
-const MAX_BANS: usize = 8_192;
+pub const MAX_BANS: usize = 8_192;
 /// Peers that have shown a password, 100 bytes each: more phones than a branch has.
 const MAX_VOUCHED: usize = 20_000;
 /// How long a peer is known after it has shown its password: the longest registration and some.
@@ -325,10 +325,11 @@ impl Trust {
     pub fn level(&self, now: Instant, peer: SocketAddr) -> Level {
         let ip = peer.ip();
         let within = |networks: &[Network]| networks.iter().any(|network| network.contains(ip));
-        if ip.to_canonical().is_loopback() || within(&self.settings.site) {
-            Level::Site
-        } else if within(&self.settings.trunks) {
+        // A carrier's gateway may stand in the site's own network: it is a carrier then, who sends more than a phone.
+        if within(&self.settings.trunks) {
             Level::Trunk
+        } else if ip.to_canonical().is_loopback() || within(&self.settings.site) {
+            Level::Site
         } else if self.vouched.get(&peer).is_some_and(|until| *until > now) {
             Level::Known
         } else {
@@ -340,7 +341,7 @@ impl Trust {
     pub fn admits(&mut self, now: Now, flow: &Flow) -> bool {
         let level = self.level(now.instant, flow.peer);
         let source = network(flow.peer.ip());
-        if level == Level::Site && source.is_loopback() {
+        if source.is_loopback() {
             return true;
         }
         if level == Level::Stranger && self.is_banned(now.instant, source, Proof::of(flow)) {
@@ -395,7 +396,8 @@ impl Trust {
                 claimed: score,
                 shown: score,
                 names: Vec::new(),
-                bucket: Bucket::full(now, STRANGER_RATE),
+                // The rate of its level cuts it down with the first message.
+                bucket: Bucket::full(now, TRUNK_RATE),
                 times: 0,
                 last: now,
                 keep: false,

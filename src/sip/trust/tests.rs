@@ -216,6 +216,21 @@ fn of_ipv6_the_network_counts() {
 }
 
 #[test]
+fn a_carrier_s_gateway_in_the_house_may_send_as_much_as_a_carrier() {
+    let inside = vec![Network::parse("10.0.0.9").unwrap()];
+    let site = vec![Network::parse("10.0.0.0/8").unwrap()];
+    let settings = Settings { site, trunks: inside, ..Settings::default() };
+    let (mut trust, start) = (Trust::new(settings, Random::from_number(1)), now());
+    assert_eq!(trust.level(start.instant, udp("10.0.0.9").peer), Level::Trunk);
+    assert_eq!(trust.level(start.instant, udp("10.0.0.8").peer), Level::Site);
+    let read = |trust: &mut Trust, source: &str| {
+        (0..10_000).filter(|_| trust.admits(start, &udp(source))).count()
+    };
+    assert_eq!(read(&mut trust, "10.0.0.8"), 2_000);
+    assert_eq!(read(&mut trust, "10.0.0.9"), 8_000);
+}
+
+#[test]
 fn with_bans_off_rates_hold() {
     let mut trust =
         Trust::new(Settings { bans: false, ..Settings::default() }, Random::from_number(1));

