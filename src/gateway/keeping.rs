@@ -209,6 +209,7 @@ impl Gateway {
             jitter_ms: report.jitter_ms,
             round_trip_ms: report.round_trip_ms,
             mos: report.mos,
+            mos_there: report.mos_there,
             spoken_s: report.spoken_s,
             one_way: report.one_way,
             machine: report.machine,

@@ -444,6 +444,8 @@ pub struct Quality {
     pub round_trip_ms: Option<f64>,
     /// Estimated mean opinion score, 1 to 4.5 (ITU-T G.107).
     pub mos: Option<f64>,
+    /// The score that the far end gave to what it heard of us, where it reports so (RFC 3611).
+    pub mos_there: Option<f64>,
     /// Seconds in which anything but silence came from there.
     pub spoken_s: f64,
     /// Whether it was sent sound and not heard for seconds.

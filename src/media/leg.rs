@@ -79,6 +79,7 @@ struct Incoming {
     sounded: Option<Instant>,
     sender_report: Option<(u32, UnixTime)>,
     round_trip: Option<u32>,
+    mos_there: Option<u8>,
     ear: dtmf::Ear,
 }
 
@@ -191,6 +192,7 @@ impl Leg {
                 sounded: None,
                 sender_report: None,
                 round_trip: None,
+                mos_there: None,
                 ear: dtmf::Ear::default(),
             },
             outgoing: Outgoing {
@@ -339,6 +341,7 @@ impl Leg {
             self.incoming.sender_report = Some((report, now));
         }
         self.incoming.round_trip = told.round_trip.or(self.incoming.round_trip);
+        self.incoming.mos_there = told.mos_tenths.or(self.incoming.mos_there);
     }
 
     /// The sound of a packet as samples; nothing for codecs that are not decoded here.
@@ -364,6 +367,7 @@ impl Leg {
             late: incoming.late,
             jitter_ms,
             round_trip_ms,
+            mos_there: incoming.mos_there.map(|tenths| f64::from(tenths) / 10.0),
             strangers: incoming.strangers,
             unusable: incoming.unusable,
             spoken_s: self.ears.spoken_s(self.stream.map_or(20, |stream| stream.ptime_ms)),
@@ -605,6 +609,17 @@ impl Leg {
         }
     }
 
+    /// How the peer is heard; nothing before there is enough to judge by.
+    fn metrics(&self) -> Option<rtcp::Metrics> {
+        let ssrc = self.incoming.ssrc?;
+        let report = self.report();
+        let (loss_percent, jitter) = (report.loss_percent(), report.jitter_ms);
+        let round_trip_ms = report.round_trip_ms.unwrap_or(0.0);
+        let rating = quality::rating(loss_percent, jitter, round_trip_ms);
+        let mos = report.mos?;
+        Some(rtcp::Metrics { ssrc, loss_percent, round_trip_ms, rating, mos })
+    }
+
     /// Our report, and when the peer's figures were last told.
     pub fn write_report(&mut self, now: UnixTime, cname: &str) -> Option<Vec<u8>> {
         self.stream.filter(|_| !self.holds_back())?;
@@ -614,7 +629,11 @@ impl Leg {
             packets: self.outgoing.sent as u32,
             bytes: self.outgoing.bytes as u32,
         };
-        Some(rtcp::write(now, own, self.incoming.block(now), cname))
+        let mut packet = rtcp::write(now, own, self.incoming.block(now), cname);
+        if let Some(metrics) = self.metrics() {
+            rtcp::write_metrics(&mut packet, own.ssrc, &metrics);
+        }
+        Some(packet)
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Report {
     pub jitter_ms: f64,
     /// Round trip by RTCP, in milliseconds, if the peer reports.
     pub round_trip_ms: Option<f64>,
+    /// The score that the peer itself gives to what it hears of us (RFC 3611), if it reports so.
+    pub mos_there: Option<f64>,
     /// Packets from others than the peer; dropped.
     pub strangers: u64,
     /// Packets of a kind that was not agreed on; dropped.
@@ -42,14 +44,19 @@ impl Report {
     }
 }
 
-/// The E-model of ITU-T G.107 with its default values, for G.711: a rating by delay and loss, as a score.
-pub fn mos(loss_percent: f64, jitter_ms: f64, round_trip_ms: f64) -> f64 {
+/// The E-model of ITU-T G.107 with its default values, for G.711: a rating by delay and loss, 0 to 100.
+pub fn rating(loss_percent: f64, jitter_ms: f64, round_trip_ms: f64) -> f64 {
     // A receiver's buffer of twice the jitter, and one packet.
     let delay = round_trip_ms / 2.0 + 2.0 * jitter_ms + 20.0;
     let late = if delay > 177.3 { 0.11 * (delay - 177.3) } else { 0.0 };
     // G.113 appendix I: G.711 with concealment, random loss.
     let equipment = 95.0 * loss_percent / (loss_percent + 25.1);
-    let rating = (93.2 - 0.024 * delay - late - equipment).clamp(0.0, 100.0);
+    (93.2 - 0.024 * delay - late - equipment).clamp(0.0, 100.0)
+}
+
+/// The same as a score, 1 to 4.5.
+pub fn mos(loss_percent: f64, jitter_ms: f64, round_trip_ms: f64) -> f64 {
+    let rating = rating(loss_percent, jitter_ms, round_trip_ms);
     1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6
 }
 
