@@ -207,3 +207,28 @@ fn who_pages_is_heard_at_every_phone_and_hears_none_of_them() {
     let heard = scene.caller.heard();
     assert!(!heard.hears(FIRST) && !heard.hears(THIRD), "one way");
 }
+
+#[test]
+fn whoever_signs_in_at_another_phone_with_the_pin_is_called_there() {
+    let scene = Scene::new(9_000);
+    let rtp = scene.first.port.to_string();
+    let keys = [("to", "*11203"), ("rtp", &*rtp)];
+    let signs_in = scene.sipp("phone_dials", 4, Some("201"), &keys);
+    scene.first.speak_to(scene.branch.until("the question", || signs_in.answered_port()));
+    scene.branch.until("the question to be heard", || scene.first.heard().loud().then_some(()));
+    // 4711 and the hash key, by RFC 4733.
+    [4, 7, 1, 1, 11].into_iter().for_each(|key| scene.first.press(key));
+    signs_in.succeeds();
+    let phones = scene.branch.ask(&["phones"]);
+    assert_eq!(phones[0]["set"][0], "is the phone of 203", "{phones}");
+    // Both phones ring for 203 now; who sits at 201's desk answers.
+    let answers = scene.sipp("phone_answers", 1, None, &[("rtp", &*rtp), ("ring", "300")]);
+    let own = scene.sipp("phone_rings", 3, None, &[]);
+    let keys = [("to", "203"), ("rtp", &*scene.caller.port.to_string()), ("talk", "3000")];
+    let calls = scene.sipp("phone_dials_hangs_up", 5, Some("202"), &keys);
+    scene.caller.speak_to(scene.branch.until("the answer", || calls.answered_port()));
+    scene.hear_each_other((&scene.caller, CALLER), (&scene.first, FIRST));
+    calls.succeeds();
+    answers.succeeds();
+    own.succeeds();
+}
