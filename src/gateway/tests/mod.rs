@@ -11,6 +11,7 @@ mod media_scenes;
 mod phones;
 mod random;
 mod scenes;
+mod sequences;
 mod spending;
 mod strangers;
 mod voicemail_scenes;
@@ -114,6 +115,11 @@ fn branch(now: Now, config: &str) -> Gateway {
 
 /// A branch that takes up what its journal says, with the file of keys.
 fn branch_after(now: Now, config: &str, resume: Resume, keys: &[u8]) -> Gateway {
+    branch_of(now, config, resume, keys, 4)
+}
+
+/// The same, with other random numbers than before.
+fn branch_of(now: Now, config: &str, resume: Resume, keys: &[u8], seed: u64) -> Gateway {
     let loaded = config::load(Path::new("g"), &|_| Ok(config.to_owned())).unwrap();
     // Decoded once: hundreds of branches are set up.
     static BUILTIN: std::sync::LazyLock<prompts::Prompts> =
@@ -138,10 +144,13 @@ fn branch_after(now: Now, config: &str, resume: Resume, keys: &[u8]) -> Gateway 
         networks: Vec::new(),
         threads: 2,
     };
-    let keys = Keyring::open(&[1; 32], keys, Random::from_number(3));
+    let keys = Keyring::open(&[1; 32], keys, Random::from_number(seed - 1));
     let journal = Journal::new(now, resume, keys, Sealer::from_seed(&[2; 32]).unwrap());
-    Gateway::new(setup, journal, Random::from_number(4))
+    Gateway::new(setup, journal, Random::from_number(seed))
 }
+
+/// Messages that are kept so that they may come once more.
+const SEEN: usize = 20;
 
 const OURS: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 5060);
 
@@ -213,6 +222,12 @@ struct World {
     answers: BTreeMap<u64, admin::web::Response>,
     /// Recordings on the disk.
     files: BTreeSet<crate::id::RecordingId>,
+    /// The last messages, which may come once more.
+    seen: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
+    /// Who hears whom right now.
+    bridged: BTreeMap<LegId, LegId>,
+    /// The party that speaks over a connection, and the number of that, which counts up when it is lost.
+    connected: Option<(usize, u64)>,
     /// Who was joined with whom, the newest last.
     bridges: Vec<(LegId, LegId)>,
     /// The journal's file of keys.
@@ -286,6 +301,9 @@ impl World {
             written: crate::journal::Token::default(),
             answers: BTreeMap::new(),
             files: BTreeSet::new(),
+            seen: VecDeque::new(),
+            bridged: BTreeMap::new(),
+            connected: None,
             bridges: Vec::new(),
             keys: Vec::new(),
             pressed: Vec::new(),
@@ -328,8 +346,14 @@ impl World {
         match output {
             Output::Sip { route, bytes } => {
                 let to = route.peer();
+                if let Route::Flow(flow) = route
+                    && flow.connection != ConnectionId(0)
+                    && self.flow(OURS, to).connection != flow.connection
+                {
+                    return self.gateway.handle_unreachable(self.now, &route);
+                }
                 // Some are lost, as on a real network.
-                if self.random.below(1_000) >= self.loss {
+                if self.random.below(1_000) >= self.loss || route.transport().is_reliable() {
                     self.later(1, 30, Due::Sip { from: OURS, to, bytes });
                 }
             }
@@ -369,6 +393,7 @@ impl World {
             Command::Open { leg, .. } => assert!(self.open.insert(leg), "{leg} was opened twice"),
             Command::Close { leg } => {
                 assert!(self.open.remove(&leg), "{leg} was closed and not open");
+                self.part(leg);
                 // What was recorded so far comes first, as it does from a media thread.
                 if let Some(recording) = self.recording.get(&leg).copied() {
                     let duration = Duration::from_secs(2);
@@ -399,6 +424,11 @@ impl World {
                 );
                 self.joined += 1;
                 self.bridges.push((a, b));
+                [a, b].into_iter().for_each(|leg| self.part(leg));
+                self.bridged.extend([(a, b), (b, a)]);
+            }
+            Command::Unbridge { leg } | Command::Mix { leg, .. } | Command::Move { leg, .. } => {
+                self.part(leg);
             }
             Command::Tape { left, right, .. } => {
                 assert!(self.open.contains(&left) && self.open.contains(&right));
@@ -411,6 +441,35 @@ impl World {
             Command::Configure { leg, .. } => assert!(self.open.contains(&leg)),
             _ => {}
         }
+    }
+
+    fn part(&mut self, leg: LegId) {
+        if let Some(other) = self.bridged.remove(&leg) {
+            self.bridged.remove(&other);
+        }
+    }
+
+    /// The way between two addresses, seen from the first.
+    fn flow(&self, local: SocketAddr, peer: SocketAddr) -> Flow {
+        let over = self.connected.filter(|(at, _)| {
+            let own = self.parties[*at].address;
+            own == local || own == peer
+        });
+        match over {
+            Some((_, number)) => Flow {
+                transport: Transport::Tcp,
+                local,
+                peer,
+                connection: ConnectionId(1_000 + number),
+            },
+            None => Flow { transport: Transport::Udp, local, peer, connection: ConnectionId(0) },
+        }
+    }
+
+    /// How a party reaches the branch.
+    fn route_of(&self, at: usize) -> Route {
+        let flow = self.flow(self.parties[at].address, OURS);
+        Route::Address { transport: flow.transport, peer: OURS }
     }
 
     fn disk_goes_on(&mut self) {
@@ -441,7 +500,8 @@ impl World {
         let Some(output) = self.parties[at].endpoint.poll_output() else { return false };
         match output {
             endpoint::Output::Send { bytes, .. } => {
-                if self.random.below(1_000) >= self.loss {
+                let reliable = self.flow(OURS, address).transport.is_reliable();
+                if reliable || self.random.below(1_000) >= self.loss {
                     self.later(1, 30, Due::Sip { from: address, to: OURS, bytes });
                 }
             }
@@ -548,25 +608,27 @@ impl World {
     }
 
     fn happen(&mut self, due: Due) {
-        let flow = |local, peer| Flow {
-            transport: Transport::Udp,
-            local,
-            peer,
-            connection: ConnectionId(0),
-        };
+        if let Due::Sip { from, to, bytes } = &due {
+            self.seen.push_back((*from, *to, bytes.clone()));
+            while self.seen.len() > SEEN {
+                self.seen.pop_front();
+            }
+        }
         match due {
             Due::Sip { from, to: OURS, bytes } => {
-                self.gateway.handle_sip(self.now, flow(OURS, from), &bytes)
+                let flow = self.flow(OURS, from);
+                self.gateway.handle_sip(self.now, flow, &bytes)
             }
             Due::Sip { from, to, bytes } => {
                 if let Some(at) = self.parties.iter().position(|party| party.address == to)
                     && !self.is_notified(at, &bytes)
                 {
+                    let flow = self.flow(to, from);
                     let party = &mut self.parties[at];
                     if self.loss == 0 {
                         party.received.push(bytes.clone());
                     }
-                    party.endpoint.handle_received(self.now, flow(to, from), &bytes);
+                    party.endpoint.handle_received(self.now, flow, &bytes);
                 }
             }
             Due::Media(media::Event::Recorded { leg, .. })
@@ -588,6 +650,7 @@ impl World {
     }
 
     fn register(&mut self, at: usize, expires: u32) {
+        let route = self.route_of(at);
         let party = &mut self.parties[at];
         let user = party.user.expect("the carrier does not register");
         let aor = format!("<sip:{user}@192.0.2.1>");
@@ -598,7 +661,6 @@ impl World {
         {
             request.headers.push(name, value.clone()).unwrap();
         }
-        let route = Route::Address { transport: Transport::Udp, peer: OURS };
         party.endpoint.request(self.now, route, party.address, request, credentials(user));
     }
 
@@ -615,6 +677,7 @@ impl World {
 
     /// Calls with more headers, with an offer or without.
     fn call_with(&mut self, at: usize, to: &str, headers: Headers, offers: bool) -> SessionId {
+        let route = self.route_of(at);
         let party = &mut self.parties[at];
         let user = party.user.unwrap_or("+15557654321");
         let own = party.address;
@@ -629,7 +692,7 @@ impl World {
         );
         let uri = Uri::sip(Some(to), Host::Ip(OURS.ip()), Some(OURS.port()));
         let invite = Invite {
-            route: Route::Address { transport: Transport::Udp, peer: OURS },
+            route,
             local: own,
             to: NameAddr::new(uri.clone()),
             uri,

@@ -372,6 +372,43 @@ impl Endpoint {
         format!("{};to-tag={};from-tag={}{more}", id.call_id, id.remote, id.local)
     }
 
+    /// Sends a request within a session, whatever it may be good for. Answers whether there was a dialog.
+    pub fn within_session(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        method: Method,
+        header: (&str, &str),
+    ) {
+        let Some(name) = self.dialogs_of(id).pop() else { return };
+        let session = self.sessions.get_mut(&id);
+        let Some(dialog) = session.and_then(|session| session.dialog_mut(&name)) else { return };
+        let (route, local) = (dialog.route(), dialog.local_address());
+        let mut request = dialog.request(method, None);
+        request.headers.push(header.0, header.1).expect("no line break");
+        let key = self.send_request(now, route, local, &mut request);
+        self.purposes.insert(key, Purpose::Farewell);
+        self.settle(now);
+    }
+
+    /// The session with this Call-ID.
+    pub fn session_called(&self, call_id: &str) -> Option<SessionId> {
+        let named =
+            |id: &&SessionId| self.names(**id).is_some_and(|names| names.call_id == call_id);
+        self.sessions.keys().find(named).copied()
+    }
+
+    /// What tables still hold although no session is alive.
+    pub fn left_over(&self) -> Vec<&'static str> {
+        let tables = [
+            ("dialogs", self.by_dialog.len()),
+            ("INVITEs", self.by_invite.len()),
+            ("answers to give", self.by_server.len()),
+            ("timers", usize::from(self.timers.deadline().is_some())),
+        ];
+        tables.iter().filter(|(_, count)| *count > 0).map(|(name, _)| *name).collect()
+    }
+
     /// Sends the caller elsewhere.
     pub fn redirect(&mut self, now: Now, id: SessionId, contact: &str) {
         let (_, mut response) = self.answer_to(id, Status::MOVED_TEMPORARILY).expect("it rings");
