@@ -9,6 +9,7 @@ mod branch;
 mod calls;
 mod conferences;
 mod desk;
+mod dialogs;
 mod emergency;
 mod lamps;
 mod peer;

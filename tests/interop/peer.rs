@@ -55,7 +55,8 @@ impl Sipp {
                 setting.transport,
                 "-nostdin",
                 "-timeout",
-                "60",
+                // The longest scene waits for a session timer to run out and for 64 T1 after it.
+                "100",
                 "-timeout_error",
             ])
             .args([
@@ -85,7 +86,7 @@ impl Sipp {
 
     /// Waits until it is done and demands that the scenario went as written. Answers the messages.
     pub fn succeeds(mut self) -> String {
-        let limit = Instant::now() + PATIENCE + Duration::from_secs(35);
+        let limit = Instant::now() + PATIENCE + Duration::from_secs(75);
         while self.process.try_wait().expect("it can be waited for").is_none() {
             assert!(Instant::now() < limit, "{} hangs\n{}", self.name, self.traces());
             std::thread::sleep(Duration::from_millis(10));
@@ -101,6 +102,16 @@ impl Sipp {
         let (_, received) = messages.split_once("message received")?;
         let (_, after) = received.split_once("m=audio ")?;
         after.split(' ').next()?.parse().ok()
+    }
+
+    /// The newest message so far that has `text` in it.
+    pub fn message(&self, text: &str) -> Option<String> {
+        let messages = fs::read_to_string(self.folder.join("messages.log")).ok()?;
+        let at = messages.rfind(text)?;
+        let start = messages[..at].rfind("-----------------------------------------------")?;
+        let end = messages[at..].find("-----------------------------------------------");
+        let end = end.map_or(messages.len(), |length| at + length);
+        Some(messages[start..end].to_owned())
     }
 
     /// Whether a message with `text` in it has come or gone so far.
