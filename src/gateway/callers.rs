@@ -46,9 +46,10 @@ impl Gateway {
         let form = settings.map(|trunk| trunk.numbers.incoming).unwrap_or_default();
         let written = |user: String| match Number::parse(&user) {
             Ok(number) => form.write(self.settings.site.country, &number).to_string(),
-            Err(_) => user,
+            Err(_) => identity::fit_to_show(&user).unwrap_or_default(),
         };
-        (user.map_or_else(|| NOBODY.to_owned(), written), name)
+        let number = user.map(written).filter(|text| !text.is_empty());
+        (number.unwrap_or_else(|| NOBODY.to_owned()), name)
     }
 
     /// The number that a carrier is asked for. Nothing is changed in a call for help.

@@ -13,10 +13,11 @@ use crate::id::{CallId, ExtensionId, LegId};
 use crate::sip::access::Verdict;
 use crate::sip::endpoint::{Ended, Event, Failure, ServerKey, SessionId};
 use crate::sip::flow::{ConnectionId, Flow};
-use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::message::{Method, Request, Response, Status, Transport};
 use crate::sip::refer::Replaces;
 use crate::sip::reliable;
 use crate::sip::sdp::SessionDescription;
+use crate::sip::uri::Scheme;
 use crate::time::Now;
 
 /// How many new calls a second are taken on: a bucket of one second's worth.
@@ -118,6 +119,8 @@ impl Gateway {
                 return self.register(now, key, request, &username, flow);
             }
             _ if request.method == Method::OPTIONS => self.endpoint.capabilities(request),
+            // Nobody is transferred who is in no call (RFC 3515 section 2.4.4 leaves it to the policy).
+            _ if request.method == Method::REFER => Response::to(request, Status::FORBIDDEN),
             _ => self.endpoint.not_allowed(request),
         };
         self.endpoint.respond_once(now, key, request, response);
@@ -202,6 +205,10 @@ impl Gateway {
         };
         if let Some(replaces) = replaces {
             return self.replace(now, session, (request, offer, flow), (peer, dialled), replaces);
+        }
+        if is_open_way(request, flow) && !help {
+            let response = Response::to(request, Status::UNSUPPORTED_URI_SCHEME);
+            return self.endpoint.refuse_once(now, session, response);
         }
         if self.lacks_reliability(&peer, request) {
             return self.endpoint.refuse_once(now, session, extension_required(request));
@@ -479,6 +486,13 @@ impl Gateway {
             None => self.refuse(now, id, Cause::MediaRefused),
         }
     }
+}
+
+/// Whether a request to an address that is to be reached securely came over a way that anybody may listen to (RFC 3261
+/// section 26.2.2, RFC 5630 section 3.1).
+fn is_open_way(request: &Request, flow: Flow) -> bool {
+    let secure = matches!(flow.transport, Transport::Tls | Transport::Wss);
+    request.uri.scheme == Scheme::Sips && !secure
 }
 
 /// The dialled number: the user of a SIP URI, the whole of a tel: or urn: one (RFC 3966, RFC 5031).

@@ -83,7 +83,7 @@ impl Site {
         let folder = std::env::temp_dir()
             .join(format!("branchline-torture-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let port = 24_000 + (std::process::id() % 200) as u16 * 4 + number;
+        let port = 24_000 + (std::process::id() % 100) as u16 * 8 + number;
         let text = format!(
             "[site]\ndata_dir = \"{0}/data\"\n[admin]\nsocket = \"{0}/admin.sock\"\n\
              [sip]\nudp = [\"127.0.0.1:{port}\"]\ntcp = [\"127.0.0.1:{port}\"]\ntls = []\n\

@@ -10,6 +10,7 @@ mod ladders;
 mod media_scenes;
 mod phones;
 mod random;
+mod rows;
 mod scenes;
 mod sequences;
 mod spending;
@@ -427,7 +428,7 @@ impl World {
                 [a, b].into_iter().for_each(|leg| self.part(leg));
                 self.bridged.extend([(a, b), (b, a)]);
             }
-            Command::Unbridge { leg } | Command::Mix { leg, .. } | Command::Move { leg, .. } => {
+            Command::Unbridge { leg } | Command::Move { leg, .. } => {
                 self.part(leg);
             }
             Command::Tape { left, right, .. } => {
@@ -437,6 +438,7 @@ impl World {
             Command::Mix { leg, .. } => {
                 assert!(self.open.contains(&leg));
                 self.mixed.push(leg);
+                self.part(leg);
             }
             Command::Configure { leg, .. } => assert!(self.open.contains(&leg)),
             _ => {}

@@ -186,6 +186,7 @@ impl Play {
             codecs: vec![Codec::pcmu()],
             preference: Preference::Theirs,
             direction: Direction::SendRecv,
+            events: true,
         };
         sdp::answer(offer, &local).expect("common ground").sdp
     }

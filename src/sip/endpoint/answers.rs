@@ -32,7 +32,7 @@ impl Endpoint {
                 self.invite_response(now, id, key, response, flow);
             }
             _ if response.status.is_provisional() => {}
-            Some(Purpose::Plain { .. }) => self.plain_response(now, key, response),
+            Some(Purpose::Plain { .. }) => self.plain_response(now, key, response, flow),
             Some(Purpose::Reinvite(id)) => {
                 let id = *id;
                 self.reinvite_response(now, id, key, &response);
@@ -60,14 +60,23 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn plain_response(&mut self, now: Now, key: ClientKey, response: Response) {
+    pub(super) fn plain_response(
+        &mut self,
+        now: Now,
+        key: ClientKey,
+        response: Response,
+        flow: Flow,
+    ) {
         let Some(Purpose::Plain { asked, mut request, route, credentials, challenged }) =
             self.purposes.remove(&key)
         else {
             return;
         };
-        let authorized =
-            !challenged && self.authorize(&mut request, &response, credentials.as_ref());
+        // Our proof is for whom we asked, not for whoever has seen the request (bad-input table row 24).
+        let asked_there = flow.peer.ip() == route.peer().ip();
+        let authorized = !challenged
+            && asked_there
+            && self.authorize(&mut request, &response, credentials.as_ref());
         if !authorized {
             return self.tell(Event::Response { key: asked.unwrap_or(key), response });
         }
@@ -109,7 +118,7 @@ impl Endpoint {
             return self.invite_answered(now, id, &response, sdp, flow);
         }
         self.purposes.remove(&key);
-        if self.invite_again(now, id, &response) {
+        if self.invite_again(now, id, &response, flow) {
             return;
         }
         let cancelled = matches!(&self.sessions.get(&id).map(|s| &s.phase),
@@ -124,7 +133,13 @@ impl Endpoint {
     }
 
     /// Answers one challenge to our INVITE. Answers whether it was sent again.
-    pub(super) fn invite_again(&mut self, now: Now, id: SessionId, response: &Response) -> bool {
+    pub(super) fn invite_again(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        response: &Response,
+        flow: Flow,
+    ) -> bool {
         let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get(&id) else {
             return false;
         };
@@ -136,7 +151,9 @@ impl Endpoint {
             (calling.request.clone(), calling.credentials.clone(), calling.route);
         if raises {
             raise_interval(&mut request, response);
-        } else if !self.authorize(&mut request, response, credentials.as_ref()) {
+        } else if flow.peer.ip() != route.peer().ip()
+            || !self.authorize(&mut request, response, credentials.as_ref())
+        {
             return false;
         }
         let Some(local) = sent_by(&request) else { return false };

@@ -508,3 +508,4 @@ fn a_peer_that_wants_a_longer_interval_gets_it() {
 mod descriptions;
 mod found;
 mod reliable;
+mod rows;
