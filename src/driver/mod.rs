@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod control;
+pub mod dns;
 pub mod files;
 pub mod gather;
 pub mod hep;
@@ -204,6 +205,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     let media = media::spawn(threads, &PLANE, &mut random, &letters, data.join("recordings"))?;
     let socket = settings.admin.socket.clone();
     let metrics = settings.metrics.listen;
+    let name_servers = settings.sip.name_servers.clone().into();
     let setup = Setup {
         settings,
         flows: ready.checked.flows,
@@ -226,6 +228,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         journal: opened.handle,
         old_records,
         store,
+        name_servers,
         runtime: runtime.handle().clone(),
         taken: 0,
         recordings: data.join("recordings"),

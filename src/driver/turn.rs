@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use crate::admin::web;
 use crate::admin::{Command, Figures, Lamp, Part, Reply, Spans};
 use crate::driver::clock;
+use crate::driver::dns::{self, Found};
 use crate::driver::gather::Gather;
 use crate::driver::hep::Mirror;
 use crate::driver::journal;
@@ -29,6 +30,7 @@ use crate::id::RecordingId;
 use crate::journal::Failure;
 use crate::journal::event::CallRecord;
 use crate::sip::flow::{Flow, Route};
+use crate::sip::locate::{Answer, Question, Records};
 use crate::time::Now;
 
 /// Datagrams taken from one socket before the others and the mailbox have their turn.
@@ -66,8 +68,8 @@ pub enum Letter {
     Records(ReplyTo, Vec<CallRecord>),
     /// What is known of a recording's file.
     Recording(RecordingId, voicemail::File),
-    /// A name was looked up; empty if that failed.
-    Resolved(String, Vec<IpAddr>),
+    /// The DNS answered, or did not.
+    Resolved(Question, Found),
     /// An admin asks.
     Control(Command, oneshot::Sender<Reply>),
     /// Somebody asks over HTTPS.
@@ -100,6 +102,8 @@ pub struct Loop {
     pub store: store::Handle,
     /// Where recordings are kept.
     pub recordings: PathBuf,
+    /// Whom look-ups ask; the system's name servers when empty.
+    pub name_servers: Arc<[SocketAddr]>,
     /// Where look-ups run.
     pub runtime: tokio::runtime::Handle,
     /// Inputs taken since the last wait.
@@ -206,12 +210,9 @@ impl Loop {
             }
             Letter::Journal(done) => self.journal_says(now, done),
             Letter::Records(to, records) => self.gateway.handle_records(to, Some(records)),
-            Letter::Resolved(host, addresses) => {
-                self.sockets.learn(&host, &addresses);
-                let pairs =
-                    addresses.into_iter().map(|peer| (peer, self.sockets.local_toward(peer)));
-                let pairs: Vec<_> = pairs.collect();
-                self.gateway.handle_resolved(now, &host, &pairs);
+            Letter::Resolved(question, found) => {
+                let answer = self.with_own_addresses(&question, found);
+                self.gateway.handle_answer(now, &question, &answer);
             }
             Letter::Recording(recording, file) => {
                 self.gateway.handle_recording(now, recording, file);
@@ -267,7 +268,7 @@ impl Loop {
                 Output::Recording(order) => {
                     recordings::carry_out(&self.runtime, &self.recordings, order, &self.sender);
                 }
-                Output::Resolve(host) => self.resolve(host),
+                Output::Resolve(question) => self.resolve(question),
                 Output::Reply(ReplyTo(id), mut reply) => {
                     if let Reply::Status(status) = &mut reply {
                         status.parts.extend(self.own_parts());
@@ -385,24 +386,32 @@ impl Loop {
         parts
     }
 
-    fn resolve(&self, host: String) {
-        let sender = self.sender.clone();
+    fn resolve(&self, question: Question) {
+        let (sender, servers) = (self.sender.clone(), self.name_servers.clone());
         self.runtime.spawn(async move {
-            let found = match host.parse::<IpAddr>() {
-                Ok(literal) => vec![literal],
-                Err(_) => look_up(&host).await,
-            };
-            let _ = sender.deliver(Letter::Resolved(host, found)).await;
+            let found = dns::ask(&servers, &question).await;
+            let _ = sender.deliver(Letter::Resolved(question, found)).await;
         });
     }
-}
 
-/// How long a name may take to resolve; the trunk tries again by itself.
-const LOOK_UP_TIME: Duration = Duration::from_secs(5);
-
-async fn look_up(host: &str) -> Vec<IpAddr> {
-    match tokio::time::timeout(LOOK_UP_TIME, tokio::net::lookup_host((host, 0))).await {
-        Ok(Ok(found)) => found.map(|address: SocketAddr| address.ip()).collect(),
-        _ => Vec::new(),
+    /// What the DNS said, with our own address on the way to each of those it named. Where there is a way to some of them,
+    /// the others are left out: a box without IPv6 is told of IPv6 addresses all the same.
+    fn with_own_addresses(&mut self, question: &Question, found: Found) -> Answer {
+        let (records, ttl) = match found {
+            Found::Naptr(records, ttl) => (Records::Naptr(records), ttl),
+            Found::Srv(records, ttl) => (Records::Srv(records), ttl),
+            Found::Addresses(addresses, ttl) => {
+                self.sockets.learn(&question.domain, &addresses);
+                let pair = |peer| (peer, self.sockets.local_toward(peer));
+                let mut pairs: Vec<_> = addresses.into_iter().map(pair).collect();
+                if pairs.iter().any(|(_, local)| !local.is_unspecified()) {
+                    pairs.retain(|(_, local)| !local.is_unspecified());
+                }
+                (Records::Addresses(pairs), ttl)
+            }
+            Found::None => return Answer::None,
+            Found::Failed => return Answer::Failed,
+        };
+        Answer::Found { records, ttl }
     }
 }

@@ -60,6 +60,7 @@ use crate::random::Random;
 use crate::sip::access::Gate;
 use crate::sip::endpoint::{self, Endpoint};
 use crate::sip::flow::{ConnectionId, Flow, Route};
+use crate::sip::locate::{Answer, Question};
 use crate::sip::registrar::Registrar;
 use crate::sip::sdp::Codec;
 use crate::sip::trunk::Trunk;
@@ -101,8 +102,8 @@ pub enum Output {
     Journal(crate::journal::Output),
     /// Do something about a recording's file; answer with [`Gateway::handle_recording`].
     Recording(voicemail::Order),
-    /// Look a host up; answer with [`Gateway::handle_resolved`].
-    Resolve(String),
+    /// Ask the DNS; answer with [`Gateway::handle_answer`].
+    Resolve(Question),
     /// Read the newest call records; answer with [`Gateway::handle_records`].
     Records {
         /// For whom.
@@ -238,10 +239,10 @@ impl Gateway {
         self.settle(now);
     }
 
-    /// A host was looked up: its addresses, each with ours on the way there.
-    pub fn handle_resolved(&mut self, now: Now, host: &str, found: &[(IpAddr, IpAddr)]) {
+    /// The DNS answered.
+    pub fn handle_answer(&mut self, now: Now, question: &Question, answer: &Answer) {
         for trunk in self.trunks.values_mut() {
-            trunk.handle_resolved(now, host, found);
+            trunk.handle_answer(now, question, answer);
         }
         self.try_waiting(now);
         self.settle(now);

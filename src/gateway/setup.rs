@@ -264,9 +264,10 @@ fn trunks(settings: &Settings, secrets: &Secrets, random: &mut Random) -> BTreeM
     let told = |trunk: &settings::Trunk| trunk::Settings {
         servers: servers(trunk),
         transport: match trunk.transport {
-            Way::Udp => Transport::Udp,
-            Way::Tcp => Transport::Tcp,
-            Way::Tls => Transport::Tls,
+            Way::Auto => None,
+            Way::Udp => Some(Transport::Udp),
+            Way::Tcp => Some(Transport::Tcp),
+            Way::Tls => Some(Transport::Tls),
         },
         register: account(trunk),
         account: own_account(trunk),

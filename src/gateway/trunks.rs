@@ -366,7 +366,9 @@ fn refuses_the_place(status: Status) -> bool {
 impl Gateway {
     pub(super) fn trunk_says(&mut self, now: Now, id: &TrunkId, output: trunk::Output) {
         match output {
-            trunk::Output::Resolve(host) => self.outputs.push_back(Output::Resolve(host)),
+            trunk::Output::Resolve(question) => {
+                self.outputs.push_back(Output::Resolve(question));
+            }
             trunk::Output::Register { route, local, request, credentials } => {
                 let local = self.signalling_address(&route, local);
                 let mut request = *request;

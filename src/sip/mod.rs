@@ -9,6 +9,7 @@ pub mod flow;
 pub mod framing;
 pub mod hep;
 pub mod identity;
+pub mod locate;
 pub mod message;
 pub mod pidf;
 pub mod refer;

@@ -12,6 +12,7 @@ mod desk;
 mod dialogs;
 mod emergency;
 mod lamps;
+mod names;
 mod peer;
 mod provisioning;
 mod registering;

@@ -33,6 +33,8 @@ pub struct Sip {
     pub prack: Policy,
     /// Whether a phone may forward a call by answering 302, to wherever it may call itself. Default true.
     pub follow_redirects: bool,
+    /// Name servers for carriers' names; those of `/etc/resolv.conf` when empty.
+    pub name_servers: Vec<SocketAddr>,
     /// `[sip.timers]`.
     pub timers: Timers,
 }
@@ -51,6 +53,7 @@ impl Default for Sip {
             certificate: None,
             private_key: None,
             authorities: None,
+            name_servers: Vec::new(),
             prack: Policy::default(),
             follow_redirects: true,
             timers: Timers::default(),

@@ -28,7 +28,7 @@ pub struct Trunk {
     /// Servers that calls are sent to: `host`, `host:port`, `[v6]:port` in order, or `{ host, priority, weight }`.
     #[serde(default)]
     pub servers: Vec<Server>,
-    /// How servers are spoken to. Default `udp`.
+    /// How servers are spoken to. Default `auto`.
     #[serde(default)]
     pub transport: Transport,
     /// The account to register with, where the carrier wants that.
@@ -230,8 +230,10 @@ fn trunk_calls() -> u16 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// Datagrams.
+    /// As the carrier's DNS says (NAPTR, SRV); datagrams where it says nothing.
     #[default]
+    Auto,
+    /// Datagrams.
     Udp,
     /// A plain connection.
     Tcp,

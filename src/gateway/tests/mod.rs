@@ -33,6 +33,7 @@ use crate::journal::replay::Replay;
 use crate::sip::auth::{Credentials, Secret};
 use crate::sip::endpoint::{Ended, Event, Invite, SessionId};
 use crate::sip::flow::ConnectionId;
+use crate::sip::locate;
 use crate::sip::message::{Headers, Method, Request, Response, Status, Transport};
 use crate::sip::sdp::{self, Direction, Local, Preference};
 use crate::sip::uri::{Host, NameAddr, Uri};
@@ -378,10 +379,13 @@ impl World {
             | Output::Capture(_) => {}
             Output::Recording(order) => self.file(order),
             Output::Web(ReplyTo(id), response) => drop(self.answers.insert(id, response)),
-            Output::Resolve(host) => {
-                let found: Vec<_> =
-                    host.parse().ok().map(|ip| (ip, OURS.ip())).into_iter().collect();
-                self.gateway.handle_resolved(self.now, &host, &found);
+            Output::Resolve(question) => {
+                let literal = question.name.parse().ok().map(|ip| (ip, OURS.ip()));
+                let answer = literal.map_or(Answer::None, |pair| Answer::Found {
+                    records: locate::Records::Addresses(vec![pair]),
+                    ttl: 300,
+                });
+                self.gateway.handle_answer(self.now, &question, &answer);
             }
             Output::Records { to, .. } => self.gateway.handle_records(to, None),
         }

@@ -5,8 +5,9 @@
 //! whoever does tells it who answered and who did not.
 
 mod address;
+mod finding;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -14,9 +15,12 @@ use std::time::{Duration, Instant};
 use crate::random::Random;
 use crate::sip::auth::Credentials;
 use crate::sip::flow::Route;
+use crate::sip::locate::Question;
 use crate::sip::message::{Method, Request, Response, Status, Transport};
 use crate::sip::uri::{Host, NameAddr, Uri};
 use crate::time::{Now, UnixTime, earliest};
+
+use finding::Finding;
 
 pub use address::{Network, NotANetwork, Server};
 
@@ -24,10 +28,6 @@ pub use address::{Network, NotANetwork, Server};
 const BACK_OFF: Duration = Duration::from_secs(5);
 /// Longest wait after failures: a carrier that came back is found within ten minutes.
 const MAX_BACK_OFF: Duration = Duration::from_secs(600);
-/// How often a name is looked up again: carriers move.
-const LOOK_UP_AGAIN: Duration = Duration::from_secs(300);
-/// Addresses of one server that are tried.
-const MAX_ADDRESSES: usize = 4;
 
 /// The account that a carrier wants to see.
 #[derive(Debug, Clone)]
@@ -43,8 +43,8 @@ pub struct Register {
 pub struct Settings {
     /// The carrier's servers, in order; none for a carrier that only calls in.
     pub servers: Vec<Server>,
-    /// How they are spoken to.
-    pub transport: Transport,
+    /// How they are spoken to; as the DNS says, when absent (RFC 3263 section 4.1).
+    pub transport: Option<Transport>,
     /// The account to register with.
     pub register: Option<Register>,
     /// The account that calls out show when they are challenged, where it is not the one to register with.
@@ -127,8 +127,8 @@ pub struct Way {
 /// What a trunk wants done.
 #[derive(Debug)]
 pub enum Output {
-    /// Look a host up; answer with [`Trunk::handle_resolved`].
-    Resolve(String),
+    /// Ask the DNS; answer with [`Trunk::handle_answer`].
+    Resolve(Question),
     /// Send this REGISTER; answer with [`Trunk::handle_response`] or [`Trunk::handle_failed`].
     Register {
         /// Where to.
@@ -156,6 +156,7 @@ pub enum Output {
 struct Target {
     /// The server's place in the settings.
     server: usize,
+    transport: Transport,
     peer: SocketAddr,
     local: IpAddr,
     /// Whether the last thing that was asked of it was not answered.
@@ -176,7 +177,8 @@ pub struct Trunk {
     registrar: usize,
     failures: u32,
     due: Option<Instant>,
-    look_up: Option<Instant>,
+    /// By the server's place in the settings.
+    findings: Vec<Finding>,
     probe: Option<Instant>,
     call_id: String,
     cseq: u32,
@@ -188,6 +190,7 @@ impl Trunk {
     pub fn new(settings: Settings, mut random: Random) -> Self {
         let state =
             if settings.servers.is_empty() { State::InboundOnly } else { State::Unresolved };
+        let findings = settings.servers.iter().map(|_| Finding::default()).collect();
         Trunk {
             call_id: random.hex(16),
             settings,
@@ -197,8 +200,8 @@ impl Trunk {
             registrar: 0,
             failures: 0,
             due: None,
-            look_up: None,
             looked_up: false,
+            findings,
             probe: None,
             cseq: 0,
             outputs: VecDeque::new(),
@@ -208,53 +211,6 @@ impl Trunk {
     /// The box is up.
     pub fn handle_started(&mut self, now: Now) {
         self.look_up(now);
-    }
-
-    /// Every name is looked up; addresses come back the same way.
-    fn look_up(&mut self, now: Now) {
-        let hosts: BTreeSet<_> = self.settings.servers.iter().map(|server| &server.host).collect();
-        if !hosts.is_empty() {
-            self.look_up = Some(now.instant + LOOK_UP_AGAIN);
-        }
-        self.outputs.extend(hosts.into_iter().cloned().map(Output::Resolve));
-    }
-
-    /// A host was looked up: its addresses, each with ours on the way there. Hosts that are not this carrier's are
-    /// ignored. Names that were found once stay good while DNS is away: a WAN cut must not lose the trunk.
-    pub fn handle_resolved(&mut self, now: Now, host: &str, found: &[(IpAddr, IpAddr)]) {
-        if !self.settings.servers.iter().any(|server| server.host == host) {
-            return;
-        }
-        self.looked_up = true;
-        let first = self.targets.is_empty();
-        if !found.is_empty() {
-            self.take_addresses(host, found);
-        }
-        if self.targets.is_empty() {
-            self.state = State::Unresolved;
-            self.look_up = Some(now.instant + self.back_off());
-        } else if first {
-            self.begin(now);
-        }
-    }
-
-    fn take_addresses(&mut self, host: &str, found: &[(IpAddr, IpAddr)]) {
-        let before = std::mem::take(&mut self.targets);
-        let registrar = before.get(self.registrar).map(|target| target.peer);
-        for (place, server) in self.settings.servers.iter().enumerate() {
-            if server.host != host {
-                self.targets.extend(before.iter().filter(|old| old.server == place).cloned());
-                continue;
-            }
-            let port = server.port.unwrap_or(self.settings.transport.default_port());
-            for (ip, local) in found.iter().take(MAX_ADDRESSES) {
-                let peer = SocketAddr::new(*ip, port);
-                let silent = before.iter().any(|old| old.peer == peer && old.silent);
-                self.targets.push(Target { server: place, peer, local: *local, silent });
-            }
-        }
-        let same = self.targets.iter().position(|target| Some(target.peer) == registrar);
-        self.registrar = same.unwrap_or(0);
     }
 
     fn begin(&mut self, now: Now) {
@@ -335,15 +291,8 @@ impl Trunk {
     /// The next server, after a wait.
     fn fail_over(&mut self, now: Now) {
         self.registrar = (self.registrar + 1) % self.targets.len().max(1);
-        self.due = Some(now.instant + self.back_off());
-    }
-
-    /// A wait that grows with each failure and is never the same twice.
-    fn back_off(&mut self) -> Duration {
-        let doubled = BACK_OFF * 2u32.saturating_pow(self.failures.min(7));
-        let most = doubled.min(MAX_BACK_OFF).as_millis() as u64;
+        self.due = Some(now.instant + back_off(&mut self.random, self.failures));
         self.failures += 1;
-        Duration::from_millis(most / 2 + self.random.below(most / 2))
     }
 
     /// A server answered something: a call, or a probe, whatever the answer was.
@@ -372,7 +321,7 @@ impl Trunk {
             self.due = None;
             self.register();
         }
-        if self.look_up.is_some_and(|due| due <= now.instant) {
+        if self.look_up_due().is_some_and(|due| due <= now.instant) {
             self.look_up(now);
         }
         if self.probe.is_some_and(|due| due <= now.instant) {
@@ -404,7 +353,7 @@ impl Trunk {
 
     /// When something is due.
     pub fn deadline(&self) -> Option<Instant> {
-        earliest(earliest(self.due, self.look_up), self.probe)
+        earliest(earliest(self.due, self.look_up_due()), self.probe)
     }
 
     /// What to do next.
@@ -466,7 +415,7 @@ impl Trunk {
     fn way(&self, target: &Target) -> Option<Way> {
         let server = self.settings.servers.get(target.server)?;
         let host = server.host.parse().map_or_else(|_| Host::Name(server.host.clone()), Host::Ip);
-        let route = Route::Address { transport: self.settings.transport, peer: target.peer };
+        let route = Route::Address { transport: target.transport, peer: target.peer };
         Some(Way { route, local: target.local, host: Uri::sip(None, host, server.port) })
     }
 
@@ -502,6 +451,13 @@ impl Trunk {
             _ => self.state.clone(),
         }
     }
+}
+
+/// A wait that grows with each failure and is never the same twice.
+fn back_off(random: &mut Random, failures: u32) -> Duration {
+    let doubled = BACK_OFF * 2u32.saturating_pow(failures.min(7));
+    let most = doubled.min(MAX_BACK_OFF).as_millis() as u64;
+    Duration::from_millis(most / 2 + random.below(most / 2))
 }
 
 #[cfg(test)]

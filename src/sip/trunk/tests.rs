@@ -1,5 +1,6 @@
 use super::*;
 use crate::sip::auth::Secret;
+use crate::sip::locate::{Answer, Kind, Records, Srv};
 
 fn now() -> Now {
     Now { instant: Instant::now(), unix: UnixTime(0) }
@@ -13,7 +14,7 @@ fn trunk(servers: &[&str], register: bool) -> Trunk {
             .zip(servers)
             .filter_map(|(priority, text)| Some(Server { priority, ..Server::parse(text)? }))
             .collect(),
-        transport: Transport::Udp,
+        transport: None,
         register: register.then_some(Register { credentials, expires_s: 600 }),
         account: None,
         probe: Some(Duration::from_secs(30)),
@@ -22,12 +23,41 @@ fn trunk(servers: &[&str], register: bool) -> Trunk {
 }
 
 fn resolve(trunk: &mut Trunk, now: Now) {
-    let Some(Output::Resolve(host)) = trunk.poll_output() else { panic!("asks for no name") };
-    trunk.handle_resolved(
-        now,
-        &host,
-        &[("192.0.2.5".parse().unwrap(), "192.0.2.1".parse().unwrap())],
-    );
+    loop {
+        let Some(Output::Resolve(question)) = trunk.poll_output() else {
+            panic!("asks for no name")
+        };
+        if question.kind == Kind::Address {
+            let pair = ("192.0.2.5".parse().unwrap(), "192.0.2.1".parse().unwrap());
+            let records = Records::Addresses(vec![pair]);
+            return trunk.handle_answer(now, &question, &Answer::Found { records, ttl: 300 });
+        }
+        trunk.handle_answer(now, &question, &Answer::None);
+    }
+}
+
+impl Trunk {
+    /// The addresses of a host, in a DNS that knows nothing else of it.
+    fn handle_resolved(&mut self, now: Now, host: &str, found: &[(IpAddr, IpAddr)]) {
+        let names = [
+            (Kind::Naptr, host.to_owned()),
+            (Kind::Srv, format!("_sip._udp.{host}")),
+            (Kind::Srv, format!("_sip._tcp.{host}")),
+            (Kind::Address, host.to_owned()),
+        ];
+        for (kind, name) in names {
+            let question = Question { domain: host.to_owned(), name, kind };
+            let records = Records::Addresses(found.to_vec());
+            let answer = match kind {
+                Kind::Address if !found.is_empty() => Answer::Found { records, ttl: 300 },
+                _ => Answer::None,
+            };
+            self.handle_answer(now, &question, &answer);
+        }
+        self.outputs.retain(
+            |output| !matches!(output, Output::Resolve(question) if question.domain == host),
+        );
+    }
 }
 
 #[test]
@@ -180,4 +210,89 @@ fn servers_of_one_priority_share_calls_by_weight_and_others_wait() {
     assert!((2_850..3_150).contains(&first[0]), "three of four: {first:?}");
     trunk.handle_missed("192.0.2.1:5060".parse().unwrap());
     assert_eq!(peers(&mut trunk), ["192.0.2.2:5060", "192.0.2.3:5060", "192.0.2.1:5060"]);
+}
+
+/// Answers every question of a trunk.
+fn answer_all(trunk: &mut Trunk, now: Now, answer: impl Fn(&Question) -> Answer) -> Vec<Question> {
+    let mut asked = Vec::new();
+    while let Some(output) = trunk.poll_output() {
+        if let Output::Resolve(question) = output {
+            trunk.handle_answer(now, &question, &answer(&question));
+            asked.push(question);
+        }
+    }
+    asked
+}
+
+/// A carrier with two servers over TCP, behind SRV records that are good for ten minutes.
+fn carrier(question: &Question) -> Answer {
+    let srv =
+        |priority, target: &str| Srv { priority, weight: 0, port: 5070, target: target.to_owned() };
+    let own = "192.0.2.1".parse().unwrap();
+    let records = match (question.kind, question.name.as_str()) {
+        (Kind::Srv, "_sip._tcp.carrier.example") => {
+            Records::Srv(vec![srv(1, "a.carrier.example"), srv(2, "b.carrier.example")])
+        }
+        (Kind::Address, "a.carrier.example") => {
+            Records::Addresses(vec![("198.51.100.1".parse().unwrap(), own)])
+        }
+        (Kind::Address, "b.carrier.example") => {
+            Records::Addresses(vec![("198.51.100.2".parse().unwrap(), own)])
+        }
+        _ => return Answer::None,
+    };
+    Answer::Found { records, ttl: 600 }
+}
+
+#[test]
+fn srv_records_give_servers_ports_and_the_transport() {
+    let mut trunk = trunk(&["carrier.example"], false);
+    let now = now();
+    trunk.handle_started(now);
+    answer_all(&mut trunk, now, carrier);
+    let ways: Vec<_> = trunk.ways().into_iter().map(|way| (way.route, way.host)).collect();
+    let way = |peer: &str| {
+        let route = Route::Address { transport: Transport::Tcp, peer: peer.parse().unwrap() };
+        (route, Uri::parse("sip:carrier.example").unwrap())
+    };
+    assert_eq!(ways, [way("198.51.100.1:5070"), way("198.51.100.2:5070")]);
+    // Asked again when the records' time is over, not before.
+    trunk.probe = None;
+    assert_eq!(trunk.deadline(), Some(now.instant + Duration::from_secs(600)));
+}
+
+#[test]
+fn what_was_found_stays_good_without_dns_for_a_week() {
+    let mut trunk = trunk(&["carrier.example"], false);
+    let start = now();
+    trunk.handle_started(start);
+    answer_all(&mut trunk, start, carrier);
+    let mut asked = 0;
+    for hour in 1..=200 {
+        let later = start.after(Duration::from_secs(hour * 3_600));
+        trunk.handle_timeout(later);
+        asked += answer_all(&mut trunk, later, |_| Answer::Failed).len();
+        let keeps = hour <= 7 * 24;
+        assert_eq!(trunk.ways().len(), if keeps { 2 } else { 0 }, "after {hour} hours");
+    }
+    assert!(asked >= 200, "it goes on asking");
+    assert_eq!(trunk.state(), State::Unresolved);
+    let later = start.after(Duration::from_secs(201 * 3_600));
+    trunk.handle_timeout(later);
+    answer_all(&mut trunk, later, carrier);
+    assert_eq!((trunk.ways().len(), trunk.state()), (2, State::Ready));
+}
+
+#[test]
+fn an_answer_that_never_comes_is_asked_for_again() {
+    let mut trunk = trunk(&["carrier.example"], false);
+    let start = now();
+    trunk.handle_started(start);
+    assert!(matches!(trunk.poll_output(), Some(Output::Resolve(_))));
+    assert!(trunk.poll_output().is_none());
+    let later = start.after(Duration::from_secs(60));
+    assert_eq!(trunk.deadline(), Some(later.instant));
+    trunk.handle_timeout(later);
+    answer_all(&mut trunk, later, carrier);
+    assert_eq!(trunk.state(), State::Ready);
 }
