@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::admin::web::{Method, Request, Response};
+use crate::driver::identity::Identity;
 use crate::driver::mailbox::Sender;
 use crate::driver::turn::Letter;
 use crate::sip::trunk::Network;
@@ -49,7 +50,7 @@ pub const LAST_ANSWERS: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Server {
     letters: Sender<Letter>,
-    tls: TlsAcceptor,
+    identity: Identity,
     networks: Arc<Vec<Network>>,
     connections: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
     questions: Arc<Semaphore>,
@@ -57,17 +58,22 @@ pub struct Server {
 
 impl Server {
     /// A server that shows `identity` and serves `networks`.
-    pub fn new(identity: &ServerConfig, networks: Vec<Network>, letters: Sender<Letter>) -> Self {
-        let mut identity = identity.clone();
-        // Old phones speak HTTP/1.0, and most name no protocol at all.
-        identity.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+    pub fn new(identity: &Identity, networks: Vec<Network>, letters: Sender<Letter>) -> Self {
         Server {
             letters,
-            tls: TlsAcceptor::from(Arc::new(identity)),
+            identity: identity.clone(),
             networks: Arc::new(networks),
             connections: Arc::default(),
             questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
         }
+    }
+
+    /// What a new connection is shown: the identity that is in force when it comes.
+    fn tls(&self) -> TlsAcceptor {
+        let mut config = ServerConfig::clone(&self.identity.current());
+        // Old phones speak HTTP/1.0, and most name no protocol at all.
+        config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// Listens on `address`. Answers the address that was bound.
@@ -128,7 +134,7 @@ impl Server {
     }
 
     async fn serve(self, stream: TcpStream, from: IpAddr, _place: Place) {
-        let Ok(Ok(stream)) = timeout(PATIENCE, self.tls.accept(stream)).await else { return };
+        let Ok(Ok(stream)) = timeout(PATIENCE, self.tls().accept(stream)).await else { return };
         let answer = service_fn(|request: hyper::Request<Incoming>| {
             let server = self.clone();
             async move { Ok::<_, Infallible>(server.answer(from, &request).await) }

@@ -12,6 +12,7 @@ pub mod files;
 pub mod gather;
 pub mod hep;
 pub mod http;
+pub mod identity;
 pub mod journal;
 pub mod log;
 pub mod mailbox;
@@ -47,6 +48,7 @@ use crate::media::plane;
 use crate::random::Random;
 use crate::sip::trunk::Network;
 use files::Ready;
+use identity::Identity;
 use mailbox::Sender;
 use turn::{Letter, Loop};
 
@@ -196,7 +198,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         .build()?;
     // Before anybody can notice that we are there, and so before anybody would want us to end.
     listen_for_signals(&runtime, &letters)?;
-    let (sockets, listening) = listen(&settings, &runtime, &letters)?;
+    let (sockets, listening, identity) = listen(&settings, &runtime, &letters)?;
     let listens = listening.each().collect::<Vec<_>>().join(", ");
     let old_records = lost.or_else(|| old_records(&opened));
     let store = store::open(&data, opened.before, program)?;
@@ -216,7 +218,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         networks: own_networks(),
         threads,
     };
-    let web = serve_web(&setup.settings, &letters)?;
+    let web = serve_web(&setup.settings, identity.as_ref(), &letters)?;
     let gateway = Gateway::new(setup, opened.journal, random);
     let turning = Loop {
         gateway,
@@ -229,6 +231,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         old_records,
         store,
         name_servers,
+        identity,
         runtime: runtime.handle().clone(),
         taken: 0,
         recordings: data.join("recordings"),
@@ -253,11 +256,12 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
 /// HTTPS, on a runtime of its own: who asks there never keeps a phone call waiting.
 fn serve_web(
     settings: &Settings,
+    identity: Option<&Identity>,
     letters: &Sender<Letter>,
 ) -> Result<Option<tokio::runtime::Runtime>, CannotStart> {
-    if settings.http.listen.is_empty() {
+    let Some(identity) = identity.filter(|_| !settings.http.listen.is_empty()) else {
         return Ok(None);
-    }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WEB_THREADS)
         .thread_name("web")
@@ -265,8 +269,7 @@ fn serve_web(
         .build()?;
     // The configuration's check has read each of them.
     let networks = settings.http.networks.iter().filter_map(|text| Network::parse(text).ok());
-    let identity = identity(settings)?;
-    let server = http::Server::new(&identity, networks.collect(), letters.clone());
+    let server = http::Server::new(identity, networks.collect(), letters.clone());
     for address in &settings.http.listen {
         let bound = server
             .listen(runtime.handle(), *address)
@@ -417,7 +420,7 @@ fn listen(
     settings: &Settings,
     runtime: &tokio::runtime::Runtime,
     letters: &Sender<Letter>,
-) -> Result<(sip::Sockets, Listening), CannotStart> {
+) -> Result<(sip::Sockets, Listening, Option<Identity>), CannotStart> {
     let mut datagrams = Vec::new();
     let mut listening = Listening::default();
     for address in &settings.sip.udp {
@@ -432,17 +435,21 @@ fn listen(
         let bound = streams.listen(*address, None);
         listening.tcp.push(bound.map_err(|error| CannotStart::Listen("tcp", *address, error))?);
     }
-    if !settings.sip.tls.is_empty() {
-        let identity = identity(settings)?;
+    let identity = match settings.sip.tls.is_empty() && settings.http.listen.is_empty() {
+        true => None,
+        false => Some(identity(settings)?),
+    };
+    if let Some(identity) = &identity {
+        runtime.spawn(identity.clone().watch());
         for address in &settings.sip.tls {
             let bound = streams.listen(*address, Some(identity.clone()));
             listening.tls.push(bound.map_err(|error| CannotStart::Listen("tls", *address, error))?);
         }
     }
-    Ok((sip::Sockets::new(datagrams, streams), listening))
+    Ok((sip::Sockets::new(datagrams, streams), listening, identity))
 }
 
-fn identity(settings: &Settings) -> Result<Arc<rustls::ServerConfig>, CannotStart> {
+fn identity(settings: &Settings) -> Result<Identity, CannotStart> {
     let own = settings.site.data_dir.join("tls");
     let files = tls::Files {
         certificate: settings
@@ -467,7 +474,7 @@ fn identity(settings: &Settings) -> Result<Arc<rustls::ServerConfig>, CannotStar
     names.extend(settings.provisioning.host().map(str::to_owned));
     names.sort();
     names.dedup();
-    tls::identity(&files, &names).map_err(CannotStart::Identity)
+    Identity::open(files, &names).map_err(CannotStart::Identity)
 }
 
 fn listen_for_signals(

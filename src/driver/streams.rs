@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use rustls::pki_types::ServerName;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -19,6 +18,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::driver::identity::Identity;
 use crate::driver::mailbox::Sender;
 use crate::driver::sip::Unsent;
 use crate::driver::turn::Letter;
@@ -139,11 +139,7 @@ impl Streams {
     }
 
     /// Listens on `local`; with `tls`, every connection must shake hands first. Answers the bound address.
-    pub fn listen(
-        &self,
-        local: SocketAddr,
-        tls: Option<Arc<ServerConfig>>,
-    ) -> io::Result<SocketAddr> {
+    pub fn listen(&self, local: SocketAddr, tls: Option<Identity>) -> io::Result<SocketAddr> {
         let socket = Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP))?;
         if local.is_ipv6() {
             socket.set_only_v6(true)?;
@@ -156,12 +152,11 @@ impl Streams {
         let listener = TcpListener::from_std(socket.into())?;
         let bound = listener.local_addr()?;
         let streams = self.clone();
-        self.runtime
-            .spawn(async move { streams.accept(listener, tls.map(TlsAcceptor::from)).await });
+        self.runtime.spawn(async move { streams.accept(listener, tls).await });
         Ok(bound)
     }
 
-    async fn accept(self, listener: TcpListener, tls: Option<TlsAcceptor>) {
+    async fn accept(self, listener: TcpListener, tls: Option<Identity>) {
         loop {
             let (stream, peer) = match listener.accept().await {
                 Ok(accepted) => accepted,
@@ -174,7 +169,8 @@ impl Streams {
             };
             let Some(entered) = self.admit(network(peer.ip())) else { continue };
             let streams = self.clone();
-            let tls = tls.clone();
+            // Each connection gets the identity that is in force when it comes.
+            let tls = tls.as_ref().map(|identity| TlsAcceptor::from(identity.current()));
             tokio::spawn(async move {
                 streams.serve_accepted(stream, peer, tls, entered).await;
             });

@@ -13,6 +13,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::time::UnixTime;
+
 /// Where the identity is kept.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -116,9 +118,10 @@ pub fn read(files: &Files) -> Result<Arc<ServerConfig>, NoIdentity> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, NoIdentity> {
-    CertificateDer::pem_file_iter(path)
+    let all: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
-        .map_err(|error| unreadable(path, error))
+        .map_err(|error| unreadable(path, error))?;
+    if all.is_empty() { Err(NoIdentity::Content(path.to_owned())) } else { Ok(all) }
 }
 
 fn unreadable(path: &Path, error: pem::Error) -> NoIdentity {
@@ -145,4 +148,61 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), NoIdentity> {
     let mut file =
         fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(fail)?;
     io::Write::write_all(&mut file, bytes).and_then(|()| file.sync_all()).map_err(fail)
+}
+
+/// When the first certificate of a file ends; nothing if that cannot be read.
+pub fn expires(path: &Path) -> Option<UnixTime> {
+    let first = CertificateDer::pem_file_iter(path).ok()?.next()?.ok()?;
+    not_after(&first)
+}
+
+/// RFC 5280 section 4.1: Certificate, TBSCertificate, and in it Validity, the first SEQUENCE that begins with a time.
+/// Only our own file is read so, and only its dates.
+fn not_after(certificate: &[u8]) -> Option<UnixTime> {
+    let (_, certificate, _) = element(certificate)?;
+    let (_, mut rest, _) = element(certificate)?;
+    while let Some((tag, inner, after)) = element(rest) {
+        rest = after;
+        let Some((UTC_TIME | GENERAL_TIME, _, second)) = element(inner) else { continue };
+        if tag == SEQUENCE {
+            let (kind, text, _) = element(second)?;
+            return time(kind, std::str::from_utf8(text).ok()?);
+        }
+    }
+    None
+}
+
+const SEQUENCE: u8 = 0x30;
+const UTC_TIME: u8 = 0x17;
+const GENERAL_TIME: u8 = 0x18;
+
+/// The first element: its tag, what is in it, and what comes after it (ITU-T X.690 section 8.1).
+fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (tag, rest) = bytes.split_first()?;
+    let (first, rest) = rest.split_first()?;
+    let (length, rest) = match *first {
+        short @ 0..0x80 => (usize::from(short), rest),
+        long => {
+            let (digits, rest) = rest.split_at_checked(usize::from(long & 0x7F))?;
+            let length = digits.iter().try_fold(0usize, |length, digit| {
+                length.checked_mul(256)?.checked_add(usize::from(*digit))
+            })?;
+            (length, rest)
+        }
+    };
+    let (inner, after) = rest.split_at_checked(length)?;
+    Some((*tag, inner, after))
+}
+
+/// `YYMMDDhhmmssZ`, which means 1950 to 2049, or `YYYYMMDDhhmmssZ` (RFC 5280 section 4.1.2.5).
+fn time(kind: u8, text: &str) -> Option<UnixTime> {
+    let digits = text.strip_suffix('Z')?;
+    let digits = match (kind, digits.get(..2)?) {
+        (UTC_TIME, century) if century < "50" => format!("20{digits}"),
+        (UTC_TIME, _) => format!("19{digits}"),
+        _ => digits.to_owned(),
+    };
+    let at = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", &digits).ok()?;
+    let at = at.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(UnixTime(at.timestamp().as_microsecond()))
 }

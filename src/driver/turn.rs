@@ -18,6 +18,7 @@ use crate::driver::clock;
 use crate::driver::dns::{self, Found};
 use crate::driver::gather::Gather;
 use crate::driver::hep::Mirror;
+use crate::driver::identity::Identity;
 use crate::driver::journal;
 use crate::driver::mailbox::{Mailbox, Sender};
 use crate::driver::media;
@@ -102,6 +103,8 @@ pub struct Loop {
     pub store: store::Handle,
     /// Where recordings are kept.
     pub recordings: PathBuf,
+    /// Who the box is over TLS.
+    pub identity: Option<Identity>,
     /// Whom look-ups ask; the system's name servers when empty.
     pub name_servers: Arc<[SocketAddr]>,
     /// Where look-ups run.
@@ -271,6 +274,14 @@ impl Loop {
                 Output::Resolve(question) => self.resolve(question),
                 Output::Reply(ReplyTo(id), mut reply) => {
                     if let Reply::Status(status) = &mut reply {
+                        let identity = self.identity.as_ref();
+                        status.parts.extend(identity.map(|identity| identity.part(now.unix)));
+                        status.counters.extend(identity.map(|identity| {
+                            (
+                                "TLS certificates that could not be used".to_owned(),
+                                identity.refused(),
+                            )
+                        }));
                         status.parts.extend(self.own_parts());
                     }
                     if let Reply::Metrics(text) = &mut reply {

@@ -16,6 +16,7 @@ mod names;
 mod peer;
 mod provisioning;
 mod registering;
+mod renewal;
 mod seeing;
 mod six;
 mod sound;

@@ -9,7 +9,7 @@ use crate::peer::{Setting, Sipp};
 use crate::sound::{Heard, Party};
 
 /// What each side sends, in hertz.
-const BARESIP: f64 = 440.0;
+pub const BARESIP: f64 = 440.0;
 const AGENT: f64 = 900.0;
 
 /// A program that ends with the test, and its folder.
@@ -46,7 +46,7 @@ pub fn folder(branch: &Branch, what: &str) -> PathBuf {
 }
 
 /// baresip as 203 over TLS; it dials `to` once it has started.
-fn baresip(branch: &Branch, to: &str) -> Foreign {
+pub fn baresip(branch: &Branch, to: &str) -> Foreign {
     let folder = folder(branch, "baresip");
     let tls = branch.address("tls");
     let first = branch.free + 200;
