@@ -9,7 +9,8 @@ use crate::call::ending::Cause;
 use crate::call::plan::{Origin, Target};
 use crate::call::record::{LegRecord, Peer, Record};
 use crate::id::{
-    AgentId, CallId, ConferenceId, ExtensionId, LegId, OfferId, QueueId, RecordingId, RoomId,
+    AgentId, CallId, ConferenceId, ExtensionId, GroupId, LegId, OfferId, QueueId, RecordingId,
+    RoomId,
 };
 use crate::time::{TimerId, UnixTime};
 
@@ -119,6 +120,8 @@ pub(super) struct Call {
 /// A group at work for one caller.
 #[derive(Debug)]
 pub(super) struct Hunt {
+    /// Whose phones they are.
+    pub group: GroupId,
     /// Who rings next, step by step.
     pub steps: VecDeque<Vec<ExtensionId>>,
     /// How long each step rings.

@@ -63,7 +63,10 @@ impl Gateway {
             Output::Override(call, schedule, order) => {
                 self.override_schedule(now, call, schedule, order)
             }
-            Output::Parked { by, slot } => self.show_parked(now, &by, slot),
+            Output::Parked { by, slot } => {
+                self.places_changed();
+                self.show_parked(now, &by, slot);
+            }
             Output::Spent(spent) => self.keep_spent(now, spent),
             Output::Near(mark) => self.cap_is_near(&mark),
             Output::Happened(event) => {

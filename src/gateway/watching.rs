@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::address::Number;
+use crate::call::desk::Slot;
 use crate::call::record::Peer;
 use crate::config::Settings;
 use crate::gateway::Gateway;
-use crate::id::{ExtensionId, LegId};
+use crate::id::{ExtensionId, GroupId, LegId};
 use crate::journal::event::Event;
 use crate::journal::text::Text;
 use crate::sip::access::Verdict;
@@ -54,7 +55,7 @@ impl Gateway {
         self.tell_unasked(now, extension);
     }
 
-    /// A number that can be watched may look different: a phone, and whatever else [`Self::watched_legs`] knows.
+    /// A number that can be watched may look different.
     pub(super) fn lamp_changed(&mut self, watched: &str) {
         if self.watching.notifier.is_watched(Package::Dialog, watched) {
             self.watching.touched.insert(watched.to_owned());
@@ -69,6 +70,7 @@ impl Gateway {
         if let Some(Peer::Extension(extension)) = self.legs.get(leg).map(|leg| leg.peer.clone()) {
             self.lamp_changed(extension.as_str());
         }
+        self.places_changed();
     }
 
     /// Both parties have another one now.
@@ -77,10 +79,35 @@ impl Gateway {
         self.leg_changed(b);
     }
 
-    /// The legs that a number's lamp shows; nothing for a number that cannot be watched.
-    fn watched_legs(&self, watched: &str) -> Option<Vec<LegId>> {
-        is_extension(&self.settings, watched)
-            .then(|| self.legs.of_peer(&Peer::Extension(watched.into())))
+    /// Somebody was parked or fetched, or a group rings or no longer: the few lamps of numbers that are no phones are
+    /// looked at, and told if they look different.
+    pub(super) fn places_changed(&mut self) {
+        let watched = self.watching.notifier.watched(Package::Dialog);
+        let places = watched.filter(|watched| !is_extension(&self.settings, watched));
+        let places: Vec<_> = places.map(str::to_owned).collect();
+        self.watching.touched.extend(places);
+    }
+}
+
+/// What a number is whose lamp may be watched.
+enum Watched {
+    /// A phone.
+    Phone(ExtensionId),
+    /// A parking place.
+    Place(Slot),
+    /// A group of phones.
+    Group(GroupId),
+}
+
+fn what_is(settings: &Settings, watched: &str) -> Option<Watched> {
+    if is_extension(settings, watched) {
+        return Some(Watched::Phone(watched.into()));
+    }
+    let number = Number::parse(watched).ok()?;
+    let group = settings.groups.iter().find(|group| group.number.as_ref() == Some(&number));
+    match group {
+        Some(group) => Some(Watched::Group(group.name.clone())),
+        None => settings.parking.slots.find(&number).map(Watched::Place),
     }
 }
 
@@ -108,7 +135,7 @@ impl Gateway {
         };
         let settings = &self.settings;
         let may = |package, watched: &str| match package {
-            _ if !is_extension(settings, watched) => Permission::NoSuch,
+            _ if what_is(settings, watched).is_none() => Permission::NoSuch,
             Package::MessageSummary if watched != username => Permission::Denied,
             Package::MessageSummary | Package::Dialog => Permission::Granted,
         };
@@ -208,10 +235,19 @@ impl Gateway {
                 Some(State::Messages { counts, account: self.message_account(local) })
             }
             Package::Dialog => {
-                let legs = self.watched_legs(watched)?;
                 let sees = watcher == watched || self.sees_callers(watcher);
-                let dialogs = legs.into_iter().flat_map(|leg| self.dialogs_of(leg, sees, local));
-                Some(State::Dialogs { entity: account, dialogs: dialogs.collect() })
+                let dialogs = match what_is(&self.settings, watched)? {
+                    Watched::Phone(extension) => {
+                        let legs = self.legs.of_peer(&Peer::Extension(extension)).into_iter();
+                        legs.flat_map(|leg| self.dialogs_of(leg, sees, local)).collect()
+                    }
+                    Watched::Group(group) => {
+                        let legs = self.calls.ringing_for(&group).into_iter();
+                        legs.flat_map(|leg| self.dialogs_of(leg, sees, local)).collect()
+                    }
+                    Watched::Place(slot) => self.parked_dialog(slot, sees, local),
+                };
+                Some(State::Dialogs { entity: account, dialogs })
             }
         }
     }
@@ -243,6 +279,24 @@ impl Gateway {
             Some(dialog_info::Dialog { id, names: Some(names), direction, state, remote })
         };
         sessions.into_iter().filter_map(dialog).collect()
+    }
+
+    /// The dialog of whoever is parked at a place, as the place would have it: it was called, and has answered.
+    fn parked_dialog(&self, slot: Slot, sees: bool, local: SocketAddr) -> Vec<dialog_info::Dialog> {
+        let parked = self.calls.parked_at(slot);
+        let call = parked.and_then(|leg| self.calls.call_of(leg));
+        let (Some(leg), Some(call)) = (parked, call) else { return Vec::new() };
+        let number = self.calls.numbers(call).map(|(from, _)| from).filter(|_| sees);
+        let remote =
+            number.map(|from| Party { display: None, uri: account(from, local).to_string() });
+        vec![dialog_info::Dialog {
+            id: leg.to_string(),
+            // Who is parked is fetched by dialling the place.
+            names: None,
+            direction: Direction::Recipient,
+            state: dialog_info::State::Confirmed,
+            remote,
+        }]
     }
 
     /// Who is at the other end, for those who may know.

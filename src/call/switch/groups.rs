@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Calls, Output, What};
-use crate::call::current::{Activity, Hunt, Purpose};
+use crate::call::current::{Activity, Call, Hunt, Purpose};
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
-use crate::id::{CallId, ExtensionId, GroupId};
+use crate::id::{CallId, ExtensionId, GroupId, LegId};
 use crate::time::Now;
 
 /// Legs for each call that is allowed, all calls together: a call has two, and groups that ring may use the rest.
@@ -15,12 +15,23 @@ const LEGS_A_CALL: usize = 4;
 const LEAST_LEGS: usize = 64;
 
 impl Calls {
+    /// The phones that ring because somebody calls the group.
+    pub fn ringing_for(&self, group: &GroupId) -> Vec<LegId> {
+        let for_it = |call: &&Call| {
+            let hunts = call.hunt.as_ref().is_some_and(|hunt| hunt.group == *group);
+            hunts && call.activity == Activity::Ringing
+        };
+        let calls = self.calls.values().filter(for_it);
+        calls.flat_map(|call| call.ringing().map(|(leg, _)| leg)).collect()
+    }
+
     pub(super) fn ring_group(&mut self, now: Now, call: CallId, group: &GroupId) {
         let Some(settings) = self.desk.settings.groups.get(group) else {
             return self.failed(call, Cause::NoSuchNumber);
         };
         let turn = self.desk.turns.get(group).copied().unwrap_or(0);
         let hunt = Hunt {
+            group: group.clone(),
             steps: settings.steps(turn).into(),
             ring_time: Duration::from_secs(settings.ring_time.into()),
             overflow: settings.overflow.clone(),

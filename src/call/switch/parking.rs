@@ -9,6 +9,11 @@ use crate::id::{CallId, ExtensionId, LegId};
 use crate::time::Now;
 
 impl Calls {
+    /// The leg of the caller who is parked at a place.
+    pub fn parked_at(&self, slot: Slot) -> Option<LegId> {
+        self.desk.parked.at(slot).and_then(|parked| self.caller(parked))
+    }
+
     /// Whether the caller was sent by somebody who transfers.
     pub(super) fn is_transferred(&self, call: CallId) -> bool {
         self.calls.get(&call).is_some_and(|state| state.transferor.is_some())

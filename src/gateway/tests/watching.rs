@@ -159,3 +159,45 @@ fn an_old_phone_is_told_of_messages_though_it_never_asked() {
     assert_eq!(world.parties[1].notified.len(), 2);
     assert!(world.parties[2].notified.is_empty());
 }
+
+#[test]
+fn a_parking_place_burns_while_somebody_waits_there() {
+    use crate::call::plan::{Destination, Feature};
+    let mut world = scene(&[]);
+    world.watch(3, "751", "dialog", 3_600);
+    assert!(world.states(3).is_empty());
+    world.call(0, "+15550101");
+    world.seconds(2);
+    world.take_call(1);
+    world.seconds(2);
+    assert!(world.states(3).is_empty(), "they talk, nobody is parked");
+    let peer = crate::call::record::Peer::Extension("201".into());
+    let leg = world.gateway.legs.of_peer(&peer)[0];
+    let park = Destination::Feature(Feature::Park, None);
+    assert!(world.gateway.calls.handle_transfer(world.now, leg, park));
+    world.gateway.settle(world.now);
+    world.seconds(2);
+    assert_eq!(world.states(3), ["confirmed"]);
+    world.call(2, "751");
+    world.seconds(2);
+    assert!(world.states(3).is_empty(), "fetched: {}", world.lamp(3));
+}
+
+#[test]
+fn the_lamp_of_a_group_blinks_for_its_own_calls_alone() {
+    let group =
+        "[[group]]\nname = \"front\"\nnumber = \"710\"\nmembers = [\"201\", \"202\"]\n[flow.main]";
+    let mut world = scene(&[("[flow.main]", group)]);
+    world.watch(3, "710", "dialog", 3_600);
+    world.call(0, "+15550101");
+    world.seconds(2);
+    assert!(world.states(3).is_empty(), "201 is called itself: {}", world.lamp(3));
+    world.hang_up(0);
+    world.seconds(2);
+    world.call(3, "710");
+    world.seconds(2);
+    assert_eq!(world.states(3), ["early", "early"]);
+    world.take_call(1);
+    world.seconds(2);
+    assert!(world.states(3).is_empty(), "somebody answered: {}", world.lamp(3));
+}

@@ -352,6 +352,12 @@ impl Notifier {
         !self.by_watched.is_empty() && self.by_watched.contains_key(&(package, watched.to_owned()))
     }
 
+    /// Everything of a kind that somebody watches.
+    pub fn watched(&self, package: Package) -> impl Iterator<Item = &str> {
+        let of_kind = self.by_watched.keys().filter(move |(kind, _)| *kind == package);
+        of_kind.map(|(_, watched)| watched.as_str())
+    }
+
     /// How many subscriptions there are.
     pub fn len(&self) -> usize {
         self.subscriptions.len()
