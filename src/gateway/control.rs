@@ -159,6 +159,9 @@ impl Gateway {
     pub(super) fn counted(&self) -> Vec<(String, u64)> {
         let mut counters: Vec<_> =
             self.endpoint.counters().map(|(name, count)| (name.to_owned(), count)).collect();
+        counters.push(("STUN requests dropped: too many".to_owned(), self.stun.dropped));
+        let lost = self.watching.notifier.dropped;
+        counters.push(("lamps lost: phones that took no NOTIFY".to_owned(), lost));
         counters.push(("wrong passwords".to_owned(), self.gate.mistakes));
         counters.push(("requests from sources that are shut out".to_owned(), self.gate.shut_out));
         counters.push(("wrong addresses of configurations".to_owned(), self.phones.mistakes));

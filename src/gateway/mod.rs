@@ -61,8 +61,10 @@ use crate::sip::access::Gate;
 use crate::sip::endpoint::{self, Endpoint};
 use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::locate::{Answer, Question};
+use crate::sip::message::Transport;
 use crate::sip::registrar::Registrar;
 use crate::sip::sdp::Codec;
+use crate::sip::stun;
 use crate::sip::trunk::Trunk;
 use crate::sip::trust::{Proof, Sin};
 use crate::time::{Now, Timers, UnixTime, earliest};
@@ -177,6 +179,7 @@ pub struct Gateway {
     phone_secrets: BTreeMap<String, crate::sip::auth::Secret>,
     walks: BTreeMap<CallId, Walk>,
     watching: watching::Watching,
+    stun: stun::Answers,
     prompts: prompts::Prompts,
     journal: Journal,
     keeping: keeping::Keeping,
@@ -211,6 +214,11 @@ impl Gateway {
     pub fn handle_sip(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
         if !self.gate.trust.admits(now, &flow) {
             return;
+        }
+        if flow.transport == Transport::Udp && stun::is_stun(bytes) {
+            let answer = self.stun.answer(now, bytes, flow.peer);
+            let answer = answer.map(|bytes| Output::Sip { route: Route::Flow(flow), bytes });
+            return self.outputs.extend(answer);
         }
         self.note_message(now, false, flow, bytes);
         let readable = self.endpoint.handle_received(now, flow, bytes);

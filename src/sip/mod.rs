@@ -18,6 +18,7 @@ pub mod reliable;
 pub mod sdp;
 pub mod session;
 pub mod session_timer;
+pub mod stun;
 pub mod subscribe;
 pub mod target;
 pub mod topology;

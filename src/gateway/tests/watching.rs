@@ -201,3 +201,18 @@ fn the_lamp_of_a_group_blinks_for_its_own_calls_alone() {
     world.seconds(2);
     assert!(world.states(3).is_empty(), "somebody answered: {}", world.lamp(3));
 }
+
+#[test]
+fn a_phone_that_asks_by_stun_where_it_is_hears_it_on_the_sip_port() {
+    let mut world = scene(&[]);
+    let peer: SocketAddr = "192.0.2.21:6060".parse().unwrap();
+    let flow = Flow { transport: Transport::Udp, local: OURS, peer, connection: ConnectionId(0) };
+    let mut ask = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
+    ask.extend([7; 12]);
+    world.gateway.handle_sip(world.now, flow, &ask);
+    let Some(Output::Sip { route, bytes }) = world.gateway.poll_output() else {
+        panic!("no answer")
+    };
+    assert_eq!((route, bytes.len(), bytes[0]), (Route::Flow(flow), 32, 1));
+    assert!(world.gateway.poll_output().is_none());
+}
