@@ -6,6 +6,7 @@ mod carriers;
 mod desk_scenes;
 mod dialogs;
 mod emergency;
+mod fraud;
 mod ladders;
 mod media_scenes;
 mod phones;
