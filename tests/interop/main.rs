@@ -22,4 +22,5 @@ mod six;
 mod sound;
 mod tls;
 mod transfers;
+mod trunks;
 mod voicemail;
