@@ -454,9 +454,10 @@ struct Room {
 
 fn room(path: &Path) -> Option<Room> {
     let disk = nix::sys::statvfs::statvfs(path).ok()?;
-    let (all, free) = (disk.blocks(), disk.blocks_available());
+    let (taken, free) = (disk.blocks().saturating_sub(disk.blocks_free()), disk.blocks_available());
+    // As `df` has it: what is kept back for root is neither taken nor ours.
     let used =
-        free.saturating_mul(100).checked_div(all).map_or(0, |left| 100_u64.saturating_sub(left));
+        taken.saturating_mul(100).checked_div(taken.saturating_add(free)).unwrap_or_default();
     Some(Room {
         free: free.saturating_mul(disk.fragment_size()),
         used: u8::try_from(used).unwrap_or(100),
