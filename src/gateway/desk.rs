@@ -12,7 +12,7 @@ use crate::id::{CallId, ExtensionId, LegId, ScheduleId};
 use crate::ivr::{ClipName, prompts, speak};
 use crate::journal::event::{Event, PhoneChoice};
 use crate::media::Clip;
-use crate::sip::message::{Headers, Method, Request};
+use crate::sip::message::{Headers, Method};
 use crate::sip::registrar::Binding;
 use crate::sip::uri::{Host, NameAddr, Uri, host_port};
 use crate::time::Now;
@@ -236,11 +236,10 @@ impl Gateway {
     /// A text for every phone of an extension (RFC 3428).
     fn write_to(&mut self, now: Now, extension: &ExtensionId, from: &str, text: &str) {
         for binding in self.phones_of(now, extension) {
-            let Some(uri) = binding.uri() else { continue };
+            let Some(mut request) = binding.request(Method::MESSAGE) else { continue };
             let (host, port) = host_port(binding.local);
             let to = NameAddr::new(Uri::sip(Some(&binding.user), host.clone(), Some(port)));
             let from = NameAddr::new(Uri::sip(Some(from), host, Some(port)));
-            let mut request = Request::new(Method::MESSAGE, uri);
             // Both are made of addresses and of an extension's digits.
             let _ = request.headers.push("From", from.to_string());
             let _ = request.headers.push("To", to.to_string());

@@ -227,11 +227,10 @@ impl Gateway {
     }
 
     fn text(&mut self, now: Now, binding: &Binding, text: &str) {
-        let Some(uri) = binding.uri() else { return };
+        let Some(mut request) = binding.request(Method::MESSAGE) else { return };
         let (host, port) = host_port(binding.local);
         let to = NameAddr::new(Uri::sip(Some(&binding.user), host.clone(), Some(port)));
         let from = NameAddr::new(Uri::sip(Some("emergency"), host, Some(port)));
-        let mut request = Request::new(Method::MESSAGE, uri);
         // Both are made of addresses and of an extension's digits.
         let _ = request.headers.push("From", from.to_string());
         let _ = request.headers.push("To", to.to_string());

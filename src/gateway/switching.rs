@@ -110,6 +110,7 @@ impl Gateway {
             let from = self.caller_id(call, binding.local.ip());
             let (host, port) = host_port(binding.local);
             let mut headers = self.onward(call);
+            binding.push_routes(&mut headers);
             if intercom {
                 desk::answer_by_itself(&mut headers, &host);
             }

@@ -334,9 +334,8 @@ impl Gateway {
             self.registrar.contacts(now, extension.as_str()).into_iter().cloned().collect();
         for binding in phones {
             let account = account(extension.as_str(), binding.local);
-            let Some(uri) = binding.uri() else { continue };
+            let Some(mut request) = binding.request(Method::NOTIFY) else { continue };
             let own = NameAddr::new(account.clone()).to_string();
-            let mut request = Request::new(Method::NOTIFY, uri);
             for (name, value) in [
                 ("From", own.clone()),
                 ("To", own.clone()),

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::sip::flow::{ConnectionId, Flow, Route};
-use crate::sip::message::{Request, Response, Status, Transport};
-use crate::sip::uri::{NameAddr, Uri};
+use crate::sip::message::{Headers, Method, Request, Response, Status, Transport};
+use crate::sip::uri::{NameAddr, Scheme, Uri};
 use crate::time::{Now, UnixTime};
 
 /// Phones at one extension: a desk phone, a softphone, a mobile, and room (bad-input table row 21).
@@ -20,6 +20,12 @@ pub const MAX_CONTACTS: usize = 10;
 const MAX_CONTACT: usize = 512;
 const MAX_INSTANCE: usize = 200;
 const MAX_CALL_ID: usize = 256;
+/// Proxies between a phone and us, and the bytes of their addresses together: a branch has one or two, and each
+/// registration is written to the disk.
+const MAX_PATH: usize = 8;
+const MAX_PATH_BYTES: usize = 1_024;
+/// The option tag of [`Binding::path`] (RFC 3327 section 4.1).
+pub const PATH: &str = "path";
 /// Changes of one extension at once, and how many more come with each second: phones that all come back after a power
 /// cut stay far below, one that renews in a loop does not fill the disk.
 const MOST_CHANGES: f64 = 100.0;
@@ -75,6 +81,9 @@ pub struct Binding {
     /// Preference in thousandths, higher first (`q`).
     #[serde(default)]
     pub preference: u16,
+    /// The proxies between us and the phone, the nearest first (`Path`, RFC 3327).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
 }
 
 impl Binding {
@@ -98,10 +107,28 @@ impl Binding {
     pub fn uri(&self) -> Option<Uri> {
         NameAddr::parse(&self.contact).ok().map(|contact| contact.uri)
     }
+
+    /// A request to this phone, without its Via. The proxies on the way become its route set (RFC 3327 section 5.3); it
+    /// leaves along [`Self::flow`] all the same. The Path only tells whoever sent the REGISTER where to pass it on: we
+    /// look none of its names up and send nothing there, so that no phone can make us send to somebody else.
+    pub fn request(&self, method: Method) -> Option<Request> {
+        let mut request = Request::new(method, self.uri()?);
+        self.push_routes(&mut request.headers);
+        Some(request)
+    }
+
+    /// Adds the proxies on the way, as [`Self::request`] does.
+    pub fn push_routes(&self, headers: &mut Headers) {
+        for hop in &self.path {
+            // It was read from a header once: it holds no line break.
+            let _ = headers.push("Route", hop.clone());
+        }
+    }
 }
 
 /// What changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // a change is moved once, from here to whoever keeps it
 pub enum Change {
     /// A phone registered or renewed its registration.
     Bound(Binding),
@@ -181,12 +208,17 @@ impl Registrar {
         if call_id.len() > MAX_CALL_ID {
             return refused(Status::BAD_REQUEST);
         }
+        let path = match path(request) {
+            Ok(path) => path,
+            Err(Status::BAD_EXTENSION) => return unknown_to_the_phone(request),
+            Err(status) => return refused(status),
+        };
         let wishes = match self.wishes(request) {
             Ok(wishes) => wishes,
             Err(Status::INTERVAL_TOO_BRIEF) => return self.too_brief(request),
             Err(status) => return refused(status),
         };
-        let order = Order { call_id: call_id.to_owned(), cseq: cseq.number };
+        let order = Order { call_id: call_id.to_owned(), cseq: cseq.number, path };
         if self.is_stale(user, &wishes, &order) {
             return refused(Status::SERVER_INTERNAL_ERROR);
         }
@@ -204,7 +236,12 @@ impl Registrar {
                 Err(status) => return refused(status),
             },
         };
-        Outcome { response: self.listing(now, user, request), changes }
+        let mut response = self.listing(now, user, request);
+        for hop in &order.path {
+            // It was read from a header: it holds no line break.
+            let _ = response.headers.push("Path", hop.clone());
+        }
+        Outcome { response, changes }
     }
 
     fn is_in_pace(&mut self, now: Now, user: &str) -> bool {
@@ -382,9 +419,37 @@ impl Registrar {
     }
 }
 
+/// What a REGISTER says of all its Contacts alike.
 struct Order {
     call_id: String,
     cseq: u32,
+    path: Vec<String>,
+}
+
+/// The proxies that a REGISTER came through. RFC 3327 section 5.3: 420 where the phone does not say that it knows of
+/// Path, for then it cannot see that a proxy has put itself between. Section 4: each hop is a loose router.
+fn path(request: &Request) -> Result<Vec<String>, Status> {
+    let hops = request.headers.addresses("Path").map_err(|_| Status::BAD_REQUEST)?;
+    if hops.is_empty() {
+        return Ok(Vec::new());
+    }
+    if !request.headers.lists("Supported", PATH) {
+        return Err(Status::BAD_EXTENSION);
+    }
+    let is_loose = |hop: &NameAddr| {
+        matches!(hop.uri.scheme, Scheme::Sip | Scheme::Sips) && hop.uri.params.has("lr")
+    };
+    let written: Vec<_> = hops.iter().map(NameAddr::to_string).collect();
+    let bytes: usize = written.iter().map(String::len).sum();
+    let fits = written.len() <= MAX_PATH && bytes <= MAX_PATH_BYTES;
+    if fits && hops.iter().all(is_loose) { Ok(written) } else { Err(Status::BAD_REQUEST) }
+}
+
+fn unknown_to_the_phone(request: &Request) -> Outcome {
+    let mut response = Response::to(request, Status::BAD_EXTENSION);
+    // A constant without line breaks.
+    let _ = response.headers.push("Unsupported", PATH);
+    Outcome { response, changes: Vec::new() }
 }
 
 fn binding_of(
@@ -415,6 +480,7 @@ fn binding_of(
             .collect(),
         instance: instance(&wish.contact),
         preference: (q.clamp(0.0, 1.0) * 1_000.0) as u16,
+        path: order.path.clone(),
     }
 }
 
@@ -586,5 +652,56 @@ mod tests {
         let mut registrar = Registrar::new(Settings::default());
         let long = format!("Contact: <sip:201@192.0.2.1;x={}>\r\n", "y".repeat(600));
         assert_eq!(go(&mut registrar, now(), 1, &long), (400, 0));
+    }
+
+    const PROXIED: &str = "Contact: <sip:201@192.0.2.1:6000>\r\nSupported: path\r\n\
+        Path: <sip:edge.example;lr>, <sip:10.0.0.7:5080;lr>\r\n";
+
+    #[test]
+    fn proxies_on_the_way_are_kept_told_and_passed_but_never_sent_to() {
+        let mut registrar = Registrar::new(Settings::default());
+        let outcome = registrar.handle(now(), "201", &register(1, PROXIED), flow());
+        let hops = ["<sip:edge.example;lr>", "<sip:10.0.0.7:5080;lr>"];
+        assert_eq!(outcome.response.headers.all("Path").collect::<Vec<_>>(), hops);
+        let kept = serde_json::to_string(registrar.contacts(now(), "201")[0]).unwrap();
+        let binding: Binding = serde_json::from_str(&kept).unwrap();
+        let request = binding.request(Method::MESSAGE).unwrap();
+        assert_eq!(request.uri.to_string(), "sip:201@192.0.2.1:6000");
+        assert_eq!(request.headers.all("Route").collect::<Vec<_>>(), hops);
+        assert_eq!(binding.route(), Route::Flow(flow()), "whoever sent the REGISTER passes it on");
+        let bare = "Contact: <sip:201@192.0.2.1:6000>\r\n";
+        registrar.handle(now(), "201", &register(2, bare), flow());
+        assert!(registrar.contacts(now(), "201")[0].path.is_empty(), "the proxy is gone");
+    }
+
+    #[test]
+    fn a_binding_that_was_kept_before_there_were_paths_is_read() {
+        let mut registrar = Registrar::new(Settings::default());
+        go(&mut registrar, now(), 1, "Contact: <sip:201@192.0.2.1:6000>\r\n");
+        let kept = serde_json::to_string(registrar.contacts(now(), "201")[0]).unwrap();
+        assert!(!kept.contains("path"), "{kept}");
+        assert!(serde_json::from_str::<Binding>(&kept).unwrap().path.is_empty());
+    }
+
+    #[test]
+    fn a_path_that_the_phone_does_not_know_of_is_refused() {
+        let mut registrar = Registrar::new(Settings::default());
+        let lines = PROXIED.replace("Supported: path\r\n", "");
+        let outcome = registrar.handle(now(), "201", &register(1, &lines), flow());
+        assert_eq!(outcome.response.status, Status::BAD_EXTENSION);
+        assert_eq!(outcome.response.headers.get("Unsupported"), Some("path"));
+        assert!(outcome.changes.is_empty() && registrar.contacts(now(), "201").is_empty());
+    }
+
+    #[test]
+    fn paths_that_are_strict_too_long_or_unreadable_are_refused() {
+        let mut registrar = Registrar::new(Settings::default());
+        let long = format!("<sip:edge.example;lr;x={}>", "y".repeat(1_100));
+        let many = ["<sip:edge.example;lr>"; 9].join(", ");
+        for path in ["<sip:edge.example>", "<tel:+15550100;lr>", "<sip:", &long, &many] {
+            let lines =
+                format!("Contact: <sip:201@192.0.2.1:6000>\r\nSupported: path\r\nPath: {path}\r\n");
+            assert_eq!(go(&mut registrar, now(), 1, &lines), (400, 0), "{path}");
+        }
     }
 }

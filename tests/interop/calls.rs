@@ -249,6 +249,58 @@ fn phones_of_the_branch_call_each_other() {
     assert_eq!((text(&record, "direction"), text(&record, "cause")), ("internal", "completed"));
 }
 
+/// A phone behind an edge proxy (RFC 3327): its Contact and the inner proxy are addresses that nobody here reaches, so the
+/// call arrives only because it goes back to whoever passed the REGISTER on, with the way written into it.
+#[test]
+fn a_phone_behind_a_proxy_is_called_along_its_path() {
+    let scene = Scene::new(false);
+    let register = |supported: &str, answer: &str, told: &str| {
+        let keys = [
+            ("expires", "300".to_owned()),
+            ("supported", supported.to_owned()),
+            ("answer", answer.to_owned()),
+            ("told", told.to_owned()),
+        ];
+        let setting = Setting {
+            scenario: "edge_registers",
+            port: scene.port(1),
+            keys: &keys,
+            account: Some(("202", &scene.branch.password("202"))),
+            transport: "u1",
+        };
+        Sipp::start(&scene.branch, &setting).succeeds();
+    };
+    register("timer", "420", "Unsupported: path");
+    register("timer, path", "200", "Path: .sip:inner@10.99.0.7;lr");
+    let before = scene.branch.records();
+    let phone = scene.phone("edge_answers", &[("ring", "100".to_owned())]);
+    let setting = Setting {
+        scenario: "phone_dials_hangs_up",
+        port: scene.port(2),
+        keys: &[
+            ("to", "202".to_owned()),
+            ("rtp", scene.caller.port.to_string()),
+            ("talk", "2500".to_owned()),
+        ],
+        account: Some(("201", &scene.branch.password("201"))),
+        transport: "u1",
+    };
+    let dialling = Sipp::start(&scene.branch, &setting);
+    scene.agent.speak_to(scene.branch.until("the offer to the phone", || phone.audio_port()));
+    scene.both_hear_each_other();
+    dialling.succeeds();
+    let messages = phone.succeeds().replace('\r', "");
+    let (_, invite) = messages.split_once("INVITE ").expect("the call at the proxy");
+    let (invite, _) = invite.split_once("\n\n").expect("its head");
+    let edge = format!("Route: <sip:127.0.0.1:{};lr>\n", scene.port(1));
+    assert!(invite.starts_with("sip:202@10.99.0.9:5062 SIP/2.0\n"), "{invite}");
+    assert!(invite.contains(&format!("\n{edge}Route: <sip:inner@10.99.0.7;lr>\n")), "{invite}");
+    let (_, bye) = messages.split_once("BYE ").expect("the end of the call");
+    assert!(bye.contains(&format!("\n{edge}")), "{bye}");
+    let record = scene.branch.record(before + 1);
+    assert_eq!((text(&record, "direction"), text(&record, "cause")), ("internal", "completed"));
+}
+
 /// The echo test sends back what it hears.
 #[test]
 fn the_echo_test_is_an_echo() {

@@ -5,6 +5,7 @@ use crate::sip::dialog::{DialogId, Order};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::refer::{ReferTo, Replaces};
+use crate::sip::registrar;
 use crate::sip::sdp::{BadSdp, SessionDescription};
 use crate::sip::session::{Invited, Phase, Session, Side};
 use crate::sip::session_timer;
@@ -85,7 +86,7 @@ impl Endpoint {
             .headers
             .list("Require")
             .into_iter()
-            .filter(|option| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(option)))
+            .filter(|option| !is_known(method, option))
             .collect();
         if unknown.is_empty() || request.method == Method::CANCEL {
             return None;
@@ -373,6 +374,12 @@ pub(super) fn description(request: &Request) -> Result<Option<SessionDescription
             Err(Box::new(response))
         }
     }
+}
+
+/// Whether we do what a request demands. Path means something in a REGISTER alone (RFC 3327 section 4.1).
+fn is_known(method: &Method, option: &str) -> bool {
+    let path = *method == Method::REGISTER && option.eq_ignore_ascii_case(registrar::PATH);
+    path || SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(option))
 }
 
 /// Whether a body may be passed over (section 20.11).

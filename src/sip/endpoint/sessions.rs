@@ -244,6 +244,10 @@ impl Endpoint {
                 let _ = cancel.headers.push(name, value);
             }
         }
+        // The proxies on the way must find the INVITE that it belongs to.
+        for route in calling.request.headers.all("Route") {
+            let _ = cancel.headers.push("Route", route);
+        }
         let _ = cancel.headers.push("CSeq", format!("{number} CANCEL"));
         let _ = cancel.headers.push("Max-Forwards", "70");
         if let Some(reason) = reason {

@@ -22,6 +22,8 @@ struct Pair {
     reliable: Policy,
     /// Whether they hold an offer.
     offers: bool,
+    /// What else they say.
+    headers: Headers,
     now: Now,
     sides: [Side; 2],
     /// On their way: when they arrive, at which side, in which order they were sent.
@@ -52,6 +54,7 @@ impl Pair {
         Pair {
             reliable: Policy::Never,
             offers: true,
+            headers: Headers::default(),
             now,
             sides,
             wire: BTreeMap::new(),
@@ -71,7 +74,7 @@ impl Pair {
             to: NameAddr::new(uri.clone()),
             uri,
             from: NameAddr::parse("<sip:caller@127.0.0.1>").unwrap(),
-            headers: Headers::default(),
+            headers: self.headers.clone(),
             sdp: self.offers.then(|| sdp(4000)),
             beside: None,
             credentials: None,
@@ -257,6 +260,22 @@ fn a_caller_who_gives_up_while_it_rings_cancels() {
     assert_eq!(pair.until(1, ended), Some(Ended::Cancelled));
     assert_eq!(pair.until(0, ended), Some(Ended::HungUp));
     pair.rest();
+}
+
+/// RFC 3261 section 9.1: a proxy on the way knows the INVITE by what stands on both.
+#[test]
+fn a_cancel_takes_the_way_of_its_invite() {
+    let mut pair = Pair::new(3, 0);
+    pair.headers.push("Route", "<sip:127.0.0.1:5070;lr>").unwrap();
+    let caller = pair.invite();
+    pair.until(1, invited).unwrap();
+    pair.until(0, |e| matches!(e, Event::Progress { .. }).then_some(()));
+    let now = pair.now;
+    pair.sides[0].endpoint.hang_up(now, caller, None);
+    pair.collect();
+    let sent = pair.wire.values().map(|(_, bytes)| String::from_utf8_lossy(bytes));
+    let cancel = sent.into_iter().find(|text| text.starts_with("CANCEL ")).expect("a CANCEL");
+    assert!(cancel.contains("\r\nRoute: <sip:127.0.0.1:5070;lr>\r\n"), "{cancel}");
 }
 
 #[test]
