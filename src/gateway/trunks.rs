@@ -192,6 +192,10 @@ impl Gateway {
         let host = Host::Ip(self.address_toward(peer.ip(), &trunk, way.local));
         let (from, mut headers) = self.shown_caller(call, &trunk, &host, (hidden, help));
         self.say_forwarded(call, (&trunk, &number), &host, &mut headers);
+        for hop in way.routes {
+            // It was read from a header once: it holds no line break.
+            let _ = headers.push("Route", hop);
+        }
         let mut invite = Invite {
             local: self.signalling_address(&way.route, way.local),
             route: way.route,

@@ -17,7 +17,8 @@ use crate::sip::auth::Credentials;
 use crate::sip::flow::Route;
 use crate::sip::locate::Question;
 use crate::sip::message::{Method, Request, Response, Status, Transport};
-use crate::sip::uri::{Host, NameAddr, Uri};
+use crate::sip::registrar;
+use crate::sip::uri::{Host, NameAddr, Scheme, Uri};
 use crate::time::{Now, UnixTime, earliest};
 
 use finding::Finding;
@@ -28,6 +29,9 @@ pub use address::{Network, NotANetwork, Server};
 const BACK_OFF: Duration = Duration::from_secs(5);
 /// Longest wait after failures: a carrier that came back is found within ten minutes.
 const MAX_BACK_OFF: Duration = Duration::from_secs(600);
+/// Hops of a Service-Route, and their bytes together: they travel in every INVITE, which is to fit into a datagram.
+const MAX_HOPS: usize = 4;
+const MAX_HOP_BYTES: usize = 512;
 
 /// The account that a carrier wants to see.
 #[derive(Debug, Clone)]
@@ -122,6 +126,8 @@ pub struct Way {
     pub local: IpAddr,
     /// The host to name in a Request-URI.
     pub host: Uri,
+    /// What the carrier wants a call to pass after this server, in order (Service-Route, RFC 3608 section 6.1).
+    pub routes: Vec<String>,
 }
 
 /// What a trunk wants done.
@@ -175,6 +181,8 @@ pub struct Trunk {
     targets: Vec<Target>,
     /// The one that we register with.
     registrar: usize,
+    /// What its last answer wants calls to pass.
+    service_route: Vec<String>,
     failures: u32,
     due: Option<Instant>,
     /// By the server's place in the settings.
@@ -198,6 +206,7 @@ impl Trunk {
             state,
             targets: Vec::new(),
             registrar: 0,
+            service_route: Vec::new(),
             failures: 0,
             due: None,
             looked_up: false,
@@ -239,6 +248,8 @@ impl Trunk {
             ("Call-ID", self.call_id.clone()),
             ("CSeq", format!("{} REGISTER", self.cseq)),
             ("Expires", register.expires_s.to_string()),
+            // RFC 3327 section 5.1: a carrier's edge may put itself on the way to us.
+            ("Supported", registrar::PATH.to_owned()),
         ] {
             // Made from the configuration, whose check refuses control characters.
             let _ = request.headers.push(name, value);
@@ -273,6 +284,7 @@ impl Trunk {
             .unwrap_or(asked)
             .max(10);
         self.failures = 0;
+        self.service_route = service_route(response);
         self.state = State::Registered { until: now.unix + Duration::from_secs(granted.into()) };
         // Between half and nine tenths of the time, so that a thousand branches do not come at once.
         let tenths = 500 + self.random.below(400) as u32;
@@ -290,6 +302,7 @@ impl Trunk {
 
     /// The next server, after a wait.
     fn fail_over(&mut self, now: Now) {
+        self.service_route.clear();
         self.registrar = (self.registrar + 1) % self.targets.len().max(1);
         self.due = Some(now.instant + back_off(&mut self.random, self.failures));
         self.failures += 1;
@@ -335,7 +348,7 @@ impl Trunk {
         let tenths = 900 + self.random.below(200) as u32;
         self.probe = Some(now.instant + every * tenths / 1_000);
         let ways: Vec<_> = self.targets.iter().filter_map(|target| self.way(target)).collect();
-        for Way { route, local, host } in ways {
+        for Way { route, local, host, .. } in ways {
             let mut request = Request::new(Method::OPTIONS, host.clone());
             // RFC 3261 section 11.1 leaves the user open: neither our name nor an address of the site goes out.
             let own = Uri::sip(Some("probe"), host.host.clone(), None);
@@ -416,7 +429,11 @@ impl Trunk {
         let server = self.settings.servers.get(target.server)?;
         let host = server.host.parse().map_or_else(|_| Host::Name(server.host.clone()), Host::Ip);
         let route = Route::Address { transport: target.transport, peer: target.peer };
-        Some(Way { route, local: target.local, host: Uri::sip(None, host, server.port) })
+        let host = Uri::sip(None, host, server.port);
+        let registrar = self.targets.get(self.registrar).map(|target| target.peer);
+        let is_registrar = self.settings.register.is_some() && registrar == Some(target.peer);
+        let routes = if is_registrar { self.service_route.clone() } else { Vec::new() };
+        Some(Way { route, local: target.local, host, routes })
     }
 
     /// Whether one of its servers is at an address.
@@ -451,6 +468,20 @@ impl Trunk {
             _ => self.state.clone(),
         }
     }
+}
+
+/// What a 200 to our REGISTER wants calls to pass. The INVITE goes to the server that we registered with all the same,
+/// which passes it on: no name in there makes us send to somebody else. Hops that are no loose routers would take the
+/// Request-URI's place and with it the number (RFC 3608 section 6.1 has none); then there is no Service-Route.
+fn service_route(response: &Response) -> Vec<String> {
+    let hops = response.routes("Service-Route");
+    let is_loose = |hop: &NameAddr| {
+        matches!(hop.uri.scheme, Scheme::Sip | Scheme::Sips) && hop.uri.params.has("lr")
+    };
+    let written: Vec<_> = hops.iter().map(NameAddr::to_string).collect();
+    let bytes: usize = written.iter().map(String::len).sum();
+    let fits = written.len() <= MAX_HOPS && bytes <= MAX_HOP_BYTES;
+    if fits && hops.iter().all(is_loose) { written } else { Vec::new() }
 }
 
 /// A wait that grows with each failure and is never the same twice.

@@ -108,6 +108,41 @@ fn a_registration_is_renewed_before_it_ends_and_retried_after_failures() {
 }
 
 #[test]
+fn calls_pass_what_the_carrier_named_until_it_names_something_else() {
+    let mut trunk = trunk(&["192.0.2.5:5060", "192.0.2.6:5060"], true);
+    trunk.handle_started(now());
+    trunk.handle_resolved(now(), "192.0.2.5", &[at(5)]);
+    trunk.handle_resolved(now(), "192.0.2.6", &[at(6)]);
+    let request = Request::new(Method::REGISTER, Uri::sip(None, Host::Ip(at(5).0), None));
+    let mut registered = |route: &str| {
+        let mut response = Response::to(&request, Status::OK);
+        if !route.is_empty() {
+            response.headers.push("Service-Route", route).unwrap();
+        }
+        trunk.handle_response(now(), &response);
+        let ways: Vec<_> =
+            trunk.ways().into_iter().map(|way| (way.route.peer().ip(), way.routes)).collect();
+        assert!(ways[1].1.is_empty(), "the other server named nothing");
+        assert_eq!(ways[0].0, at(5).0, "the server that knows us passes calls on");
+        ways[0].1.clone()
+    };
+    let two = "<sip:in.carrier.example;lr>, <sip:out@carrier.example;lr>";
+    assert_eq!(registered(two), two.split(", ").collect::<Vec<_>>());
+    assert!(registered("").is_empty(), "a renewal without takes it back");
+    for bad in ["<sip:strict.carrier.example>", "<tel:+15550100;lr>", "<sip:", &[two; 3].join(", ")]
+    {
+        assert!(registered(bad).is_empty(), "{bad}");
+    }
+    registered(two);
+    trunk.handle_failed(now());
+    assert!(trunk.ways().iter().all(|way| way.routes.is_empty()), "who knows us is open again");
+}
+
+fn at(last: u8) -> (IpAddr, IpAddr) {
+    (IpAddr::from([192, 0, 2, last]), IpAddr::from([192, 0, 2, 1]))
+}
+
+#[test]
 fn a_carrier_that_refuses_is_shown_with_what_to_do() {
     let mut trunk = trunk(&["192.0.2.5"], true);
     trunk.handle_started(now());
