@@ -4,17 +4,57 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Each branch takes 1,000 ports from here; below the ports that the kernel gives out by itself.
+/// Each branch takes a block of ports from here on. All blocks end below 32,768, where the ports begin that the
+/// kernel gives to whoever asks for any port: nobody else's socket is ever in a block.
 const FIRST_PORT: u16 = 11_000;
+/// In each block: SIP from 0, the branch's sound from 100 to 499, the test's peers from 600.
+const BLOCK_PORTS: u16 = 1_000;
+/// Far more than branches that run side by side.
+const BLOCKS: u16 = 21;
+/// First and last port of the branch's sound, from the beginning of the block.
+const RTP_OFFSETS: (u16, u16) = (100, 499);
 /// How long an expected thing may take to show before the test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-static NEXT: AtomicU16 = AtomicU16::new(0);
+static BLOCKS_TAKEN: Mutex<Blocks> =
+    Mutex::new(Blocks { taken: [false; BLOCKS as usize], next: 0 });
+
+struct Blocks {
+    taken: [bool; BLOCKS as usize],
+    /// Where the search for a free one begins: who was let go last is taken last, so that late packets miss nobody.
+    next: usize,
+}
+
+/// A block of ports; given back when it is dropped.
+struct Block(u16);
+
+impl Block {
+    fn take() -> Block {
+        let mut blocks = BLOCKS_TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let count = usize::from(BLOCKS);
+        let free = (0..count).map(|n| (blocks.next + n) % count).find(|n| !blocks.taken[*n]);
+        let free = free.expect("more branches side by side than there are blocks of ports");
+        blocks.taken[free] = true;
+        blocks.next = (free + 1) % count;
+        Block(free as u16)
+    }
+
+    fn base(&self) -> u16 {
+        FIRST_PORT + self.0 * BLOCK_PORTS
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let mut blocks = BLOCKS_TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        blocks.taken[usize::from(self.0)] = false;
+    }
+}
 
 /// A running branch; ends with the test.
 pub struct Branch {
@@ -24,12 +64,15 @@ pub struct Branch {
     pub sip: SocketAddr,
     /// First of the ports that the test may use for its peers.
     pub free: u16,
+    /// Last, so that it is given back when the folder and the process are gone.
+    _block: Block,
 }
 
 impl Branch {
     /// Starts one and waits until it is ready.
     pub fn start() -> Branch {
-        let base = FIRST_PORT + NEXT.fetch_add(1, Ordering::Relaxed) * 1_000;
+        let block = Block::take();
+        let base = block.base();
         let mut process = Command::new(env!("CARGO_BIN_EXE_branchline"))
             .args(["demo", "--json", "--port-base", &base.to_string()])
             .stdout(Stdio::piped())
@@ -42,7 +85,7 @@ impl Branch {
             .unwrap_or_else(|error| panic!("the branch was not ready: {error}: {line:?}"));
         assert_eq!(ready["ready"], true, "{line}");
         let sip = ready["sip"]["udp"].as_str().expect("an address").parse().expect("an address");
-        Branch { process, ready, sip, free: base + 600 }
+        Branch { process, ready, sip, free: base + 600, _block: block }
     }
 
     /// A branch of the test's own making: `text` is its configuration below the section `[admin]`.
@@ -50,9 +93,11 @@ impl Branch {
         Branch::run_with(text, sip, &[])
     }
 
-    /// The same with files beside the configuration. `@DIR@` is their folder, `@CARRIER@` a port that is free.
+    /// The same with files beside the configuration. `@DIR@` is their folder, `@CARRIER@` a port that is free,
+    /// `@RTP_FIRST@` to `@RTP_LAST@` the ports for its sound.
     pub fn run_with(text: &str, sip: &str, files: &[(&str, &str)]) -> Branch {
-        let base = FIRST_PORT + NEXT.fetch_add(1, Ordering::Relaxed) * 1_000;
+        let block = Block::take();
+        let base = block.base();
         let folder =
             std::env::temp_dir().join(format!("branchline-own-{}-{base}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -61,6 +106,8 @@ impl Branch {
             "[site]\ndata_dir = \"{0}/data\"\n[admin]\nsocket = \"{0}/admin.sock\"\n{1}",
             folder.display(),
             text.replace("@PORT@", &base.to_string())
+                .replace("@RTP_FIRST@", &(base + RTP_OFFSETS.0).to_string())
+                .replace("@RTP_LAST@", &(base + RTP_OFFSETS.1).to_string())
                 .replace("@CARRIER@", &(base + 601).to_string())
                 .replace("@DIR@", &folder.display().to_string())
         );
@@ -79,7 +126,7 @@ impl Branch {
             "dir": folder.display().to_string(),
             "accounts": [],
         });
-        let branch = Branch { process, ready, sip, free: base + 600 };
+        let branch = Branch { process, ready, sip, free: base + 600, _block: block };
         branch
             .until("the control socket", || std::os::unix::net::UnixStream::connect(&socket).ok());
         branch

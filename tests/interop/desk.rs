@@ -16,8 +16,8 @@ tcp = []
 tls = []
 digests = ["md5"]
 [media]
-port_min = @FIRST@
-port_max = @LAST@
+port_min = @RTP_FIRST@
+port_max = @RTP_LAST@
 [[extension]]
 number = "201"
 secret = { file = "@DIR@/password" }
@@ -56,13 +56,10 @@ struct Scene {
 }
 
 impl Scene {
-    /// 201 and 203 are registered from ports 1 and 3. Each scene has ports for sound of its own: all run at once.
-    fn new(ports: u16) -> Scene {
-        let text = SITE
-            .replace("@FIRST@", &ports.to_string())
-            .replace("@LAST@", &(ports + 199).to_string());
+    /// 201 and 203 are registered from ports 1 and 3.
+    fn new() -> Scene {
         let files = [("password", "secret\n"), ("pin", "4711\n")];
-        let branch = Branch::run_with(&text, "127.0.0.1:@PORT@", &files);
+        let branch = Branch::run_with(SITE, "127.0.0.1:@PORT@", &files);
         let party = |offset, tone| Party::new(branch.free + offset, tone);
         let (caller, first, third) = (party(100, CALLER), party(110, FIRST), party(120, THIRD));
         let scene = Scene { branch, caller, first, third };
@@ -120,7 +117,7 @@ impl Scene {
 
 #[test]
 fn both_phones_of_a_group_ring_one_answers_and_the_other_is_told_why_it_stops() {
-    let scene = Scene::new(8_000);
+    let scene = Scene::new();
     let loser = scene.sipp("phone_rings", 1, None, &[]);
     let winner = scene.third_answers("500");
     let carrier = scene.carrier("+15550102", "3000");
@@ -135,7 +132,7 @@ fn both_phones_of_a_group_ring_one_answers_and_the_other_is_told_why_it_stops() 
 
 #[test]
 fn a_phone_forwards_when_busy_by_code_and_the_next_one_sees_who_calls() {
-    let scene = Scene::new(8_200);
+    let scene = Scene::new();
     let rtp = scene.first.port.to_string();
     scene.sipp("phone_dials", 4, Some("201"), &[("to", "*90203"), ("rtp", &rtp)]).succeeds();
     let busy = scene.sipp("phone_busy", 1, None, &[]);
@@ -151,7 +148,7 @@ fn a_phone_forwards_when_busy_by_code_and_the_next_one_sees_who_calls() {
 
 #[test]
 fn a_colleague_picks_up_by_code_and_talks_with_the_caller() {
-    let scene = Scene::new(8_400);
+    let scene = Scene::new();
     let rings = scene.sipp("phone_rings", 1, None, &[]);
     let carrier = scene.carrier("+15550101", "3000");
     scene.branch.until("201 to ring", || rings.has_got("INVITE sip:").then_some(()));
@@ -166,7 +163,7 @@ fn a_colleague_picks_up_by_code_and_talks_with_the_caller() {
 
 #[test]
 fn a_caller_is_parked_by_transfer_hears_music_and_is_fetched_by_the_number() {
-    let scene = Scene::new(8_600);
+    let scene = Scene::new();
     let rtp = scene.first.port.to_string();
     let keys = [("rtp", &*rtp), ("ring", "100"), ("talk", "1000"), ("third", "*68")];
     let first = scene.sipp("phone_transfers", 1, None, &keys);
@@ -187,7 +184,7 @@ fn a_caller_is_parked_by_transfer_hears_music_and_is_fetched_by_the_number() {
 
 #[test]
 fn who_pages_is_heard_at_every_phone_and_hears_none_of_them() {
-    let scene = Scene::new(8_800);
+    let scene = Scene::new();
     let rtp = |party: &Party| party.port.to_string();
     let keys = [("rtp", &*rtp(&scene.first)), ("ring", "0")];
     let first = scene.sipp("phone_answers", 1, None, &keys);
@@ -210,7 +207,7 @@ fn who_pages_is_heard_at_every_phone_and_hears_none_of_them() {
 
 #[test]
 fn whoever_signs_in_at_another_phone_with_the_pin_is_called_there() {
-    let scene = Scene::new(9_000);
+    let scene = Scene::new();
     let rtp = scene.first.port.to_string();
     let keys = [("to", "*11203"), ("rtp", &*rtp)];
     let signs_in = scene.sipp("phone_dials", 4, Some("201"), &keys);

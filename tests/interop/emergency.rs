@@ -12,8 +12,8 @@ udp = ["127.0.0.1:@PORT@"]
 tcp = ["127.0.0.1:@PORT@"]
 tls = []
 [media]
-port_min = 10000
-port_max = 10999
+port_min = @RTP_FIRST@
+port_max = @RTP_LAST@
 [[extension]]
 number = "201"
 secret = { file = "@DIR@/secret" }

@@ -129,7 +129,7 @@ fn a_lamp_blinks_burns_and_goes_out_with_the_call_that_it_stands_for() {
 fn a_subscription_that_nobody_refreshes_ends_with_a_last_word() {
     let text = "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\n\
                 digests = [\"md5\"]\n[sip.timers]\nregister_min_s = 30\n\
-                [media]\nport_min = 10000\nport_max = 10999\n\
+                [media]\nport_min = @RTP_FIRST@\nport_max = @RTP_LAST@\n\
                 [[extension]]\nnumber = \"201\"\nsecret = { file = \"@DIR@/201\" }\n";
     let branch = Branch::run_with(text, "127.0.0.1:@PORT@", &[("201", "secret\n")]);
     let keys = [("watched", "201"), ("event", "dialog"), ("span", "30")];

@@ -102,7 +102,7 @@ fn naptr(order: u16, service: &str, replacement: &str) -> Vec<u8> {
 fn branch(dns: SocketAddr) -> Branch {
     let text = format!(
         "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\ndigests = [\"md5\"]\nname_servers = [\"{dns}\"]\n\
-         [media]\nport_min = 10000\nport_max = 10999\n\
+         [media]\nport_min = @RTP_FIRST@\nport_max = @RTP_LAST@\n\
          [[extension]]\nnumber = \"201\"\nsecret = {{ file = \"@DIR@/201\" }}\n\
          [[trunk]]\nname = \"carrier\"\nservers = [\"carrier.test\"]\nprobe = 0\n\
          register = {{ username = \"branch-17\", secret = {{ file = \"@DIR@/line\" }} }}\n"

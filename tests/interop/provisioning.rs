@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::branch::Branch;
 
 const CONFIG: &str = "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\n\
-    [media]\nport_min = 20000\nport_max = 20999\n\
+    [media]\nport_min = @RTP_FIRST@\nport_max = @RTP_LAST@\n\
     [http]\nlisten = [\"127.0.0.1:@CARRIER@\"]\n\
     [provisioning]\nurl = \"https://127.0.0.1:@CARRIER@\"\n\
     [[extension]]\nnumber = \"201\"\nname = \"Ann & Bob\"\nsecret = { file = \"@DIR@/secret\" }\n\

@@ -74,7 +74,7 @@ fn too_short_a_registration_is_told_the_shortest() {
 #[test]
 fn the_branch_registers_with_a_carrier_that_challenges_it() {
     let text = "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\n\
-                [media]\nport_min = 10000\nport_max = 10999\n\
+                [media]\nport_min = @RTP_FIRST@\nport_max = @RTP_LAST@\n\
                 [[trunk]]\nname = \"carrier\"\nservers = [\"127.0.0.1:@CARRIER@\"]\nprobe = 0\n\
                 register = { username = \"branch-17\", secret = { file = \"@DIR@/line\" } }\n";
     let branch = Branch::run_with(text, "127.0.0.1:@PORT@", &[("line", "line secret\n")]);

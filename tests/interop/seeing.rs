@@ -13,7 +13,7 @@ use crate::branch::Branch;
 use crate::peer::{Setting, Sipp};
 
 const SITE: &str = "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\n\
-                    [media]\nport_min = 20000\nport_max = 20999\n\
+                    [media]\nport_min = @RTP_FIRST@\nport_max = @RTP_LAST@\n\
                     [metrics]\nlisten = \"127.0.0.1:@CARRIER@\"\n\
                     [[trunk]]\nname = \"carrier\"\naccept_from = [\"127.0.0.1\"]\n\
                     [[inbound]]\nnumber = \"+15550100\"\nto = \"echo\"\n";
@@ -85,8 +85,8 @@ fn a_call_is_drawn_and_captured_after_its_end() {
 
 #[test]
 fn a_capture_server_reads_the_copies_of_every_message() {
-    // Its own port; the branch only has to know it beforehand.
-    let port = 33_060;
+    // Below the ports of all branches; this one has to know it beforehand.
+    let port = 10_060;
     let folder = std::env::temp_dir().join(format!("branchline-hep-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let file = folder.join("copies.pcap");

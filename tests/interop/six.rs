@@ -6,7 +6,7 @@ use crate::peer::{Setting, Sipp};
 #[test]
 fn a_call_over_ipv6_is_answered_and_recorded() {
     let text = "[sip]\nudp = [\"[::1]:@PORT@\"]\ntcp = [\"[::1]:@PORT@\"]\ntls = []\n\
-                [media]\nport_min = 10000\nport_max = 10999\n\
+                [media]\nport_min = @RTP_FIRST@\nport_max = @RTP_LAST@\n\
                 [[trunk]]\nname = \"carrier\"\naccept_from = [\"::1\"]\n\
                 [[inbound]]\nnumber = \"+15550100\"\nto = \"echo\"\n";
     let branch = Branch::run(text, "[::1]:@PORT@");

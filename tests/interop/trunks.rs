@@ -7,7 +7,7 @@ use crate::peer::{Setting, Sipp};
 fn branch(trunk: &str) -> Branch {
     let text = format!(
         "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\ndigests = [\"md5\"]\n\
-         [media]\nport_min = 10000\nport_max = 10999\n\
+         [media]\nport_min = @RTP_FIRST@\nport_max = @RTP_LAST@\n\
          [[extension]]\nnumber = \"201\"\nname = \"Canary Ann\"\nsecret = {{ file = \"@DIR@/phone\" }}\n\
          [[trunk]]\nname = \"carrier\"\nprobe = 0\ncaller_id = \"+15550100\"\n{trunk}\n\
          [[outbound]]\nname = \"outside\"\nprefix = \"9\"\nstrip = 1\ntrunks = [\"carrier\"]\n"

@@ -13,7 +13,7 @@ const OWNER: f64 = 900.0;
 const HASH: u8 = 11;
 
 const CONFIG: &str = "[sip]\ndigests = [\"md5\"]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\n\
-    [media]\nport_min = 20000\nport_max = 20999\n\
+    [media]\nport_min = @RTP_FIRST@\nport_max = @RTP_LAST@\n\
     [[extension]]\nnumber = \"201\"\nsecret = { file = \"@DIR@/secret\" }\nunasked_message_lamp = true\n\
     voicemail = { pin = { file = \"@DIR@/pin\" } }\n\
     [[trunk]]\nname = \"carrier\"\naccept_from = [\"127.0.0.1\"]\n\
