@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 use super::Places;
 use super::document::{Document, Step};
 use super::problem::Problem;
-use super::settings::{Queue, Settings};
+use super::settings::{Queue, Recording, Settings};
 use crate::address::Number;
 use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
@@ -48,6 +48,7 @@ pub(super) fn check(
     check.site();
     check.sip();
     check.addresses();
+    check.records();
     check.names();
     check.numbers();
     check.targets();
@@ -269,6 +270,21 @@ impl<'c> Check<'c, '_> {
             let port = sip.udp.get(place).map_or(0, SocketAddr::port);
             let what = format!("port {port} is for SIP and among those for audio, {audio:?}");
             self.tell(at, what, "a port outside `media.port_min` to `media.port_max`");
+        }
+    }
+
+    /// A recording on demand is asked for by a phone: lines and queues have no keys.
+    fn records(&mut self) {
+        let lines = self.settings.trunks.iter().map(|trunk| trunk.record);
+        let queues = self.settings.queues.iter().map(|queue| queue.record);
+        let lines = lines.enumerate().map(|(place, record)| ("trunk", place, record));
+        let queues = queues.enumerate().map(|(place, record)| ("queue", place, record));
+        let wrong = lines.chain(queues).filter(|(.., record)| *record == Recording::OnDemand);
+        for (section, place, _) in wrong.collect::<Vec<_>>() {
+            let what =
+                format!("nobody at a {section} can press `*1`: only phones record on demand");
+            let allowed = "`never` or `always`; `on-demand` belongs to the `[[extension]]`";
+            self.tell(&[Key(section), At(place), Key("record")], what, allowed);
         }
     }
 

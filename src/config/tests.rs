@@ -491,3 +491,12 @@ fn places_and_networks_that_cannot_be_are_told() {
         &["0 to 72"],
     );
 }
+
+#[test]
+fn lines_and_queues_have_no_key_to_ask_for_a_recording_with() {
+    for (section, key) in [("trunk", "trunk[0].record"), ("queue", "queue[0].record")] {
+        let heading = format!("[[{section}]]\n");
+        let asked = format!("{heading}record = \"on-demand\"\n");
+        one_saying(&broken(&heading, &asked), &[key, "only phones record on demand", "`always`"]);
+    }
+}

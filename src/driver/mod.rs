@@ -64,6 +64,10 @@ const STREAM_THREADS: usize = 2;
 /// Threads for HTTPS: what is asked there is small and can wait.
 const WEB_THREADS: usize = 1;
 
+/// How often the box's own addresses are looked at: a call whose address went away is silent for as long, and people
+/// hang up after some ten seconds of silence.
+const LOOK_AT_ADDRESSES: Duration = Duration::from_secs(3);
+
 /// Why the box did not start.
 #[derive(Debug)]
 pub enum CannotStart {
@@ -198,6 +202,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         .build()?;
     // Before anybody can notice that we are there, and so before anybody would want us to end.
     listen_for_signals(&runtime, &letters)?;
+    runtime.spawn(look_at_addresses(letters.clone()));
     let (sockets, listening, identity) = listen(&settings, &runtime, &letters)?;
     let listens = listening.each().collect::<Vec<_>>().join(", ");
     let old_records = lost.or_else(|| old_records(&opened));
@@ -362,6 +367,16 @@ fn prepare_process() {
         && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
     {
         tracing::warn!(%error, soft, "the limit of open files cannot be raised");
+    }
+}
+
+/// Tells the loop which addresses the box has, as long as there is a loop.
+async fn look_at_addresses(letters: Sender<Letter>) {
+    loop {
+        tokio::time::sleep(LOOK_AT_ADDRESSES).await;
+        if letters.deliver(Letter::Addresses(own_addresses())).await.is_err() {
+            return;
+        }
     }
 }
 

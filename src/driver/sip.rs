@@ -124,6 +124,11 @@ impl Sockets {
         self.specific(any, peer)
     }
 
+    /// The addresses that the box has now: what was looked up and is none of them any more is looked up anew.
+    pub fn keep_locals(&mut self, addresses: &[IpAddr]) {
+        self.locals.retain(|_, (local, _)| addresses.contains(local));
+    }
+
     /// Sends one message. What cannot be sent at once is reported through the mailbox.
     pub fn send(&mut self, route: Route, bytes: Vec<u8>) -> Result<(), Unsent> {
         match route {

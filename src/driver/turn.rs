@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,6 +71,8 @@ pub enum Letter {
     Recording(RecordingId, voicemail::File),
     /// The DNS answered, or did not.
     Resolved(Question, Found),
+    /// The addresses that the box has.
+    Addresses(Vec<IpAddr>),
     /// An admin asks.
     Control(Command, oneshot::Sender<Reply>),
     /// Somebody asks over HTTPS.
@@ -220,6 +222,10 @@ impl Loop {
             Letter::Recording(recording, file) => {
                 self.gateway.handle_recording(now, recording, file);
             }
+            Letter::Addresses(addresses) => {
+                self.sockets.keep_locals(&addresses);
+                self.gateway.handle_addresses(now, &addresses);
+            }
             Letter::Control(command, answer) => {
                 let id = self.asked.keys().next_back().map_or(0, |last| last + 1);
                 self.asked.insert(id, answer);
@@ -270,6 +276,12 @@ impl Loop {
                 Output::Records { to, limit } => self.read_records(to, limit),
                 Output::Recording(order) => {
                     recordings::carry_out(&self.runtime, &self.recordings, order, &self.sender);
+                }
+                Output::Face(peers) => {
+                    let pair = |peer| (peer, self.sockets.local_toward(peer));
+                    let pairs = peers.into_iter().map(pair);
+                    let pairs: Vec<_> = pairs.filter(|(_, own)| !own.is_unspecified()).collect();
+                    self.gateway.handle_facing(now, &pairs);
                 }
                 Output::Resolve(question) => self.resolve(question),
                 Output::Reply(ReplyTo(id), mut reply) => {

@@ -157,6 +157,10 @@ impl Legs {
         self.legs.get_mut(&id)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (LegId, &Leg)> {
+        self.legs.iter().map(|(id, leg)| (*id, leg))
+    }
+
     pub fn of_session(&self, session: SessionId) -> Option<LegId> {
         self.by_session.get(&session).copied()
     }

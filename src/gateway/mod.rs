@@ -3,9 +3,10 @@
 //! Owns every machine of the box and the tables between their ids. Takes no decision of its own: who may call is
 //! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
-//! `sound` media, `emergency` calls for help, `watching` lamps, `work` queues and agents, `walks` IVR, `voicemail`
+//! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents, `walks` IVR, `voicemail`
 //! mailboxes, `phones` their configuration, `keeping` the journal, `control` the admin, `setup` the configuration.
 
+mod addresses;
 mod bans;
 mod callers;
 mod causes;
@@ -104,6 +105,8 @@ pub enum Output {
     Journal(crate::journal::Output),
     /// Do something about a recording's file; answer with [`Gateway::handle_recording`].
     Recording(voicemail::Order),
+    /// Look up which address of ours faces each of these now; answer with [`Gateway::handle_facing`].
+    Face(Vec<IpAddr>),
     /// Ask the DNS; answer with [`Gateway::handle_answer`].
     Resolve(Question),
     /// Read the newest call records; answer with [`Gateway::handle_records`].

@@ -101,6 +101,12 @@ impl Listening {
             .into_iter()
             .flat_map(|(kind, all)| all.iter().map(move |address| format!("{kind} {address}")))
     }
+
+    /// Whether something is bound to this very address.
+    pub fn is_at(&self, address: IpAddr) -> bool {
+        let mut all = self.udp.iter().chain(&self.tcp).chain(&self.tls);
+        all.any(|bound| bound.ip() == address)
+    }
 }
 
 impl Gateway {

@@ -332,7 +332,12 @@ impl Gateway {
 
     /// Our address for Via and Contact on the way to a carrier: the listener of that transport.
     pub(super) fn signalling_address(&self, route: &Route, local: IpAddr) -> SocketAddr {
-        let listeners = match route.transport() {
+        self.own_listener(route.transport(), local)
+    }
+
+    /// Where we listen on a transport, at an address of ours.
+    pub(super) fn own_listener(&self, transport: Transport, local: IpAddr) -> SocketAddr {
+        let listeners = match transport {
             Transport::Udp => &self.listening.udp,
             Transport::Tcp => &self.listening.tcp,
             _ => &self.listening.tls,
@@ -341,10 +346,8 @@ impl Gateway {
             listener.ip() == local
                 || (listener.ip().is_unspecified() && listener.is_ipv4() == local.is_ipv4())
         };
-        let port = listeners
-            .iter()
-            .find(fits)
-            .map_or(route.transport().default_port(), |found| found.port());
+        let port =
+            listeners.iter().find(fits).map_or(transport.default_port(), |found| found.port());
         SocketAddr::new(local, port)
     }
 }
@@ -403,6 +406,11 @@ impl Gateway {
         if let Some(id) = self.asked.registers.remove(&key) {
             self.with_trunk(&id, |trunk| trunk.handle_response(now, response));
         }
+    }
+
+    /// What a REGISTER that is still out says is out of date, and so is what will be said to it.
+    pub(super) fn forget_registers(&mut self, trunk: &TrunkId) {
+        self.asked.registers.retain(|_, asked| asked != trunk);
     }
 
     /// A carrier did not answer a REGISTER or an OPTIONS of ours.

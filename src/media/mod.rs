@@ -117,6 +117,13 @@ pub enum Command {
         /// Where it receives.
         local: SocketAddr,
     },
+    /// Let a leg receive and send elsewhere from now on; everything else about it stays.
+    Rebind {
+        /// The leg.
+        leg: LegId,
+        /// Where it receives now; RTCP one port above.
+        local: SocketAddr,
+    },
     /// Say what was agreed on; again whenever that changes.
     Configure {
         /// The leg.

@@ -268,6 +268,12 @@ impl Dialog {
         self.flow.local
     }
 
+    /// Our own address is another now: a target refresh of our side, which the next request tells the peer (section 12.2).
+    /// A connection from the old address is dead; the next request opens another.
+    pub fn relocate(&mut self, local: SocketAddr) {
+        self.flow = Flow { local, connection: ConnectionId(0), ..self.flow };
+    }
+
     /// The number of the next request of ours.
     pub fn count_up(&mut self) -> u32 {
         self.local_cseq += 1;

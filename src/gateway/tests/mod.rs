@@ -1,6 +1,7 @@
 //! A whole branch in virtual time: phones and a carrier that speak real SIP over a simulated network, media threads that
 //! only keep time, a disk that always works. Random parties do what parties do; afterwards nothing may be left over.
 
+mod addresses;
 mod canaries;
 mod carriers;
 mod desk_scenes;
@@ -136,6 +137,7 @@ fn branch_of(now: Now, config: &str, resume: Resume, keys: &[u8], seed: u64) -> 
         prompts,
         secrets: Secrets {
             phones: phones.into(),
+            trunks: BTreeMap::from([("carrier".into(), Secret::plain("secret"))]),
             desk_pins: BTreeMap::from([(
                 "201".into(),
                 crate::call::conference::Pin::new("4711").unwrap(),
@@ -237,6 +239,10 @@ struct World {
     keys: Vec<u8>,
     /// Keys that we pressed towards somebody.
     pressed: Vec<String>,
+    /// The address of ours that faces everybody, if there is a way out.
+    faces: Option<IpAddr>,
+    /// Where legs went whose address was lost.
+    rebound: Vec<SocketAddr>,
     /// What the parties' calls say of reliable answers.
     reliable: crate::sip::reliable::Policy,
     /// Legs that came into a room.
@@ -310,6 +316,8 @@ impl World {
             bridges: Vec::new(),
             keys: Vec::new(),
             pressed: Vec::new(),
+            faces: None,
+            rebound: Vec::new(),
             reliable: crate::sip::reliable::Policy::Offer,
             mixed: Vec::new(),
             calls: 0,
@@ -378,6 +386,14 @@ impl World {
             | Output::Trust(_)
             | Output::Bar(_)
             | Output::Capture(_) => {}
+            Output::Face(peers) => {
+                let pairs: Vec<_> = self
+                    .faces
+                    .iter()
+                    .flat_map(|own| peers.iter().map(|peer| (*peer, *own)))
+                    .collect();
+                self.gateway.handle_facing(self.now, &pairs);
+            }
             Output::Recording(order) => self.file(order),
             Output::Web(ReplyTo(id), response) => drop(self.answers.insert(id, response)),
             Output::Resolve(question) => {
@@ -438,6 +454,10 @@ impl World {
             }
             Command::Tape { left, right, .. } => {
                 assert!(self.open.contains(&left) && self.open.contains(&right));
+            }
+            Command::Rebind { leg, local } => {
+                assert!(self.open.contains(&leg));
+                self.rebound.push(local);
             }
             Command::SendDigits { digits, .. } => self.pressed.push(digits),
             Command::Mix { leg, .. } => {

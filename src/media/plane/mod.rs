@@ -87,6 +87,7 @@ impl Plane {
         let Some(command) = self.not_for_expected(command) else { return };
         match command {
             Command::Open { leg, local } => self.open(leg, local),
+            Command::Rebind { leg, local } => self.rebind(leg, local),
             Command::Configure { leg, stream } => {
                 let report = self.next_report(now);
                 self.with(leg, |leg| {
@@ -214,6 +215,12 @@ impl Plane {
         let leg = Leg::new((bits >> 32) as u32, bits as u16 & 0x7fff, self.random.bits() as u32);
         self.legs.insert(id, leg);
         self.outputs.push_back(Output::Open { leg: id, local });
+    }
+
+    fn rebind(&mut self, id: LegId, local: SocketAddr) {
+        if self.legs.contains_key(&id) {
+            self.outputs.extend([Output::Shut { leg: id }, Output::Open { leg: id, local }]);
+        }
     }
 
     fn bridge(&mut self, now: Now, a: LegId, b: LegId) {

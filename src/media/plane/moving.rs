@@ -69,6 +69,7 @@ impl Command {
             Command::Tape { left, right, .. } => [Some(*left), Some(*right)],
             Command::StopTape { .. } => [None, None],
             Command::Open { leg, .. }
+            | Command::Rebind { leg, .. }
             | Command::Configure { leg, .. }
             | Command::Unbridge { leg }
             | Command::Mix { leg, .. }

@@ -496,6 +496,15 @@ impl Endpoint {
         })
     }
 
+    /// The way that a session's requests come and go; nothing before its peer has answered.
+    pub fn flow(&self, id: SessionId) -> Option<Flow> {
+        let session = self.sessions.get(&id)?;
+        match &session.phase {
+            Phase::Incoming { flow, .. } => Some(*flow),
+            _ => session.dialog.as_ref().map(|dialog| dialog.flow()),
+        }
+    }
+
     /// The dialogs of a session: one, or those of the phones that ring for it.
     pub fn dialogs_of(&self, id: SessionId) -> Vec<DialogId> {
         let Some(session) = self.sessions.get(&id) else { return Vec::new() };

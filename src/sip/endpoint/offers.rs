@@ -1,5 +1,6 @@
 //! Offers and answers within a session: re-INVITE (RFC 3261 section 14), UPDATE (RFC 3311), and offers that cross.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{ALLOW, Due, Endpoint, Event, Purpose, SUPPORTED, SessionId, contact};
@@ -24,6 +25,21 @@ pub(super) enum NotNow {
 
 /// Our offers.
 impl Endpoint {
+    /// Our address toward the peer of a session is another now. Whoever says so offers anew as well: that tells the peer.
+    pub fn relocate(&mut self, id: SessionId, local: SocketAddr) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if let Some(dialog) = &mut session.dialog {
+            dialog.relocate(local);
+        }
+        match &mut session.phase {
+            Phase::Incoming { flow, .. } => flow.local = local,
+            Phase::Calling(calling) => {
+                calling.early.iter_mut().for_each(|early| early.dialog.relocate(local));
+            }
+            Phase::Confirmed => {}
+        }
+    }
+
     /// Offers anew. While another exchange is open the offer waits: [`Event::OfferDue`] asks for it again then.
     pub fn reoffer(&mut self, now: Now, id: SessionId, sdp: &SessionDescription) {
         let Some(session) = self.sessions.get_mut(&id) else { return };

@@ -425,6 +425,16 @@ impl SessionDescription {
         }
     }
 
+    /// The same at another address of ours: a new version of it (RFC 3264 section 8.3.1). For descriptions of our own,
+    /// whose media lines have no address of their own.
+    pub fn moved_to(&self, address: IpAddr) -> SessionDescription {
+        let mut moved = self.clone();
+        moved.origin.version += 1;
+        moved.origin.address = address.into();
+        moved.connection = Some(address.into());
+        moved
+    }
+
     /// Reads a body. Line ends may be LF; lines may stand in any order as long as v comes first; bytes that are no
     /// UTF-8 are replaced.
     pub fn parse(body: &[u8]) -> Result<SessionDescription, BadSdp> {

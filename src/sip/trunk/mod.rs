@@ -291,6 +291,34 @@ impl Trunk {
         self.due = Some(now.instant + Duration::from_secs(granted.into()) * tenths / 1_000);
     }
 
+    /// Where its servers are, each with our address on the way there.
+    pub fn locals(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> + '_ {
+        self.targets.iter().map(|target| (target.peer.ip(), target.local))
+    }
+
+    /// Our address on the way to a server is another now. Where we are registered there, or want to be, the carrier is
+    /// told at once. Answers whether it is.
+    pub fn handle_moved(&mut self, peer: IpAddr, local: IpAddr) -> bool {
+        let mut tells = false;
+        for (place, target) in self.targets.iter_mut().enumerate() {
+            let moved = target.peer.ip() == peer && target.local != local;
+            if moved {
+                target.local = local;
+                tells |= place == self.registrar && self.settings.register.is_some();
+            }
+        }
+        if tells {
+            self.register_anew();
+        }
+        tells
+    }
+
+    /// What the carrier knows of us is out of date.
+    pub fn register_anew(&mut self) {
+        self.failures = 0;
+        self.register();
+    }
+
     /// The carrier did not answer our REGISTER.
     pub fn handle_failed(&mut self, now: Now) {
         if let Some(target) = self.targets.get_mut(self.registrar) {

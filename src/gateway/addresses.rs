@@ -1,0 +1,118 @@
+//! Addresses of the box that come and go: a lease that ended, an interface that was replaced.
+//!
+//! Whatever is tied to an address that went away moves to the one that faces its peer now: trunks register again, calls
+//! are offered anew. A call whose own address stays is left alone, however the routes change.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::call::record::Peer;
+use crate::gateway::{Gateway, Output};
+use crate::id::{LegId, TrunkId};
+use crate::media;
+use crate::sip::message::Transport;
+use crate::time::Now;
+
+impl Gateway {
+    /// The addresses that the box has now; to be told every few seconds, changed or not, since the way to a peer may come
+    /// back later than the address.
+    pub fn handle_addresses(&mut self, now: Now, addresses: &[IpAddr]) {
+        // A system that tells nothing has not lost everything.
+        if addresses.is_empty() {
+            return;
+        }
+        self.addresses = addresses.to_vec();
+        let legs = self.stranded_legs().into_iter().map(|(_, peer)| peer);
+        let servers = self.trunks.values().flat_map(|trunk| trunk.locals());
+        let servers = servers
+            .filter(|(_, local)| local.is_unspecified() || self.is_gone(*local))
+            .map(|(peer, _)| peer);
+        let mut peers: Vec<IpAddr> = legs.chain(servers).collect();
+        peers.sort();
+        peers.dedup();
+        if !peers.is_empty() {
+            self.outputs.push_back(Output::Face(peers));
+        }
+        self.settle(now);
+    }
+
+    /// Peers that were asked for, each with the address of ours that faces it; those without a way are left out.
+    pub fn handle_facing(&mut self, now: Now, pairs: &[(IpAddr, IpAddr)]) {
+        for (peer, local) in pairs {
+            // It may have gone again in the meantime.
+            if self.is_gone(*local) {
+                continue;
+            }
+            self.move_trunks(*peer, *local);
+            for (id, _) in self.stranded_legs().into_iter().filter(|(_, at)| at == peer) {
+                self.move_leg(now, id, *local);
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Whether an address that was ours is no more. What a listener is bound to stays ours, whoever holds it; and of
+    /// loopback every address is, listed or not.
+    fn is_gone(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        !address.is_unspecified()
+            && !address.is_loopback()
+            && !self.addresses.contains(&address)
+            && !self.listening.is_at(address)
+    }
+
+    /// Legs whose address went away, and where their peers are.
+    fn stranded_legs(&self) -> Vec<(LegId, IpAddr)> {
+        let gone = self.legs.iter().filter(|(_, leg)| self.is_gone(leg.address));
+        let asked = |id: LegId| self.outward.get(&id).and_then(|outward| outward.peer());
+        gone.filter_map(|(id, leg)| Some((id, leg.host().or_else(|| asked(id))?))).collect()
+    }
+
+    fn move_trunks(&mut self, peer: IpAddr, local: IpAddr) {
+        let mut told: Vec<TrunkId> = Vec::new();
+        for (id, trunk) in &mut self.trunks {
+            if trunk.handle_moved(peer, local) {
+                told.push(id.clone());
+            }
+        }
+        for trunk in told {
+            tracing::info!(%trunk, "an address of the box has changed; registering again");
+            self.forget_registers(&trunk);
+        }
+    }
+
+    /// A leg's sound and signalling come from another address of ours; the peer is told in a new offer.
+    fn move_leg(&mut self, now: Now, id: LegId, local: IpAddr) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        leg.address = local;
+        let (thread, port) = (leg.thread, leg.port);
+        if let Some(port) = port {
+            let local = SocketAddr::new(local, port);
+            self.command(thread, media::Command::Rebind { leg: id, local });
+        }
+        tracing::info!(leg = %id, "an address of the box has changed; a call moves");
+        let sessions = self.legs.get(id).map(|leg| leg.sessions.clone()).unwrap_or_default();
+        for session in sessions {
+            let flow = self.endpoint.flow(session);
+            let transport = flow.map_or(Transport::Udp, |flow| flow.transport);
+            // A connection that a phone opened can only be opened by the phone again.
+            let trunk = self.legs.get(id).is_some_and(|leg| matches!(leg.peer, Peer::Trunk(_)));
+            if transport == Transport::Udp || trunk {
+                let own = self.own_listener(transport, local);
+                self.endpoint.relocate(session, own);
+            }
+        }
+        self.offer_anew(now, id);
+    }
+
+    /// Offers a leg's sound anew with our address as the peer is to see it now; as soon as the call is up, if it is not.
+    pub(super) fn offer_anew(&mut self, now: Now, id: LegId) {
+        let Some(own) = self.legs.get(id).map(|leg| leg.address) else { return };
+        let shown = self.shown_address(id, own);
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let Some(ours) = leg.ours.as_ref().map(|ours| ours.moved_to(shown)) else { return };
+        leg.ours = Some(ours.clone());
+        if let Some(session) = leg.session() {
+            self.endpoint.reoffer(now, session, &ours);
+        }
+    }
+}

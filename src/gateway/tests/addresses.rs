@@ -1,0 +1,83 @@
+//! The box gets another address in mid-call.
+
+use super::*;
+
+const NEW: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 77));
+
+/// A branch that listens everywhere and is registered with its carrier; 202 talks with somebody outside.
+fn talk() -> World {
+    let config = CONFIG.replacen(
+        "servers = [\"192.0.2.100\"]\n",
+        "servers = [\"192.0.2.100\"]\nregister = { username = \"line\", secret = { file = \"x\" } }\n",
+        1,
+    );
+    let mut world = World::of(1, &config, 0);
+    let everywhere = SocketAddr::new(IpAddr::from([0; 4]), OURS.port());
+    world.gateway.listening = Listening { udp: vec![everywhere], ..Listening::default() };
+    world.call(2, "95550123");
+    world.carry_out();
+    world.pass(Duration::from_secs(1));
+    world.take_call(0);
+    world.carry_out();
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.bridged.len(), 2, "they talk");
+    world.parties.iter_mut().for_each(|party| party.received.clear());
+    world
+}
+
+fn addresses(world: &mut World, addresses: &[IpAddr]) {
+    world.gateway.handle_addresses(world.now, addresses);
+    world.carry_out();
+    world.pass(Duration::from_secs(3));
+}
+
+/// Requests of a kind that reached a party.
+fn requests(world: &World, at: usize, method: &str) -> Vec<String> {
+    let texts = world.parties[at].received.iter().map(|bytes| String::from_utf8_lossy(bytes));
+    texts.filter(|text| text.starts_with(method)).map(|text| text.into_owned()).collect()
+}
+
+#[test]
+fn a_call_goes_on_and_the_carrier_is_told_when_the_box_gets_another_address() {
+    let mut world = talk();
+    let before = world.gateway.legs.iter().filter_map(|(_, leg)| leg.port).count();
+    // The lease has ended, and there is no other yet: nothing can be done but to wait.
+    addresses(&mut world, &["192.0.2.2".parse().unwrap()]);
+    assert_eq!(world.rebound, []);
+    world.faces = Some(NEW);
+    addresses(&mut world, &[NEW]);
+    assert_eq!(world.rebound.len(), before);
+    assert!(world.rebound.iter().all(|local| local.ip() == NEW), "{:?}", world.rebound);
+    for party in [0, 2] {
+        let invites = requests(&world, party, "INVITE");
+        let [invite] = invites.as_slice() else { panic!("{party}: {invites:?}") };
+        for line in
+            ["c=IN IP4 192.0.2.77", "Contact: <sip:192.0.2.77:5060>", "SIP/2.0/UDP 192.0.2.77:5060"]
+        {
+            assert!(invite.contains(line), "{party}: {line} in {invite}");
+        }
+    }
+    let registers = requests(&world, 0, "REGISTER");
+    let told = registers.iter().any(|text| text.contains("Contact: <sip:line@192.0.2.77:5060>"));
+    assert!(told, "{registers:?}");
+    assert_eq!(world.bridged.len(), 2, "they still hear each other");
+    // The same addresses again are no news.
+    world.parties.iter_mut().for_each(|party| party.received.clear());
+    addresses(&mut world, &[NEW]);
+    assert!(requests(&world, 0, "INVITE").is_empty() && requests(&world, 2, "INVITE").is_empty());
+    world.hang_up(2);
+    world.carry_out();
+    world.pass(Duration::from_secs(3));
+    assert!(world.gateway.calls.is_empty() && world.parties[0].up.is_empty());
+}
+
+#[test]
+fn a_call_whose_own_address_stays_is_left_alone() {
+    let mut world = talk();
+    world.faces = Some(NEW);
+    addresses(&mut world, &[OURS.ip(), NEW]);
+    assert!(world.rebound.is_empty() && requests(&world, 0, "INVITE").is_empty());
+    // A system that tells nothing has not lost everything.
+    addresses(&mut world, &[]);
+    assert!(world.rebound.is_empty() && requests(&world, 2, "INVITE").is_empty());
+}
