@@ -27,6 +27,8 @@ const HOP: usize = BLOCK / 2;
 const QUIET: f64 = 300_000.0;
 /// The two tones' least share in the energy; what is left is noise, 15 dB below at most.
 const SHARE: f64 = 0.9;
+/// The same where each tone should be: one that is 1.5 % off has lost up to a third there.
+const ROUGHLY: f64 = 0.5;
 /// Places beside a tone: it is where it should be if its power is less there, which is so for one that is up to half as far
 /// off; and where the power of one that is a little off is measured.
 const BESIDE: [f64; 2] = [0.955, 1.045];
@@ -51,11 +53,16 @@ pub struct Listener {
     /// The key that sounds, the energy of its blocks so far, and the blocks since without it.
     run: Option<(char, Vec<f64>, u8)>,
     told: bool,
+    /// The filters of all tones, rows first.
+    filters: [f64; 8],
 }
 
 impl Default for Listener {
     fn default() -> Self {
-        Listener { block: [0; BLOCK], filled: 0, run: None, told: false }
+        let [a, b, c, d] = LOW.map(filter);
+        let [e, f, g, h] = HIGH.map(filter);
+        let filters = [a, b, c, d, e, f, g, h];
+        Listener { block: [0; BLOCK], filled: 0, run: None, told: false, filters }
     }
 }
 
@@ -69,7 +76,7 @@ impl Listener {
             }
             self.filled += 1;
             if self.filled == BLOCK {
-                let heard = judge(&self.block);
+                let heard = judge(&self.block, &self.filters);
                 self.block.copy_within(HOP.., 0);
                 self.filled = BLOCK - HOP;
                 key = self.note(heard).or(key);
@@ -104,41 +111,63 @@ impl Listener {
     }
 }
 
-/// The key whose tones make up a block, and its energy.
-fn judge(block: &[i16; BLOCK]) -> Option<(char, f64)> {
+/// The key whose tones make up a block, and its energy. Nearly all sound is no key, and the first look tells.
+fn judge(block: &[i16; BLOCK], filters: &[f64; 8]) -> Option<(char, f64)> {
     let energy: f64 = block.iter().map(|sample| f64::from(*sample).powi(2)).sum();
     if energy < QUIET * BLOCK as f64 {
         return None;
     }
-    let (row, low) = strongest(block, &LOW)?;
-    let (column, high) = strongest(block, &HIGH)?;
-    let twisted = high > low * TWIST_HIGH || low > high * TWIST_LOW;
+    let powers = powers(block, filters);
+    let (lows, highs) = powers.split_at(LOW.len());
+    let (row, low) = strongest(lows)?;
+    let (column, high) = strongest(highs)?;
     // A pure tone of N samples has a power of N times half its energy.
-    let share = 2.0 * (low + high) / (BLOCK as f64 * energy);
-    if twisted || share < SHARE {
+    let share = |low: f64, high: f64| 2.0 * (low + high) / (BLOCK as f64 * energy);
+    if share(low, high) < ROUGHLY {
+        return None;
+    }
+    let low = really(block, *LOW.get(row)?, low)?;
+    let high = really(block, *HIGH.get(column)?, high)?;
+    let twisted = high > low * TWIST_HIGH || low > high * TWIST_LOW;
+    if twisted || share(low, high) < SHARE {
         return None;
     }
     Some((*KEYS.get(row)?.get(column)?, energy))
 }
 
 /// The strongest of four tones and its power; nothing if another comes near.
-fn strongest(block: &[i16; BLOCK], tones: &[f64; 4]) -> Option<(usize, f64)> {
-    let powers = tones.map(|hertz| power(block, hertz));
+fn strongest(powers: &[f64]) -> Option<(usize, f64)> {
     let (place, most) = powers.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
     let near = powers.iter().enumerate().any(|(at, power)| at != place && *power * ALONE > most);
-    let hertz = *tones.get(place)?;
-    let elsewhere = BESIDE.iter().any(|beside| power(block, hertz * beside) > most);
-    let most = NEAR.iter().map(|off| power(block, hertz * off)).fold(most, f64::max);
-    (!near && !elsewhere).then_some((place, most))
+    (!near).then_some((place, most))
 }
 
-/// Goertzel's filter.
-fn power(block: &[i16], hertz: f64) -> f64 {
-    let factor = 2.0 * (TAU * hertz / f64::from(RATE)).cos();
-    let (before, last) = block.iter().fold((0.0, 0.0), |(before, last), sample| {
-        (last, f64::from(*sample) + factor * last - before)
-    });
-    last * last + before * before - factor * last * before
+/// The power of a tone where it really lies; nothing if that is not where it should be.
+fn really(block: &[i16; BLOCK], hertz: f64, power: f64) -> Option<f64> {
+    let [below, above] = BESIDE;
+    let [a, b, c] = NEAR;
+    let around = powers(block, &[below, above, a, b, c].map(|off| filter(hertz * off)));
+    let (beside, near) = around.split_at(BESIDE.len());
+    let elsewhere = beside.iter().any(|beside| *beside > power);
+    (!elsewhere).then(|| near.iter().copied().fold(power, f64::max))
+}
+
+/// What makes Goertzel's filter the filter of a tone.
+fn filter(hertz: f64) -> f64 {
+    2.0 * (TAU * hertz / f64::from(RATE)).cos()
+}
+
+/// Goertzel's filters, all over the block at once.
+fn powers<const N: usize>(block: &[i16; BLOCK], filters: &[f64; N]) -> [f64; N] {
+    let (mut before, mut last) = ([0.0; N], [0.0; N]);
+    for sample in block {
+        let sample = f64::from(*sample);
+        let next: [f64; N] = std::array::from_fn(|n| sample + filters[n] * last[n] - before[n]);
+        (before, last) = (last, next);
+    }
+    std::array::from_fn(|n| {
+        last[n] * last[n] + before[n] * before[n] - filters[n] * last[n] * before[n]
+    })
 }
 
 /// Level of each tone that we send: about -7 dBm0, and the row's 2 dB less, as exchanges do.
