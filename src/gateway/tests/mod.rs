@@ -9,6 +9,7 @@ mod dialogs;
 mod emergency;
 mod fraud;
 mod ladders;
+mod lasting;
 mod media_scenes;
 mod phones;
 mod random;
