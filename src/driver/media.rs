@@ -275,12 +275,13 @@ impl Thread {
 
     /// Listens at a leg's sockets.
     fn keep(&mut self, ports: Ports) -> io::Result<()> {
-        let place = self.free.pop().unwrap_or(self.ports.len());
+        let place = self.free.last().copied().unwrap_or(self.ports.len());
         for (socket, kind) in [(&ports.rtp, 0), (&ports.rtcp, 1)] {
             let mark = (place as u64) << 1 | kind;
             self.epoll.add(socket.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, mark))?;
         }
-        if place == self.ports.len() {
+        // Only now: a place that could not be listened at stays free.
+        if self.free.pop().is_none() {
             self.ports.push(None);
         }
         self.by_leg.insert(ports.leg, place);

@@ -46,7 +46,8 @@ fn the_oldest_dialogs_give_way_and_none_takes_more_than_its_share() {
     assert!((40..70).contains(&trace.of("d99").len()), "{}", trace.of("d99").len());
     assert!(trace.left_out > 0);
     trace.make_room();
-    let counted: usize = trace.dialogs.iter().map(|(id, d)| d.bytes + id.len() + OVERHEAD).sum();
+    let counted: usize =
+        trace.dialogs.iter().map(|(id, d)| d.bytes + id.len() + OVERHEAD_OF_A_DIALOG).sum();
     assert_eq!(trace.bytes(), counted);
 }
 
