@@ -14,6 +14,7 @@ mod emergency;
 mod lamps;
 mod names;
 mod peer;
+mod phones;
 mod provisioning;
 mod registering;
 mod renewal;

@@ -86,7 +86,7 @@ pub fn baresip(branch: &Branch, to: &str) -> Foreign {
 }
 
 /// Half a minute of baresip's tone, as a WAV file.
-fn tone(path: &Path) {
+pub fn tone(path: &Path) {
     let samples = (0..8_000 * 30).map(|n| {
         let angle = std::f64::consts::TAU * BARESIP * f64::from(n) / 8_000.0;
         (angle.sin() * 8_000.0) as i16

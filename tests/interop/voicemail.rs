@@ -20,7 +20,7 @@ const CONFIG: &str = "[sip]\ndigests = [\"md5\"]\nudp = [\"127.0.0.1:@PORT@\"]\n
     [[inbound]]\nnumber = \"+15550101\"\nto = \"extension:201\"\n\
     [[inbound]]\nnumber = \"+15550109\"\nto = \"messages\"\n";
 
-fn branch() -> Branch {
+pub fn branch() -> Branch {
     Branch::run_with(CONFIG, "127.0.0.1:@PORT@", &[("secret", "tulip"), ("pin", "4711")])
 }
 
@@ -35,7 +35,7 @@ fn carrier(branch: &Branch, to: &str, ear: &Party) -> Sipp {
 }
 
 /// The owner's phone does something from one of its ports.
-fn phone(branch: &Branch, scenario: &'static str, port: u16, keys: &[(&str, String)]) -> Sipp {
+pub fn phone(branch: &Branch, scenario: &'static str, port: u16, keys: &[(&str, String)]) -> Sipp {
     let account = matches!(scenario, "register" | "phone_dials").then_some(("201", "tulip"));
     let setting = Setting { scenario, port: branch.free + port, keys, account, transport: "u1" };
     Sipp::start(branch, &setting)
@@ -48,7 +48,7 @@ fn counts(branch: &Branch) -> (u64, u64) {
 }
 
 /// Leaves a message of some seconds, from outside, and is thanked for it.
-fn leave_message(branch: &Branch) {
+pub fn leave_message(branch: &Branch) {
     let caller = Party::new(branch.free + 100, CALLER);
     let call = carrier(branch, "+15550101", &caller);
     branch.until("the greeting", || caller.heard().loud().then_some(()));
