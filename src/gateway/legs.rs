@@ -13,12 +13,23 @@ use crate::sip::sdp::{Negotiated, SessionDescription};
 /// Hands that a new call may go through (RFC 3261 section 8.1.1.6).
 const MOST_HOPS: u8 = 70;
 
+/// Who calls for help without having shown a password. Such a leg calls for help and does nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unchecked {
+    /// The phone that it claims to be is registered at that very address.
+    Registered,
+    /// Anybody on the site.
+    Stranger,
+}
+
 /// One leg as protocol sees it.
 #[derive(Debug)]
 pub(super) struct Leg {
     pub peer: Peer,
     /// The phone that a caller has shown the password of; its user may be another's.
     pub account: Option<ExtensionId>,
+    /// What a caller who calls for help was let in by without a password.
+    pub unchecked: Option<Unchecked>,
     /// The caller's session, or the forks to each phone of an extension.
     pub sessions: Vec<SessionId>,
     /// The hosts that the sessions are signalled from.
@@ -61,6 +72,7 @@ impl Leg {
         Leg {
             peer,
             account: None,
+            unchecked: None,
             sessions: Vec::new(),
             hosts: BTreeMap::new(),
             forgeable: false,
@@ -168,6 +180,14 @@ impl Legs {
     /// The legs that are up with `peer`.
     pub fn of_peer(&self, peer: &Peer) -> Vec<LegId> {
         self.legs.iter().filter(|(_, leg)| leg.peer == *peer).map(|(id, _)| *id).collect()
+    }
+
+    /// Calls for help of `phone` that are up, of callers who were let in by the same.
+    pub fn helping(&self, phone: &Peer, unchecked: Option<Unchecked>) -> usize {
+        // Who has shown a password, and who calls from where the phone is registered, are one and the same phone.
+        let kind = |unchecked| unchecked == Some(Unchecked::Stranger);
+        let own = |leg: &&Leg| leg.help && leg.peer == *phone;
+        self.legs.values().filter(own).filter(|leg| kind(leg.unchecked) == kind(unchecked)).count()
     }
 
     /// The media thread of a room, if it has a leg already.

@@ -56,7 +56,10 @@ impl Gateway {
         if key == '*' {
             self.tapes.star.insert(leg, ());
         }
-        let phone = self.legs.get(leg).is_some_and(|leg| matches!(leg.peer, Peer::Extension(_)));
+        let phone = self
+            .legs
+            .get(leg)
+            .is_some_and(|leg| matches!(leg.peer, Peer::Extension(_)) && leg.unchecked.is_none());
         if !star || key != '1' || !phone || self.own_policy(leg) != Recording::OnDemand {
             return;
         }

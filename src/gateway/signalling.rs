@@ -7,7 +7,7 @@ use crate::call::plan::{Asked, Destination, Origin};
 use crate::call::record::Peer;
 use crate::call::{Arrival, LegEvent};
 use crate::config::settings::EarlyMedia;
-use crate::gateway::legs::Leg;
+use crate::gateway::legs::{Leg, Unchecked};
 use crate::gateway::{Gateway, Output, causes};
 use crate::id::{CallId, ExtensionId, LegId};
 use crate::sip::access::Verdict;
@@ -92,8 +92,10 @@ impl Gateway {
             Event::Elsewhere { session, key, request, flow } => {
                 self.elsewhere(now, session, key, request, flow);
             }
-            Event::Refer { session, key, request, to } => {
-                self.refer(now, session, key, &request, &to);
+            Event::Refer { session, key, request, to, flow } => {
+                if self.may_refer(now, session, key, &request, flow) {
+                    self.refer(now, session, key, &request, &to);
+                }
             }
             Event::OfferDue { session } => {
                 let leg = self.legs.of_session(session).and_then(|id| self.legs.get(id));
@@ -174,7 +176,7 @@ impl Gateway {
     ) {
         let dialled = dialled(request);
         let help = self.plan.is_for_help(&dialled);
-        let mut unproven = false;
+        let mut unchecked = None;
         let mut account = None;
         let (peer, origin) = match self.judge(now, request, flow, help) {
             Verdict::Trunk(trunk) => (Peer::Trunk(trunk.clone()), Origin::Trunk(trunk)),
@@ -186,15 +188,18 @@ impl Gateway {
                 account = Some(phone);
                 (Peer::Extension(person.clone()), Origin::Extension(person))
             }
-            _ if help && self.is_on_site(flow.peer.ip()) => {
+            verdict if help && self.is_on_site(flow.peer.ip()) => {
                 let extension = self.unproven_caller(request, flow);
-                unproven = !self.is_registered_at(now, &extension, flow);
-                if unproven && self.too_many_unproven() {
-                    return self.endpoint.refuse_once(
-                        now,
-                        session,
-                        refusal(request, Cause::Congestion),
-                    );
+                let registered = self.is_registered_at(now, &extension, flow);
+                let by = if registered { Unchecked::Registered } else { Unchecked::Stranger };
+                unchecked = Some(by);
+                if by == Unchecked::Stranger && self.too_many_unproven() {
+                    let response = match verdict {
+                        // Whoever has a password gets through with it, however many others have none.
+                        Verdict::Challenge(response) => response,
+                        _ => refusal(request, Cause::Congestion),
+                    };
+                    return self.endpoint.refuse_once(now, session, response);
                 }
                 (Peer::Extension(extension.clone()), Origin::Extension(extension))
             }
@@ -203,7 +208,8 @@ impl Gateway {
             }
             Verdict::Open | Verdict::Drop => return self.endpoint.ignore(session),
         };
-        if let Some(replaces) = replaces {
+        // Without a password help is called, and nothing else is done: no other call is answered or taken over.
+        if let Some(replaces) = replaces.filter(|_| unchecked.is_none()) {
             return self.replace(now, session, (request, offer, flow), (peer, dialled), replaces);
         }
         if is_open_way(request, flow) && !help {
@@ -218,7 +224,11 @@ impl Gateway {
             Some(phone) => Destination::CallBack(phone),
             None => self.plan.decide(&asked).destination,
         };
-        if let Some(cause) = self.too_many(now, &peer, &destination) {
+        if unchecked.is_some() && !matches!(destination, Destination::Emergency { .. }) {
+            let response = Response::to(request, Status::FORBIDDEN);
+            return self.endpoint.refuse_once(now, session, response);
+        }
+        if let Some(cause) = self.too_many(now, &peer, &destination, unchecked) {
             // Nothing is kept of it: a carrier's address is easily forged, and a flood must not fill our tables.
             return self.endpoint.refuse_once(now, session, refusal(request, cause));
         }
@@ -238,6 +248,7 @@ impl Gateway {
         }
         if let Some(leg) = self.legs.get_mut(leg) {
             leg.account = account;
+            leg.unchecked = unchecked;
         }
         let call = CallId(self.random.bits());
         tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");
@@ -245,7 +256,7 @@ impl Gateway {
         let (from, name) = self.caller(request, &peer);
         let to = dialled;
         let arrival = Arrival { call, leg, peer, origin, from, name, to, destination };
-        if unproven {
+        if unchecked == Some(Unchecked::Stranger) {
             self.is_unproven(call);
         }
         if let (Some(number), Peer::Extension(phone)) = (help, &arrival.peer) {
@@ -284,7 +295,7 @@ impl Gateway {
     }
 
     /// What the gate says; a connection on which somebody has shown who he is may stay.
-    fn judge(&mut self, now: Now, request: &Request, flow: Flow, help: bool) -> Verdict {
+    pub(super) fn judge(&mut self, now: Now, request: &Request, flow: Flow, help: bool) -> Verdict {
         let verdict = self.gate.handle(now, request, flow, help);
         let known = matches!(verdict, Verdict::Trunk(_) | Verdict::User { .. });
         if known && flow.connection != ConnectionId(0) {
@@ -295,12 +306,20 @@ impl Gateway {
 
     /// The limit that stands in a new call's way. Calls for help know one: nobody needs more of them than this at a time,
     /// and a phone that makes more takes the ports and lines of others who need help.
-    fn too_many(&mut self, now: Now, peer: &Peer, destination: &Destination) -> Option<Cause> {
+    /// A stranger's calls in the name of a phone do not count as the phone's.
+    fn too_many(
+        &mut self,
+        now: Now,
+        peer: &Peer,
+        destination: &Destination,
+        unchecked: Option<Unchecked>,
+    ) -> Option<Cause> {
         if let Destination::CallBack(_) = destination {
             return (self.legs.count(peer, true) >= MOST_CALLED_BACK).then_some(Cause::Congestion);
         }
         if destination.is_help() {
-            return (self.legs.count(peer, true) >= MOST_HELP).then_some(Cause::Congestion);
+            let up = self.legs.helping(peer, unchecked);
+            return (up >= MOST_HELP).then_some(Cause::Congestion);
         }
         let most = match peer {
             Peer::Extension(_) => self.settings.limits.calls_per_extension,

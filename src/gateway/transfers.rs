@@ -6,12 +6,46 @@ use crate::call::record::Peer;
 use crate::gateway::{Gateway, causes};
 use crate::id::{ExtensionId, LegId};
 use crate::media;
+use crate::sip::access::Verdict;
 use crate::sip::endpoint::{ServerKey, SessionId};
+use crate::sip::flow::Flow;
 use crate::sip::message::{Request, Response, Status};
 use crate::sip::refer::{ReferTo, Replaces};
 use crate::time::Now;
 
 impl Gateway {
+    /// Whether a REFER is looked at. Who was let in to call for help without a password shows it now: where the call
+    /// would go on to may cost money, and the phone in whose name it was made would pay. Otherwise it is answered here.
+    pub(super) fn may_refer(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        key: ServerKey,
+        request: &Request,
+        flow: Flow,
+    ) -> bool {
+        let leg = self.legs.of_session(session).and_then(|id| self.legs.get(id));
+        let Some(peer) = leg.filter(|leg| leg.unchecked.is_some()).map(|leg| leg.peer.clone())
+        else {
+            return true;
+        };
+        let response = match self.judge(now, request, flow, false) {
+            Verdict::User { username } if peer == Peer::Extension(username.as_str().into()) => {
+                return true;
+            }
+            Verdict::Drop => {
+                self.endpoint.forget(key);
+                return false;
+            }
+            Verdict::Challenge(response) | Verdict::Refuse(response) => response,
+            Verdict::User { .. } | Verdict::Trunk(_) | Verdict::Open => {
+                Response::to(request, Status::FORBIDDEN)
+            }
+        };
+        self.endpoint.respond(now, key, response);
+        false
+    }
+
     /// A party wants to transfer the one it talks with. Desk phones may, to wherever they may call themselves, except
     /// for help; carriers may not: the branch would pay for it.
     pub(super) fn refer(

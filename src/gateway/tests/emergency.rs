@@ -58,6 +58,16 @@ impl World {
 
     /// Sends an INVITE for this Request-URI, in the name of `user`, with or without a password.
     fn dial(&mut self, at: usize, uri: &str, user: &str, credentials: Option<Credentials>) {
+        self.dial_with(at, uri, (user, credentials), Headers::default());
+    }
+
+    fn dial_with(
+        &mut self,
+        at: usize,
+        uri: &str,
+        (user, credentials): (&str, Option<Credentials>),
+        headers: Headers,
+    ) {
         let party = &mut self.parties[at];
         let own = party.address;
         let invite = Invite {
@@ -66,7 +76,7 @@ impl World {
             to: NameAddr::new(Uri::sip(Some("anybody"), Host::Ip(OURS.ip()), None)),
             uri: Uri::parse(uri).unwrap_or_else(|why| panic!("{uri}: {why}")),
             from: NameAddr::new(Uri::sip(Some(user), Host::Ip(own.ip()), Some(own.port()))),
-            headers: Headers::default(),
+            headers,
             sdp: Some(sdp::audio_offer(
                 sdp::Origin::new(1, 1, own.ip()),
                 own.ip(),
@@ -391,6 +401,69 @@ fn forged_calls_for_help_leave_room_for_those_who_have_shown_a_password() {
     world.dial(2, "sip:911@192.0.2.1", "202", credentials("202"));
     world.wait(1);
     assert_eq!(world.parties[CARRIER].called.len(), 11);
+}
+
+#[test]
+fn who_calls_for_help_without_a_password_answers_and_takes_over_nothing() {
+    let mut world = site(&[]);
+    world.call(1, "202");
+    world.wait(1);
+    let (session, _) = *world.parties[2].ringing.last().expect("it rings");
+    let mut headers = Headers::default();
+    headers.push("Replaces", world.parties[2].endpoint.named(session, "")).unwrap();
+    world.dial_with(STRANGER, "urn:service:sos", ("203", None), headers);
+    world.wait(1);
+    assert_eq!(world.joined, 0, "nobody answered for 202");
+    assert!(world.parties[2].ended.is_empty(), "202 rings on");
+    assert_eq!(world.parties[CARRIER].called, ["911"], "and help is called all the same");
+}
+
+#[test]
+fn who_calls_for_help_without_a_password_shows_it_before_any_transfer() {
+    let mut world = site(&[]);
+    world.dial(STRANGER, "sip:911@192.0.2.1", "201", None);
+    world.wait(1);
+    world.take_call(CARRIER);
+    world.wait(1);
+    assert_eq!(world.joined, 1, "the stranger talks with help");
+    let now = world.now;
+    let session = *world.parties[STRANGER].up.first().unwrap();
+    let to = "sip:95550123@192.0.2.1";
+    world.parties[STRANGER].endpoint.refer(now, session, to, None);
+    world.wait(2);
+    assert_eq!(world.parties[CARRIER].called, ["911"], "nothing else is dialled");
+    assert!(world.parties[STRANGER].ended.is_empty(), "and they talk on");
+}
+
+#[test]
+fn forged_calls_for_help_in_the_name_of_a_phone_leave_room_for_the_phone() {
+    let mut world = site(&[]);
+    for _ in 0..3 {
+        world.dial(STRANGER, "sip:911@192.0.2.1", "201", None);
+        world.wait(1);
+    }
+    world.dial(STRANGER, "sip:911@192.0.2.1", "201", None);
+    world.wait(1);
+    assert_eq!(world.parties[CARRIER].called.len(), 3, "three of one name are enough");
+    world.dial(1, "sip:911@192.0.2.1", "201", None);
+    world.wait(1);
+    assert_eq!(world.parties[CARRIER].called.len(), 4, "the phone itself");
+}
+
+#[test]
+fn whoever_has_a_password_calls_for_help_with_it_however_many_have_none() {
+    let mut world = site(&[]);
+    for host in 0..12 {
+        let at = world.parties.len();
+        world.add_party(1 + host, None, Random::from_number(u64::from(host)));
+        world.parties[at].address.set_port(6_000 + u16::from(host));
+        world.dial(at, "sip:911@192.0.2.1", &format!("forged{host}"), None);
+        world.wait(1);
+    }
+    assert_eq!(world.parties[CARRIER].called.len(), 10);
+    world.dial(STRANGER, "sip:911@192.0.2.1", "202", credentials("202"));
+    world.wait(1);
+    assert_eq!(world.parties[CARRIER].called.len(), 11, "a phone that has just started");
 }
 
 #[test]

@@ -176,7 +176,7 @@ impl Endpoint {
             }
             m if *m == Method::OPTIONS => self.answer_now(now, key, self.capabilities(&request)),
             m if *m == Method::REFER => match ReferTo::of(&request) {
-                Ok(to) => self.tell(Event::Refer { session: id, key, request, to }),
+                Ok(to) => self.tell(Event::Refer { session: id, key, request, to, flow }),
                 Err(_) => self.answer_now(now, key, Response::to(&request, Status::BAD_REQUEST)),
             },
             _ => {

@@ -208,6 +208,8 @@ pub enum Event {
         request: Request,
         /// Where to.
         to: ReferTo,
+        /// Where it came from.
+        flow: Flow,
     },
     /// Offer anew what was agreed: the session is to be refreshed and the peer takes no UPDATE, or an offer of ours
     /// could not be made when it was wanted.
