@@ -14,7 +14,7 @@ use crate::time::Now;
 
 impl Gateway {
     /// A party that has shown who it is wants the place of another in a call. Desk phones may answer what rings at a
-    /// desk phone of the branch, and go on with a conversation of their own; nobody else may anything.
+    /// colleague's phone of their pickup group, and go on with a conversation of their own; nobody else may anything.
     pub(super) fn replace(
         &mut self,
         now: Now,
@@ -46,6 +46,11 @@ impl Gateway {
         self.calls.handle_replacing(now, arrival, replaced);
     }
 
+    /// The same right as by the feature code: every lamp tells the dialog's name, and is not the right to answer there.
+    fn may_answer(&self, phone: &ExtensionId, peer: &Peer) -> bool {
+        matches!(peer, Peer::Extension(other) if self.calls.may_pick_up(phone, other))
+    }
+
     /// The leg that `phone` may take the place of, or the refusal (RFC 3891 section 3).
     fn replaced(&self, phone: &ExtensionId, replaces: &Replaces) -> Result<LegId, Status> {
         let session = self.endpoint.session_of(&replaces.dialogs());
@@ -57,7 +62,7 @@ impl Gateway {
         match stage {
             // A caller's own dialog does not ring anywhere: it is not one that may be picked up.
             Stage::CallsUs => Err(Status::CALL_DOES_NOT_EXIST),
-            Stage::Called if of_branch => Ok(id),
+            Stage::Called if of_branch && self.may_answer(phone, &leg.peer) => Ok(id),
             Stage::Up if replaces.early_only => Err(Status::BUSY_HERE),
             Stage::Up if of_branch && leg.peer == Peer::Extension(phone.clone()) => {
                 self.calls.partner(id).map(|_| id).ok_or(Status::DECLINE)

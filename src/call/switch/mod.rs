@@ -341,6 +341,12 @@ impl Calls {
         self.desk.is_not_to_be_disturbed(extension)
     }
 
+    /// Whether `picker` may answer what rings at `other`: at its own other phones always, at a colleague's where the two
+    /// share a pickup group.
+    pub fn may_pick_up(&self, picker: &ExtensionId, other: &ExtensionId) -> bool {
+        picker == other || self.desk.may_pick_up(picker, other)
+    }
+
     /// What is set at a phone, as an admin reads it.
     pub fn phone_words(&self, extension: &ExtensionId) -> Vec<String> {
         self.desk.words(extension)

@@ -4,8 +4,10 @@ use super::*;
 
 const CARRIER: usize = 0;
 
+/// 203 may pick up for everybody.
 fn scene() -> World {
-    World::of(1, CONFIG, 0)
+    let own = "number = \"203\"\nsecret = { file = \"x\" }\n";
+    World::of(1, &CONFIG.replacen(own, &format!("{own}pickup = [\"*\"]\n"), 1), 0)
 }
 
 fn headers(name: &str, value: String) -> Headers {
@@ -92,6 +94,16 @@ fn what_may_not_be_picked_up_is_refused_and_rings_on() {
     let dialog = world.ringing(CARRIER, "");
     assert_eq!(world.replace(3, dialog), Some(403));
     assert_eq!(world.parties[2].ringing.len(), 1, "it rings on");
+}
+
+#[test]
+fn who_may_not_pick_up_by_code_may_not_by_a_dialog_either() {
+    let mut world = scene();
+    world.call(3, "202");
+    world.after(1);
+    let dialog = world.ringing(2, "");
+    assert_eq!(world.replace(1, dialog), Some(403), "201 is in no pickup group");
+    assert!(world.parties[2].ended.is_empty(), "202 rings on");
 }
 
 #[test]

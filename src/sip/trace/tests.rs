@@ -73,6 +73,17 @@ fn secrets_texts_and_digits_are_written_over_and_lengths_stay() {
     let sdp = "v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0|2^20\r\nm=audio 1 RTP/SAVP 0\r\n";
     let kept = text("INVITE", "Content-Type: application/sdp\r\n", sdp);
     assert!(kept.contains("inline:xxxxxxxx|2^20\r\nm=audio 1 RTP/SAVP 0"), "{kept}");
+    for answer in [
+        "Authorization: Digest realm=\"x\",\r\n response=\"6629fae4\"\r\n",
+        "Proxy-Authorization : Digest response = \"6629fae4\", uri=\"x\"\r\n",
+        "AUTHORIZATION: Digest Response=\r\n\t6629fae4,uri=\"x\"\r\n",
+    ] {
+        let kept = text("REGISTER", answer, "");
+        assert!(!kept.contains("6629fae4") && kept.contains("xxxxxxxx"), "{kept}");
+    }
+    let sdp = "v=0\r\na=crypto:1 AES inline:Zmlyc3Q|2^20;inline:c2Vjb25k\r\na=x\r\n";
+    let kept = text("INVITE", "c: application/sdp\r\n", sdp);
+    assert!(!kept.contains("Vjb25k") && !kept.contains("Zmlyc3Q"), "{kept}");
     let kept = text("INFO", "c: application/dtmf-relay;x=y\r\n", "Signal=5\r\nDuration=160\r\n");
     assert!(kept.ends_with("\r\n\r\nxxxxxxxx\r\nxxxxxxxxxxxx\r\n"), "{kept}");
     let kept = text("MESSAGE", "Content-Type: text/plain\r\n", "my card is 4111");

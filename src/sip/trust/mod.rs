@@ -227,6 +227,8 @@ struct Source {
     /// Hashes of names that it asked for in vain.
     names: Vec<u64>,
     bucket: Bucket,
+    /// Of the peers there that are known: strangers who come from there too, or forge it, take nothing from them.
+    known: Bucket,
     /// Bans that it has earned.
     times: u32,
     last: Instant,
@@ -353,7 +355,9 @@ impl Trust {
             Level::Known | Level::Site => KNOWN_RATE,
             Level::Trunk => TRUNK_RATE,
         };
-        if !self.source(now.instant, source).bucket.take(now.instant, rate) {
+        let counted = self.source(now.instant, source);
+        let bucket = if level == Level::Known { &mut counted.known } else { &mut counted.bucket };
+        if !bucket.take(now.instant, rate) {
             self.counters.too_fast += 1;
             self.weigh(now, flow, Sin::TooFast, Proof::of(flow));
             return false;
@@ -398,6 +402,7 @@ impl Trust {
                 names: Vec::new(),
                 // The rate of its level cuts it down with the first message.
                 bucket: Bucket::full(now, TRUNK_RATE),
+                known: Bucket::full(now, KNOWN_RATE),
                 times: 0,
                 last: now,
                 keep: false,

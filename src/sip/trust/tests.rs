@@ -105,6 +105,17 @@ fn a_known_phone_is_heard_beside_a_banned_neighbour_at_one_address() {
 }
 
 #[test]
+fn whoever_forges_the_address_of_a_known_phone_takes_nothing_from_its_rate() {
+    let (mut trust, start) = (trust(), now());
+    let phone = udp(STRANGER);
+    trust.vouch(start.instant, phone.peer);
+    let mut forger = udp(STRANGER);
+    forger.peer.set_port(6_000);
+    assert!((0..450).any(|_| !trust.admits(start, &forger)), "its measure is full");
+    assert!(trust.admits(start, &phone));
+}
+
+#[test]
 fn sins_are_weighed() {
     let start = now();
     let patience = |sin, proof| patience(&mut trust(), start, &udp(STRANGER), sin, proof);
