@@ -106,6 +106,11 @@ impl Sockets {
         self.streams.trust(connection);
     }
 
+    /// Closes the connection that we opened there, if there is one.
+    pub fn disconnect(&mut self, route: &Route) {
+        self.streams.hang_up(route.transport(), route.peer());
+    }
+
     /// Closes connections of strangers at `source`, now and as they come, or no longer.
     pub fn bar(&mut self, change: trust::Change) {
         match change {

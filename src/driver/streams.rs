@@ -84,6 +84,8 @@ struct Entered {
     outgoing: mpsc::Receiver<Vec<u8>>,
     cut: Arc<Notify>,
     trusted: Arc<AtomicBool>,
+    /// Whether we opened it.
+    ours: bool,
     table: Arc<Mutex<Table>>,
 }
 
@@ -220,7 +222,7 @@ impl Streams {
         let connection =
             Connection { sender, cut: cut.clone(), trusted: trusted.clone(), accepted };
         table.connections.insert(id.0, connection);
-        Entered { id, outgoing, cut, trusted, table: self.table.clone() }
+        Entered { id, outgoing, cut, trusted, ours: accepted.is_none(), table: self.table.clone() }
     }
 
     /// Reads frames and writes what is queued, until either side is done.
@@ -232,7 +234,7 @@ impl Streams {
         {
             let mut writing = std::pin::pin!(write(writer, &mut entered.outgoing));
             let end = tokio::select! {
-                end = self.read(reader, flow, &entered.trusted) => end,
+                end = self.read(reader, flow, &entered.trusted, entered.ours) => end,
                 () = &mut writing => End::Closed,
                 () = entered.cut.notified() => End::Closed,
             };
@@ -250,6 +252,7 @@ impl Streams {
         mut reader: R,
         flow: Flow,
         trusted: &AtomicBool,
+        ours: bool,
     ) -> End {
         let began = Instant::now();
         let mut patience = FIRST_MESSAGE_TIME;
@@ -266,6 +269,13 @@ impl Streams {
                 },
             };
             let Ok(count @ 1..) = count else { return End::Closed };
+            // The answer to a keep-alive of ours; two of them in the framer would look like a question.
+            if ours && framer.is_empty() && buffer[..count] == *b"\r\n" {
+                if self.mailbox.deliver(Letter::Pong(flow)).await.is_err() {
+                    return End::Closed;
+                }
+                continue;
+            }
             framer.push(&buffer[..count]);
             while let Some(frame) = framer.next() {
                 match frame {
@@ -320,6 +330,15 @@ impl Streams {
         let streams = self.clone();
         self.runtime.spawn(async move { streams.connect(transport, peer, entered).await });
         Ok(())
+    }
+
+    /// Closes the connection that we opened to `peer`; what is sent there next opens another.
+    pub fn hang_up(&self, transport: Transport, peer: SocketAddr) {
+        let mut table = lock(&self.table);
+        let id = table.dialled.remove(&(u8::from(transport == Transport::Tls), peer));
+        if let Some(open) = id.and_then(|id| table.connections.get(&id)) {
+            open.cut.notify_one();
+        }
     }
 
     async fn connect(self, transport: Transport, peer: SocketAddr, entered: Entered) {
@@ -469,6 +488,37 @@ mod tests {
     async fn a_stranger_who_talks_stays_a_minute_and_a_phone_as_long_as_it_likes() {
         assert_eq!(lives(OPTIONS, false).await, 60);
         assert_eq!(lives(b"\r\n\r\n", true).await, 3600);
+    }
+
+    #[tokio::test]
+    async fn a_pong_is_told_a_ping_is_answered_and_a_dead_connection_is_closed() {
+        let (streams, mut letters) = streams();
+        let peer = SocketAddr::new(SOURCE, 5060);
+        let entered = streams.enter(&mut lock(&streams.table), None);
+        let flow = Flow { transport: Transport::Tcp, local: peer, peer, connection: entered.id };
+        lock(&streams.table).dialled.insert((0, peer), entered.id.0);
+        let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+        let serving = tokio::spawn(streams.clone().serve(ours, flow, entered));
+        for _ in 0..2 {
+            theirs.write_all(b"\r\n").await.unwrap();
+            let told = async {
+                loop {
+                    match letters.take() {
+                        Some(letter) => return letter,
+                        None => tokio::task::yield_now().await,
+                    }
+                }
+            };
+            assert!(matches!(told.await, Letter::Pong(told) if told == flow));
+        }
+        theirs.write_all(b"\r\n\r\n").await.unwrap();
+        let mut answer = [0; 2];
+        theirs.read_exact(&mut answer).await.unwrap();
+        assert_eq!((&answer, letters.take().is_none()), (b"\r\n", true));
+        streams.hang_up(Transport::Tcp, peer);
+        serving.await.unwrap();
+        assert_eq!(theirs.read(&mut answer).await.unwrap(), 0, "nothing more comes: it is closed");
+        assert!(lock(&streams.table).dialled.is_empty());
     }
 
     #[tokio::test]

@@ -57,6 +57,8 @@ pub enum Letter {
         /// The message.
         bytes: Vec<u8>,
     },
+    /// A line end came over a connection that we opened.
+    Pong(Flow),
     /// A stream connection is gone.
     ConnectionClosed(Flow),
     /// A connection could not be opened.
@@ -208,6 +210,7 @@ impl Loop {
     fn open(&mut self, now: Now, letter: Letter) -> bool {
         match letter {
             Letter::Sip { flow, bytes } => self.gateway.handle_sip(now, flow, &bytes),
+            Letter::Pong(flow) => self.gateway.handle_pong(now, flow),
             Letter::ConnectionClosed(flow) => self.gateway.handle_connection_closed(now, flow),
             Letter::Unreachable(route) => self.gateway.handle_unreachable(now, &route),
             Letter::Media(events) => {
@@ -266,6 +269,7 @@ impl Loop {
                         mirror.send(packet);
                     }
                 }
+                Output::Disconnect(route) => self.sockets.disconnect(&route),
                 Output::Bar(change) => self.sockets.bar(change),
                 Output::Media { thread, command } => self.command(thread, command),
                 Output::Journal(output) => {

@@ -90,6 +90,8 @@ pub enum Output {
     },
     /// Who speaks on this connection has shown a password, or is a carrier.
     Trust(ConnectionId),
+    /// Close the connection that we opened there.
+    Disconnect(Route),
     /// Send a copy of a message to the capture server; it may be lost.
     Capture(Vec<u8>),
     /// Close connections of a source, or do so no longer.
@@ -223,11 +225,20 @@ impl Gateway {
             let answer = answer.map(|bytes| Output::Sip { route: Route::Flow(flow), bytes });
             return self.outputs.extend(answer);
         }
+        if flow.transport.is_reliable() {
+            self.trunks.values_mut().for_each(|trunk| trunk.handle_spoken(flow.peer));
+        }
         self.note_message(now, false, flow, bytes);
         let readable = self.endpoint.handle_received(now, flow, bytes);
         if !readable && !is_keep_alive(bytes) {
             self.gate.trust.sinned(now, &flow, Sin::Malformed, Proof::Claimed);
         }
+        self.settle(now);
+    }
+
+    /// A line end came over a connection that we opened: the answer to a keep-alive of ours (RFC 5626 section 4.4.1).
+    pub fn handle_pong(&mut self, now: Now, flow: Flow) {
+        self.trunks.values_mut().for_each(|trunk| trunk.handle_pong(flow.peer));
         self.settle(now);
     }
 

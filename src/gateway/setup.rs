@@ -279,6 +279,7 @@ fn trunks(settings: &Settings, secrets: &Secrets, random: &mut Random) -> BTreeM
         register: account(trunk),
         account: own_account(trunk),
         probe: (trunk.probe > 0).then(|| Duration::from_secs(trunk.probe.into())),
+        keep_alive: (trunk.keep_alive > 0).then(|| Duration::from_secs(trunk.keep_alive.into())),
     };
     settings
         .trunks

@@ -392,6 +392,13 @@ impl Gateway {
                 let key = self.endpoint.request(now, route, local, *request, None);
                 self.asked.probes.insert(key, (id.clone(), route.peer()));
             }
+            trunk::Output::KeepAlive { route, bytes } => {
+                self.outputs.push_back(Output::Sip { route, bytes: bytes.to_vec() });
+            }
+            trunk::Output::Disconnect(route) => {
+                tracing::warn!(trunk = %id, peer = %route.peer(), "a carrier's connection is dead and is closed");
+                self.outputs.push_back(Output::Disconnect(route));
+            }
         }
     }
 

@@ -129,6 +129,11 @@ impl StreamFramer {
         None
     }
 
+    /// Whether nothing of a message has come that was not given out.
+    pub fn is_empty(&self) -> bool {
+        self.waiting().is_empty()
+    }
+
     fn waiting(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or(&[])
     }

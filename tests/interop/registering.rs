@@ -1,5 +1,9 @@
 //! Phones register: with both digests, over UDP and TCP, with a wrong password, and take it back.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
 use crate::branch::Branch;
 use crate::peer::{Setting, Sipp};
 
@@ -93,4 +97,62 @@ fn the_branch_registers_with_a_carrier_that_challenges_it() {
         (line["lamp"] == "green").then(|| line["words"].as_str().unwrap_or_default().to_owned())
     });
     assert!(words.starts_with("registered until "), "{words}");
+}
+
+/// What comes next over a connection: a message, a keep-alive, or nothing any more.
+fn next(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    let mut byte = [0];
+    // Both end so; a REGISTER has no body.
+    while !text.ends_with("\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => text.push(char::from(byte[0])),
+            Ok(_) => break,
+            Err(error) => panic!("{error} after {text}"),
+        }
+    }
+    text
+}
+
+/// Takes the branch's connection and grants its registration.
+fn grants(listener: &TcpListener) -> TcpStream {
+    let (mut stream, _) = listener.accept().expect("the branch connects");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
+    let request = next(&mut stream);
+    assert!(request.starts_with("REGISTER "), "{request}");
+    let kept = |line: &&str| {
+        ["Via:", "From:", "To:", "Call-ID:", "CSeq:", "Contact:"]
+            .iter()
+            .any(|n| line.starts_with(n))
+    };
+    let lines: Vec<&str> = request.split("\r\n").filter(kept).collect();
+    let answer = format!(
+        "SIP/2.0 200 OK\r\n{}\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n",
+        lines.join("\r\n")
+    );
+    stream.write_all(answer.as_bytes()).expect("an answer");
+    stream
+}
+
+/// RFC 5626 section 4.4.1: a carrier that has answered keep-alives falls silent, as behind a router that has forgotten the
+/// connection. The branch closes it within ten seconds and registers over another.
+#[test]
+fn a_dead_connection_to_the_carrier_is_noticed_and_registered_over_anew() {
+    let text = "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = [\"127.0.0.1:@PORT@\"]\ntls = []\n\
+                [media]\nport_min = 10000\nport_max = 10999\n\
+                [[trunk]]\nname = \"carrier\"\nservers = [\"127.0.0.1:@CARRIER@\"]\nprobe = 0\n\
+                transport = \"tcp\"\nkeep_alive = 20\n\
+                register = { username = \"branch-17\", secret = { file = \"@DIR@/line\" } }\n";
+    let branch = Branch::run_with(text, "127.0.0.1:@PORT@", &[("line", "line secret\n")]);
+    let listener = TcpListener::bind(("127.0.0.1", branch.free + 1)).expect("the carrier's port");
+    let mut first = grants(&listener);
+    assert_eq!(next(&mut first), "\r\n\r\n");
+    first.write_all(b"\r\n").expect("a pong");
+    assert_eq!(next(&mut first), "\r\n\r\n");
+    assert_eq!(next(&mut first), "", "no pong came: the connection is closed");
+    let _second = grants(&listener);
+    branch.until("the registration", || {
+        let trunks = branch.ask(&["trunks"]);
+        (trunks.as_array()?.first()?["lamp"] == "green").then_some(())
+    });
 }

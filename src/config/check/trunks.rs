@@ -20,6 +20,9 @@ impl Check<'_, '_> {
             if trunk.probe != 0 {
                 self.within(&at("probe"), trunk.probe, 10..=3_600);
             }
+            if trunk.keep_alive != 0 {
+                self.within(&at("keep_alive"), trunk.keep_alive, 20..=840);
+            }
             self.networks(trunk, place);
             self.servers(trunk, place);
             self.registration(trunk, place);

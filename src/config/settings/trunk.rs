@@ -49,6 +49,10 @@ pub struct Trunk {
     /// Seconds between questions (OPTIONS) whether each server is there; 0 for none, 10 to 3,600, default 30.
     #[serde(default = "probe")]
     pub probe: u16,
+    /// Most seconds between keep-alives over connections that we opened to register or to probe; 0 for none, 20 to 840,
+    /// default 120. Datagrams take at most 29, and only where there are no probes.
+    #[serde(default = "keep_alive")]
+    pub keep_alive: u16,
     /// Whether provisional answers (ringing, early sound) are acknowledged: `never`, `offer` or `require`. Default
     /// `offer`.
     #[serde(default)]
@@ -220,6 +224,11 @@ pub struct Account {
 
 fn probe() -> u16 {
     30
+}
+
+/// RFC 5626 section 4.4.1.
+fn keep_alive() -> u16 {
+    120
 }
 
 fn trunk_calls() -> u16 {

@@ -385,6 +385,7 @@ impl World {
             Output::Reply(..)
             | Output::Over
             | Output::Trust(_)
+            | Output::Disconnect(_)
             | Output::Bar(_)
             | Output::Capture(_) => {}
             Output::Face(peers) => {

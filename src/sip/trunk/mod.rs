@@ -6,8 +6,9 @@
 
 mod address;
 mod finding;
+mod keep_alive;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ use crate::sip::uri::{Host, NameAddr, Scheme, Uri};
 use crate::time::{Now, UnixTime, earliest};
 
 use finding::Finding;
+use keep_alive::KeepAlive;
 
 pub use address::{Network, NotANetwork, Server};
 
@@ -55,6 +57,8 @@ pub struct Settings {
     pub account: Option<Credentials>,
     /// How often each server is asked whether it is there; never, when absent.
     pub probe: Option<Duration>,
+    /// The longest wait between keep-alives over connections (RFC 5626 section 4.4.1), at least 20 s; none, when absent.
+    pub keep_alive: Option<Duration>,
 }
 
 /// How a trunk is.
@@ -155,6 +159,15 @@ pub enum Output {
         /// The request.
         request: Box<Request>,
     },
+    /// Send these bytes, which are no message. Tell of a line end that comes back by [`Trunk::handle_pong`].
+    KeepAlive {
+        /// Where to.
+        route: Route,
+        /// What.
+        bytes: &'static [u8],
+    },
+    /// Close our connection there: it is dead, and what is sent next opens another.
+    Disconnect(Route),
 }
 
 /// An address of one of the servers, and what is known of it.
@@ -188,6 +201,7 @@ pub struct Trunk {
     /// By the server's place in the settings.
     findings: Vec<Finding>,
     probe: Option<Instant>,
+    alive: KeepAlive,
     call_id: String,
     cseq: u32,
     outputs: VecDeque<Output>,
@@ -212,6 +226,7 @@ impl Trunk {
             looked_up: false,
             findings,
             probe: None,
+            alive: KeepAlive::default(),
             cseq: 0,
             outputs: VecDeque::new(),
         }
@@ -225,6 +240,7 @@ impl Trunk {
     fn begin(&mut self, now: Now) {
         self.failures = 0;
         self.probe = self.settings.probe.map(|_| now.instant);
+        self.set_keep_alive(now);
         if self.settings.register.is_none() {
             self.state = State::Ready;
             return;
@@ -368,6 +384,72 @@ impl Trunk {
         if self.probe.is_some_and(|due| due <= now.instant) {
             self.probe(now);
         }
+        for peer in self.alive.missing(now.instant) {
+            self.flow_failed(peer);
+        }
+        if self.alive.is_due(now.instant) {
+            self.keep_alive(now);
+        }
+    }
+
+    fn set_keep_alive(&mut self, now: Now) {
+        let Some(every) = self.settings.keep_alive else { return };
+        // Probes keep the way open as well; without either there is none that we had opened.
+        let (registers, probed) = (self.settings.register.is_some(), self.settings.probe.is_some());
+        let datagrams = self.targets.iter().any(|target| target.transport == Transport::Udp);
+        let every = if datagrams && !probed { every.min(keep_alive::DATAGRAMS) } else { every };
+        if registers || probed {
+            self.alive.set(now.instant, every, &mut self.random);
+        }
+    }
+
+    /// Writes to every server that we hold a way open to.
+    fn keep_alive(&mut self, now: Now) {
+        self.set_keep_alive(now);
+        let mut pinged = BTreeSet::new();
+        let probed = self.settings.probe.is_some();
+        for (place, target) in self.targets.iter().enumerate() {
+            let Target { transport, peer, .. } = *target;
+            let datagrams = transport == Transport::Udp;
+            // We have written nothing to servers that we neither register with nor probe.
+            let refreshed = probed || place != self.registrar;
+            let skipped = if datagrams { refreshed } else { !probed && place != self.registrar };
+            if skipped {
+                continue;
+            }
+            let bytes = if datagrams { keep_alive::REFRESH } else { keep_alive::PING };
+            let route = Route::Address { transport, peer };
+            self.outputs.push_back(Output::KeepAlive { route, bytes });
+            if !datagrams {
+                pinged.insert(peer);
+            }
+        }
+        self.alive.pinged(now.instant, pinged);
+    }
+
+    /// A connection is dead (RFC 5626 section 4.4.1): it is closed, and we register anew, over another.
+    fn flow_failed(&mut self, peer: SocketAddr) {
+        let Some(place) = self.targets.iter().position(|target| target.peer == peer) else {
+            return;
+        };
+        self.handle_missed(peer);
+        let transport = self.targets.get(place).map_or(Transport::Tcp, |target| target.transport);
+        self.outputs.push_back(Output::Disconnect(Route::Address { transport, peer }));
+        // Without a time for the next one, a REGISTER is under way.
+        let registered = matches!(self.state, State::Registered { .. }) && self.due.is_some();
+        if place == self.registrar && registered {
+            self.register();
+        }
+    }
+
+    /// A line end came back from a server, over our connection to it.
+    pub fn handle_pong(&mut self, peer: SocketAddr) {
+        self.alive.ponged(peer);
+    }
+
+    /// A message came over a connection from a server: no pong, but the connection works.
+    pub fn handle_spoken(&mut self, peer: SocketAddr) {
+        self.alive.heard(peer);
     }
 
     /// Asks every server whether it is there (RFC 3261 section 11). Any answer will do.
@@ -394,7 +476,8 @@ impl Trunk {
 
     /// When something is due.
     pub fn deadline(&self) -> Option<Instant> {
-        earliest(earliest(self.due, self.look_up_due()), self.probe)
+        let asking = earliest(earliest(self.due, self.look_up_due()), self.probe);
+        earliest(asking, self.alive.deadline())
     }
 
     /// What to do next.

@@ -18,6 +18,7 @@ fn trunk(servers: &[&str], register: bool) -> Trunk {
         register: register.then_some(Register { credentials, expires_s: 600 }),
         account: None,
         probe: Some(Duration::from_secs(30)),
+        keep_alive: None,
     };
     Trunk::new(settings, Random::from_number(1))
 }
@@ -330,4 +331,80 @@ fn an_answer_that_never_comes_is_asked_for_again() {
     trunk.handle_timeout(later);
     answer_all(&mut trunk, later, carrier);
     assert_eq!(trunk.state(), State::Ready);
+}
+
+fn keeping(transport: Transport, probe: Option<Duration>) -> Trunk {
+    let mut trunk = trunk(&["192.0.2.5:5060"], true);
+    trunk.settings.transport = Some(transport);
+    trunk.settings.probe = probe;
+    trunk.settings.keep_alive = Some(Duration::from_secs(120));
+    trunk.handle_started(now());
+    trunk.handle_resolved(now(), "192.0.2.5", &[at(5)]);
+    let request = Request::new(Method::REGISTER, Uri::sip(None, Host::Ip(at(5).0), None));
+    trunk.handle_response(now(), &Response::to(&request, Status::OK));
+    trunk.outputs.clear();
+    trunk
+}
+
+/// Runs to the next keep-alive. Answers when it went, and what.
+fn next_keep_alive(trunk: &mut Trunk, from: Now) -> (Now, &'static [u8]) {
+    let mut now = from;
+    loop {
+        now = now.after(trunk.deadline().expect("something due") - now.instant);
+        trunk.handle_timeout(now);
+        while let Some(output) = trunk.poll_output() {
+            if let Output::KeepAlive { bytes, .. } = output {
+                return (now, bytes);
+            }
+        }
+        assert!(now.instant - from.instant < Duration::from_secs(200), "no keep-alive");
+    }
+}
+
+#[test]
+fn a_connection_whose_carrier_stops_answering_is_closed_and_registered_over_anew() {
+    let mut trunk = keeping(Transport::Tcp, None);
+    let (start, peer) = (now(), SocketAddr::new(at(5).0, 5060));
+    let (first, bytes) = next_keep_alive(&mut trunk, start);
+    assert_eq!(bytes, b"\r\n\r\n");
+    let wait = first.instant - start.instant;
+    assert!((96..=121).contains(&wait.as_secs()), "{wait:?}");
+    trunk.handle_timeout(first.after(Duration::from_secs(10)));
+    assert!(trunk.poll_output().is_none(), "it may not know of pings");
+    let (second, _) = next_keep_alive(&mut trunk, first);
+    trunk.handle_pong(peer);
+    trunk.handle_timeout(second.after(Duration::from_secs(10)));
+    assert!(trunk.poll_output().is_none(), "it has answered");
+    let (third, _) = next_keep_alive(&mut trunk, second);
+    trunk.handle_spoken(peer);
+    trunk.handle_timeout(third.after(Duration::from_secs(10)));
+    assert!(!trunk.is_silent(), "a message will do");
+    trunk.outputs.clear();
+    let (fourth, _) = next_keep_alive(&mut trunk, third);
+    trunk.handle_timeout(fourth.after(Duration::from_secs(9)));
+    assert!(trunk.poll_output().is_none() && !trunk.is_silent());
+    trunk.handle_timeout(fourth.after(Duration::from_secs(10)));
+    assert!(trunk.is_silent(), "the lamp says so");
+    assert!(matches!(trunk.poll_output(), Some(Output::Disconnect(route)) if route.peer() == peer));
+    assert!(matches!(trunk.poll_output(), Some(Output::Register { .. })));
+}
+
+#[test]
+fn datagrams_keep_the_way_open_where_no_probe_does() {
+    let mut trunk = keeping(Transport::Udp, None);
+    let (mut last, start) = (now(), now());
+    for _ in 0..5 {
+        let (sent, bytes) = next_keep_alive(&mut trunk, last);
+        assert_eq!(bytes, b"\r\n");
+        assert!(sent.instant - last.instant < Duration::from_secs(30));
+        last = sent;
+    }
+    let mut probed = keeping(Transport::Udp, Some(Duration::from_secs(30)));
+    let mut now = start;
+    while now.instant - start.instant < Duration::from_secs(290) {
+        now = now.after(probed.deadline().expect("probes") - now.instant);
+        probed.handle_timeout(now);
+        let kept = |output| matches!(output, Output::KeepAlive { .. });
+        assert!(!std::iter::from_fn(|| probed.poll_output()).any(kept), "probes do it already");
+    }
 }
