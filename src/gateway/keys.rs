@@ -2,6 +2,7 @@
 //!
 //! The media threads hear the first and the last and pass them on between themselves; INFO passes through here.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::call::record::Peer;
@@ -14,6 +15,9 @@ use crate::time::Now;
 
 /// The same key by another way within this time is the same press: nobody presses a key twice as fast.
 const SAME_PRESS: Duration = Duration::from_millis(250);
+/// Presses by INFO of the whole box that are held at once, against who floods it: more than 500 fingers can make. Those
+/// above it are passed on at once.
+const MOST_HELD: usize = 1_000;
 /// How long a key that we press by INFO is held, in milliseconds: what phones tell for a brief press.
 const HELD_MS: u32 = 160;
 
@@ -28,6 +32,31 @@ pub(super) enum Way {
 
 /// The last press of a leg.
 pub(super) type Pressed = (Way, char, Instant);
+
+/// Presses by INFO that are not passed on yet, the oldest first. A phone that says each press twice says it in the stream
+/// as well, where it has gone to the partner before anybody can stop it: then the INFO is the one to be dropped.
+#[derive(Debug, Default)]
+pub(super) struct HeldKeys(VecDeque<(Instant, LegId, char)>);
+
+impl HeldKeys {
+    /// When the next is passed on.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.front().map(|(at, ..)| *at)
+    }
+
+    fn pop_due(&mut self, now: Instant) -> Option<(LegId, char)> {
+        if self.deadline()? > now {
+            return None;
+        }
+        self.0.pop_front().map(|(_, leg, key)| (leg, key))
+    }
+
+    fn drop_one(&mut self, leg: LegId, key: char) {
+        if let Some(at) = self.0.iter().position(|(_, from, held)| (*from, *held) == (leg, key)) {
+            self.0.remove(at);
+        }
+    }
+}
 
 impl Gateway {
     /// A key press by INFO, as some phones and carriers send it: `application/dtmf-relay` with a line `Signal=5`, or
@@ -51,19 +80,35 @@ impl Gateway {
     /// A key was pressed. It goes to whoever is talked with, in the way that one understands, or to the flow.
     pub(super) fn key(&mut self, now: Now, leg: LegId, key: char, way: Way) {
         if self.is_same_press(now, leg, key, way) {
-            return;
+            return self.held_keys.drop_one(leg, key);
         }
         self.record_on_demand(now, leg, key);
         match self.calls.partner(leg) {
             Some(partner) if self.wants_info(partner) => self.press_by_info(now, partner, key),
             // Who is talked with hears it as if it had come as an event, or in the sound.
-            Some(partner) if way == Way::Info => {
-                let digits = key.to_string();
-                self.tell_leg(partner, |leg| media::Command::SendDigits { leg, digits });
+            Some(partner) if way == Way::Info && self.held_keys.0.len() >= MOST_HELD => {
+                self.press_in_stream(partner, key);
+            }
+            Some(_) if way == Way::Info => {
+                self.held_keys.0.push_back((now.instant + SAME_PRESS, leg, key));
             }
             Some(_) => {}
             None => self.digit(now, leg, key),
         }
+    }
+
+    /// Presses by INFO that came no other way: they go to whoever is talked with by now.
+    pub(super) fn keys_time_out(&mut self, now: Now) {
+        while let Some((leg, key)) = self.held_keys.pop_due(now.instant) {
+            if let Some(partner) = self.calls.partner(leg) {
+                self.press_in_stream(partner, key);
+            }
+        }
+    }
+
+    fn press_in_stream(&mut self, leg: LegId, key: char) {
+        let digits = key.to_string();
+        self.tell_leg(leg, |leg| media::Command::SendDigits { leg, digits });
     }
 
     /// Whether keys go to a leg by INFO: its settings say that it understands nothing else.

@@ -191,6 +191,7 @@ pub struct Gateway {
     legs: legs::Legs,
     work: work::Work,
     playing: BTreeMap<LegId, (u64, sound::Playing)>,
+    held_keys: keys::HeldKeys,
     faults: faults::Faults,
     tapes: recording::Tapes,
     pool: Pool,
@@ -312,6 +313,7 @@ impl Gateway {
         self.roster.handle_timeout(now);
         self.trunks.values_mut().for_each(|trunk| trunk.handle_timeout(now));
         self.patience_is_over(now);
+        self.keys_time_out(now);
         self.journal.handle_timeout(now);
         self.walks_time_out(now);
         self.visits_time_out(now);
@@ -342,6 +344,7 @@ impl Gateway {
             self.keeping.deadline(),
             self.voicemail.deadline(),
             self.patience.deadline(),
+            self.held_keys.deadline(),
             self.swept,
             end,
         ];

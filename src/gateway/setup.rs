@@ -158,6 +158,7 @@ impl Gateway {
             legs: legs::Legs::default(),
             work: work::Work::default(),
             playing: BTreeMap::new(),
+            held_keys: super::keys::HeldKeys::default(),
             faults: super::faults::Faults::default(),
             tapes: super::recording::Tapes::default(),
             pool,

@@ -78,8 +78,43 @@ fn keys_go_by_info_to_whom_the_settings_say_and_once_each() {
     let now = world.now;
     world.parties[3].endpoint.info(now, session, "application/dtmf-relay", b"Signal=5\r\n");
     world.carry_out();
-    world.pass(Duration::from_millis(100));
+    world.pass(Duration::from_millis(400));
     assert_eq!(world.pressed, ["5"]);
+}
+
+#[test]
+fn a_press_that_comes_by_two_ways_reaches_whom_one_talks_with_once() {
+    // In the stream it has gone to the partner already; whichever way is faster, INFO must add none.
+    for info_first in [true, false] {
+        let mut world = scene(CONFIG);
+        let (a, b) = talk(&mut world);
+        let is_203 = |leg: LegId| {
+            world.gateway.legs.get(leg).unwrap().peer
+                == crate::call::record::Peer::Extension("203".into())
+        };
+        let from = if is_203(a) { a } else { b };
+        let session = *world.parties[3].up.first().unwrap();
+        let digit =
+            media::Event::Digit { leg: from, digit: '5', duration: Duration::from_millis(100) };
+        let now = world.now;
+        if !info_first {
+            world.gateway.handle_media(now, digit.clone());
+        }
+        world.parties[3].endpoint.info(now, session, "application/dtmf-relay", b"Signal=5\r\n");
+        world.carry_out();
+        world.pass(Duration::from_millis(120));
+        if info_first {
+            world.gateway.handle_media(world.now, digit);
+        }
+        world.pass(Duration::from_secs(1));
+        assert!(world.pressed.is_empty(), "{info_first}: {:?}", world.pressed);
+        // Pressed once more, and this time said by INFO alone.
+        let now = world.now;
+        world.parties[3].endpoint.info(now, session, "application/dtmf-relay", b"Signal=5\r\n");
+        world.carry_out();
+        world.pass(Duration::from_secs(1));
+        assert_eq!(world.pressed, ["5"], "{info_first}");
+    }
 }
 
 #[test]
