@@ -910,3 +910,56 @@ fn a_codec_that_changes_and_a_peer_that_moves_in_the_middle_are_followed() {
     let numbers: Vec<_> = scene.parties[&B].packets.iter().map(|packet| packet.0).collect();
     assert!(numbers.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) <= 2), "one stream");
 }
+
+/// How much the plane holds, as printed: each entry of each table is a line at least. Spare buffers have a limit of
+/// their own.
+fn lines(plane: &Plane) -> usize {
+    let spare = format!("{:#?}", plane.spare).lines().count();
+    format!("{plane:#?}").lines().count() - spare
+}
+
+#[test]
+fn thousands_of_legs_leave_a_plane_as_it_was() {
+    let mut scene = Scene::new([Codec::Pcmu, Codec::Pcma]);
+    scene.parties.clear();
+    let (mut before, mut sent) = (0, 0);
+    for number in 0..2_000_u64 {
+        let (a, b, c) = (LegId(10 + number * 3), LegId(11 + number * 3), LegId(12 + number * 3));
+        for leg in [a, b, c] {
+            scene.plane.handle_command(scene.now, Command::Open { leg, local: at(5_000) });
+            let stream = stream(Codec::Pcmu, at(6_000));
+            scene.plane.handle_command(scene.now, Command::Configure { leg, stream });
+        }
+        scene.plane.handle_command(scene.now, Command::Bridge { a, b });
+        scene.plane.handle_command(scene.now, Command::Echo { leg: c, on: true });
+        for step in 0..4_u16 {
+            scene.now = scene.now.after(Duration::from_millis(20));
+            let mut packet = [0x55; 172];
+            packet[..4].copy_from_slice(&[0x80, 0, 0, step as u8]);
+            for leg in [a, b, c] {
+                scene.plane.handle_packet(scene.now, leg, Kind::Rtp, at(6_000), &packet);
+            }
+            scene.plane.handle_timeout(scene.now);
+            while let Some(output) = scene.plane.poll_output() {
+                if let Output::Send { bytes, .. } = output {
+                    sent += 1;
+                    scene.plane.recycle(bytes);
+                }
+            }
+        }
+        for leg in [a, b, c] {
+            scene.plane.handle_command(scene.now, Command::Close { leg });
+            // A word that comes late is for nobody.
+            scene.plane.handle_command(scene.now, Command::StopPlay { leg });
+        }
+        while scene.plane.poll_output().is_some() {}
+        if number == 100 {
+            before = lines(&scene.plane);
+        }
+    }
+    assert!(sent > 2_000 * 6, "only {sent} packets went on");
+    assert_eq!(scene.plane.len(), 2, "those of the scene itself");
+    let after = lines(&scene.plane);
+    assert!(after < before + 100, "{before} lines became {after}");
+    assert!(scene.plane.spare.len() <= MAX_SPARE);
+}
