@@ -3,16 +3,63 @@
 //! Whatever is tied to an address that went away moves to the one that faces its peer now: trunks register again, calls
 //! are offered anew. A call whose own address stays is left alone, however the routes change.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use crate::call::record::Peer;
 use crate::gateway::{Gateway, Output};
 use crate::id::{LegId, TrunkId};
 use crate::media;
-use crate::sip::message::Transport;
+use crate::sip::message::{Response, Transport};
 use crate::time::Now;
 
+/// Shortest time between two repairs over one trunk: a carrier that sees us at two addresses in turn must not make us
+/// register and offer without end.
+const BETWEEN_REPAIRS: Duration = Duration::from_secs(60);
+
+/// At which address each server of a carrier sees us; what answers to our REGISTERs tell stands under no server.
+#[derive(Debug, Default)]
+pub(super) struct Sights {
+    seen: BTreeMap<(TrunkId, Option<SocketAddr>), IpAddr>,
+    repaired: BTreeMap<TrunkId, Instant>,
+}
+
 impl Gateway {
+    /// A carrier answered over the way that `server` names, and says in our Via where it sees us (RFC 3261 section 18.2.1).
+    /// Is that another address than before, the line outside is another: what was opened through the old one is shut, so
+    /// calls are offered anew, and the trunk registers. Where the configuration says how we look from outside, it is right.
+    pub(super) fn seen_from(
+        &mut self,
+        now: Now,
+        id: &TrunkId,
+        server: Option<SocketAddr>,
+        response: &Response,
+    ) {
+        let told = self.trunk_settings(id).is_none_or(|own| own.external_address.is_some());
+        let seen = response.top_via().ok().and_then(|via| via.received());
+        let Some(seen) = seen.filter(|_| !told && self.outside.address.is_none()) else { return };
+        let key = (id.clone(), server);
+        if *self.sights.seen.entry(key.clone()).or_insert(seen) == seen {
+            return;
+        }
+        let last = self.sights.repaired.get(id);
+        if last.is_some_and(|at| now.instant.duration_since(*at) < BETWEEN_REPAIRS) {
+            return;
+        }
+        self.sights.seen.insert(key, seen);
+        self.sights.repaired.insert(id.clone(), now.instant);
+        tracing::info!(trunk = %id, "the carrier sees us at another address; calls are offered anew");
+        // What was just answered has told the new address already.
+        if server.is_some() {
+            self.forget_registers(id);
+            self.with_trunk(id, |trunk| trunk.register_anew());
+        }
+        for leg in self.legs.of_peer(&Peer::Trunk(id.clone())) {
+            self.offer_anew(now, leg);
+        }
+    }
+
     /// The addresses that the box has now; to be told every few seconds, changed or not, since the way to a peer may come
     /// back later than the address.
     pub fn handle_addresses(&mut self, now: Now, addresses: &[IpAddr]) {

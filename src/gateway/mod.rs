@@ -192,6 +192,7 @@ pub struct Gateway {
     work: work::Work,
     playing: BTreeMap<LegId, (u64, sound::Playing)>,
     held_keys: keys::HeldKeys,
+    sights: addresses::Sights,
     faults: faults::Faults,
     tapes: recording::Tapes,
     pool: Pool,

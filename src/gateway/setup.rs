@@ -159,6 +159,7 @@ impl Gateway {
             work: work::Work::default(),
             playing: BTreeMap::new(),
             held_keys: super::keys::HeldKeys::default(),
+            sights: super::addresses::Sights::default(),
             faults: super::faults::Faults::default(),
             tapes: super::recording::Tapes::default(),
             pool,

@@ -408,10 +408,12 @@ impl Gateway {
             return;
         }
         if let Some((id, peer)) = self.asked.probes.remove(&key) {
-            return self.with_trunk(&id, |trunk| trunk.handle_heard(peer));
+            self.with_trunk(&id, |trunk| trunk.handle_heard(peer));
+            return self.seen_from(now, &id, Some(peer), response);
         }
         if let Some(id) = self.asked.registers.remove(&key) {
             self.with_trunk(&id, |trunk| trunk.handle_response(now, response));
+            self.seen_from(now, &id, None, response);
         }
     }
 

@@ -81,3 +81,18 @@ fn a_call_whose_own_address_stays_is_left_alone() {
     addresses(&mut world, &[]);
     assert!(world.rebound.is_empty() && requests(&world, 2, "INVITE").is_empty());
 }
+
+#[test]
+fn calls_are_offered_anew_when_the_carrier_sees_us_at_another_address() {
+    let mut world = talk();
+    for (seen, offers) in [("203.0.113.5", 0), ("203.0.113.5", 0), ("203.0.113.9", 1)] {
+        world.parties[0].sees = Some(seen);
+        world.parties[0].received.clear();
+        world.pass(Duration::from_secs(70));
+        assert!(!requests(&world, 0, "OPTIONS").is_empty(), "the carrier is asked");
+        assert_eq!(requests(&world, 0, "INVITE").len(), offers, "{seen}");
+        assert_eq!(requests(&world, 0, "REGISTER").len(), offers, "{seen}");
+    }
+    assert_eq!(world.bridged.len(), 2, "they still hear each other");
+    assert!(requests(&world, 2, "INVITE").is_empty(), "the phone has nothing to do with it");
+}

@@ -194,6 +194,8 @@ struct Party {
     notified: Vec<Request>,
     /// Everything that reached it, as it was on the wire, for scenes that look at it.
     received: Vec<Vec<u8>>,
+    /// Where it says that it sees us.
+    sees: Option<&'static str>,
     /// Whether its phone says that it rings.
     rings: bool,
 }
@@ -272,6 +274,7 @@ impl Party {
             notified: Vec::new(),
             received: Vec::new(),
             rings: true,
+            sees: None,
             invites: Vec::new(),
             refuses: None,
             refuses_parts: None,
@@ -573,7 +576,13 @@ impl World {
                 if request.method == Method::MESSAGE {
                     party.texts.push(String::from_utf8_lossy(&request.body).into_owned());
                 }
-                party.endpoint.respond(now, key, Response::to(&request, Status::OK));
+                let mut response = Response::to(&request, Status::OK);
+                if let (Some(seen), Ok(mut via)) = (party.sees, request.top_via()) {
+                    via.params.set("received", Some(seen));
+                    response.headers.remove("Via");
+                    response.headers.push("Via", via.to_string()).unwrap();
+                }
+                party.endpoint.respond(now, key, response);
             }
             Event::ReofferRefused { status, .. } => party.refused.push(status.code()),
             Event::Info { body, .. } => {
