@@ -1,7 +1,7 @@
 //! A room: everybody hears all who speak, and nobody himself.
 //!
 //! Owns who is in a room, what each may, and the sum of what they say, 20 ms at a time. Decodes nothing, sends nothing
-//! and keeps no time: samples come in by [`Mix::put`] and go out of [`Mix::tick`].
+//! and keeps no time: samples come in by each [`Mix::speaker`] and go out of [`Mix::tick`].
 
 use std::collections::BTreeMap;
 
