@@ -52,6 +52,27 @@ impl World {
     }
 }
 
+impl World {
+    /// Why the calls ended that have a record, in order.
+    fn causes(&self) -> Vec<crate::call::ending::Cause> {
+        let mut causes = Vec::new();
+        let mut replay = Replay::default();
+        for segment in &self.journal {
+            replay.read(segment, &mut |entry| {
+                if let Some(Kept::CallRecord(record)) = entry.event {
+                    causes.push(record.cause);
+                }
+            });
+        }
+        causes
+    }
+
+    /// Nothing reaches this party any more, and nothing comes from it.
+    fn cut_off(&mut self, at: usize) {
+        self.parties[at].address = SocketAddr::from(([192, 0, 2, 250], 5060));
+    }
+}
+
 fn two(a: &str, b: &str) -> BTreeSet<String> {
     [a, b].map(str::to_owned).into()
 }
@@ -233,4 +254,26 @@ fn each_call_onward_may_go_through_one_hand_less() {
     world.call_with(1, "95550123", headers("Max-Forwards", "12".to_owned()), true);
     world.after(1);
     assert_eq!(world.parties[CARRIER].hops, [11]);
+}
+
+/// Whichever side it is that is gone, and whoever was to refresh: what the record says never depends on which leg ended
+/// first (RFC 4028 section 10).
+#[test]
+fn a_call_with_a_party_that_is_gone_for_good_ends_as_a_lost_connection() {
+    use crate::call::ending::Cause;
+    for seed in 1..=20 {
+        for gone in [CARRIER, 1] {
+            let mut world = World::of(seed, CONFIG, 20);
+            world.call(CARRIER, "+15550101");
+            world.after(5);
+            world.take_call(1);
+            world.after(60);
+            assert_eq!(world.joined(), two("trunk carrier", "extension 201"));
+            world.cut_off(gone);
+            world.after(2_000);
+            assert_eq!(world.causes(), [Cause::ConnectionLost], "seed {seed}, {gone} is gone");
+            world.after(60);
+            assert!(world.gateway.calls.is_empty());
+        }
+    }
 }
