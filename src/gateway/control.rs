@@ -274,7 +274,9 @@ impl Gateway {
                 trunk::State::InboundOnly
                 | trunk::State::Ready
                 | trunk::State::Registered { .. } => Lamp::Green,
-                trunk::State::Registering | trunk::State::Partly { .. } => Lamp::Amber,
+                trunk::State::Registering
+                | trunk::State::Partly { .. }
+                | trunk::State::Resting { .. } => Lamp::Amber,
                 trunk::State::Unresolved | trunk::State::Silent | trunk::State::Failed { .. } => {
                     Lamp::Red
                 }

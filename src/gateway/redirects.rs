@@ -71,7 +71,8 @@ impl Gateway {
         if followed >= MOST_REDIRECTS || !self.trunk_settings(&trunk)?.follow_redirects {
             return None;
         }
-        let ways = self.trunks.get_mut(&trunk)?.ways();
+        let own = self.trunks.get_mut(&trunk)?;
+        let ways = if help { own.ways_for_help() } else { own.ways() };
         let sent = self.called_number(&number, &trunk, help);
         let same = |user: &Option<String>| user.as_deref().is_none_or(|to| to == sent);
         let leads = |uri: &Uri| ways.iter().find(|way| is_at(way, uri)).cloned();

@@ -120,7 +120,10 @@ impl Gateway {
         let Some(trunk) = self.trunks.get_mut(&wanted.trunk) else {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Unreachable));
         };
-        wanted.ways = trunk.ways().into();
+        if trunk.is_resting() && !wanted.help {
+            return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::Congestion));
+        }
+        wanted.ways = if wanted.help { trunk.ways_for_help() } else { trunk.ways() }.into();
         // A trunk that is known to be dead costs a caller nothing while there is another.
         let pointless = trunk.is_silent() && !wanted.last && !wanted.help;
         let local = wanted.ways.front().map(|way| way.local).filter(|_| !pointless);
@@ -151,7 +154,7 @@ impl Gateway {
             let Some(wanted) = self.outward.get_mut(&id) else { continue };
             let trunk = self.trunks.get_mut(&wanted.trunk).filter(|trunk| !trunk.is_starting());
             let Some(trunk) = trunk else { continue };
-            wanted.ways = trunk.ways().into();
+            wanted.ways = trunk.ways_for_help().into();
             if let Some(timer) = wanted.patience.take() {
                 self.patience.cancel(timer);
             }
@@ -263,8 +266,14 @@ impl Gateway {
                     self.with_trunk(&trunk, |trunk| trunk.handle_missed(peer));
                 }
             }
-            Ended::Refused { status, .. } => {
+            Ended::Refused { status, retry_after, .. } => {
+                let (peer, trunk) = (wanted.peer, wanted.trunk.clone());
                 self.heard_of(id);
+                if *status == Status::SERVICE_UNAVAILABLE
+                    && let (Some(peer), Some(seconds)) = (peer, *retry_after)
+                {
+                    self.with_trunk(&trunk, |trunk| trunk.handle_overloaded(now, peer, seconds));
+                }
                 if refuses_the_place(*status) && self.without_place(id) {
                     return !given_up && self.try_next_way(now, id);
                 }

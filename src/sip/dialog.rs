@@ -28,6 +28,12 @@ impl DialogId {
         let remote = headers.from().ok()?.tag().unwrap_or_default().to_owned();
         Some(DialogId { call_id: headers.call_id().ok()?.to_owned(), local, remote })
     }
+
+    /// The dialog that a request of ours belongs to; nothing if it has no To tag.
+    pub fn of_own_request(headers: &Headers) -> Option<DialogId> {
+        let DialogId { call_id, local, remote } = DialogId::of_request(headers)?;
+        Some(DialogId { call_id, local: remote, remote: local })
+    }
 }
 
 /// How a request within the dialog stands to those before it (section 12.2.2).

@@ -93,9 +93,7 @@ impl Branch {
         let mut branch =
             Branch { process, ready, sip, free: base + 600, earlier: 0, _block: block };
         // The last of them may be written after the demo said that it is ready, and is not to be taken for a test's.
-        branch.until("the demo's own records", || {
-            (branch.records() >= DEMO_CALLS).then_some(())
-        });
+        branch.until("the demo's own records", || (branch.records() >= DEMO_CALLS).then_some(()));
         branch.earlier = DEMO_CALLS;
         branch
     }

@@ -118,9 +118,16 @@ impl Calls {
             let call = state.id;
             return self.end(call, Cause::NoAnswer);
         }
+        // The caller goes on at once: whoever is there confirms the CANCEL, and whoever is not never will (64 T1 more).
+        let rung =
+            state.legs.get(&leg).map(|ringing| (ringing.purpose.clone(), ringing.peer.clone()));
         self.release(leg, Cause::NoAnswer);
-        if let Some(call) = call {
-            self.member_failed(now, call, Cause::NoAnswer);
+        match (call, rung) {
+            (Some(call), Some((Purpose::Asked, peer))) => {
+                self.asked_failed(now, call, (leg, &peer), Cause::NoAnswer);
+            }
+            (Some(call), _) => self.member_failed(now, call, Cause::NoAnswer),
+            (None, _) => {}
         }
     }
 
@@ -140,15 +147,16 @@ impl Calls {
                 self.offer_failed(*offer, agent.clone(), cause);
             }
             Purpose::Offer(..) => self.partner_gone(call, leg, cause),
+            // Who was let go was counted then: a peer that is slow to confirm holds nobody up.
+            Purpose::Asked | Purpose::Member
+                if gone.answered.is_none() && gone.releasing.is_some() =>
+            {
+                self.outbound.remove(&leg);
+            }
             Purpose::Asked if gone.answered.is_none() => {
                 self.asked_failed(now, call, (leg, &gone.peer), cause);
             }
-            // Who was let go was counted then: a phone that is slow to confirm holds nobody up.
-            Purpose::Member if gone.answered.is_none() => {
-                if gone.releasing.is_none() {
-                    self.member_failed(now, call, cause);
-                }
-            }
+            Purpose::Member if gone.answered.is_none() => self.member_failed(now, call, cause),
             Purpose::Asked | Purpose::Member => self.partner_gone(call, leg, cause),
         }
         self.page_left(call);

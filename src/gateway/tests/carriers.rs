@@ -210,3 +210,72 @@ fn what_is_heard_before_an_answer_is_the_carriers_ours_or_nothing() {
         assert_eq!(seen, statuses, "{policy}");
     }
 }
+
+/// Nothing runs while a server says that it rings (RFC 3261 section 17.1.1.2): one that dies then is noticed by nobody. The
+/// caller is told when the time for an answer is over, and does not wait for a CANCEL that nobody will confirm.
+#[test]
+fn a_carrier_or_a_phone_that_dies_while_it_rings_keeps_no_caller_waiting() {
+    let mut world = world("", &[]);
+    world.call(1, "95550123");
+    world.a_second();
+    assert_eq!(world.parties[CARRIER].ringing.len(), 1);
+    world.parties[CARRIER].address = SocketAddr::from(([192, 0, 2, 250], 5060));
+    world.pass(Duration::from_secs(57));
+    assert_eq!(world.refused_with(1), [0; 0], "the time for an answer is not over");
+    world.pass(Duration::from_secs(3));
+    assert_eq!(
+        world.refused_with(1),
+        [480],
+        "a minute after the call, and not half a minute later"
+    );
+    // A phone without power: its caller is with the mailbox when the phone has rung for its time.
+    world.call(1, "203");
+    world.a_second();
+    assert_eq!(world.parties[3].ringing.len(), 1);
+    world.parties[3].address = SocketAddr::from(([192, 0, 2, 251], 5060));
+    let answered = world.answered;
+    world.pass(Duration::from_secs(32));
+    assert_eq!(world.answered, answered + 1, "the mailbox has answered");
+    world.finish();
+    assert!(world.gateway.calls.is_empty() && world.gateway.legs.is_empty());
+}
+
+/// Who answers in the moment in which the time for it is over is let go, and the caller talks with whoever came next.
+#[test]
+fn an_answer_that_comes_too_late_is_hung_up_on() {
+    let mut world = world("", &[]);
+    world.call(1, "203");
+    world.a_second();
+    let phone = world.parties[3].address;
+    world.parties[3].address = SocketAddr::from(([192, 0, 2, 251], 5060));
+    world.pass(Duration::from_secs(32));
+    world.parties[3].address = phone;
+    world.take_call(3);
+    world.a_second();
+    assert!(world.parties[3].up.is_empty(), "nobody is left with a dead line");
+    assert_eq!(world.bridges, []);
+    world.finish();
+    assert!(world.gateway.calls.is_empty() && world.gateway.legs.is_empty());
+}
+
+#[test]
+fn a_carrier_that_is_overloaded_is_left_alone_for_as_long_as_it_says() {
+    let mut world = world("", &[]);
+    world.parties[CARRIER].refuses = Some(Status::SERVICE_UNAVAILABLE);
+    world.parties[CARRIER].retry_after = Some(20);
+    world.call(1, "95550123");
+    world.a_second();
+    assert_eq!((world.parties[CARRIER].invites.len(), world.refused_with(1)), (1, vec![503]));
+    world.parties[CARRIER].refuses = None;
+    world.call(1, "95550123");
+    world.a_second();
+    assert_eq!(world.parties[CARRIER].invites.len(), 1, "it is not asked");
+    assert_eq!(world.refused_with(1), [503, 503]);
+    world.call(2, "911");
+    world.a_second();
+    assert_eq!(world.parties[CARRIER].called, ["911"], "help disturbs it all the same");
+    world.pass(Duration::from_secs(20));
+    world.call(1, "95550123");
+    world.a_second();
+    assert_eq!(world.parties[CARRIER].called, ["911", "5550123"]);
+}

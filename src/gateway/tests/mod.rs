@@ -186,6 +186,8 @@ struct Party {
     invites: Vec<Request>,
     /// What it refuses calls with.
     refuses: Option<Status>,
+    /// After how many seconds it may be called again when it refuses.
+    retry_after: Option<u32>,
     /// What it refuses calls with whose bodies have several parts.
     refuses_parts: Option<Status>,
     /// Whether such calls never reach it.
@@ -277,6 +279,7 @@ impl Party {
             sees: None,
             invites: Vec::new(),
             refuses: None,
+            retry_after: None,
             refuses_parts: None,
             deaf_to_parts: false,
         }
@@ -557,7 +560,7 @@ impl World {
                 party.invites.push(request.clone());
                 let refuses = party.refuses_parts.filter(|_| parts).or(party.refuses);
                 if let Some(status) = refuses {
-                    return party.endpoint.reject(now, session, status, None);
+                    return party.endpoint.reject(now, session, status, party.retry_after);
                 }
                 party.called.push(request.uri.user.clone().unwrap_or_default());
                 party.hops.extend(request.max_forwards().ok().flatten());

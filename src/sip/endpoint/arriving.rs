@@ -169,11 +169,14 @@ impl Endpoint {
             m if *m == Method::INVITE => self.reinvited(now, id, key, request, flow),
             m if *m == Method::UPDATE => self.updated(now, id, key, request, flow),
             m if *m == Method::PRACK => self.prack_arrived(now, id, key, request),
-            m if *m == Method::INFO => {
-                self.answer_now(now, key, Response::to(&request, Status::OK));
-                let content_type = request.content_type().unwrap_or_default();
-                self.tell(Event::Info { session: id, content_type, body: request.body });
-            }
+            m if *m == Method::INFO => match info_refusal(&request) {
+                Some(response) => self.answer_now(now, key, response),
+                None => {
+                    self.answer_now(now, key, Response::to(&request, Status::OK));
+                    let content_type = request.content_type().unwrap_or_default();
+                    self.tell(Event::Info { session: id, content_type, body: request.body });
+                }
+            },
             m if *m == Method::OPTIONS => self.answer_now(now, key, self.capabilities(&request)),
             m if *m == Method::REFER => match ReferTo::of(&request) {
                 Ok(to) => self.tell(Event::Refer { session: id, key, request, to, flow }),
@@ -374,6 +377,29 @@ pub(super) fn description(request: &Request) -> Result<Option<SessionDescription
             Err(Box::new(response))
         }
     }
+}
+
+/// Bodies of an INFO that we know: key presses, in the two ways of before RFC 6086.
+const KEY_PRESSES: [&str; 2] = ["application/dtmf-relay", "application/dtmf"];
+
+/// The refusal of an INFO that we do not understand: of a package that nobody offered (RFC 6086 section 4.2.2), or of a
+/// body that is no key press (RFC 3261 section 21.4.13). One without a body asks only whether we are there.
+fn info_refusal(request: &Request) -> Option<Response> {
+    if request.headers.get("Info-Package").is_some() {
+        let mut response = Response::to(request, Status::new(469)?);
+        // Nothing in it: there is no package that we take.
+        let _ = response.headers.push("Recv-Info", "");
+        return Some(response);
+    }
+    let kind = request.content_type().unwrap_or_default().to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if request.body.is_empty() || KEY_PRESSES.contains(&kind) || is_optional(request) {
+        return None;
+    }
+    let mut response = Response::to(request, Status::UNSUPPORTED_MEDIA_TYPE);
+    // Constants without line breaks.
+    let _ = response.headers.push("Accept", KEY_PRESSES.join(", "));
+    Some(response)
 }
 
 /// Whether we do what a request demands. Path means something in a REGISTER alone (RFC 3327 section 4.1).

@@ -6,8 +6,10 @@
 
 use super::{ClientKey, Endpoint, SessionId};
 use crate::sip::auth::{self, Algorithm, Credentials};
+use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Route};
 use crate::sip::message::{Request, Response, Status};
+use crate::sip::session::Phase;
 use crate::time::Now;
 
 /// A request within a call that may be challenged, as it was sent.
@@ -70,7 +72,10 @@ impl Endpoint {
         route: Route,
         request: &Request,
     ) {
-        let credentials = self.sessions.get(&session).and_then(|own| own.credentials.clone());
+        let credentials = self.sessions.get(&session).and_then(|own| match &own.phase {
+            Phase::Calling(calling) => calling.credentials.clone(),
+            _ => own.credentials.clone(),
+        });
         if let Some(credentials) = credentials {
             let request = Box::new(request.clone());
             self.challengeable.insert(key, Sent { session, request, route, credentials });
@@ -96,7 +101,9 @@ impl Endpoint {
         if !self.authorize(&mut request, response, Some(&credentials)) {
             return false;
         }
-        if let Some(dialog) = self.sessions.get_mut(&session).and_then(|own| own.dialog.as_mut()) {
+        let name = DialogId::of_own_request(&request.headers);
+        let own = self.sessions.get_mut(&session).zip(name);
+        if let Some(dialog) = own.and_then(|(own, name)| own.dialog_mut(&name)) {
             let number = format!("{} {}", dialog.count_up(), request.method.as_str());
             // Digits and a method's name.
             let _ = request.headers.set("CSeq", number);

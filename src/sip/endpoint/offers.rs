@@ -197,6 +197,7 @@ impl Endpoint {
         let Ok(mut request) = request.with_body(content_type, body.to_vec()) else { return };
         let key = self.send_request(now, route, local, &mut request);
         self.purposes.insert(key, Purpose::Within(id));
+        self.may_be_challenged(key, id, route, &request);
         self.settle(now);
     }
 }

@@ -287,6 +287,7 @@ impl Endpoint {
         let key = self.send_request(now, route, local, &mut prack);
         // Should it fail, so will the INVITE.
         self.purposes.insert(key, Purpose::Farewell);
+        self.may_be_challenged(key, id, route, &prack);
         true
     }
 

@@ -24,6 +24,8 @@ struct Pair {
     offers: bool,
     /// What else they say.
     headers: Headers,
+    /// The account that they are made with.
+    credentials: Option<Credentials>,
     now: Now,
     sides: [Side; 2],
     /// On their way: when they arrive, at which side, in which order they were sent.
@@ -55,6 +57,7 @@ impl Pair {
             reliable: Policy::Never,
             offers: true,
             headers: Headers::default(),
+            credentials: None,
             now,
             sides,
             wire: BTreeMap::new(),
@@ -77,7 +80,7 @@ impl Pair {
             headers: self.headers.clone(),
             sdp: self.offers.then(|| sdp(4000)),
             beside: None,
-            credentials: None,
+            credentials: self.credentials.clone(),
             reliable: self.reliable,
         };
         let id = self.sides[0].endpoint.invite(self.now, invite);
@@ -524,6 +527,7 @@ fn a_peer_that_wants_a_longer_interval_gets_it() {
     assert!(again[0].contains("CSeq: ") && !again[0].contains(take("CSeq:")), "a new number");
 }
 
+mod challenged;
 mod descriptions;
 mod found;
 mod reliable;

@@ -7,6 +7,7 @@
 mod address;
 mod finding;
 mod keep_alive;
+mod rest;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::time::{Now, UnixTime, earliest};
 
 use finding::Finding;
 use keep_alive::KeepAlive;
+use rest::Rests;
 
 pub use address::{Network, NotANetwork, Server};
 
@@ -75,6 +77,11 @@ pub enum State {
         /// Those that do not.
         silent: Vec<SocketAddr>,
     },
+    /// Some servers are overloaded and said for how long; calls go over the others.
+    Resting {
+        /// Those that are.
+        servers: Vec<SocketAddr>,
+    },
     /// No server answers.
     Silent,
     /// The first registration is under way.
@@ -102,6 +109,10 @@ impl fmt::Display for State {
             State::Partly { silent } => {
                 let silent: Vec<_> = silent.iter().map(SocketAddr::to_string).collect();
                 write!(f, "ready; no answer from {}", silent.join(", "))
+            }
+            State::Resting { servers } => {
+                let servers: Vec<_> = servers.iter().map(SocketAddr::to_string).collect();
+                write!(f, "ready; the carrier is overloaded and wants no calls for a while at {}", servers.join(", "))
             }
             State::Silent => f.write_str(
                 "no server answers: check the line and the servers' addresses; calls are tried all the same",
@@ -202,6 +213,7 @@ pub struct Trunk {
     findings: Vec<Finding>,
     probe: Option<Instant>,
     alive: KeepAlive,
+    rests: Rests,
     call_id: String,
     cseq: u32,
     outputs: VecDeque<Output>,
@@ -227,6 +239,7 @@ impl Trunk {
             findings,
             probe: None,
             alive: KeepAlive::default(),
+            rests: Rests::default(),
             cseq: 0,
             outputs: VecDeque::new(),
         }
@@ -374,6 +387,7 @@ impl Trunk {
 
     /// What is due.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.rests.end(now.instant);
         if self.due.is_some_and(|due| due <= now.instant) {
             self.due = None;
             self.register();
@@ -477,7 +491,7 @@ impl Trunk {
     /// When something is due.
     pub fn deadline(&self) -> Option<Instant> {
         let asking = earliest(earliest(self.due, self.look_up_due()), self.probe);
-        earliest(asking, self.alive.deadline())
+        earliest(earliest(asking, self.alive.deadline()), self.rests.deadline())
     }
 
     /// What to do next.
@@ -487,17 +501,37 @@ impl Trunk {
 
     /// The ways that calls out may take, the best first: with the server that knows us, then by priority, and among
     /// equals by lot, as their weights say (RFC 2782); servers that do not answer come last, and are tried all the same.
+    /// Servers that asked for a rest are left alone (RFC 3261 section 21.5.4).
     pub fn ways(&mut self) -> Vec<Way> {
+        let order = self.order();
+        let targets = order.iter().filter_map(|place| self.targets.get(*place));
+        let awake = targets.filter(|target| !self.rests.has(target.peer));
+        awake.filter_map(|target| self.way(target)).collect()
+    }
+
+    /// The same for a call for help, which may disturb whoever rests, after all others.
+    pub fn ways_for_help(&mut self) -> Vec<Way> {
+        let mut order = self.order();
+        let rests = |place: &usize| {
+            self.targets.get(*place).is_some_and(|target| self.rests.has(target.peer))
+        };
+        order.sort_by_key(rests);
+        let targets = order.iter().filter_map(|place| self.targets.get(*place));
+        targets.filter_map(|target| self.way(target)).collect()
+    }
+
+    /// The places of all targets, in the order to try them.
+    fn order(&mut self) -> Vec<usize> {
         let mut rest: Vec<usize> = (0..self.targets.len()).collect();
-        let mut ways = Vec::with_capacity(rest.len());
+        let mut order = Vec::with_capacity(rest.len());
         while let Some(best) = rest.iter().map(|place| self.rank(*place)).min() {
             let equals: Vec<_> =
                 rest.iter().copied().filter(|place| self.rank(*place) == best).collect();
             let drawn = self.draw(&equals);
             rest.retain(|place| *place != drawn);
-            ways.extend(self.targets.get(drawn).and_then(|target| self.way(target)));
+            order.push(drawn);
         }
-        ways
+        order
     }
 
     /// What a way is judged by before the lot: silent ones last, who knows us first, then priority.
@@ -575,6 +609,9 @@ impl Trunk {
             State::Ready | State::Registered { .. } if self.is_silent() => State::Silent,
             State::Ready if self.targets.iter().any(|target| target.silent) => {
                 State::Partly { silent: silent.map(|target| target.peer).collect() }
+            }
+            State::Ready | State::Registered { .. } => {
+                self.resting().unwrap_or_else(|| self.state.clone())
             }
             _ => self.state.clone(),
         }

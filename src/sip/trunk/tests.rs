@@ -408,3 +408,38 @@ fn datagrams_keep_the_way_open_where_no_probe_does() {
         assert!(!std::iter::from_fn(|| probed.poll_output()).any(kept), "probes do it already");
     }
 }
+
+/// RFC 3261 section 21.5.4: a server that answers 503 with Retry-After is left alone for so long, and no longer.
+#[test]
+fn an_overloaded_server_rests_for_as_long_as_it_asked_and_help_disturbs_it_last() {
+    let mut trunk = trunk(&["192.0.2.5", "192.0.2.6"], false);
+    let mut now = now();
+    trunk.handle_started(now);
+    for host in ["192.0.2.5", "192.0.2.6"] {
+        let address = host.parse().unwrap();
+        trunk.handle_resolved(now, host, &[(address, "192.0.2.1".parse().unwrap())]);
+    }
+    let first = "192.0.2.5:5060".parse().unwrap();
+    assert_eq!(peers(&mut trunk), ["192.0.2.5:5060", "192.0.2.6:5060"]);
+    trunk.handle_overloaded(now, first, 30);
+    trunk.handle_overloaded(now, "192.0.2.99:5060".parse().unwrap(), 30);
+    trunk.handle_overloaded(now, "192.0.2.6:5060".parse().unwrap(), 0);
+    assert_eq!(peers(&mut trunk), ["192.0.2.6:5060"]);
+    assert_eq!(trunk.state(), State::Resting { servers: vec![first] });
+    let help: Vec<_> = trunk.ways_for_help().iter().map(|way| way.route.peer()).collect();
+    assert_eq!(help, ["192.0.2.6:5060".parse().unwrap(), first]);
+    now = now.after(Duration::from_secs(29));
+    trunk.handle_timeout(now);
+    assert_eq!(peers(&mut trunk).len(), 1);
+    now = now.after(Duration::from_secs(1));
+    assert!(trunk.deadline().is_some_and(|at| at <= now.instant));
+    trunk.handle_timeout(now);
+    assert_eq!(peers(&mut trunk).len(), 2);
+    // Whatever a carrier says in its trouble, it is tried again within ten minutes.
+    trunk.handle_overloaded(now, first, 86_400);
+    trunk.handle_overloaded(now, "192.0.2.6:5060".parse().unwrap(), 86_400);
+    assert!(trunk.is_resting() && trunk.ways().is_empty() && trunk.ways_for_help().len() == 2);
+    now = now.after(Duration::from_secs(600));
+    trunk.handle_timeout(now);
+    assert!(!trunk.is_resting() && trunk.ways().len() == 2);
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn arrives(pair: &mut Pair, side: usize, from: [u8; 4], text: &str) -> Vec<String> {
+pub(super) fn arrives(pair: &mut Pair, side: usize, from: [u8; 4], text: &str) -> Vec<String> {
     let local = pair.sides[side].address;
     let peer = SocketAddr::from((from, pair.sides[1 - side].address.port()));
     let flow = Flow { transport: Transport::Udp, local, peer, connection: ConnectionId(0) };
@@ -13,15 +13,15 @@ fn arrives(pair: &mut Pair, side: usize, from: [u8; 4], text: &str) -> Vec<Strin
     sent.collect()
 }
 
-const HOME: [u8; 4] = [127, 0, 0, 1];
+pub(super) const HOME: [u8; 4] = [127, 0, 0, 1];
 
 /// A message that was on its way when `look` said so.
-fn caught(pair: &Pair, beginning: &str) -> String {
+pub(super) fn caught(pair: &Pair, beginning: &str) -> String {
     let texts = pair.wire.values().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
     texts.into_iter().find(|text| text.starts_with(beginning)).expect(beginning)
 }
 
-fn line<'t>(text: &'t str, name: &str) -> &'t str {
+pub(super) fn line<'t>(text: &'t str, name: &str) -> &'t str {
     text.lines().find(|line| line.starts_with(name)).expect(name)
 }
 
