@@ -241,6 +241,9 @@ pub struct CallLine {
     pub from: String,
     /// The dialled number.
     pub to: String,
+    /// The number that was called first, where a trusted carrier says that it passed the call on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diverted_by: Option<String>,
     /// Seconds from arrival to the end.
     pub duration_s: f64,
     /// Seconds from arrival to the first person, or to the end if none was reached.

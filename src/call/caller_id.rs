@@ -38,6 +38,8 @@ pub struct CallerIds {
     pub lines: BTreeMap<TrunkId, Line>,
     /// Numbers at which the branch is called.
     pub inbound: Vec<Number>,
+    /// Those of them that lead straight to one extension.
+    pub direct: Vec<(Number, String)>,
 }
 
 impl CallerIds {
@@ -50,6 +52,18 @@ impl CallerIds {
             None => Number::parse(from).ok().filter(|number| self.may_show(number, line)),
         };
         own.or_else(|| line?.number.clone())
+    }
+
+    /// The extension whose own number this is.
+    pub fn whose(&self, number: &Number) -> Option<&str> {
+        let full = self.full(number);
+        let own = |phone: &Phone| phone.number.as_ref().map(|own| self.full(own));
+        let mut phones = self.phones.iter();
+        let mut direct = self.direct.iter();
+        phones
+            .find(|(_, phone)| own(phone).as_ref() == Some(&full))
+            .map(|(name, _)| name.as_str())
+            .or_else(|| direct.find(|(own, _)| self.full(own) == full).map(|(_, name)| &**name))
     }
 
     /// Whether a phone never shows its number.
@@ -91,6 +105,7 @@ mod tests {
             .into(),
             lines: [("carrier".into(), Line { number: number("+14085550100"), any })].into(),
             inbound: number("4085550111").into_iter().collect(),
+            direct: vec![(number("4085550111").unwrap(), "203".to_owned())],
         }
     }
 
@@ -106,6 +121,15 @@ mod tests {
         bare.lines.clear();
         assert_eq!(shown(&bare, "202"), None);
         assert!(ids(false).hides("202") && !ids(false).hides("201"));
+    }
+
+    #[test]
+    fn a_number_is_its_phones_or_of_whom_it_leads_to() {
+        let ids = ids(false);
+        let whose = |text: &str| ids.whose(&Number::parse(text).unwrap());
+        assert_eq!(whose("+14085550101"), Some("201"));
+        assert_eq!(whose("+14085550111"), Some("203"));
+        assert_eq!(whose("+14085550100"), None, "the trunk's is nobody's own");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::call::conference::Entry;
 use crate::call::desk::{Diversion, Slot};
 use crate::call::ending::Cause;
 use crate::call::plan::{Origin, Target};
-use crate::call::record::{LegRecord, Peer, Record};
+use crate::call::record::{DivertedBy, LegRecord, Peer, Record};
 use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, GroupId, LegId, OfferId, QueueId, RecordingId,
     RoomId,
@@ -109,6 +109,8 @@ pub(super) struct Call {
     pub sent: (Instant, u32),
     /// The group whose phones ring for the caller.
     pub hunt: Option<Hunt>,
+    /// Who passed it on before it reached us.
+    pub diverted_by: Option<DivertedBy>,
     /// Who has forwarded it, in order.
     pub diversions: Vec<Diversion>,
     /// How many of those were before somebody last answered: they are history.
@@ -186,6 +188,7 @@ impl Call {
             legs: self.ended_legs,
             recordings: self.recordings,
             diversions: self.diversions,
+            diverted_by: self.diverted_by,
         }
     }
 }

@@ -42,6 +42,15 @@ pub struct LegRecord {
     pub cause: Cause,
 }
 
+/// Who passed a call on before it reached us, as a carrier that is believed says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DivertedBy {
+    /// The number that was called first; personal data when it is not ours.
+    pub number: String,
+    /// The extension whose number that is, if it is one of ours.
+    pub extension: Option<ExtensionId>,
+}
+
 /// What became of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -75,4 +84,6 @@ pub struct Record {
     pub recordings: Vec<RecordingId>,
     /// Whose phones forwarded it, in order.
     pub diversions: Vec<Diversion>,
+    /// Who passed it on before it reached us.
+    pub diverted_by: Option<DivertedBy>,
 }

@@ -182,7 +182,10 @@ fn call_records(calls: &[CallLine]) -> String {
             clock(call.arrived),
             call.direction.clone(),
             call.from.clone(),
-            call.to.clone(),
+            match &call.diverted_by {
+                Some(by) => format!("{} (for {by})", call.to),
+                None => call.to.clone(),
+            },
             format!("{:.1}s", call.duration_s),
             if waited { format!("{:.1}s", call.wait_s) } else { String::new() },
             format!("{:.1}s", call.talk_s),

@@ -3,10 +3,12 @@
 use crate::address::Number;
 use crate::call::caller_id::{CallerIds, Line, Phone};
 use crate::call::desk::Diversion;
+use crate::call::plan::{Inbound, Target};
+use crate::call::record::{DivertedBy, Peer};
 use crate::config::Settings;
 use crate::config::settings::{self, Forwarded, Shows};
 use crate::gateway::Gateway;
-use crate::id::{CallId, TrunkId};
+use crate::id::{CallId, ExtensionId, LegId, TrunkId};
 use crate::sip::diversion::{self, Diverted, Reason};
 use crate::sip::identity::{self, Claimed, Shown};
 use crate::sip::message::{Headers, Request};
@@ -25,11 +27,16 @@ pub(super) fn caller_ids(settings: &Settings) -> CallerIds {
         let any = trunk.shows == Shows::Any;
         (trunk.name.clone(), Line { number: trunk.caller_id.clone(), any })
     };
+    let direct = |rule: &Inbound| match &rule.to {
+        Target::Extension(extension) => Some((rule.number.clone(), extension.to_string())),
+        _ => None,
+    };
     CallerIds {
         country: settings.site.country,
         phones: settings.extensions.iter().map(phone).collect(),
         lines: settings.trunks.iter().map(line).collect(),
         inbound: settings.inbound.iter().map(|rule| rule.number.clone()).collect(),
+        direct: settings.inbound.iter().filter_map(direct).collect(),
     }
 }
 
@@ -50,6 +57,19 @@ impl Gateway {
         };
         let number = user.map(written).filter(|text| !text.is_empty());
         (number.unwrap_or_else(|| NOBODY.to_owned()), name)
+    }
+
+    /// Who passed a call on before it reached us. Only a trusted carrier is believed (RFC 5806 section 6.1): the number
+    /// decides whose mailbox a message goes to.
+    pub(super) fn diverted_by(&mut self, leg: LegId, request: &Request) -> Option<DivertedBy> {
+        let Peer::Trunk(trunk) = &self.legs.get(leg)?.peer else { return None };
+        let settings = self.trunk_settings(trunk).filter(|trunk| trunk.trusted)?;
+        let steps = diversion::read(&request.headers);
+        let by = Number::parse(&steps.first()?.by).ok()?;
+        let number = settings.numbers.incoming.write(self.settings.site.country, &by).to_string();
+        let extension = self.caller_ids.whose(&by).map(ExtensionId::from);
+        self.legs.get_mut(leg)?.diverted = steps;
+        Some(DivertedBy { number, extension })
     }
 
     /// The number that a carrier is asked for. Nothing is changed in a call for help.
@@ -134,6 +154,13 @@ impl Gateway {
             Some(Diverted { by, reason: Reason::of_word(diversion.when.reason()) })
         };
         let phones: Vec<_> = self.calls.diversions(call).iter().filter_map(by_phone).collect();
-        if phones.is_empty() { dialled.map(by_number).into_iter().collect() } else { phones }
+        let own: Vec<_> =
+            if phones.is_empty() { dialled.map(by_number).into_iter().collect() } else { phones };
+        // Who passed it on before us comes first, as far as numbers that are not ours may be shown (RFC 5806 section 4).
+        let caller = self.calls.caller(call).and_then(|leg| self.legs.get(leg));
+        let before = caller.map(|leg| leg.diverted.as_slice()).unwrap_or_default();
+        let known = |step: &Diverted| Some(Diverted { by: shown(&step.by)?, ..step.clone() });
+        let foreign = |step: &Diverted| known(step).filter(|shown| shown.by == step.by);
+        before.iter().filter_map(foreign).chain(own).collect()
     }
 }

@@ -84,6 +84,7 @@ impl Gateway {
             .to_owned(),
             from: clear(&record.from),
             to: clear(&record.to),
+            diverted_by: record.diverted_by.as_ref().map(clear),
             answered: record.answered,
             connected: record.connected,
             ended: record.ended,

@@ -332,5 +332,6 @@ fn cut_off(now: Now, call: CallId, open: crate::journal::live::OpenCall) -> Call
         legs: Vec::new(),
         recordings: Vec::new(),
         diversions: Vec::new(),
+        diverted_by: None,
     }
 }

@@ -7,6 +7,7 @@ use crate::call::ending::Cause;
 use crate::call::record::Peer;
 use crate::gateway::keys::Pressed;
 use crate::id::{ExtensionId, LegId, RoomId};
+use crate::sip::diversion::Diverted;
 use crate::sip::endpoint::SessionId;
 use crate::sip::sdp::{Negotiated, SessionDescription};
 
@@ -65,6 +66,8 @@ pub(super) struct Leg {
     pub pressed: Option<Pressed>,
     /// The room it is in.
     pub room: Option<RoomId>,
+    /// Who passed the caller on before the call reached us, as a carrier that is believed says, the first first.
+    pub diverted: Vec<Diverted>,
 }
 
 impl Leg {
@@ -91,6 +94,7 @@ impl Leg {
             ringing: false,
             pressed: None,
             room: None,
+            diverted: Vec::new(),
         }
     }
 

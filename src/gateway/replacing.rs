@@ -41,8 +41,8 @@ impl Gateway {
         tracing::info!(%call, from = %peer, "a call takes the place of another");
         self.watch(call, leg, session);
         let (origin, from) = (Origin::Extension(extension.clone()), extension.to_string());
-        let (name, to) = (None, dialled);
-        let arrival = Arrival { call, leg, peer, origin, from, name, to, destination };
+        let (name, to, diverted_by) = (None, dialled, None);
+        let arrival = Arrival { call, leg, peer, origin, from, name, to, diverted_by, destination };
         self.calls.handle_replacing(now, arrival, replaced);
     }
 

@@ -254,8 +254,9 @@ impl Gateway {
         tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");
         self.watch(call, leg, session);
         let (from, name) = self.caller(request, &peer);
+        let diverted_by = self.diverted_by(leg, request);
         let to = dialled;
-        let arrival = Arrival { call, leg, peer, origin, from, name, to, destination };
+        let arrival = Arrival { call, leg, peer, origin, from, name, to, diverted_by, destination };
         if unchecked == Some(Unchecked::Stranger) {
             self.is_unproven(call);
         }

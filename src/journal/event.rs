@@ -410,6 +410,9 @@ pub struct CallRecord {
     /// Whose phones forwarded it, in order.
     #[serde(default)]
     pub diversions: Vec<Diversion>,
+    /// The number that was called first, where a carrier passed the call on.
+    #[serde(default)]
+    pub diverted_by: Option<Personal>,
 }
 
 /// What one leg did.
@@ -503,6 +506,7 @@ impl CallRecord {
             legs: record.legs.into_iter().map(leg).collect(),
             recordings: record.recordings,
             diversions: record.diversions,
+            diverted_by: record.diverted_by.map(|by| Personal::Clear(by.number)),
         }
     }
 }
@@ -519,6 +523,7 @@ impl Event {
             Event::CallRecord(record) => {
                 touch(&mut record.from);
                 touch(&mut record.to);
+                record.diverted_by.iter_mut().for_each(touch);
             }
             Event::Voicemail(Voicemail::Begun(Begun { from, .. })) => touch(from),
             Event::Phone(choice) => choice.forwards.values_mut().flatten().for_each(touch),

@@ -63,7 +63,15 @@ impl Calls {
         }
         let first = self.diversions(call).first().map(|diversion| &diversion.by);
         let has_one = |extension: &&ExtensionId| self.settings.mailboxes.contains(*extension);
-        first.into_iter().chain([extension]).find(has_one).cloned()
+        let inside = first.into_iter().chain([extension]).find(has_one).cloned();
+        self.diverted_mailbox(call).or(inside)
+    }
+
+    /// The mailbox of whoever passed the call on before it reached us, while nobody here has answered it.
+    pub(super) fn diverted_mailbox(&self, call: CallId) -> Option<ExtensionId> {
+        let state = self.calls.get(&call).filter(|state| state.connected.is_none())?;
+        let extension = state.diverted_by.as_ref()?.extension.as_ref()?;
+        self.settings.mailboxes.get(extension).cloned()
     }
 
     /// Passes a call on as the phone is set for the case. Answers whether that was the end of it here: passed on, or

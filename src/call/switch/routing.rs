@@ -17,7 +17,7 @@ const MOST_SENT: u32 = 16;
 
 impl Calls {
     pub(super) fn begin(&mut self, now: Now, arrival: Arrival) -> Destination {
-        let Arrival { call, leg, peer, origin, from, name, to, destination } = arrival;
+        let Arrival { call, leg, peer, origin, from, name, to, diverted_by, destination } = arrival;
         self.happened(
             now,
             call,
@@ -50,6 +50,7 @@ impl Calls {
             shown: None,
             sent: (now.instant, 0),
             hunt: None,
+            diverted_by,
             diversions: Vec::new(),
             history: 0,
             parked: None,
@@ -103,7 +104,10 @@ impl Calls {
                 self.happened(now, call, What::Voicemail(extension.clone()));
                 self.visit(now, call, Errand::Leave(extension));
             }
-            Destination::Messages => self.visit(now, call, Errand::HearAny),
+            Destination::Messages => {
+                let errand = self.diverted_mailbox(call).map_or(Errand::HearAny, Errand::Leave);
+                self.visit(now, call, errand);
+            }
             Destination::Conference(conference) => self.confer(now, call, &conference),
             Destination::Echo => self.echo(now, call),
             Destination::CallBack(extension) => self.ring_extension(now, call, extension),

@@ -65,6 +65,7 @@ impl Bench {
             from: "201".to_owned(),
             name: None,
             to: "202".to_owned(),
+            diverted_by: None,
             destination,
         };
         self.calls.handle_arrived(self.now, arrival);
@@ -162,7 +163,12 @@ fn a_phone_that_does_not_answer_in_its_own_ring_time_ends_the_call() {
     let told = [Output::HangUp(callee, Cause::NoAnswer), Output::Refuse(CALLER, Cause::NoAnswer)];
     assert_eq!(bench.wait(1), told);
     // The phone's own word for the cancelled call does not hide why it was cancelled.
-    let wishes = bench.leg(callee, LegEvent::Ended(Cause::Declined));
+    assert_eq!(
+        bench.leg(callee, LegEvent::Ended(Cause::Declined)).len(),
+        1,
+        "nothing more is done"
+    );
+    let wishes = bench.leg(CALLER, LegEvent::Ended(Cause::NoAnswer));
     assert_eq!(bench.record(wishes).cause, Cause::NoAnswer);
 }
 
@@ -566,6 +572,7 @@ fn replaces(bench: &mut Bench, replaced: LegId) -> (bool, Vec<Output>) {
         from: "203".to_owned(),
         name: None,
         to: "202".to_owned(),
+        diverted_by: None,
         destination: Destination::Nowhere(Why::Unknown),
     };
     let taken = bench.calls.handle_replacing(bench.now, arrival, replaced);

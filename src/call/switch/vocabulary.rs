@@ -7,7 +7,7 @@ use crate::call::budget::{Mark, Spent};
 use crate::call::desk::{Diversion, Slot};
 use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Feature, Order, Origin};
-use crate::call::record::{Peer, Record};
+use crate::call::record::{DivertedBy, Peer, Record};
 use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, FlowId, GroupId, LegId, OfferId, QueueId, RoomId,
     ScheduleId, SkillId, TrunkId,
@@ -31,6 +31,8 @@ pub struct Arrival {
     pub name: Option<String>,
     /// The number that was dialled.
     pub to: String,
+    /// Who passed the call on before.
+    pub diverted_by: Option<DivertedBy>,
     /// Where that number leads.
     pub destination: Destination,
 }

@@ -70,7 +70,8 @@ pub struct Trunk {
     /// Which numbers calls out may show: `own`, those of the branch, or `any`. Default `own`.
     #[serde(default)]
     pub shows: Shows,
-    /// Whether the carrier is believed about callers (P-Asserted-Identity, Remote-Party-ID), and told of ours who hide
+    /// Whether the carrier is believed about callers (P-Asserted-Identity, Remote-Party-ID) and about who passed a call on
+    /// before (Diversion, History-Info), and told of ours who hide
     /// (RFC 3325 section 2.2). Default false.
     #[serde(default)]
     pub trusted: bool,

@@ -6,6 +6,7 @@ mod canaries;
 mod carriers;
 mod desk_scenes;
 mod dialogs;
+mod diverted;
 mod emergency;
 mod fraud;
 mod ladders;
