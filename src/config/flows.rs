@@ -66,6 +66,7 @@ impl Loaded {
             queues: self.names.queues.clone(),
             extensions: self.names.extensions.clone(),
             groups: self.names.groups.clone(),
+            mailboxes: self.names.mailboxes.clone(),
             // The site's zone was checked with its section.
             zone: hours::zone(&settings.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC),
         }

@@ -55,6 +55,7 @@ struct Names {
     queues: BTreeSet<String>,
     extensions: BTreeSet<String>,
     groups: BTreeSet<String>,
+    mailboxes: BTreeSet<String>,
 }
 
 impl Loaded {
@@ -153,9 +154,18 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
         queues: written("queue", "name"),
         extensions: written("extension", "number"),
         groups: written("group", "name"),
+        mailboxes: mailboxes(&document),
     };
     let loaded = Loaded { settings, whole, flows, calendars, warnings: Vec::new(), names };
     Ok(Draft { loaded, problems })
+}
+
+/// Extensions that are written with a mailbox, whatever else is wrong with them.
+fn mailboxes(document: &Document<'_>) -> BTreeSet<String> {
+    let at = |place, key| [Step::Key("extension"), Step::At(place), Step::Key(key)];
+    let count = document.len(&[Step::Key("extension")]).unwrap_or(0);
+    let with = (0..count).filter(|place| document.value(&at(*place, "voicemail")).is_some());
+    with.filter_map(|place| document.text(&at(place, "number"))).map(str::to_owned).collect()
 }
 
 /// The sections there are, in the order that files have them.

@@ -11,10 +11,11 @@ use crate::gateway::sound::Playing;
 use crate::gateway::{Gateway, Output};
 use crate::id::{CallId, ExtensionId, RecordingId};
 use crate::ivr::mailbox::{
-    self, Change, Deposit, Mailboxes, Message, Outcome, Purpose, Retrieval, SHORTEST, Sound, Visit,
+    self, Change, Chosen, Deposit, Mailboxes, Message, Outcome, Purpose, Retrieval, SHORTEST, Seal,
+    Sound, Visit,
 };
 use crate::journal::event::Event;
-use crate::journal::voicemail::{Begun, Kept, Voicemail as Record};
+use crate::journal::voicemail::{Begun, Kept, Pin, Voicemail as Record};
 use crate::journal::{State, Token};
 use crate::media::{self, Clip};
 use crate::time::Now;
@@ -69,6 +70,8 @@ struct Underway {
     call: CallId,
     length: Option<Duration>,
     written: Option<bool>,
+    /// The caller was told that it was not saved: its file goes once it is there.
+    refused: bool,
 }
 
 impl Voicemail {
@@ -113,7 +116,7 @@ impl Gateway {
             Errand::HearAny => Visit::Retrieval(Retrieval::from_elsewhere()),
         };
         self.voicemail.visits.insert(call, Open { visit, fetched: None });
-        self.with_visit(now, call, |visit, boxes| visit.handle_started(boxes));
+        self.with_visit(now, call, |visit, boxes| visit.handle_started(now, boxes));
     }
 
     /// The call is over, or went on elsewhere.
@@ -175,6 +178,7 @@ impl Gateway {
             Wish::Record { mailbox, purpose, max, silence } => {
                 self.begin_recording(now, call, mailbox, purpose, (max, silence));
             }
+            Wish::Refuse => self.refuse_recording(now, call),
             Wish::Changed(mailbox, change) => self.keep_mail_change(now, &mailbox, &change),
             Wish::HangUp => self.calls.handle_visit_over(call),
         }
@@ -207,12 +211,16 @@ impl Gateway {
         purpose: Purpose,
         (max, silence): (Duration, Duration),
     ) {
-        let healthy = self.journal.state() == State::Healthy;
-        let leg = self.calls.caller(call).filter(|_| self.may_record() && healthy);
-        let Some(leg) = leg else {
-            tracing::warn!(%call, "a message was not taken: the disk is nearly full or does not work");
-            return self.visit_recorded(now, call, Outcome::Failed);
+        let Some(leg) = self.calls.caller(call) else { return };
+        let why_not = match self.journal.state() {
+            State::Healthy if self.may_record() => None,
+            State::Healthy => Some("the disk is nearly full"),
+            _ => Some("the journal cannot be written"),
         };
+        if let Some(why) = why_not {
+            tracing::warn!(%call, why, "a message was not taken");
+            return self.visit_recorded(now, call, Outcome::Failed);
+        }
         let recording = RecordingId(self.random.bits());
         if purpose == Purpose::Message {
             let from = self.calls.numbers(call).map_or("", |(from, _)| from).into();
@@ -220,7 +228,8 @@ impl Gateway {
             let begun = Begun { recording, mailbox, call, from, taken: now.unix };
             self.keep(now, Event::Voicemail(Record::Begun(begun)));
         }
-        let underway = Underway { mailbox, purpose, call, length: None, written: None };
+        let underway =
+            Underway { mailbox, purpose, call, length: None, written: None, refused: false };
         self.voicemail.underway.insert(recording, underway);
         self.tell_leg(leg, |leg| media::Command::Record {
             leg,
@@ -241,6 +250,8 @@ impl Gateway {
     ) -> bool {
         let Some(underway) = self.voicemail.underway.get_mut(&recording) else { return false };
         underway.length = Some(length);
+        let call = underway.call;
+        self.with_visit(now, call, |visit, _| visit.handle_heard(now));
         self.recording_is_whole(now, recording);
         true
     }
@@ -278,6 +289,9 @@ impl Gateway {
         let Some(underway) = self.voicemail.underway.get(&recording) else { return };
         let (Some(length), Some(written)) = (underway.length, underway.written) else { return };
         let Some(underway) = self.voicemail.underway.remove(&recording) else { return };
+        if underway.refused {
+            return self.order(Order::Delete(recording));
+        }
         let call = underway.call;
         if !written || length < SHORTEST {
             if underway.purpose == Purpose::Message {
@@ -301,6 +315,31 @@ impl Gateway {
             }
             // Whoever hangs up while speaking a greeting has thought better of it.
             Purpose::Greeting => self.order(Order::Delete(recording)),
+        }
+    }
+
+    /// The disk was too slow for the caller of a visit. The record goes first, so that a restart does not find a message
+    /// of which its caller was told that there is none; the file follows, now or once the disk is done with it.
+    fn refuse_recording(&mut self, now: Now, call: CallId) {
+        let (late, waiting): (Vec<_>, Vec<_>) =
+            self.voicemail.waiting.drain(..).partition(|(_, _, underway)| underway.call == call);
+        self.voicemail.waiting = waiting;
+        for (_, recording, _) in late {
+            tracing::error!(%call, %recording, "a message was refused: its record did not reach the disk in time");
+            self.keep(now, Event::Voicemail(Record::Deleted { recording }));
+            self.order(Order::Delete(recording));
+        }
+        let of_call = |underway: &&mut Underway| underway.call == call && !underway.refused;
+        let mut messages = Vec::new();
+        for (recording, underway) in &mut self.voicemail.underway {
+            if of_call(&underway) {
+                tracing::error!(%call, %recording, "a recording was refused: its file did not reach the disk in time");
+                underway.refused = true;
+                messages.extend((underway.purpose == Purpose::Message).then_some(*recording));
+            }
+        }
+        for recording in messages {
+            self.keep(now, Event::Voicemail(Record::Dropped { recording }));
         }
     }
 
@@ -356,6 +395,10 @@ impl Gateway {
             Change::Greeting { now, before } => {
                 (Record::Greeting { mailbox: mailbox.clone(), recording: *now }, *before)
             }
+            Change::Pin(Chosen { hash, over }) => {
+                let pin = Pin { hash: hash.clone(), over: over.clone() };
+                (Record::Pin { mailbox: mailbox.clone(), pin }, None)
+            }
         };
         self.keep(now, Event::Voicemail(record));
         if let Some(gone) = gone {
@@ -376,12 +419,18 @@ impl Gateway {
     /// Takes up what was there before a restart, and looks for messages that were on their way.
     pub(super) fn restore_mail(&mut self) {
         let mail = self.journal.live().mail.clone();
+        let seal = self.journal.keys().token("voicemail PINs", 32);
+        self.voicemail.boxes.seal_with(Seal::new(&seal));
         for recording in mail.messages.keys() {
             self.take_up_message(*recording);
         }
         for (mailbox, recording) in &mail.greetings {
             let greeting = Change::Greeting { now: Some(*recording), before: None };
             self.voicemail.boxes.apply(mailbox, &greeting);
+        }
+        for (mailbox, Pin { hash, over }) in mail.pins {
+            let pin = Change::Pin(Chosen { hash, over });
+            self.voicemail.boxes.apply(&mailbox, &pin);
         }
         for recording in mail.begun.keys() {
             self.order(Order::Recover(*recording));
@@ -396,6 +445,7 @@ impl Gateway {
             call: begun.call,
             length: Some(length.unwrap_or_default()),
             written: Some(true),
+            refused: false,
         };
         tracing::info!(%recording, found = length.is_some(), "a message was on its way when the box ended");
         self.voicemail.underway.insert(recording, underway);

@@ -143,6 +143,9 @@ impl Gateway {
             ivr::Destination::Group(group) => {
                 self.calls.handle_ivr_leave(now, call, Destination::Group(group));
             }
+            ivr::Destination::Voicemail(mailbox) => {
+                self.calls.handle_ivr_leave(now, call, Destination::Voicemail(mailbox));
+            }
             ivr::Destination::Number(number) => {
                 if let Some(destination) = self.outside(now, call, number.as_str()) {
                     self.calls.handle_ivr_leave(now, call, destination);

@@ -28,6 +28,8 @@ pub struct Known {
     pub extensions: BTreeSet<String>,
     /// Ring groups.
     pub groups: BTreeSet<String>,
+    /// Extensions with a mailbox.
+    pub mailboxes: BTreeSet<String>,
     /// The site's time zone.
     pub zone: TimeZone,
 }
@@ -67,6 +69,8 @@ pub enum Mistake {
     Extension(String),
     /// No such group.
     Group(String),
+    /// No extension of that number has a mailbox.
+    Mailbox(String),
     /// No such flow.
     Flow(String),
     /// No such calendar.
@@ -102,6 +106,7 @@ impl Problem {
             | Mistake::Queue(name)
             | Mistake::Extension(name)
             | Mistake::Group(name)
+            | Mistake::Mailbox(name)
             | Mistake::Flow(name)
             | Mistake::Calendar(name)
             | Mistake::Variable(name) => name,
@@ -139,6 +144,7 @@ impl fmt::Display for Mistake {
             Mistake::Queue(name) => write!(f, "there is no queue `{name}`"),
             Mistake::Extension(name) => write!(f, "there is no extension `{name}`"),
             Mistake::Group(name) => write!(f, "there is no group `{name}`"),
+            Mistake::Mailbox(name) => write!(f, "extension `{name}` has no mailbox"),
             Mistake::Flow(name) => write!(f, "there is no flow `{name}`"),
             Mistake::Calendar(name) => write!(f, "there is no calendar `{name}`"),
             Mistake::Variable(name) => write!(f, "no node of this flow collects `{name}`"),
@@ -551,6 +557,14 @@ impl<'a> Compiler<'a> {
         GroupId::from(name)
     }
 
+    fn mailbox(&mut self, at: &Text, name: &str) -> ExtensionId {
+        if !self.known.mailboxes.contains(name) {
+            let known = self.known.mailboxes.iter().cloned().collect();
+            self.problem(at.span(), Mistake::Mailbox(name.to_owned()), known);
+        }
+        ExtensionId::from(name)
+    }
+
     fn number(&mut self, at: &Text, text: &str) -> Option<address::Number> {
         let number = address::Number::parse(text).ok();
         if number.is_none() {
@@ -579,6 +593,10 @@ impl<'a> Compiler<'a> {
                 let to = Destination::Group(self.group(target, name));
                 self.leave(draft, to, [&None, &None, &None])
             }
+            Some(("voicemail", name)) => {
+                let to = Destination::Voicemail(self.mailbox(target, name));
+                self.leave(draft, to, [&None, &None, &None])
+            }
             Some(("number", text)) => {
                 let to = self.number(target, text);
                 self.leave_number(draft, to, [&None, &None, &None])
@@ -595,6 +613,7 @@ impl<'a> Compiler<'a> {
                         "queue:NAME",
                         "extension:NUMBER",
                         "group:NAME",
+                        "voicemail:NUMBER",
                         "number:NUMBER",
                         "flow:NAME",
                     ]

@@ -1,8 +1,8 @@
 //! The flow language: what an admin writes for an IVR, with the place of everything that can be wrong.
 //!
 //! A flow has nodes of ten kinds, each in a table of its kind: `[menu.NAME]`, `[say.NAME]` and so on. Where one leads to
-//! another, a target stands: the name of a node, or `queue:NAME`, `extension:NUMBER`, `number:NUMBER`, `flow:NAME`,
-//! `echo` or `hang-up` outright. Nothing here decides whether that makes sense; [`super::check`] does.
+//! another, a target stands: the name of a node, or `queue:NAME`, `extension:NUMBER`, `group:NAME`,
+//! `voicemail:NUMBER`, `number:NUMBER`, `flow:NAME`, `echo` or `hang-up` outright. Nothing here decides whether that makes sense; [`super::check`] does.
 
 use std::collections::BTreeMap;
 use std::fmt;

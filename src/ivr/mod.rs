@@ -103,6 +103,8 @@ pub enum Destination {
     Extension(ExtensionId),
     /// To the phones of a ring group.
     Group(GroupId),
+    /// To leave a message for an extension.
+    Voicemail(ExtensionId),
     /// To a number outside, by the dial plan.
     Number(Number),
 }

@@ -48,6 +48,23 @@ pub enum Voicemail {
         /// Which.
         recording: Option<RecordingId>,
     },
+    /// The owner chose a PIN by phone.
+    Pin {
+        /// Of which mailbox.
+        mailbox: ExtensionId,
+        /// The PIN.
+        #[serde(flatten)]
+        pin: Pin,
+    },
+}
+
+/// A PIN that was chosen by phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// What it gives under the box's key, in hexadecimal: nobody reads the PIN from it.
+    pub hash: String,
+    /// The same of the configured PIN that it took the place of.
+    pub over: String,
 }
 
 /// A message that a caller began to leave.
@@ -75,6 +92,8 @@ pub struct Mail {
     pub begun: BTreeMap<RecordingId, Begun>,
     /// Recorded greetings.
     pub greetings: BTreeMap<ExtensionId, RecordingId>,
+    /// Chosen PINs.
+    pub pins: BTreeMap<ExtensionId, Pin>,
 }
 
 /// A message on the disk.
@@ -119,6 +138,9 @@ impl Mail {
             }
             Voicemail::Greeting { mailbox, recording: None } => {
                 self.greetings.remove(mailbox);
+            }
+            Voicemail::Pin { mailbox, pin } => {
+                self.pins.insert(mailbox.clone(), pin.clone());
             }
         }
     }

@@ -87,7 +87,9 @@ fn a_message_counts_once_its_file_and_its_record_are_on_the_disk() {
     world.seconds_pass(1);
     world.disk_waits = true;
     world.call(CARRIER, "+15550101");
-    world.seconds_pass(20);
+    while world.gateway.journal.live().mail.messages.is_empty() {
+        world.seconds_pass(1);
+    }
     assert_eq!(world.counts(), (0, 0), "its record is not stored yet");
     assert!(world.gateway.journal.live().mail.messages.len() == 1);
     world.disk_waits = false;
@@ -154,4 +156,45 @@ fn an_admin_sees_the_counts() {
         });
     let line = |mailbox: &str, new| Mailbox { mailbox: mailbox.into(), new, old: 0 };
     assert_eq!(reply.unwrap(), [line("201", 0), line("203", 1)]);
+}
+
+#[test]
+fn a_disk_that_comes_too_late_leaves_no_message_of_which_the_caller_heard_no() {
+    let mut world = scene();
+    world.register(ANN, 0);
+    world.seconds_pass(1);
+    world.disk_waits = true;
+    world.call(CARRIER, "+15550101");
+    while world.gateway.journal.live().mail.messages.is_empty() {
+        world.seconds_pass(1);
+    }
+    assert!(!world.open.is_empty(), "the caller waits for a word");
+    world.seconds_pass(12);
+    assert!(world.open.is_empty(), "and was told, and let go");
+    world.disk_waits = false;
+    world.disk_goes_on();
+    world.seconds_pass(1);
+    let mail = &world.gateway.journal.live().mail;
+    assert_eq!((mail.messages.len(), mail.begun.len()), (0, 0), "nor after a restart");
+    assert_eq!((world.counts(), world.files.len()), ((0, 0), 0));
+    world.call(CARRIER, "+15550101");
+    world.seconds_pass(20);
+    assert_eq!(world.counts(), (1, 0), "the next one is kept");
+}
+
+#[test]
+fn who_hangs_up_while_the_disk_takes_its_time_has_left_a_message() {
+    let mut world = scene();
+    world.register(ANN, 0);
+    world.seconds_pass(1);
+    world.disk_waits = true;
+    world.call(CARRIER, "+15550101");
+    while world.gateway.journal.live().mail.messages.is_empty() {
+        world.seconds_pass(1);
+    }
+    world.hang_up(CARRIER);
+    world.seconds_pass(12);
+    world.disk_waits = false;
+    world.disk_goes_on();
+    assert_eq!(world.counts(), (1, 0));
 }

@@ -1,11 +1,12 @@
 //! Leaving a message: a greeting, a beep, the message, a word of thanks.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Mailboxes, Outcome, Output, Purpose, Sound, add, clips};
+use super::{DISK, LATE, Mailboxes, Outcome, Output, Purpose, Sound, add, clips};
 use crate::id::{ExtensionId, RecordingId};
 use crate::ivr::{prompts, speak};
+use crate::time::Now;
 
 /// Silence that ends a message: whoever searches for a word needs less.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -19,6 +20,8 @@ enum Doing {
     Greeting,
     /// The end of the message.
     Recording,
+    /// The word that the message is on the disk.
+    Keeping,
     /// The end of the last sentence.
     Parting,
     /// Nothing.
@@ -30,16 +33,18 @@ enum Doing {
 pub struct Deposit {
     mailbox: ExtensionId,
     doing: Doing,
+    /// When what it waits for is given up.
+    deadline: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
 impl Deposit {
     /// A visit that is about to begin.
     pub fn new(mailbox: ExtensionId) -> Self {
-        Deposit { mailbox, doing: Doing::Over, outputs: VecDeque::new() }
+        Deposit { mailbox, doing: Doing::Over, deadline: None, outputs: VecDeque::new() }
     }
 
-    pub(super) fn handle_started(&mut self, boxes: &Mailboxes) {
+    pub(super) fn handle_started(&mut self, now: Now, boxes: &Mailboxes) {
         if !boxes.has(&self.mailbox) {
             return self.part(prompts::UNAVAILABLE);
         }
@@ -48,7 +53,7 @@ impl Deposit {
         }
         match boxes.greeting(&self.mailbox) {
             Some(recording) => {
-                self.doing = Doing::Fetching;
+                self.wait(Doing::Fetching, now, DISK);
                 self.outputs.push_back(Output::Fetch(recording));
             }
             None => self.greet(self.standard(boxes)),
@@ -57,7 +62,12 @@ impl Deposit {
 
     /// Answers the mailbox whose owner this is, if a star was pressed during the greeting and the mailbox has a PIN. Any
     /// other key skips the greeting, as callers expect who have heard it before.
-    pub(super) fn handle_digit(&mut self, boxes: &Mailboxes, key: char) -> Option<ExtensionId> {
+    pub(super) fn handle_digit(
+        &mut self,
+        now: Now,
+        boxes: &Mailboxes,
+        key: char,
+    ) -> Option<ExtensionId> {
         if self.doing != Doing::Greeting {
             return None;
         }
@@ -66,7 +76,7 @@ impl Deposit {
         if key == '*' && has_pin {
             return Some(self.mailbox.clone());
         }
-        self.record(boxes);
+        self.record(now, boxes);
         None
     }
 
@@ -85,9 +95,9 @@ impl Deposit {
         }
     }
 
-    pub(super) fn handle_played(&mut self, boxes: &Mailboxes) {
+    pub(super) fn handle_played(&mut self, now: Now, boxes: &Mailboxes) {
         match self.doing {
-            Doing::Greeting => self.record(boxes),
+            Doing::Greeting => self.record(now, boxes),
             Doing::Parting => {
                 self.doing = Doing::Over;
                 self.outputs.push_back(Output::HangUp);
@@ -96,14 +106,41 @@ impl Deposit {
         }
     }
 
-    pub(super) fn handle_recorded(&mut self, outcome: Outcome) {
+    /// All of the message was heard; what is left is the disk's work.
+    pub(super) fn handle_heard(&mut self, now: Now) {
         if self.doing == Doing::Recording {
+            self.wait(Doing::Keeping, now, DISK);
+        }
+    }
+
+    pub(super) fn handle_recorded(&mut self, outcome: Outcome) {
+        if matches!(self.doing, Doing::Recording | Doing::Keeping) {
             self.part(match outcome {
                 Outcome::Kept(_) => prompts::MESSAGE_SAVED,
                 Outcome::TooShort => prompts::GOODBYE,
                 Outcome::Failed => "vm-not-saved",
             });
         }
+    }
+
+    /// What was waited for is late. A message that is not on the disk by now will not be there later either: the caller
+    /// is told that it was not saved, and that stays true.
+    pub(super) fn handle_timeout(&mut self, now: Now, boxes: &Mailboxes) {
+        if self.deadline.is_none_or(|at| at > now.instant) {
+            return;
+        }
+        match self.doing {
+            Doing::Fetching => self.greet(self.standard(boxes)),
+            Doing::Recording | Doing::Keeping => {
+                self.outputs.push_back(Output::Refuse);
+                self.part("vm-not-saved");
+            }
+            _ => self.deadline = None,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     pub(super) fn poll_output(&mut self) -> Option<Output> {
@@ -122,13 +159,17 @@ impl Deposit {
     }
 
     fn greet(&mut self, sounds: Vec<Sound>) {
-        self.doing = Doing::Greeting;
+        (self.doing, self.deadline) = (Doing::Greeting, None);
         self.outputs.push_back(Output::Play { sounds, interruptible: true });
     }
 
-    fn record(&mut self, boxes: &Mailboxes) {
+    fn wait(&mut self, doing: Doing, now: Now, most: Duration) {
+        (self.doing, self.deadline) = (doing, Some(now.instant + most));
+    }
+
+    fn record(&mut self, now: Now, boxes: &Mailboxes) {
         let Some(settings) = boxes.settings(&self.mailbox) else { return };
-        self.doing = Doing::Recording;
+        self.wait(Doing::Recording, now, settings.max_length + LATE);
         self.outputs.push_back(Output::Record {
             mailbox: self.mailbox.clone(),
             purpose: Purpose::Message,
@@ -138,7 +179,7 @@ impl Deposit {
     }
 
     fn part(&mut self, word: &str) {
-        self.doing = Doing::Parting;
+        (self.doing, self.deadline) = (Doing::Parting, None);
         self.outputs.push_back(Output::Play { sounds: clips(&[word]), interruptible: false });
     }
 }

@@ -5,6 +5,7 @@
 //! a message counts as kept, is the gateway's to say.
 
 mod deposit;
+mod pin;
 mod retrieval;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::ivr::ClipName;
 use crate::time::{Now, UnixTime};
 
 pub use deposit::Deposit;
+pub use pin::{Chosen, Seal};
 pub use retrieval::Retrieval;
 
 /// Wrong PINs in a row after which a mailbox is shut to callers who need one.
@@ -26,6 +28,11 @@ const MOST_WRONG: u32 = 5;
 const SHUT: Duration = Duration::from_secs(15 * 60);
 /// The longest that it is shut: with one try a day, four digits take a lifetime.
 const SHUT_MOST: Duration = Duration::from_secs(24 * 3_600);
+/// How long the disk may take for a recording before a caller is told that it does not work: a healthy one takes
+/// milliseconds, and nobody listens to silence for longer.
+const DISK: Duration = Duration::from_secs(5);
+/// How long after the longest recording the word of its end may come: the beep, and a media thread that is late.
+const LATE: Duration = Duration::from_secs(10);
 /// A message is something that was said: below this it was a hand on the receiver.
 pub const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -88,6 +95,8 @@ pub enum Change {
         /// Until now.
         before: Option<RecordingId>,
     },
+    /// The owner chose this PIN.
+    Pin(Chosen),
 }
 
 /// A piece of what is played.
@@ -144,6 +153,8 @@ pub enum Output {
         /// End after this much silence.
         silence: Duration,
     },
+    /// Throw the visit's recording away, even if it gets to the disk yet: the caller was told that it was not saved.
+    Refuse,
     /// Keep this.
     Changed(ExtensionId, Change),
     /// Let the caller go.
@@ -164,6 +175,7 @@ pub enum Verdict {
 pub struct Mailboxes {
     boxes: BTreeMap<ExtensionId, Mailbox>,
     zone: TimeZone,
+    seal: Seal,
     /// Wrong PINs since the start.
     pub wrong_pins: u64,
 }
@@ -174,6 +186,7 @@ struct Mailbox {
     /// The oldest first.
     messages: Vec<Message>,
     greeting: Option<RecordingId>,
+    chosen: Option<Chosen>,
     wrong: u32,
     shut_until: Option<Instant>,
 }
@@ -185,11 +198,17 @@ impl Mailboxes {
             settings,
             messages: Vec::new(),
             greeting: None,
+            chosen: None,
             wrong: 0,
             shut_until: None,
         };
         let boxes = settings.into_iter().map(|(id, settings)| (id, empty(settings))).collect();
-        Mailboxes { boxes, zone, wrong_pins: 0 }
+        Mailboxes { boxes, zone, seal: Seal::new(""), wrong_pins: 0 }
+    }
+
+    /// The key that chosen PINs are kept under; to be told before any is taken up.
+    pub fn seal_with(&mut self, seal: Seal) {
+        self.seal = seal;
     }
 
     /// Whether the extension has one.
@@ -235,15 +254,20 @@ impl Mailboxes {
 
     /// Takes a change up.
     pub fn apply(&mut self, mailbox: &ExtensionId, change: &Change) {
-        let Some(mailbox) = self.boxes.get_mut(mailbox) else { return };
+        let Some(own) = self.boxes.get_mut(mailbox) else { return };
         match change {
             Change::Heard(id, heard) => {
-                if let Some(message) = mailbox.messages.iter_mut().find(|m| m.id == *id) {
+                if let Some(message) = own.messages.iter_mut().find(|m| m.id == *id) {
                     message.heard = *heard;
                 }
             }
-            Change::Deleted(id) => mailbox.messages.retain(|message| message.id != *id),
-            Change::Greeting { now, .. } => mailbox.greeting = *now,
+            Change::Deleted(id) => own.messages.retain(|message| message.id != *id),
+            Change::Greeting { now, .. } => own.greeting = *now,
+            Change::Pin(chosen) => {
+                let configured = own.settings.pin.as_ref();
+                let still = configured.is_some_and(|pin| self.seal.of(mailbox, pin) == chosen.over);
+                own.chosen = still.then(|| chosen.clone());
+            }
         }
     }
 
@@ -263,7 +287,11 @@ impl Mailboxes {
 
     /// Tries a PIN. A mailbox that is shut says so to nobody, and tries while it is shut count for nothing.
     pub fn try_pin(&mut self, now: Now, mailbox: &ExtensionId, keyed: &str) -> Verdict {
-        let verdict = self.boxes.get_mut(mailbox).map_or(Verdict::Shut, |m| m.try_pin(now, keyed));
+        let seal = &self.seal;
+        let verdict = self.boxes.get_mut(mailbox).map_or(Verdict::Shut, |own| {
+            let good = own.opens(|pin| seal.of(mailbox, pin), keyed);
+            own.try_pin(now, good)
+        });
         self.wrong_pins += u64::from(verdict == Verdict::Shut);
         verdict
     }
@@ -273,6 +301,13 @@ impl Mailboxes {
         if let Some(mailbox) = self.boxes.get_mut(mailbox) {
             (mailbox.wrong, mailbox.shut_until) = (0, None);
         }
+    }
+
+    /// What a new PIN of a mailbox is kept as; nothing where it has none, or for one that is too easily guessed.
+    fn choose_pin(&self, mailbox: &ExtensionId, keyed: &str) -> Option<Chosen> {
+        let configured = self.settings(mailbox)?.pin.as_ref()?;
+        let (hash, over) = (self.seal.of(mailbox, keyed), self.seal.of(mailbox, configured));
+        pin::is_good(mailbox, keyed).then_some(Chosen { hash, over })
     }
 
     fn settings(&self, mailbox: &ExtensionId) -> Option<&Settings> {
@@ -288,11 +323,19 @@ impl Mailbox {
         Counts { new: all - old, old }
     }
 
-    fn try_pin(&mut self, now: Now, keyed: &str) -> Verdict {
+    fn opens(&self, sealed: impl Fn(&str) -> String, keyed: &str) -> bool {
+        match (&self.chosen, &self.settings.pin) {
+            (Some(chosen), _) => is_same(&chosen.hash, &sealed(keyed)),
+            (None, Some(pin)) => is_same(pin, keyed),
+            (None, None) => false,
+        }
+    }
+
+    fn try_pin(&mut self, now: Now, good: bool) -> Verdict {
         if self.shut_until.is_some_and(|until| now.instant < until) {
             return Verdict::Shut;
         }
-        if self.settings.pin.as_deref().is_some_and(|pin| is_same(pin, keyed)) {
+        if good {
             (self.wrong, self.shut_until) = (0, None);
             return Verdict::Open;
         }
@@ -332,9 +375,9 @@ pub enum Visit {
 
 impl Visit {
     /// The caller is there.
-    pub fn handle_started(&mut self, boxes: &mut Mailboxes) {
+    pub fn handle_started(&mut self, now: Now, boxes: &mut Mailboxes) {
         match self {
-            Visit::Deposit(visit) => visit.handle_started(boxes),
+            Visit::Deposit(visit) => visit.handle_started(now, boxes),
             Visit::Retrieval(visit) => visit.handle_started(boxes),
         }
     }
@@ -343,7 +386,7 @@ impl Visit {
     pub fn handle_digit(&mut self, now: Now, boxes: &mut Mailboxes, key: char) {
         match self {
             Visit::Deposit(visit) => {
-                if let Some(mailbox) = visit.handle_digit(boxes, key) {
+                if let Some(mailbox) = visit.handle_digit(now, boxes, key) {
                     let mut retrieval = Retrieval::with_pin(mailbox);
                     retrieval.handle_started(boxes);
                     *self = Visit::Retrieval(retrieval);
@@ -356,7 +399,7 @@ impl Visit {
     /// What was played has ended.
     pub fn handle_played(&mut self, now: Now, boxes: &mut Mailboxes) {
         match self {
-            Visit::Deposit(visit) => visit.handle_played(boxes),
+            Visit::Deposit(visit) => visit.handle_played(now, boxes),
             Visit::Retrieval(visit) => visit.handle_played(now, boxes),
         }
     }
@@ -369,6 +412,14 @@ impl Visit {
         }
     }
 
+    /// The recording has come to its end, and is on its way to the disk.
+    pub fn handle_heard(&mut self, now: Now) {
+        match self {
+            Visit::Deposit(visit) => visit.handle_heard(now),
+            Visit::Retrieval(visit) => visit.handle_heard(now),
+        }
+    }
+
     /// What was recorded is kept, or is not.
     pub fn handle_recorded(&mut self, boxes: &mut Mailboxes, outcome: Outcome) {
         match self {
@@ -377,10 +428,10 @@ impl Visit {
         }
     }
 
-    /// The time for a key is over.
+    /// The time for a key, or for the disk, is over.
     pub fn handle_timeout(&mut self, now: Now, boxes: &mut Mailboxes) {
         match self {
-            Visit::Deposit(_) => {}
+            Visit::Deposit(visit) => visit.handle_timeout(now, boxes),
             Visit::Retrieval(visit) => visit.handle_timeout(now, boxes),
         }
     }
@@ -395,7 +446,7 @@ impl Visit {
     /// When [`Self::handle_timeout`] is due.
     pub fn deadline(&self) -> Option<Instant> {
         match self {
-            Visit::Deposit(_) => None,
+            Visit::Deposit(visit) => visit.deadline(),
             Visit::Retrieval(visit) => visit.deadline(),
         }
     }

@@ -5,7 +5,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Change, Mailboxes, Message, Outcome, Output, Purpose, Sound, Verdict, add, clips};
+use super::{
+    Change, DISK, LATE, Mailboxes, Message, Outcome, Output, Purpose, Sound, Verdict, add, clips,
+};
 use crate::hours;
 use crate::id::{ExtensionId, RecordingId};
 use crate::ivr::{prompts, speak};
@@ -35,7 +37,11 @@ enum At {
     Mailbox,
     /// Keys the PIN in.
     Pin,
-    /// Chooses between messages and greeting.
+    /// Keys a new PIN in, and then once more.
+    NewPin,
+    /// The same, the second time.
+    NewPinAgain,
+    /// Chooses between messages, PIN and greeting.
     Menu,
     /// Waits for a message to be read.
     Fetching,
@@ -63,6 +69,8 @@ pub struct Retrieval {
     own: bool,
     at: At,
     entry: String,
+    /// The new PIN as it was first keyed in.
+    new_pin: String,
     tries: u8,
     silences: u8,
     /// Something is being played that a key cuts short.
@@ -96,6 +104,7 @@ impl Retrieval {
             own,
             at: At::Over,
             entry: String::new(),
+            new_pin: String::new(),
             tries: 0,
             silences: 0,
             playing: false,
@@ -124,12 +133,13 @@ impl Retrieval {
         }
         self.silences = 0;
         match self.at {
-            At::Mailbox | At::Pin => self.keyed(now, boxes, key),
+            At::Mailbox | At::Pin | At::NewPin | At::NewPinAgain => self.keyed(now, boxes, key),
             At::Menu => self.chosen(boxes, key),
             At::Message { .. } => self.chosen_for_message(boxes, key),
             At::Greeting => self.chosen_for_greeting(boxes, key),
             _ => {}
         }
+        self.wait_for_disk(now);
     }
 
     pub(super) fn handle_played(&mut self, now: Now, boxes: &mut Mailboxes) {
@@ -139,7 +149,7 @@ impl Retrieval {
                 self.at = At::Over;
                 self.outputs.push_back(Output::HangUp);
             }
-            At::Instruction => self.record(),
+            At::Instruction => self.record(now),
             At::Message { heard: false } => {
                 self.mark(boxes, true);
                 self.at = At::Message { heard: true };
@@ -175,6 +185,13 @@ impl Retrieval {
         }
     }
 
+    /// All of the greeting was heard; what is left is the disk's work.
+    pub(super) fn handle_heard(&mut self, now: Now) {
+        if self.at == At::Recording {
+            self.deadline = Some(now.instant + DISK);
+        }
+    }
+
     pub(super) fn handle_recorded(&mut self, boxes: &mut Mailboxes, outcome: Outcome) {
         if self.at != At::Recording {
             return;
@@ -195,19 +212,49 @@ impl Retrieval {
             return;
         }
         self.deadline = None;
+        if self.is_late(boxes) {
+            return;
+        }
         self.silences += 1;
         if self.silences >= MOST_SILENCES {
             return self.part(boxes);
         }
         match self.at {
             // Whoever keyed something in and waits has forgotten the hash key.
-            At::Mailbox | At::Pin if !self.entry.is_empty() => self.entered(now, boxes),
+            At::Mailbox | At::Pin | At::NewPin | At::NewPinAgain if !self.entry.is_empty() => {
+                self.entered(now, boxes);
+            }
             At::Mailbox => self.say(clips(&["vm-mailbox"])),
             At::Pin => self.say(clips(&["vm-pin"])),
+            At::NewPin => self.say(clips(&["vm-new-pin"])),
+            At::NewPinAgain => self.say(clips(&["vm-pin-again"])),
             At::Menu => self.say(clips(&MENU)),
             At::Message { .. } => self.say(clips(&MESSAGE_MENU)),
             At::Greeting => self.say(clips(&GREETING_MENU)),
             _ => {}
+        }
+    }
+
+    /// The disk did not answer in time. Answers whether it was that.
+    fn is_late(&mut self, boxes: &mut Mailboxes) -> bool {
+        match self.at {
+            At::Fetching => {
+                let recording = self.current().map(|(message, _)| message.id);
+                recording.into_iter().for_each(|id| self.handle_fetched(boxes, id, false));
+            }
+            At::FetchingGreeting => self.go(At::Greeting, clips(&GREETING_MENU)),
+            At::Recording => {
+                self.outputs.push_back(Output::Refuse);
+                self.handle_recorded(boxes, Outcome::Failed);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn wait_for_disk(&mut self, now: Now) {
+        if matches!(self.at, At::Fetching | At::FetchingGreeting) && self.deadline.is_none() {
+            self.deadline = Some(now.instant + DISK);
         }
     }
 
@@ -247,13 +294,17 @@ impl Retrieval {
             key if self.entry.len() < MOST_KEYS => self.entry.push(key),
             _ => {}
         }
-        if matches!(self.at, At::Mailbox | At::Pin) && !self.playing {
+        let keys = matches!(self.at, At::Mailbox | At::Pin | At::NewPin | At::NewPinAgain);
+        if keys && !self.playing {
             self.deadline = Some(now.instant + PATIENCE);
         }
     }
 
     fn entered(&mut self, now: Now, boxes: &mut Mailboxes) {
         let entry = std::mem::take(&mut self.entry);
+        if matches!(self.at, At::NewPin | At::NewPinAgain) {
+            return self.new_pin(boxes, entry);
+        }
         if self.at == At::Mailbox {
             // Whether it exists is told to nobody who does not know the PIN.
             self.mailbox = Some(ExtensionId::from(entry.as_str()));
@@ -312,6 +363,7 @@ impl Retrieval {
                 self.hush();
                 self.hear(0);
             }
+            '2' => self.change_pin(boxes),
             '0' => self.greeting_menu(),
             '#' => self.part(boxes),
             _ => {
@@ -398,6 +450,40 @@ impl Retrieval {
     }
 }
 
+/// The PIN.
+impl Retrieval {
+    /// Only a mailbox that the admin gave a PIN may be heard from elsewhere; its owner chooses which PIN that is.
+    fn change_pin(&mut self, boxes: &Mailboxes) {
+        self.hush();
+        let own = self.mailbox.as_ref().and_then(|mailbox| boxes.settings(mailbox));
+        match own.is_some_and(|settings| settings.pin.is_some()) {
+            true => self.ask(At::NewPin, &["vm-new-pin"]),
+            false => self.go(At::Menu, clips(&["vm-no-pin", MENU[0]])),
+        }
+    }
+
+    fn new_pin(&mut self, boxes: &mut Mailboxes, entry: String) {
+        let Some(mailbox) = self.mailbox.clone() else { return };
+        if entry.is_empty() {
+            return self.go(At::Menu, clips(&MENU));
+        }
+        let chosen = boxes.choose_pin(&mailbox, &entry);
+        match (self.at, chosen) {
+            (_, None) => self.ask(At::NewPin, &["vm-pin-too-easy", "vm-new-pin"]),
+            (At::NewPinAgain, Some(chosen)) if entry == self.new_pin => {
+                self.new_pin.clear();
+                self.change(boxes, Change::Pin(chosen));
+                self.go(At::Menu, clips(&["vm-pin-changed", MENU[0]]));
+            }
+            (At::NewPinAgain, Some(_)) => self.ask(At::NewPin, &["vm-pin-differs", "vm-new-pin"]),
+            (_, Some(_)) => {
+                self.new_pin = entry;
+                self.ask(At::NewPinAgain, &["vm-pin-again"]);
+            }
+        }
+    }
+}
+
 /// The greeting.
 impl Retrieval {
     fn greeting_menu(&mut self) {
@@ -426,10 +512,10 @@ impl Retrieval {
         }
     }
 
-    fn record(&mut self) {
+    fn record(&mut self, now: Now) {
         let Some(mailbox) = self.mailbox.clone() else { return };
         self.at = At::Recording;
-        self.deadline = None;
+        self.deadline = Some(now.instant + GREETING + LATE);
         self.outputs.push_back(Output::Record {
             mailbox,
             purpose: Purpose::Greeting,

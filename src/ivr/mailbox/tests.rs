@@ -40,7 +40,7 @@ impl Bench {
     fn new(boxes: Mailboxes, visit: Visit) -> (Bench, Vec<Output>) {
         let now = Now { instant: Instant::now(), unix: UnixTime(1_700_000_100_000_000) };
         let mut bench = Bench { now, boxes, visit };
-        bench.visit.handle_started(&mut bench.boxes);
+        bench.visit.handle_started(now, &mut bench.boxes);
         let first = bench.wishes();
         (bench, first)
     }
@@ -278,4 +278,86 @@ fn every_word_has_a_sound() {
     let named = sources.split('"').filter(|word| word.starts_with("vm-"));
     let missing: Vec<_> = named.filter(|word| !known.contains(word)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_told_of_and_the_message_refused() {
+    let (mut bench, _) = deposit(boxes(0));
+    bench.played();
+    bench.visit.handle_heard(bench.now);
+    assert_eq!(bench.wait(4), [], "it may take its time");
+    let wishes = bench.wait(2);
+    assert_eq!(wishes[0], Output::Refuse, "what comes later is not kept either");
+    assert_eq!(heard(&wishes), "vm-not-saved");
+    assert_eq!(bench.recorded(Outcome::Kept(RecordingId(1))), []);
+    assert_eq!(bench.played(), [Output::HangUp]);
+}
+
+#[test]
+fn a_recording_whose_end_nobody_tells_ends_by_itself() {
+    let (mut bench, _) = deposit(boxes(0));
+    bench.played();
+    assert_eq!(bench.wait(69), [], "60 s of message, and the word of it");
+    assert_eq!(heard(&bench.wait(2)), "vm-not-saved");
+}
+
+#[test]
+fn who_waits_for_a_file_that_cannot_be_read_goes_on_without() {
+    let mut with_greeting = boxes(1);
+    let greeting = Change::Greeting { now: Some(RecordingId(9)), before: None };
+    with_greeting.apply(&ext("201"), &greeting);
+    let (mut bench, _) = deposit(with_greeting);
+    assert_eq!(heard(&bench.wait(6)), "vm-extension n2 n0 n1 vm-not-there leave-message");
+    let (mut bench, _) = Bench::own(1);
+    bench.press("1");
+    assert_eq!(heard(&bench.wait(6)), "vm-not-playable vm-message-menu");
+    bench.press("01");
+    bench.played();
+    bench.visit.handle_heard(bench.now);
+    let wishes = bench.wait(6);
+    assert_eq!(
+        (&wishes[0], heard(&wishes).as_str()),
+        (&Output::Refuse, "vm-not-possible-now vm-greeting-menu")
+    );
+}
+
+#[test]
+fn an_owner_chooses_a_pin_and_the_one_before_opens_no_more() {
+    let (mut bench, _) = Bench::own(0);
+    bench.boxes.seal_with(Seal::new("box"));
+    assert_eq!(heard(&bench.press("2")), "vm-new-pin");
+    assert_eq!(heard(&bench.press("0000#")), "vm-pin-too-easy vm-new-pin");
+    assert_eq!(heard(&bench.press("2468#")), "vm-pin-again");
+    assert_eq!(heard(&bench.press("2469#")), "vm-pin-differs vm-new-pin");
+    bench.press("2468#");
+    let wishes = bench.press("2468#");
+    assert_eq!(heard(&wishes), "vm-pin-changed vm-menu");
+    let kept = wishes.iter().find_map(|wish| match wish {
+        Output::Changed(_, change @ Change::Pin(_)) => Some(change.clone()),
+        _ => None,
+    });
+    let kept = kept.expect("it is to be kept");
+    assert!(!format!("{kept:?}").contains("2468"), "never as digits");
+    let opens = |boxes: &mut Mailboxes, pin| boxes.try_pin(bench.now, &ext("201"), pin);
+    assert_eq!(opens(&mut bench.boxes, "4711"), Verdict::Shut);
+    assert_eq!(opens(&mut bench.boxes, "2468"), Verdict::Open);
+    // A restart, and one with another PIN configured.
+    let mut again = boxes(0);
+    again.seal_with(Seal::new("box"));
+    again.apply(&ext("201"), &kept);
+    assert_eq!(opens(&mut again, "2468"), Verdict::Open);
+    let mut reset = boxes(0);
+    reset.seal_with(Seal::new("box"));
+    reset.boxes.get_mut(&ext("201")).unwrap().settings.pin = Some("1357".to_owned());
+    reset.apply(&ext("201"), &kept);
+    assert_eq!(opens(&mut reset, "2468"), Verdict::Shut);
+    assert_eq!(opens(&mut reset, "1357"), Verdict::Open);
+}
+
+#[test]
+fn a_mailbox_without_a_pin_is_not_opened_to_the_world_by_phone() {
+    let mut without = boxes(0);
+    without.boxes.get_mut(&ext("201")).unwrap().settings.pin = None;
+    let (mut bench, _) = Bench::new(without, Visit::Retrieval(Retrieval::own(ext("201"))));
+    assert_eq!(heard(&bench.press("2")), "vm-no-pin vm-menu");
 }

@@ -17,6 +17,7 @@ fn known() -> Known {
         queues: BTreeSet::from(["support".to_owned()]),
         extensions: BTreeSet::from(["201".to_owned()]),
         groups: BTreeSet::new(),
+        mailboxes: BTreeSet::from(["201".to_owned()]),
         zone: hours::zone("UTC").unwrap(),
     }
 }
@@ -72,6 +73,7 @@ impl Caller {
                     format!("extension {extension}")
                 }
                 Output::Leave(Destination::Group(group)) => format!("group {group}"),
+                Output::Leave(Destination::Voicemail(mailbox)) => format!("voicemail {mailbox}"),
                 Output::Leave(Destination::Number(number)) => format!("number {number}"),
                 Output::HangUp => "hang up".to_owned(),
                 Output::Echo => "echo".to_owned(),
@@ -100,7 +102,7 @@ impl Caller {
 }
 
 const MENU: &str = "start = 'top'\n[menu.top]\nprompt = 'hello'\nretries = 1\n\
-                    choices = { 1 = 'queue:support', 0 = 'extension:201', 9 = 'echo', '*' = 'repeat', 5 = 'number:+1555' }\n";
+                    choices = { 1 = 'queue:support', 0 = 'extension:201', 9 = 'echo', '*' = 'repeat', 4 = 'voicemail:201', 5 = 'number:+1555' }\n";
 
 #[test]
 fn a_key_during_the_prompt_counts_and_a_wrong_one_is_told() {
@@ -130,9 +132,13 @@ fn silence_counts_from_the_end_of_the_prompt() {
 
 #[test]
 fn every_kind_of_target_leads_there() {
-    for (key, there) in
-        [("0", "extension 201"), ("9", "echo"), ("5", "number +1555"), ("*", "\"hello\"")]
-    {
+    for (key, there) in [
+        ("0", "extension 201"),
+        ("4", "voicemail 201"),
+        ("9", "echo"),
+        ("5", "number +1555"),
+        ("*", "\"hello\""),
+    ] {
         let mut caller = Caller::new(MENU);
         caller.hears();
         assert_eq!(caller.presses(key), format!("hush, {there}"));
@@ -232,7 +238,7 @@ fn each_refusal_goes_its_own_way() {
 
 #[test]
 fn every_mistake_is_told_at_its_place() {
-    let text = "start = 'tpo'\n[menu.top]\nprompt = ['hello', 'helo']\nwait = 99\nchoices = { 12 = 'queue:suport', 3 = 'flow:nihgt' }\n\
+    let text = "start = 'tpo'\n[menu.top]\nprompt = ['hello', 'helo']\nwait = 99\nchoices = { 12 = 'queue:suport', 3 = 'flow:nihgt', 4 = 'voicemail:202' }\n\
                 [say.top]\nprompt = { digits = 'x' }\nnext = 'extension:299'\n\
                 [number.n]\nnumber = '12x'\n[hours.h]\ncalendar = 'offic'\nopen = 'top'\nclosed = 'top'\n\
                 [collect.c]\nprompt = 'hello'\nvariable = 'v'\nmin = 9\nmax = 3\nnext = 'top'\n";
@@ -245,6 +251,7 @@ fn every_mistake_is_told_at_its_place() {
         (Mistake::Key("12".into()), "12"),
         (Mistake::Queue("suport".into()), "'queue:suport'"),
         (Mistake::Flow("nihgt".into()), "'flow:nihgt'"),
+        (Mistake::Mailbox("202".into()), "'voicemail:202'"),
         (Mistake::Twice("top".into()), "top"),
         (Mistake::Variable("x".into()), "{ digits = 'x' }"),
         (Mistake::Extension("299".into()), "'extension:299'"),
