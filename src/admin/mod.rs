@@ -289,6 +289,9 @@ pub struct Queue {
     pub connected: u64,
     /// Callers who gave up since the start.
     pub abandoned: u64,
+    /// Callers whose wait an admin, a colleague or the end of the box ended, since the start.
+    #[serde(default)]
+    pub taken_out: u64,
     /// Callers sent elsewhere since the start.
     pub overflowed: u64,
 }

@@ -221,11 +221,15 @@ fn queue_table(queues: &[Queue]) -> String {
             queue.ready.to_string(),
             queue.connected.to_string(),
             queue.abandoned.to_string(),
+            queue.taken_out.to_string(),
             queue.overflowed.to_string(),
         ]
     });
-    let heads = ["QUEUE", "WAITING", "LONGEST", "READY", "CONNECTED", "GAVE UP", "OVERFLOW"];
-    columns(&heads, rows, "no queue is configured: add a [[queue]] to gateway.toml")
+    columns(
+        &["QUEUE", "WAITING", "LONGEST", "READY", "CONNECTED", "GAVE UP", "TAKEN OUT", "OVERFLOW"],
+        rows,
+        "no queue is configured: add a [[queue]] to gateway.toml",
+    )
 }
 
 fn agent_table(agents: &[Agent]) -> String {

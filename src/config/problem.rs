@@ -153,14 +153,31 @@ impl Problem {
     }
 }
 
-/// Names that are listed before the rest is only counted.
-const LISTED: usize = 24;
+/// Names that are listed before the rest is only counted: every section and every key of one fits, and of the prompts,
+/// which nobody reads through, the nearest name is told anyhow.
+const LISTED: usize = 64;
+/// Characters of a line of them, as wide as a terminal is, less the gutter.
+const WIDTH: usize = 72;
 
 fn listed(known: &[&str]) -> String {
     let shown: Vec<_> = known.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
     let rest = known.len().saturating_sub(LISTED);
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     format!("{}{more}", shown.join(", "))
+}
+
+/// A list in lines that fit, broken behind commas.
+fn wrapped(list: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for piece in list.split_inclusive(", ") {
+        if lines.last().is_some_and(|line| line.len() + piece.trim_end().len() > WIDTH) {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(piece);
+        }
+    }
+    lines.into_iter().map(|line| line.trim_end().to_owned()).filter(|l| !l.is_empty()).collect()
 }
 
 /// The one of `known` that is at most a third of its letters away from `written`.
@@ -210,6 +227,9 @@ impl fmt::Display for Problem {
             "^".repeat(self.width)
         )?;
         if let Some(allowed) = &self.allowed {
+            let lines = wrapped(allowed);
+            let indent = " ".repeat("allowed: ".len());
+            let allowed = lines.join(&format!("\n{gutter}   {indent}"));
             write!(f, "\n{gutter} = allowed: {allowed}")?;
         }
         if let Some(nearest) = &self.nearest {

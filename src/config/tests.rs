@@ -126,6 +126,8 @@ fn an_unknown_key_is_told_with_the_nearest() {
 fn an_unknown_section_is_told_with_the_nearest() {
     let said = broken("[flow.night]\nstart = \"bye\"", "[medai]");
     one_saying(&said, &["unknown section `medai`", "did you mean `media`?"]);
+    assert!(super::SECTIONS.iter().all(|name| said[0].contains(&format!("`{name}`"))), "{said:?}");
+    assert!(said[0].lines().all(|line| line.len() < 100), "no line runs over the edge: {said:?}");
 }
 
 #[test]

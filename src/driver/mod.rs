@@ -209,6 +209,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     let store = store::open(&data, opened.before, program)?;
     let threads = media_threads(&settings);
     let mirror = settings.capture.hep.as_deref().map(hep::Mirror::start).transpose()?;
+    recordings::finish(runtime.handle(), recordings::unfinished(&data.join("recordings")));
     let media = media::spawn(threads, &PLANE, &mut random, &letters, data.join("recordings"))?;
     let socket = settings.admin.socket.clone();
     let metrics = settings.metrics.listen;

@@ -250,6 +250,7 @@ impl Gateway {
             ready: queue.ready,
             connected: queue.counters.connected,
             abandoned: queue.counters.abandoned,
+            taken_out: queue.counters.taken_out,
             overflowed: queue.counters.overflowed,
         };
         self.queues.snapshot(now).into_iter().map(line).collect()
@@ -272,7 +273,8 @@ impl Gateway {
         let line = |(id, trunk): (&crate::id::TrunkId, &trunk::Trunk)| admin::Trunk {
             trunk: id.clone(),
             lamp: match trunk.state() {
-                trunk::State::InboundOnly
+                trunk::State::InboundOnly { .. }
+                | trunk::State::Unasked { .. }
                 | trunk::State::Ready
                 | trunk::State::Registered { .. } => Lamp::Green,
                 trunk::State::Registering

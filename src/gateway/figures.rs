@@ -132,6 +132,12 @@ impl Gateway {
         );
         let abandoned = each(|queue| queue.counters.abandoned);
         figures.counters(("queue_abandoned_total", "queue"), "Callers who gave up.", abandoned);
+        let taken_out = each(|queue| queue.counters.taken_out);
+        figures.counters(
+            ("queue_taken_out_total", "queue"),
+            "Callers whose wait an admin, a colleague or the end of the box ended.",
+            taken_out,
+        );
         let overflowed = each(|queue| queue.counters.overflowed);
         figures.counters(
             ("queue_overflowed_total", "queue"),

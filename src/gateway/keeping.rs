@@ -311,27 +311,29 @@ fn cut_off(now: Now, call: CallId, open: crate::journal::live::OpenCall) -> Call
     use crate::call::ending::Cause;
     use crate::call::record::Peer;
     use crate::journal::event::Direction;
+    let so_far = open.so_far;
     CallRecord {
         call,
         direction: match open.peer {
             Peer::Trunk(_) => Direction::Inbound,
+            Peer::Extension(_) if so_far.dialled => Direction::Outbound,
             Peer::Extension(_) => Direction::Internal,
         },
         origin: open.peer,
         from: open.from,
         to: open.to,
         arrived: open.arrived,
-        answered: None,
-        connected: None,
+        answered: so_far.answered,
+        connected: so_far.connected,
         ended: now.unix,
-        queue: None,
-        agent: None,
-        conference: None,
+        queue: so_far.queue,
+        agent: so_far.agent,
+        conference: so_far.conference,
         cause: Cause::Interrupted,
         class: Cause::Interrupted.class(),
         legs: Vec::new(),
-        recordings: Vec::new(),
-        diversions: Vec::new(),
+        recordings: so_far.recordings,
+        diversions: so_far.diversions,
         diverted_by: None,
     }
 }

@@ -128,6 +128,8 @@ impl Gateway {
         let (leg, words) = match &event.what {
             What::Arrived { .. } | What::LegEnded(..) => return,
             What::Answered(leg) => (Some(*leg), "answered".to_owned()),
+            What::TakenBy(agent) => (None, format!("taken by agent {agent}")),
+            What::Dialled(trunk) => (None, format!("dialled over trunk {trunk}")),
             What::Held(leg) => (Some(*leg), "holds the other".to_owned()),
             What::Resumed(leg) => (Some(*leg), "resumes".to_owned()),
             What::Transferred(leg) => (Some(*leg), "transferred the other".to_owned()),

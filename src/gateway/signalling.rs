@@ -298,6 +298,11 @@ impl Gateway {
     /// What the gate says; a connection on which somebody has shown who he is may stay.
     pub(super) fn judge(&mut self, now: Now, request: &Request, flow: Flow, help: bool) -> Verdict {
         let verdict = self.gate.handle(now, request, flow, help);
+        if let Verdict::Trunk(trunk) = &verdict
+            && let Some(trunk) = self.trunks.get_mut(trunk)
+        {
+            trunk.handle_request(now);
+        }
         let known = matches!(verdict, Verdict::Trunk(_) | Verdict::User { .. });
         if known && flow.connection != ConnectionId(0) {
             self.outputs.push_back(Output::Trust(flow.connection));
@@ -351,7 +356,7 @@ impl Gateway {
         sdp: Option<SessionDescription>,
     ) {
         let Some(id) = self.legs.of_session(session) else { return };
-        self.heard_of(id);
+        self.heard_of(now, id);
         self.leg_changed(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         leg.ringing |= status != Status::TRYING;
@@ -378,7 +383,7 @@ impl Gateway {
 
     fn answered(&mut self, now: Now, session: SessionId, sdp: Option<SessionDescription>) {
         let Some(id) = self.legs.of_session(session) else { return };
-        self.heard_of(id);
+        self.heard_of(now, id);
         self.outward_done(id);
         self.leg_changed(id);
         let Some(leg) = self.legs.get_mut(id) else { return };

@@ -50,7 +50,7 @@ impl Gateway {
             Output::Enqueue { call, queue, priority, skills, arrived } => {
                 self.enqueue(now, call, queue, priority, skills, arrived);
             }
-            Output::LeaveQueue(call) => self.leave_queue(now, call),
+            Output::LeaveQueue(call, leaving) => self.leave_queue(now, call, leaving),
             Output::Offer(offer, agent, outcome) => self.offer_outcome(now, offer, agent, outcome),
             Output::ContactEnded(agent) => self.contact_ended(now, &agent),
             Output::Busy(extension) => self.phone_busy(&extension, true),

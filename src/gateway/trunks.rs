@@ -236,14 +236,14 @@ impl Gateway {
     }
 
     /// The carrier said something about a call out: it is there.
-    pub(super) fn heard_of(&mut self, id: LegId) {
+    pub(super) fn heard_of(&mut self, now: Now, id: LegId) {
         let Some(wanted) = self.outward.get_mut(&id) else { return };
         if let Some(timer) = wanted.patience.take() {
             self.patience.cancel(timer);
         }
         if let Some(peer) = wanted.peer {
             let trunk = wanted.trunk.clone();
-            self.with_trunk(&trunk, |trunk| trunk.handle_heard(peer));
+            self.with_trunk(&trunk, |trunk| trunk.handle_heard(now, peer));
         }
     }
 
@@ -268,7 +268,7 @@ impl Gateway {
             }
             Ended::Refused { status, retry_after, .. } => {
                 let (peer, trunk) = (wanted.peer, wanted.trunk.clone());
-                self.heard_of(id);
+                self.heard_of(now, id);
                 if *status == Status::SERVICE_UNAVAILABLE
                     && let (Some(peer), Some(seconds)) = (peer, *retry_after)
                 {
@@ -417,7 +417,7 @@ impl Gateway {
             return;
         }
         if let Some((id, peer)) = self.asked.probes.remove(&key) {
-            self.with_trunk(&id, |trunk| trunk.handle_heard(peer));
+            self.with_trunk(&id, |trunk| trunk.handle_heard(now, peer));
             return self.seen_from(now, &id, Some(peer), response);
         }
         if let Some(id) = self.asked.registers.remove(&key) {

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::agent::{self, Presence};
-use crate::call::OfferOutcome;
-use crate::call::Saying;
 use crate::call::plan::{Destination, Feature};
+use crate::call::{Leaving, OfferOutcome, Saying};
 use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
 use crate::id::{AgentId, CallId, ExtensionId, ItemId, LegId, OfferId, QueueId, SkillId};
@@ -71,9 +70,11 @@ impl Gateway {
     }
 
     /// The caller is no longer in the queue.
-    pub(super) fn leave_queue(&mut self, now: Now, call: CallId) {
-        if let Some(item) = self.work.items.get(&call).copied() {
-            self.queues.handle_abandon(now, item);
+    pub(super) fn leave_queue(&mut self, now: Now, call: CallId, leaving: Leaving) {
+        let Some(item) = self.work.items.get(&call).copied() else { return };
+        match leaving {
+            Leaving::GaveUp => self.queues.handle_abandon(now, item),
+            Leaving::TakenOut => self.queues.handle_taken_out(now, item),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::call::{
 };
 use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, FlowId, GroupId, ItemId, LegId, QueueId,
-    RecordingId, RoomId, ScheduleId,
+    RecordingId, RoomId, ScheduleId, TrunkId,
 };
 use crate::journal::chain::{Chain, Seal};
 use crate::journal::live::Live;
@@ -267,6 +267,16 @@ pub enum What {
         /// Whom.
         agent: AgentId,
     },
+    /// An agent took it from the queue.
+    TakenBy {
+        /// Who.
+        agent: AgentId,
+    },
+    /// It is dialled over a trunk.
+    Dialled {
+        /// Which.
+        trunk: TrunkId,
+    },
     /// A leg answered.
     Answered {
         /// Which.
@@ -345,6 +355,8 @@ impl From<call::Event> for CallEvent {
             call::What::Forwarded(Diversion { by, when }) => What::Forwarded { by, when },
             call::What::Parked(slot) => What::Parked { slot },
             call::What::Offered(agent) => What::Offered { agent },
+            call::What::TakenBy(agent) => What::TakenBy { agent },
+            call::What::Dialled(trunk) => What::Dialled { trunk },
             call::What::Answered(leg) => What::Answered { leg },
             call::What::Held(leg) => What::Held { leg },
             call::What::Resumed(leg) => What::Resumed { leg },

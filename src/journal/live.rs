@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Presence;
 use crate::call::budget::Ledger;
+use crate::call::desk::Diversion;
 use crate::call::help::Called;
 use crate::call::plan::Forced;
 use crate::call::record::Peer;
-use crate::id::{AgentId, CallId, ExtensionId, ItemId, ScheduleId};
+use crate::id::{
+    AgentId, CallId, ConferenceId, ExtensionId, ItemId, QueueId, RecordingId, ScheduleId,
+};
 use crate::journal::event::{CallEvent, Event, PhoneChoice, QueuePlace, What};
 use crate::journal::personal::Personal;
 use crate::journal::text::Text;
@@ -82,6 +85,76 @@ pub struct OpenCall {
     pub from: Personal,
     /// The dialled number, sealed.
     pub to: Personal,
+    /// What became of it so far. Not in records of versions before this was kept.
+    #[serde(default)]
+    pub so_far: SoFar,
+}
+
+/// What a call has come to, for the record of one that a restart cuts off.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SoFar {
+    /// It was dialled over a trunk.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dialled: bool,
+    /// When somebody or something of ours answered the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered: Option<UnixTime>,
+    /// When a person did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connected: Option<UnixTime>,
+    /// The last queue it waited in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueId>,
+    /// Who took it from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// The last conference that it was in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conference: Option<ConferenceId>,
+    /// What was recorded of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<RecordingId>,
+    /// Whose phones forwarded it, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diversions: Vec<Diversion>,
+}
+
+/// Recordings and forwards that are kept of a call that is up: no call of a branch has more.
+const MOST_KEPT: usize = 32;
+
+impl SoFar {
+    fn apply(&mut self, at: UnixTime, what: &What) {
+        match what {
+            What::Dialled { .. } => self.dialled = true,
+            What::Ivr { .. } | What::Voicemail { .. } => {
+                self.answered.get_or_insert(at);
+            }
+            What::Queued { queue } => {
+                self.answered.get_or_insert(at);
+                self.queue = Some(queue.clone());
+            }
+            What::Answered { .. } => {
+                self.answered.get_or_insert(at);
+                self.connected.get_or_insert(at);
+            }
+            What::TakenBy { agent } => self.agent = Some(agent.clone()),
+            What::Entered { conference, .. } => {
+                self.answered.get_or_insert(at);
+                self.connected.get_or_insert(at);
+                self.conference.clone_from(conference);
+            }
+            What::Taped { recording, .. } | What::Recorded { recording }
+                if self.recordings.len() < MOST_KEPT =>
+            {
+                self.recordings.push(*recording);
+            }
+            What::Forwarded { by, when } if self.diversions.len() < MOST_KEPT => {
+                self.diversions.push(Diversion { by: by.clone(), when: *when });
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Live {
@@ -117,7 +190,10 @@ impl Live {
             }
             Event::Call(CallEvent { call, at, what: What::Arrived { peer, from, to } }) => {
                 let (peer, from, to) = (peer.clone(), from.clone(), to.clone());
-                self.calls.insert(*call, OpenCall { arrived: *at, peer, from, to });
+                self.calls.insert(
+                    *call,
+                    OpenCall { arrived: *at, peer, from, to, so_far: SoFar::default() },
+                );
             }
             Event::Spent(spent) => self.spending.apply(at, spent),
             Event::CapsLifted(lift) => self.spending.lift(lift.clone()),
@@ -146,11 +222,12 @@ impl Live {
             Event::Schedule { schedule, forced: None } => {
                 self.schedules.remove(schedule);
             }
-            Event::Call(_)
-            | Event::Seal(_)
-            | Event::Started { .. }
-            | Event::Stopped
-            | Event::Gap { .. } => {}
+            Event::Call(CallEvent { call, at, what }) => {
+                if let Some(open) = self.calls.get_mut(call) {
+                    open.so_far.apply(*at, what);
+                }
+            }
+            Event::Seal(_) | Event::Started { .. } | Event::Stopped | Event::Gap { .. } => {}
         }
     }
 

@@ -162,7 +162,7 @@ pub enum Output {
         /** Whether the agent goes on pause. */
         pauses: bool,
     },
-    /// The caller gave up.
+    /// The caller gave up, or was taken out.
     Abandoned {
         /** Which. */
         item: ItemId,
@@ -174,7 +174,8 @@ pub enum Output {
     },
 }
 
-/// What happened in one queue so far: `arrived = connected + abandoned + overflowed + waiting`.
+/// What happened in one queue so far: `arrived = connected + abandoned + overflowed + taken_out +
+/// waiting`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Items that came.
@@ -185,6 +186,8 @@ pub struct Counters {
     pub abandoned: u64,
     /// Items sent elsewhere, at the door or later.
     pub overflowed: u64,
+    /// Items that somebody took out: an admin who ended the call, a colleague who picked it up, the end of the box.
+    pub taken_out: u64,
 }
 
 /// One queue at a glance.
@@ -368,6 +371,14 @@ impl Queues {
     pub fn handle_abandon(&mut self, now: Now, item: ItemId) {
         let Some(waiting) = self.leave(item) else { return };
         self.count(&waiting.item.queue, |c| c.abandoned += 1);
+        self.outputs.push_back(Output::Abandoned { item });
+        self.offer_all(now);
+    }
+
+    /// Somebody other than the caller ended the wait. Nothing happens when the item does not wait.
+    pub fn handle_taken_out(&mut self, now: Now, item: ItemId) {
+        let Some(waiting) = self.leave(item) else { return };
+        self.count(&waiting.item.queue, |c| c.taken_out += 1);
         self.outputs.push_back(Output::Abandoned { item });
         self.offer_all(now);
     }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{Calls, Output, Saying, What};
-use crate::call::conference::{Entry, LONGEST_PIN, MOST_WRONG, Room};
+use crate::call::conference::{Entry, Guesser, LONGEST_PIN, MOST_WRONG, Room};
 use crate::call::current::{Activity, Purpose};
 use crate::call::ending::Cause;
 use crate::call::plan::Origin;
@@ -40,13 +40,31 @@ impl Calls {
         }
         let keyed = std::mem::take(&mut entry.keyed);
         if settings.pin.as_ref().is_none_or(|pin| pin.is(&keyed)) {
+            if let Some(who) = self.guesser(call) {
+                self.guesses.right(&who);
+            }
             return self.enter_conference(now, call, &conference);
         }
         entry.wrong += 1;
-        match entry.wrong >= MOST_WRONG {
+        let over = entry.wrong >= MOST_WRONG;
+        if let Some(who) = self.guesser(call) {
+            self.guesses.wrong(now.instant, who);
+        }
+        match over {
             true => self.end(call, Cause::NotAllowed),
             false => self.outputs.push_back(Output::AskPin { call, again: true }),
         }
+    }
+
+    /// Whose wrong PINs count together: a phone's, whatever number it gives, or those of one number over a trunk.
+    fn guesser(&self, call: CallId) -> Option<Guesser> {
+        let state = self.calls.get(&call)?;
+        let peer = state.legs.get(&state.caller)?.peer.clone();
+        let number = match peer {
+            Peer::Extension(_) => String::new(),
+            Peer::Trunk(_) => state.from.clone(),
+        };
+        Some((peer, number))
     }
 
     /// The room of a conference, if somebody is in it.
@@ -68,6 +86,10 @@ impl Calls {
         let asks = settings.pin.is_some();
         if !self.has_place(conference, 1) {
             return self.failed(call, Cause::Busy);
+        }
+        let who = self.guesser(call);
+        if asks && who.is_some_and(|who| self.guesses.is_shut(now.instant, &who)) {
+            return self.failed(call, Cause::NotAllowed);
         }
         self.answer_caller(now, call, None);
         if !asks {

@@ -1,8 +1,8 @@
 //! Ending a call: every leg is released once; the record follows the last of them.
 
-use super::{Calls, Event, Output, What};
+use super::{Calls, Event, Leaving, Output, What};
 use crate::call::current::{Activity, Leg, Purpose};
-use crate::call::ending::Cause;
+use crate::call::ending::{Cause, Class};
 use crate::call::record::Peer;
 use crate::id::{CallId, LegId};
 use crate::time::Now;
@@ -21,7 +21,11 @@ impl Calls {
             self.outputs.push_back(Output::EndIvr(call));
         }
         if matches!(before, Activity::Queued(_)) {
-            self.outputs.push_back(Output::LeaveQueue(call));
+            let leaving = match cause.class() {
+                Class::Us => Leaving::TakenOut,
+                _ => Leaving::GaveUp,
+            };
+            self.outputs.push_back(Output::LeaveQueue(call, leaving));
         }
         if let Some(transferor) = transferor {
             self.outputs.push_back(Output::Transferred(transferor, Some(cause)));

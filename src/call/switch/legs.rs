@@ -55,6 +55,7 @@ impl Calls {
                     taken.contact = Some(agent.clone());
                 }
             }
+            self.happened(now, call, What::TakenBy(agent.clone()));
             self.outputs.push_back(Output::Offer(offer, agent, OfferOutcome::Accepted));
         }
         self.connect(now, call, leg);

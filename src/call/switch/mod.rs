@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::address::Number;
 use crate::call::budget::{self, Budget};
-use crate::call::conference::{Conference, Room};
+use crate::call::conference::{Conference, Guesses, Room};
 use crate::call::current::{Activity, Call, CallView, Purpose};
 use crate::call::desk::{self, Choice, Chosen, Desk, Diversion};
 use crate::call::ending::Cause;
@@ -32,7 +32,9 @@ mod spending;
 mod transfer;
 mod vocabulary;
 
-pub use vocabulary::{Arrival, Errand, Event, LegEvent, OfferOutcome, Output, Saying, What};
+pub use vocabulary::{
+    Arrival, Errand, Event, Leaving, LegEvent, OfferOutcome, Output, Saying, What,
+};
 
 /// Limits that hold for all calls.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +70,7 @@ pub struct Calls {
     outbound: BTreeMap<LegId, Outbound>,
     budget: Budget,
     rooms: BTreeMap<RoomId, Room>,
+    guesses: Guesses,
     desk: Desk,
     timers: Timers<LegId>,
     /// Parked callers that ring back.
@@ -102,6 +105,7 @@ impl Calls {
             busy: BTreeMap::new(),
             outbound: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            guesses: Guesses::default(),
             timers: Timers::default(),
             comebacks: Timers::default(),
             outputs: VecDeque::new(),

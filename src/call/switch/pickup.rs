@@ -3,7 +3,7 @@
 //! Who may do so is decided above: by the feature code's rule, or by the dialog that an INVITE with Replaces names
 //! (RFC 3891). Here the leg that takes over moves into the other call, and its own call is over.
 
-use super::{Arrival, Calls, Output, What};
+use super::{Arrival, Calls, Leaving, Output, What};
 use crate::call::current::{Activity, Purpose};
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
@@ -39,7 +39,7 @@ impl Calls {
         let caller = state.caller;
         if queued {
             // The agent whose phone rang has refused nothing; the queue takes its offers back.
-            self.outputs.push_back(Output::LeaveQueue(call));
+            self.outputs.push_back(Output::LeaveQueue(call, Leaving::TakenOut));
         }
         self.move_in(now, picking, own, call, caller);
         self.happened(now, call, What::Answered(picking));

@@ -155,6 +155,7 @@ impl Calls {
     fn ring_trunk(&mut self, now: Now, call: CallId, to: (LegId, TrunkId), mut rest: Outbound) {
         let (leg, trunk) = to;
         self.insert_leg(call, leg, Peer::Trunk(trunk.clone()), Purpose::Asked);
+        self.happened(now, call, What::Dialled(trunk.clone()));
         self.start_ringing(now, call, leg, self.settings.outbound_time);
         rest.again = true;
         let (number, hidden) = (rest.number.clone(), rest.hidden);

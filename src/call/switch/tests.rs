@@ -306,11 +306,19 @@ fn an_offer_for_a_caller_who_is_gone_comes_back_unreachable() {
     let mut bench = Bench::new();
     bench.call(Destination::Queue("support".into()));
     let wishes = bench.leg(CALLER, LegEvent::Ended(Cause::Completed));
-    assert!(wishes.contains(&Output::LeaveQueue(CALL)));
+    assert!(wishes.contains(&Output::LeaveQueue(CALL, Leaving::GaveUp)));
     assert_eq!(bench.record(wishes).cause, Cause::Abandoned);
     bench.calls.handle_offer(bench.now, CALL, OfferId(1), &agents(&["202"]));
     let gone = Output::Offer(OfferId(1), "202".into(), OfferOutcome::Unreachable);
     assert_eq!(bench.wishes(), [gone]);
+}
+
+#[test]
+fn a_caller_whom_an_admin_takes_out_of_a_queue_has_not_given_up() {
+    let mut bench = Bench::new();
+    bench.call(Destination::Queue("support".into()));
+    assert!(bench.calls.handle_hang_up(CALL));
+    assert!(bench.wishes().contains(&Output::LeaveQueue(CALL, Leaving::TakenOut)));
 }
 
 #[test]
@@ -611,7 +619,7 @@ fn a_caller_who_waits_in_a_queue_is_picked_up_and_the_agent_is_free() {
     bench.calls.handle_offer(bench.now, CALL, OfferId(1), &agents(&["202"]));
     let offered = dialled(&bench.wishes())[0];
     let (taken, wishes) = replaces(&mut bench, offered);
-    assert!(taken && wishes.contains(&Output::LeaveQueue(CALL)));
+    assert!(taken && wishes.contains(&Output::LeaveQueue(CALL, Leaving::TakenOut)));
     assert!(wishes.contains(&Output::Join(CALLER, LegId(3))));
     let gone = bench.leg(offered, LegEvent::Ended(Cause::Completed));
     assert!(!gone.iter().any(|wish| matches!(wish, Output::Offer(..))), "nothing was refused");

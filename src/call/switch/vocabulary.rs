@@ -158,6 +158,10 @@ pub enum What {
     Parked(Slot),
     /// It was offered to an agent.
     Offered(AgentId),
+    /// This agent took it from the queue.
+    TakenBy(AgentId),
+    /// It is dialled over a trunk.
+    Dialled(TrunkId),
     /// A leg answered.
     Answered(LegId),
     /// A leg put the other on hold.
@@ -177,6 +181,15 @@ pub enum What {
     },
     /// A leg ended.
     LegEnded(LegId, Cause),
+}
+
+/// Why a caller waits in a queue no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// The caller gave up.
+    GaveUp,
+    /// Somebody else ended the wait: an admin, a colleague who picked the call up, the end of the box.
+    TakenOut,
 }
 
 /// What the gateway has to carry out.
@@ -288,7 +301,7 @@ pub enum Output {
         arrived: UnixTime,
     },
     /// The caller is no longer in the queue.
-    LeaveQueue(CallId),
+    LeaveQueue(CallId, Leaving),
     /// What became of an offer.
     Offer(OfferId, AgentId, OfferOutcome),
     /// How a transfer went that the party at this leg asked for: done, or failed with a cause.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::admin::Mailbox;
+use crate::journal::event::{Direction, Event};
 
 const CARRIER: usize = 0;
 const ANN: usize = 1;
@@ -24,6 +25,27 @@ impl World {
     fn counts(&self) -> (u32, u32) {
         let counts = self.gateway.mailbox(&"201".into());
         (counts.new, counts.old)
+    }
+
+    /// The box is killed here. What follows is another one, with the disk of the first.
+    fn killed(mut self, live: crate::journal::live::Live) -> World {
+        let files = std::mem::take(&mut self.files);
+        let mut world = scene();
+        world.files = files;
+        let resume = Resume { live, ..Resume::default() };
+        let keys = Keyring::open(&[1; 32], &[], Random::from_number(3));
+        world.gateway.journal =
+            Journal::new(world.now, resume, keys, Sealer::from_seed(&[2; 32]).unwrap());
+        world.gateway.handle_started(world.now, false);
+        world
+    }
+
+    fn replayed(&self) -> crate::journal::live::Live {
+        let mut replay = Replay::default();
+        for segment in &self.journal {
+            replay.read(segment, &mut |_| ());
+        }
+        replay.resume.live
     }
 
     fn press(&mut self, keys: &str) {
@@ -112,21 +134,9 @@ fn messages_survive_and_one_that_was_on_its_way_is_saved() {
     }
     let begun = *world.gateway.journal.live().mail.begun.keys().next().unwrap();
     world.files.insert(begun);
-    let mut replay = Replay::default();
-    for segment in &world.journal {
-        replay.read(segment, &mut |_| ());
-    }
-    let live = replay.resume.live;
+    let live = world.replayed();
     assert_eq!((live.mail.messages.len(), live.mail.begun.len()), (2, 1));
-    // The box is killed here. What follows is another one, with the disk of the first.
-    let files = std::mem::take(&mut world.files);
-    let mut world = scene();
-    world.files = files;
-    let resume = Resume { live, ..Resume::default() };
-    let keys = Keyring::open(&[1; 32], &[], Random::from_number(3));
-    world.gateway.journal =
-        Journal::new(world.now, resume, keys, Sealer::from_seed(&[2; 32]).unwrap());
-    world.gateway.handle_started(world.now, false);
+    let mut world = world.killed(live);
     world.seconds_pass(1);
     assert_eq!(world.counts(), (3, 0));
 }
@@ -197,4 +207,43 @@ fn who_hangs_up_while_the_disk_takes_its_time_has_left_a_message() {
     world.disk_waits = false;
     world.disk_goes_on();
     assert_eq!(world.counts(), (1, 0));
+}
+
+#[test]
+fn a_flow_leads_to_a_mailbox() {
+    let text = CONFIG.replacen("3 = \"message\"", "3 = \"message\", 4 = \"voicemail:203\"", 1);
+    assert_ne!(text, CONFIG);
+    let mut world = World::of(1, &text, 0);
+    world.call(CARRIER, "+15550100");
+    world.seconds_pass(1);
+    world.press("4");
+    world.seconds_pass(20);
+    assert_eq!(world.gateway.mailbox(&"203".into()).new, 1);
+    assert!(world.open.is_empty(), "the caller was thanked and let go");
+}
+
+#[test]
+fn the_record_of_a_call_that_a_power_cut_ended_says_where_it_was() {
+    let mut world = scene();
+    world.call(BOB, "95550123");
+    world.call(CARRIER, "+15550100");
+    world.seconds_pass(1);
+    world.press("1");
+    world.seconds_pass(5);
+    let live = world.replayed();
+    assert_eq!(live.calls.len(), 2);
+    let mut world = world.killed(live);
+    world.seconds_pass(1);
+    let mut records = Vec::new();
+    let mut replay = Replay::default();
+    for segment in &world.journal {
+        replay.read(segment, &mut |entry| {
+            if let Some(Event::CallRecord(record)) = entry.event {
+                records.push((record.direction, record.queue.map(|queue| queue.to_string())));
+            }
+        });
+    }
+    records.sort_by_key(|(direction, _)| *direction as u8);
+    let queue = Some("support".to_owned());
+    assert_eq!(records, [(Direction::Inbound, queue), (Direction::Outbound, None)]);
 }

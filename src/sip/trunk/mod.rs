@@ -67,11 +67,19 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// It only takes calls in.
-    InboundOnly,
+    InboundOnly {
+        /// When the carrier last said anything.
+        heard: Option<UnixTime>,
+    },
     /// The carrier's name has not been found yet, or not any more.
     Unresolved,
     /// Ready for calls; the carrier wants no registration.
     Ready,
+    /// Its servers are known, and nobody asks them whether they are there.
+    Unasked {
+        /// When one last said anything.
+        heard: Option<UnixTime>,
+    },
     /// Some servers do not answer; calls go over the others.
     Partly {
         /// Those that do not.
@@ -101,7 +109,14 @@ pub enum State {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            State::InboundOnly => f.write_str("takes calls in; no server for calls out"),
+            State::InboundOnly { heard } => {
+                f.write_str("takes calls in; no server for calls out; ")?;
+                write_heard(f, *heard)
+            }
+            State::Unasked { heard } => {
+                f.write_str("its servers are not asked whether they answer; ")?;
+                write_heard(f, *heard)
+            }
             State::Unresolved => {
                 f.write_str("the carrier's server name is not found: check DNS and the name")
             }
@@ -129,6 +144,13 @@ impl fmt::Display for State {
                 "the carrier does not answer: check the line and the server's address; trying again",
             ),
         }
+    }
+}
+
+fn write_heard(f: &mut fmt::Formatter<'_>, heard: Option<UnixTime>) -> fmt::Result {
+    match heard {
+        Some(at) => write!(f, "last heard {at}"),
+        None => f.write_str("nothing heard since the start"),
     }
 }
 
@@ -212,6 +234,8 @@ pub struct Trunk {
     /// By the server's place in the settings.
     findings: Vec<Finding>,
     probe: Option<Instant>,
+    /// When the carrier last said anything: a request, or an answer to one of ours.
+    heard: Option<UnixTime>,
     alive: KeepAlive,
     rests: Rests,
     call_id: String,
@@ -222,8 +246,11 @@ pub struct Trunk {
 impl Trunk {
     /// A carrier that nothing is known of yet.
     pub fn new(settings: Settings, mut random: Random) -> Self {
-        let state =
-            if settings.servers.is_empty() { State::InboundOnly } else { State::Unresolved };
+        let state = if settings.servers.is_empty() {
+            State::InboundOnly { heard: None }
+        } else {
+            State::Unresolved
+        };
         let findings = settings.servers.iter().map(|_| Finding::default()).collect();
         Trunk {
             call_id: random.hex(16),
@@ -238,6 +265,7 @@ impl Trunk {
             looked_up: false,
             findings,
             probe: None,
+            heard: None,
             alive: KeepAlive::default(),
             rests: Rests::default(),
             cseq: 0,
@@ -366,10 +394,16 @@ impl Trunk {
     }
 
     /// A server answered something: a call, or a probe, whatever the answer was.
-    pub fn handle_heard(&mut self, peer: SocketAddr) {
+    pub fn handle_heard(&mut self, now: Now, peer: SocketAddr) {
+        self.heard = Some(now.unix);
         if let Some(place) = self.targets.iter().position(|target| target.peer == peer) {
             self.hear(place);
         }
+    }
+
+    /// The carrier sent a request.
+    pub fn handle_request(&mut self, now: Now) {
+        self.heard = Some(now.unix);
     }
 
     /// A server did not answer.
@@ -610,9 +644,13 @@ impl Trunk {
             State::Ready if self.targets.iter().any(|target| target.silent) => {
                 State::Partly { silent: silent.map(|target| target.peer).collect() }
             }
-            State::Ready | State::Registered { .. } => {
-                self.resting().unwrap_or_else(|| self.state.clone())
-            }
+            State::InboundOnly { .. } => State::InboundOnly { heard: self.heard },
+            State::Ready | State::Registered { .. } => self.resting().unwrap_or(match self.state {
+                State::Ready if self.settings.probe.is_none() => {
+                    State::Unasked { heard: self.heard }
+                }
+                _ => self.state.clone(),
+            }),
             _ => self.state.clone(),
         }
     }

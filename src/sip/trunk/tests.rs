@@ -179,7 +179,7 @@ fn servers_that_do_not_answer_come_last_and_the_lamp_says_which() {
     // A name that is looked up again changes nothing of what is known.
     trunk.handle_resolved(now(), "192.0.2.5", &[("192.0.2.5".parse().unwrap(), own)]);
     assert_eq!(peers(&mut trunk)[3], "192.0.2.5:5060");
-    trunk.handle_heard("192.0.2.5:5060".parse().unwrap());
+    trunk.handle_heard(now(), "192.0.2.5:5060".parse().unwrap());
     assert_eq!((peers(&mut trunk)[0].as_str(), trunk.state()), ("192.0.2.5:5060", State::Ready));
     for peer in peers(&mut trunk) {
         trunk.handle_missed(peer.parse().unwrap());
@@ -442,4 +442,20 @@ fn an_overloaded_server_rests_for_as_long_as_it_asked_and_help_disturbs_it_last(
     now = now.after(Duration::from_secs(600));
     trunk.handle_timeout(now);
     assert!(!trunk.is_resting() && trunk.ways().len() == 2);
+}
+
+#[test]
+fn a_carrier_that_nobody_asks_is_not_called_ready() {
+    let mut inward = trunk(&[], false);
+    inward.handle_started(now());
+    assert!(inward.state().to_string().ends_with("nothing heard since the start"));
+    inward.handle_request(now());
+    assert!(inward.state().to_string().contains("last heard 1970-01-01"), "{}", inward.state());
+    let mut unasked = trunk(&["carrier.example"], false);
+    unasked.settings.probe = None;
+    unasked.handle_started(now());
+    resolve(&mut unasked, now());
+    assert_eq!(unasked.state(), State::Unasked { heard: None });
+    unasked.handle_heard(now(), "192.0.2.5:5060".parse().unwrap());
+    assert_eq!(unasked.state(), State::Unasked { heard: Some(UnixTime(0)) });
 }
