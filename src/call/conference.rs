@@ -124,6 +124,7 @@ pub(super) struct Room {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
 
