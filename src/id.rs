@@ -145,6 +145,10 @@ minted_id!(
     ItemId
 );
 minted_id!(
+    /// One piece of work as reports count it: a call, a chat, a mail. A call's is the call's own id.
+    WorkId
+);
+minted_id!(
     /// One offer of a waiting item to one agent.
     OfferId
 );

@@ -19,6 +19,7 @@ pub mod journal;
 pub mod media;
 pub mod queue;
 pub mod random;
+pub mod report;
 pub mod sip;
 pub mod store;
 pub mod time;
