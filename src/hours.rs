@@ -4,8 +4,9 @@
 //! A span may go past midnight; it belongs to the day it began on. Flows and the dial plan both ask here.
 
 use std::ops::Range;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -93,6 +94,8 @@ enum Holiday {
 
 /// Minutes of a day.
 const DAY: u16 = 24 * 60;
+/// Days that are looked at for opening hours: a year and its longest holidays.
+const MOST_DAYS: u16 = 400;
 
 impl Calendar {
     /// Checks a calendar; `zone` is the site's. Every mistake is listed with its place.
@@ -140,6 +143,49 @@ impl Calendar {
             (false, false) if self.covers(today, minute) => State::Open,
             _ => State::Closed,
         }
+    }
+
+    /// How long it is open from one moment to a later one. Of more than [`MOST_DAYS`] the last count.
+    pub fn open_between(&self, from: UnixTime, to: UnixTime) -> Duration {
+        let from = from.max(to - Duration::from_secs(u64::from(MOST_DAYS) * 86_400));
+        let (mut open, mut upto) = (Duration::ZERO, from);
+        for (begins, ends) in self.spans_from(from).take_while(|(begins, _)| *begins < to) {
+            let (begins, ends) = (begins.max(upto), ends.min(to));
+            open += ends.since(begins);
+            upto = upto.max(ends);
+        }
+        open
+    }
+
+    /// When it opens next, or the moment itself while it is open; nothing where it does not within [`MOST_DAYS`].
+    pub fn next_open(&self, at: UnixTime) -> Option<UnixTime> {
+        self.spans_from(at).find(|(_, ends)| *ends > at).map(|(begins, _)| begins.max(at))
+    }
+
+    /// Spans of opening hours by their beginnings, from the day before a moment on.
+    fn spans_from(&self, at: UnixTime) -> impl Iterator<Item = (UnixTime, UnixTime)> {
+        let first = Timestamp::from_microsecond(at.0).ok();
+        let first = first.and_then(|at| at.to_zoned(self.zone.clone()).date().yesterday().ok());
+        let days = first.into_iter().flat_map(|day| day.series(1.day()));
+        let open = days.take(usize::from(MOST_DAYS)).filter(|day| !self.is_holiday(*day));
+        open.flat_map(|day| {
+            let today = self.spans.iter().filter(move |span| span.days.contains(&day.weekday()));
+            let moment = |minute| self.moment(day, minute);
+            let both = today.filter_map(|span| Some((moment(span.from)?, moment(span.to)?)));
+            let mut both: Vec<_> = both.collect();
+            both.sort_unstable();
+            both
+        })
+    }
+
+    /// When clocks show so many minutes after the midnight that a day begins with. A time that clocks leave out is the
+    /// one they jump to; of one that they show twice the first.
+    fn moment(&self, day: Date, minute: u16) -> Option<UnixTime> {
+        let day = if minute >= DAY { day.tomorrow().ok()? } else { day };
+        let minute = i8::try_from(minute % 60).ok().zip(i8::try_from(minute % DAY / 60).ok());
+        let (minute, hour) = minute?;
+        let local = day.at(hour, minute, 0, 0).to_zoned(self.zone.clone()).ok()?;
+        Some(UnixTime(local.timestamp().as_microsecond()))
     }
 
     fn covers(&self, day: Date, minute: u16) -> bool {
@@ -288,6 +334,41 @@ mod tests {
         assert_eq!(shop.state(at("2031-12-25T00:00:00Z")), State::Holiday);
         assert_eq!(shop.state(at("2031-12-25T23:59:59Z")), State::Holiday);
         assert_eq!(shop.state(UnixTime(i64::MAX)), State::Closed, "no such moment");
+    }
+
+    #[test]
+    fn open_time_leaves_out_nights_holidays_and_the_hour_that_clocks_jump() {
+        let office = calendar(
+            "name = 'office'\ntime_zone = 'Europe/Berlin'\nholidays = ['12-25']\n\
+             open = [{ days = 'mon-fri', from = '08:00', to = '17:00' }]",
+        );
+        let open = |from, to| office.open_between(at(from), at(to)).as_secs();
+        assert_eq!(open("2026-11-20T15:59:00Z", "2026-11-23T07:01:00Z"), 120, "over a weekend");
+        assert_eq!(open("2026-12-24T15:00:00Z", "2026-12-28T08:00:00Z"), 7_200, "and a holiday");
+        assert_eq!(open("2026-03-27T15:00:00Z", "2026-03-30T07:00:00Z"), 7_200, "clocks go on");
+        assert_eq!(open("2026-10-23T14:00:00Z", "2026-10-26T08:00:00Z"), 7_200, "clocks go back");
+        assert_eq!(open("2026-11-20T12:00:00Z", "2026-11-20T12:00:00Z"), 0);
+        let night = calendar(
+            "name = 'n'\ntime_zone = 'Europe/Berlin'\nopen = [{ days = 'sun-sat', from = '22:00', to = '06:00' }]",
+        );
+        let open = |from, to| night.open_between(at(from), at(to)).as_secs() / 3_600;
+        assert_eq!(open("2026-03-28T20:00:00Z", "2026-03-29T10:00:00Z"), 7, "a night of 7 hours");
+        assert_eq!(open("2026-10-24T19:00:00Z", "2026-10-25T10:00:00Z"), 9, "a night of 9 hours");
+    }
+
+    #[test]
+    fn spans_that_overlap_count_once_and_the_next_opening_is_found() {
+        let shop = calendar(
+            "name = 'shop'\nholidays = ['2026-11-23']\nopen = [{ days = 'mon', from = '08:00', to = '12:00' }, \
+             { days = 'mon', from = '09:00', to = '10:00' }, { days = 'mon', from = '11:00', to = '13:00' }]",
+        );
+        let day = shop.open_between(at("2026-11-16T00:00:00Z"), at("2026-11-17T00:00:00Z"));
+        assert_eq!(day.as_secs(), 5 * 3_600);
+        let opens = |from| shop.next_open(at(from));
+        assert_eq!(opens("2026-11-16T09:30:00Z"), Some(at("2026-11-16T09:30:00Z")), "open now");
+        assert_eq!(opens("2026-11-16T13:00:00Z"), Some(at("2026-11-30T08:00:00Z")), "a holiday");
+        let never = calendar("name = 'never'");
+        assert_eq!(never.next_open(at("2026-11-16T13:00:00Z")), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::gateway::sound::Playing;
 use crate::id::{AgentId, CallId, ExtensionId, ItemId, LegId, OfferId, QueueId, SkillId};
 use crate::ivr::{prompts, speak};
 use crate::journal::event;
-use crate::queue::{self, Declined, Item};
+use crate::queue::{self, Channel, Declined, Item};
 use crate::time::{Now, UnixTime};
 
 /// Which call an item is, and what is known of it here.
@@ -50,7 +50,16 @@ impl Gateway {
         arrived: UnixTime,
     ) {
         let id = ItemId(self.random.bits());
-        let item = Item { id, queue: queue.clone(), arrived, priority, skills, preferred: None };
+        let item = Item {
+            id,
+            queue: queue.clone(),
+            arrived,
+            priority,
+            skills,
+            preferred: None,
+            channel: Channel::Voice,
+            last_agent: None,
+        };
         self.work.calls.insert(id, call);
         self.work.items.insert(call, id);
         self.work.queues.insert(call, queue.clone());
@@ -250,7 +259,10 @@ impl Gateway {
             queue::Output::Abandoned { item } => self.forget_item(now, item),
             queue::Output::Entered { .. }
             | queue::Output::Connected { .. }
-            | queue::Output::Returned { .. } => {}
+            | queue::Output::Returned { .. }
+            | queue::Output::Moved { .. }
+            | queue::Output::TriedAgain { .. }
+            | queue::Output::GaveUp { .. } => {}
         }
     }
 

@@ -1,32 +1,54 @@
-//! Waiting items, and which agent is offered which of them.
+//! Waiting items of every channel, and which agent is offered which of them.
 //!
-//! Owns the waiting items, the live offers and the estimate of the wait. Deliberately does not own an agent's
-//! presence: it keeps the set of agents it was told are ready. An agent who is offered an item leaves that set and
-//! comes back only by [`Queues::handle_agent_ready`]. It plays no music and rings no phone.
+//! Owns the waiting items, the live offers, what each agent has in hand and what more fits, and the estimate of the
+//! wait. Deliberately does not own an agent's presence: it is told who takes work, and who is free for the phone. An
+//! agent whose phone is offered an item is not free for it until [`Queues::handle_agent_ready`] says so again; of what
+//! is not on the phone, as many are offered as fit ([`Capacity`]). It plays no music, rings no phone, dials nobody.
 //!
 //! Order: effective priority is the queue's plus the item's plus ageing, held to 0..=[`CEILING`]. Every item
 //! that ages reaches the ceiling, where only arrival counts, so nothing starves: after `(CEILING - priority) / ageing`
-//! minutes no later arrival passes it. An item that no ready agent can take does not hold up those behind it.
+//! minutes no later arrival passes it. An item that no agent can take does not hold up those behind it. The place is
+//! the item's own: it keeps it when it comes back, when it moves to another channel, and over a restart.
 //!
 //! Waits are measured with the steady clock. The wall clock counts once, when an item comes that arrived before:
 //! from another queue; its place counts from then, `max_wait` from here; and when an agent becomes ready, for how long they were idle by then.
 //! Setting the clock later changes nobody's place. Time with an agent counts
-//! for the place of an item that comes back, which keeps its arrival, but not towards the longest wait.
+//! for the place of an item that comes back, which keeps its arrival, but not towards the longest wait. Opening hours
+//! are wall-clock time: only service-level clocks and calls back look at them.
 
+mod callback;
+mod capacity;
+mod channel;
+mod choice;
+mod clock;
+mod estimate;
+mod explain;
 mod settings;
+mod staff;
 #[cfg(test)]
 mod tests;
+mod words;
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-pub use settings::{Announce, Member, OverflowTargets, Settings, Strategy, Target};
+pub use capacity::{Capacity, Full, Said};
+pub use channel::Channel;
+pub use clock::Clock;
+pub use estimate::HitRate;
+pub use explain::{CHOICES_KEPT, Choice, Held, MOST_TOLD, Rule, Standing, StillWaiting};
+pub use settings::{
+    Announce, Callback, Member, OverflowTargets, Prefers, Relax, Settings, Strategy, Target,
+};
+pub use words::{Declined, Item, Output, Refused, Stale, Why};
 
+use crate::hours::Calendar;
 use crate::id::{AgentId, ItemId, OfferId, QueueId, SkillId};
+use crate::queue::estimate::{Estimate, Told};
+use crate::queue::staff::{Desk, Hand};
 use crate::random::Random;
-use crate::time::{Now, UnixTime, earliest};
+use crate::time::{Now, earliest};
 
 /// The highest effective priority; 100 so that priorities read as percentages.
 pub const CEILING: i32 = 100;
@@ -35,146 +57,15 @@ pub const REFUSAL_HOLD: Duration = Duration::from_secs(30);
 /// The longest wait that is believed of an item that arrived before; beyond the longest `max_wait` that can be set, the
 /// wall clock was set in between, as on a box without a battery for it, and the item counts as new.
 pub const LONGEST_BELIEVED: Duration = Duration::from_secs(86_400);
-/// The part of the old mean that one new handle time replaces, as 1/n: about a busy hour's memory.
-const MEAN_WEIGHT: u32 = 10;
+/// The same of what nobody holds a line for: a letter, a promised call. Longer than the longest holidays.
+pub const LONGEST_BELIEVED_LATER: Duration = Duration::from_secs(60 * 86_400);
 /// Points are counted in thousandths, so that ageing is smooth within a minute.
 const MILLI: u128 = 1000;
 
 /// Levels of skill.
 pub type Skills = BTreeMap<SkillId, u8>;
 
-/// A contact that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
-    /// Its name.
-    pub id: ItemId,
-    /// Where it waits.
-    pub queue: QueueId,
-    /// When it came to wait; kept when it comes back. The time of entering, but for one that waited before a restart or
-    /// in another queue.
-    pub arrived: UnixTime,
-    /// Its own priority, 0..=[`CEILING`].
-    pub priority: i32,
-    /// Least level it needs in each skill.
-    pub skills: Skills,
-    /// Who should have it if ready.
-    pub preferred: Option<AgentId>,
-}
-
-/// Why an item was not kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// `max_waiting` items wait already.
-    Full,
-    /// It waited `max_wait`.
-    Waited,
-    /// No member is signed in.
-    NoAgent,
-}
-
-/// The verdict on an item that was not let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
-    /// It goes elsewhere.
-    Overflow(Why, Target),
-    /// No such queue.
-    UnknownQueue,
-    /// An item of that id waits or is being handled already.
-    Known,
-}
-
-/// Why an agent did not take an offer. Who is not put on pause for it is not asked about that item for [`REFUSAL_HOLD`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Declined {
-    /// Rang out.
-    Missed,
-    /// Turned down; never a pause.
-    Refused,
-    /// The phone could not be reached.
-    Unreachable,
-}
-
-/// The offer is over, or was never made to this agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stale;
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// An item began to wait.
-    Entered {
-        /** Which. */
-        item: ItemId,
-        /** Where. */
-        queue: QueueId,
-    },
-    /// Ring these agents. Comes again with the same offer for those who join a ring, each with the whole time.
-    Offer {
-        /** The offer. */
-        offer: OfferId,
-        /** What is offered. */
-        item: ItemId,
-        /** To whom. */
-        agents: Vec<AgentId>,
-        /** For how long. */
-        ring_for: Duration,
-    },
-    /// Stop ringing; the agent is free again.
-    Withdraw {
-        /** The offer. */
-        offer: OfferId,
-        /** Whose. */
-        agent: AgentId,
-    },
-    /// Join the two.
-    Connected {
-        /** The caller. */
-        item: ItemId,
-        /** The agent. */
-        agent: AgentId,
-    },
-    /// Tell the caller where they stand, 1 being next.
-    Announce {
-        /** To whom. */
-        item: ItemId,
-        /** The place, if it is said. */
-        position: Option<usize>,
-        /** The expected wait, if said and known. */
-        wait: Option<RangeInclusive<Duration>>,
-    },
-    /// The item left for elsewhere.
-    Overflow {
-        /** Which. */
-        item: ItemId,
-        /** Why. */
-        why: Why,
-        /** Where to. */
-        target: Target,
-    },
-    /// The agent did not take the offer: stop ringing, and pause them if `pauses`.
-    Missed {
-        /** Who. */
-        agent: AgentId,
-        /** Which offer. */
-        offer: OfferId,
-        /** How. */
-        why: Declined,
-        /** Whether the agent goes on pause. */
-        pauses: bool,
-    },
-    /// The caller gave up, or was taken out.
-    Abandoned {
-        /** Which. */
-        item: ItemId,
-    },
-    /// A failed connection: the item waits again, at its old place.
-    Returned {
-        /** Which. */
-        item: ItemId,
-    },
-}
-
-/// What happened in one queue so far: `arrived = connected + abandoned + overflowed + taken_out +
+/// What happened in one queue so far: `arrived = connected + abandoned + overflowed + unreached + taken_out +
 /// waiting`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
@@ -188,6 +79,10 @@ pub struct Counters {
     pub overflowed: u64,
     /// Items that somebody took out: an admin who ended the call, a colleague who picked it up, the end of the box.
     pub taken_out: u64,
+    /// Calls back that reached nobody, as often as promised.
+    pub unreached: u64,
+    /// Of those connected, how many while the service-level clock was in target.
+    pub in_target: u64,
 }
 
 /// One queue at a glance.
@@ -207,23 +102,14 @@ pub struct Snapshot {
     pub ready: usize,
     /// The count so far.
     pub counters: Counters,
-}
-
-/// Why a member has or has not an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Not signed in.
-    Absent,
-    /// Lacks a skill.
-    Unskilled,
-    /// Refused or missed it a moment ago.
-    RefusedIt,
-    /// It rings there.
-    Ringing,
-    /// Signed in, but not ready.
-    NotReady,
-    /// Could have it now.
-    Able,
+    /// Items of each channel that wait.
+    pub channels: BTreeMap<Channel, usize>,
+    /// Of those that wait, how many are past the service level by their clock.
+    pub late: usize,
+    /// What the next to come may expect, if anybody is there for them.
+    pub wait: Option<RangeInclusive<Duration>>,
+    /// How good the last estimates were.
+    pub hit_rate: HitRate,
 }
 
 #[derive(Debug)]
@@ -237,11 +123,32 @@ struct Waiting {
     announce_at: Option<Instant>,
     overflow_at: Option<Instant>,
     taken_at: Option<Instant>,
+    /// Who has it.
+    by: Option<AgentId>,
+    /// The last step of its queue that it has waited for: skills relax, a preference ends.
+    reached: Duration,
+    /// When the next such step is due.
+    step_at: Option<Instant>,
+    /// Not offered before: a call back that failed.
+    not_before: Option<Instant>,
+    /// Calls back that failed.
+    attempts: u8,
+    /// The wait that was told to it when it came.
+    told: Option<Told>,
+    clock: Clock,
 }
 
 impl Waiting {
     fn waited(&self, now: Instant) -> Duration {
         self.before.saturating_add(now.saturating_duration_since(self.entered))
+    }
+
+    /// What its service-level clock shows. Where every hour counts, it is the wait, whatever the wall clock does.
+    fn clock(&self, now: Now, calendar: Option<&Calendar>) -> Duration {
+        if calendar.is_none() && !self.clock.has_paused() {
+            return self.waited(now.instant);
+        }
+        self.clock.read(now.unix, calendar)
     }
 
     /// Waits again: what was due while an agent had it is due as much later.
@@ -252,18 +159,13 @@ impl Waiting {
             *at = at.zip(away).map(|(at, away)| at + away);
         }
     }
-}
 
-/// Since when a ready agent has been without a contact, out of reach of the wall clock.
-#[derive(Debug, Clone, Copy)]
-struct Idle {
-    ready_at: Instant,
-    before: Duration,
-}
-
-impl Idle {
-    fn span(self, now: Instant) -> Duration {
-        self.before.saturating_add(now.saturating_duration_since(self.ready_at))
+    /// Takes the steps of its queue that it has waited for.
+    fn step(&mut self, now: Instant, steps: &[Duration]) {
+        let waited = self.waited(now);
+        self.reached = steps.iter().rfind(|step| **step <= waited).copied().unwrap_or_default();
+        let next = steps.iter().find(|step| **step > waited);
+        self.step_at = next.map(|next| now + next.saturating_sub(waited));
     }
 }
 
@@ -285,9 +187,31 @@ impl Offer {
 #[derive(Debug)]
 struct Queue {
     settings: Settings,
+    /// Members in the order in which they are asked.
+    asked: Vec<AgentId>,
+    /// When something changes for an item by its waiting.
+    steps: Vec<Duration>,
+    calendar: Option<Calendar>,
     last: Option<AgentId>,
-    handle: Duration,
+    estimate: Estimate,
     counters: Counters,
+}
+
+impl Queue {
+    fn new(settings: Settings) -> Queue {
+        let mut members: Vec<_> = settings.members.iter().collect();
+        members.sort_by_key(|m| m.order);
+        let mut asked: Vec<AgentId> = Vec::new();
+        for member in members {
+            if !asked.contains(&member.agent) {
+                asked.push(member.agent.clone());
+            }
+        }
+        let estimate = Estimate::new(Duration::from_secs(settings.handle_time.into()));
+        let steps = settings.steps();
+        let counters = Counters::default();
+        Queue { settings, asked, steps, calendar: None, last: None, estimate, counters }
+    }
 }
 
 /// All queues of the branch.
@@ -296,9 +220,12 @@ pub struct Queues {
     queues: BTreeMap<QueueId, Queue>,
     waiting: BTreeMap<ItemId, Waiting>,
     taken: BTreeMap<ItemId, Waiting>,
-    present: BTreeMap<AgentId, Skills>,
-    ready: BTreeMap<AgentId, Idle>,
+    staff: BTreeMap<AgentId, Desk>,
+    capacity: Capacity,
+    /// Of agents who have one of their own.
+    capacities: BTreeMap<AgentId, Capacity>,
     offers: BTreeMap<OfferId, Offer>,
+    choices: VecDeque<Choice>,
     outputs: VecDeque<Output>,
     random: Random,
     next: u64,
@@ -307,22 +234,35 @@ pub struct Queues {
 impl Queues {
     /// Empty queues; of two with one name the later counts.
     pub fn new(settings: Vec<Settings>, random: Random) -> Self {
-        let queue = |settings: Settings| {
-            let handle = Duration::from_secs(settings.handle_time.into());
-            let name = settings.name.clone();
-            (name, Queue { settings, last: None, handle, counters: Counters::default() })
-        };
+        let queue = |settings: Settings| (settings.name.clone(), Queue::new(settings));
         Queues {
             queues: settings.into_iter().map(queue).collect(),
             waiting: BTreeMap::new(),
             taken: BTreeMap::new(),
-            present: BTreeMap::new(),
-            ready: BTreeMap::new(),
+            staff: BTreeMap::new(),
+            capacity: Capacity::default(),
+            capacities: BTreeMap::new(),
             offers: BTreeMap::new(),
+            choices: VecDeque::new(),
             outputs: VecDeque::new(),
             random,
             next: 0,
         }
+    }
+
+    /// With what everybody can have in hand, and with what single agents can.
+    pub fn with_capacity(mut self, all: Capacity, of: BTreeMap<AgentId, Capacity>) -> Self {
+        self.capacity = all;
+        self.capacities = of;
+        self
+    }
+
+    /// With the opening hours of a queue: its service-level clocks stand outside of them, and nobody is called back.
+    pub fn with_calendar(mut self, queue: &QueueId, calendar: Calendar) -> Self {
+        if let Some(queue) = self.queues.get_mut(queue) {
+            queue.calendar = Some(calendar);
+        }
+        self
     }
 
     /// A contact comes to wait, or is told at once where else to go.
@@ -330,12 +270,14 @@ impl Queues {
         if self.waiting.contains_key(&item.id) || self.taken.contains_key(&item.id) {
             return Err(Refused::Known);
         }
-        let length = self.waiting.values().filter(|w| w.item.queue == item.queue).count();
+        let on_line = |w: &&Waiting| w.item.queue == item.queue && w.item.channel.is_live();
+        let length = self.waiting.values().filter(on_line).count();
         let staffed = self.is_staffed(&item.queue);
         let queue = self.queues.get_mut(&item.queue).ok_or(Refused::UnknownQueue)?;
         queue.counters.arrived += 1;
         let targets = &queue.settings.overflow;
         let refused = match &targets.on_no_agent {
+            _ if !item.channel.is_live() => None,
             Some(target) if !staffed => Some((Why::NoAgent, target.clone())),
             _ if length >= queue.settings.max_waiting => Some((Why::Full, targets.on_full.clone())),
             _ => None,
@@ -344,27 +286,42 @@ impl Queues {
             queue.counters.overflowed += 1;
             return Err(Refused::Overflow(why, target));
         }
+        let id = item.id;
+        self.outputs.push_back(Output::Entered { item: id, queue: item.queue.clone() });
+        self.admit(now, item);
+        self.offer_all(now);
+        self.tell_wait(now, id);
+        Ok(())
+    }
+
+    fn admit(&mut self, now: Now, item: Item) {
+        let Some(queue) = self.queues.get(&item.queue) else { return };
         let before = now.unix.since(item.arrived);
-        let before = if before > LONGEST_BELIEVED { Duration::ZERO } else { before };
-        let left = |seconds: u32| Duration::from_secs(seconds.into());
-        let (every, most) = (queue.settings.announce.every, queue.settings.max_wait);
-        let waiting = Waiting {
+        let live = item.channel.is_live();
+        let believed = if live { LONGEST_BELIEVED } else { LONGEST_BELIEVED_LATER };
+        let before = if before > believed { Duration::ZERO } else { before };
+        let mut waiting = Waiting {
             number: self.next,
             entered: now.instant,
             before,
             offer: None,
             refused: BTreeMap::new(),
-            announce_at: (every > 0).then(|| now.instant + left(every)),
-            overflow_at: (most > 0).then(|| now.instant + left(most)),
+            announce_at: None,
+            overflow_at: None,
             taken_at: None,
+            by: None,
+            reached: Duration::ZERO,
+            step_at: None,
+            not_before: None,
+            attempts: 0,
+            told: None,
+            clock: Clock::started(now.unix - before),
             item,
         };
+        waiting.step(now.instant, &queue.steps);
+        queue.settings.set_times(now.instant, &mut waiting);
         self.next += 1;
-        let (id, queue) = (waiting.item.id, waiting.item.queue.clone());
-        self.outputs.push_back(Output::Entered { item: id, queue });
-        self.waiting.insert(id, waiting);
-        self.offer_all(now);
-        Ok(())
+        self.waiting.insert(waiting.item.id, waiting);
     }
 
     /// The caller gave up. Nothing happens when the item does not wait.
@@ -383,56 +340,19 @@ impl Queues {
         self.offer_all(now);
     }
 
-    /// The agent is signed in and takes work, without a contact since `idle_since`. Ignored while one rings there.
-    pub fn handle_agent_ready(
-        &mut self,
-        now: Now,
-        agent: AgentId,
-        skills: Skills,
-        idle_since: UnixTime,
-    ) {
-        self.present.insert(agent.clone(), skills);
-        if self.offers.values().any(|o| o.rings(&agent)) {
-            return;
+    /// A waiting item goes on in another channel, at its old place. What rings for it stops. Answers whether it waits.
+    pub fn handle_move_channel(&mut self, now: Now, item: ItemId, to: Channel) -> bool {
+        let Some(waiting) = self.leave(item) else { return false };
+        let from = waiting.item.channel;
+        let mut moved = Waiting { offer: None, told: None, ..waiting };
+        moved.item.channel = to;
+        if let Some(queue) = self.queues.get(&moved.item.queue) {
+            queue.settings.set_times(now.instant, &mut moved);
         }
-        let idle = Idle { ready_at: now.instant, before: now.unix.since(idle_since) };
-        self.ready.insert(agent, idle);
+        self.waiting.insert(item, moved);
+        self.outputs.push_back(Output::Moved { item, from, to });
         self.offer_all(now);
-    }
-
-    /// The agent is signed in but takes no work now; what rings there is withdrawn.
-    pub fn handle_agent_gone(&mut self, now: Now, agent: AgentId) {
-        self.ready.remove(&agent);
-        let ringing = self.offers.iter().find(|(_, o)| o.rings(&agent)).map(|(id, _)| *id);
-        if let Some(offer) = ringing {
-            self.drop_from_offer(offer, &agent);
-            self.outputs.push_back(Output::Withdraw { offer, agent });
-        }
-        self.offer_all(now);
-    }
-
-    /// The agent is signed in, ready or not; what a restart tells before readiness.
-    pub fn handle_agent_present(&mut self, agent: AgentId, skills: Skills) {
-        self.present.insert(agent, skills);
-    }
-
-    /// The agent signed out. Queues left without anybody overflow when they have a target for it.
-    pub fn handle_agent_absent(&mut self, now: Now, agent: AgentId) {
-        self.present.remove(&agent);
-        self.handle_agent_gone(now, agent);
-        let unstaffed: Vec<(ItemId, Target)> = self
-            .waiting
-            .values()
-            .filter(|w| !self.is_staffed(&w.item.queue))
-            .filter_map(|w| {
-                let queue = self.queues.get(&w.item.queue)?;
-                Some((w.item.id, queue.settings.overflow.on_no_agent.clone()?))
-            })
-            .collect();
-        for (item, target) in unstaffed {
-            self.overflow(item, Why::NoAgent, target);
-        }
-        self.offer_all(now);
+        true
     }
 
     /// The agent answered. Only the first of an offer has the item; a stale answer is to be hung up.
@@ -445,16 +365,32 @@ impl Queues {
         let live = self.offers.get(&offer).is_some_and(|o| o.rings(&agent));
         let ended = if live { self.offers.remove(&offer) } else { None }.ok_or(Stale)?;
         for (other, _) in ended.agents.into_iter().filter(|(other, _)| *other != agent) {
+            self.clear_hand(&other, ended.item);
             self.outputs.push_back(Output::Withdraw { offer, agent: other });
         }
         let mut waiting = self.waiting.remove(&ended.item).ok_or(Stale)?;
         waiting.offer = None;
         waiting.taken_at = Some(now.instant);
-        self.count(&waiting.item.queue, |c| c.connected += 1);
+        waiting.by = Some(agent.clone());
+        self.set_hand(&agent, ended.item, Hand::Has);
+        self.learn_wait(now, &mut waiting);
         self.taken.insert(ended.item, waiting);
         self.outputs.push_back(Output::Connected { item: ended.item, agent });
         self.offer_all(now);
         Ok(ended.item)
+    }
+
+    /// Counts an answer, and what became of the estimate.
+    fn learn_wait(&mut self, now: Now, waiting: &mut Waiting) {
+        let waited = waiting.waited(now.instant);
+        let Some(queue) = self.queues.get_mut(&waiting.item.queue) else { return };
+        let clock = waiting.clock(now, queue.calendar.as_ref());
+        let in_target = clock <= Duration::from_secs(queue.settings.service_level.into());
+        queue.counters.connected += 1;
+        queue.counters.in_target += u64::from(in_target);
+        if let Some(told) = waiting.told.take() {
+            queue.estimate.learn_wait(&told, waited);
+        }
     }
 
     /// The agent did not take the offer. Nothing happens when the offer is over.
@@ -466,20 +402,59 @@ impl Queues {
     /// Agent and caller could not be joined: the item waits again with its arrival time and place, and with as much of
     /// `max_wait` left as when it was taken.
     pub fn handle_connected_failed(&mut self, now: Now, item: ItemId) {
-        let Some(mut waiting) = self.taken.remove(&item) else { return };
-        waiting.come_back(now.instant);
-        self.count(&waiting.item.queue, |c| c.connected -= 1);
-        self.waiting.insert(item, waiting);
-        self.outputs.push_back(Output::Returned { item });
-        self.offer_all(now);
+        if let Some(waiting) = self.take_back(now, item) {
+            self.waiting.insert(item, waiting);
+            self.outputs.push_back(Output::Returned { item });
+            self.offer_all(now);
+        }
     }
 
-    /// The contact is over after `handled` (talk, hold and after-work), which teaches the estimate.
+    /// Takes an item out of an agent's hand, as if they had never had it.
+    fn take_back(&mut self, now: Now, item: ItemId) -> Option<Waiting> {
+        let mut waiting = self.taken.remove(&item)?;
+        waiting.come_back(now.instant);
+        if let Some(agent) = waiting.by.take() {
+            self.clear_hand(&agent, item);
+        }
+        if let Some(queue) = self.queues.get(&waiting.item.queue) {
+            waiting.step(now.instant, &queue.steps);
+        }
+        self.count(&waiting.item.queue, |c| c.connected = c.connected.saturating_sub(1));
+        Some(waiting)
+    }
+
+    /// The contact is over after `handled` (talk, hold and after-work), which teaches the estimate. After-work holds what
+    /// was in hand: of a call until the agent is ready, of all else until [`Self::handle_wrapped_up`].
     pub fn handle_finished(&mut self, item: ItemId, handled: Duration) {
         let Some(taken) = self.taken.remove(&item) else { return };
+        if let Some(agent) = &taken.by {
+            self.set_hand(agent, item, Hand::AfterWork);
+        }
         if let Some(queue) = self.queues.get_mut(&taken.item.queue) {
-            let old = queue.handle.saturating_mul(MEAN_WEIGHT - 1);
-            queue.handle = old.saturating_add(handled) / MEAN_WEIGHT;
+            queue.estimate.learn_handling(handled);
+        }
+    }
+
+    /// The person is waited for: the service-level clock stands, and a waiting item is not offered.
+    pub fn handle_pause(&mut self, now: Now, item: ItemId) {
+        let calendars = &self.queues;
+        let waiting = self.waiting.get_mut(&item).or_else(|| self.taken.get_mut(&item));
+        if let Some(waiting) = waiting {
+            let calendar = calendars.get(&waiting.item.queue).and_then(|q| q.calendar.as_ref());
+            waiting.clock.pause(now.unix, calendar);
+        }
+        if self.waiting.contains_key(&item) {
+            self.stop_ringing(item);
+            self.offer_all(now);
+        }
+    }
+
+    /// The person is back.
+    pub fn handle_resume(&mut self, now: Now, item: ItemId) {
+        let waiting = self.waiting.get_mut(&item).or_else(|| self.taken.get_mut(&item));
+        if let Some(waiting) = waiting {
+            waiting.clock.resume(now.unix);
+            self.offer_all(now);
         }
     }
 
@@ -506,6 +481,12 @@ impl Queues {
         }
         for waiting in self.waiting.values_mut() {
             waiting.refused.retain(|_, until| *until > now.instant);
+            waiting.not_before = waiting.not_before.filter(|at| *at > now.instant);
+            if past(waiting.step_at)
+                && let Some(queue) = self.queues.get(&waiting.item.queue)
+            {
+                waiting.step(now.instant, &queue.steps);
+            }
         }
         self.offer_all(now);
         let told: Vec<_> =
@@ -518,8 +499,9 @@ impl Queues {
     /// When [`Self::handle_timeout`] is due.
     pub fn deadline(&self) -> Option<Instant> {
         let items = self.waiting.values().fold(None, |first, w| {
-            let held = w.refused.values().min().copied();
-            earliest(first, earliest(held, earliest(w.announce_at, w.overflow_at)))
+            let held = earliest(w.refused.values().min().copied(), w.not_before);
+            let steps = earliest(w.step_at, held);
+            earliest(first, earliest(steps, earliest(w.announce_at, w.overflow_at)))
         });
         let rings = self.offers.values().flat_map(|o| &o.agents);
         earliest(items, rings.map(|(_, until)| *until).min())
@@ -538,15 +520,17 @@ impl Queues {
         Some(1 + self.waiting.values().filter(ahead).count())
     }
 
-    /// Position x mean handle time / eligible agents signed in, from 3/5 to 3/2 of it. None without such agents.
-    pub fn estimate(&self, now: Now, item: ItemId) -> Option<RangeInclusive<Duration>> {
-        let waiting = self.waiting.get(&item)?;
-        let queue = self.queues.get(&waiting.item.queue)?;
-        let able = |m: &&Member| self.is_skilled(queue, &waiting.item, &m.agent);
-        let agents = u32::try_from(queue.settings.members.iter().filter(able).count()).ok()?;
-        let position = u32::try_from(self.position(now, item)?).ok()?;
-        let mean = queue.handle.saturating_mul(position).checked_div(agents)?;
-        Some(mean.saturating_mul(3) / 5..=mean.saturating_mul(3) / 2)
+    /// How an item reaches an agent, while it waits or an agent has it.
+    pub fn channel(&self, item: ItemId) -> Option<Channel> {
+        let found = self.waiting.get(&item).or_else(|| self.taken.get(&item));
+        found.map(|waiting| waiting.item.channel)
+    }
+
+    /// How long an item has waited in opening hours, less pauses: what its service level is measured by.
+    pub fn clock(&self, now: Now, item: ItemId) -> Option<Duration> {
+        let found = self.waiting.get(&item).or_else(|| self.taken.get(&item))?;
+        let calendar = self.queues.get(&found.item.queue)?.calendar.as_ref();
+        Some(found.clock(now, calendar))
     }
 
     /// Every queue at a glance, by name.
@@ -554,163 +538,49 @@ impl Queues {
         self.queues.iter().map(|(name, queue)| self.glance(now, name, queue)).collect()
     }
 
-    /// How each member of the item's queue stands to it; empty when it does not wait.
-    pub fn explain(&self, item: ItemId) -> Vec<(AgentId, Standing)> {
-        let Some(waiting) = self.waiting.get(&item) else { return Vec::new() };
-        let Some(queue) = self.queues.get(&waiting.item.queue) else { return Vec::new() };
-        let members = queue.settings.members.iter();
-        members.map(|m| (m.agent.clone(), self.standing(queue, waiting, &m.agent))).collect()
-    }
-
-    fn standing(&self, queue: &Queue, waiting: &Waiting, agent: &AgentId) -> Standing {
-        let offer = waiting.offer.and_then(|id| self.offers.get(&id));
-        if !self.present.contains_key(agent) {
-            Standing::Absent
-        } else if !self.is_skilled(queue, &waiting.item, agent) {
-            Standing::Unskilled
-        } else if waiting.refused.contains_key(agent) {
-            Standing::RefusedIt
-        } else if offer.is_some_and(|o| o.rings(agent)) {
-            Standing::Ringing
-        } else if self.ready.contains_key(agent) {
-            Standing::Able
-        } else {
-            Standing::NotReady
-        }
-    }
-
     fn glance(&self, now: Now, name: &QueueId, queue: &Queue) -> Snapshot {
         let here = || self.waiting.values().filter(|w| w.item.queue == *name);
         let members: BTreeSet<_> = queue.settings.members.iter().map(|m| &m.agent).collect();
+        let target = Duration::from_secs(queue.settings.service_level.into());
+        let late = |w: &&Waiting| w.clock(now, queue.calendar.as_ref()) > target;
+        let free = |agent: &AgentId| self.staff.get(agent).is_some_and(|d| d.phone.is_some());
+        let mut channels: BTreeMap<Channel, usize> = BTreeMap::new();
+        here().for_each(|w| *channels.entry(w.item.channel).or_default() += 1);
         Snapshot {
             queue: name.clone(),
             waiting: here().count(),
             offered: here().filter(|w| w.offer.is_some()).count(),
             longest: here().map(|w| w.waited(now.instant)).max().unwrap_or_default(),
-            present: members.iter().filter(|a| self.present.contains_key(**a)).count(),
-            ready: members.iter().filter(|a| self.ready.contains_key(**a)).count(),
+            present: members.iter().filter(|a| self.is_signed_in(a)).count(),
+            ready: members.iter().filter(|a| free(a)).count(),
             counters: queue.counters,
+            late: here().filter(late).count(),
+            wait: self.next_wait(queue, here().count()),
+            hit_rate: queue.estimate.hit_rate(),
+            channels,
         }
-    }
-
-    /// Offers every item that somebody ready can take, best first.
-    fn offer_all(&mut self, now: Now) {
-        if self.ready.is_empty() {
-            return;
-        }
-        let mut order: Vec<_> = self
-            .waiting
-            .values()
-            .filter(|w| w.offer.is_none())
-            .map(|w| (self.rank(now, w), w.item.id))
-            .collect();
-        order.sort_unstable();
-        for (_, item) in order {
-            if self.ready.is_empty() {
-                return;
-            }
-            self.offer_one(now, item);
-        }
-        self.join_rings(now);
-    }
-
-    /// Who is ready and found nothing that rings nowhere joins the best ring of those that everybody may join.
-    fn join_rings(&mut self, now: Now) {
-        let is_open = |o: &OfferId| self.offers.get(o).is_some_and(|o| o.open);
-        let mut order: Vec<_> = self
-            .waiting
-            .values()
-            .filter_map(|w| Some((self.rank(now, w), w.item.id, w.offer.filter(is_open)?)))
-            .collect();
-        order.sort_unstable();
-        for (_, item, offer) in order {
-            let agents = self.able(item);
-            if !agents.is_empty() {
-                self.ring(now, item, offer, agents);
-            }
-        }
-    }
-
-    fn offer_one(&mut self, now: Now, item: ItemId) {
-        let agents = self.choose(now, item);
-        let Some(waiting) = self.waiting.get_mut(&item) else { return };
-        let Some(queue) = self.queues.get_mut(&waiting.item.queue) else { return };
-        let Some(last) = agents.last() else { return };
-        queue.last = Some(last.clone());
-        let asked_alone = waiting.item.preferred.as_ref().is_some_and(|p| agents == [p.clone()]);
-        let open = queue.settings.strategy == Strategy::RingAll && !asked_alone;
-        let offer = OfferId(self.random.bits());
-        waiting.offer = Some(offer);
-        self.offers.insert(offer, Offer { item, agents: Vec::new(), open });
-        self.ring(now, item, offer, agents);
-    }
-
-    fn ring(&mut self, now: Now, item: ItemId, id: OfferId, agents: Vec<AgentId>) {
-        let queue = self.waiting.get(&item).and_then(|w| self.queues.get(&w.item.queue));
-        let (Some(queue), Some(offer)) = (queue, self.offers.get_mut(&id)) else { return };
-        let ring_for = Duration::from_secs(queue.settings.ring_time.max(1).into());
-        for agent in &agents {
-            self.ready.remove(agent);
-            offer.agents.push((agent.clone(), now.instant + ring_for));
-        }
-        self.outputs.push_back(Output::Offer { offer: id, item, agents, ring_for });
-    }
-
-    /// Members who could take the item now, in the order in which they are asked.
-    fn able(&self, item: ItemId) -> Vec<AgentId> {
-        let Some(waiting) = self.waiting.get(&item) else { return Vec::new() };
-        let Some(queue) = self.queues.get(&waiting.item.queue) else { return Vec::new() };
-        let mut members: Vec<_> = queue.settings.members.iter().collect();
-        members.sort_by_key(|m| m.order);
-        let after = members.iter().position(|m| Some(&m.agent) == queue.last.as_ref());
-        if let (Strategy::RoundRobin, Some(at)) = (queue.settings.strategy, after) {
-            members.rotate_left(at + 1);
-        }
-        let able = |m: &&Member| self.standing(queue, waiting, &m.agent) == Standing::Able;
-        members.into_iter().filter(able).map(|m| m.agent.clone()).collect()
-    }
-
-    fn choose(&self, now: Now, item: ItemId) -> Vec<AgentId> {
-        let mut able = self.able(item);
-        let Some(waiting) = self.waiting.get(&item) else { return Vec::new() };
-        let Some(queue) = self.queues.get(&waiting.item.queue) else { return Vec::new() };
-        if let Some(preferred) = waiting.item.preferred.as_ref().filter(|p| able.contains(p)) {
-            return vec![preferred.clone()];
-        }
-        match queue.settings.strategy {
-            Strategy::RingAll => {}
-            Strategy::LongestIdle => {
-                able.sort_by_key(|a| Reverse(self.ready.get(a).map(|idle| idle.span(now.instant))));
-                able.truncate(1);
-            }
-            Strategy::RoundRobin | Strategy::FixedOrder => able.truncate(1),
-        }
-        able
-    }
-
-    /// Smaller goes first.
-    fn rank(&self, now: Now, waiting: &Waiting) -> (Reverse<u128>, Reverse<Duration>, u64) {
-        let waited = waiting.waited(now.instant);
-        let (base, ageing) = self
-            .queues
-            .get(&waiting.item.queue)
-            .map_or((0, 0), |q| (q.settings.priority, q.settings.ageing));
-        let base = base.saturating_add(waiting.item.priority).clamp(0, CEILING).unsigned_abs();
-        let aged = waited.as_millis() * u128::from(ageing) / 60;
-        let points =
-            (u128::from(base) * MILLI + aged).min(u128::from(CEILING.unsigned_abs()) * MILLI);
-        (Reverse(points), Reverse(waited), waiting.number)
-    }
-
-    fn is_skilled(&self, queue: &Queue, item: &Item, agent: &AgentId) -> bool {
-        let Some(has) = self.present.get(agent) else { return false };
-        let mut needs = queue.settings.skills.iter().chain(&item.skills);
-        needs.all(|(skill, level)| has.get(skill).copied().unwrap_or(0) >= *level)
     }
 
     fn is_staffed(&self, queue: &QueueId) -> bool {
         let members = self.queues.get(queue).map(|q| q.settings.members.as_slice());
-        members.unwrap_or_default().iter().any(|m| self.present.contains_key(&m.agent))
+        members.unwrap_or_default().iter().any(|m| self.is_signed_in(&m.agent))
+    }
+
+    fn overflow_unstaffed(&mut self) {
+        let unstaffed: BTreeSet<_> =
+            self.queues.keys().filter(|queue| !self.is_staffed(queue)).collect();
+        let unstaffed: Vec<(ItemId, Target)> = self
+            .waiting
+            .values()
+            .filter(|w| w.item.channel.is_live() && unstaffed.contains(&w.item.queue))
+            .filter_map(|w| {
+                let queue = self.queues.get(&w.item.queue)?;
+                Some((w.item.id, queue.settings.overflow.on_no_agent.clone()?))
+            })
+            .collect();
+        for (item, target) in unstaffed {
+            self.overflow(item, Why::NoAgent, target);
+        }
     }
 
     fn miss(&mut self, now: Now, offer: OfferId, agent: AgentId, why: Declined) {
@@ -721,6 +591,8 @@ impl Queues {
         // Without a pause the item would ring at the same dead phone again and again.
         if !pauses {
             waiting.refused.insert(agent.clone(), now.instant + REFUSAL_HOLD);
+        } else if let Some(desk) = self.staff.get_mut(&agent) {
+            desk.on_duty = false;
         }
         self.outputs.push_back(Output::Missed { agent, offer, why, pauses });
     }
@@ -731,7 +603,9 @@ impl Queues {
         let at = offer.agents.iter().position(|(who, _)| who == agent)?;
         offer.agents.remove(at);
         let item = offer.item;
-        if offer.agents.is_empty() {
+        let over = offer.agents.is_empty();
+        self.clear_hand(agent, item);
+        if over {
             self.offers.remove(&id);
             self.waiting.get_mut(&item)?.offer = None;
         }
@@ -740,14 +614,20 @@ impl Queues {
 
     /// Takes the item out and stops what rings for it.
     fn leave(&mut self, item: ItemId) -> Option<Waiting> {
-        let waiting = self.waiting.remove(&item)?;
-        if let Some(id) = waiting.offer
+        self.stop_ringing(item);
+        self.waiting.remove(&item)
+    }
+
+    fn stop_ringing(&mut self, item: ItemId) {
+        let offer = self.waiting.get_mut(&item).and_then(|waiting| waiting.offer.take());
+        if let Some(id) = offer
             && let Some(offer) = self.offers.remove(&id)
         {
-            let withdraw = |(agent, _)| Output::Withdraw { offer: id, agent };
-            self.outputs.extend(offer.agents.into_iter().map(withdraw));
+            for (agent, _) in offer.agents {
+                self.clear_hand(&agent, item);
+                self.outputs.push_back(Output::Withdraw { offer: id, agent });
+            }
         }
-        Some(waiting)
     }
 
     fn overflow(&mut self, item: ItemId, why: Why, target: Target) {

@@ -1,11 +1,13 @@
 //! What an admin says about one queue.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{AgentId, ExtensionId, FlowId, GroupId, QueueId, ScheduleId, SkillId};
+use crate::queue::Waiting;
 
 /// How the agent for an item is chosen among those who are ready and able.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -86,6 +88,44 @@ pub struct OverflowTargets {
     pub on_no_agent: Option<Target>,
 }
 
+/// One step by which a queue asks for less.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relax {
+    /// Seconds of waiting.
+    pub after: u32,
+    /// Which skill.
+    pub skill: SkillId,
+    /// This level is enough from then on; 0: the skill is not asked for any more.
+    pub level: u8,
+}
+
+/// Skills that whoever has them is asked for first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Prefers {
+    /// Least levels.
+    pub skills: BTreeMap<SkillId, u8>,
+    /// Seconds for which only they are asked. Default 0: whoever is free, they first.
+    pub wait: u32,
+}
+
+/// How often, and how far apart, somebody is called back who does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Callback {
+    /// Attempts in all. Default 3.
+    pub tries: u8,
+    /// Seconds between them. Default 600: who was on the phone is done by then.
+    pub every: u32,
+}
+
+impl Default for Callback {
+    fn default() -> Self {
+        Callback { tries: 3, every: 600 }
+    }
+}
+
 /// One queue. The name must be given; [`Settings::default`] has an empty one, to be replaced, which no file can say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,6 +178,46 @@ pub struct Settings {
     /// Seconds one contact is taken to last before any was measured. Default 180.
     #[serde(default = "handle_time")]
     pub handle_time: u32,
+    /// Steps by which waiting makes less skill enough. Default none.
+    #[serde(default)]
+    pub relax: Vec<Relax>,
+    /// Who is asked first. Default nobody.
+    #[serde(default)]
+    pub prefers: Prefers,
+    /// Seconds for which whoever had the person last is waited for, when they are at work. Default 0: only when free.
+    #[serde(default)]
+    pub last_agent_for: u32,
+    /// How calls back are tried.
+    #[serde(default)]
+    pub callback: Callback,
+}
+
+impl Settings {
+    /// Spans of waiting at which something changes for an item, in their order.
+    pub(super) fn steps(&self) -> Vec<Duration> {
+        let relaxed = self.relax.iter().map(|step| step.after);
+        let prefers = (!self.prefers.skills.is_empty()).then_some(self.prefers.wait);
+        let all = relaxed.chain(prefers).chain([self.last_agent_for]).filter(|after| *after > 0);
+        let steps: std::collections::BTreeSet<_> = all.collect();
+        steps.into_iter().map(|after| Duration::from_secs(after.into())).collect()
+    }
+
+    /// The level of a skill that is enough once an item has waited so long.
+    pub(super) fn relaxed(&self, skill: &SkillId, level: u8, waited: Duration) -> u8 {
+        let past = |step: &&Relax| Duration::from_secs(step.after.into()) <= waited;
+        let steps = self.relax.iter().filter(|step| step.skill == *skill).filter(past);
+        steps.map(|step| step.level).fold(level, u8::min)
+    }
+
+    /// When an item of a channel is told its place, and when it goes elsewhere.
+    pub(super) fn set_times(&self, now: Instant, waiting: &mut Waiting) {
+        let live = waiting.item.channel.is_live();
+        let due = |seconds: u32| {
+            (live && seconds > 0).then(|| now + Duration::from_secs(seconds.into()))
+        };
+        waiting.announce_at = due(self.announce.every);
+        waiting.overflow_at = due(self.max_wait);
+    }
 }
 
 impl Default for Settings {
@@ -159,6 +239,10 @@ impl Default for Settings {
             service_level: 20,
             miss_pauses: true,
             handle_time: 180,
+            relax: Vec::new(),
+            prefers: Prefers::default(),
+            last_agent_for: 0,
+            callback: Callback::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use super::*;
+use crate::time::UnixTime;
 
 fn start() -> Now {
     Now { instant: Instant::now(), unix: UnixTime(1_700_000_000_000_000) }
@@ -20,7 +21,16 @@ fn queues_with(settings: Settings) -> Queues {
 
 fn item(id: u64, now: Now) -> Item {
     let (arrived, skills) = (now.unix, Skills::new());
-    Item { id: ItemId(id), queue: "q".into(), arrived, priority: 0, skills, preferred: None }
+    Item {
+        id: ItemId(id),
+        queue: "q".into(),
+        arrived,
+        priority: 0,
+        skills,
+        preferred: None,
+        channel: Channel::Voice,
+        last_agent: None,
+    }
 }
 
 fn offers(queues: &mut Queues) -> Vec<(OfferId, u64, String)> {

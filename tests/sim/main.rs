@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use branchline::agent::{self, Presence, Reason, Roster};
 use branchline::id::{AgentId, ItemId, OfferId, QueueId, SkillId};
 use branchline::queue::{
-    self, Announce, Declined, Item, Member, OverflowTargets, Queues, Refused, Strategy, Target,
+    self, Announce, Channel, Declined, Item, Member, OverflowTargets, Queues, Refused, Strategy, Target,
 };
 use branchline::random::Random;
 use branchline::time::{Now, UnixTime, earliest};
@@ -326,6 +326,8 @@ impl Sim {
             priority: caller.priority,
             skills: french(3, caller.french),
             preferred: caller.preferred.map(name),
+            channel: Channel::Voice,
+            last_agent: None,
         };
         self.next += 1;
         let foretold = self.model.enqueue(self.t, caller);
@@ -596,6 +598,7 @@ impl Sim {
             queue::Output::Announce { item, position, .. } => {
                 Seen::Announce(item.0, position.expect("positions are said"))
             }
+            other => panic!("of a call nobody asked to move: {other:?}"),
         }
     }
 
