@@ -6,9 +6,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use jiff::{Timestamp, ToSpan};
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use toml::Spanned;
 

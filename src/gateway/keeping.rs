@@ -23,7 +23,7 @@ const QUALITY_TIME: Duration = Duration::from_secs(2);
 /// Percent of the disk in use above which no message is recorded, and above which single events of calls are not kept.
 /// Call records and registrations always are.
 const NO_RECORDINGS: u8 = 90;
-const NO_EVENTS: u8 = 95;
+pub(super) const NO_EVENTS: u8 = 95;
 
 /// What is on its way to the journal.
 #[derive(Debug, Default)]

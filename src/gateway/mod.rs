@@ -3,7 +3,7 @@
 //! Owns every machine of the box and the tables between their ids. Takes no decision of its own: who may call is
 //! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
-//! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents, `walks` IVR, `voicemail`
+//! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents, `timesheet` what records say of them, `walks` IVR, `voicemail`
 //! mailboxes, `phones` their configuration, `keeping` the journal, `control` the admin, `setup` the configuration.
 
 mod addresses;
@@ -31,6 +31,7 @@ mod signalling;
 mod sound;
 mod spending;
 mod switching;
+mod timesheet;
 mod transfers;
 mod trunks;
 pub mod voicemail;
@@ -190,6 +191,7 @@ pub struct Gateway {
     keeping: keeping::Keeping,
     legs: legs::Legs,
     work: work::Work,
+    timesheet: timesheet::Timesheet,
     playing: BTreeMap<LegId, (u64, sound::Playing)>,
     held_keys: keys::HeldKeys,
     sights: addresses::Sights,

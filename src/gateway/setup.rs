@@ -157,6 +157,7 @@ impl Gateway {
             keeping: keeping::Keeping::default(),
             legs: legs::Legs::default(),
             work: work::Work::default(),
+            timesheet: super::timesheet::Timesheet::default(),
             playing: BTreeMap::new(),
             held_keys: super::keys::HeldKeys::default(),
             sights: super::addresses::Sights::default(),

@@ -70,6 +70,7 @@ impl Gateway {
             Output::Spent(spent) => self.keep_spent(now, spent),
             Output::Near(mark) => self.cap_is_near(&mark),
             Output::Happened(event) => {
+                self.note_hold(&event);
                 self.note_event(&event);
                 self.keep_call_event(now, event);
             }

@@ -12,6 +12,7 @@ use crate::gateway::sound::Playing;
 use crate::id::{AgentId, CallId, ExtensionId, ItemId, LegId, OfferId, QueueId, SkillId};
 use crate::ivr::{prompts, speak};
 use crate::journal::event;
+use crate::journal::work::Step;
 use crate::queue::{self, Channel, Declined, Item};
 use crate::time::{Now, UnixTime};
 
@@ -66,14 +67,15 @@ impl Gateway {
         if let Some(leg) = self.calls.caller(call) {
             self.queue_music(leg, call);
         }
+        self.note_queued(now, &item, Some(call));
         match self.queues.handle_enqueue(now, item) {
             Ok(()) => {
                 let place = event::QueuePlace { item: id, queue, call, arrived };
                 self.keep(now, event::Event::QueuePlace(place));
             }
-            Err(queue::Refused::Overflow(_, target)) => self.overflow(now, id, target),
+            Err(queue::Refused::Overflow(why, target)) => self.overflow(now, id, why, target),
             Err(queue::Refused::UnknownQueue | queue::Refused::Known) => {
-                self.overflow(now, id, queue::Target::HangUp);
+                self.overflow(now, id, queue::Why::NoAgent, queue::Target::HangUp);
             }
         }
     }
@@ -82,8 +84,14 @@ impl Gateway {
     pub(super) fn leave_queue(&mut self, now: Now, call: CallId, leaving: Leaving) {
         let Some(item) = self.work.items.get(&call).copied() else { return };
         match leaving {
-            Leaving::GaveUp => self.queues.handle_abandon(now, item),
-            Leaving::TakenOut => self.queues.handle_taken_out(now, item),
+            Leaving::GaveUp => {
+                self.note_abandoned(now, item);
+                self.queues.handle_abandon(now, item);
+            }
+            Leaving::TakenOut => {
+                self.note_work(now, item, Step::TakenOut);
+                self.queues.handle_taken_out(now, item);
+            }
         }
     }
 
@@ -125,6 +133,7 @@ impl Gateway {
     fn offer_accepted(&mut self, now: Now, offer: OfferId, agent: AgentId) {
         if let Ok(item) = self.queues.handle_accepted(now, offer, agent.clone()) {
             self.work.talking.insert(agent.clone(), (item, now.unix));
+            self.note_taken(now, item, agent.clone());
             let done = self.roster.handle_answered(now, &agent);
             self.tell_roster(done);
             self.gone_from_queue(now, item);
@@ -137,6 +146,7 @@ impl Gateway {
             self.queues.handle_finished(item, now.unix.since(began));
             let wrap_up = self.wrap_up_of(item);
             self.work.calls.remove(&item);
+            self.note_closed(now, item, agent);
             let done = self.roster.handle_released(now, agent, wrap_up);
             self.tell_roster(done);
         }
@@ -225,6 +235,9 @@ impl Gateway {
             agent::Output::Unready { agent } => self.queues.handle_agent_gone(now, agent),
             agent::Output::Changed { agent, from, to, at } => {
                 tracing::info!(%agent, ?from, ?to, "an agent's state");
+                if matches!(from, Presence::Talking | Presence::WrapUp) && to != Presence::WrapUp {
+                    self.note_wrapped_up(now, &agent);
+                }
                 if from == Presence::SignedOut {
                     let skills =
                         self.roster.settings(&agent).map(|s| s.skills.clone()).unwrap_or_default();
@@ -250,17 +263,22 @@ impl Gateway {
                 self.stop_ringing(offer, &agent, false);
             }
             queue::Output::Missed { agent, offer, why, pauses } => {
+                if let Some(item) = self.work.offers.get(&offer).copied() {
+                    self.note_work(now, item, Step::Declined { agent: agent.clone(), offer, why });
+                }
                 let done = self.roster.handle_missed(now, &agent, pauses);
                 self.tell_roster(done);
                 self.stop_ringing(offer, &agent, why == Declined::Missed);
             }
             queue::Output::Announce { item, position, wait } => self.announce(item, position, wait),
-            queue::Output::Overflow { item, target, .. } => self.overflow(now, item, target),
+            queue::Output::Overflow { item, why, target } => {
+                self.overflow(now, item, why, target);
+            }
             queue::Output::Abandoned { item } => self.forget_item(now, item),
+            queue::Output::Moved { item, from, to } => self.note_moved(now, item, from, to),
+            queue::Output::Returned { item } => self.note_work(now, item, Step::Returned),
             queue::Output::Entered { .. }
             | queue::Output::Connected { .. }
-            | queue::Output::Returned { .. }
-            | queue::Output::Moved { .. }
             | queue::Output::TriedAgain { .. }
             | queue::Output::GaveUp { .. } => {}
         }
@@ -269,6 +287,7 @@ impl Gateway {
     fn offer(&mut self, now: Now, offer: OfferId, item: ItemId, agents: &[AgentId]) {
         let Some(call) = self.work.calls.get(&item).copied() else { return };
         self.work.offers.insert(offer, item);
+        self.note_offered(now, item, offer, agents);
         let phones: Vec<_> = agents
             .iter()
             .filter_map(|agent| {
@@ -305,7 +324,8 @@ impl Gateway {
         self.play(leg, Playing::Announcement(call), clips, false, false);
     }
 
-    fn overflow(&mut self, now: Now, item: ItemId, target: queue::Target) {
+    fn overflow(&mut self, now: Now, item: ItemId, why: queue::Why, target: queue::Target) {
+        self.note_work(now, item, Step::FlowedOut { why, target: target.clone() });
         let Some(call) = self.work.calls.get(&item).copied() else { return };
         self.forget_item(now, item);
         let destination = match target {
@@ -323,6 +343,7 @@ impl Gateway {
     }
 
     fn forget_item(&mut self, now: Now, item: ItemId) {
+        self.forget_work(item);
         self.work.offers.retain(|_, offered| *offered != item);
         if let Some(call) = self.work.calls.remove(&item) {
             self.work.items.remove(&call);

@@ -24,6 +24,7 @@ use crate::journal::live::Live;
 use crate::journal::personal::Personal;
 use crate::journal::text::Text;
 use crate::journal::voicemail::{Begun, Voicemail};
+use crate::journal::work::Work;
 use crate::time::UnixTime;
 
 /// One thing that happened.
@@ -138,6 +139,8 @@ pub enum Event {
         /// Which.
         item: ItemId,
     },
+    /// Something happened to an item of work.
+    Work(Work),
 }
 
 /// What was chosen at a phone.
@@ -538,6 +541,7 @@ impl Event {
                 record.diverted_by.iter_mut().for_each(touch);
             }
             Event::Voicemail(Voicemail::Begun(Begun { from, .. })) => touch(from),
+            Event::Work(work) => work.for_each_personal(touch),
             Event::Phone(choice) => choice.forwards.values_mut().flatten().for_each(touch),
             // What is live came from events, and was sealed there.
             _ => {}

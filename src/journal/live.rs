@@ -18,6 +18,7 @@ use crate::journal::event::{CallEvent, Event, PhoneChoice, QueuePlace, What};
 use crate::journal::personal::Personal;
 use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
+use crate::journal::work::Promises;
 use crate::time::UnixTime;
 
 /// Everything that is live.
@@ -48,6 +49,8 @@ pub struct Live {
     pub schedules: BTreeMap<ScheduleId, Forced>,
     /// Desk phones that have fetched their configuration, by hardware address.
     pub desk_phones: BTreeMap<String, DeskPhone>,
+    /// Calls back that are promised.
+    pub promises: Promises,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
@@ -222,6 +225,7 @@ impl Live {
             Event::Schedule { schedule, forced: None } => {
                 self.schedules.remove(schedule);
             }
+            Event::Work(work) => self.promises.apply(work),
             Event::Call(CallEvent { call, at, what }) => {
                 if let Some(open) = self.calls.get_mut(call) {
                     open.so_far.apply(*at, what);

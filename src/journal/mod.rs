@@ -16,6 +16,7 @@ pub mod record;
 pub mod replay;
 pub mod text;
 pub mod voicemail;
+pub mod work;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

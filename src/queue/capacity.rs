@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn what_an_admin_says_changes_that_and_nothing_else() {
-        let said: Said = toml::from_str("room = 200\ncaps.chat = 5\ninterrupts.voice = []").unwrap();
+        let said: Said =
+            toml::from_str("room = 200\ncaps.chat = 5\ninterrupts.voice = []").unwrap();
         let capacity = Capacity::default().with(&said);
         let six = [Chat, Chat, Chat, Chat];
         assert_eq!(capacity.fits(six.into_iter(), Chat), Ok(()));

@@ -119,7 +119,11 @@ impl Queues {
     }
 
     /// What the next caller may expect with so many in front.
-    pub(super) fn next_wait(&self, queue: &Queue, ahead: usize) -> Option<RangeInclusive<Duration>> {
+    pub(super) fn next_wait(
+        &self,
+        queue: &Queue,
+        ahead: usize,
+    ) -> Option<RangeInclusive<Duration>> {
         let skilled = |agent: &&AgentId| {
             let desk = self.staff.get(*agent).filter(|desk| desk.signed_in);
             let needs = &queue.settings.skills;

@@ -15,8 +15,8 @@ use crate::time::{Now, UnixTime};
 
 /// Members told of one by one: more than a branch has, and what a screen can hold.
 pub const MOST_TOLD: usize = 200;
-/// Choices that are kept: the last hour of a busy branch.
-pub const CHOICES_KEPT: usize = 1_000;
+/// Choices that are kept here: those whose rings are live, and a screen of the last. The journal keeps every rule.
+pub const CHOICES_KEPT: usize = 64;
 /// Agents named of those who could have had it as well.
 const RUNNERS_UP: usize = 8;
 

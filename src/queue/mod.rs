@@ -526,6 +526,12 @@ impl Queues {
         found.map(|waiting| waiting.item.channel)
     }
 
+    /// How long ago an item arrived.
+    pub fn waited(&self, now: Now, item: ItemId) -> Option<Duration> {
+        let found = self.waiting.get(&item).or_else(|| self.taken.get(&item));
+        found.map(|waiting| waiting.waited(now.instant))
+    }
+
     /// How long an item has waited in opening hours, less pauses: what its service level is measured by.
     pub fn clock(&self, now: Now, item: ItemId) -> Option<Duration> {
         let found = self.waiting.get(&item).or_else(|| self.taken.get(&item))?;

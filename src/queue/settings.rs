@@ -212,9 +212,8 @@ impl Settings {
     /// When an item of a channel is told its place, and when it goes elsewhere.
     pub(super) fn set_times(&self, now: Instant, waiting: &mut Waiting) {
         let live = waiting.item.channel.is_live();
-        let due = |seconds: u32| {
-            (live && seconds > 0).then(|| now + Duration::from_secs(seconds.into()))
-        };
+        let due =
+            |seconds: u32| (live && seconds > 0).then(|| now + Duration::from_secs(seconds.into()));
         waiting.announce_at = due(self.announce.every);
         waiting.overflow_at = due(self.max_wait);
     }

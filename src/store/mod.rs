@@ -134,6 +134,8 @@ impl Draft<'_> {
             }
             Event::QueuePlace(place) => self.put(numbered_key(PLACE, place.item.0), place),
             Event::QueueLeft { item } => self.delete(&numbered_key(PLACE, item.0)),
+            // Read by who makes reports, in their order.
+            Event::Work(_) => {}
             // The journal's checkpoint alone remembers it: nobody looks it up.
             Event::CalledForHelp(_) => {}
             // What was spent is known to whoever reads the journal at the start; nobody looks it up here.

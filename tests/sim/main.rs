@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use branchline::agent::{self, Presence, Reason, Roster};
 use branchline::id::{AgentId, ItemId, OfferId, QueueId, SkillId};
 use branchline::queue::{
-    self, Announce, Channel, Declined, Item, Member, OverflowTargets, Queues, Refused, Strategy, Target,
+    self, Announce, Channel, Declined, Item, Member, OverflowTargets, Queues, Refused, Strategy,
+    Target,
 };
 use branchline::random::Random;
 use branchline::time::{Now, UnixTime, earliest};

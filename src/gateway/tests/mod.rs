@@ -21,6 +21,7 @@ mod spending;
 mod strangers;
 mod voicemail_scenes;
 mod watching;
+mod work_scenes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -1,0 +1,168 @@
+//! The life of each item of work, as records tell it: what the queues, the roster and the calls say, put together by item.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::call;
+use crate::gateway::Gateway;
+use crate::gateway::keeping::NO_EVENTS;
+use crate::id::{AgentId, CallId, ItemId, LegId, OfferId, QueueId};
+use crate::journal::event::Event;
+use crate::journal::work::{Step, Work};
+use crate::queue::{Channel, Item};
+use crate::time::{Now, UnixTime};
+
+/// What is known of items that wait, are in hand, or have after-work.
+#[derive(Debug, Default)]
+pub(super) struct Timesheet {
+    items: BTreeMap<ItemId, Line>,
+    by_call: BTreeMap<CallId, ItemId>,
+    /// Whose after-work is of which contact, and since when.
+    wrapping: BTreeMap<AgentId, (ItemId, UnixTime)>,
+}
+
+/// One item.
+#[derive(Debug)]
+struct Line {
+    channel: Channel,
+    queue: QueueId,
+    call: Option<CallId>,
+    taken: Option<UnixTime>,
+    /// Who has put the other on hold, and since when somebody has.
+    holding: (BTreeSet<LegId>, UnixTime),
+    held: Duration,
+}
+
+impl Timesheet {
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.by_call.is_empty() && self.wrapping.is_empty()
+    }
+
+    fn forget(&mut self, item: ItemId) {
+        if let Some(call) = self.items.remove(&item).and_then(|line| line.call)
+            && self.by_call.get(&call) == Some(&item)
+        {
+            self.by_call.remove(&call);
+        }
+    }
+
+    fn hold(&mut self, event: &call::Event) {
+        let item = self.by_call.get(&event.call);
+        let Some(line) = item.and_then(|item| self.items.get_mut(item)) else { return };
+        let (legs, since) = &mut line.holding;
+        let before = !legs.is_empty();
+        match &event.what {
+            call::What::Held(leg) => _ = legs.insert(*leg),
+            call::What::Resumed(leg) | call::What::LegEnded(leg, _) => _ = legs.remove(leg),
+            _ => return,
+        }
+        match (before, legs.is_empty()) {
+            (false, false) => *since = event.at,
+            (true, true) => line.held += event.at.since(*since),
+            _ => {}
+        }
+    }
+}
+
+impl Gateway {
+    /// An item comes to wait.
+    pub(super) fn note_queued(&mut self, now: Now, item: &Item, call: Option<CallId>) {
+        let line = Line {
+            channel: item.channel,
+            queue: item.queue.clone(),
+            call,
+            taken: None,
+            holding: (BTreeSet::new(), now.unix),
+            held: Duration::ZERO,
+        };
+        self.timesheet.items.insert(item.id, line);
+        if let Some(call) = call {
+            self.timesheet.by_call.insert(call, item.id);
+        }
+        let (arrived, priority, skills) = (item.arrived, item.priority, item.skills.clone());
+        self.note_work(now, item.id, Step::Queued { arrived, priority, skills });
+    }
+
+    /// Keeps a step in the life of an item that is known.
+    pub(super) fn note_work(&mut self, now: Now, item: ItemId, what: Step) {
+        let Some(line) = self.timesheet.items.get(&item) else { return };
+        let (channel, queue, call) = (line.channel, line.queue.clone(), line.call);
+        let work = Work { item, channel, queue, at: now.unix, call, what };
+        if work.is_promise() || self.keeping.room < NO_EVENTS {
+            self.keep(now, Event::Work(work));
+        }
+    }
+
+    pub(super) fn note_offered(&mut self, now: Now, item: ItemId, offer: OfferId, to: &[AgentId]) {
+        for agent in to {
+            let rule = self.queues.why_chosen(offer).map(|choice| choice.rule.clone());
+            self.note_work(now, item, Step::Offered { agent: agent.clone(), offer, rule });
+        }
+    }
+
+    /// An agent has it. Both spans are of the queues, which have measured them.
+    pub(super) fn note_taken(&mut self, now: Now, item: ItemId, agent: AgentId) {
+        let clock_ms = self.queues.clock(now, item).map(millis).unwrap_or_default();
+        let waited_ms = self.queues.waited(now, item).map(millis).unwrap_or_default();
+        if let Some(line) = self.timesheet.items.get_mut(&item) {
+            line.taken = Some(now.unix);
+        }
+        self.note_work(now, item, Step::Taken { agent, waited_ms, clock_ms });
+    }
+
+    /// The person gives up; said before the queues are told, which then know of no wait any more.
+    pub(super) fn note_abandoned(&mut self, now: Now, item: ItemId) {
+        let Some(waited) = self.queues.waited(now, item) else { return };
+        let clock_ms = self.queues.clock(now, item).map(millis).unwrap_or_default();
+        self.note_work(now, item, Step::Abandoned { waited_ms: millis(waited), clock_ms });
+    }
+
+    /// It waits for another channel.
+    pub(super) fn note_moved(&mut self, now: Now, item: ItemId, from: Channel, to: Channel) {
+        if let Some(line) = self.timesheet.items.get_mut(&item) {
+            line.channel = to;
+        }
+        self.note_work(now, item, Step::Moved { from });
+    }
+
+    /// A contact is over; its after-work, if any, begins.
+    pub(super) fn note_closed(&mut self, now: Now, item: ItemId, agent: &AgentId) {
+        let Some(line) = self.timesheet.items.get(&item) else { return };
+        let held = if line.holding.0.is_empty() {
+            line.held
+        } else {
+            line.held + now.unix.since(line.holding.1)
+        };
+        let all = now.unix.since(line.taken.unwrap_or(now.unix));
+        let (talk_ms, hold_ms) = (millis(all.saturating_sub(held)), millis(held.min(all)));
+        self.note_work(now, item, Step::Closed { agent: agent.clone(), talk_ms, hold_ms });
+        if let Some((old, _)) = self.timesheet.wrapping.insert(agent.clone(), (item, now.unix)) {
+            self.timesheet.forget(old);
+        }
+    }
+
+    /// After-work is over, or there was none.
+    pub(super) fn note_wrapped_up(&mut self, now: Now, agent: &AgentId) {
+        let Some((item, since)) = self.timesheet.wrapping.remove(agent) else { return };
+        let wrap_ms = millis(now.unix.since(since));
+        if wrap_ms > 0 {
+            self.note_work(now, item, Step::WrappedUp { agent: agent.clone(), wrap_ms });
+        }
+        self.timesheet.forget(item);
+    }
+
+    /// It is of no further interest.
+    pub(super) fn forget_work(&mut self, item: ItemId) {
+        self.timesheet.forget(item);
+    }
+
+    /// Hold counts apart from talk.
+    pub(super) fn note_hold(&mut self, event: &call::Event) {
+        self.timesheet.hold(event);
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,286 @@
+//! What records say of the life of one item of work, from coming to wait to the end of its after-work. Reports are
+//! computed from these; nothing else is needed for them but [`Agent`](super::event::Event::Agent) records.
+//!
+//! Order for one item: queued, then offers, then taken (and perhaps returned, which begins again), abandoned or flowed
+//! out; after taken closed, and wrapped up where there was after-work. A callback is promised instead of abandoned, and
+//! each attempt is taken by an agent first.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, CallId, ItemId, OfferId, QueueId, SkillId};
+use crate::journal::personal::Personal;
+use crate::queue::{Channel, Declined, Rule, Target, Why};
+use crate::time::UnixTime;
+
+/// Something that happened to an item of work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// Which.
+    pub item: ItemId,
+    /// How it reaches an agent, by now.
+    pub channel: Channel,
+    /// In which queue.
+    pub queue: QueueId,
+    /// When.
+    pub at: UnixTime,
+    /// The call that it is, or was when it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
+    /// What.
+    #[serde(flatten)]
+    pub what: Step,
+}
+
+/// The kinds of [`Work`]. Spans are in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Step {
+    /// It came to wait: `e` of the formulas.
+    Queued {
+        /// Since when it counts as waiting; before `at` where it came from another queue.
+        arrived: UnixTime,
+        /// Its own priority.
+        priority: i32,
+        /// Skills that it needs besides its queue's.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        skills: BTreeMap<SkillId, u8>,
+    },
+    /// It rings at an agent's.
+    Offered {
+        /// Whose.
+        agent: AgentId,
+        /// The offer; of one offer one agent takes it.
+        offer: OfferId,
+        /// Why this agent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<Rule>,
+    },
+    /// An agent did not take it.
+    Declined {
+        /// Who.
+        agent: AgentId,
+        /// The offer.
+        offer: OfferId,
+        /// Rang out, turned down or not reached.
+        why: Declined,
+    },
+    /// An agent has it: `a` of the formulas, for a callback `k`.
+    Taken {
+        /// Who.
+        agent: AgentId,
+        /// Since it arrived, by the steady clock.
+        waited_ms: u64,
+        /// The same in opening hours, less pauses: what the service level is measured by.
+        clock_ms: u64,
+    },
+    /// Agent and person could not be joined: it waits again at its place.
+    Returned,
+    /// Nobody waits any more: `x` of the formulas.
+    Abandoned {
+        /// Since it arrived.
+        waited_ms: u64,
+        /// The same in opening hours, less pauses.
+        clock_ms: u64,
+    },
+    /// Somebody else ended the wait: an admin, a colleague who picked it up, the end of the box. Neither answered nor given
+    /// up.
+    TakenOut,
+    /// It went elsewhere: `o` of the formulas.
+    FlowedOut {
+        /// Why.
+        why: Why,
+        /// Where to.
+        target: Target,
+    },
+    /// The person is called back instead of holding the line, at the same place.
+    Promised(Promise),
+    /// An agent is on the line and the person is called.
+    Attempted {
+        /// Who.
+        agent: AgentId,
+        /// 1 for the first.
+        attempt: u8,
+        /// The call of this attempt.
+        call: CallId,
+    },
+    /// The person answered: the promise is kept.
+    Kept {
+        /// With whom.
+        agent: AgentId,
+    },
+    /// The person was not reached.
+    AttemptFailed {
+        /// Attempts so far.
+        attempts: u8,
+        /// When it is tried again; nothing: no more.
+        again: Option<UnixTime>,
+    },
+    /// It waits for another channel from now on, at the same place.
+    Moved {
+        /// Before.
+        from: Channel,
+    },
+    /// The contact is over but for after-work.
+    Closed {
+        /// Whose it was.
+        agent: AgentId,
+        /// Time with the agent, hold left out.
+        talk_ms: u64,
+        /// Time on hold.
+        hold_ms: u64,
+    },
+    /// After-work is over.
+    WrappedUp {
+        /// Whose.
+        agent: AgentId,
+        /// How long it was.
+        wrap_ms: u64,
+    },
+}
+
+/// A promise to call somebody back: all that keeps it over a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promise {
+    /// Whom to call.
+    pub number: Personal,
+    /// The number that they had dialled, shown to them when they are called.
+    pub dialled: Personal,
+    /// Since when they wait: their place.
+    pub arrived: UnixTime,
+    /// Its own priority.
+    pub priority: i32,
+    /// Skills that it needs besides its queue's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skills: BTreeMap<SkillId, u8>,
+}
+
+/// A promise that is not kept yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// In which queue.
+    pub queue: QueueId,
+    /// When it was given.
+    pub promised: UnixTime,
+    /// The promise.
+    #[serde(flatten)]
+    pub promise: Promise,
+    /// Attempts so far, one that was cut off by a restart included.
+    #[serde(default)]
+    pub attempts: u8,
+    /// Not tried before.
+    #[serde(default)]
+    pub again: Option<UnixTime>,
+}
+
+/// Promises that are not kept yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Promises(pub BTreeMap<ItemId, Open>);
+
+impl Promises {
+    /// Takes up one event.
+    pub fn apply(&mut self, work: &Work) {
+        match &work.what {
+            Step::Promised(promise) => {
+                let (queue, promise) = (work.queue.clone(), promise.clone());
+                let open = Open { queue, promised: work.at, promise, attempts: 0, again: None };
+                self.0.insert(work.item, open);
+            }
+            Step::Attempted { attempt, .. } => {
+                if let Some(open) = self.0.get_mut(&work.item) {
+                    open.attempts = *attempt;
+                }
+            }
+            Step::AttemptFailed { attempts, again: Some(again) } => {
+                if let Some(open) = self.0.get_mut(&work.item) {
+                    (open.attempts, open.again) = (*attempts, Some(*again));
+                }
+            }
+            Step::AttemptFailed { again: None, .. }
+            | Step::Kept { .. }
+            | Step::Abandoned { .. }
+            | Step::TakenOut
+            | Step::FlowedOut { .. } => {
+                self.0.remove(&work.item);
+            }
+            Step::Moved { .. } if work.channel != Channel::Callback => {
+                self.0.remove(&work.item);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Work {
+    /// Hands every piece of personal data to `touch`.
+    pub fn for_each_personal(&mut self, touch: &mut dyn FnMut(&mut Personal)) {
+        if let Step::Promised(promise) = &mut self.what {
+            touch(&mut promise.number);
+            touch(&mut promise.dialled);
+        }
+    }
+
+    /// Whether it is a promise or belongs to one: kept however full the disk is.
+    pub fn is_promise(&self) -> bool {
+        matches!(
+            self.what,
+            Step::Promised(_)
+                | Step::Attempted { .. }
+                | Step::Kept { .. }
+                | Step::AttemptFailed { .. }
+                | Step::Moved { .. }
+        ) || self.channel == Channel::Callback
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::event::Event;
+
+    fn work(what: Step) -> Work {
+        let (item, queue, at) = (ItemId(7), "support".into(), UnixTime(1_000));
+        Work { item, channel: Channel::Callback, queue, at, call: Some(CallId(3)), what }
+    }
+
+    fn promise() -> Promise {
+        let number = Personal::Clear("+15550123".to_owned());
+        let dialled = Personal::Clear("+15550100".to_owned());
+        Promise { number, dialled, arrived: UnixTime(500), priority: 3, skills: BTreeMap::new() }
+    }
+
+    #[test]
+    fn an_event_is_read_back_as_it_was_written() {
+        let taken = Step::Taken { agent: "ann".into(), waited_ms: 5, clock_ms: 4 };
+        let out = Step::FlowedOut { why: Why::Waited, target: Target::Queue("sales".into()) };
+        let closed = Step::Closed { agent: "ann".into(), talk_ms: 9, hold_ms: 1 };
+        let rule = Rule::LongestIdle { idle_ms: 7 };
+        let offered = Step::Offered { agent: "ann".into(), offer: OfferId(4), rule: Some(rule) };
+        for what in [offered, taken, out, closed, Step::Returned] {
+            let event = Event::Work(work(what));
+            let text = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_promise_is_open_until_it_is_kept_or_given_up() {
+        let (agent, call) = (AgentId::from("ann"), CallId(9));
+        let attempt = |attempt| Step::Attempted { agent: agent.clone(), attempt, call };
+        let failed = |again| Step::AttemptFailed { attempts: 1, again };
+        let mut promises = Promises::default();
+        let mut after = |what| {
+            promises.apply(&work(what));
+            promises.0.get(&ItemId(7)).map(|open| (open.attempts, open.again))
+        };
+        assert_eq!(after(Step::Promised(promise())), Some((0, None)));
+        assert_eq!(after(attempt(1)), Some((1, None)));
+        assert_eq!(after(failed(Some(UnixTime(9)))), Some((1, Some(UnixTime(9)))));
+        assert_eq!(after(Step::Returned), Some((1, Some(UnixTime(9)))));
+        assert_eq!(after(Step::Kept { agent: agent.clone() }), None);
+        assert_eq!(after(Step::Promised(promise())), Some((0, None)));
+        assert_eq!(after(failed(None)), None);
+    }
+}
