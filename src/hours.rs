@@ -145,7 +145,7 @@ impl Calendar {
         }
     }
 
-    /// How long it is open from one moment to a later one. Of more than [`MOST_DAYS`] the last count.
+    /// How long it is open from one moment to a later one. Of more than 400 days the last count.
     pub fn open_between(&self, from: UnixTime, to: UnixTime) -> Duration {
         let from = from.max(to - Duration::from_secs(u64::from(MOST_DAYS) * 86_400));
         let (mut open, mut upto) = (Duration::ZERO, from);
@@ -157,7 +157,7 @@ impl Calendar {
         open
     }
 
-    /// When it opens next, or the moment itself while it is open; nothing where it does not within [`MOST_DAYS`].
+    /// When it opens next, or the moment itself while it is open; nothing where it does not within 400 days.
     pub fn next_open(&self, at: UnixTime) -> Option<UnixTime> {
         self.spans_from(at).find(|(_, ends)| *ends > at).map(|(begins, _)| begins.max(at))
     }

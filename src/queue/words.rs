@@ -19,7 +19,7 @@ pub struct Item {
     /// When it came to wait; kept when it comes back. The time of entering, but for one that waited before a restart or
     /// in another queue.
     pub arrived: UnixTime,
-    /// Its own priority, 0..=[`CEILING`].
+    /// Its own priority, 0..=[`CEILING`](super::CEILING).
     pub priority: i32,
     /// Least level it needs in each skill.
     pub skills: Skills,
@@ -54,7 +54,7 @@ pub enum Refused {
     Known,
 }
 
-/// Why an agent did not take an offer. Who is not put on pause for it is not asked about that item for [`REFUSAL_HOLD`].
+/// Why an agent did not take an offer. Who is not put on pause for it is not asked about that item for [`REFUSAL_HOLD`](super::REFUSAL_HOLD).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Declined {
