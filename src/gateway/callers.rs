@@ -72,6 +72,17 @@ impl Gateway {
         Some(DivertedBy { number, extension })
     }
 
+    /// What a phone wants to be shown as on calls out: nobody, or one of its own numbers.
+    pub(super) fn take_wishes(&mut self, leg: LegId, request: &Request) {
+        let Some(Peer::Extension(phone)) = self.legs.get(leg).map(|leg| &leg.peer) else { return };
+        let (hides, preferred) = identity::wished(&request.headers);
+        let number = preferred.and_then(|text| Number::parse(&text).ok());
+        let shows = number.filter(|number| self.caller_ids.whose(number) == Some(phone.as_str()));
+        if let Some(leg) = self.legs.get_mut(leg) {
+            (leg.hides, leg.shows) = (hides, shows);
+        }
+    }
+
     /// The number that a carrier is asked for. Nothing is changed in a call for help.
     pub(super) fn called_number(&self, number: &Number, trunk: &TrunkId, help: bool) -> String {
         let Some(numbers) =
@@ -95,7 +106,13 @@ impl Gateway {
         let (from, _) = self.calls.numbers(call).unwrap_or((NOBODY, ""));
         let settings = self.trunk_settings(trunk);
         let form = settings.map(|trunk| trunk.numbers.caller).unwrap_or_default();
-        let number = self.caller_ids.shown(from, trunk);
+        // What the phone wishes holds for its own calls, not for those that others send on from there.
+        let own = Peer::Extension(ExtensionId::from(from));
+        let phone = self.calls.caller(call).and_then(|leg| self.legs.get(leg));
+        let phone = phone.filter(|leg| leg.peer == own && !help);
+        let wished = phone.and_then(|leg| leg.shows.clone());
+        let hidden = hidden || phone.is_some_and(|leg| leg.hides);
+        let number = wished.or_else(|| self.caller_ids.shown(from, trunk));
         let number =
             number.map(|number| form.write(self.settings.site.country, &number).to_string());
         // A carrier that we have an account with knows us by its name at least.

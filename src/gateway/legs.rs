@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::address::Number;
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
 use crate::gateway::keys::Pressed;
@@ -66,6 +67,10 @@ pub(super) struct Leg {
     pub pressed: Option<Pressed>,
     /// The room it is in.
     pub room: Option<RoomId>,
+    /// Whether a phone does not want to be shown outside.
+    pub hides: bool,
+    /// The number of its own that a phone wants to be shown as.
+    pub shows: Option<Number>,
     /// Who passed the caller on before the call reached us, as a carrier that is believed says, the first first.
     pub diverted: Vec<Diverted>,
 }
@@ -94,6 +99,8 @@ impl Leg {
             ringing: false,
             pressed: None,
             room: None,
+            hides: false,
+            shows: None,
             diverted: Vec::new(),
         }
     }

@@ -254,6 +254,7 @@ impl Gateway {
         tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived");
         self.watch(call, leg, session);
         let (from, name) = self.caller(request, &peer);
+        self.take_wishes(leg, request);
         let diverted_by = self.diverted_by(leg, request);
         let to = dialled;
         let arrival = Arrival { call, leg, peer, origin, from, name, to, diverted_by, destination };

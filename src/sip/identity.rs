@@ -69,6 +69,14 @@ pub fn claimed(headers: &Headers, trusted: bool) -> Claimed {
     Claimed { user: user(&best.uri), name: name(&best).or_else(|| from.as_ref().and_then(name)) }
 }
 
+/// What one of our own phones wishes for its call: not to be shown, or to be shown as one of its numbers. Whether the number
+/// is its own is judged above; what it asserts itself counts for nothing (RFC 3325 sections 5 and 9.2).
+pub fn wished(headers: &Headers) -> (bool, Option<String>) {
+    let hides = wants_privacy(headers) || headers.from().is_ok_and(|from| is_anonymous(&from));
+    let preferred = headers.addresses("P-Preferred-Identity").unwrap_or_default();
+    (hides, preferred.iter().find_map(|address| user(&address.uri)))
+}
+
 /// The first address of P-Asserted-Identity that names somebody; there may be a sip: and a tel: one (section 9.1).
 fn asserted(headers: &Headers) -> Option<NameAddr> {
     let all = headers.addresses("P-Asserted-Identity").ok()?;

@@ -96,6 +96,45 @@ fn who_hides_is_hidden_from_an_untrusted_carrier_and_kept_for_a_trusted_one() {
     assert_eq!(told[2], "id");
 }
 
+/// RFC 3325 sections 5 and 9.2, RFC 3323: phones are not trusted. They may choose among their own numbers, and hide.
+#[test]
+fn a_phone_chooses_among_its_own_numbers_and_may_hide_and_asserts_nothing() {
+    let line = "caller_id = \"+15550100\"\nidentity = \"p-asserted-identity\"";
+    let own = ("number = \"201\"", "number = \"201\"\ncaller_id = \"+15550201\"");
+    let mut world = world(line, &[own]);
+    let anonymous = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+    for (name, value, shown) in [
+        ("P-Preferred-Identity", "<sip:+15550101@x>", "+15550101"),
+        ("P-Preferred-Identity", "\"Boss\" <tel:+15550101>", "+15550101"),
+        ("P-Preferred-Identity", "<sip:+15550100@x>", "+15550201"),
+        ("P-Preferred-Identity", "<sip:+15559999@x>", "+15550201"),
+        ("P-Asserted-Identity", "<sip:+15550101@x>", "+15550201"),
+        ("Remote-Party-ID", "<sip:+15550101@x>;party=calling", "+15550201"),
+        ("Privacy", "none", "+15550201"),
+        ("Privacy", "id", ""),
+        ("Privacy", "user;id", ""),
+    ] {
+        world.call_saying(1, "95550123", &[(name, value)]);
+        world.a_second();
+        let invite = world.newest_invite(CARRIER);
+        let from = user(invite.headers.get("From").unwrap()).to_owned();
+        let asserted: Vec<_> = invite.headers.all("P-Asserted-Identity").collect();
+        if shown.is_empty() {
+            assert_eq!((&*from, asserted), (anonymous, vec![]), "{name}: {value}");
+            assert_eq!(invite.headers.get("Privacy"), Some("id"));
+        } else {
+            let own = format!("<sip:{shown}@192.0.2.1>");
+            assert_eq!((&from, asserted), (&own, vec![own.as_str()]), "{name}: {value}");
+        }
+        world.hang_up(1);
+        world.a_second();
+    }
+    world.call_saying(1, "911", &[("Privacy", "id")]);
+    world.a_second();
+    let from = world.newest_invite(CARRIER).from().unwrap();
+    assert_eq!(from.uri.user.as_deref(), Some("+15550201"), "help knows whom to call back");
+}
+
 #[test]
 fn only_a_trusted_carrier_is_believed_about_who_calls() {
     let ann = "\"Ann\\\u{7} Lee\" <sip:+15550999@carrier.example>";
