@@ -103,7 +103,7 @@ impl Branch {
         Branch::run_with(text, sip, &[])
     }
 
-    /// The same with files beside the configuration. `@DIR@` is their folder, `@CARRIER@` a port that is free,
+    /// The same with files beside the configuration. `@DIR@` is their folder, `@CARRIER@` and `@SECOND@` ports that are free,
     /// `@RTP_FIRST@` to `@RTP_LAST@` the ports for its sound.
     pub fn run_with(text: &str, sip: &str, files: &[(&str, &str)]) -> Branch {
         let block = Block::take();
@@ -119,6 +119,7 @@ impl Branch {
                 .replace("@RTP_FIRST@", &(base + RTP_OFFSETS.0).to_string())
                 .replace("@RTP_LAST@", &(base + RTP_OFFSETS.1).to_string())
                 .replace("@CARRIER@", &(base + 601).to_string())
+                .replace("@SECOND@", &(base + 602).to_string())
                 .replace("@DIR@", &folder.display().to_string())
         );
         for (name, content) in files {

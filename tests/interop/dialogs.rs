@@ -209,3 +209,31 @@ fn a_phone_takes_every_registration_back_at_once_and_only_in_the_right_words() {
     scene.phone("register_wildcard", "201", &[("expires", "0"), ("code", "200")]).succeeds();
     assert_eq!(bindings(), 0);
 }
+
+/// A fax is not for us: T.38 is refused, and the machines go on in G.711, which passes (RFC 3261 section 14.2: what was agreed
+/// stands).
+#[test]
+fn t38_is_refused_and_the_sound_goes_on() {
+    let scene = Scene::new(&["201"]);
+    let phone = scene.phone("phone_answers", "201", &[("ring", "100")]);
+    let carrier = scene.carrier("trunk_faxes", "3000");
+    scene.hear_each_other(&carrier, &phone);
+    scene.branch.until("the refusal", || carrier.has_got("SIP/2.0 488").then_some(()));
+    let later = scene.called.heard().packets + 50;
+    scene
+        .branch
+        .until("a second of sound more", || (scene.called.heard().packets > later).then_some(()));
+    scene.hear_each_other(&carrier, &phone);
+    carrier.succeeds();
+    phone.succeeds();
+}
+
+#[test]
+fn an_info_that_nobody_understands_is_refused_and_a_key_press_is_not() {
+    let scene = Scene::new(&["201"]);
+    let phone = scene.phone("phone_answers", "201", &[("ring", "100")]);
+    let carrier = scene.carrier("trunk_informs", "2500");
+    scene.hear_each_other(&carrier, &phone);
+    carrier.succeeds();
+    phone.succeeds();
+}

@@ -7,6 +7,7 @@
 
 mod branch;
 mod calls;
+mod carriers;
 mod conferences;
 mod desk;
 mod dialogs;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::branch::{Branch, PATIENCE};
 
-/// One SIPp run of one scenario, one call.
+/// One SIPp run of one scenario.
 pub struct Sipp {
     process: Child,
     folder: PathBuf,
@@ -31,6 +31,11 @@ pub struct Setting<'a> {
 impl Sipp {
     /// Starts it.
     pub fn start(branch: &Branch, setting: &Setting<'_>) -> Sipp {
+        Sipp::start_many(branch, setting, 1)
+    }
+
+    /// The same for several calls, one after another: forty of them in a second.
+    pub fn start_many(branch: &Branch, setting: &Setting<'_>, calls: u16) -> Sipp {
         let name = format!("{}-{}", setting.scenario, setting.port);
         let folder =
             std::env::temp_dir().join(format!("branchline-sipp-{}-{name}", std::process::id()));
@@ -48,9 +53,8 @@ impl Sipp {
             .current_dir(&folder)
             .args(["-sf", "scenario.xml"])
             .args(["-i", &branch.sip.ip().to_string(), "-p", &setting.port.to_string()])
+            .args(["-m", &calls.to_string(), "-r", "40"])
             .args([
-                "-m",
-                "1",
                 "-t",
                 setting.transport,
                 "-nostdin",
@@ -112,6 +116,12 @@ impl Sipp {
         let end = messages[at..].find("-----------------------------------------------");
         let end = end.map_or(messages.len(), |length| at + length);
         Some(messages[start..end].to_owned())
+    }
+
+    /// How many messages with `text` in them have come or gone so far.
+    pub fn count(&self, text: &str) -> usize {
+        let messages = fs::read_to_string(self.folder.join("messages.log"));
+        messages.map_or(0, |messages| messages.matches(text).count())
     }
 
     /// Whether a message with `text` in it has come or gone so far.
