@@ -286,7 +286,7 @@ fn a_trunk_offers_and_takes_its_own_codecs_alone() {
         let caller = calls_in(&branch, NOTHING).succeeds();
         phone.succeeds();
         let answer = caller.rsplit("SIP/2.0 200").nth(1).unwrap_or_default();
-        let answered = caller.lines().filter(|line| line.starts_with("m=audio")).next_back();
+        let answered = caller.lines().rfind(|line| line.starts_with("m=audio"));
         assert!(
             answered.is_some_and(|line| line.trim_end().ends_with(taken)),
             "{codecs}: {answer}"

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod branch;
+mod called;
 mod calls;
 mod carriers;
 mod conferences;

@@ -1,7 +1,8 @@
 //! Foreign phones at work: baresip and linphone hold, resume, transfer, confer and show that messages wait, driven by
 //! what their own command lines can do. Tones tell who hears whom.
 //!
-//! baresip 1.0.0 knows no attended transfer; linphone does. Neither shows lamps of colleagues on its command line:
+//! baresip 1.0.0 knows no attended transfer; linphone does. Neither shows lamps of colleagues on its command line: baresip's
+//! presence.so speaks the package `presence` (RFC 3856) alone, and linphonec shows buddies by the same;
 //! those are proved with SIPp in `lamps`.
 
 use std::fs;
@@ -18,27 +19,27 @@ use crate::tls::{BARESIP as PHONE, Foreign, folder, tone};
 use crate::voicemail;
 
 /// What the two others send, in hertz; the foreign phone sends `PHONE`.
-const FIRST: f64 = 900.0;
-const SECOND: f64 = 1_300.0;
+pub const FIRST: f64 = 900.0;
+pub const SECOND: f64 = 1_300.0;
 /// Where baresip takes commands, from its SIP port; it has TLS on the port between.
 const CONTROL: u16 = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Make {
+pub enum Make {
     Baresip,
     Linphone,
 }
 
 /// A foreign phone that has registered, and how it is told what to do.
-struct Phone {
-    make: Make,
-    program: Foreign,
+pub struct Phone {
+    pub make: Make,
+    pub program: Foreign,
     control: Box<dyn Write>,
     branch: String,
 }
 
 impl Phone {
-    fn start(make: Make, branch: &Branch, user: &str, password: &str) -> Phone {
+    pub fn start(make: Make, branch: &Branch, user: &str, password: &str) -> Phone {
         let folder = folder(branch, if make == Make::Baresip { "baresip" } else { "linphone" });
         tone(&folder.join("tone.wav"));
         let first = branch.free + 200;
@@ -69,7 +70,7 @@ impl Phone {
         phone
     }
 
-    fn say(&mut self, command: &str, about: &str) {
+    pub fn say(&mut self, command: &str, about: &str) {
         let line = match self.make {
             Make::Baresip => {
                 let json = format!("{{\"command\":\"{command}\",\"params\":\"{about}\"}}");
@@ -81,21 +82,21 @@ impl Phone {
         self.control.flush().expect("the phone listens");
     }
 
-    fn call(&mut self, to: &str) {
+    pub fn call(&mut self, to: &str) {
         let command = if self.make == Make::Baresip { "dial" } else { "call" };
         self.say(command, &format!("sip:{to}@{}", self.branch));
     }
 
-    fn hold(&mut self) {
+    pub fn hold(&mut self) {
         self.say(if self.make == Make::Baresip { "hold" } else { "pause" }, "");
     }
 
-    fn transfer(&mut self, to: &str) {
+    pub fn transfer(&mut self, to: &str) {
         self.say("transfer", &format!("sip:{to}@{}", self.branch));
     }
 
     /// What it has heard in its newest call, from the file that it writes.
-    fn heard(&self) -> Heard {
+    pub fn heard(&self) -> Heard {
         let files = fs::read_dir(&self.program.folder).into_iter().flatten();
         let paths = files.filter_map(|entry| Some(entry.ok()?.path()));
         let newest = paths
@@ -169,15 +170,15 @@ fn linphone(branch: &Branch, folder: &Path, first: u16, (user, password): (&str,
 }
 
 /// The demo's branch with the foreign phone as 203, and SIPp with a tone each as 201 and 202.
-struct Scene {
-    phone: Phone,
-    first: Party,
-    second: Party,
-    branch: Branch,
+pub struct Scene {
+    pub phone: Phone,
+    pub first: Party,
+    pub second: Party,
+    pub branch: Branch,
 }
 
 impl Scene {
-    fn new(make: Make) -> Scene {
+    pub fn new(make: Make) -> Scene {
         let branch = Branch::start();
         let phone = Phone::start(make, &branch, "203", &branch.password("203"));
         let party = |offset, tone| Party::new(branch.free + offset, tone);
@@ -189,7 +190,7 @@ impl Scene {
         scene
     }
 
-    fn sipp(&self, scenario: &str, user: &str, port: u16, keys: &[(&str, &str)]) -> Sipp {
+    pub fn sipp(&self, scenario: &str, user: &str, port: u16, keys: &[(&str, &str)]) -> Sipp {
         let password = self.branch.password(user);
         let keys: Vec<_> = keys.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         let setting = Setting {
@@ -203,19 +204,19 @@ impl Scene {
     }
 
     /// 202, the first, answers and stays until somebody else ends the call.
-    fn first_answers(&self) -> Sipp {
+    pub fn first_answers(&self) -> Sipp {
         let rtp = self.first.port.to_string();
         self.sipp("phone_answers", "202", 2, &[("rtp", &rtp), ("ring", "100")])
     }
 
     /// 201, the second, answers and ends the call after a while.
-    fn second_answers(&self, talk: &str) -> Sipp {
+    pub fn second_answers(&self, talk: &str) -> Sipp {
         let rtp = self.second.port.to_string();
         let keys = [("rtp", &*rtp), ("ring", "100"), ("talk", talk)];
         self.sipp("phone_answers_hangs_up", "201", 1, &keys)
     }
 
-    fn until(&self, what: &str, look: impl Fn() -> bool) {
+    pub fn until(&self, what: &str, look: impl Fn() -> bool) {
         let limit = Instant::now() + PATIENCE;
         while !look() {
             let log = || self.phone.program.log();
@@ -228,12 +229,12 @@ impl Scene {
         }
     }
 
-    fn phone_and_first_talk(&self) {
+    pub fn phone_and_first_talk(&self) {
         self.until("the first to hear the phone", || self.first.heard().hears(PHONE));
         self.until("the phone to hear the first", || self.phone.heard().hears(FIRST));
     }
 
-    fn first_and_second_talk(&self) {
+    pub fn first_and_second_talk(&self) {
         self.until("the first to hear the second", || self.first.heard().hears(SECOND));
         self.until("the second to hear the first", || self.second.heard().hears(FIRST));
     }
