@@ -9,6 +9,7 @@ pub mod server;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -142,6 +143,8 @@ pub struct Transactions {
     next: u64,
     servers: HashMap<ServerKey, Server>,
     by_match: HashMap<Match, ServerKey>,
+    /// Requests outside of dialogs by what they are called wherever they came from (see [`Transactions::name_of`]).
+    by_name: HashMap<u64, ServerKey>,
     /// Server transactions by where they came from.
     by_source: HashMap<IpAddr, Share>,
     clients: HashMap<ClientKey, Client>,
@@ -161,6 +164,7 @@ impl Transactions {
             next: 0,
             servers: HashMap::new(),
             by_match: HashMap::new(),
+            by_name: HashMap::new(),
             by_source: HashMap::new(),
             clients: HashMap::new(),
             by_branch: HashMap::new(),
@@ -189,11 +193,38 @@ impl Transactions {
                 let Some(key) = self.new_server(found.clone(), &request, flow) else { return };
                 if request.method == Method::CANCEL {
                     self.cancel(now, key, found, &request);
+                } else if self.is_merged(key, &request) {
+                    let response = Response::to(&request, Status::LOOP_DETECTED);
+                    self.respond_once(key, &response.with_to_tag("none"));
                 } else {
                     self.outputs.push_back(Output::Request { key, request, flow });
                 }
             }
         }
+    }
+
+    /// Whether a request outside of any dialog has come before, another way, and is still known (RFC 3261
+    /// section 8.2.2.2). INVITEs are told apart by their sessions.
+    fn is_merged(&mut self, key: ServerKey, request: &Request) -> bool {
+        let Some(name) = self.name_of(request) else { return false };
+        if self.by_name.contains_key(&name) {
+            return true;
+        }
+        self.by_name.insert(name, key);
+        if let Some(server) = self.servers.get_mut(&key) {
+            server.name = Some(name);
+        }
+        false
+    }
+
+    /// Call-ID, From tag and CSeq in short, under the table's own key, so that nobody can make up two of one name.
+    fn name_of(&self, request: &Request) -> Option<u64> {
+        if request.method == Method::INVITE || request.headers.to().ok()?.tag().is_some() {
+            return None;
+        }
+        let (from, cseq) = (request.headers.from().ok()?, request.headers.cseq().ok()?);
+        let name = (request.headers.call_id().ok()?, from.tag()?, cseq.number, &cseq.method);
+        Some(self.by_match.hasher().hash_one(name))
     }
 
     fn new_server(&mut self, found: Match, request: &Request, flow: Flow) -> Option<ServerKey> {
@@ -359,6 +390,7 @@ impl Transactions {
                 share.remove();
             }
         }
+        server.name.map(|name| self.by_name.remove(&name));
         let (branch, sent_by, method) = server.matching();
         self.by_match.remove(&Match { branch, sent_by, method });
     }
@@ -640,5 +672,50 @@ mod tests {
         let open = (2_000..2_100).filter(|number| ask(&mut table, *number).is_some()).count();
         assert_eq!(open, 25, "what is not answered gives way to nothing");
         assert!(table.by_source[&address.ip()].answered.is_empty());
+    }
+
+    #[test]
+    fn a_request_that_comes_two_ways_is_answered_once_and_the_second_is_a_loop() {
+        let mut table = Transactions::new(Timing::default(), 100);
+        let now = Now { instant: Instant::now(), unix: UnixTime(0) };
+        let address = SocketAddr::from(([192, 0, 2, 66], 5060));
+        let transport = Transport::Udp;
+        let flow = Flow { transport, local: address, peer: address, connection: ConnectionId(0) };
+        let mut arrives = |branch: &str, method: &str, cseq: u32, tag: &str| {
+            let text = format!(
+                "{method} sip:b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.66;branch=z9hG4bK{branch}\r\n\
+                 From: <sip:a@b>;tag=a\r\nTo: <sip:b>{tag}\r\nCall-ID: c\r\nCSeq: {cseq} {method}\r\n\r\n"
+            );
+            let Ok(message) = parse(text.as_bytes(), false) else { panic!("{text}") };
+            table.handle_message(now, flow, message);
+            let mut merged = false;
+            while let Some(output) = table.poll_output() {
+                match output {
+                    Output::Send { bytes, .. } => merged |= bytes.starts_with(b"SIP/2.0 482 "),
+                    Output::Request { key, request, .. } => {
+                        table.respond(now, key, &Response::to(&request, Status::OK));
+                    }
+                    _ => {}
+                }
+            }
+            (merged, table.by_name.len())
+        };
+        for (number, method) in [(0, "REGISTER"), (1, "OPTIONS"), (2, "SUBSCRIBE"), (3, "REFER")] {
+            assert_eq!(arrives(&format!("1{method}"), method, 7, ""), (false, number + 1));
+            assert_eq!(arrives(&format!("2{method}"), method, 7, ""), (true, number + 1));
+            assert_eq!(arrives(&format!("1{method}"), method, 7, ""), (false, number + 1), "again");
+        }
+        assert_eq!(arrives("3", "REGISTER", 8, ""), (false, 5), "the next one is another");
+        assert_eq!(
+            arrives("4", "REGISTER", 8, ";tag=x"),
+            (false, 5),
+            "within a dialog its CSeq tells"
+        );
+        let later = now.after(Duration::from_secs(40));
+        table.handle_timeout(later);
+        assert!(
+            table.by_name.is_empty() && table.by_match.is_empty(),
+            "gone with their transactions"
+        );
     }
 }

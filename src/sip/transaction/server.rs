@@ -46,6 +46,8 @@ pub(super) struct Server {
     route: Route,
     tag: String,
     answer: Option<Vec<u8>>,
+    /// What a request outside of dialogs is called by.
+    pub name: Option<u64>,
     pub end: Option<TimerId>,
     pub repeat: Option<(TimerId, Duration)>,
 }
@@ -59,6 +61,7 @@ impl Server {
             route: answer_route(request, flow),
             tag: String::new(),
             answer: None,
+            name: None,
             end: None,
             repeat: None,
         }
