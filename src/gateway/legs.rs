@@ -172,6 +172,15 @@ impl Legs {
         Some(leg)
     }
 
+    /// Whether each session leads to a leg that is there and knows it.
+    #[cfg(test)]
+    pub fn is_sound(&self) -> bool {
+        let known = |(session, id): (&SessionId, &LegId)| {
+            self.legs.get(id).is_some_and(|leg| leg.sessions.contains(session))
+        };
+        self.by_session.iter().all(known)
+    }
+
     pub fn get(&self, id: LegId) -> Option<&Leg> {
         self.legs.get(&id)
     }
@@ -215,5 +224,25 @@ impl Legs {
     /// Legs that are up with `peer`; of calls for `help`, or of all others.
     pub fn count(&self, peer: &Peer, help: bool) -> usize {
         self.up.get(&(peer.clone(), help)).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A phone that rings in three places and is answered at one is one leg: with it go all three.
+    #[test]
+    fn with_a_leg_go_its_sessions_and_its_count() {
+        let mut legs = Legs::default();
+        let peer = Peer::Extension("201".into());
+        let own = IpAddr::from([192, 0, 2, 1]);
+        legs.insert(LegId(1), Leg::new(peer.clone(), own, 0));
+        (1..=3).for_each(|session| legs.add_session(LegId(1), SessionId(session), own));
+        assert_eq!(legs.of_session(SessionId(2)), Some(LegId(1)));
+        legs.remove_session(SessionId(3));
+        assert!(legs.is_sound() && legs.remove(LegId(1)).is_some());
+        assert!(legs.is_sound() && legs.by_session.is_empty(), "{legs:?}");
+        assert_eq!(legs.count(&peer, false), 0);
     }
 }

@@ -130,10 +130,10 @@ impl Calls {
         let Some(peer) = self.peer_of(phone) else { return false };
         let own = |leg: &LegId| *leg != phone && self.peer_of(*leg).as_ref() == Some(&peer);
         let mine: Vec<LegId> = self.by_leg.keys().copied().filter(own).collect();
-        let others: Vec<_> = mine
-            .iter()
-            .filter_map(|leg| Some((*leg, self.call_of(*leg)?, self.partner(*leg)?)))
-            .collect();
+        // Two phones of one extension that talk with each other are not brought along: each would be the other's guest.
+        let guest = |leg: &LegId| self.partner(*leg).filter(|guest| !mine.contains(guest));
+        let others: Vec<_> =
+            mine.iter().filter_map(|leg| Some((*leg, self.call_of(*leg)?, guest(leg)?))).collect();
         let in_room = mine.iter().find_map(|leg| Some((*leg, self.room_with(*leg)?)));
         if others.is_empty() {
             return false;

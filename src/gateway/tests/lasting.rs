@@ -41,6 +41,7 @@ impl World {
                 self.pick_up(at);
             }
         }
+        assert!(self.gateway.legs.is_sound(), "a session of a leg that is gone");
         self.carry_out();
         self.pass(Duration::from_millis(600));
         for at in 0..self.parties.len() {

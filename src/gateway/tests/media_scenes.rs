@@ -232,3 +232,25 @@ fn a_fax_in_the_middle_of_a_call_is_refused_and_the_call_goes_on() {
     assert!(world.parties[3].ended.is_empty() && world.parties[3].up.contains(&session));
     assert!(world.parties[3].refused.contains(&488), "{:?}", world.parties[3].refused);
 }
+
+/// Two phones of one extension, or one phone that calls itself: there is nobody to bring into a room.
+#[test]
+fn a_phone_that_talks_with_its_own_extension_confers_with_nobody_and_leaves_no_call() {
+    let mut world = World::of(1, CONFIG, 0);
+    world.call(1, "201");
+    world.carry_out();
+    world.pass(Duration::from_secs(1));
+    world.pick_up(1);
+    world.carry_out();
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.gateway.calls.len(), 1);
+    world.call(1, "*46");
+    world.carry_out();
+    world.pass(Duration::from_secs(10));
+    while !world.parties[1].up.is_empty() {
+        world.hang_up(1);
+    }
+    world.carry_out();
+    world.pass(Duration::from_secs(10));
+    assert_eq!((world.gateway.calls.len(), world.gateway.legs.is_empty()), (0, true));
+}

@@ -18,10 +18,27 @@ const IN_ONE_WORLD: u64 = 100;
 #[derive(Default)]
 struct Model {
     allowed: BTreeMap<CallId, BTreeSet<String>>,
+    /// Calls that somebody wanted in a room, and those that somebody wanted parked.
+    conferring: BTreeSet<CallId>,
+    parked: BTreeSet<CallId>,
+    /// Who dialled a parking place in this sequence, and where phones wanted their calls forwarded to in it.
+    fetching: BTreeSet<String>,
+    forwards: BTreeMap<String, BTreeSet<String>>,
     /// What happened, for whoever has to find out why.
     story: Vec<String>,
     /// How often what was done.
     done: BTreeMap<&'static str, u64>,
+}
+
+impl Model {
+    /// What was wanted in calls that are over.
+    fn forget(&mut self) {
+        self.allowed.clear();
+        self.conferring.clear();
+        self.parked.clear();
+        self.fetching.clear();
+        self.forwards.clear();
+    }
 }
 
 fn everybody() -> BTreeSet<String> {
@@ -34,16 +51,17 @@ fn reached_by(dialled: &str) -> BTreeSet<String> {
         "201" | "202" | "203" => [format!("extension {dialled}")].into(),
         "+15550101" => ["extension 201".to_owned()].into(),
         "95550123" | "911" => ["trunk carrier".to_owned()].into(),
-        "600" | "888" | "701" | "+19999999" => BTreeSet::new(),
+        "600" | "888" | "701" | "800" | "751" | "752" | "+19999999" => BTreeSet::new(),
         other if other.starts_with('*') => BTreeSet::new(),
         _ => everybody(),
     }
 }
 
-/// The usual branch, where everybody may pick up for everybody.
+/// The usual branch, where everybody may pick up for everybody, with a conference.
 fn config() -> String {
     let phones = ["201", "202", "203"];
-    phones.iter().fold(CONFIG.to_owned(), |text, name| {
+    let room = "[[conference]]\nname = \"board\"\nnumber = \"800\"\n[[queue]]";
+    phones.iter().fold(CONFIG.replacen("[[queue]]", room, 1), |text, name| {
         let own = format!("number = \"{name}\"\nsecret = {{ file = \"x\" }}\n");
         assert!(text.contains(&own));
         text.replacen(&own, &format!("{own}pickup = [\"*\"]\n"), 1)
@@ -141,6 +159,7 @@ impl Play {
             }
             29 => self.crashes(at),
             30 => self.waits(),
+            31 => self.dials_a_code(at),
             _ => "does nothing",
         };
         *self.model.done.entry(what).or_default() += 1;
@@ -160,14 +179,63 @@ impl Play {
     fn calls(&mut self, at: usize) -> &'static str {
         let numbers: &[&str] = match at {
             0 => &["+15550100", "+15550101", "+15550101", "+19999999"],
-            _ => &["201", "202", "203", "201", "202", "95550123", "700", "600", "911"],
+            _ => match self.below(4) {
+                0 => &["800", "800", "*46", "751", "752"],
+                _ => &["201", "202", "203", "201", "202", "95550123", "700", "600", "911"],
+            },
         };
         let to = self.pick(numbers).unwrap_or("201");
+        if to.starts_with("75") {
+            let own = self.name(at);
+            self.model.fetching.insert(own);
+        }
         self.world.reliable =
             self.pick(&[Policy::Never, Policy::Offer, Policy::Require]).unwrap_or_default();
         let offers = self.below(12) > 0;
         self.world.call_with(at, to, Headers::default(), offers);
         "calls"
+    }
+
+    /// A phone wants its calls elsewhere from now on, or no more.
+    fn dials_a_code(&mut self, at: usize) -> &'static str {
+        let codes =
+            ["*72203", "*7295550123", "*90202", "*92201", "*94202", "*73", "*91", "*93", "*95"];
+        let Some(code) = self.pick(&codes).filter(|_| at > 0) else { return "has no codes" };
+        if let Some(to) = code.get(3..).filter(|to| !to.is_empty()) {
+            let own = self.name(at);
+            self.model.forwards.entry(own).or_default().insert(to.to_owned());
+        }
+        self.world.call_with(at, code, Headers::default(), true);
+        "dials a code"
+    }
+
+    /// Where phones' calls may go on to: as their codes stand, and as they have stood in this sequence.
+    fn forwards_of(&self, peer: &str) -> BTreeSet<String> {
+        let journal = &self.world.gateway.journal;
+        let mut all = self.model.forwards.get(peer).cloned().unwrap_or_default();
+        let phone = peer.strip_prefix("extension ").map(ExtensionId::from);
+        let choice = phone.and_then(|phone| journal.live().phones.get(&phone));
+        let chosen = choice.map(|choice| choice.chosen(|number| journal.keys().read(number)));
+        let forwards = chosen.into_iter().flat_map(|chosen| chosen.forwards.into_values());
+        all.extend(forwards.flatten().map(|onward| onward.to_string()));
+        all
+    }
+
+    /// What codes, parking places and rooms add to who may be heard in a call.
+    fn extend(&mut self, call: CallId) {
+        let mut allowed = self.allowed(call).clone();
+        if self.model.parked.contains(&call) {
+            allowed.extend(self.model.fetching.iter().cloned());
+        }
+        loop {
+            let onward = allowed.iter().flat_map(|peer| self.forwards_of(peer));
+            let more: BTreeSet<_> = onward.flat_map(|to| reached_by(&to)).collect();
+            if more.is_subset(&allowed) {
+                break;
+            }
+            allowed.extend(more);
+        }
+        self.allow(Some(call), allowed);
     }
 
     fn answers(&mut self, at: usize) -> &'static str {
@@ -215,7 +283,8 @@ impl Play {
         let (Some(first), second) = (self.session(at), self.session(at)) else {
             return "has nobody to transfer";
         };
-        let to = self.pick(&["201", "203", "700", "95550123", "911"]).unwrap_or("203");
+        let all = ["201", "203", "700", "95550123", "911", "800", "*68", "*68"];
+        let to = self.pick(&all).unwrap_or("203");
         let call = self.call_of(at, first);
         let other = second.filter(|other| *other != first);
         let up = |session: &SessionId| {
@@ -226,8 +295,20 @@ impl Play {
             Some(second) => {
                 let all = self.allowed(second).clone();
                 self.allow(call, all);
+                // Whoever is brought together with a party of a room comes into it.
+                let both = [call, Some(second)].into_iter().flatten();
+                if both.clone().any(|call| self.is_conferring(call)) {
+                    self.model.conferring.extend(both);
+                }
             }
-            None => self.allow(call, reached_by(to)),
+            None => {
+                self.allow(call, reached_by(to));
+                match to {
+                    "800" => self.model.conferring.extend(call),
+                    "*68" => self.model.parked.extend(call),
+                    _ => {}
+                }
+            }
         }
         let now = self.world.now;
         let to = format!("sip:{to}@192.0.2.1");
@@ -362,7 +443,7 @@ impl Play {
         world.recording.clear();
         world.bridged.clear();
         world.written = crate::journal::Token::default();
-        self.model.allowed.clear();
+        self.model.forget();
         let now = world.now;
         world.gateway.handle_started(now, false);
         world.carry_out();
@@ -371,8 +452,9 @@ impl Play {
     /// Nobody hears anybody who was not asked for, and who talks is heard.
     fn check(&mut self) {
         for view in self.world.gateway.calls.views() {
-            self.allowed(view.call);
+            self.extend(view.call);
         }
+        self.check_rooms();
         let gateway = &self.world.gateway;
         for (a, b) in self.world.bridged.iter().filter(|(a, b)| a < b) {
             let calls = [a, b].map(|leg| gateway.calls.call_of(*leg));
@@ -389,6 +471,27 @@ impl Play {
                 assert!(allowed.contains(&peer), "{peer} hears, and {allowed:?} may\n{self}");
             }
         }
+    }
+
+    fn is_conferring(&self, call: CallId) -> bool {
+        let views = self.world.gateway.calls.views();
+        let dialled = views.iter().find(|view| view.call == call).map(|view| view.to.as_str());
+        matches!(dialled, Some("800" | "*46")) || self.model.conferring.contains(&call)
+    }
+
+    /// In a room are those alone who asked for it, and none of them hears anybody outside; no session leads to a leg that
+    /// is gone.
+    fn check_rooms(&self) {
+        let gateway = &self.world.gateway;
+        for view in gateway.calls.views() {
+            let confers = matches!(view.activity, crate::call::Activity::Conference(_));
+            assert!(!confers || self.is_conferring(view.call), "nobody asked for a room\n{self}");
+        }
+        for (id, leg) in gateway.legs.iter().filter(|(_, leg)| leg.room.is_some()) {
+            let bridged = self.world.bridged.get(&id);
+            assert_eq!(bridged, None, "{} is in a room and hears one beside\n{self}", leg.peer);
+        }
+        assert!(gateway.legs.is_sound(), "a session of a leg that is gone\n{self}");
     }
 
     /// Everybody hangs up; then nothing is left.
@@ -429,7 +532,7 @@ impl Play {
         assert!(gateway.keeping.is_empty(), "records are left\n{self}");
         let live = gateway.journal.live();
         assert!(live.calls.is_empty() && live.places.is_empty(), "the journal differs\n{self}");
-        self.model.allowed.clear();
+        self.model.forget();
         self.model.story.clear();
     }
 
