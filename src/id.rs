@@ -160,6 +160,34 @@ minted_id!(
     /// One room where several legs hear each other.
     RoomId
 );
+minted_id!(
+    /// One contact: what is known of a person under one name; several may turn out to be one person.
+    ContactId
+);
+minted_id!(
+    /// One case: what a person wants, over as many interactions as it takes.
+    CaseId
+);
+minted_id!(
+    /// One merge of two contacts, to take it back by.
+    MergeId
+);
+minted_id!(
+    /// One fact pinned to a contact.
+    PinId
+);
+minted_id!(
+    /// One legal hold.
+    HoldId
+);
+minted_id!(
+    /// One erasure.
+    ErasureId
+);
+configured_id!(
+    /// Who does something to a record: a user's or an agent's name, `console` for the command line, `box` for a rule.
+    ActorId
+);
 configured_id!(
     /// A conference that people dial into.
     ConferenceId

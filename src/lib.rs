@@ -10,6 +10,7 @@ pub mod agent;
 pub mod call;
 pub mod cli;
 pub mod config;
+pub mod context;
 pub mod driver;
 pub mod gateway;
 pub mod hours;

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::driver::segments;
 use crate::journal::chain::{Sealer, hex, unhex};
-use crate::journal::personal::{ENTRY, Keyring};
+use crate::journal::personal::{ENTRY, Keyring, Subject, take_out};
 use crate::journal::replay::{Damage, Replay};
 use crate::journal::{Failure, Journal, Output, Token};
 use crate::random::Random;
@@ -381,6 +381,7 @@ impl Writer {
     fn carry_out(&mut self, output: Output) -> io::Result<Option<Token>> {
         match output {
             Output::Keys(bytes) => self.add_keys(&bytes).map(|()| None),
+            Output::Forget(subjects) => self.forget(&subjects).map(|()| None),
             Output::Segment { first } => self.begin(first).map(|()| None),
             Output::Write { bytes, upto } => {
                 let segment = self.segment.as_mut().ok_or(io::ErrorKind::NotFound)?;
@@ -397,6 +398,23 @@ impl Writer {
         self.subjects.sync_data()?;
         self.good += bytes.len() as u64;
         Ok(())
+    }
+
+    /// A file without these keys takes the place of the one before. What was in that one is written over as well, for
+    /// whoever reads the disk itself; a disk that writes elsewhere keeps it for a while, of no use without the master key.
+    fn forget(&mut self, subjects: &[Subject]) -> io::Result<()> {
+        let path = self.data.join("keys").join("subjects");
+        let mut before = OpenOptions::new().write(true).open(&path)?;
+        let mut keys = segments::read_from(&path, 0, self.good)?;
+        let length = keys.len();
+        if take_out(&mut keys, subjects) == 0 {
+            return Ok(());
+        }
+        write_whole(&path, &keys, 0o600)?;
+        self.subjects = OpenOptions::new().append(true).open(&path)?;
+        self.good = keys.len() as u64;
+        before.write_all(&vec![0; length])?;
+        before.sync_data()
     }
 
     fn begin(&mut self, first: u64) -> io::Result<()> {

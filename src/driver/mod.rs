@@ -15,6 +15,7 @@ pub mod http;
 pub mod identity;
 pub mod journal;
 pub mod log;
+pub mod looking;
 pub mod mailbox;
 pub mod media;
 pub mod metrics;
@@ -49,6 +50,7 @@ use crate::random::Random;
 use crate::sip::trunk::Network;
 use files::Ready;
 use identity::Identity;
+use looking::Readers;
 use mailbox::Sender;
 use turn::{Letter, Loop};
 
@@ -206,7 +208,8 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     let (sockets, listening, identity) = listen(&settings, &runtime, &letters)?;
     let listens = listening.each().collect::<Vec<_>>().join(", ");
     let old_records = lost.or_else(|| old_records(&opened));
-    let store = store::open(&data, opened.before, program)?;
+    let store = open_store(&data, opened.before, program, &letters)?;
+    let readers = Readers::start(store.shelf(), opened.journal.keys().reading().clone())?;
     let threads = media_threads(&settings);
     let mirror = settings.capture.hep.as_deref().map(hep::Mirror::start).transpose()?;
     recordings::finish(runtime.handle(), recordings::unfinished(&data.join("recordings")));
@@ -236,6 +239,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         journal: opened.handle,
         old_records,
         store,
+        readers,
         name_servers,
         identity,
         runtime: runtime.handle().clone(),
@@ -257,6 +261,20 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listens, "ready");
     systemd::notify("READY=1");
     Ok(Running { socket, letters, turning, runtime, web, _lock: lock })
+}
+
+/// The look-up store; the loop is told which record it reflects.
+fn open_store(
+    data: &Path,
+    before: crate::journal::Token,
+    program: Option<PathBuf>,
+    letters: &Sender<Letter>,
+) -> io::Result<store::Handle> {
+    let letters = letters.clone();
+    store::open(data, before, program, move |position| {
+        // A loop that has stopped has no use for it.
+        let _ = letters.deliver_blocking(Letter::Projected(position));
+    })
 }
 
 /// HTTPS, on a runtime of its own: who asks there never keeps a phone call waiting.

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::driver::looking::Shelf;
 use crate::driver::segments::{self, Segment};
 use crate::journal::Token;
 use crate::journal::event::CallRecord;
@@ -54,6 +56,7 @@ pub enum State {
 /// What the thread is asked.
 enum Job {
     Follow,
+    Hurry,
     Calls(usize, Box<dyn FnOnce(Vec<CallRecord>) + Send>),
     Finish(mpsc::SyncSender<()>),
 }
@@ -76,6 +79,7 @@ struct Shared {
     durable: std::sync::atomic::AtomicU64,
     position: std::sync::atomic::AtomicU64,
     rebuilt: std::sync::atomic::AtomicU64,
+    rows: Shelf,
 }
 
 /// The store is not there to answer.
@@ -87,6 +91,16 @@ impl Handle {
     pub fn follow(&self, upto: Token) {
         self.shared.durable.store(upto.0, std::sync::atomic::Ordering::Release);
         let _ = self.jobs.try_send(Job::Follow);
+    }
+
+    /// Somebody waits for what the journal has: it is not let gather.
+    pub fn hurry(&self) {
+        let _ = self.jobs.try_send(Job::Hurry);
+    }
+
+    /// Where readers find the rows, once the store is ready.
+    pub fn shelf(&self) -> &Shelf {
+        &self.shared.rows
     }
 
     /// Reads the newest call records; `answer` is called on the store's thread.
@@ -127,14 +141,21 @@ impl Handle {
 }
 
 /// Starts the thread. `data` is the site's data folder, `durable` what of its journal is on the disk; `program` is the
-/// program to read an older store with, as `PROGRAM store-check FOLDER`.
-pub fn open(data: &Path, durable: Token, program: Option<PathBuf>) -> io::Result<Handle> {
+/// program to read an older store with, as `PROGRAM store-check FOLDER`. `report` is told on the store's thread which
+/// record the rows reflect, each time that changes.
+pub fn open(
+    data: &Path,
+    durable: Token,
+    program: Option<PathBuf>,
+    report: impl Fn(Token) + Send + 'static,
+) -> io::Result<Handle> {
     let (jobs, waiting) = mpsc::sync_channel(WAITING);
     let shared = Arc::new(Shared {
         state: Mutex::new(State::Opening),
         durable: durable.0.into(),
         position: 0.into(),
         rebuilt: 0.into(),
+        rows: Shelf::default(),
     });
     let keeper = Keeper {
         folder: data.join("store"),
@@ -142,6 +163,7 @@ pub fn open(data: &Path, durable: Token, program: Option<PathBuf>) -> io::Result
         program,
         shared: shared.clone(),
         tail: None,
+        report: Box::new(report),
     };
     thread::Builder::new().name("store".to_owned()).spawn(move || keeper.run(&waiting))?;
     Ok(Handle { jobs, shared })
@@ -154,6 +176,7 @@ struct Keeper {
     shared: Arc<Shared>,
     /// Where in the journal's files the next record is.
     tail: Option<(Segment, u64)>,
+    report: Box<dyn Fn(Token) + Send>,
 }
 
 impl Keeper {
@@ -167,6 +190,7 @@ impl Keeper {
         };
         self.be(State::CatchingUp);
         self.catch_up(&db);
+        self.shelve(Some(Arc::new(Table(db.clone()))));
         self.be(State::Ready);
         let mut due: Option<Instant> = None;
         loop {
@@ -182,6 +206,10 @@ impl Keeper {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Job::Follow) => due = due.or(Instant::now().checked_add(GATHER)),
+                Ok(Job::Hurry) => {
+                    due = None;
+                    self.catch_up(&db);
+                }
                 Ok(Job::Calls(limit, answer)) => {
                     self.catch_up(&db);
                     answer(newest_calls(&db, limit));
@@ -189,12 +217,17 @@ impl Keeper {
                 Ok(Job::Finish(done)) => {
                     self.catch_up(&db);
                     let _ = db.flush();
+                    self.shelve(None);
                     drop(db);
                     let _ = done.send(());
                     return;
                 }
             }
         }
+    }
+
+    fn shelve(&self, rows: Option<Arc<dyn Rows + Send + Sync>>) {
+        *self.shared.rows.lock().unwrap_or_else(PoisonError::into_inner) = rows;
     }
 
     fn be(&self, state: State) {
@@ -254,7 +287,11 @@ impl Keeper {
                 }
             }
         }
-        self.shared.position.store(meta(db).position, std::sync::atomic::Ordering::Release);
+        let position = meta(db).position;
+        let before = self.shared.position.swap(position, std::sync::atomic::Ordering::AcqRel);
+        if position != before {
+            (self.report)(Token(position));
+        }
     }
 
     /// One piece of the journal. Answers whether there was any progress.
@@ -283,7 +320,7 @@ impl Keeper {
         if entries.is_empty() {
             return Ok(used > 0 || next.is_some());
         }
-        let batch = store::project(meta, &entries, &Table(db));
+        let batch = store::project(meta, &entries, &Table(db.clone()));
         let mut rows = sled::Batch::default();
         for (key, row) in batch.rows {
             match row {
@@ -363,15 +400,25 @@ fn newest_calls(db: &sled::Db, limit: usize) -> Vec<CallRecord> {
         .collect()
 }
 
-struct Table<'a>(&'a sled::Db);
+struct Table(sled::Db);
 
-impl Rows for Table<'_> {
+impl Rows for Table {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         self.0.get(key).ok().flatten().map(|row| row.to_vec())
     }
 
     fn keys(&self, prefix: &[u8]) -> Vec<Vec<u8>> {
         self.0.scan_prefix(prefix).keys().filter_map(Result::ok).map(|key| key.to_vec()).collect()
+    }
+
+    fn page(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let from = match after {
+            Some(after) => Bound::Excluded(after.to_vec()),
+            None => Bound::Included(prefix.to_vec()),
+        };
+        let rows = self.0.range((from, Bound::Unbounded)).filter_map(Result::ok);
+        let rows = rows.take_while(|(key, _)| key.starts_with(prefix)).take(limit);
+        rows.map(|(key, row)| (key.to_vec(), row.to_vec())).collect()
     }
 }
 

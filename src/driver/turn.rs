@@ -20,18 +20,20 @@ use crate::driver::gather::Gather;
 use crate::driver::hep::Mirror;
 use crate::driver::identity::Identity;
 use crate::driver::journal;
+use crate::driver::looking::Readers;
 use crate::driver::mailbox::{Mailbox, Sender};
 use crate::driver::media;
 use crate::driver::recordings;
 use crate::driver::sip::{MAX_DATAGRAM, Sockets};
 use crate::driver::store;
 use crate::gateway::voicemail;
-use crate::gateway::{Gateway, Kept, Output, ReplyTo};
+use crate::gateway::{Gateway, Kept, LookFor, Output, ReplyTo};
 use crate::id::RecordingId;
-use crate::journal::Failure;
 use crate::journal::event::CallRecord;
+use crate::journal::{Failure, Token};
 use crate::sip::flow::{Flow, Route};
-use crate::sip::locate::{Answer, Question, Records};
+use crate::sip::locate::{self, Records};
+use crate::store::context::looking::{Answer, Question};
 use crate::time::Now;
 
 /// Datagrams taken from one socket before the others and the mailbox have their turn.
@@ -67,12 +69,16 @@ pub enum Letter {
     Media(Vec<crate::media::Event>),
     /// What the journal's thread did.
     Journal(journal::Done),
+    /// The look-up store reflects the journal up to here.
+    Projected(Token),
+    /// Something about people was looked up for somebody.
+    Looked(LookFor, Answer),
     /// Call records were read for somebody.
     Records(ReplyTo, Vec<CallRecord>),
     /// What is known of a recording's file.
     Recording(RecordingId, voicemail::File),
     /// The DNS answered, or did not.
-    Resolved(Question, Found),
+    Resolved(locate::Question, Found),
     /// The addresses that the box has.
     Addresses(Vec<IpAddr>),
     /// An admin asks.
@@ -105,6 +111,8 @@ pub struct Loop {
     pub old_records: Option<Part>,
     /// The look-up store's thread.
     pub store: store::Handle,
+    /// Who looks people up.
+    pub readers: Readers,
     /// Where recordings are kept.
     pub recordings: PathBuf,
     /// Who the box is over TLS.
@@ -217,6 +225,8 @@ impl Loop {
                 events.into_iter().for_each(|event| self.gateway.handle_media(now, event));
             }
             Letter::Journal(done) => self.journal_says(now, done),
+            Letter::Projected(position) => self.gateway.handle_projected(now, position),
+            Letter::Looked(to, answer) => self.gateway.handle_looked(now, to, answer),
             Letter::Records(to, records) => self.gateway.handle_records(to, Some(records)),
             Letter::Resolved(question, found) => {
                 let answer = self.with_own_addresses(&question, found);
@@ -273,10 +283,13 @@ impl Loop {
                 Output::Bar(change) => self.sockets.bar(change),
                 Output::Media { thread, command } => self.command(thread, command),
                 Output::Journal(output) => {
+                    self.readers.keep_up(&output);
                     if self.journal.submit(output).is_err() {
                         self.gateway.handle_journal(now, Kept::Failed(Failure::Slow));
                     }
                 }
+                Output::Look { to, question } => self.look(now, to, question),
+                Output::Project => self.store.hurry(),
                 Output::Records { to, limit } => self.read_records(to, limit),
                 Output::Recording(order) => {
                     recordings::carry_out(&self.runtime, &self.recordings, order, &self.sender);
@@ -337,6 +350,16 @@ impl Loop {
         if media.send(command).is_err() {
             // A thread that has not taken its mail for a thousand commands is stuck; its calls end by inactivity.
             tracing::error!(thread, "a media thread does not take commands");
+        }
+    }
+
+    fn look(&mut self, now: Now, to: LookFor, question: Question) {
+        let sender = self.sender.clone();
+        let asked = self.readers.ask(question, move |answer| {
+            let _ = sender.deliver_blocking(Letter::Looked(to, answer));
+        });
+        if asked.is_err() {
+            self.gateway.handle_looked(now, to, Answer::NotReady);
         }
     }
 
@@ -413,7 +436,7 @@ impl Loop {
         parts
     }
 
-    fn resolve(&self, question: Question) {
+    fn resolve(&self, question: locate::Question) {
         let (sender, servers) = (self.sender.clone(), self.name_servers.clone());
         self.runtime.spawn(async move {
             let found = dns::ask(&servers, &question).await;
@@ -423,7 +446,7 @@ impl Loop {
 
     /// What the DNS said, with our own address on the way to each of those it named. Where there is a way to some of them,
     /// the others are left out: a box without IPv6 is told of IPv6 addresses all the same.
-    fn with_own_addresses(&mut self, question: &Question, found: Found) -> Answer {
+    fn with_own_addresses(&mut self, question: &locate::Question, found: Found) -> locate::Answer {
         let (records, ttl) = match found {
             Found::Naptr(records, ttl) => (Records::Naptr(records), ttl),
             Found::Srv(records, ttl) => (Records::Srv(records), ttl),
@@ -436,9 +459,9 @@ impl Loop {
                 }
                 (Records::Addresses(pairs), ttl)
             }
-            Found::None => return Answer::None,
-            Found::Failed => return Answer::Failed,
+            Found::None => return locate::Answer::None,
+            Found::Failed => return locate::Answer::Failed,
         };
-        Answer::Found { records, ttl }
+        locate::Answer::Found { records, ttl }
     }
 }

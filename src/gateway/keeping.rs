@@ -9,6 +9,7 @@ use crate::call::{self, Saying};
 use crate::gateway::Gateway;
 use crate::id::{AgentId, CallId, LegId};
 use crate::journal::event::{CallEvent, CallRecord, Event, Quality, What};
+use crate::journal::personal::Personal;
 use crate::journal::text::Text;
 use crate::journal::{Failure, State, Token};
 use crate::media;
@@ -174,6 +175,9 @@ impl Gateway {
     pub(super) fn keep_call_event(&mut self, now: Now, event: call::Event) {
         // An arrival opens the call in the journal, so that a restart knows which calls it cut off.
         let essential = matches!(event.what, call::What::Arrived { .. });
+        if let call::What::Arrived { peer, from, .. } = &event.what {
+            self.look_for_caller(event.call, peer, from);
+        }
         if essential || self.keeping.room < NO_EVENTS {
             self.keep(now, Event::Call(event.into()));
         }
@@ -245,8 +249,9 @@ impl Gateway {
         for call in ready {
             let Some((_, record)) = self.keeping.records.remove(&call) else { continue };
             let legs: Vec<_> = record.legs.iter().map(|leg| leg.leg).collect();
+            let party = self.party_of(&record);
             let qualities = &self.keeping.qualities;
-            let kept = CallRecord::new(record, |leg| qualities.get(&leg).copied());
+            let kept = CallRecord::new(record, party, |leg| qualities.get(&leg).copied());
             for leg in legs {
                 self.keeping.qualities.remove(&leg);
                 self.keeping.closing.remove(&leg);
@@ -300,14 +305,21 @@ impl Gateway {
             self.keep(now, Event::QueueLeft { item: *item });
         }
         for (call, open) in live.calls {
-            self.keep(now, Event::CallRecord(Box::new(cut_off(now, call, open))));
+            let from = self.journal.keys().read(&open.from);
+            let party = from.and_then(|from| self.full_number(&from));
+            self.keep(now, Event::CallRecord(Box::new(cut_off(now, call, open, party))));
         }
         self.keep(now, Event::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
     }
 }
 
 /// The record of a call that a restart cut off.
-fn cut_off(now: Now, call: CallId, open: crate::journal::live::OpenCall) -> CallRecord {
+fn cut_off(
+    now: Now,
+    call: CallId,
+    open: crate::journal::live::OpenCall,
+    party: Option<String>,
+) -> CallRecord {
     use crate::call::ending::Cause;
     use crate::call::record::Peer;
     use crate::journal::event::Direction;
@@ -322,6 +334,7 @@ fn cut_off(now: Now, call: CallId, open: crate::journal::live::OpenCall) -> Call
         origin: open.peer,
         from: open.from,
         to: open.to,
+        party: party.map(Personal::Clear),
         arrived: open.arrived,
         answered: so_far.answered,
         connected: so_far.connected,

@@ -11,6 +11,7 @@ mod bans;
 mod callers;
 mod causes;
 mod conferences;
+mod contexts;
 mod control;
 mod desk;
 mod emergency;
@@ -69,8 +70,10 @@ use crate::sip::sdp::Codec;
 use crate::sip::stun;
 use crate::sip::trunk::Trunk;
 use crate::sip::trust::{Proof, Sin};
+use crate::store::context::looking;
 use crate::time::{Now, Timers, UnixTime, earliest};
 
+pub use contexts::LookFor;
 pub use keeping::Kept;
 pub use setup::{Listening, Secrets, Setup};
 
@@ -112,6 +115,15 @@ pub enum Output {
     Face(Vec<IpAddr>),
     /// Ask the DNS; answer with [`Gateway::handle_answer`].
     Resolve(Question),
+    /// Look something up about people; answer with [`Gateway::handle_looked`].
+    Look {
+        /// For whom.
+        to: LookFor,
+        /// What.
+        question: looking::Question,
+    },
+    /// Somebody waits for the look-up store to reflect what the journal has: it should not let it gather.
+    Project,
     /// Read the newest call records; answer with [`Gateway::handle_records`].
     Records {
         /// For whom.
@@ -175,6 +187,7 @@ pub struct Gateway {
     /// New calls a second of each trunk: in, and out.
     trunk_rates: BTreeMap<TrunkId, (signalling::Rate, signalling::Rate)>,
     calls: Calls,
+    contexts: contexts::Contexts,
     hot_desks: HotDesks,
     queues: Queues,
     roster: Roster,

@@ -136,6 +136,7 @@ impl Gateway {
             directory: directory(&settings),
             plan: Plan::new(settings.dial_rules()),
             calls: Calls::new(call_settings(&settings, &secrets), random.fork()),
+            contexts: super::contexts::Contexts::default(),
             help,
             hot_desks: desk::HotDesks::new(secrets.desk_pins.clone()),
             caller_ids: callers::caller_ids(&settings),

@@ -8,6 +8,7 @@ use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
 use crate::id::{CallId, FlowId, LegId, RecordingId};
 use crate::ivr::{self, Walk};
+use crate::journal::context::call_name;
 use crate::journal::event::What;
 use crate::journal::personal::Personal;
 use crate::media;
@@ -99,7 +100,9 @@ impl Gateway {
             ivr::Output::Echo => self.echo(leg),
             ivr::Output::Visited { node } => self.keep_walk_event(now, call, What::Node { node }),
             ivr::Output::Collected { name, digits } => {
-                let digits = Personal::Clear(digits);
+                // With a key of its own for each call: they may be anything, and are the caller's alone.
+                let subject = call_name(call);
+                let digits = Personal::Named { subject, text: digits };
                 self.keep_walk_event(now, call, What::Collected { name, digits });
             }
         }

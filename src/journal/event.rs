@@ -15,6 +15,7 @@ use crate::call::{
     self,
     ending::{Cause, Class},
 };
+use crate::context::Act;
 use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, FlowId, GroupId, ItemId, LegId, QueueId,
     RecordingId, RoomId, ScheduleId, TrunkId,
@@ -110,6 +111,8 @@ pub enum Event {
     },
     /// Something happened at a mailbox.
     Voicemail(Voicemail),
+    /// Somebody changed what is known of people.
+    Context(Act<Personal>),
     /// Something was chosen at a phone by feature code: this is all that is chosen there now.
     Phone(PhoneChoice),
     /// Somebody signed in at another phone, or that phone is its own again.
@@ -398,6 +401,9 @@ pub struct CallRecord {
     pub from: Personal,
     /// The dialled number.
     pub to: Personal,
+    /// The number of whoever outside it was with, in full; nothing where there is none, or it is hidden.
+    #[serde(default)]
+    pub party: Option<Personal>,
     /// When it reached us.
     pub arrived: UnixTime,
     /// When we answered.
@@ -481,9 +487,10 @@ impl Quality {
 }
 
 impl CallRecord {
-    /// From the call's own record; `quality` knows how legs sounded.
+    /// From the call's own record; `party` is the number outside, in full, and `quality` knows how legs sounded.
     pub fn new(
         record: crate::call::record::Record,
+        party: Option<String>,
         quality: impl Fn(LegId) -> Option<Quality>,
     ) -> CallRecord {
         let origin = match record.origin {
@@ -509,6 +516,7 @@ impl CallRecord {
             origin,
             from: Personal::Clear(record.from),
             to: Personal::Clear(record.to),
+            party: party.map(Personal::Clear),
             arrived: record.arrived,
             answered: record.answered,
             connected: record.connected,
@@ -538,7 +546,14 @@ impl Event {
             Event::CallRecord(record) => {
                 touch(&mut record.from);
                 touch(&mut record.to);
-                record.diverted_by.iter_mut().for_each(touch);
+                record.diverted_by.iter_mut().chain(&mut record.party).for_each(touch);
+            }
+            Event::Context(act) => {
+                let whole = Act { by: act.by.clone(), at: act.at, changes: Vec::new() };
+                *act = std::mem::replace(act, whole).map(&mut |_, mut personal| {
+                    touch(&mut personal);
+                    personal
+                });
             }
             Event::Voicemail(Voicemail::Begun(Begun { from, .. })) => touch(from),
             Event::Work(work) => work.for_each_personal(touch),

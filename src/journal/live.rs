@@ -231,6 +231,8 @@ impl Live {
                     open.so_far.apply(*at, what);
                 }
             }
+            // There may be hundreds of thousands of people: the store alone has them.
+            Event::Context(_) => {}
             Event::Seal(_) | Event::Started { .. } | Event::Stopped | Event::Gap { .. } => {}
         }
     }

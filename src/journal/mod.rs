@@ -9,6 +9,7 @@
 //! nothing counts as stored until a fresh segment, with a fresh checkpoint, has been synced.
 
 pub mod chain;
+pub mod context;
 pub mod event;
 pub mod live;
 pub mod personal;
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 use crate::journal::chain::{Chain, Sealer};
 use crate::journal::event::Event;
 use crate::journal::live::Live;
-use crate::journal::personal::Keyring;
+use crate::journal::personal::{Keyring, Subject};
 use crate::time::{Now, earliest};
 
 /// A segment's length after which the next one begins: what a start reads in a fraction of a second.
@@ -43,6 +44,8 @@ pub struct Token(pub u64);
 pub enum Output {
     /// Append to the file of keys and make it durable before any record that follows.
     Keys(Vec<u8>),
+    /// Take the keys of these out of the file of keys, all or none, and make that durable before any record that follows.
+    Forget(Vec<Subject>),
     /// The next bytes begin a new segment, named by its first record.
     Segment {
         /// Number of its first record.
@@ -111,6 +114,8 @@ pub struct Journal {
     segment: u64,
     /// Keys that were handed over and are not known to be on the disk, with the last record that may need them.
     unstored_keys: VecDeque<(Token, Vec<u8>)>,
+    /// Subjects whose keys were destroyed, and are not known to be out of the file before this record is on the disk.
+    unstored_forgotten: Option<(Token, Vec<Subject>)>,
 }
 
 impl Journal {
@@ -133,6 +138,7 @@ impl Journal {
             lost: 0,
             segment: 0,
             unstored_keys: VecDeque::new(),
+            unstored_forgotten: None,
         };
         journal.begin_segment(now);
         journal
@@ -152,6 +158,31 @@ impl Journal {
         self.write(now, &event)
     }
 
+    /// Destroys the keys of subjects, and appends the event that tells of it. When that is on the disk, so is a file of
+    /// keys without theirs: what was sealed for them is gone for good, here and in every copy of the journal. Answers how
+    /// many there were, along with the token.
+    pub fn forget(
+        &mut self,
+        now: Now,
+        subjects: &[Subject],
+        event: impl FnOnce(u32) -> Event,
+    ) -> (u32, Token) {
+        let known = |subject: &&Subject| self.keys.reading().knows(subject);
+        let gone = u32::try_from(subjects.iter().filter(known).count()).unwrap_or(u32::MAX);
+        self.keys.forget_all(subjects);
+        for (_, keys) in &mut self.unstored_keys {
+            personal::take_out(keys, subjects);
+        }
+        let mut forgotten = self.unstored_forgotten.take().map(|(_, all)| all).unwrap_or_default();
+        forgotten.extend_from_slice(subjects);
+        if self.state == State::Healthy {
+            self.outputs.push_back(Output::Forget(subjects.to_vec()));
+        }
+        let token = self.append(now, event(gone));
+        self.unstored_forgotten = Some((Token(self.next.saturating_sub(1)), forgotten));
+        (gone, token)
+    }
+
     /// Everything up to `upto` is on the disk.
     pub fn handle_stored(&mut self, now: Now, upto: Token) {
         if upto < Token(self.segment) {
@@ -159,6 +190,7 @@ impl Journal {
         }
         self.stored = self.stored.max(upto);
         self.unstored_keys.retain(|(token, _)| *token > upto);
+        self.unstored_forgotten.take_if(|(token, _)| *token <= upto);
         if self.state != State::Healthy {
             self.state = State::Healthy;
             self.retry_at = None;
@@ -184,11 +216,7 @@ impl Journal {
         if self.retry_at.is_some_and(|at| at <= now.instant) {
             // The failure stands until this segment has been stored.
             self.retry_at = Some(now.instant + RETRY);
-            let again: Vec<_> =
-                self.unstored_keys.iter().flat_map(|(_, keys)| keys.clone()).collect();
-            if !again.is_empty() {
-                self.outputs.push_back(Output::Keys(again));
-            }
+            self.keys_again();
             self.begin_segment(now);
         }
     }
@@ -239,6 +267,17 @@ impl Journal {
         let token = self.append(now, Event::Stopped);
         self.seal(now);
         if token == Token(u64::MAX) { token } else { Token(self.next - 1) }
+    }
+
+    /// What the file of keys may have missed in a failure.
+    fn keys_again(&mut self) {
+        if let Some((_, forgotten)) = &self.unstored_forgotten {
+            self.outputs.push_back(Output::Forget(forgotten.clone()));
+        }
+        let again: Vec<_> = self.unstored_keys.iter().flat_map(|(_, keys)| keys.clone()).collect();
+        if !again.is_empty() {
+            self.outputs.push_back(Output::Keys(again));
+        }
     }
 
     fn begin_segment(&mut self, now: Now) {

@@ -1,8 +1,9 @@
 //! Personal data: numbers and names, sealed so that forgetting a person is forgetting one key.
 //!
-//! Each subject has a key of its own (AES-256-GCM), found by an HMAC of the number, so that the file of keys names
-//! nobody. Subject keys are wrapped by the box's master key. Clear text cannot be serialised at all: whoever forgets
-//! to seal gets an error and no record.
+//! Each subject has a key of its own (AES-256-GCM), found by an HMAC of the number, or of a name such as a contact's, so
+//! that the file of keys names nobody. Subject keys are wrapped by the box's master key. Clear text cannot be serialised
+//! at all: whoever forgets to seal gets an error and no record. [`Reading`] is the half of the ring that reads, for
+//! whoever looks things up away from the journal.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +27,13 @@ pub const ENTRY: usize = NAME + NONCE_LEN + KEY + TAG;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject([u8; NAME]);
 
+impl Subject {
+    /// Its bytes, for keys of rows.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
@@ -35,8 +43,15 @@ impl fmt::Debug for Subject {
 /// A piece of personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Personal {
-    /// In clear; never written.
+    /// In clear; never written. The text itself, a number, is the subject.
     Clear(String),
+    /// In clear; never written. The subject has a name.
+    Named {
+        /// Such as `contact/5R2T0QW8N4K1C`.
+        subject: String,
+        /// The text.
+        text: String,
+    },
     /// Sealed with the subject's key.
     Sealed(Subject, Vec<u8>),
 }
@@ -50,7 +65,7 @@ impl From<&str> for Personal {
 impl fmt::Debug for Personal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Personal::Clear(_) => f.write_str("Personal"),
+            Personal::Clear(_) | Personal::Named { .. } => f.write_str("Personal"),
             Personal::Sealed(subject, _) => write!(f, "Personal({subject:?})"),
         }
     }
@@ -59,7 +74,9 @@ impl fmt::Debug for Personal {
 impl Serialize for Personal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Personal::Clear(_) => Err(serde::ser::Error::custom("personal data is not sealed")),
+            Personal::Clear(_) | Personal::Named { .. } => {
+                Err(serde::ser::Error::custom("personal data is not sealed"))
+            }
             Personal::Sealed(Subject(subject), sealed) => {
                 serializer.collect_str(&format_args!("{}:{}", hex(subject), hex(sealed)))
             }
@@ -77,19 +94,119 @@ impl<'de> Deserialize<'de> for Personal {
     }
 }
 
-/// Every subject's key.
-pub struct Keyring {
-    wrap: LessSafeKey,
+/// Who can read sealed data, and knows what subjects are called.
+pub trait Reads {
+    /// The clear text; nothing once the subject was forgotten.
+    fn read(&self, personal: &Personal) -> Option<String>;
+
+    /// Whose it is.
+    fn subject(&self, personal: &Personal) -> Subject;
+
+    /// Who has a name. No number has the same subject.
+    fn by_name(&self, name: &str) -> Subject;
+}
+
+impl Reads for Reading {
+    fn read(&self, personal: &Personal) -> Option<String> {
+        match personal {
+            Personal::Clear(text) | Personal::Named { text, .. } => Some(text.clone()),
+            Personal::Sealed(subject, sealed) => {
+                let key = self.keys.get(subject)?;
+                String::from_utf8(unseal(&cipher(key), &subject.0, sealed)?).ok()
+            }
+        }
+    }
+
+    fn subject(&self, personal: &Personal) -> Subject {
+        match personal {
+            Personal::Clear(number) => self.by_number(number),
+            Personal::Named { subject, .. } => self.by_name(subject),
+            Personal::Sealed(subject, _) => *subject,
+        }
+    }
+
+    fn by_name(&self, name: &str) -> Subject {
+        // A number has no blank in it.
+        self.tagged(&[b"name: ", name.as_bytes()].concat())
+    }
+}
+
+/// Takes the entries of subjects out of a file of keys. Answers how many there were.
+pub fn take_out(file: &mut Vec<u8>, subjects: &[Subject]) -> usize {
+    let before = file.len();
+    let goes = |entry: &&[u8]| subjects.iter().any(|subject| entry.starts_with(&subject.0));
+    *file = file.chunks(ENTRY).filter(|entry| !goes(entry)).flatten().copied().collect();
+    (before - file.len()) / ENTRY
+}
+
+/// The keys that sealed data is read with.
+#[derive(Clone)]
+pub struct Reading {
+    wrap: [u8; KEY],
     naming: hmac::Key,
     keys: BTreeMap<Subject, [u8; KEY]>,
-    fresh: Vec<u8>,
     unreadable: usize,
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reading({} subjects)", self.keys.len())
+    }
+}
+
+impl Reading {
+    /// Takes up what was added to the file of keys. A torn last entry and entries of another master key are passed over.
+    pub fn add(&mut self, entries: &[u8]) {
+        let wrap = cipher(&self.wrap);
+        for entry in entries.chunks_exact(ENTRY) {
+            let Some((subject, wrapped)) = entry.split_at_checked(NAME) else { continue };
+            let Ok(subject) = <[u8; NAME]>::try_from(subject) else { continue };
+            let key = unseal(&wrap, &subject, wrapped).and_then(|key| key.try_into().ok());
+            match key {
+                Some(key) => drop(self.keys.insert(Subject(subject), key)),
+                None => self.unreadable += 1,
+            }
+        }
+    }
+
+    /// Forgets subjects.
+    pub fn forget(&mut self, subjects: &[Subject]) {
+        for subject in subjects {
+            self.keys.remove(subject);
+        }
+    }
+
+    /// Whether there is a key for it.
+    pub fn knows(&self, subject: &Subject) -> bool {
+        self.keys.contains_key(subject)
+    }
+
+    /// Who it is: what a number is written with besides digits does not make another person.
+    pub fn by_number(&self, text: &str) -> Subject {
+        let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+        let name = if plain.is_empty() { text } else { &plain };
+        self.tagged(name.to_ascii_lowercase().as_bytes())
+    }
+
+    fn tagged(&self, name: &[u8]) -> Subject {
+        let mut subject = [0; NAME];
+        let tag = hmac::sign(&self.naming, name);
+        subject.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+        Subject(subject)
+    }
+}
+
+/// Every subject's key.
+pub struct Keyring {
+    reading: Reading,
+    wrap: LessSafeKey,
+    fresh: Vec<u8>,
     random: Random,
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Keyring({} subjects)", self.keys.len())
+        write!(f, "Keyring({} subjects)", self.reading.keys.len())
     }
 }
 
@@ -101,42 +218,31 @@ impl Keyring {
         let mut wrap = [0; KEY];
         wrap.copy_from_slice(hmac::sign(&master, b"branchline subject keys v1").as_ref());
         let naming = hmac::sign(&master, b"branchline subject names v1");
-        let mut ring = Keyring {
-            wrap: cipher(&wrap),
-            naming: hmac::Key::new(hmac::HMAC_SHA256, naming.as_ref()),
-            keys: BTreeMap::new(),
-            fresh: Vec::new(),
-            unreadable: 0,
-            random,
-        };
-        file.chunks_exact(ENTRY).for_each(|entry| ring.take_up(entry));
-        ring
+        let naming = hmac::Key::new(hmac::HMAC_SHA256, naming.as_ref());
+        let mut reading = Reading { wrap, naming, keys: BTreeMap::new(), unreadable: 0 };
+        reading.add(file);
+        Keyring { reading, wrap: cipher(&wrap), fresh: Vec::new(), random }
     }
 
-    fn take_up(&mut self, entry: &[u8]) {
-        let Some((subject, wrapped)) = entry.split_at_checked(NAME) else { return };
-        let Ok(subject) = <[u8; NAME]>::try_from(subject) else { return };
-        let key = unseal(&self.wrap, &subject, wrapped).and_then(|key| key.try_into().ok());
-        match key {
-            Some(key) => drop(self.keys.insert(Subject(subject), key)),
-            None => self.unreadable += 1,
-        }
+    /// The half that reads.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     /// Whether it has no key.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.reading.keys.is_empty()
     }
 
     /// Entries of the file that could not be read: damaged, or of another master key.
     pub fn unreadable(&self) -> usize {
-        self.unreadable
+        self.reading.unreadable
     }
 
     /// Seals clear text in place.
     pub fn seal(&mut self, personal: &mut Personal) {
-        let Personal::Clear(text) = personal else { return };
-        let subject = self.subject(text);
+        let subject = self.reading.subject(personal);
+        let (Personal::Clear(text) | Personal::Named { text, .. }) = personal else { return };
         let key = self.key(subject);
         let sealed = seal(&cipher(&key), &subject.0, text.as_bytes(), &mut self.random);
         *personal = Personal::Sealed(subject, sealed);
@@ -144,33 +250,34 @@ impl Keyring {
 
     /// The clear text; nothing once the subject was forgotten.
     pub fn read(&self, personal: &Personal) -> Option<String> {
-        match personal {
-            Personal::Clear(text) => Some(text.clone()),
-            Personal::Sealed(subject, sealed) => {
-                let key = self.keys.get(subject)?;
-                String::from_utf8(unseal(&cipher(key), &subject.0, sealed)?).ok()
-            }
-        }
+        self.reading.read(personal)
     }
 
     /// Forgets a subject by its number: all that was sealed for it can be read no more, once the file of keys has been
     /// replaced by [`Self::file`]. Answers whether there was one.
     pub fn forget(&mut self, text: &str) -> bool {
-        let subject = self.subject(text);
-        self.keys.remove(&subject).is_some()
+        let subject = self.reading.by_number(text);
+        self.reading.keys.remove(&subject).is_some()
+    }
+
+    /// Forgets subjects, also those whose keys are not in the file yet.
+    pub(super) fn forget_all(&mut self, subjects: &[Subject]) {
+        self.reading.forget(subjects);
+        take_out(&mut self.fresh, subjects);
     }
 
     /// Text that nobody makes up who does not have the box's master key: so many bytes of it, in hexadecimal, always the
     /// same for the same `purpose`.
     pub fn token(&self, purpose: &str, bytes: usize) -> String {
-        let key = hmac::sign(&self.naming, b"branchline tokens v1: ");
+        let key = hmac::sign(&self.reading.naming, b"branchline tokens v1: ");
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()), purpose.as_bytes());
         hex(tag.as_ref().get(..bytes).unwrap_or_default())
     }
 
     /// The whole file of keys.
     pub fn file(&mut self) -> Vec<u8> {
-        let keys: Vec<_> = self.keys.iter().map(|(subject, key)| (*subject, *key)).collect();
+        let keys: Vec<_> =
+            self.reading.keys.iter().map(|(subject, key)| (*subject, *key)).collect();
         keys.into_iter().flat_map(|(subject, key)| self.entry(subject, &key)).collect()
     }
 
@@ -179,23 +286,13 @@ impl Keyring {
         std::mem::take(&mut self.fresh)
     }
 
-    /// Who it is: what a number is written with besides digits does not make another person.
-    fn subject(&self, text: &str) -> Subject {
-        let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
-        let name = if plain.is_empty() { text } else { &plain };
-        let mut subject = [0; NAME];
-        let tag = hmac::sign(&self.naming, name.to_ascii_lowercase().as_bytes());
-        subject.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
-        Subject(subject)
-    }
-
     fn key(&mut self, subject: Subject) -> [u8; KEY] {
-        if let Some(key) = self.keys.get(&subject) {
+        if let Some(key) = self.reading.keys.get(&subject) {
             return *key;
         }
         let mut key = [0; KEY];
         self.random.fill(&mut key);
-        self.keys.insert(subject, key);
+        self.reading.keys.insert(subject, key);
         let entry = self.entry(subject, &key);
         self.fresh.extend(entry);
         key

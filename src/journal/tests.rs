@@ -35,6 +35,7 @@ impl Disk {
         while let Some(output) = journal.poll_output() {
             match output {
                 Output::Keys(bytes) => self.keys.extend(bytes),
+                Output::Forget(subjects) => drop(personal::take_out(&mut self.keys, &subjects)),
                 Output::Segment { .. } => self.segments.push(Vec::new()),
                 Output::Write { bytes, upto } => {
                     self.segments.last_mut().unwrap().extend(bytes);

@@ -4,7 +4,9 @@
 //! rows. Each batch says which journal record it reflects, how many rows there are and what they sum up to, so that rows
 //! which were lost or changed are noticed, however quietly.
 
-use std::collections::BTreeMap;
+pub mod context;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
@@ -93,6 +95,8 @@ pub trait Rows {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>>;
     /// Every key that begins with these bytes.
     fn keys(&self, prefix: &[u8]) -> Vec<Vec<u8>>;
+    /// Rows with their keys, in order of the keys, that begin with `prefix` and come behind `after`; `limit` at most.
+    fn page(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<(Vec<u8>, Vec<u8>)>;
 }
 
 /// What the entries change in a store that stands at `meta`. Entries that it reflects already change nothing.
@@ -119,7 +123,11 @@ impl Draft<'_> {
         match event {
             Event::Checkpoint { live, .. } => self.take_live(live),
             Event::Call(event) => self.put(event_key(event.call, entry.seq), event),
-            Event::CallRecord(record) => self.put(call_key(record.arrived, record.call), record),
+            Event::CallRecord(record) => {
+                self.put(call_key(record.arrived, record.call), record);
+                self.take_call(entry, record);
+            }
+            Event::Context(act) => self.take_act(entry, act),
             Event::Bound { user, contact, binding } => {
                 self.put(binding_key(user, contact), binding)
             }
@@ -182,6 +190,28 @@ impl Draft<'_> {
     fn delete(&mut self, key: &[u8]) {
         self.uncount(key);
         self.batch.rows.insert(key.to_vec(), None);
+    }
+
+    /// The row at `key` as it is by now.
+    fn row<T: DeserializeOwned>(&self, key: &[u8]) -> Option<T> {
+        match self.batch.rows.get(key) {
+            Some(row) => read(row.as_ref()?),
+            None => read(&self.rows.get(key)?),
+        }
+    }
+
+    /// Every key by now that begins with these bytes.
+    fn keys(&self, prefix: &[u8]) -> BTreeSet<Vec<u8>> {
+        let mut keys: BTreeSet<_> = self.rows.keys(prefix).into_iter().collect();
+        let changed = self.batch.rows.range(prefix.to_vec()..);
+        for (key, row) in changed.take_while(|(key, _)| key.starts_with(prefix)) {
+            if row.is_some() {
+                keys.insert(key.clone())
+            } else {
+                keys.remove(key)
+            };
+        }
+        keys
     }
 
     /// Takes what is at `key` now out of the sum.
@@ -259,7 +289,7 @@ fn numbered_key(kind: u8, number: u64) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::agent::Presence;
     use crate::id::{AgentId, ItemId, QueueId};
@@ -267,8 +297,9 @@ mod tests {
     use crate::journal::event::QueuePlace;
     use crate::random::Random;
 
-    #[derive(Default, PartialEq, Debug)]
-    struct Table(BTreeMap<Vec<u8>, Vec<u8>>);
+    /// Rows in memory.
+    #[derive(Default, PartialEq, Debug, Clone)]
+    pub struct Table(pub BTreeMap<Vec<u8>, Vec<u8>>);
 
     impl Rows for Table {
         fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
@@ -277,10 +308,21 @@ mod tests {
         fn keys(&self, prefix: &[u8]) -> Vec<Vec<u8>> {
             self.0.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
         }
+        fn page(
+            &self,
+            prefix: &[u8],
+            after: Option<&[u8]>,
+            limit: usize,
+        ) -> Vec<(Vec<u8>, Vec<u8>)> {
+            let rows = self.0.range(prefix.to_vec()..);
+            let rows = rows.take_while(|(key, _)| key.starts_with(prefix));
+            let rows = rows.filter(|(key, _)| after.is_none_or(|after| key.as_slice() > after));
+            rows.take(limit).map(|(key, row)| (key.clone(), row.clone())).collect()
+        }
     }
 
     impl Table {
-        fn write(&mut self, batch: Batch) {
+        pub fn write(&mut self, batch: Batch) {
             for (key, row) in batch.rows {
                 match row {
                     Some(row) => self.0.insert(key, row),
@@ -289,7 +331,7 @@ mod tests {
             }
         }
 
-        fn counted(&self) -> Meta {
+        pub fn counted(&self) -> Meta {
             let position = self.meta().position;
             let mut counted = Meta { position, ..Meta::default() };
             self.0
@@ -299,7 +341,7 @@ mod tests {
             counted
         }
 
-        fn meta(&self) -> Meta {
+        pub fn meta(&self) -> Meta {
             self.0.get(META_KEY).and_then(|row| Meta::decode(row)).unwrap_or_default()
         }
     }

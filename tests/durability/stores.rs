@@ -73,7 +73,7 @@ fn trial_of(folder: &Path, original: &Path, trial: u64) -> (Duration, bool) {
     fs::remove_dir_all(data.join("store")).unwrap();
     let aside = data.join("store.damaged").exists();
     let last = site.journal().0.last().unwrap().seq;
-    let rebuilt = store::open(&data, branchline::journal::Token(last), None).unwrap();
+    let rebuilt = store::open(&data, branchline::journal::Token(last), None, |_| {}).unwrap();
     site.until("the rebuilt store", || (rebuilt.state() == store::State::Ready).then_some(()));
     let position = rebuilt.position().0;
     drop(rebuilt);

@@ -12,6 +12,7 @@ mod fraud;
 mod ladders;
 mod lasting;
 mod media_scenes;
+mod people;
 mod phones;
 mod random;
 mod rows;
@@ -244,6 +245,10 @@ struct World {
     bridges: Vec<(LegId, LegId)>,
     /// The journal's file of keys.
     keys: Vec<u8>,
+    /// The look-up store.
+    shelf: people::Shelf,
+    /// Answers over the control socket.
+    replies: BTreeMap<u64, admin::Reply>,
     /// Keys that we pressed towards somebody.
     pressed: Vec<String>,
     /// The address of ours that faces everybody, if there is a way out.
@@ -318,6 +323,8 @@ impl World {
             disk_waits: false,
             written: crate::journal::Token::default(),
             answers: BTreeMap::new(),
+            shelf: people::Shelf::default(),
+            replies: BTreeMap::new(),
             files: BTreeSet::new(),
             seen: VecDeque::new(),
             bridged: BTreeMap::new(),
@@ -390,8 +397,11 @@ impl World {
                 self.journal.push(Vec::new())
             }
             Output::Journal(crate::journal::Output::Keys(bytes)) => self.keys.extend(bytes),
-            Output::Reply(..)
-            | Output::Over
+            Output::Journal(crate::journal::Output::Forget(subjects)) => {
+                crate::journal::personal::take_out(&mut self.keys, &subjects);
+            }
+            Output::Reply(ReplyTo(id), reply) => drop(self.replies.insert(id, reply)),
+            Output::Over
             | Output::Trust(_)
             | Output::Disconnect(_)
             | Output::Bar(_)
@@ -415,6 +425,8 @@ impl World {
                 self.gateway.handle_answer(self.now, &question, &answer);
             }
             Output::Records { to, .. } => self.gateway.handle_records(to, None),
+            Output::Look { to, question } => self.look(to, &question),
+            Output::Project => self.project(),
         }
     }
 

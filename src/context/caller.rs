@@ -1,0 +1,59 @@
+//! What an agent is shown before the telephone is answered.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Channel;
+use super::identity::Sharing;
+use super::timeline::Moment;
+use crate::id::{CaseId, ContactId};
+use crate::time::{UnixTime, rfc3339};
+
+/// Who calls, as far as is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// Under which contact the person goes; the line's own while it is shared.
+    pub contact: ContactId,
+    /// The version of that contact.
+    pub version: u64,
+    /// The person's name; nobody's while the line is shared.
+    pub name: Option<String>,
+    /// Whether several people share the line: then it says nothing about who calls.
+    pub shared: Option<Sharing>,
+    /// Who uses a shared line, as far as is known.
+    pub users: Vec<Known>,
+    /// Tags of all contacts of the person.
+    pub tags: BTreeSet<String>,
+    /// Pinned facts that hold.
+    pub pins: Vec<String>,
+    /// The channel that the person prefers.
+    pub preferred: Option<Channel>,
+    /// How surely the person was identified of late: until it runs out nobody need ask again.
+    pub verified: Option<u8>,
+    /// The case that was opened last and is not closed.
+    pub case: Option<OpenCase>,
+    /// What happened last, the newest first.
+    pub last: Vec<Moment<String>>,
+}
+
+/// A contact and its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Which.
+    pub contact: ContactId,
+    /// Its name.
+    pub name: Option<String>,
+}
+
+/// A case that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenCase {
+    /// Which.
+    pub case: CaseId,
+    /// What it is about.
+    pub title: Option<String>,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub opened: UnixTime,
+}

@@ -1,0 +1,458 @@
+//! What somebody wants done to the record of a person, and what has to be looked up before it can be decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Channel;
+use super::case::Ref;
+use super::contact::Source;
+use super::identity::{Identity, Kind, NotAnIdentity, Sharing, normalise};
+use super::person::Evidence;
+use super::timeline::Happening;
+use crate::id::{CallId, CaseId, ContactId, HoldId, PinId};
+use crate::time::UnixTime;
+
+/// Names a person: a contact's id, or something the person is known by, as `phone:+4930123456`. A number with `+` and an
+/// address with `@` need no kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Who {
+    /// By id.
+    Contact(ContactId),
+    /// By identity.
+    Identity(Kind, String),
+}
+
+impl FromStr for Who {
+    type Err = NotAnIdentity;
+    fn from_str(text: &str) -> Result<Who, NotAnIdentity> {
+        if let Ok(id) = text.parse() {
+            return Ok(Who::Contact(id));
+        }
+        let kinds =
+            [Kind::Phone, Kind::Email, Kind::Handle, Kind::Sip, Kind::Account, Kind::Business];
+        let named = text.split_once(':').and_then(|(name, value)| {
+            let kind = kinds.into_iter().find(|kind| kind.name() == name)?;
+            Some(Who::Identity(kind, value.to_owned()))
+        });
+        match named {
+            Some(who) => Ok(who),
+            None if text.contains('@') => Ok(Who::Identity(Kind::Email, text.to_owned())),
+            None if text.starts_with(|c: char| c == '+' || c.is_ascii_digit()) => {
+                Ok(Who::Identity(Kind::Phone, text.to_owned()))
+            }
+            None => Err(NotAnIdentity::Service),
+        }
+    }
+}
+
+impl TryFrom<String> for Who {
+    type Error = NotAnIdentity;
+    fn try_from(text: String) -> Result<Who, NotAnIdentity> {
+        text.parse()
+    }
+}
+
+impl From<Who> for String {
+    fn from(who: Who) -> String {
+        who.to_string()
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Who::Contact(contact) => write!(f, "{contact}"),
+            Who::Identity(kind, value) => write!(f, "{kind}:{value}"),
+        }
+    }
+}
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Order {
+    /// Make a contact.
+    Create {
+        /// What is known.
+        #[serde(default)]
+        fields: BTreeMap<String, String>,
+        /// By what it is known.
+        #[serde(default)]
+        identities: Vec<Identity<String>>,
+        /// Who says so.
+        #[serde(default)]
+        source: Source,
+        /// By which channel.
+        #[serde(default)]
+        channel: Option<Channel>,
+    },
+    /// Say fields of a contact, or take them away.
+    Edit {
+        /// Whose.
+        who: Who,
+        /// The version that was seen; not checked when nothing.
+        #[serde(default)]
+        expects: Option<u64>,
+        /// By name.
+        fields: BTreeMap<String, Option<String>>,
+        /// Who says so.
+        #[serde(default)]
+        source: Source,
+        /// By which channel.
+        #[serde(default)]
+        channel: Option<Channel>,
+    },
+    /// Give a contact an identity that nobody else has.
+    Link {
+        /// Whom.
+        who: Who,
+        /// Which.
+        identity: Identity<String>,
+    },
+    /// Take it away again.
+    Unlink {
+        /// From whom.
+        who: Who,
+        /// Which.
+        identity: Identity<String>,
+    },
+    /// Say that several people share an identity.
+    Share {
+        /// Which.
+        identity: Identity<String>,
+        /// Why.
+        sharing: Sharing,
+    },
+    /// Say that it is one person's after all.
+    Unshare {
+        /// Which.
+        identity: Identity<String>,
+        /// Whose.
+        who: Who,
+    },
+    /// Say that two contacts may be one person.
+    Suggest {
+        /// One.
+        a: Who,
+        /// The other.
+        b: Who,
+        /// Why.
+        evidence: BTreeSet<Evidence>,
+    },
+    /// Say that they are two; to accept is to merge.
+    Refuse {
+        /// One.
+        a: Who,
+        /// The other.
+        b: Who,
+    },
+    /// Make one person of two contacts.
+    Merge {
+        /// Under whose name it goes on.
+        kept: Who,
+        /// Who is the same person.
+        gone: Who,
+    },
+    /// Take back the merge by which a contact became part of another.
+    Unmerge {
+        /// The contact that was merged into another.
+        gone: ContactId,
+    },
+    /// Open a case.
+    OpenCase {
+        /// Whose.
+        who: Who,
+        /// What it is about.
+        #[serde(default)]
+        title: Option<String>,
+        /// What belongs to it.
+        #[serde(default)]
+        moments: Vec<Ref>,
+    },
+    /// Add to a case.
+    LinkCase {
+        /// Which.
+        case: CaseId,
+        /// What.
+        moments: Vec<Ref>,
+    },
+    /// Take out of a case.
+    UnlinkCase {
+        /// Which.
+        case: CaseId,
+        /// What.
+        moments: Vec<Ref>,
+    },
+    /// Make a part of a case a case of its own.
+    SplitCase {
+        /// Which.
+        case: CaseId,
+        /// What the new one is about.
+        #[serde(default)]
+        title: Option<String>,
+        /// What goes with it.
+        moments: Vec<Ref>,
+    },
+    /// Let a case go up in another.
+    MergeCases {
+        /// The one that stays.
+        kept: CaseId,
+        /// The one that does not.
+        gone: CaseId,
+    },
+    /// Close a case, or open it again.
+    CloseCase {
+        /// Which.
+        case: CaseId,
+        /// Closed, or not.
+        closed: bool,
+    },
+    /// Write a note.
+    Note {
+        /// On whom.
+        who: Who,
+        /// For which case.
+        #[serde(default)]
+        case: Option<CaseId>,
+        /// What it says.
+        text: String,
+    },
+    /// Say how something came out.
+    Dispose {
+        /// With whom.
+        who: Who,
+        /// For which case.
+        #[serde(default)]
+        case: Option<CaseId>,
+        /// Of which call.
+        #[serde(default)]
+        call: Option<CallId>,
+        /// The site's code.
+        code: String,
+        /// What the code requires, and more.
+        #[serde(default)]
+        fields: BTreeMap<String, String>,
+    },
+    /// Put a tag on, or take it off.
+    Tag {
+        /// On whom.
+        who: Who,
+        /// Which.
+        tag: String,
+        /// On, or off.
+        on: bool,
+    },
+    /// Pin a fact.
+    Pin {
+        /// To whom.
+        who: Who,
+        /// What.
+        fact: String,
+        /// Who says so.
+        #[serde(default)]
+        source: Source,
+        /// By which channel.
+        #[serde(default)]
+        channel: Option<Channel>,
+        /// Until when it is shown.
+        #[serde(default)]
+        until: Option<UnixTime>,
+    },
+    /// Take it off.
+    Unpin {
+        /// Whose.
+        who: Who,
+        /// Which.
+        pin: PinId,
+    },
+    /// Note that consent was given or refused.
+    Consent {
+        /// By whom.
+        who: Who,
+        /// To this channel.
+        channel: Channel,
+        /// For this.
+        purpose: String,
+        /// Given, or refused.
+        given: bool,
+        /// Who says so.
+        #[serde(default)]
+        source: Source,
+        /// By which channel that came.
+        #[serde(default)]
+        through: Option<Channel>,
+    },
+    /// Note which channel somebody prefers.
+    Prefer {
+        /// Who.
+        who: Who,
+        /// Which; none in particular when nothing.
+        channel: Option<Channel>,
+    },
+    /// Note that somebody was identified.
+    Verify {
+        /// Who.
+        who: Who,
+        /// In which case: the level goes with it.
+        #[serde(default)]
+        case: Option<CaseId>,
+        /// How surely, 1 to 9; 0: not any more.
+        level: u8,
+        /// For so many minutes; as long as the site has it when nothing.
+        #[serde(default)]
+        minutes: Option<u32>,
+    },
+    /// Put something on a timeline that came with these identities, the surest first.
+    Record {
+        /// By what the person is known.
+        identities: Vec<Identity<String>>,
+        /// Whether they came in one authenticated interaction: then those that nobody has are the same person's.
+        #[serde(default)]
+        together: bool,
+        /// When; now when nothing.
+        #[serde(default)]
+        at: Option<UnixTime>,
+        /// What.
+        happening: Happening<String>,
+    },
+    /// Let nothing of a person be erased.
+    Hold {
+        /// Whose.
+        who: Who,
+        /// Why.
+        reason: String,
+    },
+    /// End a hold.
+    Release {
+        /// Whose.
+        who: Who,
+        /// Which.
+        hold: HoldId,
+    },
+    /// Erase a person: every contact, key, row and recording.
+    Erase {
+        /// Whom.
+        who: Who,
+    },
+}
+
+/// What has to be looked up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Contacts, each with its whole person.
+    pub contacts: BTreeSet<ContactId>,
+    /// Identities, each with whoever has it.
+    pub identities: BTreeSet<Identity<String>>,
+    /// Cases, each with its person.
+    pub cases: BTreeSet<CaseId>,
+    /// Moments: whether they are there.
+    pub moments: BTreeSet<Ref>,
+    /// Whether everything is needed that goes with a person's erasure.
+    pub erasure: bool,
+}
+
+impl Order {
+    /// The same with every identity in the one way it is written.
+    ///
+    /// # Errors
+    /// When one is no identity.
+    pub fn normalised(
+        mut self,
+        full: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Order, NotAnIdentity> {
+        for who in self.people() {
+            if let Who::Identity(kind, value) = who {
+                *value = normalise(*kind, value, full)?;
+            }
+        }
+        let identities: Vec<&mut Identity<String>> = match &mut self {
+            Order::Create { identities, .. } | Order::Record { identities, .. } => {
+                identities.iter_mut().collect()
+            }
+            Order::Link { identity, .. }
+            | Order::Unlink { identity, .. }
+            | Order::Share { identity, .. }
+            | Order::Unshare { identity, .. } => vec![identity],
+            _ => Vec::new(),
+        };
+        for identity in identities {
+            identity.value = normalise(identity.kind, &identity.value, full)?;
+        }
+        Ok(self)
+    }
+
+    /// What has to be looked up before it can be decided.
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        let mut order = self.clone();
+        for who in order.people() {
+            match who {
+                Who::Contact(contact) => drop(needs.contacts.insert(*contact)),
+                Who::Identity(kind, value) => {
+                    needs.identities.insert(Identity { kind: *kind, value: value.clone() });
+                }
+            }
+        }
+        match self {
+            Order::Create { identities, .. } | Order::Record { identities, .. } => {
+                needs.identities.extend(identities.iter().cloned());
+            }
+            Order::Link { identity, .. }
+            | Order::Unlink { identity, .. }
+            | Order::Share { identity, .. }
+            | Order::Unshare { identity, .. } => drop(needs.identities.insert(identity.clone())),
+            Order::Unmerge { gone } => drop(needs.contacts.insert(*gone)),
+            Order::OpenCase { moments, .. } => needs.moments.extend(moments),
+            Order::LinkCase { case, moments }
+            | Order::UnlinkCase { case, moments }
+            | Order::SplitCase { case, moments, .. } => {
+                needs.cases.insert(*case);
+                needs.moments.extend(moments);
+            }
+            Order::MergeCases { kept, gone } => needs.cases.extend([*kept, *gone]),
+            Order::CloseCase { case, .. } => drop(needs.cases.insert(*case)),
+            Order::Note { case, .. } | Order::Dispose { case, .. } | Order::Verify { case, .. } => {
+                needs.cases.extend(case);
+            }
+            Order::Erase { .. } => needs.erasure = true,
+            _ => {}
+        }
+        needs
+    }
+
+    fn people(&mut self) -> Vec<&mut Who> {
+        match self {
+            Order::Edit { who, .. }
+            | Order::Link { who, .. }
+            | Order::Unlink { who, .. }
+            | Order::Unshare { who, .. }
+            | Order::OpenCase { who, .. }
+            | Order::Note { who, .. }
+            | Order::Dispose { who, .. }
+            | Order::Tag { who, .. }
+            | Order::Pin { who, .. }
+            | Order::Unpin { who, .. }
+            | Order::Consent { who, .. }
+            | Order::Prefer { who, .. }
+            | Order::Verify { who, .. }
+            | Order::Hold { who, .. }
+            | Order::Release { who, .. }
+            | Order::Erase { who } => vec![who],
+            Order::Suggest { a, b, .. } | Order::Refuse { a, b } => vec![a, b],
+            Order::Merge { kept, gone } => vec![kept, gone],
+            Order::Create { .. }
+            | Order::Share { .. }
+            | Order::Unmerge { .. }
+            | Order::LinkCase { .. }
+            | Order::UnlinkCase { .. }
+            | Order::SplitCase { .. }
+            | Order::MergeCases { .. }
+            | Order::CloseCase { .. }
+            | Order::Record { .. } => Vec::new(),
+        }
+    }
+}

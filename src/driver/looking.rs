@@ -1,0 +1,119 @@
+//! Looking people up beside the store's own thread, so that no batch that is being written keeps a ring waiting.
+//!
+//! Two threads: one for what a ring or an order needs, which is short; one for whatever may take longer. They read the
+//! store's rows, and texts with a copy of the keys that is kept up from what the journal hands to the disk.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
+use std::thread;
+
+use crate::driver::clock;
+use crate::journal;
+use crate::journal::personal::{Personal, Reading, Reads, Subject};
+use crate::store::Rows;
+use crate::store::context::looking::{Answer, Eyes, Question};
+
+/// Questions that may wait for one thread: as many calls as arrive in a second of a branch under attack.
+const WAITING: usize = 1_024;
+
+/// The store's rows, once it is open.
+pub type Shelf = Arc<Mutex<Option<Arc<dyn Rows + Send + Sync>>>>;
+
+type Job = Box<dyn FnOnce(Option<Eyes<'_>>) + Send>;
+
+/// The way to both threads.
+#[derive(Clone)]
+pub struct Readers {
+    short: mpsc::SyncSender<Job>,
+    long: mpsc::SyncSender<Job>,
+    keys: Arc<Keys>,
+}
+
+impl std::fmt::Debug for Readers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Readers")
+    }
+}
+
+/// More waits than may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
+/// Keys that are read by some and added to by one; nobody holds them longer than one text takes.
+struct Keys(RwLock<Reading>);
+
+impl Reads for Keys {
+    fn read(&self, personal: &Personal) -> Option<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).read(personal)
+    }
+
+    fn subject(&self, personal: &Personal) -> Subject {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).subject(personal)
+    }
+
+    fn by_name(&self, name: &str) -> Subject {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).by_name(name)
+    }
+}
+
+impl Readers {
+    /// Starts both threads, which read from `shelf` what `keys` can read.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(shelf: &Shelf, keys: Reading) -> io::Result<Readers> {
+        let keys = Arc::new(Keys(RwLock::new(keys)));
+        let start = |name: &str| {
+            let (jobs, waiting) = mpsc::sync_channel::<Job>(WAITING);
+            let (shelf, keys) = (shelf.clone(), keys.clone());
+            let thread = thread::Builder::new().name(name.to_owned());
+            thread.spawn(move || run(&waiting, &shelf, &keys)).map(|_| jobs)
+        };
+        Ok(Readers { short: start("look-up")?, long: start("read-out")?, keys })
+    }
+
+    /// The journal hands something to the disk; keys among it are taken up.
+    pub fn keep_up(&self, output: &journal::Output) {
+        let keys = || self.keys.0.write().unwrap_or_else(PoisonError::into_inner);
+        match output {
+            journal::Output::Keys(entries) => keys().add(entries),
+            journal::Output::Forget(subjects) => keys().forget(subjects),
+            journal::Output::Segment { .. } | journal::Output::Write { .. } => {}
+        }
+    }
+
+    /// Asks; `answer` is called on a reader's thread.
+    ///
+    /// # Errors
+    /// When more waits than may; `answer` is not called then.
+    pub fn ask(
+        &self,
+        question: Question,
+        answer: impl FnOnce(Answer) + Send + 'static,
+    ) -> Result<(), Busy> {
+        let short = matches!(question, Question::Caller(_) | Question::View(_));
+        let job: Job = Box::new(move |eyes| {
+            answer(match eyes {
+                Some(eyes) => eyes.answer(clock::now().unix, &question),
+                None => Answer::NotReady,
+            });
+        });
+        let jobs = if short { &self.short } else { &self.long };
+        jobs.try_send(job).map_err(|_| Busy)
+    }
+
+    /// Lets the thread for longer things look at whatever it likes; nothing to look with while the store is not open.
+    ///
+    /// # Errors
+    /// When more waits than may; `look` is not called then.
+    pub fn read(&self, look: impl FnOnce(Option<Eyes<'_>>) + Send + 'static) -> Result<(), Busy> {
+        self.long.try_send(Box::new(look)).map_err(|_| Busy)
+    }
+}
+
+fn run(waiting: &mpsc::Receiver<Job>, shelf: &Shelf, keys: &Keys) {
+    while let Ok(job) = waiting.recv() {
+        let rows = shelf.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        job(rows.as_ref().map(|rows| Eyes { rows: rows.as_ref(), keys }));
+    }
+}

@@ -1,0 +1,101 @@
+//! People: who calls is looked up while it rings, and what is known of them is changed by order.
+
+use std::collections::BTreeMap;
+
+use crate::address::Number;
+use crate::call::plan::Origin;
+use crate::call::record::{Peer, Record};
+use crate::context::{Caller, Identity, Kind, normalise};
+use crate::gateway::{Gateway, Output, ReplyTo};
+use crate::id::CallId;
+use crate::journal::Token;
+use crate::store::context::looking::{Answer, Question};
+use crate::time::Now;
+
+/// Who wants to know something of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookFor {
+    /// A call that rings.
+    Call(CallId),
+    /// An order that has to be decided.
+    Order(u64),
+    /// Somebody who asks over the control socket.
+    Reader(ReplyTo),
+}
+
+/// What is known of people who are in a call.
+#[derive(Debug, Default)]
+pub(super) struct Contexts {
+    /// Who calls, as far as the store knows.
+    callers: BTreeMap<CallId, Caller>,
+    /// Whom a call went out to.
+    dialled: BTreeMap<CallId, Number>,
+    /// The journal's record that the store reflects.
+    projected: Token,
+}
+
+impl Contexts {
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.callers.is_empty() && self.dialled.is_empty()
+    }
+}
+
+impl Gateway {
+    /// Who is in a call from outside, as far as is known by now.
+    pub fn known_caller(&self, call: CallId) -> Option<&Caller> {
+        self.contexts.callers.get(&call)
+    }
+
+    /// A call came in: who it is, is asked at once. Nothing waits for the answer.
+    pub(super) fn look_for_caller(&mut self, call: CallId, peer: &Peer, from: &str) {
+        let Some(value) = self.full_number(from).filter(|_| matches!(peer, Peer::Trunk(_))) else {
+            return;
+        };
+        let question = Question::Caller(Identity { kind: Kind::Phone, value });
+        self.outputs.push_back(Output::Look { to: LookFor::Call(call), question });
+    }
+
+    /// The store answers.
+    pub fn handle_looked(&mut self, now: Now, to: LookFor, answer: Answer) {
+        if let (LookFor::Call(call), Answer::Caller(caller)) = (to, answer) {
+            self.caller_found(call, caller.map(|caller| *caller));
+        }
+        self.settle(now);
+    }
+
+    /// The store reflects the journal up to here.
+    pub fn handle_projected(&mut self, now: Now, position: Token) {
+        self.contexts.projected = position;
+        self.settle(now);
+    }
+
+    /// The store says who calls.
+    fn caller_found(&mut self, call: CallId, caller: Option<Caller>) {
+        if let Some(caller) = caller.filter(|_| self.calls.numbers(call).is_some()) {
+            tracing::debug!(%call, contact = %caller.contact, "the caller is known");
+            self.contexts.callers.insert(call, caller);
+        }
+    }
+
+    /// A call goes out to this number.
+    pub(super) fn note_dialled(&mut self, call: CallId, number: &Number) {
+        self.contexts.dialled.entry(call).or_insert_with(|| number.clone());
+    }
+
+    /// The number of whoever is outside of a call that has ended, in full.
+    pub(super) fn party_of(&mut self, record: &Record) -> Option<String> {
+        self.contexts.callers.remove(&record.call);
+        let dialled = self.contexts.dialled.remove(&record.call);
+        match record.origin {
+            Origin::Trunk(_) => self.full_number(&record.from),
+            Origin::Extension(_) => self.full_number(dialled?.as_str()),
+        }
+    }
+
+    /// A number in full as people here dial it; nothing for one that has no full form, or is hidden.
+    pub(super) fn full_number(&self, number: &str) -> Option<String> {
+        let country = self.settings.site.country;
+        normalise(Kind::Phone, number, &|digits| country.full(digits)).ok()
+    }
+}

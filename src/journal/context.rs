@@ -1,0 +1,49 @@
+//! What records say of people: the changes of [`crate::context`], sealed under the keys of those they are about.
+//!
+//! Texts about a contact are sealed under the contact's key, an identity under its own: a number's is the one that its
+//! calls are sealed under. So a person is forgotten with a handful of keys, and a number is found again by whoever calls.
+
+use crate::context::{Act, Identity, Kind, Whose};
+use crate::id::{CallId, ContactId};
+use crate::journal::personal::{Personal, Reads, Subject};
+
+/// What stands for a text whose key was destroyed.
+pub const ERASED: &str = "erased";
+
+/// A text, to be sealed under the key of whom it belongs to.
+pub fn personal(whose: Whose, text: String) -> Personal {
+    match whose {
+        Whose::Contact(contact) => Personal::Named { subject: contact_name(contact), text },
+        Whose::Identity(Kind::Phone) => Personal::Clear(text),
+        Whose::Identity(kind) => Personal::Named { subject: format!("{kind}:{text}"), text },
+    }
+}
+
+/// What somebody did, to be sealed.
+pub fn to_seal(act: Act<String>) -> Act<Personal> {
+    act.map(&mut personal)
+}
+
+/// The subject of what is known of a contact.
+pub fn contact_subject(keys: &dyn Reads, contact: ContactId) -> Subject {
+    keys.by_name(&contact_name(contact))
+}
+
+/// The subject of an identity.
+pub fn identity_subject(keys: &dyn Reads, identity: &Identity<String>) -> Subject {
+    keys.subject(&personal(Whose::Identity(identity.kind), identity.value.clone()))
+}
+
+/// A text, read; [`ERASED`] when its key is gone.
+pub fn read(keys: &dyn Reads, personal: &Personal) -> String {
+    keys.read(personal).unwrap_or_else(|| ERASED.to_owned())
+}
+
+/// The name of the subject of what somebody keyed in during a call.
+pub fn call_name(call: CallId) -> String {
+    format!("call/{call}")
+}
+
+fn contact_name(contact: ContactId) -> String {
+    format!("contact/{contact}")
+}

@@ -1,0 +1,392 @@
+//! Looking people up: at the ring, before something is decided, and to tell everything there is.
+//!
+//! Reads rows and nothing else; texts come out in clear, read with the keys that are given.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    PROOFS, Proof, case_key, cases_of, contact_key, get, identity_key, merge_key, merged_into,
+    moment, moment_key, moment_ref, moments_of, proof, second_number, suggestions_of,
+};
+use crate::context::{
+    Caller, Case, Contact, Edge, Happening, Identity, Kind, Known, Merge, Moment, Needs, OpenCase,
+    Ref, Suggestion, View, Who, Whose,
+};
+use crate::id::{CallId, CaseId, ContactId, RecordingId};
+use crate::journal::context::{contact_subject, identity_subject, read};
+use crate::journal::event::{CallRecord, Direction};
+use crate::journal::personal::{Personal, Reads, Subject};
+use crate::store::{META_KEY, Meta, Rows, call_key};
+use crate::time::UnixTime;
+
+/// Moments that are shown at the ring: what an agent reads in two seconds.
+const LAST: usize = 5;
+/// Contacts of one person that are looked at: merging keeps to fewer.
+const MOST_CONTACTS: usize = 256;
+/// Users of a shared line that are named at the ring.
+const MOST_USERS: usize = 10;
+
+/// Rows, with the keys to read them.
+#[derive(Clone, Copy)]
+pub struct Eyes<'a> {
+    /// The rows.
+    pub rows: &'a dyn Rows,
+    /// The keys.
+    pub keys: &'a dyn Reads,
+}
+
+impl std::fmt::Debug for Eyes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Eyes")
+    }
+}
+
+/// A moment and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// Where.
+    pub place: Ref,
+    /// It.
+    #[serde(flatten)]
+    pub moment: Moment<String>,
+}
+
+/// Everything that is known of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dossier {
+    /// Under which contact the person goes.
+    pub person: ContactId,
+    /// Every contact.
+    pub contacts: Vec<Contact<String>>,
+    /// What makes one person of them.
+    pub merges: Vec<Merge>,
+    /// Who may be the same person.
+    pub suggestions: Vec<Suggestion>,
+    /// Cases.
+    pub cases: Vec<Case<String>>,
+    /// What happened, the newest first.
+    pub timeline: Vec<Placed>,
+}
+
+/// What an erasure destroys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Doomed {
+    /// Whose keys.
+    pub subjects: BTreeSet<Subject>,
+    /// Which recordings.
+    pub recordings: BTreeSet<RecordingId>,
+}
+
+/// What somebody wants to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Who calls.
+    Caller(Identity<String>),
+    /// What a decision needs.
+    View(Needs),
+    /// Everything of a person, with so many moments at most.
+    Dossier(Who, usize),
+    /// Erasures that were.
+    Proofs(usize),
+}
+
+/// What the store knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Who calls; nothing if nobody knows.
+    Caller(Option<Box<Caller>>),
+    /// What a decision needs; and what an erasure of those contacts destroys, if it is about one.
+    View(Box<View>, Doomed),
+    /// Everything of a person; nothing if there is none.
+    Dossier(Option<Box<Dossier>>),
+    /// Erasures that were.
+    Proofs(Vec<Proof>),
+    /// The store cannot answer yet.
+    NotReady,
+}
+
+impl Eyes<'_> {
+    /// Answers a question.
+    pub fn answer(&self, now: UnixTime, question: &Question) -> Answer {
+        match question {
+            Question::Caller(identity) => Answer::Caller(self.caller(identity, now).map(Box::new)),
+            Question::View(needs) => {
+                let view = self.view(needs);
+                let contacts = view.contacts.keys().copied().collect();
+                let doomed = if needs.erasure { self.doomed(&contacts) } else { Doomed::default() };
+                Answer::View(Box::new(view), doomed)
+            }
+            Question::Dossier(who, moments) => {
+                let contact = match who {
+                    Who::Contact(contact) => Some(*contact),
+                    Who::Identity(kind, value) => {
+                        let identity = Identity { kind: *kind, value: value.clone() };
+                        self.edge(&identity).map(|edge| edge.owner)
+                    }
+                };
+                let found = contact.and_then(|contact| self.dossier(contact, *moments));
+                Answer::Dossier(found.map(Box::new))
+            }
+            Question::Proofs(limit) => Answer::Proofs(self.proofs(*limit)),
+        }
+    }
+
+    /// The last journal record that the rows reflect.
+    pub fn position(&self) -> u64 {
+        let row = self.rows.get(META_KEY);
+        row.and_then(|row| Meta::decode(&row)).unwrap_or_default().position
+    }
+
+    /// Who calls.
+    pub fn caller(&self, identity: &Identity<String>, now: UnixTime) -> Option<Caller> {
+        let edge = self.edge(identity)?;
+        let (parents, members) = self.person(edge.owner);
+        let root = crate::context::root(&parents, edge.owner);
+        let contacts: BTreeMap<_, _> =
+            members.iter().filter_map(|id| Some((*id, self.contact(*id)?))).collect();
+        let first = contacts.get(&root)?;
+        let cases = self.cases(&members);
+        let verified = contacts.values().filter_map(|contact| contact.verified);
+        let in_cases = cases.iter().filter(|case| case.is_open()).filter_map(|case| case.verified);
+        let open = cases.iter().filter(|case| case.is_open()).max_by_key(|case| case.opened);
+        let holds = |until: Option<UnixTime>| until.is_none_or(|until| now < until);
+        let pins = contacts.values().flat_map(|contact| &contact.pins);
+        Some(Caller {
+            contact: root,
+            version: first.version,
+            name: if edge.sharing.is_some() { None } else { name(&contacts, root) },
+            shared: edge.sharing,
+            users: edge.users.iter().take(MOST_USERS).map(|user| self.known(*user)).collect(),
+            tags: contacts.values().flat_map(|contact| contact.tags.clone()).collect(),
+            pins: pins.filter(|pin| holds(pin.until)).map(|pin| pin.fact.clone()).collect(),
+            preferred: first
+                .preferred
+                .or_else(|| contacts.values().find_map(|contact| contact.preferred)),
+            verified: verified.chain(in_cases).filter_map(|one| one.level_at(now)).max(),
+            case: open.map(|case| OpenCase {
+                case: case.id,
+                title: case.title.clone(),
+                opened: case.opened,
+            }),
+            last: self.timeline(&members, None, LAST).into_iter().map(|one| one.moment).collect(),
+        })
+    }
+
+    /// What happened with a person, the newest first, from behind `after` on.
+    pub fn timeline(
+        &self,
+        contacts: &BTreeSet<ContactId>,
+        after: Option<Ref>,
+        limit: usize,
+    ) -> Vec<Placed> {
+        // Of each contact as many as are wanted in all: the newest may all be one's.
+        let mut all: Vec<(Ref, Vec<u8>)> = Vec::new();
+        for contact in contacts {
+            // Of two at the same time and from the same record the higher contact comes first.
+            let begin = after.map(|after| {
+                let seq = if *contact < after.contact { after.seq + 1 } else { after.seq };
+                moment_key(Ref { contact: *contact, at: after.at, seq })
+            });
+            let page = self.rows.page(&moments_of(*contact), begin.as_deref(), limit);
+            all.extend(page.into_iter().filter_map(|(key, row)| Some((moment_ref(&key)?, row))));
+        }
+        all.sort_by_key(|(place, _)| std::cmp::Reverse((place.at, place.seq, place.contact)));
+        let placed = |(place, row): (Ref, Vec<u8>)| {
+            let moment = moment(&row)?;
+            let moment = moment.map(Whose::Contact(place.contact), &mut |_, text| self.read(&text));
+            Some(Placed { place, moment })
+        };
+        all.into_iter().take(limit).filter_map(placed).collect()
+    }
+
+    /// The merges of the person that a contact belongs to, and every contact of it; nothing when it is not there.
+    pub fn person(&self, contact: ContactId) -> (BTreeMap<ContactId, Merge>, BTreeSet<ContactId>) {
+        let mut parents = BTreeMap::new();
+        let mut at = contact;
+        while parents.len() < MOST_CONTACTS
+            && let Some(merge) = get::<Merge>(self.rows, &merge_key(at))
+        {
+            let kept = merge.kept;
+            parents.insert(at, merge);
+            at = kept;
+        }
+        let mut members = BTreeSet::from([at]);
+        let mut open = vec![at];
+        while let Some(kept) = open.pop() {
+            for key in self.rows.keys(&merged_into(kept)) {
+                let Some(gone) = second_number(&key).map(ContactId) else { continue };
+                let Some(merge) = get::<Merge>(self.rows, &merge_key(gone)) else { continue };
+                if members.len() < MOST_CONTACTS && members.insert(gone) {
+                    parents.insert(gone, merge);
+                    open.push(gone);
+                }
+            }
+        }
+        (parents, members)
+    }
+
+    /// To whom an identity leads.
+    pub fn edge(&self, identity: &Identity<String>) -> Option<Edge> {
+        let subject = identity_subject(self.keys, identity);
+        get(self.rows, &identity_key(identity.kind, &subject))
+    }
+
+    /// One contact.
+    pub fn contact(&self, contact: ContactId) -> Option<Contact<String>> {
+        let row = get::<Contact<Personal>>(self.rows, &contact_key(contact))?;
+        Some(row.map(&mut |_, text| self.read(&text)))
+    }
+
+    /// One case.
+    pub fn case(&self, case: CaseId) -> Option<Case<String>> {
+        let row = get::<Case<Personal>>(self.rows, &case_key(case))?;
+        Some(row.map(&mut |_, text| self.read(&text)))
+    }
+
+    /// Proofs of erasures.
+    pub fn proofs(&self, limit: usize) -> Vec<Proof> {
+        let page = self.rows.page(PROOFS, None, limit);
+        page.into_iter().filter_map(|(_, row)| proof(&row)).collect()
+    }
+
+    /// What has to be known before something is decided.
+    pub fn view(&self, needs: &Needs) -> View {
+        // Read first: whatever is newer may or may not be seen, and whoever decides takes it for unseen.
+        let mut view = View { position: self.position(), ..View::default() };
+        let mut contacts = needs.contacts.clone();
+        for identity in &needs.identities {
+            if let Some(edge) = self.edge(identity) {
+                contacts.insert(edge.owner);
+                contacts.extend(&edge.users);
+                view.edges.insert(identity.clone(), edge);
+            }
+        }
+        for case in needs.cases.iter().filter_map(|case| self.case(*case)) {
+            contacts.insert(case.contact);
+            view.cases.insert(case.id, case);
+        }
+        for place in &needs.moments {
+            if self.rows.get(&moment_key(*place)).is_some() {
+                view.moments.insert(*place);
+                contacts.insert(place.contact);
+            }
+        }
+        for contact in contacts {
+            if !view.contacts.contains_key(&contact) {
+                let (parents, members) = self.person(contact);
+                view.parents.extend(parents);
+                view.contacts
+                    .extend(members.iter().filter_map(|id| Some((*id, self.contact(*id)?))));
+            }
+        }
+        for suggestion in needs.contacts.iter().chain(view.edges.values().map(|edge| &edge.owner)) {
+            let all = self.suggestions(*suggestion);
+            view.suggestions.extend(all.into_iter().map(|one| ((one.a, one.b), one)));
+        }
+        view
+    }
+
+    /// Everything that is known of a person.
+    pub fn dossier(&self, contact: ContactId, moments: usize) -> Option<Dossier> {
+        let (parents, members) = self.person(contact);
+        let contacts: Vec<_> = members.iter().filter_map(|id| self.contact(*id)).collect();
+        if contacts.is_empty() {
+            return None;
+        }
+        let suggestions = members.iter().flat_map(|member| self.suggestions(*member)).collect();
+        Some(Dossier {
+            person: crate::context::root(&parents, contact),
+            contacts,
+            suggestions,
+            cases: self.cases(&members),
+            timeline: self.timeline(&members, None, moments),
+            merges: parents.into_values().collect(),
+        })
+    }
+
+    /// What goes with a person: keys that are nobody else's, and recordings.
+    pub fn doomed(&self, contacts: &BTreeSet<ContactId>) -> Doomed {
+        let mut doomed = Doomed::default();
+        for contact in contacts {
+            doomed.subjects.insert(contact_subject(self.keys, *contact));
+            let Some(row) = get::<Contact<Personal>>(self.rows, &contact_key(*contact)) else {
+                continue;
+            };
+            let identities = row.identities.iter().map(|link| &link.identity);
+            for identity in identities {
+                let subject = self.keys.subject(&identity.value);
+                if self.is_theirs(identity.kind, &subject, contacts) {
+                    doomed.subjects.insert(subject);
+                }
+            }
+            for (key, row) in self.rows.page(&moments_of(*contact), None, usize::MAX) {
+                let (Some(place), Some(moment)) = (moment_ref(&key), moment(&row)) else {
+                    continue;
+                };
+                if let Happening::Call { call, recordings, .. } = moment.what {
+                    doomed.recordings.extend(recordings);
+                    self.doom_call(place.at, call, contacts, &mut doomed);
+                }
+            }
+        }
+        doomed
+    }
+
+    /// A call's numbers may be written in other ways than in full: those have keys of their own.
+    fn doom_call(
+        &self,
+        arrived: UnixTime,
+        call: CallId,
+        contacts: &BTreeSet<ContactId>,
+        doomed: &mut Doomed,
+    ) {
+        doomed.subjects.insert(self.keys.by_name(&crate::journal::context::call_name(call)));
+        let Some(record) = get::<CallRecord>(self.rows, &call_key(arrived, call)) else { return };
+        let outside = match record.direction {
+            Direction::Inbound => Some(&record.from),
+            Direction::Outbound => Some(&record.to),
+            Direction::Internal => None,
+        };
+        for personal in outside.into_iter().chain(&record.party) {
+            let subject = self.keys.subject(personal);
+            if self.is_theirs(Kind::Phone, &subject, contacts) {
+                doomed.subjects.insert(subject);
+            }
+        }
+    }
+
+    /// Whether an identity leads to nobody but these.
+    fn is_theirs(&self, kind: Kind, subject: &Subject, contacts: &BTreeSet<ContactId>) -> bool {
+        let edge = get::<Edge>(self.rows, &identity_key(kind, subject));
+        edge.is_none_or(|edge| contacts.contains(&edge.owner))
+    }
+
+    fn cases(&self, contacts: &BTreeSet<ContactId>) -> Vec<Case<String>> {
+        let keys = contacts.iter().flat_map(|contact| self.rows.keys(&cases_of(*contact)));
+        let cases: BTreeSet<_> = keys.filter_map(|key| second_number(&key).map(CaseId)).collect();
+        cases.into_iter().filter_map(|case| self.case(case)).collect()
+    }
+
+    fn suggestions(&self, contact: ContactId) -> Vec<Suggestion> {
+        let keys = self.rows.keys(&suggestions_of(contact));
+        keys.iter().filter_map(|key| get(self.rows, key)).collect()
+    }
+
+    fn known(&self, contact: ContactId) -> Known {
+        let (parents, members) = self.person(contact);
+        let contacts = members.iter().filter_map(|id| Some((*id, self.contact(*id)?))).collect();
+        Known { contact, name: name(&contacts, crate::context::root(&parents, contact)) }
+    }
+
+    fn read(&self, personal: &Personal) -> String {
+        read(self.keys, personal)
+    }
+}
+
+/// A person's name: as its first contact has it, else as any.
+fn name(contacts: &BTreeMap<ContactId, Contact<String>>, root: ContactId) -> Option<String> {
+    let first = contacts.get(&root).into_iter();
+    first.chain(contacts.values()).find_map(|contact| contact.field("name")).cloned()
+}

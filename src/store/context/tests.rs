@@ -1,0 +1,383 @@
+//! People in rows, against a model that keeps them in plain lists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::looking::Eyes;
+use crate::call::ending::Cause;
+use crate::call::record::Peer;
+use crate::context::{Act, Change, Happening, Identity, Kind, Order, Refused, Rules, Who, decide};
+use crate::id::{CallId, ContactId, RecordingId};
+use crate::journal::chain::Sealer;
+use crate::journal::context::to_seal;
+use crate::journal::event::{CallRecord, Direction, Event};
+use crate::journal::personal::{Keyring, Personal, Reads};
+use crate::journal::record::{Found, decode as decode_record};
+use crate::journal::replay::Entry;
+use crate::journal::{Journal, Output, Resume};
+use crate::random::Random;
+use crate::store::tests::Table;
+use crate::store::{META_KEY, Meta, project};
+use crate::time::{Now, UnixTime};
+
+/// A journal, what it wrote, and the rows that came of it.
+struct Site {
+    now: Now,
+    journal: Journal,
+    random: Random,
+    entries: Vec<Entry>,
+    table: Table,
+    rules: Rules,
+}
+
+impl Site {
+    fn new(seed: u64) -> Site {
+        let now = Now { instant: Instant::now(), unix: UnixTime(1_000_000_000) };
+        let keys = Keyring::open(&[1; 32], &[], Random::from_number(seed));
+        let sealer = Sealer::from_seed(&[2; 32]).unwrap();
+        Site {
+            now,
+            journal: Journal::new(now, Resume::default(), keys, sealer),
+            random: Random::from_number(seed + 1),
+            entries: Vec::new(),
+            table: Table::default(),
+            rules: Rules { verified_for: Duration::from_secs(600), ..Rules::default() },
+        }
+    }
+
+    fn eyes(&self) -> Eyes<'_> {
+        Eyes { rows: &self.table, keys: self.journal.keys().reading() }
+    }
+
+    /// Lets the rows follow what the journal wrote.
+    fn follow(&mut self) {
+        let before = self.entries.len();
+        while let Some(output) = self.journal.poll_output() {
+            let Output::Write { bytes, .. } = output else { continue };
+            let mut rest = bytes.as_slice();
+            while let Found::Record(record) = decode_record(rest) {
+                let event = Some(serde_json::from_slice(record.payload).unwrap());
+                self.entries.push(Entry { seq: record.seq, at: record.at, event });
+                rest = &rest[record.bytes.len()..];
+            }
+        }
+        let batch = project(self.table.meta(), &self.entries[before..], &self.table);
+        self.table.write(batch);
+        self.now = self.now.after(Duration::from_secs(1));
+    }
+
+    fn order(&mut self, order: Order) -> Result<Vec<Change<String>>, Refused> {
+        let order = order.normalised(&|digits| Some(digits.to_owned()))?;
+        let view = self.eyes().view(&order.needs());
+        let (random, unix) = (&mut self.random, self.now.unix);
+        let by = "ann".into();
+        let changes = decide(&order, &view, &self.rules, &by, unix, &mut || random.bits())?;
+        let act = Act { by, at: unix, changes: changes.clone() };
+        if let Some(Change::Erased { contacts, .. }) = changes.first() {
+            let doomed = self.eyes().doomed(&contacts.iter().copied().collect());
+            let subjects: Vec<_> = doomed.subjects.into_iter().collect();
+            self.journal.forget(self.now, &subjects, |_| Event::Context(to_seal(act)));
+        } else if !changes.is_empty() {
+            self.journal.append(self.now, Event::Context(to_seal(act)));
+        }
+        self.follow();
+        Ok(changes)
+    }
+
+    /// A call from outside, under a number that is written in another way than in full.
+    fn call(&mut self, number: &str, recording: Option<RecordingId>) -> CallId {
+        let call = CallId(self.random.bits());
+        let party = Some(Personal::from(number));
+        let from = Personal::Clear(format!("0{}", number.trim_start_matches("+1")));
+        let at = self.now.unix;
+        let record = CallRecord {
+            call,
+            direction: Direction::Inbound,
+            origin: Peer::Trunk("carrier".into()),
+            from,
+            to: Personal::from("+15550100"),
+            party,
+            arrived: at,
+            answered: Some(at),
+            connected: None,
+            ended: at,
+            queue: None,
+            agent: None,
+            conference: None,
+            cause: Cause::Completed,
+            class: Cause::Completed.class(),
+            legs: Vec::new(),
+            recordings: recording.into_iter().collect(),
+            diversions: Vec::new(),
+            diverted_by: None,
+        };
+        self.journal.append(self.now, Event::CallRecord(Box::new(record)));
+        self.follow();
+        call
+    }
+
+    fn owner(&self, number: &str) -> Option<ContactId> {
+        self.eyes().edge(&phone(number)).map(|edge| edge.owner)
+    }
+
+    /// Every text in the journal that can still be read.
+    fn readable(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        for event in self.entries.iter().filter_map(|entry| entry.event.clone()) {
+            let mut event = event;
+            event.for_each_personal(&mut |personal| {
+                texts.extend(self.journal.keys().reading().read(personal));
+            });
+        }
+        texts
+    }
+
+    /// What is on a contact's own timeline, the newest first.
+    fn told(&self, contact: ContactId) -> Vec<String> {
+        let (_, members) = self.eyes().person(contact);
+        let line = self.eyes().timeline(&members, None, usize::MAX);
+        let tell = |what: &Happening<String>| match what {
+            Happening::Note { text } => text.clone(),
+            Happening::Call { call, .. } => call.to_string(),
+            other => format!("{other:?}"),
+        };
+        line.iter().map(|placed| tell(&placed.moment.what)).collect()
+    }
+}
+
+fn phone(number: &str) -> Identity<String> {
+    Identity { kind: Kind::Phone, value: number.to_owned() }
+}
+
+fn created(changes: &[Change<String>]) -> ContactId {
+    match changes.first() {
+        Some(Change::Created { contact }) => *contact,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What people are, in plain lists.
+#[derive(Default)]
+struct Model {
+    /// Contacts that are there, each with what happened, the oldest first.
+    lines: BTreeMap<ContactId, Vec<(UnixTime, String)>>,
+    owners: BTreeMap<String, ContactId>,
+    /// Pairs that are one person, in the order they were said.
+    merges: Vec<(ContactId, ContactId)>,
+    ever: BTreeSet<ContactId>,
+    erased: BTreeSet<String>,
+}
+
+impl Model {
+    fn person(&self, contact: ContactId) -> BTreeSet<ContactId> {
+        let mut all = BTreeSet::from([contact]);
+        loop {
+            let count = all.len();
+            for (a, b) in &self.merges {
+                if all.contains(a) || all.contains(b) {
+                    all.extend([*a, *b]);
+                }
+            }
+            if all.len() == count {
+                return all;
+            }
+        }
+    }
+
+    fn told(&self, contact: ContactId) -> Vec<String> {
+        let person = self.person(contact);
+        let mut all: Vec<_> = person.iter().flat_map(|one| self.lines[one].clone()).collect();
+        all.sort();
+        all.into_iter().rev().map(|(_, text)| text).collect()
+    }
+
+    fn happened(&mut self, contact: ContactId, at: UnixTime, text: String) {
+        self.lines.get_mut(&contact).expect("it is there").push((at, text));
+    }
+
+    fn new_contact(&mut self, contact: ContactId) {
+        assert!(self.ever.insert(contact), "an id that was there before");
+        self.lines.insert(contact, Vec::new());
+    }
+
+    fn any(&self, random: &mut Random) -> Option<ContactId> {
+        let count = self.lines.len() as u64;
+        self.lines.keys().nth(random.below(count) as usize).copied()
+    }
+}
+
+fn number(random: &mut Random) -> String {
+    format!("+1555{:07}", random.below(12))
+}
+
+/// One random thing happens to both.
+fn step(site: &mut Site, model: &mut Model, random: &mut Random) {
+    let at = site.now.unix;
+    let (a, b) = (model.any(random), model.any(random));
+    match (random.below(9), a, b) {
+        (0, ..) => {
+            let (n, name) = (number(random), format!("name-{}", random.below(1 << 40)));
+            let fields = BTreeMap::from([("name".to_owned(), name)]);
+            let identities = vec![phone(&n)];
+            let order = Order::Create {
+                fields,
+                identities,
+                source: crate::context::Source::Agent,
+                channel: None,
+            };
+            match (site.order(order), model.owners.get(&n)) {
+                (Ok(changes), None) => {
+                    let contact = created(&changes);
+                    model.new_contact(contact);
+                    model.owners.insert(n, contact);
+                }
+                (Err(Refused::Taken(by)), Some(owner)) => assert_eq!(by, *owner),
+                other => panic!("{other:?}"),
+            }
+        }
+        (1 | 2, ..) => {
+            let n = number(random);
+            let call = site.call(&n, None);
+            let owner = site.owner(&n).expect("a call makes a contact");
+            match model.owners.get(&n) {
+                Some(known) => assert_eq!(owner, *known),
+                None => {
+                    model.new_contact(owner);
+                    model.owners.insert(n, owner);
+                }
+            }
+            model.happened(owner, at, call.to_string());
+        }
+        (3, Some(a), _) => {
+            let text = format!("note-{}", random.below(1 << 40));
+            site.order(Order::Note { who: Who::Contact(a), case: None, text: text.clone() })
+                .expect("noted");
+            model.happened(a, at, text);
+        }
+        (4, Some(a), _) => {
+            let n = number(random);
+            let done = site.order(Order::Link { who: Who::Contact(a), identity: phone(&n) });
+            match model.owners.get(&n) {
+                None => {
+                    done.expect("linked");
+                    model.owners.insert(n, a);
+                }
+                Some(owner) if *owner == a => assert_eq!(done, Ok(Vec::new())),
+                Some(owner) => assert_eq!(done, Err(Refused::Taken(*owner))),
+            }
+        }
+        (5, Some(a), _) => {
+            let n = number(random);
+            let done = site.order(Order::Unlink { who: Who::Contact(a), identity: phone(&n) });
+            if model.owners.get(&n) == Some(&a) {
+                done.expect("unlinked");
+                model.owners.remove(&n);
+            } else {
+                assert_eq!(done, Err(Refused::NotLinked));
+            }
+        }
+        (6, Some(a), Some(b)) => merge(site, model, random, a, b),
+        (7, Some(a), _) => {
+            let done = site.order(Order::Unmerge { gone: a });
+            match done {
+                Ok(changes) => {
+                    let [Change::Unmerged(merge)] = changes.as_slice() else { panic!() };
+                    let pair = (merge.kept, merge.gone);
+                    let place = model.merges.iter().position(|known| *known == pair);
+                    model.merges.remove(place.expect("it was merged"));
+                }
+                Err(why) => assert_eq!(why, Refused::NotMerged),
+            }
+        }
+        (8, Some(a), _) if random.below(3) == 0 => erase(site, model, a),
+        _ => {}
+    }
+}
+
+fn merge(site: &mut Site, model: &mut Model, random: &mut Random, a: ContactId, b: ContactId) {
+    let order = Order::Merge { kept: Who::Contact(a), gone: Who::Contact(b) };
+    let before = rows(&site.table);
+    let done = site.order(order);
+    if model.person(a).contains(&b) {
+        assert_eq!(done, Err(Refused::SamePerson));
+        return;
+    }
+    let changes = done.expect("merged");
+    let [Change::Merged(merge)] = changes.as_slice() else { panic!("{changes:?}") };
+    // Half of them are taken back at once: then every row is as it was, byte for byte.
+    if random.below(2) == 0 {
+        assert_ne!(rows(&site.table), before);
+        site.order(Order::Unmerge { gone: merge.gone }).expect("taken back");
+        assert_eq!(rows(&site.table), before);
+    } else {
+        model.merges.push((merge.kept, merge.gone));
+    }
+}
+
+fn erase(site: &mut Site, model: &mut Model, a: ContactId) {
+    site.order(Order::Erase { who: Who::Contact(a) }).expect("erased");
+    let person = model.person(a);
+    let gone: Vec<_> = model.lines.iter().filter(|(id, _)| person.contains(id)).collect();
+    let notes = gone.iter().flat_map(|(_, line)| line.iter().map(|(_, text)| text.clone()));
+    let notes: Vec<_> = notes.filter(|text| text.starts_with("note-")).collect();
+    let numbers = model.owners.iter().filter(|(_, owner)| person.contains(owner));
+    let numbers: Vec<_> = numbers.map(|(number, _)| number.clone()).collect();
+    let readable = site.readable();
+    for text in notes.iter().chain(&numbers) {
+        assert!(!readable.contains(text), "{text} can still be read");
+    }
+    model.erased.extend(notes);
+    model.lines.retain(|id, _| !person.contains(id));
+    model.owners.retain(|_, owner| !person.contains(owner));
+    model.merges.retain(|(kept, _)| !person.contains(kept));
+}
+
+fn rows(table: &Table) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    table
+        .0
+        .iter()
+        .filter(|(key, _)| *key != META_KEY)
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}
+
+fn compare(site: &Site, model: &Model) {
+    let contacts: BTreeSet<_> =
+        site.table.0.keys().filter(|key| key[0] == super::CONTACT).collect();
+    assert_eq!(contacts.len(), model.lines.len());
+    for contact in model.lines.keys() {
+        assert_eq!(site.eyes().person(*contact).1, model.person(*contact));
+        assert_eq!(site.told(*contact), model.told(*contact));
+    }
+    for n in 0..12 {
+        let n = format!("+1555{n:07}");
+        assert_eq!(site.owner(&n), model.owners.get(&n).copied(), "{n}");
+    }
+}
+
+#[test]
+fn random_lives_are_as_a_plain_list_has_them_and_replay_to_the_same_rows() {
+    for seed in 0..40 {
+        let mut random = Random::from_number(seed);
+        let (mut site, mut model) = (Site::new(seed), Model::default());
+        for _ in 0..120 {
+            step(&mut site, &mut model, &mut random);
+            compare(&site, &model);
+        }
+        assert_eq!(site.table.counted(), site.table.meta());
+        let readable = site.readable();
+        assert!(model.erased.iter().all(|text| !readable.contains(text)), "it stays erased");
+        let mut again = Table::default();
+        again.write(project(Meta::default(), &site.entries, &again));
+        assert_eq!(again, site.table, "made again from the journal");
+        let mut pieces = Table::default();
+        let mut at = 0;
+        while at < site.entries.len() {
+            let to = (at + 1 + random.below(9) as usize).min(site.entries.len());
+            let batch = project(pieces.meta(), &site.entries[at..to], &pieces);
+            pieces.write(batch);
+            at = to;
+        }
+        assert_eq!(pieces, site.table, "in pieces");
+    }
+}
