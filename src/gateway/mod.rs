@@ -263,6 +263,7 @@ impl Gateway {
     pub fn handle_connection_closed(&mut self, now: Now, flow: Flow) {
         self.watching.notifier.handle_closed(flow.connection);
         self.registrar.handle_closed(flow.connection);
+        self.carrier_hung_up(flow.peer);
         self.settle(now);
     }
 

@@ -248,6 +248,17 @@ impl Gateway {
         }
     }
 
+    /// A connection is gone. While a call rings nothing is written there, and nobody would notice that its server is dead
+    /// (RFC 3261 section 17.1.1.2): it is asked at once. One that cannot be reached any more fails the call, which then
+    /// takes the next way; one that is there goes on with it over another connection (section 18.2.2).
+    pub(super) fn carrier_hung_up(&mut self, peer: SocketAddr) {
+        let rings = |wanted: &&Outward| wanted.peer == Some(peer) && wanted.patience.is_none();
+        let trunk = self.outward.values().find(rings).map(|wanted| wanted.trunk.clone());
+        if let Some(trunk) = trunk {
+            self.with_trunk(&trunk, |trunk| trunk.handle_hung_up(peer));
+        }
+    }
+
     /// A leg is over, or was answered: no other way will be tried.
     pub(super) fn outward_done(&mut self, id: LegId) {
         if let Some(timer) = self.outward.remove(&id).and_then(|wanted| wanted.patience) {

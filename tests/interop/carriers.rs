@@ -17,7 +17,7 @@ const NOTHING: &str = "Subject: none";
 /// A branch with a trunk, and 201, of which `phone` says more.
 fn branch(trunk: &str, phone: &str) -> Branch {
     let text = format!(
-        "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\ndigests = [\"md5\"]\n\
+        "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = [\"127.0.0.1:@PORT@\"]\ntls = []\ndigests = [\"md5\"]\n\
          [media]\nport_min = @RTP_FIRST@\nport_max = @RTP_LAST@\n\
          [[extension]]\nnumber = \"201\"\nname = \"Canary Ann\"\nsecret = {{ file = \"@DIR@/phone\" }}\n{phone}\n\
          [[extension]]\nnumber = \"202\"\nsecret = {{ file = \"@DIR@/phone\" }}\n\
@@ -138,6 +138,31 @@ fn a_server_that_breaks_down_while_it_rings_is_followed_by_the_next() {
     second.succeeds();
     let messages = phone.succeeds();
     assert!(messages.contains("SIP/2.0 180") && messages.contains("SIP/2.0 183"), "{messages}");
+    assert_eq!(branch.record(1)["cause"], "completed");
+}
+
+/// The same over a connection, from a server that dies without a word.
+#[test]
+fn a_server_that_dies_while_it_rings_is_followed_by_the_next() {
+    let branch = branch(&format!("{TWO}\ntransport = \"tcp\""), "");
+    let over_tcp = |port: u16, ring: &str| {
+        let keys = [("ring", ring.to_owned()), ("rtp", "19002".to_owned())];
+        let port = branch.free + port;
+        let setting = Setting {
+            scenario: "carrier_early",
+            port,
+            keys: &keys,
+            account: None,
+            transport: "t1",
+        };
+        Sipp::start(&branch, &setting)
+    };
+    let (first, second) = (over_tcp(CARRIER, "60000"), over_tcp(SECOND, "200"));
+    let phone = dials(&branch, "94085550123", NOTHING);
+    branch.until("the first server to ring", || phone.has_got("SIP/2.0 183").then_some(()));
+    drop(first);
+    second.succeeds();
+    phone.succeeds();
     assert_eq!(branch.record(1)["cause"], "completed");
 }
 

@@ -1,9 +1,10 @@
 //! Foreign phones at work: baresip and linphone hold, resume, transfer, confer and show that messages wait, driven by
 //! what their own command lines can do. Tones tell who hears whom.
 //!
-//! baresip 1.0.0 knows no attended transfer; linphone does. Neither shows lamps of colleagues on its command line: baresip's
-//! presence.so speaks the package `presence` (RFC 3856) alone, and linphonec shows buddies by the same;
-//! those are proved with SIPp in `lamps`.
+//! What they cannot do: baresip 1.0.0 knows no attended transfer (linphone does) and no conference of its own (linphone
+//! does). linphone 5.1 knows nothing of waiting messages (baresip does). Neither shows lamps of colleagues: baresip's
+//! presence.so and linphone's friends speak the package `presence` (RFC 3856) alone, so lamps are proved with SIPp in
+//! `lamps`.
 
 use std::fs;
 use std::io::Write;

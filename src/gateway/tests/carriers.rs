@@ -279,6 +279,35 @@ fn a_carrier_or_a_phone_that_dies_while_it_rings_keeps_no_caller_waiting() {
     assert!(world.gateway.calls.is_empty() && world.gateway.legs.is_empty());
 }
 
+/// A server whose connection closes while it rings is asked whether it is there, and only then.
+#[test]
+fn a_connection_that_closes_while_a_call_rings_is_looked_after() {
+    let mut world = world("transport = \"tcp\"\nprobe = 0", &[]);
+    let transport = Transport::Tcp;
+    let peer = world.parties[CARRIER].address;
+    let flow = Flow { transport, local: OURS, peer, connection: ConnectionId(7) };
+    let options = |world: &World| {
+        let received = world.parties[CARRIER].received.iter();
+        received.filter(|bytes| bytes.starts_with(b"OPTIONS ")).count()
+    };
+    world.gateway.handle_connection_closed(world.now, flow);
+    world.a_second();
+    assert_eq!(options(&world), 0, "nobody waits for it");
+    world.call(1, "95550123");
+    world.a_second();
+    world.gateway.handle_connection_closed(world.now, flow);
+    world.a_second();
+    assert_eq!(
+        (options(&world), world.refused_with(1)),
+        (1, vec![]),
+        "it is there: the call rings on"
+    );
+    world.gateway.handle_connection_closed(world.now, flow);
+    world.gateway.handle_unreachable(world.now, &Route::Address { transport, peer });
+    world.a_second();
+    assert_eq!(world.refused_with(1), [480], "the caller is told at once");
+}
+
 /// Who answers in the moment in which the time for it is over is let go, and the caller talks with whoever came next.
 #[test]
 fn an_answer_that_comes_too_late_is_hung_up_on() {

@@ -506,6 +506,17 @@ impl Trunk {
         let tenths = 900 + self.random.below(200) as u32;
         self.probe = Some(now.instant + every * tenths / 1_000);
         let ways: Vec<_> = self.targets.iter().filter_map(|target| self.way(target)).collect();
+        self.probe_ways(ways);
+    }
+
+    /// The connection to a server is gone while it works for us: whether the server is gone with it shows when it is asked.
+    pub fn handle_hung_up(&mut self, peer: SocketAddr) {
+        let there = self.targets.iter().filter(|target| target.peer == peer);
+        let ways = there.filter_map(|target| self.way(target)).collect();
+        self.probe_ways(ways);
+    }
+
+    fn probe_ways(&mut self, ways: Vec<Way>) {
         for Way { route, local, host, .. } in ways {
             let mut request = Request::new(Method::OPTIONS, host.clone());
             // RFC 3261 section 11.1 leaves the user open: neither our name nor an address of the site goes out.
