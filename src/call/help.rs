@@ -74,6 +74,14 @@ pub struct Called {
     /// What help sees as the caller's number, where it leads to this phone.
     #[serde(default)]
     pub callback: Option<Number>,
+    /// Whether it did come from this phone, or was taken by whoever was called; else anybody may have called in the
+    /// phone's name. Those that were kept before this was asked count as proven.
+    #[serde(default = "yes")]
+    pub proven: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The calls for help of the last hours.
@@ -99,18 +107,33 @@ impl Memory {
         }
     }
 
-    /// The phone that is meant when help calls `number` back: the one that called last from there. `same` says whether
-    /// two numbers are one line.
-    pub fn phone(
+    /// It has come out that a call came from the phone that it names, or it was answered. Answers what to keep; nothing
+    /// where that was known.
+    pub fn prove(&mut self, call: CallId) -> Option<Called> {
+        let known = |own: &&mut Called| own.call == call && !own.proven;
+        let called = self.calls.iter_mut().find(known)?;
+        called.proven = true;
+        Some(called.clone())
+    }
+
+    /// The call that is meant when help calls `number` back: the last from there that is proven, else the last. `same`
+    /// says whether two numbers are one line.
+    pub fn last(
         &self,
         now: UnixTime,
         number: &Number,
         same: impl Fn(&Number, &Number) -> bool,
-    ) -> Option<&ExtensionId> {
+    ) -> Option<&Called> {
         let calls = self.recent(now).filter(|called| {
             called.callback.as_ref().is_some_and(|own| own == number || same(own, number))
         });
-        calls.last().map(|called| &called.phone)
+        // Of equals the last.
+        calls.max_by_key(|called| called.proven)
+    }
+
+    /// Whether a call is remembered.
+    pub fn knows(&self, call: CallId) -> bool {
+        self.calls.iter().any(|called| called.call == call)
     }
 
     /// What is remembered, the newest last.
@@ -162,6 +185,7 @@ mod tests {
 
     #[test]
     fn a_call_back_reaches_who_called_last_and_only_for_some_hours() {
+        let phone = |found: Option<&Called>| found.map(|called| called.phone.to_string());
         let mut memory = Memory::new(Duration::from_secs(3_600));
         let own = Number::parse("+14085550199").unwrap();
         let called = |call: u64, phone: &str, at: i64, callback: Option<&Number>| Called {
@@ -171,17 +195,24 @@ mod tests {
             number: Number::parse("911").unwrap(),
             place: None,
             callback: callback.cloned(),
+            proven: true,
         };
         memory.handle_called(UnixTime(0), called(1, "201", 0, Some(&own)));
         memory.handle_called(UnixTime(5), called(2, "202", 5, Some(&own)));
         memory.handle_called(UnixTime(6), called(3, "203", 6, None));
         let same = |a: &Number, b: &Number| a.as_str().ends_with(b.as_str());
         let bare = Number::parse("4085550199").unwrap();
-        assert_eq!(memory.phone(UnixTime(9), &bare, same), Some(&"202".into()));
+        assert_eq!(phone(memory.last(UnixTime(9), &bare, same)).as_deref(), Some("202"));
         let other = Number::parse("5550198").unwrap();
-        assert_eq!(memory.phone(UnixTime(9), &other, same), None);
-        let later = UnixTime(3_600_000_006);
-        assert_eq!(memory.phone(later, &own, same), None);
+        assert_eq!(phone(memory.last(UnixTime(9), &other, same)), None);
+        let forged = Called { proven: false, ..called(5, "204", 7, Some(&own)) };
+        memory.handle_called(UnixTime(7), forged);
+        assert_eq!(phone(memory.last(UnixTime(9), &bare, same)).as_deref(), Some("202"));
+        assert_eq!(memory.prove(CallId(5)).map(|called| called.proven), Some(true));
+        assert_eq!(memory.prove(CallId(5)), None, "that is known");
+        assert_eq!(phone(memory.last(UnixTime(9), &bare, same)).as_deref(), Some("204"));
+        let later = UnixTime(3_600_000_007);
+        assert_eq!(phone(memory.last(later, &own, same)), None);
         memory.handle_called(later, called(4, "201", later.0, Some(&own)));
         assert_eq!(memory.recent(later).count(), 1);
     }

@@ -4,7 +4,7 @@
 //! Joins [`crate::call::help`], which knows places and calls, with the networks of the site, the journal and SIP. What is
 //! dialled for help is the dial plan's answer; which trunk takes it is [`super::trunks`]'.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::gateway::sound::Playing;
 use crate::id::{CallId, ExtensionId, LegId, LocationId, TrunkId};
 use crate::ivr::{ClipName, prompts, speak};
 use crate::journal::event::Event;
-use crate::sip::endpoint::Invite;
+use crate::sip::endpoint::{Invite, SessionId};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request};
 use crate::sip::pidf;
@@ -32,6 +32,8 @@ use crate::time::Now;
 /// Calls for help at a time whose callers have shown no password: a source address is easily forged on a LAN, and
 /// forged calls would take the lines of real ones. A whole office that sees a fire makes fewer.
 const MOST_UNPROVEN: usize = 10;
+/// Calls whose phone is yet to be proven; beyond, those are forgotten that no call back would be led by.
+const MOST_DOUBTED: usize = 400;
 /// How long the status page tells of a call for help that is over.
 const TOLD_FOR: Duration = Duration::from_secs(24 * 3_600);
 
@@ -50,6 +52,8 @@ pub(super) struct Help {
     up: BTreeSet<CallId>,
     /// Calls for help that no carrier took.
     failed: BTreeSet<CallId>,
+    /// Calls from where a phone is registered, by the tag of ours that only who hears us there can know.
+    doubted: BTreeMap<String, CallId>,
 }
 
 impl Help {
@@ -161,17 +165,44 @@ impl Gateway {
         call: CallId,
         phone: ExtensionId,
         number: Number,
-        source: IpAddr,
+        from: (IpAddr, bool),
     ) {
+        let (source, proven) = from;
         let place = self.help.place(&phone, Some(source));
         let (place, callback) =
             place.map_or((None, None), |place| (Some(place.name.clone()), place.callback.clone()));
-        let called = Called { call, at: now.unix, phone, number, place, callback };
+        let called = Called { call, at: now.unix, phone, number, place, callback, proven };
         tracing::warn!(%call, phone = %called.phone, place = ?called.place, "a call for help");
         self.help.up.insert(call);
         self.help.memory.handle_called(now.unix, called.clone());
         self.tell_the_branch(now, &self.notice(&called));
         self.keep(now, Event::CalledForHelp(called));
+    }
+
+    /// A call for help came in a datagram from where its phone is registered, which anybody can write. Who answers what
+    /// `session` says, with its tag, is there: that is proof, also of a call that was given up before anybody took it.
+    pub(super) fn doubt(&mut self, call: CallId, session: SessionId) {
+        let tag = self.endpoint.names(session).map(|names| names.ours);
+        let doubted = &mut self.help.doubted;
+        let memory = &self.help.memory;
+        if doubted.len() >= MOST_DOUBTED {
+            doubted.retain(|_, call| memory.knows(*call));
+        }
+        doubted.extend(tag.map(|tag| (tag, call)));
+    }
+
+    /// Somebody has heard us.
+    pub(super) fn heard_us(&mut self, now: Now, tag: &str) {
+        if let Some(call) = self.help.doubted.remove(tag) {
+            self.help_is_proven(now, call);
+        }
+    }
+
+    /// A call for help came from the phone that it names, or somebody has answered it, who may call back.
+    pub(super) fn help_is_proven(&mut self, now: Now, call: CallId) {
+        if let Some(called) = self.help.memory.prove(call) {
+            self.keep(now, Event::CalledForHelp(called));
+        }
     }
 
     /// Calls for help from before a restart.
@@ -299,7 +330,8 @@ impl Gateway {
         }
     }
 
-    /// The phone that is meant by a call from outside to a number that help was given.
+    /// The phone that is meant by a call from outside to a number that help was given. Where anybody may have called in a
+    /// phone's name, and nobody answered, it is not rung: somebody who was told of the call is.
     pub(super) fn called_back(
         &self,
         now: Now,
@@ -311,11 +343,11 @@ impl Gateway {
         }
         let number = self.plan.number(dialled)?;
         let same = |own: &Number, other: &Number| self.plan.same_line(own, other);
-        let phone = self.help.memory.phone(now.unix, &number, same)?;
-        let known = |phone: &ExtensionId| self.extension(phone.as_str()).is_some();
+        let called = self.help.memory.last(now.unix, &number, same)?;
         // A phone that nobody knows cannot be rung; somebody who was told of the call can.
+        let known = self.extension(called.phone.as_str()).is_some() && called.proven;
         let told = self.settings.emergency.notify.iter();
-        std::iter::once(phone).filter(|phone| known(phone)).chain(told).next().cloned()
+        Some(&called.phone).filter(|_| known).into_iter().chain(told).next().cloned()
     }
 }
 

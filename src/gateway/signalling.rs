@@ -104,6 +104,7 @@ impl Gateway {
                 }
             }
             Event::ReofferRefused { .. } => {}
+            Event::Heard { tag } => self.heard_us(now, &tag),
             Event::Ended { session, cause } => self.session_ended(now, session, &cause),
         }
     }
@@ -262,7 +263,12 @@ impl Gateway {
             self.is_unproven(call);
         }
         if let (Some(number), Peer::Extension(phone)) = (help, &arrival.peer) {
-            self.called_for_help(now, call, phone.clone(), number, source);
+            let there = unchecked == Some(Unchecked::Registered);
+            let proven = unchecked.is_none() || there && flow.transport.is_reliable();
+            self.called_for_help(now, call, phone.clone(), number, (source, proven));
+            if there && !proven {
+                self.doubt(call, session);
+            }
         }
         self.calls.handle_arrived(now, arrival);
     }

@@ -2,7 +2,7 @@
 
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
-use crate::call::{LegEvent, Output, Saying};
+use crate::call::{LegEvent, Output, Saying, What};
 use crate::config::settings;
 use crate::gateway::legs::Leg;
 use crate::gateway::sound::Playing;
@@ -72,6 +72,9 @@ impl Gateway {
             Output::Happened(event) => {
                 self.note_hold(&event);
                 self.note_event(&event);
+                if let What::Answered(_) = event.what {
+                    self.help_is_proven(now, event.call);
+                }
                 self.keep_call_event(now, event);
             }
             Output::Ended(record) => self.call_ended(now, *record),

@@ -571,9 +571,43 @@ fn help_that_calls_back_reaches_the_phone_whatever_the_branch_is_doing() {
 }
 
 #[test]
+fn help_calls_back_a_phone_that_gave_up_but_none_that_somebody_forged() {
+    let mut world = site(&[]);
+    let peer = world.parties[1].address;
+    let connection = ConnectionId(0);
+    let flow = Flow { transport: Transport::Udp, local: OURS, peer, connection };
+    // The ACK is forged as well: whoever does not hear us does not know our tag.
+    for (method, tag) in [("INVITE", ""), ("CANCEL", ""), ("ACK", ";tag=0123456789abcdef")] {
+        let request = format!(
+            "{method} sip:911@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {peer};branch=z9hG4bKforged\r\n\
+             From: <sip:201@192.0.2.1>;tag=f\r\nTo: <sip:911@192.0.2.1>{tag}\r\nCall-ID: forged\r\nCSeq: 1 {method}\r\n\
+             Contact: <sip:201@{peer}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        world.gateway.handle_sip(world.now, flow, request.as_bytes());
+        world.wait(1);
+    }
+    assert_eq!(world.parties[CARRIER].called, ["911"], "help was asked for all the same");
+    world.call(CARRIER, "+14085550199");
+    world.wait(1);
+    assert!(world.parties[1].ringing.is_empty(), "201 has never called");
+    assert_eq!(world.parties[3].ringing.len(), 1, "who was told of the call answers");
+    world.hang_up(CARRIER);
+    world.wait(1);
+    world.dial(1, "sip:911@192.0.2.1", "201", None);
+    world.wait(1);
+    world.hang_up(1);
+    world.wait(1);
+    world.call(CARRIER, "+14085550199");
+    world.wait(1);
+    assert_eq!(world.parties[1].ringing.len(), 1, "201 gave up before anybody answered");
+}
+
+#[test]
 fn help_that_calls_back_is_no_disturbance_and_is_not_forwarded() {
     let mut world = site(Fault::NotThere.changes());
     world.dial(1, "sip:911@192.0.2.1", "201", credentials("201"));
+    world.wait(1);
+    world.hang_up(1);
     world.wait(1);
     world.call(CARRIER, "+15550101");
     world.wait(1);
@@ -587,6 +621,8 @@ fn help_that_calls_back_is_no_disturbance_and_is_not_forwarded() {
 fn a_call_back_finds_the_phone_after_a_restart() {
     let mut world = site(&[]);
     world.dial(1, "sip:911@192.0.2.1", "201", credentials("201"));
+    world.wait(1);
+    world.take_call(CARRIER);
     world.wait(1);
     let mut live = crate::journal::live::Live::default();
     let mut replay = Replay::default();

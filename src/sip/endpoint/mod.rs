@@ -229,6 +229,12 @@ pub enum Event {
         /// How it came.
         flow: Flow,
     },
+    /// Somebody who called us has heard our answer: what came back names the tag of ours that was in it. Maybe after the
+    /// session is over.
+    Heard {
+        /// Our tag ([`Endpoint::names`]).
+        tag: String,
+    },
     /// The session is over. Once for each session; after it the id means nothing.
     Ended {
         /// The session.
@@ -435,6 +441,7 @@ impl Endpoint {
                     self.request_arrived(now, key, request, flow);
                 }
                 transaction::Output::Ack(request) => self.ack_arrived(now, &request),
+                transaction::Output::Heard(tag) => self.tell(Event::Heard { tag }),
                 transaction::Output::Cancelled(key) => self.cancel_arrived(now, key),
                 transaction::Output::Response { key, response, flow } => {
                     self.response_arrived(now, key, response, flow);

@@ -175,6 +175,9 @@ impl Endpoint {
             let response = Response::to(&request, Status::CALL_DOES_NOT_EXIST);
             return self.answer_now(now, key, response);
         }
+        if let Some(tag) = self.sessions.get(&id).map(|session| session.tag.clone()) {
+            self.tell(Event::Heard { tag });
+        }
         let description = match super::arriving::description(&request) {
             Ok(description) => description,
             Err(response) => {

@@ -80,6 +80,9 @@ pub enum Output {
     },
     /// An ACK that belongs to no transaction: to a 2xx of ours.
     Ack(Request),
+    /// The ACK to a refusal of ours carries this To tag, which the refusal gave: whoever sent it hears what goes to the
+    /// address that its INVITE came from.
+    Heard(String),
     /// A CANCEL for an INVITE that has no final answer yet; the CANCEL itself has been answered.
     Cancelled(ServerKey),
     /// An answer to a request of ours.
@@ -288,6 +291,11 @@ impl Transactions {
             // RFC 6026 section 7.1: an ACK that matches goes up, whatever branch the peer gave it.
             return self.outputs.push_back(Output::Ack(request));
         }
+        let tag = server.tag();
+        if !tag.is_empty() && request.headers.to().is_ok_and(|to| to.tag() == Some(&tag)) {
+            self.outputs.push_back(Output::Heard(tag));
+        }
+        let Some(server) = self.servers.get_mut(&key) else { return };
         if server.acknowledged() {
             let wait = if server.is_reliable() { Duration::ZERO } else { self.timing.t4 };
             self.server_ends_in(now, key, wait);
