@@ -16,6 +16,7 @@ use crate::call::record::Record;
 use crate::config::Settings;
 use crate::config::settings::Location;
 use crate::gateway::Gateway;
+use crate::gateway::legs::Unchecked;
 use crate::gateway::sound::Playing;
 use crate::id::{CallId, ExtensionId, LegId, LocationId, TrunkId};
 use crate::ivr::{ClipName, prompts, speak};
@@ -34,6 +35,9 @@ use crate::time::Now;
 const MOST_UNPROVEN: usize = 10;
 /// Calls whose phone is yet to be proven; beyond, those are forgotten that no call back would be led by.
 const MOST_DOUBTED: usize = 400;
+/// The same of those who write from where a phone is registered, until they have shown that they hear us: forging that
+/// takes more, and most phones of a branch call so.
+const MOST_CLAIMED: usize = 30;
 /// How long the status page tells of a call for help that is over.
 const TOLD_FOR: Duration = Duration::from_secs(24 * 3_600);
 
@@ -46,8 +50,8 @@ pub(super) struct Help {
     /// Whose phones need no password for help.
     site: Vec<Network>,
     memory: Memory,
-    /// Calls that are up and whose callers have shown no password.
-    unproven: BTreeSet<CallId>,
+    /// Calls that are up and whose callers have shown nothing yet.
+    unproven: BTreeMap<CallId, Unchecked>,
     /// Calls for help that are up.
     up: BTreeSet<CallId>,
     /// Calls for help that no carrier took.
@@ -139,19 +143,21 @@ impl Gateway {
         })
     }
 
-    /// Whether a caller without a password is whom it claims to be: its phone is registered at this very address.
+    /// Whether a caller without a password may be whom it claims to be: its phone is registered at this very address. In
+    /// a datagram anybody can claim that; [`Self::doubt`] is for it.
     pub(super) fn is_registered_at(&self, now: Now, phone: &ExtensionId, flow: Flow) -> bool {
         let bindings = self.registrar.contacts(now, phone.as_str());
         bindings.iter().any(|binding| binding.route().peer() == flow.peer)
     }
 
     /// Whether one more caller without a password is too many.
-    pub(super) fn too_many_unproven(&self) -> bool {
-        self.help.unproven.len() >= MOST_UNPROVEN
-    }
-
-    pub(super) fn is_unproven(&mut self, call: CallId) {
-        self.help.unproven.insert(call);
+    pub(super) fn too_many_unproven(&self, unchecked: Option<Unchecked>) -> bool {
+        let Some(by) = unchecked else { return false };
+        let most = match by {
+            Unchecked::Stranger => MOST_UNPROVEN,
+            Unchecked::Registered => MOST_CLAIMED,
+        };
+        self.help.unproven.values().filter(|own| **own == by).count() >= most
     }
 }
 
@@ -179,9 +185,14 @@ impl Gateway {
         self.keep(now, Event::CalledForHelp(called));
     }
 
-    /// A call for help came in a datagram from where its phone is registered, which anybody can write. Who answers what
-    /// `session` says, with its tag, is there: that is proof, also of a call that was given up before anybody took it.
-    pub(super) fn doubt(&mut self, call: CallId, session: SessionId) {
+    /// A call for help came without a password: from anybody on the site, or in a datagram from where its phone is
+    /// registered, which anybody can write. Who answers what `session` says there, with its tag, is there: that is proof,
+    /// also of a call that was given up before anybody took it.
+    pub(super) fn doubt(&mut self, call: CallId, session: SessionId, by: Unchecked) {
+        self.help.unproven.insert(call, by);
+        if by == Unchecked::Stranger {
+            return;
+        }
         let tag = self.endpoint.names(session).map(|names| names.ours);
         let doubted = &mut self.help.doubted;
         let memory = &self.help.memory;
@@ -194,6 +205,7 @@ impl Gateway {
     /// Somebody has heard us.
     pub(super) fn heard_us(&mut self, now: Now, tag: &str) {
         if let Some(call) = self.help.doubted.remove(tag) {
+            self.help.unproven.remove(&call);
             self.help_is_proven(now, call);
         }
     }

@@ -1,6 +1,6 @@
 //! The leg table: which SIP sessions and which media stream belong to which leg of which call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::address::Number;
@@ -123,6 +123,8 @@ pub(super) struct Legs {
     by_session: BTreeMap<SessionId, LegId>,
     /// How many legs are up with whom, of calls for help and of others.
     up: BTreeMap<(Peer, bool), usize>,
+    /// Callers in a carrier's name who have yet to show that they hear us.
+    unheard: BTreeSet<LegId>,
 }
 
 impl Legs {
@@ -131,6 +133,9 @@ impl Legs {
             self.by_session.insert(*session, id);
         }
         *self.up.entry((leg.peer.clone(), leg.help)).or_default() += 1;
+        if leg.forgeable {
+            self.unheard.insert(id);
+        }
         if let Some(before) = self.legs.insert(id, leg) {
             self.count_out(&before);
         }
@@ -166,6 +171,7 @@ impl Legs {
     pub fn remove(&mut self, id: LegId) -> Option<Leg> {
         let leg = self.legs.remove(&id)?;
         self.count_out(&leg);
+        self.unheard.remove(&id);
         for session in &leg.sessions {
             self.by_session.remove(session);
         }
@@ -179,6 +185,16 @@ impl Legs {
             self.legs.get(id).is_some_and(|leg| leg.sessions.contains(session))
         };
         self.by_session.iter().all(known)
+    }
+
+    /// A caller has shown that what we answer reaches him.
+    pub fn is_heard(&mut self, id: LegId) {
+        self.unheard.remove(&id);
+    }
+
+    /// How many callers have yet to.
+    pub fn unheard(&self) -> usize {
+        self.unheard.len()
     }
 
     pub fn get(&self, id: LegId) -> Option<&Leg> {
@@ -204,10 +220,9 @@ impl Legs {
 
     /// Calls for help of `phone` that are up, of callers who were let in by the same.
     pub fn helping(&self, phone: &Peer, unchecked: Option<Unchecked>) -> usize {
-        // Who has shown a password, and who calls from where the phone is registered, are one and the same phone.
-        let kind = |unchecked| unchecked == Some(Unchecked::Stranger);
-        let own = |leg: &&Leg| leg.help && leg.peer == *phone;
-        self.legs.values().filter(own).filter(|leg| kind(leg.unchecked) == kind(unchecked)).count()
+        // Who only calls from where the phone is registered may be forged: the phone itself has a password as well.
+        let own = |leg: &&Leg| leg.help && leg.peer == *phone && leg.unchecked == unchecked;
+        self.legs.values().filter(own).count()
     }
 
     /// The media thread of a room, if it has a leg already.
@@ -218,7 +233,10 @@ impl Legs {
     /// Whether there is none.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
-        self.legs.is_empty() && self.by_session.is_empty() && self.up.is_empty()
+        self.legs.is_empty()
+            && self.by_session.is_empty()
+            && self.up.is_empty()
+            && self.unheard.is_empty()
     }
 
     /// Legs that are up with `peer`; of calls for `help`, or of all others.

@@ -69,7 +69,7 @@ use crate::sip::registrar::Registrar;
 use crate::sip::sdp::Codec;
 use crate::sip::stun;
 use crate::sip::trunk::Trunk;
-use crate::sip::trust::{Proof, Sin};
+use crate::sip::trust::{Level, Proof, Sin};
 use crate::store::context::looking;
 use crate::time::{Now, Timers, UnixTime, earliest};
 
@@ -215,6 +215,10 @@ pub struct Gateway {
     thread: usize,
     threads: usize,
     rate: signalling::Rate,
+    /// Of them those that come in a carrier's name in datagrams.
+    forgeable_rate: signalling::Rate,
+    /// Calls back of help, before they are counted as ordinary calls.
+    callback_rate: signalling::Rate,
     started: UnixTime,
     ending: Ending,
     swept: Option<Instant>,
@@ -238,7 +242,8 @@ impl Gateway {
             return;
         }
         if flow.transport == Transport::Udp && stun::is_stun(bytes) {
-            let answer = self.stun.answer(now, bytes, flow.peer);
+            let known = self.gate.trust.level(now.instant, flow.peer) > Level::Stranger;
+            let answer = self.stun.answer(now, bytes, flow.peer, known);
             let answer = answer.map(|bytes| Output::Sip { route: Route::Flow(flow), bytes });
             return self.outputs.extend(answer);
         }

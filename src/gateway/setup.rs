@@ -169,6 +169,10 @@ impl Gateway {
             thread: 0,
             threads,
             rate: signalling::Rate::new(settings.limits.new_calls_per_second),
+            forgeable_rate: signalling::Rate::new(signalling::three_quarters(
+                settings.limits.new_calls_per_second,
+            )),
+            callback_rate: signalling::Rate::new(signalling::CALLED_BACK_A_SECOND),
             started: UnixTime::default(),
             ending: Ending::No,
             swept: None,

@@ -57,8 +57,15 @@ const RETRY_AFTER_S: u32 = 5;
 
 /// Calls of a carrier at a time that help makes and answers: above what a branch can need, below what fills its ports.
 const MOST_CALLED_BACK: usize = 30;
+/// Calls of that kind a second. Help that makes more is not help; they are taken on as ordinary ones are.
+pub(super) const CALLED_BACK_A_SECOND: u16 = 3;
 /// Why a phone stops ringing that another was faster than (RFC 3326 section 3.1).
 const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
+/// What calls that may be forged can take of a limit.
+pub(super) fn three_quarters(limit: u16) -> u16 {
+    limit - limit / 4
+}
 
 /// Calls for help of one phone at a time.
 const MOST_HELP: usize = 3;
@@ -178,6 +185,7 @@ impl Gateway {
         let dialled = dialled(request);
         let help = self.plan.is_for_help(&dialled);
         let mut unchecked = None;
+        let mut challenge = None;
         let mut account = None;
         let (peer, origin) = match self.judge(now, request, flow, help) {
             Verdict::Trunk(trunk) => (Peer::Trunk(trunk.clone()), Origin::Trunk(trunk)),
@@ -194,13 +202,8 @@ impl Gateway {
                 let registered = self.is_registered_at(now, &extension, flow);
                 let by = if registered { Unchecked::Registered } else { Unchecked::Stranger };
                 unchecked = Some(by);
-                if by == Unchecked::Stranger && self.too_many_unproven() {
-                    let response = match verdict {
-                        // Whoever has a password gets through with it, however many others have none.
-                        Verdict::Challenge(response) => response,
-                        _ => refusal(request, Cause::Congestion),
-                    };
-                    return self.endpoint.refuse_once(now, session, response);
+                if let Verdict::Challenge(response) = verdict {
+                    challenge = Some(response);
                 }
                 (Peer::Extension(extension.clone()), Origin::Extension(extension))
             }
@@ -229,9 +232,11 @@ impl Gateway {
             let response = Response::to(request, Status::FORBIDDEN);
             return self.endpoint.refuse_once(now, session, response);
         }
-        if let Some(cause) = self.too_many(now, &peer, &destination, unchecked) {
+        if let Some(cause) = self.too_many(now, &peer, &destination, (unchecked, flow)) {
             // Nothing is kept of it: a carrier's address is easily forged, and a flood must not fill our tables.
-            return self.endpoint.refuse_once(now, session, refusal(request, cause));
+            // Whoever has a password gets through to help with it, however many others have none.
+            let response = challenge.unwrap_or_else(|| refusal(request, cause));
+            return self.endpoint.refuse_once(now, session, response);
         }
         self.endpoint.trying(now, session);
         let help = match &destination {
@@ -259,15 +264,12 @@ impl Gateway {
         let diverted_by = self.diverted_by(leg, request);
         let to = dialled;
         let arrival = Arrival { call, leg, peer, origin, from, name, to, diverted_by, destination };
-        if unchecked == Some(Unchecked::Stranger) {
-            self.is_unproven(call);
-        }
         if let (Some(number), Peer::Extension(phone)) = (help, &arrival.peer) {
             let there = unchecked == Some(Unchecked::Registered);
             let proven = unchecked.is_none() || there && flow.transport.is_reliable();
             self.called_for_help(now, call, phone.clone(), number, (source, proven));
-            if there && !proven {
-                self.doubt(call, session);
+            if let Some(by) = unchecked.filter(|_| !proven) {
+                self.doubt(call, session, by);
             }
         }
         self.calls.handle_arrived(now, arrival);
@@ -325,14 +327,21 @@ impl Gateway {
         now: Now,
         peer: &Peer,
         destination: &Destination,
-        unchecked: Option<Unchecked>,
+        (unchecked, flow): (Option<Unchecked>, Flow),
     ) -> Option<Cause> {
+        let forgeable = matches!(peer, Peer::Trunk(_)) && !flow.transport.is_reliable();
         if let Destination::CallBack(_) = destination {
-            return (self.legs.count(peer, true) >= MOST_CALLED_BACK).then_some(Cause::Congestion);
-        }
-        if destination.is_help() {
+            if self.legs.count(peer, true) >= MOST_CALLED_BACK {
+                return Some(Cause::Congestion);
+            }
+            // Beyond what help needs they are calls like others.
+            if self.callback_rate.admit(now) {
+                return None;
+            }
+        } else if destination.is_help() {
             let up = self.legs.helping(peer, unchecked);
-            return (up >= MOST_HELP).then_some(Cause::Congestion);
+            let many = up >= MOST_HELP || self.too_many_unproven(unchecked);
+            return many.then_some(Cause::Congestion);
         }
         let most = match peer {
             Peer::Extension(_) => self.settings.limits.calls_per_extension,
@@ -344,7 +353,15 @@ impl Gateway {
             Peer::Extension(_) => None,
         };
         let fast = fast.is_some_and(|(calls_in, _)| !calls_in.admit(now));
-        (full || fast || !self.rate.admit(now)).then_some(Cause::Congestion)
+        let flooded = forgeable && !self.has_room_for_forgeable(now);
+        (full || fast || flooded || !self.rate.admit(now)).then_some(Cause::Congestion)
+    }
+
+    /// Calls that come in datagrams in a carrier's name, which anybody can write, leave a quarter of the box to phones and
+    /// to others, until their callers have shown that they hear us.
+    fn has_room_for_forgeable(&mut self, now: Now) -> bool {
+        self.legs.unheard() < usize::from(three_quarters(self.settings.limits.calls))
+            && self.forgeable_rate.admit(now)
     }
 
     /// The caller's number and name.

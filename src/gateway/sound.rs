@@ -124,6 +124,7 @@ impl Gateway {
         sdp: Option<SessionDescription>,
     ) {
         let Some(id) = self.legs.of_session(session) else { return };
+        self.legs.is_heard(id);
         if sdp.is_none() && !self.is_agreed(id) {
             return self.hang_up(now, id, Cause::MediaRefused);
         }

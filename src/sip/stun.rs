@@ -1,12 +1,14 @@
 //! STUN on the SIP port, as far as phones use it to keep their way to us open (RFC 5626 section 4.4.2): a Binding request
 //! is answered with the address that it came from (RFC 8489 section 7.3.1).
 //!
-//! Nothing is kept and nothing is looked up. Requests with attributes that one must understand are left unanswered: no
+//! Of sources only is kept how much they have had lately. Requests with attributes that one must understand are left unanswered: no
 //! phone sends them here, and what cannot be provoked cannot be misused.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use crate::sip::trust::network;
 use crate::time::Now;
 
 const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
@@ -23,28 +25,55 @@ const LONGEST: usize = 256;
 /// 12 bytes longer than the shortest question, so whoever forges questions gains little, and no more than this of it.
 const MOST: u32 = 400;
 const EACH: Duration = Duration::from_micros(2_500);
+/// The same for one source: a thousand phones behind one address.
+const MOST_OF_ONE: u32 = 100;
+const EACH_OF_ONE: Duration = Duration::from_millis(20);
+/// Sources that are counted. None is for longer than two seconds after its last answer, so all have room.
+const MOST_SOURCES: usize = 4_096;
 
 /// Answers Binding requests, not more than a box needs.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// When all that was answered so far will have been paid for.
-    paid: Option<Instant>,
+    /// When all that was answered so far will have been paid for: strangers, and those who are known. Forged questions of
+    /// strangers must not cost the phones of the branch their way.
+    paid: [Option<Instant>; 2],
+    /// The same for each source.
+    sources: BTreeMap<IpAddr, Instant>,
     /// Requests that were left unanswered because there were too many.
     pub dropped: u64,
 }
 
 impl Answers {
-    /// The answer to a request from `peer`; nothing if there is to be none.
-    pub fn answer(&mut self, now: Now, request: &[u8], peer: SocketAddr) -> Option<Vec<u8>> {
+    /// The answer to a request from `peer`, which is known or a stranger; nothing if there is to be none.
+    pub fn answer(
+        &mut self,
+        now: Now,
+        request: &[u8],
+        peer: SocketAddr,
+        known: bool,
+    ) -> Option<Vec<u8>> {
         let transaction = binding_request(request)?;
-        let paid = self.paid.map_or(now.instant, |paid| paid.max(now.instant));
-        if paid.saturating_duration_since(now.instant) >= EACH * MOST {
+        let now = now.instant;
+        let source = network(peer.ip());
+        let own = pay(self.sources.get(&source).copied(), now, EACH_OF_ONE, MOST_OF_ONE);
+        let all = pay(self.paid[usize::from(known)], now, EACH, MOST);
+        if self.sources.len() >= MOST_SOURCES {
+            self.sources.retain(|_, paid| *paid > now);
+        }
+        let (Some(own), Some(all)) = (own, all) else {
             self.dropped += 1;
             return None;
-        }
-        self.paid = Some(paid + EACH);
+        };
+        self.sources.insert(source, own);
+        self.paid[usize::from(known)] = Some(all);
         Some(success(transaction, peer))
     }
+}
+
+/// When one more answer will have been paid for; nothing if `most` have yet to be.
+fn pay(paid: Option<Instant>, now: Instant, each: Duration, most: u32) -> Option<Instant> {
+    let paid = paid.map_or(now, |paid| paid.max(now));
+    (paid.saturating_duration_since(now) < each * most).then(|| paid + each)
 }
 
 /// Whether a datagram is STUN and no SIP: SIP begins with a letter (RFC 5626 section 8, RFC 8489 section 5).
@@ -111,7 +140,7 @@ mod tests {
     }
 
     fn answer(request: &[u8], peer: &str) -> Option<Vec<u8>> {
-        Answers::default().answer(now(), request, peer.parse().unwrap())
+        Answers::default().answer(now(), request, peer.parse().unwrap(), true)
     }
 
     /// The request and the address of RFC 5769 sections 2.1 and 2.2.
@@ -161,13 +190,29 @@ mod tests {
     fn a_flood_gets_so_many_answers_and_no_more() {
         let mut answers = Answers::default();
         let start = now();
-        let (ask, peer) = (request(&[]), "192.0.2.9:5060".parse().unwrap());
+        let ask = request(&[]);
         let mut count = 0;
         for step in 0..100_000u32 {
             let at = start.after(Duration::from_micros(20) * step);
-            count += u32::from(answers.answer(at, &ask, peer).is_some());
+            let peer = SocketAddr::from(([198, 18, step as u8, 1], 5_060));
+            count += u32::from(answers.answer(at, &ask, peer, false).is_some());
         }
         assert!((1_190..=1_210).contains(&count), "{count} in two seconds");
         assert_eq!(u64::from(100_000 - count), answers.dropped);
+        let end = start.after(Duration::from_secs(2));
+        let phone = "192.0.2.9:5060".parse().unwrap();
+        assert!(answers.answer(end, &ask, phone, true).is_some(), "a phone of the branch");
+    }
+
+    #[test]
+    fn one_source_leaves_answers_for_the_others() {
+        let mut answers = Answers::default();
+        let (start, ask) = (now(), request(&[]));
+        let (loud, phone) = ("192.0.2.66:1".parse().unwrap(), "192.0.2.9:5060".parse().unwrap());
+        let had = (0..1_000).filter(|_| answers.answer(start, &ask, loud, true).is_some()).count();
+        assert_eq!(had, 100);
+        assert!(answers.answer(start, &ask, phone, true).is_some());
+        let later = start.after(Duration::from_millis(20));
+        assert!(answers.answer(later, &ask, loud, true).is_some());
     }
 }

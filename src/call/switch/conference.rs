@@ -124,7 +124,7 @@ impl Calls {
     }
 
     /// Everybody whom the phone behind `call` talks with in its other calls comes into one room with it. Answers whether
-    /// there was anybody.
+    /// there was anybody. Help is not among them, whoever's call it is: a stranger may have made it in the phone's name.
     pub(super) fn merge(&mut self, now: Now, call: CallId) -> bool {
         let Some(phone) = self.calls.get(&call).map(|state| state.caller) else { return false };
         let Some(peer) = self.peer_of(phone) else { return false };
@@ -132,8 +132,11 @@ impl Calls {
         let mine: Vec<LegId> = self.by_leg.keys().copied().filter(own).collect();
         // Two phones of one extension that talk with each other are not brought along: each would be the other's guest.
         let guest = |leg: &LegId| self.partner(*leg).filter(|guest| !mine.contains(guest));
-        let others: Vec<_> =
-            mine.iter().filter_map(|leg| Some((*leg, self.call_of(*leg)?, guest(leg)?))).collect();
+        let others: Vec<_> = mine
+            .iter()
+            .filter_map(|leg| Some((*leg, self.call_of(*leg)?, guest(leg)?)))
+            .filter(|(_, other, _)| !self.help.contains(other))
+            .collect();
         let in_room = mine.iter().find_map(|leg| Some((*leg, self.room_with(*leg)?)));
         if others.is_empty() {
             return false;
@@ -157,6 +160,9 @@ impl Calls {
             return false;
         };
         let conference = self.rooms.get(&room).and_then(|room| room.conference.clone());
+        if self.help.contains(&call) {
+            return false;
+        }
         if conference.as_ref().is_some_and(|conference| !self.has_place(conference, 1)) {
             return false;
         }

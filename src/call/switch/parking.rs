@@ -39,6 +39,7 @@ impl Calls {
     pub(super) fn park_transferred(&mut self, now: Now, call: CallId, wanted: Option<Slot>) {
         let Some(state) = self.calls.get(&call) else { return };
         let by = state.transferor.and_then(|leg| state.extension(leg)).cloned();
+        let by = by.filter(|_| !self.help.contains(&call));
         let parked = by.and_then(|by| Some((self.park(now, call, &by, wanted)?, by)));
         match parked {
             Some((slot, by)) => self.outputs.push_back(Output::Parked { by, slot }),
@@ -60,14 +61,15 @@ impl Calls {
         self.say(call, slot.map_or(Saying::NotPossible, Saying::Parked));
     }
 
-    /// The conversation that a phone has on hold, the newest, and its own leg there.
+    /// The conversation that a phone has on hold, the newest, and its own leg there. A call for help is left where it is.
     fn held_by(&self, extension: &ExtensionId) -> Option<(CallId, LegId)> {
         let held = |state: &Call| {
             let own = |leg: &LegId| state.extension(*leg) == Some(extension);
             let (leg, _) = state.legs.iter().find(|(id, leg)| leg.held && own(id))?;
             state.partner(*leg).map(|_| (state.connected, state.id, *leg))
         };
-        self.calls.values().filter_map(held).max().map(|(_, call, leg)| (call, leg))
+        let calls = self.calls.values().filter(|state| !self.help.contains(&state.id));
+        calls.filter_map(held).max().map(|(_, call, leg)| (call, leg))
     }
 
     fn park(

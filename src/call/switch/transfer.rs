@@ -17,6 +17,9 @@ impl Calls {
     pub fn handle_transfer(&mut self, now: Now, leg: LegId, destination: Destination) -> bool {
         let Some(call) = self.call_of(leg) else { return false };
         let Some(stays) = self.partner(leg) else { return false };
+        if self.help.contains(&call) && matches!(destination, Destination::Conference(_)) {
+            return false;
+        }
         if let Destination::Conference(conference) = &destination
             && self.confer_both(now, call, conference)
         {

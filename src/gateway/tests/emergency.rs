@@ -603,6 +603,45 @@ fn help_calls_back_a_phone_that_gave_up_but_none_that_somebody_forged() {
 }
 
 #[test]
+fn calls_for_help_forged_at_a_phones_address_leave_room_for_the_phones_password() {
+    let mut world = site(&[]);
+    let peer = world.parties[1].address;
+    let connection = ConnectionId(0);
+    let flow = Flow { transport: Transport::Udp, local: OURS, peer, connection };
+    for number in 0..4 {
+        let request = format!(
+            "INVITE sip:911@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {peer};branch=z9hG4bKforged{number}\r\n\
+             From: <sip:201@192.0.2.1>;tag=f\r\nTo: <sip:911@192.0.2.1>\r\nCall-ID: forged{number}\r\n\
+             CSeq: 1 INVITE\r\nContact: <sip:201@{peer}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        world.gateway.handle_sip(world.now, flow, request.as_bytes());
+        world.wait(1);
+    }
+    assert_eq!(world.parties[CARRIER].called.len(), 3, "three of one phone are enough");
+    world.dial(1, "sip:911@192.0.2.1", "201", credentials("201"));
+    world.wait(1);
+    assert_eq!(world.parties[CARRIER].called.len(), 4, "it is asked for its password, and has it");
+}
+
+#[test]
+fn calls_back_beyond_what_help_needs_are_calls_like_others() {
+    let mut world = site(&[(
+        "servers = [\"192.0.2.100\"]",
+        "servers = [\"192.0.2.100\"]\ncalls_in_per_second = 1",
+    )]);
+    world.dial(1, "sip:911@192.0.2.1", "201", credentials("201"));
+    world.wait(1);
+    world.hang_up(1);
+    world.wait(1);
+    for _ in 0..10 {
+        world.call(CARRIER, "+14085550199");
+    }
+    world.carry_out();
+    world.pass(Duration::from_millis(200));
+    assert_eq!(world.parties[1].ringing.len(), 4);
+}
+
+#[test]
 fn help_that_calls_back_is_no_disturbance_and_is_not_forwarded() {
     let mut world = site(Fault::NotThere.changes());
     world.dial(1, "sip:911@192.0.2.1", "201", credentials("201"));

@@ -85,3 +85,33 @@ fn known_and_unknown_users_are_answered_in_the_same_time() {
     let apart = known.abs_diff(unknown);
     assert!(apart < Duration::from_millis(1), "{known:?} known, {unknown:?} unknown");
 }
+
+#[test]
+fn calls_forged_in_a_carriers_name_leave_room_for_phones() {
+    let limits = CONFIG.replacen(
+        "[flow.main]",
+        "[limits]\ncalls = 40\nnew_calls_per_second = 40\n[flow.main]",
+        1,
+    );
+    let mut world = World::of(1, &limits, 0);
+    let peer = world.parties[0].address;
+    let connection = ConnectionId(0);
+    let flow = Flow { transport: Transport::Udp, local: OURS, peer, connection };
+    for number in 0..200 {
+        let request = format!(
+            "INVITE sip:+15550100@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {peer};branch=z9hG4bKf{number}\r\n\
+             From: <sip:{number}@192.0.2.100>;tag=f\r\nTo: <sip:+15550100@192.0.2.1>\r\nCall-ID: f{number}\r\n\
+             CSeq: 1 INVITE\r\nContact: <sip:f@{peer}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        world.gateway.handle_sip(world.now, flow, request.as_bytes());
+        world.carry_out();
+        if number % 100 == 99 {
+            assert!(world.gateway.rate.admit(world.now), "a phone may call in that very second");
+            world.pass(Duration::from_secs(1));
+        }
+    }
+    world.call(1, "202");
+    world.carry_out();
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.parties[2].ringing.len(), 1, "and not all calls are taken up");
+}

@@ -313,6 +313,31 @@ fn a_transfer_parks_and_a_full_car_park_gives_the_caller_back() {
 }
 
 #[test]
+fn a_call_for_help_is_neither_parked_nor_brought_together_with_others() {
+    let mut bench = bench(Strategy::RingAll);
+    let help = Destination::Emergency { trunks: vec![trunk("one")], number: number("112") };
+    let wishes = bench.from(1, "202", help);
+    let carrier = dialled(&wishes)[0];
+    bench.leg(carrier, LegEvent::Answered);
+    bench.leg(CALLER, LegEvent::Held);
+    for feature in [Feature::Park, Feature::Conference] {
+        let wishes = bench.from(2, "202", code(feature, None));
+        assert!(wishes.contains(&Output::Say(CallId(2), Saying::NotPossible)), "{wishes:?}");
+        let wishes = bench.leg(LegId(2), LegEvent::Ended(Cause::Completed));
+        bench.record(wishes);
+    }
+    bench.leg(CALLER, LegEvent::Resumed);
+    let open = Destination::Conference("open".into());
+    assert!(!bench.calls.handle_transfer(bench.now, CALLER, open));
+    for place in [Destination::Slot(Slot(705)), code(Feature::Park, None)] {
+        bench.calls.handle_transfer(bench.now, CALLER, place);
+        let wishes = bench.wishes();
+        assert!(wishes.contains(&Output::Transferred(CALLER, Some(Cause::Busy))), "{wishes:?}");
+        assert!(wishes.contains(&Output::Join(carrier, CALLER)), "they talk on: {wishes:?}");
+    }
+}
+
+#[test]
 fn a_parked_caller_rings_back_for_ever_and_is_never_lost() {
     let mut bench = bench(Strategy::RingAll);
     let (caller, callee) = bench.connected(1, "202");
