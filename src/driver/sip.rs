@@ -101,6 +101,11 @@ impl Sockets {
         self.streams.learn(name, addresses);
     }
 
+    /// A connection is dead once nothing has come over it for so long.
+    pub fn expect(&mut self, connection: ConnectionId, silence: Duration) {
+        self.streams.expect(connection, silence);
+    }
+
     /// Whoever speaks on this connection has shown a password, or is a carrier: it may stay as long as it likes.
     pub fn trust(&mut self, connection: ConnectionId) {
         self.streams.trust(connection);

@@ -44,6 +44,8 @@ const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(10);
 const STRANGER_TIME: Duration = Duration::from_secs(60);
 /// How long the answer to something unreadable may take before its connection is closed.
 const LAST_ANSWER_TIME: Duration = Duration::from_millis(500);
+/// How often a connection that says nothing is looked at: what is dead may be so for this much longer.
+const LOOK_AGAIN: Duration = Duration::from_secs(20);
 /// How long we try to open a connection; Timer F gives the whole transaction 32 s.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
@@ -74,6 +76,8 @@ struct Connection {
     /// Ends its task.
     cut: Arc<Notify>,
     trusted: Arc<AtomicBool>,
+    /// After how many seconds of silence it is dead; 0 for never.
+    silence: Arc<AtomicU64>,
     /// Where it came from, if the other side opened it.
     accepted: Option<IpAddr>,
 }
@@ -84,6 +88,7 @@ struct Entered {
     outgoing: mpsc::Receiver<Vec<u8>>,
     cut: Arc<Notify>,
     trusted: Arc<AtomicBool>,
+    silence: Arc<AtomicU64>,
     /// Whether we opened it.
     ours: bool,
     table: Arc<Mutex<Table>>,
@@ -219,10 +224,17 @@ impl Streams {
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
         let trusted = Arc::new(AtomicBool::new(accepted.is_none()));
         let cut = Arc::new(Notify::new());
-        let connection =
-            Connection { sender, cut: cut.clone(), trusted: trusted.clone(), accepted };
+        let silence = Arc::new(AtomicU64::new(0));
+        let connection = Connection {
+            sender,
+            cut: cut.clone(),
+            trusted: trusted.clone(),
+            silence: silence.clone(),
+            accepted,
+        };
         table.connections.insert(id.0, connection);
-        Entered { id, outgoing, cut, trusted, ours: accepted.is_none(), table: self.table.clone() }
+        let (ours, table) = (accepted.is_none(), self.table.clone());
+        Entered { id, outgoing, cut, trusted, silence, ours, table }
     }
 
     /// Reads frames and writes what is queued, until either side is done.
@@ -232,11 +244,12 @@ impl Streams {
     {
         let (reader, writer) = tokio::io::split(stream);
         {
-            let mut writing = std::pin::pin!(write(writer, &mut entered.outgoing));
+            let Entered { outgoing, trusted, silence, ours, cut, .. } = &mut entered;
+            let mut writing = std::pin::pin!(write(writer, outgoing));
             let end = tokio::select! {
-                end = self.read(reader, flow, &entered.trusted, entered.ours) => end,
+                end = self.read(reader, flow, (trusted, silence), *ours) => end,
                 () = &mut writing => End::Closed,
-                () = entered.cut.notified() => End::Closed,
+                () = cut.notified() => End::Closed,
             };
             if end == End::Broken {
                 // What broke the stream is answered first.
@@ -251,17 +264,22 @@ impl Streams {
         &self,
         mut reader: R,
         flow: Flow,
-        trusted: &AtomicBool,
+        (trusted, silence): (&AtomicBool, &AtomicU64),
         ours: bool,
     ) -> End {
         let began = Instant::now();
+        let mut heard = began;
         let mut patience = FIRST_MESSAGE_TIME;
         let mut framer = StreamFramer::default();
         let mut buffer = vec![0; 16 * 1024];
         loop {
             let read = reader.read(&mut buffer);
             let count = match trusted.load(Ordering::Relaxed) {
-                true => read.await,
+                true => match timeout(LOOK_AGAIN, read).await {
+                    Ok(count) => count,
+                    Err(_) if is_dead(silence, heard) => return End::Closed,
+                    Err(_) => continue,
+                },
                 false => match timeout_at(began + patience, read).await {
                     Ok(count) => count,
                     Err(_) if trusted.load(Ordering::Relaxed) => continue,
@@ -269,6 +287,7 @@ impl Streams {
                 },
             };
             let Ok(count @ 1..) = count else { return End::Closed };
+            heard = Instant::now();
             // The answer to a keep-alive of ours; two of them in the framer would look like a question.
             if ours && framer.is_empty() && buffer[..count] == *b"\r\n" {
                 if self.mailbox.deliver(Letter::Pong(flow)).await.is_err() {
@@ -398,6 +417,13 @@ impl Streams {
         lock(&self.table).barred.remove(&source);
     }
 
+    /// The connection is dead once nothing has come over it for so long.
+    pub fn expect(&self, connection: ConnectionId, silence: Duration) {
+        if let Some(known) = lock(&self.table).connections.get(&connection.0) {
+            known.silence.store(silence.as_secs(), Ordering::Relaxed);
+        }
+    }
+
     /// The connection is no stranger's any more.
     pub fn trust(&self, connection: ConnectionId) {
         let mut table = lock(&self.table);
@@ -409,6 +435,12 @@ impl Streams {
             table.forget_stranger(source);
         }
     }
+}
+
+/// Whether a connection has been silent for longer than it may be.
+fn is_dead(silence: &AtomicU64, heard: Instant) -> bool {
+    let most = silence.load(Ordering::Relaxed);
+    most > 0 && heard.elapsed() >= Duration::from_secs(most)
 }
 
 /// Why nothing more is read from a connection.
@@ -488,6 +520,26 @@ mod tests {
     async fn a_stranger_who_talks_stays_a_minute_and_a_phone_as_long_as_it_likes() {
         assert_eq!(lives(OPTIONS, false).await, 60);
         assert_eq!(lives(b"\r\n\r\n", true).await, 3600);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_phone_that_is_to_send_keep_alives_and_falls_silent_is_gone() {
+        let (streams, _letters) = streams();
+        let entered = streams.admit(SOURCE).expect("room");
+        let (id, began) = (entered.id, Instant::now());
+        let peer = SocketAddr::new(SOURCE, 5060);
+        let flow = Flow { transport: Transport::Tcp, local: peer, peer, connection: id };
+        let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+        let serving = tokio::spawn(streams.clone().serve(ours, flow, entered));
+        streams.trust(id);
+        streams.expect(id, Duration::from_secs(180));
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_secs(110)).await;
+            theirs.write_all(b"\r\n\r\n").await.expect("it is open");
+        }
+        serving.await.expect("it ends");
+        let lived = began.elapsed().as_secs();
+        assert!((1_100 + 180..=1_100 + 200).contains(&lived), "{lived} s");
     }
 
     #[tokio::test]

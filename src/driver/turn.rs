@@ -279,6 +279,7 @@ impl Loop {
                         mirror.send(packet);
                     }
                 }
+                Output::Expect(connection, silence) => self.sockets.expect(connection, silence),
                 Output::Disconnect(route) => self.sockets.disconnect(&route),
                 Output::Bar(change) => self.sockets.bar(change),
                 Output::Media { thread, command } => self.command(thread, command),

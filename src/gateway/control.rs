@@ -314,7 +314,7 @@ impl Gateway {
             name: extension.name.clone(),
             bindings: self
                 .registrar
-                .contacts(now, extension.number.as_str())
+                .flows(now, extension.number.as_str())
                 .iter()
                 .map(way)
                 .collect(),

@@ -146,7 +146,7 @@ impl Gateway {
     /// Whether a caller without a password may be whom it claims to be: its phone is registered at this very address. In
     /// a datagram anybody can claim that; [`Self::doubt`] is for it.
     pub(super) fn is_registered_at(&self, now: Now, phone: &ExtensionId, flow: Flow) -> bool {
-        let bindings = self.registrar.contacts(now, phone.as_str());
+        let bindings = self.registrar.flows(now, phone.as_str());
         bindings.iter().any(|binding| binding.route().peer() == flow.peer)
     }
 

@@ -127,6 +127,10 @@ impl Gateway {
         flow: Flow,
     ) {
         let outcome = self.registrar.handle(now, user, request, flow);
+        if outcome.response.headers.get("Flow-Timer").is_some() {
+            let silence = crate::sip::outbound::SILENCE;
+            self.outputs.push_back(super::Output::Expect(flow.connection, silence));
+        }
         let tokens: Vec<_> =
             outcome.changes.into_iter().map(|change| self.keep_change(now, change)).collect();
         match tokens.last() {

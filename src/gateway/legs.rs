@@ -10,6 +10,7 @@ use crate::gateway::keys::Pressed;
 use crate::id::{ExtensionId, LegId, RoomId};
 use crate::sip::diversion::Diverted;
 use crate::sip::endpoint::SessionId;
+use crate::sip::registrar::Binding;
 use crate::sip::sdp::{Negotiated, SessionDescription};
 
 /// Hands that a new call may go through (RFC 3261 section 8.1.1.6).
@@ -24,6 +25,14 @@ pub(super) enum Unchecked {
     Stranger,
 }
 
+/// Flows of one phone (RFC 5626) that it was rung over, the last of them now.
+#[derive(Debug)]
+pub(super) struct Tried {
+    pub flows: Vec<Binding>,
+    /// Whether the phone is to answer by itself.
+    pub intercom: bool,
+}
+
 /// One leg as protocol sees it.
 #[derive(Debug)]
 pub(super) struct Leg {
@@ -34,6 +43,8 @@ pub(super) struct Leg {
     pub unchecked: Option<Unchecked>,
     /// The caller's session, or the forks to each phone of an extension.
     pub sessions: Vec<SessionId>,
+    /// Over which flows of the same phone a session was tried for.
+    pub flows: BTreeMap<SessionId, Tried>,
     /// The hosts that the sessions are signalled from.
     pub hosts: BTreeMap<SessionId, IpAddr>,
     /// Whether its INVITE may name an address that it did not come from.
@@ -82,6 +93,7 @@ impl Leg {
             account: None,
             unchecked: None,
             sessions: Vec::new(),
+            flows: BTreeMap::new(),
             hosts: BTreeMap::new(),
             forgeable: false,
             help: false,
@@ -190,6 +202,11 @@ impl Legs {
     /// A caller has shown that what we answer reaches him.
     pub fn is_heard(&mut self, id: LegId) {
         self.unheard.remove(&id);
+    }
+
+    /// Whether this one has yet to.
+    pub fn is_unheard(&self, id: LegId) -> bool {
+        self.unheard.contains(&id)
     }
 
     /// How many callers have yet to.

@@ -96,6 +96,8 @@ pub enum Output {
     Trust(ConnectionId),
     /// Close the connection that we opened there.
     Disconnect(Route),
+    /// A connection is dead once nothing has come over it for this long.
+    Expect(ConnectionId, std::time::Duration),
     /// Send a copy of a message to the capture server; it may be lost.
     Capture(Vec<u8>),
     /// Close connections of a source, or do so no longer.

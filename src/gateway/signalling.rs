@@ -347,7 +347,8 @@ impl Gateway {
             Peer::Extension(_) => self.settings.limits.calls_per_extension,
             Peer::Trunk(trunk) => self.trunk_settings(trunk)?.max_calls,
         };
-        let full = self.legs.count(peer, false) >= usize::from(most);
+        let full = self.legs.count(peer, false) >= usize::from(most)
+            && self.legs.count(peer, false) - self.shams_at(peer) >= usize::from(most);
         let fast = match peer {
             Peer::Trunk(trunk) => self.trunk_rates.get_mut(trunk),
             Peer::Extension(_) => None,
@@ -362,6 +363,14 @@ impl Gateway {
     fn has_room_for_forgeable(&mut self, now: Now) -> bool {
         self.legs.unheard() < usize::from(three_quarters(self.settings.limits.calls))
             && self.forgeable_rate.admit(now)
+    }
+
+    /// Calls to a phone that may be forged: they do not keep it from calling. Carriers have none.
+    fn shams_at(&self, peer: &Peer) -> usize {
+        let Peer::Extension(_) = peer else { return 0 };
+        let caller = |leg: LegId| self.calls.caller(self.calls.call_of(leg)?);
+        let legs = self.legs.of_peer(peer).into_iter();
+        legs.filter(|leg| caller(*leg).is_some_and(|caller| self.legs.is_unheard(caller))).count()
     }
 
     /// The caller's number and name.
@@ -431,7 +440,10 @@ impl Gateway {
 
     fn session_ended(&mut self, now: Now, session: SessionId, ended: &Ended) {
         let Some(id) = self.legs.remove_session(session) else { return };
-        if self.goes_on(now, id, ended) || self.is_forwarded(now, id, ended) {
+        if self.next_flow(now, id, session, ended)
+            || self.goes_on(now, id, ended)
+            || self.is_forwarded(now, id, ended)
+        {
             return;
         }
         let Some(leg) = self.legs.get_mut(id) else { return };

@@ -4,16 +4,29 @@ use crate::call::ending::Cause;
 use crate::call::record::Peer;
 use crate::call::{LegEvent, Output, Saying, What};
 use crate::config::settings;
-use crate::gateway::legs::Leg;
+use crate::gateway::legs::{Leg, Tried};
 use crate::gateway::sound::Playing;
 use crate::gateway::trunks::Outward;
 use crate::gateway::{Gateway, desk};
 use crate::id::{CallId, ExtensionId, LegId, TrunkId};
 use crate::ivr::prompts;
-use crate::sip::endpoint::Invite;
+use crate::sip::endpoint::{Invite, SessionId};
 use crate::sip::message::Headers;
+use crate::sip::outbound;
+use crate::sip::registrar::Binding;
+use crate::sip::sdp::SessionDescription;
+use crate::sip::session::Ended;
 use crate::sip::uri::{NameAddr, Uri, host_port};
 use crate::time::Now;
+
+/// How a phone is rung.
+#[derive(Clone, Copy)]
+struct Ring<'a> {
+    extension: &'a ExtensionId,
+    offer: &'a SessionDescription,
+    /// Whether it answers by itself.
+    intercom: bool,
+}
 
 impl Gateway {
     pub(super) fn calls_say(&mut self, now: Now, output: Output) {
@@ -110,34 +123,93 @@ impl Gateway {
             return self.no_media(now, id);
         };
         for binding in bindings {
-            let Some(uri) = binding.uri() else { continue };
-            let from = self.caller_id(call, binding.local.ip());
-            let (host, port) = host_port(binding.local);
-            let mut headers = self.onward(call);
-            binding.push_routes(&mut headers);
-            if intercom {
-                desk::answer_by_itself(&mut headers, &host);
-            }
-            let invite = Invite {
-                route: binding.route(),
-                local: binding.local,
-                uri,
-                from,
-                to: NameAddr::new(Uri::sip(Some(extension.as_str()), host, Some(port))),
-                headers,
-                sdp: Some(offer.clone()),
-                beside: None,
-                credentials: None,
-                reliable: self.settings.sip.prack,
-            };
-            let host = invite.route.peer().ip();
-            let session = self.endpoint.invite(now, invite);
-            self.legs.add_session(id, session, host);
-            self.watch(call, id, session);
+            self.ring_phone(
+                now,
+                call,
+                id,
+                &binding,
+                Ring { extension: &extension, offer: &offer, intercom },
+            );
         }
         if self.legs.get(id).is_some_and(|leg| leg.sessions.is_empty()) {
             self.leg_over(now, id, Cause::Unreachable);
         }
+    }
+
+    /// Rings one phone over one of its flows; the others are there for when that fails.
+    fn ring_phone(&mut self, now: Now, call: CallId, id: LegId, binding: &Binding, ring: Ring<'_>) {
+        let Some(uri) = binding.uri() else { return };
+        let Ring { extension, offer, intercom } = ring;
+        let from = self.caller_id(call, binding.local.ip());
+        let (host, port) = host_port(binding.local);
+        let mut headers = self.onward(call);
+        binding.push_routes(&mut headers);
+        if intercom {
+            desk::answer_by_itself(&mut headers, &host);
+        }
+        let invite = Invite {
+            route: binding.route(),
+            local: binding.local,
+            uri,
+            from,
+            to: NameAddr::new(Uri::sip(Some(extension.as_str()), host, Some(port))),
+            headers,
+            sdp: Some(offer.clone()),
+            beside: None,
+            credentials: None,
+            reliable: self.settings.sip.prack,
+        };
+        let host = invite.route.peer().ip();
+        let session = self.endpoint.invite(now, invite);
+        self.legs.add_session(id, session, host);
+        self.watch(call, id, session);
+        if binding.reg_id.is_some()
+            && let Some(leg) = self.legs.get_mut(id)
+        {
+            let tried = Tried { flows: vec![binding.clone()], intercom };
+            leg.flows.insert(session, tried);
+        }
+    }
+
+    /// The flow that a phone was rung over has failed: the next one of the same phone is tried (RFC 5626 section 5.3).
+    /// Answers whether there is one.
+    pub(super) fn next_flow(
+        &mut self,
+        now: Now,
+        id: LegId,
+        session: SessionId,
+        ended: &Ended,
+    ) -> bool {
+        let Some(leg) = self.legs.get_mut(id) else { return false };
+        let Some(mut tried) = leg.flows.remove(&session) else { return false };
+        let failed = match ended {
+            Ended::Unreachable | Ended::TimedOut => true,
+            Ended::Refused { status, .. } => status.code() == outbound::FLOW_FAILED,
+            _ => false,
+        };
+        let given_up = leg.chosen.is_some() || leg.worst.is_some();
+        let Some(one) = tried.flows.last().cloned().filter(|_| failed && !given_up) else {
+            return false;
+        };
+        let new = |flow: &&Binding| tried.flows.iter().all(|old| old.reg_id != flow.reg_id);
+        let next = self.registrar.other_flows(now, &one).into_iter().find(new).cloned();
+        let (Some(next), Some(call)) = (next, self.calls.call_of(id)) else { return false };
+        let Some(leg) = self.legs.get(id) else { return false };
+        let (Peer::Extension(extension), Some(offer)) = (leg.peer.clone(), leg.ours.clone()) else {
+            return false;
+        };
+        tracing::info!(leg = %id, "a phone's flow has failed; the next one is tried");
+        let before = leg.sessions.len();
+        let ring = Ring { extension: &extension, offer: &offer, intercom: tried.intercom };
+        self.ring_phone(now, call, id, &next, ring);
+        let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.sessions.len() > before) else {
+            return false;
+        };
+        tried.flows.push(next);
+        if let Some(session) = leg.sessions.last() {
+            leg.flows.insert(*session, tried);
+        }
+        true
     }
 
     /// What a call of ours takes over from the one that it is made for: it has gone through one hand more, so that a

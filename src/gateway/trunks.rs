@@ -402,7 +402,12 @@ impl Gateway {
                 let mut request = *request;
                 let user = Some(credentials.username.as_str());
                 let (host, port) = host_port(local);
-                let contact = NameAddr::new(Uri::sip(user, host, Some(port)));
+                let mut contact = NameAddr::new(Uri::sip(user, host, Some(port)));
+                // Without it the carrier's calls would come by UDP (RFC 3261 section 19.1.1).
+                if route.transport() != Transport::Udp {
+                    let way = route.transport().as_str().to_ascii_lowercase();
+                    contact.uri.params.set("transport", Some(&way));
+                }
                 // Made of an address and of a user name that the configuration's check has read.
                 let _ = request.headers.push("Contact", contact.to_string());
                 let key = self.endpoint.request(now, route, local, request, Some(credentials));

@@ -11,6 +11,7 @@ pub mod hep;
 pub mod identity;
 pub mod locate;
 pub mod message;
+pub mod outbound;
 pub mod pidf;
 pub mod refer;
 pub mod registrar;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::message::{Headers, Method, Request, Response, Status, Transport};
+use crate::sip::outbound;
 use crate::sip::uri::{NameAddr, Scheme, Uri};
 use crate::time::{Now, UnixTime};
 
@@ -55,7 +56,7 @@ impl Default for Settings {
 pub struct Binding {
     /// The extension.
     pub user: String,
-    /// The Contact, as the phone gave it.
+    /// The Contact, as the phone gave it, with the number of its flow.
     pub contact: String,
     /// `UDP`, `TCP` or `TLS`.
     pub transport: String,
@@ -84,6 +85,9 @@ pub struct Binding {
     /// The proxies between us and the phone, the nearest first (`Path`, RFC 3327).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<String>,
+    /// Which of the phone's flows this is (`reg-id`, RFC 5626); nothing for a phone that has one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reg_id: Option<u32>,
 }
 
 impl Binding {
@@ -218,7 +222,12 @@ impl Registrar {
             Err(Status::INTERVAL_TOO_BRIEF) => return self.too_brief(request),
             Err(status) => return refused(status),
         };
-        let order = Order { call_id: call_id.to_owned(), cseq: cseq.number, path };
+        let contacts = wishes.iter().flatten().map(|wish| wish.contact.clone());
+        let reg_id = match outbound::flow_number(request, &contacts.collect::<Vec<_>>()) {
+            Ok(reg_id) => reg_id,
+            Err(status) => return refused(status),
+        };
+        let order = Order { call_id: call_id.to_owned(), cseq: cseq.number, path, reg_id };
         if self.is_stale(user, &wishes, &order) {
             return refused(Status::SERVER_INTERNAL_ERROR);
         }
@@ -240,6 +249,9 @@ impl Registrar {
         for hop in &order.path {
             // It was read from a header: it holds no line break.
             let _ = response.headers.push("Path", hop.clone());
+        }
+        if order.reg_id.is_some() {
+            outbound::confirm(&mut response, &flow, !order.path.is_empty());
         }
         Outcome { response, changes }
     }
@@ -290,7 +302,7 @@ impl Registrar {
         let bindings = self.bindings.get(user).map(Vec::as_slice).unwrap_or_default();
         let concerned = |binding: &&Binding| match wishes {
             None => true,
-            Some(wishes) => wishes.iter().any(|wish| is_same(binding, &wish.contact)),
+            Some(wishes) => wishes.iter().any(|wish| is_same(binding, &wish.contact, order.reg_id)),
         };
         bindings
             .iter()
@@ -315,8 +327,9 @@ impl Registrar {
         let mut after = bindings.clone();
         let mut changes = Vec::new();
         for wish in wishes {
-            let (replaced, kept): (Vec<_>, Vec<_>) =
-                after.into_iter().partition(|binding| is_same(binding, &wish.contact));
+            let (replaced, kept): (Vec<_>, Vec<_>) = after
+                .into_iter()
+                .partition(|binding| is_same(binding, &wish.contact, order.reg_id));
             after = kept;
             let binding =
                 (wish.seconds > 0).then(|| binding_of(now, user, &wish, request, flow, order));
@@ -343,18 +356,47 @@ impl Registrar {
     /// Section 10.3 step 8: a 200 lists every binding with the time it has left.
     fn listing(&self, now: Now, user: &str, request: &Request) -> Response {
         let mut response = Response::to(request, Status::OK);
-        for binding in self.contacts(now, user) {
+        for binding in self.flows(now, user) {
             let left = binding.expires.since(now.unix).as_secs();
             let Ok(mut contact) = NameAddr::parse(&binding.contact) else { continue };
             contact.params.set("expires", Some(&left.to_string()));
+            if let (Some(_), Some(instance)) = (binding.reg_id, &binding.instance) {
+                contact.params.set("+sip.instance", Some(&format!("\"{instance}\"")));
+            }
             // It was read from a header once: it holds no line break.
             let _ = response.headers.push("Contact", contact.to_string());
         }
         response
     }
 
-    /// The phones of an extension: the preferred first, then the newest.
+    /// The phones of an extension: the preferred first, then the newest. Of a phone with several flows the newest, for no
+    /// phone is to ring twice (RFC 5626 section 6).
     pub fn contacts(&self, now: Now, user: &str) -> Vec<&Binding> {
+        let mut flows = self.flows(now, user);
+        let mut seen = Vec::new();
+        flows.retain(|binding| match (&binding.instance, binding.reg_id) {
+            (Some(phone), Some(_)) if seen.contains(phone) => false,
+            (Some(phone), Some(_)) => {
+                seen.push(phone.clone());
+                true
+            }
+            _ => true,
+        });
+        flows
+    }
+
+    /// The other flows of a phone, for when this one fails: the newest first.
+    pub fn other_flows(&self, now: Now, one: &Binding) -> Vec<&Binding> {
+        let mut flows = self.flows(now, &one.user);
+        let phone = one.instance.as_ref().filter(|_| one.reg_id.is_some());
+        flows.retain(|other| {
+            phone.is_some() && other.instance.as_ref() == phone && other.reg_id != one.reg_id
+        });
+        flows
+    }
+
+    /// Every way to the phones of an extension, in the order of [`Self::contacts`].
+    pub fn flows(&self, now: Now, user: &str) -> Vec<&Binding> {
         let mut live: Vec<_> = self
             .bindings
             .get(user)
@@ -424,6 +466,8 @@ struct Order {
     call_id: String,
     cseq: u32,
     path: Vec<String>,
+    /// The number of the flow.
+    reg_id: Option<u32>,
 }
 
 /// The proxies that a REGISTER came through. RFC 3327 section 5.3: 420 where the phone does not say that it knows of
@@ -460,10 +504,15 @@ fn binding_of(
     flow: Flow,
     order: &Order,
 ) -> Binding {
+    let mut contact = NameAddr::new(wish.contact.uri.clone());
+    if let Some(number) = order.reg_id {
+        // Two flows of one phone may give the same address; both are kept.
+        contact.params.set(outbound::REG_ID, Some(&number.to_string()));
+    }
     let q: f32 = wish.contact.params.get("q").and_then(|q| q.parse().ok()).unwrap_or(1.0);
     Binding {
         user: user.to_owned(),
-        contact: NameAddr::new(wish.contact.uri.clone()).to_string(),
+        contact: contact.to_string(),
         transport: flow.transport.as_str().to_owned(),
         local: flow.local,
         peer: flow.peer,
@@ -481,12 +530,17 @@ fn binding_of(
         instance: instance(&wish.contact),
         preference: (q.clamp(0.0, 1.0) * 1_000.0) as u16,
         path: order.path.clone(),
+        reg_id: order.reg_id,
     }
 }
 
-/// The same phone: the same instance, or an equivalent Contact (section 19.1.4).
-fn is_same(binding: &Binding, contact: &NameAddr) -> bool {
+/// The same phone: the same instance, or an equivalent Contact (section 19.1.4). Of a phone with several flows, the same
+/// flow, whatever its Contact (RFC 5626 section 6).
+fn is_same(binding: &Binding, contact: &NameAddr, reg_id: Option<u32>) -> bool {
     let given = instance(contact);
+    if reg_id.is_some() && binding.reg_id.is_some() {
+        return given == binding.instance && reg_id == binding.reg_id;
+    }
     if given.is_some() && given == binding.instance {
         return true;
     }
@@ -691,6 +745,82 @@ mod tests {
         assert_eq!(outcome.response.status, Status::BAD_EXTENSION);
         assert_eq!(outcome.response.headers.get("Unsupported"), Some("path"));
         assert!(outcome.changes.is_empty() && registrar.contacts(now(), "201").is_empty());
+    }
+
+    fn flow_line(number: u32, port: u16) -> String {
+        format!(
+            "Supported: outbound, path\r\nContact: <sip:201@192.0.2.1:{port}>;reg-id={number};+sip.instance=\"<urn:uuid:1>\"\r\n"
+        )
+    }
+
+    #[test]
+    fn a_phone_has_several_flows_and_rings_over_the_newest_that_is_there() {
+        let mut registrar = Registrar::new(Settings::default());
+        let over = |id| Flow { connection: ConnectionId(id), transport: Transport::Tcp, ..flow() };
+        let first = registrar.handle(now(), "201", &register(1, &flow_line(1, 6000)), over(1));
+        assert_eq!(first.response.headers.get("Require"), Some("outbound"));
+        assert_eq!(first.response.headers.get("Flow-Timer"), Some("120"));
+        let second = registrar.handle(now(), "201", &register(2, &flow_line(2, 6000)), over(2));
+        let listed: Vec<_> = second.response.headers.all("Contact").collect();
+        assert_eq!(listed.len(), 2);
+        assert!(listed[0].contains("reg-id=2") && listed[0].contains("urn:uuid:1"), "{listed:?}");
+        let used = |registrar: &Registrar| {
+            let contacts = registrar.contacts(now(), "201");
+            assert_eq!(contacts.len(), 1, "it rings once");
+            let others = registrar.other_flows(now(), contacts[0]);
+            (contacts[0].connection, others.iter().map(|b| b.connection).collect::<Vec<_>>())
+        };
+        assert_eq!(used(&registrar), (2, vec![1]));
+        registrar.handle(now(), "201", &register(3, &flow_line(1, 6001)), over(3));
+        assert_eq!(used(&registrar), (3, vec![2]), "the first flow came back another way");
+        registrar.handle_closed(ConnectionId(3));
+        assert_eq!(used(&registrar), (2, vec![]));
+        let other = flow_line(1, 6000).replace("uuid:1", "uuid:2");
+        registrar.handle(now(), "201", &register(4, &other), over(4));
+        assert_eq!(registrar.contacts(now(), "201").len(), 2, "another phone rings as well");
+        let end = flow_line(2, 6000).replace("\"\r", "\";expires=0\r");
+        registrar.handle(now(), "201", &register(5, &end), over(2));
+        assert_eq!(registrar.contacts(now(), "201").len(), 1);
+    }
+
+    #[test]
+    fn flows_survive_being_kept_side_by_side() {
+        let mut registrar = Registrar::new(Settings::default());
+        let mut restarted = Registrar::new(Settings::default());
+        for number in 1..=2 {
+            let line = flow_line(number, 6000);
+            let outcome = registrar.handle(now(), "201", &register(number, &line), flow());
+            let [Change::Bound(binding)] = &outcome.changes[..] else { panic!("{outcome:?}") };
+            let kept = serde_json::to_string(binding).unwrap();
+            restarted.restore(serde_json::from_str(&kept).unwrap());
+        }
+        assert_eq!(restarted.flows(now(), "201").len(), 2);
+        assert_eq!(restarted.contacts(now(), "201").len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_flow_is_no_flow() {
+        let mut registrar = Registrar::new(Settings::default());
+        let twice = format!("{}Contact: <sip:201@192.0.2.7>\r\n", flow_line(1, 6000));
+        assert_eq!(go(&mut registrar, now(), 1, &twice).0, 400);
+        let via = "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKp\r\n";
+        let proxied = format!("{via}Path: <sip:edge.example;lr>\r\n{}", flow_line(1, 6000));
+        assert_eq!(go(&mut registrar, now(), 2, &proxied).0, 439);
+        let knowing = proxied.replace(";lr", ";lr;ob");
+        let outcome = registrar.handle(now(), "201", &register(3, &knowing), flow());
+        assert_eq!(outcome.response.status, Status::OK);
+        assert_eq!(outcome.response.headers.get("Flow-Timer"), None, "the proxy's business");
+        for line in [
+            flow_line(3, 6000).replace("Supported: outbound, path\r\n", ""),
+            flow_line(3, 6000).replace("+sip.instance", "x"),
+            flow_line(0, 6000),
+            flow_line(3, 6000).replace("reg-id=3", "reg-id=-3"),
+        ] {
+            let mut registrar = Registrar::new(Settings::default());
+            let outcome = registrar.handle(now(), "201", &register(4, &line), flow());
+            assert_eq!(outcome.response.status, Status::OK, "{line}");
+            assert_eq!(outcome.response.headers.get("Require"), None, "{line}");
+        }
     }
 
     #[test]

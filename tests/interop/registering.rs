@@ -120,6 +120,7 @@ fn grants(listener: &TcpListener) -> TcpStream {
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
     let request = next(&mut stream);
     assert!(request.starts_with("REGISTER "), "{request}");
+    assert!(request.contains(";transport=tcp>"), "calls to us come by TCP as well: {request}");
     let kept = |line: &&str| {
         ["Via:", "From:", "To:", "Call-ID:", "CSeq:", "Contact:"]
             .iter()

@@ -8,6 +8,7 @@ mod desk_scenes;
 mod dialogs;
 mod diverted;
 mod emergency;
+mod flows;
 mod fraud;
 mod ladders;
 mod lasting;
@@ -404,6 +405,7 @@ impl World {
             Output::Over
             | Output::Trust(_)
             | Output::Disconnect(_)
+            | Output::Expect(..)
             | Output::Bar(_)
             | Output::Capture(_) => {}
             Output::Face(peers) => {

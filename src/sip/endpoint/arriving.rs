@@ -5,12 +5,12 @@ use crate::sip::dialog::{DialogId, Order};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::refer::{ReferTo, Replaces};
-use crate::sip::registrar;
 use crate::sip::sdp::{BadSdp, SessionDescription};
 use crate::sip::session::{Invited, Phase, Session, Side};
 use crate::sip::session_timer;
 use crate::sip::subscribe::Package;
 use crate::sip::uri::Scheme;
+use crate::sip::{outbound, registrar};
 use crate::time::Now;
 
 /// Most bytes in a body. The description of a browser that names every way to itself has 8 kB, that of a desk phone one.
@@ -404,8 +404,9 @@ fn info_refusal(request: &Request) -> Option<Response> {
 
 /// Whether we do what a request demands. Path means something in a REGISTER alone (RFC 3327 section 4.1).
 fn is_known(method: &Method, option: &str) -> bool {
-    let path = *method == Method::REGISTER && option.eq_ignore_ascii_case(registrar::PATH);
-    path || SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(option))
+    let register = *method == Method::REGISTER
+        && [registrar::PATH, outbound::OPTION].iter().any(|own| own.eq_ignore_ascii_case(option));
+    register || SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(option))
 }
 
 /// Whether a body may be passed over (section 20.11).
