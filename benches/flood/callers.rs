@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::branch::PHONES;
-use crate::message::{accept, authorization, header, sdp, sound_of, with_body};
+use crate::branch::{HOST, PASSWORD, PHONES};
+use crate::sip::{accept, authorization, header, sdp, sound_of, with_body};
 use crate::sound::Sound;
 
-const BOX: [u8; 4] = [192, 0, 2, 1];
 const T1: Duration = Duration::from_millis(500);
 /// Timer B.
 const PATIENCE: Duration = Duration::from_secs(32);
@@ -79,7 +78,7 @@ pub struct Callers {
 
 impl Callers {
     pub fn new() -> Callers {
-        let nowhere = SocketAddr::from((BOX, 9));
+        let nowhere = SocketAddr::from((HOST, 9));
         Callers {
             carrier: bind([192, 0, 2, 100], 5_060),
             phones: bind([192, 0, 2, 9], 5_060),
@@ -184,7 +183,7 @@ impl Callers {
 
     fn send(&self, phone: Option<usize>, message: &str) {
         // A full buffer loses it, as networks do.
-        let _ = self.socket(phone).send_to(message.as_bytes(), SocketAddr::from((BOX, 5_060)));
+        let _ = self.socket(phone).send_to(message.as_bytes(), SocketAddr::from((HOST, 5_060)));
     }
 
     /// Reads what is there, and repeats what was not answered.
@@ -252,6 +251,7 @@ impl Callers {
                     "REGISTER",
                     "sip:192.0.2.1",
                     &(2_000 + phone).to_string(),
+                    PASSWORD,
                 );
                 self.send(Some(phone), &register(phone, 2, &shown));
             }
@@ -269,7 +269,8 @@ impl Callers {
             ("401", true) if self.calls[number].cseq == 1 => {
                 self.acknowledge(number, message, 1);
                 let user = (2_000 + self.calls[number].phone.unwrap_or_default()).to_string();
-                let shown = authorization(message, "INVITE", &uri(&self.calls[number]), &user);
+                let uri = uri(&self.calls[number]);
+                let shown = authorization(message, "INVITE", &uri, &user, PASSWORD);
                 self.request(number, "INVITE", 2, &shown);
             }
             ("401", true) => self.acknowledge(number, message, 1),

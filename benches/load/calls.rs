@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::server::Server;
-use crate::wire::{Pace, Peer, header, sdp, with_body};
+use crate::sip::{header, sdp, sound_of, with_body};
+use crate::wire::{Pace, Peer};
 use crate::{PATIENCE, PHONES, TALK, number};
 
 /// A call that the carrier makes to a phone.
@@ -177,12 +178,6 @@ impl<'a> Exchange<'a> {
         }
         self.wait(|dialled| dialled.ended);
     }
-}
-
-/// Where the box takes sound, from its session description.
-pub fn sound_of(message: &str) -> Option<SocketAddr> {
-    let port = message.split_once("m=audio ")?.1.split(' ').next()?.parse().ok()?;
-    Some(SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
 /// One line: calls from the carrier to a phone and back down, without sound.

@@ -12,9 +12,14 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
 
 mod calls;
+#[path = "../common/process.rs"]
+mod process;
 mod registrations;
+#[path = "../common/rtpengine.rs"]
 mod rtpengine;
 mod server;
+#[path = "../common/sip.rs"]
+mod sip;
 mod sound;
 mod wire;
 

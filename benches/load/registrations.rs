@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::server::Server;
-use crate::wire::{Pace, Peer, header, md5, quoted, with_body};
+use crate::sip::{authorization, header, with_body};
+use crate::wire::{Pace, Peer};
 use crate::{HOSTS, PASSWORD, PATIENCE, PHONE_PORT, PHONES, number};
 
 fn register(peer: &Peer, phone: usize, turn: usize, cseq: usize, authorization: &str) {
@@ -23,21 +24,9 @@ fn authorize(peer: &Peer, challenge: &str) {
     let call = header(challenge, "Call-ID");
     let (phone, turn) = call[1..].split_once('x').expect("a call of ours");
     let (phone, turn) = (phone.parse().expect("a number"), turn.parse().expect("a number"));
-    let md5_challenge = challenge
-        .lines()
-        .filter_map(|line| line.strip_prefix("WWW-Authenticate: "))
-        .find(|line| !line.contains("SHA-256"))
-        .expect("MD5 is offered");
-    let (realm, nonce) = (quoted(md5_challenge, "realm"), quoted(md5_challenge, "nonce"));
     let user = number(phone);
-    let secret = md5(&format!("{user}:{realm}:{PASSWORD}"));
-    let what = md5("REGISTER:sip:127.0.0.1");
-    let response = md5(&format!("{secret}:{nonce}:00000001:c:auth:{what}"));
-    let authorization = format!(
-        "Authorization: Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", \
-         uri=\"sip:127.0.0.1\", qop=auth, nc=00000001, cnonce=\"c\", response=\"{response}\", algorithm=MD5\r\n"
-    );
-    register(peer, phone, turn, 2, &authorization);
+    let shown = authorization(challenge, "REGISTER", "sip:127.0.0.1", &user, PASSWORD);
+    register(peer, phone, turn, 2, &shown);
 }
 
 /// Reads what is there; answers how many registrations were taken.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::process::{cpu, is_installed};
 use crate::wire::Peer;
 use crate::{PASSWORD, PATIENCE, number};
 
@@ -35,13 +36,6 @@ impl fmt::Display for Kind {
             Kind::Kamailio => "kamailio",
         })
     }
-}
-
-/// Whether a program is there.
-pub fn is_installed(program: &str) -> bool {
-    let mut asking = Command::new("sh");
-    asking.args(["-c", &format!("command -v {program}")]).stdout(Stdio::null());
-    asking.status().is_ok_and(|status| status.success())
 }
 
 /// A server under load.
@@ -120,16 +114,6 @@ impl Drop for Server {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// CPU time of a process, in microseconds.
-pub fn cpu(process: u32) -> f64 {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { return 0.0 };
-    let nanoseconds: f64 = tasks
-        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
-        .filter_map(|line| line.split(' ').next()?.parse::<f64>().ok())
-        .sum();
-    nanoseconds / 1_000.0
 }
 
 /// Memory of a process, in kB.

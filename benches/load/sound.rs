@@ -1,13 +1,15 @@
 //! Sound through calls, and keys pressed in them.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::calls::Exchange;
-use crate::rtpengine::RtpEngine;
-use crate::server::Server;
-use crate::wire::{Peer, sdp};
+use crate::process::{cpu, is_installed};
+use crate::rtpengine::{Control, Daemon};
+use crate::server::{Server, memory, on_its_cores};
+use crate::sip::sdp;
+use crate::wire::Peer;
 use crate::{PATIENCE, WINDOW};
 
 /// One line: G.711 both ways through `count` calls.
@@ -34,25 +36,28 @@ pub fn relay(server: &Server, carrier: &Peer, phones: &Peer, count: usize) {
 
 /// The same lines with rtpengine, told of the calls by this end.
 pub fn relay_by_rtpengine() {
-    let Some(mut engine) = RtpEngine::start() else {
+    if !is_installed("rtpengine") {
         return println!("rtpengine: not installed");
-    };
+    }
+    let here = IpAddr::from([127, 0, 0, 1]);
+    let daemon = Daemon::start(on_its_cores("rtpengine"), here, &(10_000..=27_999));
+    let (mut control, process) = (Control::connect(here), daemon.0.id());
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
     let sound = [Peer::new([127, 0, 0, 9], nowhere), Peer::new([127, 0, 0, 8], nowhere)];
     let mut first = 0;
     for count in [100, 200, 400] {
-        let before = engine.memory();
+        let before = memory(process);
         let there: Vec<[SocketAddr; 2]> = (first..first + count)
-            .filter_map(|call| engine.call(call, &sdp(sound[0].at), &sdp(sound[1].at)))
+            .filter_map(|call| control.call(call, &sdp(sound[0].at), &sdp(sound[1].at), &[]))
             .collect();
         assert_eq!(there.len(), count, "calls were set up");
         talk(&sound, &there, 0, Duration::from_millis(500));
-        let cpu = engine.cpu();
+        let before_cpu = cpu(process);
         let (sent, heard) = talk(&sound, &there, 25, WINDOW);
-        let each = (engine.cpu() - cpu) / heard as f64;
-        let memory = (engine.memory() - before) / count as f64;
+        let each = (cpu(process) - before_cpu) / heard as f64;
+        let memory = (memory(process) - before) / count as f64;
         print_relay("rtpengine", count, each, heard, sent, memory);
-        (first..first + count).for_each(|call| engine.forget(call));
+        (first..first + count).for_each(|call| control.forget(call));
         first += count;
     }
 }

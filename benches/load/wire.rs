@@ -1,33 +1,11 @@
-//! Just enough SIP for a carrier and some phones: datagrams, headers, answers.
+//! Datagrams of a carrier and of some phones, and their pace.
 
-use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
-use md5::{Digest, Md5};
-
 use crate::WINDOW;
-
-/// A header's value; the first where there are several.
-pub fn header<'m>(message: &'m str, name: &str) -> &'m str {
-    let mut lines = message.lines().take_while(|line| !line.is_empty());
-    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default()
-}
-
-/// The text of a parameter in quotation marks.
-pub fn quoted<'m>(value: &'m str, name: &str) -> &'m str {
-    value
-        .split_once(&format!("{name}=\""))
-        .map_or("", |(_, rest)| rest.split('"').next().unwrap_or_default())
-}
-
-pub fn md5(text: &str) -> String {
-    Md5::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("text");
-        hex
-    })
-}
+use crate::sip::accept;
 
 /// One socket of this end.
 pub struct Peer {
@@ -71,42 +49,8 @@ impl Peer {
 
     /// Answers a request with 200.
     pub fn accept(&self, request: &str, body: &str) {
-        let tag = if header(request, "To").contains("tag=") { "" } else { ";tag=phone" };
-        let mut answer = "SIP/2.0 200 OK\r\n".to_owned();
-        // Every Via of every hop, and every hop that wants to stay in between.
-        for line in request.lines().take_while(|line| !line.is_empty()) {
-            if ["Via:", "Record-Route:", "From:", "Call-ID:", "CSeq:"]
-                .iter()
-                .any(|name| line.starts_with(name))
-            {
-                write!(answer, "{line}\r\n").expect("text");
-            }
-        }
-        write!(
-            answer,
-            "To: {}{tag}\r\nContact: <sip:phone@{}>\r\n",
-            header(request, "To"),
-            self.at
-        )
-        .expect("text");
-        self.send(&with_body(answer, body));
+        self.send(&accept(request, self.at, body));
     }
-}
-
-pub fn with_body(mut message: String, body: &str) -> String {
-    if !body.is_empty() {
-        message += "Content-Type: application/sdp\r\n";
-    }
-    write!(message, "Content-Length: {}\r\n\r\n{body}", body.len()).expect("text");
-    message
-}
-
-pub fn sdp(at: SocketAddr) -> String {
-    format!(
-        "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/AVP 0\r\n",
-        at.ip(),
-        at.port()
-    )
 }
 
 /// What is due at a steady rate.
