@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::call::record::Peer;
+use crate::config::settings::External;
 use crate::gateway::{Gateway, Output};
 use crate::id::{LegId, TrunkId};
 use crate::media;
@@ -23,12 +24,32 @@ const BETWEEN_REPAIRS: Duration = Duration::from_secs(60);
 pub(super) struct Sights {
     seen: BTreeMap<(TrunkId, Option<SocketAddr>), IpAddr>,
     repaired: BTreeMap<TrunkId, Instant>,
+    /// What carriers are told of us that see us as they say (`external_address = "auto"`).
+    told: BTreeMap<TrunkId, IpAddr>,
+}
+
+impl Sights {
+    /// What stands for our address toward a carrier's server.
+    pub fn told(&self, trunk: &TrunkId, peer: IpAddr) -> Option<IpAddr> {
+        self.told.get(trunk).copied().filter(|own| own.is_ipv4() == peer.to_canonical().is_ipv4())
+    }
+
+    /// Whether an address stands for ours anywhere.
+    pub fn is_told(&self, address: IpAddr) -> bool {
+        self.told.values().any(|own| *own == address)
+    }
+}
+
+/// Whether an address can be anybody's at all.
+fn is_somewhere(address: IpAddr) -> bool {
+    !address.is_unspecified() && !address.is_loopback() && !address.is_multicast()
 }
 
 impl Gateway {
     /// A carrier answered over the way that `server` names, and says in our Via where it sees us (RFC 3261 section 18.2.1).
     /// Is that another address than before, the line outside is another: what was opened through the old one is shut, so
-    /// calls are offered anew, and the trunk registers. Where the configuration says how we look from outside, it is right.
+    /// calls are offered anew, and the trunk registers. Where the configuration says how we look from outside, it is right;
+    /// where it says `auto`, the carrier is, from its first answer on.
     pub(super) fn seen_from(
         &mut self,
         now: Now,
@@ -36,11 +57,14 @@ impl Gateway {
         server: Option<SocketAddr>,
         response: &Response,
     ) {
-        let told = self.trunk_settings(id).is_none_or(|own| own.external_address.is_some());
+        let Some(settings) = self.trunk_settings(id) else { return };
+        let auto = settings.external_address == Some(External::Auto);
+        let told = !auto && (settings.external_address.is_some() || self.outside.address.is_some());
         let seen = response.top_via().ok().and_then(|via| via.received());
-        let Some(seen) = seen.filter(|_| !told && self.outside.address.is_none()) else { return };
+        let Some(seen) = seen.filter(|seen| !told && is_somewhere(*seen)) else { return };
         let key = (id.clone(), server);
-        if *self.sights.seen.entry(key.clone()).or_insert(seen) == seen {
+        let known = *self.sights.seen.entry(key.clone()).or_insert(seen) == seen;
+        if known && (!auto || self.sights.told.contains_key(id)) {
             return;
         }
         let last = self.sights.repaired.get(id);
@@ -49,9 +73,12 @@ impl Gateway {
         }
         self.sights.seen.insert(key, seen);
         self.sights.repaired.insert(id.clone(), now.instant);
+        if auto {
+            self.sights.told.insert(id.clone(), seen);
+        }
         tracing::info!(trunk = %id, "the carrier sees us at another address; calls are offered anew");
-        // What was just answered has told the new address already.
-        if server.is_some() {
+        // What was just answered has told the new address already; but not where we write it ourselves.
+        if server.is_some() || auto {
             self.forget_registers(id);
             self.with_trunk(id, |trunk| trunk.register_anew());
         }

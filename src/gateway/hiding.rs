@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::call::record::Peer;
+use crate::config::settings::External;
 use crate::gateway::Gateway;
 use crate::id::{LegId, TrunkId};
 use crate::sip::topology::{self, Hidden};
@@ -38,7 +39,10 @@ impl Gateway {
 
     /// The address that stands for ours toward a peer; nothing where ours may be seen.
     fn outside_address(&self, peer: IpAddr, trunk: Option<&TrunkId>) -> Option<IpAddr> {
-        let own = trunk.and_then(|trunk| self.trunk_settings(trunk)?.external_address);
+        let own = trunk.and_then(|trunk| match self.trunk_settings(trunk)?.external_address? {
+            External::Is(address) => Some(address),
+            External::Auto => self.sights.told(trunk, peer),
+        });
         own.or_else(|| self.outside.address.filter(|_| !self.outside.is_inside(peer)))
     }
 
@@ -49,8 +53,14 @@ impl Gateway {
 
     /// Whether an address is one that stands for ours somewhere.
     pub(super) fn stands_for_us(&self, address: IpAddr) -> bool {
-        let trunks = self.settings.trunks.iter().map(|trunk| trunk.external_address);
-        trunks.chain([self.outside.address]).any(|own| own == Some(address))
+        let trunks = self.settings.trunks.iter().filter_map(|trunk| trunk.external_address);
+        let mut all = trunks.filter_map(|own| match own {
+            External::Is(address) => Some(address),
+            External::Auto => None,
+        });
+        all.any(|own| own == address)
+            || self.outside.address == Some(address)
+            || self.sights.is_told(address)
     }
 
     /// An address of ours for the sound of a leg, as it is shown to the leg's peer.

@@ -59,7 +59,7 @@ pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;
 pub use spending::Spending;
 pub use trunk::{
-    Account, EarlyMedia, Forwarded, Numbers, Register, Server, Shows, Transport, Trunk,
+    Account, EarlyMedia, External, Forwarded, Numbers, Register, Server, Shows, Transport, Trunk,
 };
 pub use trust::Trust;
 pub use voicemail::Voicemail;

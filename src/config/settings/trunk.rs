@@ -16,6 +16,27 @@ use crate::id::TrunkId;
 use crate::sip::identity::Assertion;
 use crate::sip::reliable::Policy;
 
+/// Our address as a carrier sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum External {
+    /// What the carrier's answers tell (`auto`).
+    Auto,
+    /// This one.
+    Is(IpAddr),
+}
+
+impl TryFrom<String> for External {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "auto" => Ok(External::Auto),
+            text => text.parse().map(External::Is).map_err(|_| "an IP address, or \"auto\""),
+        }
+    }
+}
+
 /// `[[trunk]]`: a line to a carrier.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,7 +114,7 @@ pub struct Trunk {
     pub early_media: EarlyMedia,
     /// Our address as the carrier sees it; that of `[sip]` when absent.
     #[serde(default)]
-    pub external_address: Option<IpAddr>,
+    pub external_address: Option<External>,
     /// Whether its conversations are recorded.
     #[serde(default)]
     pub record: Recording,

@@ -96,3 +96,34 @@ fn calls_are_offered_anew_when_the_carrier_sees_us_at_another_address() {
     assert_eq!(world.bridged.len(), 2, "they still hear each other");
     assert!(requests(&world, 2, "INVITE").is_empty(), "the phone has nothing to do with it");
 }
+
+#[test]
+fn a_carrier_is_told_the_address_that_it_sees_where_the_settings_say_so() {
+    let config = CONFIG.replacen(
+        "servers = [\"192.0.2.100\"]\n",
+        "servers = [\"192.0.2.100\"]\nexternal_address = \"auto\"\n\
+         register = { username = \"line\", secret = { file = \"x\" } }\n",
+        1,
+    );
+    let mut world = World::of(1, &config, 0);
+    addresses(&mut world, &[OURS.ip()]);
+    for seen in ["203.0.113.5", "203.0.113.9"] {
+        world.parties[0].sees = Some(seen);
+        world.parties[0].received.clear();
+        world.pass(Duration::from_secs(140));
+        let registers = requests(&world, 0, "REGISTER");
+        let contact = format!("Contact: <sip:line@{seen}:5060>");
+        assert!(registers.iter().any(|text| text.contains(&contact)), "{seen}: {registers:?}");
+        world.call(2, "95550123");
+        world.carry_out();
+        world.pass(Duration::from_secs(1));
+        let invites = requests(&world, 0, "INVITE");
+        for line in [&*format!("c=IN IP4 {seen}"), &format!("Contact: <sip:{seen}:5060>")] {
+            assert!(invites.iter().all(|text| text.contains(line)), "{line}: {invites:?}");
+        }
+        assert!(!invites.is_empty() && invites.iter().all(|text| !text.contains("192.0.2.1:")));
+        world.hang_up(2);
+        world.carry_out();
+        world.pass(Duration::from_secs(2));
+    }
+}
