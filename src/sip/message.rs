@@ -523,6 +523,11 @@ impl Headers {
         number_below(self.get("Expires")?, u32::MAX).ok()
     }
 
+    /// Seconds after which one may ask again; nothing when absent or unreadable (RFC 3261 section 20.33).
+    pub fn retry_after(&self) -> Option<u32> {
+        self.get("Retry-After")?.split([';', '(', ' ']).next()?.parse().ok()
+    }
+
     /// The media type in lower case without its parameters, as in `application/sdp`.
     pub fn content_type(&self) -> Option<String> {
         self.get("Content-Type").map(media_type)

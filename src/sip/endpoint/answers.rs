@@ -123,9 +123,7 @@ impl Endpoint {
         }
         let cancelled = matches!(&self.sessions.get(&id).map(|s| &s.phase),
             Some(Phase::Calling(calling)) if calling.cancelled.is_some());
-        let retry_after = response.headers.get("Retry-After").and_then(|text| {
-            text.split([';', '(', ' ']).next().and_then(|digits| digits.parse().ok())
-        });
+        let retry_after = response.headers.retry_after();
         let contacts = redirected(&response);
         let refused = Ended::Refused { status, retry_after, contacts };
         let cause = if cancelled { Ended::HungUp } else { refused };

@@ -327,6 +327,12 @@ impl Trunk {
         self.hear(self.registrar);
         if response.status != Status::OK {
             self.state = State::Failed { status: Some(response.status.code()) };
+            let overloaded = response.status == Status::SERVICE_UNAVAILABLE;
+            let seconds = response.headers.retry_after().filter(|_| overloaded);
+            let asked = self.targets.get(self.registrar).map(|target| target.peer);
+            if let (Some(peer), Some(seconds)) = (asked, seconds) {
+                self.handle_overloaded(now, peer, seconds);
+            }
             return self.fail_over(now);
         }
         let asked = self.settings.register.as_ref().map_or(0, |register| register.expires_s);
@@ -389,7 +395,9 @@ impl Trunk {
     fn fail_over(&mut self, now: Now) {
         self.service_route.clear();
         self.registrar = (self.registrar + 1) % self.targets.len().max(1);
-        self.due = Some(now.instant + back_off(&mut self.random, self.failures));
+        let peer = self.targets.get(self.registrar).map(|target| target.peer);
+        let rests = peer.and_then(|peer| self.rests.until(peer)).unwrap_or(now.instant);
+        self.due = Some(rests.max(now.instant + back_off(&mut self.random, self.failures)));
         self.failures += 1;
     }
 

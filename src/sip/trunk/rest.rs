@@ -19,6 +19,10 @@ impl Rests {
         self.0.contains_key(&peer)
     }
 
+    pub fn until(&self, peer: SocketAddr) -> Option<Instant> {
+        self.0.get(&peer).copied()
+    }
+
     pub fn deadline(&self) -> Option<Instant> {
         self.0.values().map(|until| Some(*until)).fold(None, earliest)
     }
@@ -30,7 +34,7 @@ impl Rests {
 }
 
 impl Trunk {
-    /// A server refused a call with 503 and wants to be left alone for so many seconds.
+    /// A server refused a call or a registration with 503 and wants to be left alone for so many seconds.
     pub fn handle_overloaded(&mut self, now: Now, peer: SocketAddr, seconds: u32) {
         let ours = self.targets.iter().any(|target| target.peer == peer);
         if ours && seconds > 0 {

@@ -409,6 +409,29 @@ fn datagrams_keep_the_way_open_where_no_probe_does() {
     }
 }
 
+#[test]
+fn a_registrar_that_is_overloaded_is_not_asked_before_it_said() {
+    let mut trunk = trunk(&["192.0.2.5"], true);
+    let mut now = now();
+    trunk.handle_started(now);
+    resolve(&mut trunk, now);
+    let Some(Output::Register { request, .. }) = trunk.poll_output() else { panic!("no REGISTER") };
+    let mut response = Response::to(&request, Status::SERVICE_UNAVAILABLE);
+    response.headers.push("Retry-After", "120 (maintenance);duration=60").unwrap();
+    trunk.handle_response(now, &response);
+    assert!(trunk.is_resting(), "nor are calls sent there");
+    let asks = |trunk: &mut Trunk| {
+        let outputs = std::iter::from_fn(|| trunk.poll_output());
+        outputs.filter(|output| matches!(output, Output::Register { .. })).count()
+    };
+    now = now.after(Duration::from_secs(119));
+    trunk.handle_timeout(now);
+    assert_eq!(asks(&mut trunk), 0);
+    now = now.after(Duration::from_secs(1));
+    trunk.handle_timeout(now);
+    assert_eq!(asks(&mut trunk), 1);
+}
+
 /// RFC 3261 section 21.5.4: a server that answers 503 with Retry-After is left alone for so long, and no longer.
 #[test]
 fn an_overloaded_server_rests_for_as_long_as_it_asked_and_help_disturbs_it_last() {
