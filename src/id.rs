@@ -10,12 +10,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The digits of Crockford base 32: no I, L, O or U, so an id can be read out on the phone.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Characters that 64 bits take in base 32.
 const MINTED_CHARS: usize = 13;
+
+/// What a minted id looks like, for whoever reads the API's document.
+const MINTED_PATTERN: &str = "^[0-9A-HJKMNP-TV-Z]{13}$";
 
 /// Text that is not a minted id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +95,16 @@ macro_rules! minted_id {
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let mut text = Object::with_type(Type::String);
+                text.pattern = Some(MINTED_PATTERN.to_owned());
+                RefOr::T(Schema::Object(text))
+            }
+        }
+
+        impl ToSchema for $name {}
     };
 }
 
@@ -129,6 +145,14 @@ macro_rules! configured_id {
                 f.write_str(&self.0)
             }
         }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                RefOr::T(Schema::Object(Object::with_type(Type::String)))
+            }
+        }
+
+        impl ToSchema for $name {}
     };
 }
 

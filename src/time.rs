@@ -9,6 +9,9 @@ use std::ops::{Add, Sub};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A point on the wall clock: microseconds since 1970-01-01T00:00:00 UTC. May jump when the clock is set.
 #[derive(
@@ -57,6 +60,17 @@ impl fmt::Display for UnixTime {
         }
     }
 }
+
+/// In the API, times are always written as [`rfc3339`].
+impl PartialSchema for UnixTime {
+    fn schema() -> RefOr<Schema> {
+        let mut text = Object::with_type(Type::String);
+        text.format = Some(SchemaFormat::KnownFormat(KnownFormat::DateTime));
+        RefOr::T(Schema::Object(text))
+    }
+}
+
+impl ToSchema for UnixTime {}
 
 /// RFC 3339 in and out, for what people and scripts read: `#[serde(with = "rfc3339")]`.
 pub mod rfc3339 {

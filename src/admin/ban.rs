@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::time::{UnixTime, rfc3339};
 
 /// A source that is not heard.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ban {
     /// Its address; of IPv6 the network of 64 bits.
+    #[schema(value_type = String)]
     pub source: IpAddr,
     /// `banned`, or `suspected` where only datagrams tell against it, which anybody may have sent in its name.
     pub kind: String,

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::id::CallId;
 use crate::time::{UnixTime, rfc3339};
 
 /// One call, live or of late.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ladder {
     /// The call.
     pub call: Option<CallId>,
@@ -21,7 +22,7 @@ pub struct Ladder {
 }
 
 /// Why a call ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ended {
     /// Such as `no_answer`.
     pub cause: String,
@@ -30,7 +31,7 @@ pub struct Ended {
 }
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Step {
     /// When.
     #[serde(with = "rfc3339")]
@@ -45,7 +46,7 @@ pub struct Step {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum What {
     /// A SIP message.
@@ -59,8 +60,10 @@ pub enum What {
         /// `UDP`, `TCP` or `TLS`.
         transport: String,
         /// The box's address.
+        #[schema(value_type = String)]
         local: SocketAddr,
         /// The other side's.
+        #[schema(value_type = String)]
         peer: SocketAddr,
         /// The whole message, each byte as one character; asked for by a capture alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,8 @@
 //! Owns the words between `branchline status` and a running box. Gathers nothing itself: the gateway fills the
 //! snapshots, the command line prints them.
 
+pub mod access;
+pub mod api;
 mod ban;
 mod exposition;
 mod ladder;
@@ -13,10 +15,14 @@ pub mod web;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::call::budget::Subject;
 use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, QueueId, RecordingId, TrunkId};
+use crate::journal::act::{Role, Token, User};
 use crate::time::{UnixTime, rfc3339};
+use api::Operation;
+use api::bodies::{ActLine, DryRun, OneCall, Page, RecordingLine, TokenLine, UserLine};
 
 pub use ban::Ban;
 pub use exposition::{Figures, Spans};
@@ -35,6 +41,87 @@ pub enum Command {
     CallRecords {
         /// At most this many.
         limit: usize,
+        /// Those behind this one: the last of the page before.
+        #[serde(default)]
+        after: Option<String>,
+    },
+    /// One call: live, its record, its ladder.
+    OneCall {
+        /// Which.
+        call: CallId,
+    },
+    /// Messages that callers left, the newest first.
+    Recordings {
+        /// At most this many.
+        limit: usize,
+        /// Those behind this one.
+        #[serde(default)]
+        after: Option<RecordingId>,
+    },
+    /// Somebody wants to hear a message.
+    Listen {
+        /// Which.
+        recording: RecordingId,
+    },
+    /// Signs an agent in or out, or lets them pause.
+    SetPresence {
+        /// Who.
+        agent: AgentId,
+        /// How they are to be.
+        state: api::bodies::Wanted,
+        /// Why they pause.
+        reason: Option<String>,
+    },
+    /// Where a number would go, and why.
+    Route {
+        /// As it would be dialled.
+        number: String,
+        /// The extension or `trunk:NAME` that would dial it.
+        from: String,
+    },
+    /// Users of the API.
+    Users,
+    /// Makes one. The password is hashed already.
+    AddUser {
+        /// The user.
+        user: User,
+    },
+    /// Changes one; what is absent stays.
+    ChangeUser {
+        /// Which.
+        name: String,
+        /// What they may do.
+        #[serde(default)]
+        role: Option<Role>,
+        /// A new password's hash.
+        #[serde(default)]
+        password: Option<String>,
+        /// The agent that they are.
+        #[serde(default)]
+        agent: Option<AgentId>,
+        /// Whether they may not sign in.
+        #[serde(default)]
+        disabled: Option<bool>,
+    },
+    /// Tokens of programs.
+    Tokens,
+    /// Makes one; what is secret of it stays with whoever made it up.
+    AddToken {
+        /// The token.
+        token: Token,
+    },
+    /// Revokes one.
+    RevokeToken {
+        /// Its first characters.
+        prefix: String,
+    },
+    /// Who did what, the newest first.
+    Acts {
+        /// At most this many.
+        limit: usize,
+        /// Those behind this one.
+        #[serde(default)]
+        after: Option<u64>,
     },
     /// Queues and who waits.
     Queues,
@@ -126,14 +213,51 @@ pub enum Reply {
         /// How long it can be used, and then once; for ever when nothing.
         minutes: Option<u64>,
     },
+    /// To [`Command::OneCall`].
+    OneCall(Box<OneCall>),
+    /// To [`Command::Recordings`].
+    Recordings(Page<RecordingLine>),
+    /// To [`Command::Route`].
+    Route(DryRun),
+    /// To [`Command::Users`].
+    Users(Vec<UserLine>),
+    /// To [`Command::AddUser`] and [`Command::ChangeUser`].
+    User(UserLine),
+    /// To [`Command::Tokens`].
+    Tokens(Vec<TokenLine>),
+    /// To [`Command::Acts`].
+    Acts(Page<ActLine>),
     /// It was done.
     Done,
     /// It was not done, and why.
     Refused(String),
+    /// It cannot be done yet, and why.
+    NotReady(String),
+}
+
+impl Command {
+    /// What the journal calls it, if it is more than a look at the box, and what it is done to.
+    pub fn act(&self) -> Option<(Operation, Option<String>)> {
+        let (operation, on) = match self {
+            Command::HangUp { call } => (Operation::HangUp, call.to_string()),
+            Command::Listen { recording } => (Operation::Audio, recording.to_string()),
+            Command::SetPresence { agent, .. } => (Operation::SetPresence, agent.to_string()),
+            Command::LiftCaps { of, .. } => {
+                return Some((Operation::LiftCaps, of.as_ref().map(ToString::to_string)));
+            }
+            Command::Unban { address } => (Operation::Unban, address.to_string()),
+            Command::AddUser { user } => (Operation::NewUser, user.name.clone()),
+            Command::ChangeUser { name, .. } => (Operation::ChangeUser, name.clone()),
+            Command::AddToken { token } => (Operation::NewToken, token.prefix.clone()),
+            Command::RevokeToken { prefix } => (Operation::RevokeToken, prefix.clone()),
+            _ => return None,
+        };
+        Some((operation, Some(on)))
+    }
 }
 
 /// How a part of the box is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Lamp {
     /// As it should be.
@@ -145,7 +269,7 @@ pub enum Lamp {
 }
 
 /// One part of the box and how it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Part {
     /// Its name, such as `journal`.
     pub name: String,
@@ -156,7 +280,7 @@ pub struct Part {
 }
 
 /// The whole box at a glance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Version of the program.
     pub version: String,
@@ -197,7 +321,7 @@ pub struct Status {
 }
 
 /// A call that is up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ActiveCall {
     /// The call.
     pub call: CallId,
@@ -215,7 +339,7 @@ pub struct ActiveCall {
 }
 
 /// One line of the call list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CallLine {
     /// The call.
     pub call: CallId,
@@ -275,7 +399,7 @@ pub struct CallLine {
 }
 
 /// A queue and who waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Queue {
     /// Its name.
     pub queue: QueueId,
@@ -297,7 +421,7 @@ pub struct Queue {
 }
 
 /// An agent and their state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Agent {
     /// The agent.
     pub agent: AgentId,
@@ -311,7 +435,7 @@ pub struct Agent {
 }
 
 /// A trunk and its lamp.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Trunk {
     /// Its name.
     pub trunk: TrunkId,
@@ -324,7 +448,7 @@ pub struct Trunk {
 }
 
 /// A mailbox and how many messages are in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Mailbox {
     /// Whose it is.
     pub mailbox: ExtensionId,
@@ -335,7 +459,7 @@ pub struct Mailbox {
 }
 
 /// An extension and its phones.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Phone {
     /// The number.
     pub extension: ExtensionId,
@@ -352,7 +476,7 @@ pub struct Phone {
 }
 
 /// A desk phone whose configuration we have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PhoneSheet {
     /// Its hardware address.
     pub mac: String,

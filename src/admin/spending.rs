@@ -1,12 +1,13 @@
 //! What calls out have cost, as an admin sees it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::call::budget::{Measure, Subject, Within};
 use crate::time::{UnixTime, rfc3339};
 
 /// What was spent in the last hour and day, and how far each cap is used up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Spending {
     /// What amounts are shown with.
     pub currency: String,
@@ -17,11 +18,13 @@ pub struct Spending {
 }
 
 /// What somebody has spent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Spent {
     /// Whose: `site`, `extension:201`, `trunk:carrier`.
+    #[schema(value_type = String)]
     pub of: Subject,
     /// In which time.
+    #[schema(value_type = String)]
     pub within: Within,
     /// Calls that were sent to a carrier.
     pub calls: u32,
@@ -32,13 +35,16 @@ pub struct Spent {
 }
 
 /// A cap, and how far it is used up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Cap {
     /// Whose.
+    #[schema(value_type = String)]
     pub of: Subject,
     /// In which time.
+    #[schema(value_type = String)]
     pub within: Within,
     /// Of what.
+    #[schema(value_type = String)]
     pub measure: Measure,
     /// What was spent: calls, minutes, or money.
     pub spent: f64,

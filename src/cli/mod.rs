@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 use crate::call::budget::Subject;
 
+mod access;
 mod ask;
 mod calls;
 pub mod check;
@@ -171,6 +172,36 @@ enum Command {
         #[command(flatten)]
         options: ask::Options,
     },
+    /// Make and change users of the API and the desktop. It works here whoever has forgotten whatever.
+    #[command(after_help = "Example: branchline user add ann --role supervisor")]
+    User {
+        #[command(subcommand)]
+        order: access::User,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// Make and revoke tokens that programs use the API with.
+    #[command(
+        after_help = "Example: branchline token add crm --role supervisor --scope read --scope calls"
+    )]
+    Token {
+        #[command(subcommand)]
+        order: access::Token,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// List who did what through the API and at the control socket, the newest first.
+    #[command(after_help = "Example: branchline acts --limit 20")]
+    Acts {
+        /// At most this many.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// Print the API's description as OpenAPI.
+    #[command(after_help = "Example: branchline openapi > branchline.json")]
+    Openapi,
     /// Take no new calls, and end when the last one is over.
     #[command(after_help = "Example: branchline drain")]
     Drain(ask::Options),
@@ -199,8 +230,11 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Status(options) => ask::main(&options, &Ask::Status, ask::Form::Text),
         Command::Calls { one: Some(one), .. } => calls::main(&one),
         Command::Calls { active, csv, limit, options, one: None } => {
-            let command =
-                if active { Ask::ActiveCalls } else { Ask::CallRecords { limit: limit as usize } };
+            let command = if active {
+                Ask::ActiveCalls
+            } else {
+                Ask::CallRecords { limit: limit as usize, after: None }
+            };
             ask::main(&options, &command, if csv { ask::Form::Csv } else { ask::Form::Text })
         }
         Command::Queues(options) => ask::main(&options, &Ask::Queues, ask::Form::Text),
@@ -223,6 +257,13 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Unban { address, options } => {
             ask::main(&options, &Ask::Unban { address }, ask::Form::Text)
         }
+        Command::User { order, options } => access::user(&options, order),
+        Command::Token { order, options } => access::token(&options, order),
+        Command::Acts { limit, options } => {
+            let command = Ask::Acts { limit: limit as usize, after: None };
+            ask::main(&options, &command, ask::Form::Text)
+        }
+        Command::Openapi => access::document(),
         Command::Drain(options) => ask::main(&options, &Ask::Drain, ask::Form::Text),
         Command::Journal(options) => journal::main(&options),
         Command::StoreCheck { store } => run::store_check(&store),

@@ -28,7 +28,14 @@ pub fn json(reply: &Reply) -> String {
         Reply::PhoneUrl { url, minutes } => {
             serde_json::to_string_pretty(&serde_json::json!({ "url": url, "minutes": minutes }))
         }
-        Reply::Done | Reply::Refused(_) => serde_json::to_string_pretty(reply),
+        Reply::OneCall(call) => serde_json::to_string_pretty(call),
+        Reply::Recordings(page) => serde_json::to_string_pretty(page),
+        Reply::Route(run) => serde_json::to_string_pretty(run),
+        Reply::Users(users) => serde_json::to_string_pretty(users),
+        Reply::User(user) => serde_json::to_string_pretty(user),
+        Reply::Tokens(tokens) => serde_json::to_string_pretty(tokens),
+        Reply::Acts(page) => serde_json::to_string_pretty(page),
+        Reply::Done | Reply::Refused(_) | Reply::NotReady(_) => serde_json::to_string_pretty(reply),
     };
     value.map_or_else(|_| String::new(), |text| text + "\n")
 }
@@ -52,8 +59,14 @@ pub fn table(reply: &Reply) -> String {
         Reply::PhoneUrl { url, minutes: Some(minutes) } => {
             format!("{url}\nGood for one fetch within {minutes} minutes.\n")
         }
+        Reply::Users(users) => super::access::user_table(users),
+        Reply::User(user) => super::access::user_table(std::slice::from_ref(user)),
+        Reply::Tokens(tokens) => super::access::token_table(tokens),
+        Reply::Acts(page) => super::access::act_table(&page.items),
+        // Only the API asks these.
+        Reply::OneCall(_) | Reply::Recordings(_) | Reply::Route(_) => json(reply),
         Reply::Done => "done\n".to_owned(),
-        Reply::Refused(why) => format!("refused: {why}\n"),
+        Reply::Refused(why) | Reply::NotReady(why) => format!("refused: {why}\n"),
     }
 }
 
@@ -346,7 +359,11 @@ fn mailbox_table(mailboxes: &[Mailbox]) -> String {
 }
 
 /// Left-aligned columns, two blanks apart; what the network sent is shown without control characters.
-fn columns(heads: &[&str], rows: impl Iterator<Item = Vec<String>>, empty: &str) -> String {
+pub(super) fn columns(
+    heads: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+    empty: &str,
+) -> String {
     let mut lines: Vec<Vec<String>> = vec![heads.iter().map(|head| (*head).to_owned()).collect()];
     lines.extend(rows.map(|row| row.iter().map(|cell| printable(cell)).collect()));
     if lines.len() == 1 {
@@ -369,7 +386,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// Date and time of day in UTC, to the second.
-fn clock(at: UnixTime) -> String {
+pub(super) fn clock(at: UnixTime) -> String {
     at.to_string().get(..19).map(|text| text.replace('T', " ")).unwrap_or_default()
 }
 

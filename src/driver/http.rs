@@ -1,31 +1,27 @@
-//! HTTPS: connections of the branch's phones and people, on a runtime of their own.
+//! HTTPS: connections of the branch's phones, people and programs, on a runtime of their own.
 //!
-//! It bounds whoever connects (how many, how long, how much) and decides nothing: a whole question goes to the gateway,
-//! its answer comes back. Networks that are not served are cut off before TLS.
+//! It bounds whoever connects (how many, how long, how much) and knows nothing of what they ask: that is the router's, which
+//! [`api`](crate::driver::api) builds. Networks that are not served are cut off before TLS.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderValue};
-use hyper::service::service_fn;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use crate::admin::web::{Method, Request, Response};
 use crate::driver::identity::Identity;
-use crate::driver::mailbox::Sender;
-use crate::driver::turn::Letter;
 use crate::sip::trunk::Network;
 
 /// Connections at once: every phone of a large branch after a power cut, in turn.
@@ -34,37 +30,63 @@ const MAX_CONNECTIONS: usize = 256;
 const MAX_PER_SOURCE: usize = 20;
 /// How long a TLS handshake may take, and then each request until its last header line.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a connection may live: a phone asks for a handful of files, and comes again tomorrow.
+/// How long a connection takes requests: a phone asks for a handful of files, and comes again tomorrow; a program that
+/// asks on connects again.
 const LIFE: Duration = Duration::from_secs(60);
+/// How long what is being answered then may go on. Whoever streams stays until the session would be over.
+const LAST_ANSWER: Duration = Duration::from_secs(30);
+const LAST_STREAM: Duration = Duration::from_secs(12 * 3_600);
+/// A peer that takes nothing in for so long is gone, or too slow to be worth a place.
+const STUCK: Duration = Duration::from_secs(30);
 /// Bytes of a request's head, and lines of it.
 const MAX_HEAD: usize = 16 << 10;
 const MAX_HEADERS: usize = 64;
-/// Questions that wait for the gateway at once; it answers thousands in a second.
-const MAX_QUESTIONS: usize = 32;
-/// How long the gateway and its disk may take.
-const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// How long what is being answered may go on once the box ends.
 pub const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// The server, shared by its connections.
 #[derive(Clone)]
 pub struct Server {
-    letters: Sender<Letter>,
     identity: Identity,
     networks: Arc<Vec<Network>>,
     connections: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-    questions: Arc<Semaphore>,
+    router: axum::Router,
+}
+
+/// Whose connection a request came over.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The other side.
+    pub from: IpAddr,
+    streams: Arc<AtomicUsize>,
+}
+
+impl Peer {
+    /// An answer that goes on for hours has begun; it has ended when the mark is dropped.
+    pub fn streams(&self) -> Streaming {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        Streaming(self.streams.clone())
+    }
+}
+
+/// See [`Peer::streams`].
+#[derive(Debug)]
+pub struct Streaming(Arc<AtomicUsize>);
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Server {
-    /// A server that shows `identity` and serves `networks`.
-    pub fn new(identity: &Identity, networks: Vec<Network>, letters: Sender<Letter>) -> Self {
+    /// A server that shows `identity`, serves `networks`, and lets `router` answer.
+    pub fn new(identity: &Identity, networks: Vec<Network>, router: axum::Router) -> Self {
         Server {
-            letters,
             identity: identity.clone(),
             networks: Arc::new(networks),
             connections: Arc::default(),
-            questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
+            router,
         }
     }
 
@@ -134,10 +156,15 @@ impl Server {
     }
 
     async fn serve(self, stream: TcpStream, from: IpAddr, _place: Place) {
+        // A peer that vanished, or reads no further, is let go by the system; not all of them know how.
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(STUCK));
         let Ok(Ok(stream)) = timeout(PATIENCE, self.tls().accept(stream)).await else { return };
-        let answer = service_fn(|request: hyper::Request<Incoming>| {
-            let server = self.clone();
-            async move { Ok::<_, Infallible>(server.answer(from, &request).await) }
+        let peer = Peer { from, streams: Arc::default() };
+        let router = TowerToHyperService::new(self.router);
+        let streams = peer.streams.clone();
+        let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(peer.clone());
+            router.call(request)
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -145,56 +172,17 @@ impl Server {
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(stream), answer);
+        let mut connection = pin!(connection);
         // However it ends, it ends: a phone that went away tells nobody.
-        let _ = timeout(LIFE, connection).await;
-    }
-
-    /// Asks the gateway. A body is not read: no question of ours has one, and the connection ends with it.
-    async fn answer(
-        &self,
-        from: IpAddr,
-        request: &hyper::Request<Incoming>,
-    ) -> hyper::Response<Full<Bytes>> {
-        let method = match *request.method() {
-            hyper::Method::GET => Method::Get,
-            hyper::Method::HEAD => Method::Head,
-            _ => Method::Other,
+        if timeout(LIFE, connection.as_mut()).await.is_ok() {
+            return;
+        }
+        let last = match streams.load(Ordering::Relaxed) {
+            0 => LAST_ANSWER,
+            _ => LAST_STREAM,
         };
-        let path = request.uri().path().to_owned();
-        let response = self.ask(Request { method, path, from }).await;
-        let allows = response.status == 405;
-        let body = if method == Method::Head { Bytes::new() } else { response.body.into() };
-        let mut answer = hyper::Response::new(Full::new(body));
-        *answer.status_mut() = hyper::StatusCode::from_u16(response.status)
-            .unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = answer.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(response.content_type));
-        // Secrets are in it: nobody on the way keeps them, and no browser takes them for something else.
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if allows {
-            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        }
-        if let Some(wait) = response.retry_after_s {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
-        }
-        if method == Method::Other {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        answer
-    }
-
-    async fn ask(&self, request: Request) -> Response {
-        let Ok(_turn) = self.questions.try_acquire() else {
-            let busy = Response::refusal(503, "busy; ask again soon");
-            return Response { retry_after_s: Some(5), ..busy };
-        };
-        let (answer, answered) = oneshot::channel();
-        let asked = self.letters.deliver(Letter::Web(request, answer)).await;
-        match timeout(ANSWER_TIME, answered).await {
-            Ok(Ok(response)) if asked.is_ok() => response,
-            _ => Response::refusal(503, "the box does not answer; ask again soon"),
-        }
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(last, connection).await;
     }
 }
 

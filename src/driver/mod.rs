@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod api;
 pub mod clock;
 pub mod control;
 pub mod dns;
@@ -227,7 +228,9 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         networks: own_networks(),
         threads,
     };
-    let web = serve_web(&setup.settings, identity.as_ref(), &letters)?;
+    let access = api::Guard::new(opened.journal.live().accounts.clone(), random.fork());
+    let api = api::Api::new(letters.clone(), access.clone(), data.join("recordings"));
+    let web = serve_web(&setup.settings, identity.as_ref(), api)?;
     let gateway = Gateway::new(setup, opened.journal, random);
     let turning = Loop {
         gateway,
@@ -249,6 +252,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         spans: Spans::default(),
         asked: BTreeMap::new(),
         web: BTreeMap::new(),
+        access,
         first_start: opened.before.0 == 0,
     };
     if let Some(address) = metrics {
@@ -281,7 +285,7 @@ fn open_store(
 fn serve_web(
     settings: &Settings,
     identity: Option<&Identity>,
-    letters: &Sender<Letter>,
+    api: api::Api,
 ) -> Result<Option<tokio::runtime::Runtime>, CannotStart> {
     let Some(identity) = identity.filter(|_| !settings.http.listen.is_empty()) else {
         return Ok(None);
@@ -293,7 +297,7 @@ fn serve_web(
         .build()?;
     // The configuration's check has read each of them.
     let networks = settings.http.networks.iter().filter_map(|text| Network::parse(text).ok());
-    let server = http::Server::new(identity, networks.collect(), letters.clone());
+    let server = http::Server::new(identity, networks.collect(), api::router(api));
     for address in &settings.http.listen {
         let bound = server
             .listen(runtime.handle(), *address)

@@ -18,10 +18,9 @@ use std::time::{Duration, Instant};
 use crate::driver::looking::Shelf;
 use crate::driver::segments::{self, Segment};
 use crate::journal::Token;
-use crate::journal::event::CallRecord;
-use crate::journal::record::{Found, decode};
+use crate::journal::record::{self, decode};
 use crate::journal::replay::Entry;
-use crate::store::{self, CALLS, META_KEY, Meta, Rows};
+use crate::store::{self, Found, META_KEY, Meta, Rows, Wanted};
 
 /// Time to open a small store; the time limit grows with its size.
 const OPEN_TIME: Duration = Duration::from_secs(10);
@@ -57,7 +56,7 @@ pub enum State {
 enum Job {
     Follow,
     Hurry,
-    Calls(usize, Box<dyn FnOnce(Vec<CallRecord>) + Send>),
+    Look(Wanted, Box<dyn FnOnce(Found) + Send>),
     Finish(mpsc::SyncSender<()>),
 }
 
@@ -103,16 +102,16 @@ impl Handle {
         &self.shared.rows
     }
 
-    /// Reads the newest call records; `answer` is called on the store's thread.
-    pub fn calls(
+    /// Reads rows; `answer` is called on the store's thread.
+    pub fn look(
         &self,
-        limit: usize,
-        answer: impl FnOnce(Vec<CallRecord>) + Send + 'static,
+        wanted: Wanted,
+        answer: impl FnOnce(Found) + Send + 'static,
     ) -> Result<(), NotReady> {
         if self.state() != State::Ready {
             return Err(NotReady);
         }
-        self.jobs.try_send(Job::Calls(limit, Box::new(answer))).map_err(|_| NotReady)
+        self.jobs.try_send(Job::Look(wanted, Box::new(answer))).map_err(|_| NotReady)
     }
 
     /// Lets it take up what the journal has, and closes it. Waits, but not for ever: what is missing is taken up at the
@@ -210,9 +209,9 @@ impl Keeper {
                     due = None;
                     self.catch_up(&db);
                 }
-                Ok(Job::Calls(limit, answer)) => {
+                Ok(Job::Look(wanted, answer)) => {
                     self.catch_up(&db);
-                    answer(newest_calls(&db, limit));
+                    answer(store::look(&wanted, &Table(db.clone())));
                 }
                 Ok(Job::Finish(done)) => {
                     self.catch_up(&db);
@@ -345,12 +344,12 @@ fn entries(piece: &[u8], durable: u64) -> (Vec<Entry>, u64) {
     let mut rest = piece;
     loop {
         let used = match decode(rest) {
-            Found::Record(record) if record.seq <= durable => {
+            record::Found::Record(record) if record.seq <= durable => {
                 let event = serde_json::from_slice(record.payload).ok();
                 entries.push(Entry { seq: record.seq, at: record.at, event });
                 record.bytes.len()
             }
-            Found::Damage(skip) if skip < rest.len() => skip,
+            record::Found::Damage(skip) if skip < rest.len() => skip,
             _ => return (entries, (piece.len() - rest.len()) as u64),
         };
         rest = rest.get(used..).unwrap_or_default();
@@ -389,15 +388,6 @@ fn open_sled(folder: &Path) -> Result<sled::Db, sled::Error> {
 
 fn meta(db: &sled::Db) -> Meta {
     db.get(META_KEY).ok().flatten().and_then(|row| Meta::decode(&row)).unwrap_or_default()
-}
-
-fn newest_calls(db: &sled::Db, limit: usize) -> Vec<CallRecord> {
-    db.scan_prefix(CALLS)
-        .values()
-        .filter_map(Result::ok)
-        .filter_map(|row| store::call_record(&row))
-        .take(limit)
-        .collect()
 }
 
 struct Table(sled::Db);

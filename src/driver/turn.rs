@@ -14,8 +14,9 @@ use tokio::sync::oneshot;
 
 use crate::admin::web;
 use crate::admin::{Command, Figures, Lamp, Part, Reply, Spans};
+use crate::driver::api::Guard;
 use crate::driver::clock;
-use crate::driver::dns::{self, Found};
+use crate::driver::dns;
 use crate::driver::gather::Gather;
 use crate::driver::hep::Mirror;
 use crate::driver::identity::Identity;
@@ -27,13 +28,13 @@ use crate::driver::recordings;
 use crate::driver::sip::{MAX_DATAGRAM, Sockets};
 use crate::driver::store;
 use crate::gateway::voicemail;
-use crate::gateway::{Gateway, Kept, LookFor, Output, ReplyTo};
+use crate::gateway::{By, Gateway, Kept, LookFor, Output, ReplyTo};
 use crate::id::RecordingId;
-use crate::journal::event::CallRecord;
 use crate::journal::{Failure, Token};
 use crate::sip::flow::{Flow, Route};
 use crate::sip::locate::{self, Records};
 use crate::store::context::looking::{Answer, Question};
+use crate::store::{Found, Wanted};
 use crate::time::Now;
 
 /// Datagrams taken from one socket before the others and the mailbox have their turn.
@@ -73,17 +74,19 @@ pub enum Letter {
     Projected(Token),
     /// Something about people was looked up for somebody.
     Looked(LookFor, Answer),
-    /// Call records were read for somebody.
-    Records(ReplyTo, Vec<CallRecord>),
+    /// The store was read for somebody.
+    Records(ReplyTo, Found),
     /// What is known of a recording's file.
     Recording(RecordingId, voicemail::File),
     /// The DNS answered, or did not.
-    Resolved(locate::Question, Found),
+    Resolved(locate::Question, dns::Found),
     /// The addresses that the box has.
     Addresses(Vec<IpAddr>),
     /// An admin asks.
     Control(Command, oneshot::Sender<Reply>),
-    /// Somebody asks over HTTPS.
+    /// Somebody asks through the API.
+    Api(By, Command, oneshot::Sender<Reply>),
+    /// A phone asks over HTTPS.
     Web(web::Request, oneshot::Sender<web::Response>),
     /// Take no new calls, end when the last is over.
     Drain,
@@ -129,7 +132,9 @@ pub struct Loop {
     pub spans: Spans,
     /// Questions that wait for the gateway's answer.
     pub asked: BTreeMap<u64, oneshot::Sender<Reply>>,
-    /// The same over HTTPS.
+    /// Who is let in through the API.
+    pub access: Guard,
+    /// Phones' questions over HTTPS.
     pub web: BTreeMap<u64, oneshot::Sender<web::Response>>,
     /// Whether there was no journal before.
     pub first_start: bool,
@@ -244,6 +249,11 @@ impl Loop {
                 self.asked.insert(id, answer);
                 self.gateway.handle_control(now, ReplyTo(id), &command);
             }
+            Letter::Api(by, command, answer) => {
+                let id = self.asked.keys().next_back().map_or(0, |last| last + 1);
+                self.asked.insert(id, answer);
+                self.gateway.handle_api(now, ReplyTo(id), &by, &command);
+            }
             Letter::Web(request, answer) => {
                 let id = self.web.keys().next_back().map_or(0, |last| last + 1);
                 self.web.insert(id, answer);
@@ -291,7 +301,8 @@ impl Loop {
                 }
                 Output::Look { to, question } => self.look(now, to, question),
                 Output::Project => self.store.hurry(),
-                Output::Records { to, limit } => self.read_records(to, limit),
+                Output::Records { to, wanted } => self.read_records(to, wanted),
+                Output::Accounts(accounts) => self.access.handle_accounts(*accounts),
                 Output::Recording(order) => {
                     recordings::carry_out(&self.runtime, &self.recordings, order, &self.sender);
                 }
@@ -364,10 +375,10 @@ impl Loop {
         }
     }
 
-    fn read_records(&mut self, to: ReplyTo, limit: usize) {
+    fn read_records(&mut self, to: ReplyTo, wanted: Wanted) {
         let sender = self.sender.clone();
-        let asked = self.store.calls(limit, move |records| {
-            let _ = sender.deliver_blocking(Letter::Records(to, records));
+        let asked = self.store.look(wanted, move |found| {
+            let _ = sender.deliver_blocking(Letter::Records(to, found));
         });
         if asked.is_err() {
             self.gateway.handle_records(to, None);
@@ -447,11 +458,15 @@ impl Loop {
 
     /// What the DNS said, with our own address on the way to each of those it named. Where there is a way to some of them,
     /// the others are left out: a box without IPv6 is told of IPv6 addresses all the same.
-    fn with_own_addresses(&mut self, question: &locate::Question, found: Found) -> locate::Answer {
+    fn with_own_addresses(
+        &mut self,
+        question: &locate::Question,
+        found: dns::Found,
+    ) -> locate::Answer {
         let (records, ttl) = match found {
-            Found::Naptr(records, ttl) => (Records::Naptr(records), ttl),
-            Found::Srv(records, ttl) => (Records::Srv(records), ttl),
-            Found::Addresses(addresses, ttl) => {
+            dns::Found::Naptr(records, ttl) => (Records::Naptr(records), ttl),
+            dns::Found::Srv(records, ttl) => (Records::Srv(records), ttl),
+            dns::Found::Addresses(addresses, ttl) => {
                 self.sockets.learn(&question.domain, &addresses);
                 let pair = |peer| (peer, self.sockets.local_toward(peer));
                 let mut pairs: Vec<_> = addresses.into_iter().map(pair).collect();
@@ -460,8 +475,8 @@ impl Loop {
                 }
                 (Records::Addresses(pairs), ttl)
             }
-            Found::None => return locate::Answer::None,
-            Found::Failed => return locate::Answer::Failed,
+            dns::Found::None => return locate::Answer::None,
+            dns::Found::Failed => return locate::Answer::Failed,
         };
         locate::Answer::Found { records, ttl }
     }

@@ -1,23 +1,26 @@
 //! What an admin asks, answered from what the machines know right now.
 
+use crate::admin::api::bodies::OneCall;
 use crate::admin::{self, ActiveCall, CallLine, Command, Lamp, Part, Phone, Reply, Status};
 use crate::agent::{Presence, Reason};
 use crate::call::record::Peer;
 use crate::call::{Activity, CallView};
+use crate::gateway::accounts::act_page;
 use crate::gateway::voicemail::Counts;
-use crate::gateway::{Ending, Gateway, Output, ReplyTo};
-use crate::id::ExtensionId;
+use crate::gateway::{By, Ending, Gateway, Output, ReplyTo};
+use crate::id::{CallId, ExtensionId};
 use crate::journal::event::{CallRecord, Direction, Quality};
 use crate::journal::{Failure, State};
 use crate::sip::registrar::Binding;
 use crate::sip::trunk;
-use crate::time::Now;
+use crate::store::{Found, Wanted};
+use crate::time::{Now, UnixTime};
 
 /// Most records in one answer; an export of more is made in pieces.
 const MOST_RECORDS: usize = 100_000;
 
 impl Gateway {
-    pub(super) fn control(&mut self, now: Now, to: ReplyTo, command: &Command) {
+    pub(super) fn control(&mut self, now: Now, to: ReplyTo, by: &By, command: &Command) {
         let reply = match command {
             Command::Status => Reply::Status(Box::new(self.status(now))),
             Command::ActiveCalls => {
@@ -25,10 +28,24 @@ impl Gateway {
                 calls.sort_by_key(|call| (call.arrived, call.call));
                 Reply::ActiveCalls(calls.iter().map(|call| self.active_call(call)).collect())
             }
-            Command::CallRecords { limit } => {
-                let limit = (*limit).min(MOST_RECORDS);
-                return self.outputs.push_back(Output::Records { to, limit });
+            Command::CallRecords { .. } | Command::OneCall { .. } | Command::Acts { .. } => {
+                match self.wanted(command) {
+                    Some(wanted) => return self.outputs.push_back(Output::Records { to, wanted }),
+                    None => Reply::Refused("that is not where a page begins".to_owned()),
+                }
             }
+            Command::Recordings { limit, after } => self.recording_lines(*limit, *after),
+            Command::Listen { recording } => self.may_listen(*recording),
+            Command::SetPresence { agent, state, reason } => {
+                self.set_presence(now, agent, *state, reason.as_deref())
+            }
+            Command::Route { number, from } => self.dry_run(now, number, from),
+            Command::Users => Reply::Users(self.user_lines()),
+            Command::Tokens => Reply::Tokens(self.token_lines()),
+            Command::AddUser { .. }
+            | Command::ChangeUser { .. }
+            | Command::AddToken { .. }
+            | Command::RevokeToken { .. } => self.change_accounts(now, command),
             Command::Queues => Reply::Queues(self.queue_lines(now)),
             Command::Agents => Reply::Agents(self.agent_lines()),
             Command::Trunks => Reply::Trunks(self.trunk_lines()),
@@ -54,18 +71,57 @@ impl Gateway {
                 Reply::Done
             }
         };
-        self.outputs.push_back(Output::Reply(to, reply));
+        self.reply(now, to, by, command, reply);
     }
 
-    /// Call records as an admin reads them: personal data in clear, for those who may open the socket.
-    pub(super) fn records(&self, records: Option<Vec<CallRecord>>) -> Reply {
-        let Some(records) = records else {
-            return Reply::Refused(
+    /// What a question wants of the store; nothing if it begins a page where there is none.
+    fn wanted(&self, command: &Command) -> Option<Wanted> {
+        match command {
+            Command::CallRecords { limit, after } => {
+                let after = match after {
+                    Some(text) => {
+                        let (arrived, call) = text.split_once('-')?;
+                        Some((UnixTime(arrived.parse().ok()?), call.parse().ok()?))
+                    }
+                    None => None,
+                };
+                Some(Wanted::Calls { limit: (*limit).min(MOST_RECORDS), after })
+            }
+            Command::OneCall { call } => Some(Wanted::Call(*call)),
+            Command::Acts { limit, after } => {
+                Some(Wanted::Acts { limit: (*limit).min(MOST_RECORDS), after: *after })
+            }
+            _ => None,
+        }
+    }
+
+    /// What was read as an admin reads it: personal data in clear, for those who may ask.
+    pub(super) fn records(&self, found: Option<Found>) -> Reply {
+        match found {
+            None => Reply::NotReady(
                 "the look-up store is being made ready; `branchline status` tells how far it is"
                     .to_owned(),
-            );
+            ),
+            Some(Found::Calls(records)) => {
+                Reply::CallRecords(records.iter().map(|record| self.call_line(record)).collect())
+            }
+            Some(Found::Call(call, record)) => self.one_call(call, record.as_deref()),
+            Some(Found::Acts(acts, limit)) => Reply::Acts(act_page(acts, limit)),
+        }
+    }
+
+    fn one_call(&self, call: CallId, record: Option<&CallRecord>) -> Reply {
+        let views = self.calls.views();
+        let live = views.iter().find(|view| view.call == call).map(|view| self.active_call(view));
+        let record = record.map(|record| self.call_line(record));
+        if live.is_none() && record.is_none() {
+            return Reply::Refused(format!("there is no call {call}"));
+        }
+        let ladder = match self.ladder(call, false) {
+            Reply::Ladder(ladder) => Some(ladder),
+            _ => None,
         };
-        Reply::CallRecords(records.iter().map(|record| self.call_line(record)).collect())
+        Reply::OneCall(Box::new(OneCall { live, record, ladder }))
     }
 
     fn call_line(&self, record: &CallRecord) -> CallLine {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use crate::admin::Reply;
 use crate::agent::Presence;
 use crate::call::record::Record;
 use crate::call::{self, Saying};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, ReplyTo};
 use crate::id::{AgentId, CallId, LegId};
 use crate::journal::event::{CallEvent, CallRecord, Event, Quality, What};
 use crate::journal::personal::Personal;
@@ -33,6 +34,8 @@ pub(super) struct Keeping {
     answers: Vec<(Token, ServerKey, Response)>,
     /// Callers of feature codes who are told once what they chose is on the disk.
     sayings: Vec<(Token, CallId, Saying)>,
+    /// Replies to those whose act is on its way to the disk.
+    pub(super) replies: Vec<(Token, ReplyTo, Reply)>,
     /// Legs whose media thread has not said yet how they sounded.
     closing: BTreeSet<LegId>,
     qualities: BTreeMap<LegId, Quality>,
@@ -46,6 +49,7 @@ impl Keeping {
     pub fn is_empty(&self) -> bool {
         self.answers.is_empty()
             && self.sayings.is_empty()
+            && self.replies.is_empty()
             && self.closing.is_empty()
             && self.qualities.is_empty()
             && self.records.is_empty()
@@ -78,6 +82,7 @@ impl Gateway {
         self.send_answers(now);
         self.mail_is_stored(now);
         self.send_web_answers();
+        self.send_replies();
         self.settle(now);
     }
 

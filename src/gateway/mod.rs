@@ -4,8 +4,10 @@
 //! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
 //! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents, `timesheet` what records say of them, `walks` IVR, `voicemail`
-//! mailboxes, `phones` their configuration, `keeping` the journal, `control` the admin, `setup` the configuration.
+//! mailboxes, `phones` their configuration, `keeping` the journal, `control` the admin,
+//! `accounts` who else may ask, `setup` the configuration.
 
+mod accounts;
 mod addresses;
 mod bans;
 mod callers;
@@ -55,7 +57,7 @@ use crate::config::Settings;
 use crate::id::{CallId, ExtensionId, LegId, TrunkId};
 use crate::ivr::{Flows, Walk};
 use crate::journal::Journal;
-use crate::journal::event::CallRecord;
+use crate::journal::act::{Accounts, Who};
 use crate::media;
 use crate::media::port::Pool;
 use crate::queue::Queues;
@@ -71,6 +73,7 @@ use crate::sip::stun;
 use crate::sip::trunk::Trunk;
 use crate::sip::trust::{Level, Proof, Sin};
 use crate::store::context::looking;
+use crate::store::{Found, Wanted};
 use crate::time::{Now, Timers, UnixTime, earliest};
 
 pub use contexts::LookFor;
@@ -126,19 +129,30 @@ pub enum Output {
     },
     /// Somebody waits for the look-up store to reflect what the journal has: it should not let it gather.
     Project,
-    /// Read the newest call records; answer with [`Gateway::handle_records`].
+    /// Read the store; answer with [`Gateway::handle_records`].
     Records {
         /// For whom.
         to: ReplyTo,
-        /// At most so many.
-        limit: usize,
+        /// What.
+        wanted: Wanted,
     },
+    /// Who may use the box's API is this from now on.
+    Accounts(Box<Accounts>),
     /// Answer an admin's question.
     Reply(ReplyTo, admin::Reply),
     /// Answer a question over HTTPS.
     Web(ReplyTo, admin::web::Response),
     /// Everything is over: the last call ended after a drain, or the program was told to stop.
     Over,
+}
+
+/// Who asks the gateway for something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    /// Who.
+    pub who: Who,
+    /// From where; nothing at the console.
+    pub from: Option<IpAddr>,
 }
 
 /// Names an admin's question until it is answered; the driver gives it out.
@@ -295,15 +309,21 @@ impl Gateway {
         self.settle(now);
     }
 
-    /// An admin asks.
+    /// An admin asks at the control socket.
     pub fn handle_control(&mut self, now: Now, to: ReplyTo, command: &admin::Command) {
-        self.control(now, to, command);
+        self.control(now, to, &By { who: Who::Console, from: None }, command);
         self.settle(now);
     }
 
-    /// Call records were read; nothing when the store has none to give yet.
-    pub fn handle_records(&mut self, to: ReplyTo, records: Option<Vec<CallRecord>>) {
-        let reply = self.records(records);
+    /// Somebody asks through the API.
+    pub fn handle_api(&mut self, now: Now, to: ReplyTo, by: &By, command: &admin::Command) {
+        self.control(now, to, by, command);
+        self.settle(now);
+    }
+
+    /// The store was read; nothing when it has nothing to give yet.
+    pub fn handle_records(&mut self, to: ReplyTo, found: Option<Found>) {
+        let reply = self.records(found);
         self.outputs.push_back(Output::Reply(to, reply));
     }
 

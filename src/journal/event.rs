@@ -20,6 +20,7 @@ use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, FlowId, GroupId, ItemId, LegId, QueueId,
     RecordingId, RoomId, ScheduleId, TrunkId,
 };
+use crate::journal::act::{self, Account};
 use crate::journal::chain::{Chain, Seal};
 use crate::journal::live::Live;
 use crate::journal::personal::Personal;
@@ -137,6 +138,10 @@ pub enum Event {
     Spent(Spent),
     /// An admin lifted caps on spending for a time, or put them back.
     CapsLifted(Lift),
+    /// Who may use the box through its API has changed.
+    Account(Account),
+    /// Somebody did something through it, or at the control socket.
+    Act(act::Act),
     /// A caller waits no more.
     QueueLeft {
         /// Which.

@@ -14,6 +14,7 @@ use crate::call::record::Peer;
 use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, ItemId, QueueId, RecordingId, ScheduleId,
 };
+use crate::journal::act::Accounts;
 use crate::journal::event::{CallEvent, Event, PhoneChoice, QueuePlace, What};
 use crate::journal::personal::Personal;
 use crate::journal::text::Text;
@@ -51,6 +52,8 @@ pub struct Live {
     pub desk_phones: BTreeMap<String, DeskPhone>,
     /// Calls back that are promised.
     pub promises: Promises,
+    /// Who may use the box through its API.
+    pub accounts: Accounts,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
@@ -233,7 +236,12 @@ impl Live {
             }
             // There may be hundreds of thousands of people: the store alone has them.
             Event::Context(_) => {}
-            Event::Seal(_) | Event::Started { .. } | Event::Stopped | Event::Gap { .. } => {}
+            Event::Account(change) => self.accounts.apply(change),
+            Event::Act(_)
+            | Event::Seal(_)
+            | Event::Started { .. }
+            | Event::Stopped
+            | Event::Gap { .. } => {}
         }
     }
 

@@ -8,6 +8,7 @@
 //! segment begins with a checkpoint of all live state, so a start reads one segment; after a write or sync that failed
 //! nothing counts as stored until a fresh segment, with a fresh checkpoint, has been synced.
 
+pub mod act;
 pub mod chain;
 pub mod context;
 pub mod event;

@@ -9,11 +9,12 @@ pub mod context;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, digest};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::id::CallId;
-use crate::journal::event::{CallRecord, Event};
+use crate::journal::act::Act;
+use crate::journal::event::{CallEvent, CallRecord, Event};
 use crate::journal::live::{Live, Standing};
 use crate::journal::replay::Entry;
 use crate::time::UnixTime;
@@ -25,6 +26,7 @@ const EVENT: u8 = b'e';
 const BINDING: u8 = b'b';
 const AGENT: u8 = b'a';
 const PLACE: u8 = b'q';
+const ACT: u8 = b'x';
 
 /// The row that says where the store stands.
 pub const META_KEY: &[u8] = &[META];
@@ -95,8 +97,68 @@ pub trait Rows {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>>;
     /// Every key that begins with these bytes.
     fn keys(&self, prefix: &[u8]) -> Vec<Vec<u8>>;
-    /// Rows with their keys, in order of the keys, that begin with `prefix` and come behind `after`; `limit` at most.
+    /// Rows whose keys begin with these bytes, in order, at most so many, of those behind `after`.
     fn page(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<(Vec<u8>, Vec<u8>)>;
+}
+
+/// What can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Records of calls, the newest first.
+    Calls {
+        /// At most so many.
+        limit: usize,
+        /// Behind this one.
+        after: Option<(UnixTime, CallId)>,
+    },
+    /// The record of one call.
+    Call(CallId),
+    /// Who did what, the newest first.
+    Acts {
+        /// At most so many.
+        limit: usize,
+        /// Behind the one with this number.
+        after: Option<u64>,
+    },
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// Records of calls.
+    Calls(Vec<CallRecord>),
+    /// The record of one call; nothing if there is none.
+    Call(CallId, Option<Box<CallRecord>>),
+    /// Acts with the journal's numbers of them.
+    Acts(Vec<(u64, KeptAct)>, usize),
+}
+
+/// Reads.
+pub fn look(wanted: &Wanted, rows: &dyn Rows) -> Found {
+    match *wanted {
+        Wanted::Calls { limit, after } => {
+            let after = after.map(|(arrived, call)| call_key(arrived, call));
+            let page = rows.page(CALLS, after.as_deref(), limit);
+            Found::Calls(page.iter().filter_map(|(_, row)| read(row)).collect())
+        }
+        Wanted::Call(call) => {
+            // A call's first event says when it arrived, and that is half of its record's key.
+            let first = rows.page(&events_of(call), None, 1);
+            let arrived = first.first().and_then(|(_, row)| read::<CallEvent>(row));
+            let record = arrived.and_then(|event| rows.get(&call_key(event.at, call)));
+            Found::Call(call, record.and_then(|row| read(&row)).map(Box::new))
+        }
+        Wanted::Acts { limit, after } => {
+            let after = after.map(act_key);
+            let page = rows.page(&[ACT], after.as_deref(), limit);
+            Found::Acts(page.iter().filter_map(|(key, row)| act(key, row)).collect(), limit)
+        }
+    }
+}
+
+fn act(key: &[u8], row: &[u8]) -> Option<(u64, KeptAct)> {
+    let number = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+    Some((u64::MAX - number, read(row)?))
 }
 
 /// What the entries change in a store that stands at `meta`. Entries that it reflects already change nothing.
@@ -144,6 +206,9 @@ impl Draft<'_> {
             Event::QueueLeft { item } => self.delete(&numbered_key(PLACE, item.0)),
             // Read by who makes reports, in their order.
             Event::Work(_) => {}
+            Event::Act(act) => {
+                self.put(act_key(entry.seq), &KeptAct { at: entry.at, act: act.clone() })
+            }
             // The journal's checkpoint alone remembers it: nobody looks it up.
             Event::CalledForHelp(_) => {}
             // What was spent is known to whoever reads the journal at the start; nobody looks it up here.
@@ -151,6 +216,7 @@ impl Draft<'_> {
             // Nobody looks a subscription up: the journal's own live part is enough.
             Event::Subscribed { .. } | Event::Unsubscribed { .. } => {}
             // Messages are few, and live in every checkpoint: nobody looks them up here.
+            Event::Account(_) => {}
             Event::Voicemail(_) | Event::PhoneFetched { .. } | Event::PhoneRenewed { .. } => {}
             // Read from the journal's own list of what is live.
             Event::Phone(_) | Event::HotDesk { .. } | Event::Schedule { .. } => {}
@@ -226,9 +292,14 @@ impl Draft<'_> {
     }
 }
 
-/// A call record's row, read. Nothing if it is damaged.
-pub fn call_record(row: &[u8]) -> Option<CallRecord> {
-    read(row)
+/// Something that somebody did, as a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptAct {
+    /// When.
+    pub at: UnixTime,
+    /// Who, and what.
+    #[serde(flatten)]
+    pub act: Act,
 }
 
 /// What the keys of a call's events begin with.
@@ -261,6 +332,10 @@ fn call_key(arrived: UnixTime, call: CallId) -> Vec<u8> {
     let mut key = numbered_key(CALL, u64::MAX - arrived.0.max(0).unsigned_abs());
     key.extend(call.0.to_be_bytes());
     key
+}
+
+fn act_key(seq: u64) -> Vec<u8> {
+    numbered_key(ACT, u64::MAX - seq)
 }
 
 fn event_key(call: CallId, seq: u64) -> Vec<u8> {

@@ -50,6 +50,10 @@ pub fn main(options: &Options) -> ExitCode {
         Ok(running) => running,
         Err(error) => return exit::fail(exit::SYSTEM, error),
     };
+    if let Err(error) = site.make_users(running.socket()) {
+        running.stop();
+        return exit::fail(exit::SYSTEM, format!("the demo's users cannot be made: {error}"));
+    }
     let shown = scenario::play(&site, !options.json);
     let code = match (&shown, options.json) {
         (Err(failure), _) => {

@@ -7,10 +7,23 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::admin::{Command, access};
+use crate::cli::ask;
 use crate::driver::{Running, clock};
+use crate::id::AgentId;
+use crate::journal::act::{Role, Scope, Token, User};
 
 /// The extensions of the demo and what they are for.
 const ACCOUNTS: [(&str, &str); 3] = [("201", "reception"), ("202", "agent"), ("203", "agent")];
+/// Users of the API: one of each role, of whom the agent is the one who sits at 202.
+const USERS: [(&str, Role); 4] = [
+    ("admin", Role::Admin),
+    ("lead", Role::Supervisor),
+    ("ann", Role::Agent),
+    ("audit", Role::Auditor),
+];
+/// HTTPS is this far above the SIP port.
+const HTTPS_OFFSET: u16 = 2;
 /// RTP ports begin this far above the SIP port.
 const RTP_OFFSET: u16 = 100;
 /// The simulated carrier takes calls this far above the SIP port.
@@ -29,7 +42,7 @@ pub struct Site {
     pub sip: SocketAddr,
     folder: PathBuf,
     temporary: bool,
-    passwords: Vec<(&'static str, String)>,
+    passwords: Vec<(String, String)>,
     port_base: u16,
 }
 
@@ -72,6 +85,7 @@ fn text(folder: &Path, port_base: u16) -> String {
         .replace("@SIP@", &port_base.to_string())
         .replace("@CARRIER@", &(port_base + CARRIER_OFFSET).to_string())
         .replace("@TLS@", &(port_base + 1).to_string())
+        .replace("@HTTPS@", &(port_base + HTTPS_OFFSET).to_string())
         .replace("@RTP_FIRST@", &(port_base + RTP_OFFSET).to_string())
         .replace("@RTP_LAST@", &(port_base + RTP_OFFSET + RTP_PORTS - 1).to_string())
 }
@@ -96,18 +110,25 @@ fn randomness() -> io::Result<crate::random::Random> {
 }
 
 /// Each account's password: made once, kept in a file that only its owner reads.
-fn passwords(folder: &Path) -> io::Result<Vec<(&'static str, String)>> {
+fn passwords(folder: &Path) -> io::Result<Vec<(String, String)>> {
     let mut random = randomness()?;
-    ACCOUNTS
-        .iter()
-        .map(|(user, _)| {
-            let path = folder.join("secrets").join(user);
+    let phones = ACCOUNTS.iter().map(|(user, _)| (*user).to_owned());
+    let users = USERS.iter().map(|(name, _)| format!("user-{name}"));
+    phones
+        .chain(users)
+        .chain(["token".to_owned()])
+        .map(|name| {
+            let path = folder.join("secrets").join(&name);
             if !path.exists() {
+                let secret = match name.as_str() {
+                    "token" => access::new_token(&mut random).0,
+                    _ => random.hex(8),
+                };
                 let mut options = fs::OpenOptions::new();
                 let mut file = options.write(true).create_new(true).mode(0o600).open(&path)?;
-                io::Write::write_all(&mut file, random.hex(8).as_bytes())?;
+                io::Write::write_all(&mut file, secret.as_bytes())?;
             }
-            Ok((*user, fs::read_to_string(&path)?.trim().to_owned()))
+            Ok((name, fs::read_to_string(&path)?.trim().to_owned()))
         })
         .collect()
 }
@@ -115,7 +136,39 @@ fn passwords(folder: &Path) -> io::Result<Vec<(&'static str, String)>> {
 impl Site {
     /// An account's password; empty for an account that does not exist.
     pub fn password(&self, user: &str) -> &str {
-        self.passwords.iter().find(|(name, _)| *name == user).map_or("", |(_, password)| password)
+        self.passwords.iter().find(|(name, _)| name == user).map_or("", |(_, password)| password)
+    }
+
+    /// Where HTTPS is spoken.
+    fn https(&self) -> SocketAddr {
+        SocketAddr::new(self.sip.ip(), self.port_base + HTTPS_OFFSET)
+    }
+
+    /// Makes the users and the token, unless an earlier demo in this folder has: what was made there is kept.
+    pub fn make_users(&self, socket: &Path) -> io::Result<()> {
+        let mut random = randomness()?;
+        let agents = |name: &str| (name == "ann").then(|| AgentId::from("ann"));
+        for (name, role) in USERS {
+            let mut salt = [0; access::password::SALT];
+            random.fill(&mut salt);
+            let password = self.password(&format!("user-{name}"));
+            let password = access::password::hash(password, &salt);
+            let agent = agents(name);
+            let user = User { name: name.to_owned(), role, agent, password, disabled: false };
+            // A refusal means that there is one.
+            ask::ask(socket, &Command::AddUser { user })?;
+        }
+        let token = self.password("token");
+        let token = Token {
+            prefix: token.get(..access::PREFIX).unwrap_or_default().to_owned(),
+            hash: access::hash_token(token),
+            name: "demo".to_owned(),
+            role: Role::Admin,
+            scopes: Scope::ALL.to_vec(),
+            made: clock::now().unix,
+            expires: None,
+        };
+        ask::ask(socket, &Command::AddToken { token }).map(|_| ())
     }
 
     /// One line of JSON for scripts.
@@ -126,6 +179,13 @@ impl Site {
                 serde_json::json!({ "user": user, "password": self.password(user), "role": role })
             })
             .collect();
+        let users: Vec<_> = USERS
+            .iter()
+            .map(|(name, role)| {
+                let password = self.password(&format!("user-{name}"));
+                serde_json::json!({ "name": name, "password": password, "role": role.name() })
+            })
+            .collect();
         serde_json::json!({
             "ready": true,
             "sip": {
@@ -133,7 +193,10 @@ impl Site {
                 "tcp": self.sip.to_string(),
                 "tls": SocketAddr::new(self.sip.ip(), self.port_base + 1).to_string(),
             },
-            "https": null,
+            "https": self.https().to_string(),
+            "certificate": self.folder.join("data/tls/certificate.pem").display().to_string(),
+            "users": users,
+            "token": self.password("token"),
             "modem": null,
             "accounts": accounts,
             "inbound_numbers": ["+15550100", "+15550101"],
@@ -149,6 +212,12 @@ impl Site {
         let mut out = String::new();
         let (sip, tls) = (self.sip, self.port_base + 1);
         let socket = running.socket().display();
+        let (https, token) = (self.https(), self.password("token"));
+        for (name, role) in USERS {
+            let password = self.password(&format!("user-{name}"));
+            let _ = writeln!(out, "  user    {name:<5} password {password}  {role}");
+        }
+        let _ = writeln!(out, "  token   {token}");
         let program = std::env::current_exe().unwrap_or_else(|_| "branchline".into());
         let program = program.display();
         let _ =
@@ -171,6 +240,7 @@ impl Site {
              \x20 export BRANCHLINE_SOCKET={socket}\n\
              \x20 {program} status\n\
              \x20 {program} calls\n\
+             \x20 curl -k -H 'Authorization: Bearer {token}' https://{https}/api/v1/status\n\
              \x20 {program} route 95550123 --from 201 -c {}\n\
              \n\
              Ctrl-C ends it.\n",

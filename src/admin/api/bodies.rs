@@ -1,0 +1,321 @@
+//! What requests carry and answers are, besides the snapshots that the command line prints too.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::admin::{ActiveCall, CallLine, Ladder};
+use crate::call::budget::Subject;
+use crate::id::{AgentId, CallId, ExtensionId, RecordingId};
+use crate::journal::act::{Role, Scope, Token, User, Who};
+use crate::time::{UnixTime, rfc3339};
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Give this as `after` to have the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next: Option<String>,
+}
+
+/// Signing in.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The user's name.
+    #[schema(min_length = 1, max_length = 64)]
+    pub name: String,
+    /// The password.
+    #[schema(format = Password, max_length = 256)]
+    pub password: String,
+}
+
+/// A password is nobody's business.
+impl std::fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SignIn({})", self.name)
+    }
+}
+
+/// Who asks.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// Who.
+    pub who: Who,
+    /// What they may do.
+    pub role: Role,
+    /// What a token is bound to; absent for a person, who is bound by the role alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub scopes: Option<Vec<Scope>>,
+    /// The agent that a person is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub agent: Option<AgentId>,
+    /// What a request of this session that changes something carries in the header `X-CSRF-Token`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub csrf: Option<String>,
+    /// Seconds without a request after which the session is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub idle_s: Option<u64>,
+}
+
+impl std::fmt::Debug for Me {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Me({}, {})", self.who, self.role)
+    }
+}
+
+/// A session of somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionLine {
+    /// Its name, which is no secret.
+    pub session: String,
+    /// Whose.
+    pub user: String,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub since: UnixTime,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UserLine {
+    /// The name to sign in with.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The agent that they are.
+    pub agent: Option<AgentId>,
+    /// Whether they may not sign in.
+    pub disabled: bool,
+    /// Whether there is a password: without one they sign in at the provider alone.
+    pub has_password: bool,
+}
+
+impl From<&User> for UserLine {
+    fn from(user: &User) -> UserLine {
+        UserLine {
+            name: user.name.clone(),
+            role: user.role,
+            agent: user.agent.clone(),
+            disabled: user.disabled,
+            has_password: user.password.is_some(),
+        }
+    }
+}
+
+/// A user to be made.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The name to sign in with: lower-case letters, digits, dots and dashes.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9][a-z0-9._@-]{0,63}$")]
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The first password.
+    #[schema(format = Password, min_length = 10, max_length = 256)]
+    pub password: String,
+    /// The agent that they are.
+    #[serde(default)]
+    pub agent: Option<AgentId>,
+}
+
+impl std::fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewUser({}, {})", self.name, self.role)
+    }
+}
+
+/// What is to be different about a user; what is absent stays.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserChange {
+    /// What they may do.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// A new password; every session of theirs ends.
+    #[serde(default)]
+    #[schema(format = Password, min_length = 10, max_length = 256)]
+    pub password: Option<String>,
+    /// The agent that they are.
+    #[serde(default)]
+    pub agent: Option<AgentId>,
+    /// Whether they may not sign in.
+    #[serde(default)]
+    pub disabled: Option<bool>,
+}
+
+impl std::fmt::Debug for UserChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UserChange({:?}, disabled: {:?})", self.role, self.disabled)
+    }
+}
+
+/// A token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenLine {
+    /// Its first characters, by which it is recognised.
+    pub prefix: String,
+    /// What it is for.
+    pub name: String,
+    /// What it may do at most.
+    pub role: Role,
+    /// And of that, these.
+    pub scopes: Vec<Scope>,
+    /// When it was made.
+    #[serde(with = "rfc3339")]
+    pub made: UnixTime,
+    /// When it ends.
+    #[serde(with = "rfc3339::option")]
+    pub expires: Option<UnixTime>,
+}
+
+impl From<&Token> for TokenLine {
+    fn from(token: &Token) -> TokenLine {
+        TokenLine {
+            prefix: token.prefix.clone(),
+            name: token.name.clone(),
+            role: token.role,
+            scopes: token.scopes.clone(),
+            made: token.made,
+            expires: token.expires,
+        }
+    }
+}
+
+/// A token to be made.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    /// What it may do at most.
+    pub role: Role,
+    /// And of that, these.
+    #[schema(min_items = 1, max_items = 7)]
+    pub scopes: Vec<Scope>,
+    /// After so many days it ends; never when absent.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 3650)]
+    pub days: Option<u16>,
+}
+
+/// A token that was just made.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct MadeToken {
+    /// The token itself: shown this once, and kept nowhere.
+    pub token: String,
+    /// What is shown of it from now on.
+    pub about: TokenLine,
+}
+
+impl std::fmt::Debug for MadeToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MadeToken({})", self.about.prefix)
+    }
+}
+
+/// How an agent is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PresenceChange {
+    /// The new state.
+    pub state: Wanted,
+    /// Why they pause, such as `lunch`.
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    pub reason: Option<String>,
+}
+
+/// States that an agent can be put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// Signed in and free for work.
+    Ready,
+    /// Signed in, and not to be offered anything.
+    Paused,
+    /// Not signed in.
+    SignedOut,
+}
+
+/// Lifting caps on spending.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lifting {
+    /// Whose: `site`, `extension:NUMBER` or `trunk:NAME`; everybody's when absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub of: Option<Subject>,
+    /// For so many hours; 0 puts them back in force.
+    #[schema(maximum = 168)]
+    pub hours: u16,
+}
+
+/// One call: what is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OneCall {
+    /// While it is up.
+    pub live: Option<ActiveCall>,
+    /// Once it is over.
+    pub record: Option<CallLine>,
+    /// Its messages, while they are remembered.
+    pub ladder: Option<Ladder>,
+}
+
+/// A message that a caller left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecordingLine {
+    /// Which.
+    pub recording: RecordingId,
+    /// Whose mailbox it is in.
+    pub mailbox: ExtensionId,
+    /// In which call it was left.
+    pub call: CallId,
+    /// The caller's number; `erased` after an erasure.
+    pub from: String,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub taken: UnixTime,
+    /// How long it is, in milliseconds.
+    pub length_ms: u64,
+    /// Whether it was heard.
+    pub heard: bool,
+}
+
+/// Something that somebody did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActLine {
+    /// The journal's number of it.
+    pub number: u64,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// Who.
+    pub who: Who,
+    /// From where.
+    #[schema(value_type = Option<String>)]
+    pub from: Option<std::net::IpAddr>,
+    /// What, by the name that this document has for the operation.
+    pub what: String,
+    /// To what.
+    pub on: Option<String>,
+    /// Whether it was done.
+    pub done: bool,
+}
+
+/// Where a dialled number would go, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DryRun {
+    /// In words.
+    pub leads_to: String,
+    /// Step by step.
+    pub why: Vec<String>,
+}

@@ -1,0 +1,23 @@
+//! The API as a table and as types: what can be asked under `/api/v1`, by whom, with which words, and what the answers
+//! are. Pure: the driver's web server carries requests here and answers back.
+//!
+//! [`table`] is the one list of routes: the server's routing, its checks of roles and scopes, the OpenAPI document and the
+//! tests read it. A new route is a line there, an operation in [`operations`], and nothing else.
+
+pub mod bodies;
+pub mod document;
+pub mod operations;
+pub mod problem;
+pub mod table;
+
+pub use problem::Problem;
+pub use table::{Operation, Route, TABLE};
+
+/// What every path of the API begins with.
+pub const BASE: &str = "/api/v1";
+/// Bytes of the longest body that is read: no request of ours needs a tenth of it.
+pub const MOST_BODY: usize = 1 << 20;
+/// Rows of the longest page, and of a page whose length nobody named.
+pub const MOST_ROWS: usize = 1_000;
+/// See [`MOST_ROWS`].
+pub const USUAL_ROWS: usize = 100;

@@ -1,0 +1,352 @@
+//! From a request to what the box is asked, and from the box's reply to an answer.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::admin::access::{Principal, idempotency::Given};
+use crate::admin::api::bodies::{
+    Lifting, NewToken, NewUser, Page, PresenceChange, SignIn, UserChange, Wanted,
+};
+use crate::admin::api::problem::{Kind, Problem};
+use crate::admin::api::table::{Answer, Operation, Route, path_parameter};
+use crate::admin::api::{MOST_ROWS, USUAL_ROWS};
+use crate::admin::{Command, Reply};
+use crate::id::{AgentId, RecordingId};
+use crate::journal::act::Role;
+
+/// Deepest nesting of a body; ours have three levels (bad-input table row 39 sends 10,000).
+const DEEPEST: usize = 32;
+
+/// A request, taken apart.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Parameters in the path, decoded.
+    pub path: BTreeMap<String, String>,
+    /// Those behind the question mark.
+    pub query: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What is to be done for a request.
+#[derive(Debug)]
+pub enum Ask {
+    /// Ask the gateway.
+    Command(Command),
+    /// Look at a password and open a session.
+    SignIn(SignIn),
+    /// Close the session that asks.
+    SignOut,
+    /// Tell who asks.
+    Me,
+    /// List sessions.
+    Sessions,
+    /// End a session.
+    EndSession(String),
+    /// Hash a password, and then make the user.
+    NewUser(NewUser),
+    /// The same to change one.
+    ChangeUser(String, UserChange),
+    /// Make a token.
+    NewToken(NewToken),
+    /// Send a recording, once it is in the journal that it was asked for.
+    Audio(RecordingId),
+    /// Send the document.
+    Document,
+}
+
+/// What a request asks for.
+pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask, Problem> {
+    let asked = Reading { route, asked };
+    asked.check_query()?;
+    Ok(match route.operation {
+        Operation::Document => Ask::Document,
+        Operation::SignIn => Ask::SignIn(asked.body()?),
+        Operation::Me => Ask::Me,
+        Operation::SignOut => Ask::SignOut,
+        Operation::Sessions => Ask::Sessions,
+        Operation::EndSession => Ask::EndSession(asked.name("session")?.to_owned()),
+        Operation::NewUser => Ask::NewUser(asked.body()?),
+        Operation::ChangeUser => Ask::ChangeUser(asked.name("user")?.to_owned(), asked.body()?),
+        Operation::NewToken => Ask::NewToken(asked.body()?),
+        Operation::Audio => Ask::Audio(asked.id("recording")?),
+        Operation::SetPresence => Ask::Command(presence(who, &asked)?),
+        Operation::LiftCaps => {
+            let Lifting { of, hours } = asked.body()?;
+            Ask::Command(Command::LiftCaps { of, hours })
+        }
+        _ => Ask::Command(question(&asked)?),
+    })
+}
+
+/// What is asked without a body.
+fn question(asked: &Reading) -> Result<Command, Problem> {
+    let text = |name| asked.query(name).unwrap_or_default().to_owned();
+    Ok(match asked.route.operation {
+        Operation::Status => Command::Status,
+        Operation::LiveCalls => Command::ActiveCalls,
+        Operation::Calls => {
+            let after = asked.query("after").map(str::to_owned);
+            Command::CallRecords { limit: asked.limit(), after }
+        }
+        Operation::OneCall => Command::OneCall { call: asked.id("call")? },
+        Operation::HangUp => Command::HangUp { call: asked.id("call")? },
+        Operation::Queues => Command::Queues,
+        Operation::Agents => Command::Agents,
+        Operation::Trunks => Command::Trunks,
+        Operation::Phones => Command::Phones,
+        Operation::Mailboxes => Command::Mailboxes,
+        Operation::Recordings => {
+            let after = match asked.query("after") {
+                Some(text) => Some(text.parse().map_err(|_| asked.no_cursor())?),
+                None => None,
+            };
+            Command::Recordings { limit: asked.limit(), after }
+        }
+        Operation::Spending => Command::Spending,
+        Operation::DryRun => Command::Route { number: text("number"), from: text("from") },
+        Operation::Bans => Command::Bans,
+        Operation::Unban => {
+            let source = asked.name("source")?;
+            let address = source.parse().map_err(|_| Problem::nothing("source", source))?;
+            Command::Unban { address }
+        }
+        Operation::Users => Command::Users,
+        Operation::Tokens => Command::Tokens,
+        Operation::RevokeToken => Command::RevokeToken { prefix: asked.name("token")?.to_owned() },
+        Operation::Acts => {
+            let after = match asked.query("after") {
+                Some(text) => Some(text.parse().map_err(|_| asked.no_cursor())?),
+                None => None,
+            };
+            Command::Acts { limit: asked.limit(), after }
+        }
+        // The rest is told apart above.
+        _ => Command::Status,
+    })
+}
+
+fn presence(who: Option<&Principal>, asked: &Reading) -> Result<Command, Problem> {
+    let agent = AgentId::from(asked.name("agent")?);
+    let PresenceChange { state, reason } = asked.body()?;
+    let own = who.is_some_and(|who| who.agent.as_ref() == Some(&agent));
+    if who.is_some_and(|who| who.role == Role::Agent) && !own {
+        return Err(Problem::new(
+            Kind::NotAllowed,
+            "agents set their own state alone",
+            "ask a supervisor; an admin says which agent a user is: `branchline user agent`",
+        ));
+    }
+    if reason.is_some() && state != Wanted::Paused {
+        return Err(Problem::new(
+            Kind::Malformed,
+            "a reason goes with the state paused alone",
+            "leave the reason out",
+        )
+        .at("body/reason"));
+    }
+    Ok(Command::SetPresence { agent, state, reason })
+}
+
+/// A request and the line of the table that it is for.
+struct Reading<'a> {
+    route: &'a Route,
+    asked: &'a Asked,
+}
+
+impl Reading<'_> {
+    fn name(&self, name: &str) -> Result<&str, Problem> {
+        let text = self.asked.path.get(name).map_or("", String::as_str);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-@:".contains(&b);
+        match text.len() <= 64 && !text.is_empty() && text.bytes().all(plain) {
+            true => Ok(text),
+            false => Err(Problem::new(
+                Kind::NotFound,
+                format!("{:?} cannot be the name of a {name}", shown(text)),
+                format!("give a name that matches {}", path_parameter(name).0),
+            )
+            .at(format!("path/{name}"))),
+        }
+    }
+
+    fn id<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
+        let text = self.name(name)?;
+        text.parse().map_err(|_| Problem::nothing(name, text))
+    }
+
+    fn query(&self, name: &str) -> Option<&str> {
+        let own = self.asked.query.iter().find(|(known, _)| known == name);
+        own.map(|(_, value)| value.as_str())
+    }
+
+    fn limit(&self) -> usize {
+        self.query("limit").and_then(|text| text.parse().ok()).unwrap_or(USUAL_ROWS)
+    }
+
+    fn no_cursor(&self) -> Problem {
+        Problem::new(
+            Kind::Malformed,
+            "after is not the `next` of a page of this list",
+            "begin without after, and give each page's next",
+        )
+        .at("query/after")
+    }
+
+    /// Each parameter is known, there once, and says what it may.
+    fn check_query(&self) -> Result<(), Problem> {
+        let wrong = |name: &str, detail: String, advice: String| {
+            Err(Problem::new(Kind::Malformed, detail, advice).at(format!("query/{}", shown(name))))
+        };
+        for (at, (name, value)) in self.asked.query.iter().enumerate() {
+            let Some(own) = self.route.query.iter().find(|own| own.name == name) else {
+                let known: Vec<_> = self.route.query.iter().map(|own| own.name).collect();
+                let detail = format!("there is no parameter {:?} here", shown(name));
+                return wrong(name, detail, format!("parameters are: {}", known.join(", ")));
+            };
+            if self.asked.query[..at].iter().any(|(other, _)| other == name) {
+                return wrong(name, format!("{name} is there twice"), "give it once".to_owned());
+            }
+            let good = match own.pattern {
+                Some(_) => fits(name, value),
+                None => is_row_count(value),
+            };
+            if !good {
+                let allowed = own.pattern.map_or_else(
+                    || format!("a number from 1 to {MOST_ROWS}"),
+                    |pattern| format!("something that matches {pattern}"),
+                );
+                return wrong(name, format!("{name} cannot be that"), format!("give {allowed}"));
+            }
+        }
+        let missing =
+            self.route.query.iter().find(|own| own.required && self.query(own.name).is_none());
+        match missing {
+            Some(own) => wrong(own.name, format!("{} is missing", own.name), own.words.to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let wrong = |detail: String| {
+            let advice = "send the JSON object that /api/v1/openapi.json describes";
+            Problem::new(Kind::Malformed, detail, advice).at("body")
+        };
+        if depth(&self.asked.body) > DEEPEST {
+            return Err(wrong(format!("the body is nested more than {DEEPEST} deep")));
+        }
+        serde_json::from_slice(&self.asked.body).map_err(|error| wrong(shown(&error.to_string())))
+    }
+}
+
+/// Whether a parameter's value is one that its pattern allows.
+fn fits(name: &str, value: &str) -> bool {
+    let more: &[u8] = match name {
+        "number" => b"+*#.@:-",
+        "from" => b"._:-",
+        _ => b"-",
+    };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);
+    (1..=64).contains(&value.len()) && value.bytes().all(plain)
+}
+
+fn is_row_count(value: &str) -> bool {
+    let digits = value.bytes().all(|b| b.is_ascii_digit());
+    digits && value.parse::<usize>().is_ok_and(|count| (1..=MOST_ROWS).contains(&count))
+}
+
+/// How deep brackets are nested, those in strings not counted; enough to refuse before anything is built.
+fn depth(body: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
+    for byte in body {
+        match (quoted, byte) {
+            _ if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => quoted = !quoted,
+            (false, b'[' | b'{') => depth += 1,
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// A stranger's text in an answer: short, and nothing that a terminal or a page could take for more than text.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() && !"<>&".contains(*c)).take(120).collect()
+}
+
+/// The answer to a reply of the gateway.
+pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Problem> {
+    match reply {
+        Reply::Refused(why) => Err(refused(route, asked, why)),
+        Reply::NotReady(why) => {
+            Err(Problem::new(Kind::Busy, why, "ask again in some seconds").after(5))
+        }
+        Reply::Done => Ok(nothing()),
+        Reply::Status(status) => json(route, &status),
+        Reply::ActiveCalls(items) => all(route, items),
+        Reply::CallRecords(items) => {
+            let limit = Reading { route, asked }.limit();
+            let next = items.last().filter(|_| items.len() >= limit);
+            let next = next.map(|last| format!("{}-{}", last.arrived.0, last.call));
+            json(route, &Page { items, next })
+        }
+        Reply::OneCall(call) => json(route, &call),
+        Reply::Queues(items) => all(route, items),
+        Reply::Agents(items) => all(route, items),
+        Reply::Trunks(items) => all(route, items),
+        Reply::Phones(items) => all(route, items),
+        Reply::Mailboxes(items) => all(route, items),
+        Reply::Recordings(page) => json(route, &page),
+        Reply::Spending(spending) => json(route, &spending),
+        Reply::Route(run) => json(route, &run),
+        Reply::Bans(items) => all(route, items),
+        Reply::Users(items) => all(route, items),
+        Reply::User(user) => json(route, &user),
+        Reply::Tokens(items) => all(route, items),
+        Reply::Acts(page) => json(route, &page),
+        // Nothing that the API asks is answered so.
+        Reply::Ladder(_) | Reply::Metrics(_) | Reply::PhoneUrl { .. } => Err(Problem::busy()),
+    }
+}
+
+/// Where the path names something, a refusal means that it is not there; else that it cannot be done.
+fn refused(route: &Route, asked: &Asked, why: String) -> Problem {
+    let named = route.parameters().next();
+    match (named, route.operation) {
+        (Some(name), operation) if operation != Operation::ChangeUser => {
+            let text = asked.path.get(name).map_or("", String::as_str);
+            Problem { detail: why, ..Problem::nothing(name, &shown(text)) }
+        }
+        (_, Operation::NewUser) => {
+            Problem::new(Kind::Conflict, why, "name another, or change the one there is")
+        }
+        _ => Problem::new(Kind::Refused, why, "look at what there is, and ask for that"),
+    }
+}
+
+/// 204.
+pub fn nothing() -> Given {
+    Given { status: 204, content_type: "", body: Vec::new() }
+}
+
+fn all<T: Serialize>(route: &Route, items: Vec<T>) -> Result<Given, Problem> {
+    json(route, &Page { items, next: None })
+}
+
+/// JSON, with the status that the table has for it.
+pub fn json<T: Serialize>(route: &Route, value: &T) -> Result<Given, Problem> {
+    let status = match route.answer {
+        Answer::Json(status, _) => status,
+        _ => 200,
+    };
+    // Answers are plain data; there is nothing in them that JSON could not say.
+    let body = serde_json::to_vec(value).map_err(|_| Problem::busy())?;
+    Ok(Given { status, content_type: "application/json", body })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,456 @@
+//! Every route of the API: one line each.
+
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::admin::api::bodies::{
+    ActLine, DryRun, Lifting, MadeToken, Me, NewToken, NewUser, OneCall, Page, PresenceChange,
+    RecordingLine, SessionLine, SignIn, TokenLine, UserChange, UserLine,
+};
+use crate::admin::{self, ActiveCall, Agent, Ban, CallLine, Mailbox, Phone, Queue, Status, Trunk};
+use crate::journal::act::{Role, Scope};
+
+/// How something is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// To have it.
+    Get,
+    /// To do or make something.
+    Post,
+    /// To have it like this.
+    Put,
+    /// To have parts of it like this.
+    Patch,
+    /// To have it away.
+    Delete,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+
+    /// Whether it changes something: such a request of a session carries its CSRF token.
+    pub fn changes(self) -> bool {
+        self != Method::Get
+    }
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+        /// What is asked for; the document's `operationId`, and what the journal calls it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Operation { $($(#[$doc])* $name),+ }
+
+        impl Operation {
+            /// Every operation.
+            pub const ALL: &[Operation] = &[$(Operation::$name),+];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self { $(Operation::$name => $text),+ }
+            }
+        }
+    };
+}
+
+operations! {
+    /// This document.
+    Document = "get_document",
+    /// Signs in.
+    SignIn = "sign_in",
+    /// Who asks.
+    Me = "get_session",
+    /// Signs out.
+    SignOut = "sign_out",
+    /// Everybody's sessions.
+    Sessions = "list_sessions",
+    /// Ends somebody's session.
+    EndSession = "end_session",
+    /// The whole box at a glance.
+    Status = "get_status",
+    /// Calls that are up.
+    LiveCalls = "list_live_calls",
+    /// Calls that are over.
+    Calls = "list_calls",
+    /// One call.
+    OneCall = "get_call",
+    /// Ends a call.
+    HangUp = "hang_up",
+    /// Queues.
+    Queues = "list_queues",
+    /// Agents.
+    Agents = "list_agents",
+    /// Sets an agent's state.
+    SetPresence = "set_presence",
+    /// Trunks.
+    Trunks = "list_trunks",
+    /// Phones.
+    Phones = "list_phones",
+    /// Mailboxes.
+    Mailboxes = "list_mailboxes",
+    /// Messages that callers left.
+    Recordings = "list_recordings",
+    /// The sound of one.
+    Audio = "get_recording_audio",
+    /// What calls out have cost.
+    Spending = "get_spending",
+    /// Lifts caps on spending.
+    LiftCaps = "lift_caps",
+    /// Where a number would go.
+    DryRun = "try_route",
+    /// Sources that are not heard.
+    Bans = "list_bans",
+    /// Hears a source again.
+    Unban = "lift_ban",
+    /// Users.
+    Users = "list_users",
+    /// Makes a user.
+    NewUser = "add_user",
+    /// Changes a user.
+    ChangeUser = "change_user",
+    /// Tokens.
+    Tokens = "list_tokens",
+    /// Makes a token.
+    NewToken = "add_token",
+    /// Revokes a token.
+    RevokeToken = "revoke_token",
+    /// Who did what.
+    Acts = "list_acts",
+}
+
+/// A type as the document has it.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    /// Its name.
+    pub name: fn() -> String,
+    /// Itself.
+    pub schema: fn() -> RefOr<Schema>,
+    /// What it is made of.
+    pub parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+impl std::fmt::Debug for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Shape({})", (self.name)())
+    }
+}
+
+impl Shape {
+    /// Of a type.
+    pub const fn of<T: ToSchema>() -> Shape {
+        fn name<T: ToSchema>() -> String {
+            T::name().into_owned()
+        }
+        Shape { name: name::<T>, schema: <T as PartialSchema>::schema, parts: T::schemas }
+    }
+
+    /// Of a page: a generic type does not count what it is filled with among its parts.
+    const fn of_page<T: ToSchema>() -> Shape {
+        fn parts<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+            schemas.push((T::name().into_owned(), T::schema()));
+            T::schemas(schemas);
+        }
+        Shape { parts: parts::<T>, ..Shape::of::<Page<T>>() }
+    }
+}
+
+/// What an answer is when all went well.
+#[derive(Debug, Clone, Copy)]
+pub enum Answer {
+    /// JSON, with this status.
+    Json(u16, Shape),
+    /// Nothing: 204.
+    Nothing,
+    /// A WAV file.
+    Audio,
+    /// Server-Sent Events.
+    Events,
+    /// This document.
+    Document,
+}
+
+/// A parameter behind the question mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Query {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it has to be there.
+    pub required: bool,
+    /// The pattern that it matches; a number from 1 to [`MOST_ROWS`](crate::admin::api::MOST_ROWS) for none.
+    pub pattern: Option<&'static str>,
+    /// What it is.
+    pub words: &'static str,
+}
+
+const LIMIT: Query = Query {
+    name: "limit",
+    required: false,
+    pattern: None,
+    words: "At most so many; 100 when absent.",
+};
+const AFTER: Query = Query {
+    name: "after",
+    required: false,
+    pattern: Some("^[0-9A-Za-z-]{1,64}$"),
+    words: "The `next` of the page before.",
+};
+/// Parameters of a list that has pages.
+const PAGED: &[Query] = &[LIMIT, AFTER];
+const ROUTE: &[Query] = &[
+    Query {
+        name: "number",
+        required: true,
+        pattern: Some("^[0-9A-Za-z+*#.@:-]{1,64}$"),
+        words: "The number as it would be dialled.",
+    },
+    Query {
+        name: "from",
+        required: true,
+        pattern: Some("^[0-9A-Za-z._:-]{1,64}$"),
+        words: "Who would dial it: an extension, or `trunk:NAME`.",
+    },
+];
+
+/// One route.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// How.
+    pub method: Method,
+    /// Where, behind [`BASE`](crate::admin::api::BASE); names in braces are parameters.
+    pub path: &'static str,
+    /// What.
+    pub operation: Operation,
+    /// Which roles may; anybody, without saying who they are, when nothing.
+    pub roles: Option<&'static [Role]>,
+    /// Which scope a token needs. A token without one never may: that is for people alone.
+    pub scope: Option<Scope>,
+    /// What it does, in words.
+    pub summary: &'static str,
+    /// Parameters behind the question mark.
+    pub query: &'static [Query],
+    /// What the request carries.
+    pub body: Option<Shape>,
+    /// What the answer is.
+    pub answer: Answer,
+}
+
+impl Route {
+    /// Names of the parameters in the path.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        let parts = self.path.split('/');
+        parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    }
+}
+
+/// The pattern that a parameter in the path matches, and what it is.
+pub fn path_parameter(name: &str) -> (&'static str, &'static str) {
+    const MINTED: &str = "^[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{13}$";
+    match name {
+        "call" => (MINTED, "A call's id."),
+        "recording" => (MINTED, "A recording's id."),
+        "agent" => ("^[0-9A-Za-z._-]{1,64}$", "An agent's name."),
+        "user" => ("^[0-9A-Za-z._@-]{1,64}$", "A user's name."),
+        "token" => ("^bl_[0-9a-f]{8}$", "A token's first characters."),
+        "session" => ("^[0-9a-f]{16}$", "A session's name."),
+        "source" => ("^[0-9A-Fa-f.:]{2,45}$", "An address."),
+        _ => ("^[0-9A-Za-z._-]{1,64}$", "A name."),
+    }
+}
+
+const EVERYBODY: Option<&[Role]> =
+    Some(&[Role::Agent, Role::Supervisor, Role::Admin, Role::Auditor]);
+const LOOKERS: Option<&[Role]> = Some(&[Role::Supervisor, Role::Admin, Role::Auditor]);
+const WORKERS: Option<&[Role]> = Some(&[Role::Agent, Role::Supervisor, Role::Admin]);
+const LEADERS: Option<&[Role]> = Some(&[Role::Supervisor, Role::Admin]);
+const ADMINS: Option<&[Role]> = Some(&[Role::Admin]);
+const AUDITORS: Option<&[Role]> = Some(&[Role::Admin, Role::Auditor]);
+
+const fn get(path: &'static str, operation: Operation, answer: Answer) -> Route {
+    Route {
+        method: Method::Get,
+        path,
+        operation,
+        roles: None,
+        scope: None,
+        summary: "",
+        query: &[],
+        body: None,
+        answer,
+    }
+}
+
+const fn page<T: ToSchema>() -> Answer {
+    Answer::Json(200, Shape::of_page::<T>())
+}
+
+const fn one<T: ToSchema>(status: u16) -> Answer {
+    Answer::Json(status, Shape::of::<T>())
+}
+
+impl Route {
+    const fn by(mut self, roles: Option<&'static [Role]>, scope: Option<Scope>) -> Route {
+        self.roles = roles;
+        self.scope = scope;
+        self
+    }
+
+    const fn says(mut self, summary: &'static str) -> Route {
+        self.summary = summary;
+        self
+    }
+
+    const fn asks(mut self, query: &'static [Query]) -> Route {
+        self.query = query;
+        self
+    }
+
+    const fn with(mut self, method: Method, body: Option<Shape>) -> Route {
+        self.method = method;
+        self.body = body;
+        self
+    }
+}
+
+/// Every route.
+pub const TABLE: &[Route] = &[
+    get("/openapi.json", Operation::Document, Answer::Document).says("This document."),
+    get("/session", Operation::SignIn, one::<Me>(201))
+        .with(Method::Post, Some(Shape::of::<SignIn>()))
+        .says("Sign in: the answer sets the session's cookie and gives its CSRF token."),
+    get("/session", Operation::Me, one::<Me>(200))
+        .by(EVERYBODY, Some(Scope::Read))
+        .says("Who asks, and what they may do."),
+    get("/session", Operation::SignOut, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(EVERYBODY, None)
+        .says("Sign out."),
+    get("/sessions", Operation::Sessions, page::<SessionLine>())
+        .by(AUDITORS, Some(Scope::Admin))
+        .says("Who is signed in."),
+    get("/sessions/{session}", Operation::EndSession, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(ADMINS, Some(Scope::Admin))
+        .says("End somebody's session."),
+    get("/status", Operation::Status, one::<Status>(200))
+        .by(EVERYBODY, Some(Scope::Read))
+        .says("The whole box at a glance."),
+    get("/calls/live", Operation::LiveCalls, page::<ActiveCall>())
+        .by(LOOKERS, Some(Scope::Calls))
+        .says("Calls that are up, the oldest first."),
+    get("/calls", Operation::Calls, page::<CallLine>())
+        .by(LOOKERS, Some(Scope::Calls))
+        .asks(PAGED)
+        .says("Calls that are over, the newest first."),
+    get("/calls/{call}", Operation::OneCall, one::<OneCall>(200))
+        .by(LOOKERS, Some(Scope::Calls))
+        .says("One call, with its ladder while that is remembered."),
+    get("/calls/{call}", Operation::HangUp, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(LEADERS, Some(Scope::Control))
+        .says("End a call that is up."),
+    get("/queues", Operation::Queues, page::<Queue>())
+        .by(EVERYBODY, Some(Scope::Read))
+        .says("Queues and who waits in them."),
+    get("/agents", Operation::Agents, page::<Agent>())
+        .by(EVERYBODY, Some(Scope::Read))
+        .says("Agents and their states."),
+    get("/agents/{agent}/presence", Operation::SetPresence, Answer::Nothing)
+        .with(Method::Put, Some(Shape::of::<PresenceChange>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Sign an agent in or out, or let them pause. Agents do so for themselves alone."),
+    get("/trunks", Operation::Trunks, page::<Trunk>())
+        .by(LOOKERS, Some(Scope::Read))
+        .says("Trunks and their lamps."),
+    get("/phones", Operation::Phones, page::<Phone>())
+        .by(LOOKERS, Some(Scope::Read))
+        .says("Extensions and where their phones are registered."),
+    get("/mailboxes", Operation::Mailboxes, page::<Mailbox>())
+        .by(LOOKERS, Some(Scope::Read))
+        .says("Mailboxes and how many messages are in them."),
+    get("/recordings", Operation::Recordings, page::<RecordingLine>())
+        .by(LOOKERS, Some(Scope::Recordings))
+        .asks(PAGED)
+        .says("Messages that callers left, the newest first."),
+    get("/recordings/{recording}/audio", Operation::Audio, Answer::Audio)
+        .by(LOOKERS, Some(Scope::Recordings))
+        .says("The sound of a message. Whoever listens is written down first."),
+    get("/spending", Operation::Spending, one::<admin::Spending>(200))
+        .by(LOOKERS, Some(Scope::Read))
+        .says("What calls out have cost, and how far each cap is used up."),
+    get("/spending/lift", Operation::LiftCaps, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<Lifting>()))
+        .by(ADMINS, Some(Scope::Admin))
+        .says("Lift caps on spending for some hours, or put them back in force."),
+    get("/route", Operation::DryRun, one::<DryRun>(200))
+        .by(LOOKERS, Some(Scope::Read))
+        .asks(ROUTE)
+        .says("Where a dialled number would go, and why, without calling."),
+    get("/bans", Operation::Bans, page::<Ban>())
+        .by(AUDITORS, Some(Scope::Admin))
+        .says("Sources that are not heard."),
+    get("/bans/{source}", Operation::Unban, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(ADMINS, Some(Scope::Admin))
+        .says("Hear a source again."),
+    get("/users", Operation::Users, page::<UserLine>())
+        .by(AUDITORS, Some(Scope::Admin))
+        .says("Users."),
+    get("/users", Operation::NewUser, one::<UserLine>(201))
+        .with(Method::Post, Some(Shape::of::<NewUser>()))
+        .by(ADMINS, Some(Scope::Admin))
+        .says("Make a user."),
+    get("/users/{user}", Operation::ChangeUser, one::<UserLine>(200))
+        .with(Method::Patch, Some(Shape::of::<UserChange>()))
+        .by(ADMINS, Some(Scope::Admin))
+        .says("Change a user's role, password or agent, or keep them from signing in."),
+    get("/tokens", Operation::Tokens, page::<TokenLine>())
+        .by(AUDITORS, Some(Scope::Admin))
+        .says("Tokens, without what is secret of them."),
+    get("/tokens", Operation::NewToken, one::<MadeToken>(201))
+        .with(Method::Post, Some(Shape::of::<NewToken>()))
+        .by(ADMINS, Some(Scope::Admin))
+        .says("Make a token. It is shown this once."),
+    get("/tokens/{token}", Operation::RevokeToken, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(ADMINS, Some(Scope::Admin))
+        .says("Revoke a token."),
+    get("/acts", Operation::Acts, page::<ActLine>())
+        .by(AUDITORS, Some(Scope::Audit))
+        .asks(PAGED)
+        .says("Who did what, the newest first."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_whole() {
+        for operation in Operation::ALL {
+            let own = TABLE.iter().filter(|route| route.operation == *operation);
+            assert_eq!(own.count(), 1, "{operation:?}");
+        }
+        let mut ways: Vec<_> = TABLE.iter().map(|route| (route.path, route.method)).collect();
+        ways.sort_unstable();
+        ways.dedup();
+        assert_eq!(ways.len(), TABLE.len());
+        for route in TABLE {
+            assert!(route.summary.ends_with('.'), "{}", route.path);
+            let free = route.roles.is_none();
+            let known = matches!(route.operation, Operation::Document | Operation::SignIn);
+            assert_eq!(free, known, "{}: only these two are for anybody", route.path);
+            if route.method.changes() {
+                let auditor = route.roles.is_some_and(|roles| roles.contains(&Role::Auditor));
+                assert!(!auditor || route.operation == Operation::SignOut, "{}", route.path);
+            }
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! One request: who asks, whether they may, what they carry; then it is done, and answered.
+
+use axum::Extension;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequestParts, Query, RawPathParams, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+
+use crate::admin::Command;
+use crate::admin::access::idempotency::{Given, LONGEST_KEY, Verdict};
+use crate::admin::access::{Denied, Principal};
+use crate::admin::api::operations::{self, Asked};
+use crate::admin::api::problem::{Kind, Problem};
+use crate::admin::api::{MOST_BODY, Route};
+use crate::driver::api::Api;
+use crate::driver::api::doing::{self, Done};
+use crate::driver::clock;
+use crate::driver::http::Peer;
+use crate::gateway::By;
+use crate::journal::act::Who;
+
+/// The session's cookie: `__Host-` binds it to this host, to TLS and to the whole of it (RFC 6265bis).
+pub const COOKIE: &str = "__Host-branchline";
+const CSRF: &str = "x-csrf-token";
+const KEY: &str = "idempotency-key";
+
+/// Answers one request of the table.
+pub async fn answer(api: Api, route: &'static Route, request: Request<Body>) -> Response<Body> {
+    match carry_out(&api, route, request).await {
+        Ok(response) => response,
+        Err(problem) => refusal(&problem),
+    }
+}
+
+async fn carry_out(
+    api: &Api,
+    route: &'static Route,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().cloned().ok_or_else(Problem::busy)?;
+    api.access.hold().admit(clock::now(), peer.from)?;
+    let who = match route.roles {
+        None => None,
+        Some(_) => Some(let_in(api, route, &parts.headers)?),
+    };
+    let asked = read(api, route, &mut parts, body).await?;
+    let key = match &who {
+        Some(who) if route.method.changes() => under_key(api, who, &parts, &asked)?,
+        _ => Key::None,
+    };
+    let name = match key {
+        Key::Again(given) => return Ok(given_response(given)),
+        Key::New(name) => Some(Begun { api, name }),
+        Key::None => None,
+    };
+    let by =
+        By { who: who.as_ref().map_or(Who::Console, |who| who.who.clone()), from: Some(peer.from) };
+    let done = match operations::ask(route, who.as_ref(), &asked) {
+        Ok(ask) => doing::carry_out(api, route, &peer, by, who.as_ref(), &asked, ask).await,
+        Err(problem) => Err(problem),
+    };
+    if let Some(begun) = name {
+        begun.end(&done);
+    }
+    done.map(|done| match done {
+        Done::Given(given) => given_response(given),
+        Done::Signed(given, cookie) => {
+            let mut response = given_response(given);
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Done::Stream(response) => with_safety(response),
+    })
+}
+
+/// Who asks, and whether that is enough for this route.
+fn let_in(api: &Api, route: &Route, headers: &HeaderMap) -> Result<Principal, Problem> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(header::AUTHORIZATION).map(|value| {
+        let token = value.split_once(' ').filter(|(way, _)| way.eq_ignore_ascii_case("bearer"));
+        token.map_or("", |(_, token)| token.trim())
+    });
+    let mut access = api.access.hold();
+    let now = clock::now();
+    let who = if let Some(token) = bearer {
+        access.by_token(now, token)?
+    } else if let Some(cookie) = cookie(headers) {
+        let csrf = text(HeaderName::from_static(CSRF));
+        access.by_session(now, cookie, route.method.changes(), csrf)?
+    } else {
+        return Err(Denied::Unknown.into());
+    };
+    may(route, &who)?;
+    Ok(who)
+}
+
+fn may(route: &Route, who: &Principal) -> Result<(), Problem> {
+    let roles = route.roles.unwrap_or_default();
+    if !roles.contains(&who.role) {
+        let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+        return Err(Problem::new(
+            Kind::NotAllowed,
+            format!("the role {} may not do this", who.role),
+            format!("ask somebody who is {}", names.join(" or ")),
+        ));
+    }
+    let scope = match route.scope {
+        Some(scope) => who.has(scope),
+        None => who.scopes.is_none(),
+    };
+    if scope {
+        return Ok(());
+    }
+    let needed = route.scope.map_or_else(
+        || "this is for people who have signed in".to_owned(),
+        |scope| format!("the token does not have the scope {scope}"),
+    );
+    Err(Problem::new(Kind::NotAllowed, needed, "have an admin make a token for what it is to do"))
+}
+
+/// The session's cookie among those that a browser sends.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs =
+        lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value).next()
+}
+
+/// Parameters and body, within bounds.
+async fn read(api: &Api, route: &Route, parts: &mut Parts, body: Body) -> Result<Asked, Problem> {
+    let wrong = |detail: &str, at: &str| {
+        Problem::new(Kind::Malformed, detail, "write it as RFC 3986 asks").at(at)
+    };
+    let path = RawPathParams::from_request_parts(parts, api).await;
+    let path = path.map_err(|_| wrong("the path is not UTF-8", "path"))?;
+    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+    let query = query.map_err(|_| wrong("the query cannot be read", "query"))?.0;
+    let body = body_of(route, &parts.headers, body).await?;
+    Ok(Asked { path, query, body: body.to_vec() })
+}
+
+async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let too_long = || {
+        let detail = format!("a body has at most {MOST_BODY} bytes");
+        Problem::new(Kind::TooLong, detail, "send less").at("body")
+    };
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > MOST_BODY) {
+        return Err(too_long());
+    }
+    let body = to_bytes(body, MOST_BODY).await.map_err(|_| too_long())?;
+    if route.body.is_none() {
+        if !body.is_empty() {
+            let advice = "send none";
+            return Err(Problem::new(Kind::Malformed, "there is no body here", advice).at("body"));
+        }
+        return Ok(body);
+    }
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        let detail = "the body's Content-Type is not application/json";
+        let problem = Problem::new(Kind::WrongType, detail, "send JSON, and say so");
+        return Err(problem.at("header/Content-Type"));
+    }
+    Ok(body)
+}
+
+enum Key {
+    None,
+    New(String),
+    Again(Given),
+}
+
+/// What is known under the request's own key, if it carries one.
+fn under_key(api: &Api, who: &Principal, parts: &Parts, asked: &Asked) -> Result<Key, Problem> {
+    let Some(key) = parts.headers.get(KEY) else { return Ok(Key::None) };
+    let at = "header/Idempotency-Key";
+    let good = |key: &&str| {
+        (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+    };
+    let Some(key) = key.to_str().ok().filter(good) else {
+        let detail = format!("a key has 1 to {LONGEST_KEY} printable ASCII characters");
+        return Err(Problem::new(Kind::Malformed, detail, "make up a UUID").at(at));
+    };
+    let mut request = format!("{} {}\n", parts.method, parts.uri).into_bytes();
+    request.extend(&asked.body);
+    match api.access.hold().repeats.begin(clock::now().instant, &who.who, key, &request) {
+        Verdict::New(name) => Ok(Key::New(name)),
+        Verdict::Again(given) => Ok(Key::Again(given)),
+        Verdict::Different => {
+            let detail = "the key was used for another request";
+            Err(Problem::new(Kind::Conflict, detail, "make up another key").at(at))
+        }
+        Verdict::Running => {
+            let detail = "the same request is being carried out";
+            Err(Problem::new(Kind::Conflict, detail, "ask again in a second").at(at).after(1))
+        }
+    }
+}
+
+/// A request under a key that was begun; forgotten if whoever asks hangs up before it is done.
+struct Begun<'a> {
+    api: &'a Api,
+    name: String,
+}
+
+impl Begun<'_> {
+    fn end(self, done: &Result<Done, Problem>) {
+        let given = match done {
+            Ok(Done::Given(given)) => given.clone(),
+            Ok(Done::Signed(..) | Done::Stream(_)) => return,
+            Err(problem) => given_problem(problem),
+        };
+        self.api.access.hold().repeats.done(&self.name, given);
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.api.access.hold().repeats.give_up(&self.name);
+    }
+}
+
+fn given_problem(problem: &Problem) -> Given {
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    Given { status: problem.status, content_type: "application/problem+json", body }
+}
+
+/// A problem document.
+pub fn refusal(problem: &Problem) -> Response<Body> {
+    let mut response = given_response(given_problem(problem));
+    let headers = response.headers_mut();
+    if let Some(wait) = problem.retry_after_s {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
+    }
+    if problem.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if problem.status == 413 {
+        // What else comes is not read.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn given_response(given: Given) -> Response<Body> {
+    let mut response = Response::new(Body::from(given.body));
+    *response.status_mut() =
+        StatusCode::from_u16(given.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if !given.content_type.is_empty() {
+        let kind = HeaderValue::from_static(given.content_type);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
+    with_safety(response)
+}
+
+/// Nobody on the way keeps an answer, and no browser takes it for something else, frames it, or tells others of it.
+fn with_safety(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    );
+    response
+}
+
+/// The path takes other methods; axum says which.
+pub async fn wrong_method(method: axum::http::Method) -> Response<Body> {
+    let detail = format!("{} is not for this path", shown(method.as_str()));
+    refusal(&Problem::new(Kind::WrongMethod, detail, "the header Allow says which are"))
+}
+
+/// There is no such path.
+pub async fn nowhere(uri: Uri) -> Response<Body> {
+    let detail = format!("there is no path {}", shown(uri.path()));
+    let advice = "/api/v1/openapi.json lists every path";
+    refusal(&Problem::new(Kind::NotFound, detail, advice).at("path"))
+}
+
+/// A stranger's text in an answer.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic() && !"<>&\"".contains(*c)).take(120).collect()
+}
+
+/// Whether the program runs: it does.
+pub async fn health(State(api): State<Api>, Extension(peer): Extension<Peer>) -> Response<Body> {
+    match api.access.hold().admit(clock::now(), peer.from) {
+        Ok(()) => plain(200, "ok\n"),
+        Err(denied) => refusal(&denied.into()),
+    }
+}
+
+/// Whether it takes calls: its loop answers, and it is not on its way out.
+pub async fn ready(State(api): State<Api>, Extension(peer): Extension<Peer>) -> Response<Body> {
+    if let Err(denied) = api.access.hold().admit(clock::now(), peer.from) {
+        return refusal(&denied.into());
+    }
+    let by = By { who: Who::Console, from: Some(peer.from) };
+    match api.ask(by, Command::Status).await {
+        Some(crate::admin::Reply::Status(status)) if !status.draining => plain(200, "ready\n"),
+        Some(_) => plain(503, "draining\n"),
+        None => plain(503, "the gateway does not answer\n"),
+    }
+}
+
+fn plain(status: u16, words: &'static str) -> Response<Body> {
+    let content_type = "text/plain; charset=utf-8";
+    given_response(Given { status, content_type, body: words.as_bytes().to_vec() })
+}

@@ -1,0 +1,211 @@
+//! What is done for a request besides asking the gateway: passwords away from whatever waits, sessions, files.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::http::{HeaderValue, Response, header};
+
+use crate::admin::access::idempotency::Given;
+use crate::admin::access::{Principal, password, sessions};
+use crate::admin::api::Route;
+use crate::admin::api::bodies::{
+    MadeToken, Me, NewToken, NewUser, Page, SessionLine, SignIn, TokenLine, UserChange,
+};
+use crate::admin::api::operations::{self, Ask, Asked};
+use crate::admin::api::problem::{Kind, Problem};
+use crate::admin::{Command, Reply};
+use crate::driver::api::Api;
+use crate::driver::api::answering::COOKIE;
+use crate::driver::clock;
+use crate::driver::http::Peer;
+use crate::gateway::By;
+use crate::id::RecordingId;
+use crate::journal::act::{Token, User};
+
+/// What came of a request.
+pub enum Done {
+    /// An answer.
+    Given(Given),
+    /// An answer with a cookie.
+    Signed(Given, String),
+    /// An answer that is not kept for repeats.
+    Stream(Response<Body>),
+}
+
+/// Does it.
+pub async fn carry_out(
+    api: &Api,
+    route: &Route,
+    peer: &Peer,
+    by: By,
+    who: Option<&Principal>,
+    asked: &Asked,
+    ask: Ask,
+) -> Result<Done, Problem> {
+    let given = match ask {
+        Ask::Command(command) => operations::answer(route, asked, tell(api, by, command).await?)?,
+        Ask::SignIn(sign_in) => return self::sign_in(api, route, peer, sign_in).await,
+        Ask::SignOut => return Ok(sign_out(api, who)),
+        Ask::Me => operations::json(route, &me(api, who.ok_or_else(Problem::busy)?))?,
+        Ask::Sessions => operations::json(route, &Page { items: session_lines(api), next: None })?,
+        Ask::EndSession(id) => match api.access.hold().sign_out(&id) {
+            true => operations::nothing(),
+            false => return Err(Problem::nothing("session", &id)),
+        },
+        Ask::NewUser(new) => {
+            let command = Command::AddUser { user: hashed(api, new).await? };
+            operations::answer(route, asked, tell(api, by, command).await?)?
+        }
+        Ask::ChangeUser(name, change) => {
+            let command = changed(api, name, change).await?;
+            operations::answer(route, asked, tell(api, by, command).await?)?
+        }
+        Ask::NewToken(new) => new_token(api, route, asked, by, new).await?,
+        Ask::Audio(recording) => return audio(api, route, asked, by, recording).await,
+        Ask::Document => {
+            let body = Bytes::copy_from_slice(api.document.as_bytes()).to_vec();
+            Given { status: 200, content_type: "application/json", body }
+        }
+    };
+    Ok(Done::Given(given))
+}
+
+async fn tell(api: &Api, by: By, command: Command) -> Result<Reply, Problem> {
+    api.ask(by, command).await.ok_or_else(Problem::busy)
+}
+
+/// Looks at a password on a thread of its own kind. Only so many at once: hashing is what a stranger can make us do.
+async fn hashing<T: Send + 'static>(
+    api: &Api,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let turn = tokio::time::timeout(Duration::from_secs(5), api.hashing.clone().acquire_owned());
+    let Ok(Ok(_turn)) = turn.await else { return Err(Problem::busy()) };
+    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::busy())
+}
+
+async fn sign_in(
+    api: &Api,
+    route: &Route,
+    peer: &Peer,
+    SignIn { name, password }: SignIn,
+) -> Result<Done, Problem> {
+    let kept = api.access.hold().begin_sign_in(clock::now(), &name, peer.from)?;
+    let matched = hashing(api, move || password::matches(&password, &kept)).await?;
+    let done = api.access.hold().end_sign_in(clock::now(), &name, peer.from, matched);
+    tracing::info!(from = %peer.from, done = done.is_ok(), "somebody signs in");
+    let (principal, session) = done?;
+    let me = Me { csrf: Some(session.csrf.clone()), ..self::me(api, &principal) };
+    let cookie = format!(
+        "{COOKIE}={}; Path=/; Max-Age={}; HttpOnly; Secure; SameSite=Strict",
+        session.cookie,
+        sessions::LONGEST.as_secs()
+    );
+    Ok(Done::Signed(operations::json(route, &me)?, cookie))
+}
+
+fn sign_out(api: &Api, who: Option<&Principal>) -> Done {
+    if let Some(session) = who.and_then(|who| who.session.as_ref()) {
+        api.access.hold().sign_out(session);
+    }
+    let cookie = format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict");
+    Done::Signed(operations::nothing(), cookie)
+}
+
+fn me(api: &Api, who: &Principal) -> Me {
+    let access = api.access.hold();
+    let session = who.session.as_ref().and_then(|id| access.session(id));
+    Me {
+        who: who.who.clone(),
+        role: who.role,
+        scopes: who.scopes.clone(),
+        agent: who.agent.clone(),
+        csrf: session.map(|session| session.csrf.clone()),
+        idle_s: session.map(|_| sessions::IDLE.as_secs()),
+    }
+}
+
+fn session_lines(api: &Api) -> Vec<SessionLine> {
+    let access = api.access.hold();
+    let line = |session: &sessions::Session| SessionLine {
+        session: session.id.clone(),
+        user: session.user.clone(),
+        since: session.since,
+    };
+    access.sessions().map(line).collect()
+}
+
+async fn hash(api: &Api, name: &str, password: String) -> Result<String, Problem> {
+    if let Err(weak) = password::check(name, &password) {
+        let advice = "take a longer one: a few words are good";
+        return Err(Problem::new(Kind::Malformed, weak.to_string(), advice).at("body/password"));
+    }
+    let salt = api.access.hold().salt();
+    let hash = hashing(api, move || password::hash(&password, &salt)).await?;
+    hash.ok_or_else(Problem::busy)
+}
+
+async fn hashed(api: &Api, new: NewUser) -> Result<User, Problem> {
+    let NewUser { name, role, password, agent } = new;
+    let hash = hash(api, &name, password).await?;
+    Ok(User { name, role, agent, password: Some(hash), disabled: false })
+}
+
+async fn changed(api: &Api, name: String, change: UserChange) -> Result<Command, Problem> {
+    let UserChange { role, password, agent, disabled } = change;
+    let password = match password {
+        Some(password) => Some(hash(api, &name, password).await?),
+        None => None,
+    };
+    Ok(Command::ChangeUser { name, role, password, agent, disabled })
+}
+
+async fn new_token(
+    api: &Api,
+    route: &Route,
+    asked: &Asked,
+    by: By,
+    new: NewToken,
+) -> Result<Given, Problem> {
+    let now = clock::now().unix;
+    let days = |days: u16| now + Duration::from_secs(u64::from(days) * 86_400);
+    let (text, prefix, hash) = api.access.hold().new_token();
+    let token = Token {
+        prefix,
+        hash,
+        name: new.name,
+        role: new.role,
+        scopes: new.scopes,
+        made: now,
+        expires: new.days.map(days),
+    };
+    let about = TokenLine::from(&token);
+    match tell(api, by, Command::AddToken { token }).await? {
+        Reply::Done => operations::json(route, &MadeToken { token: text, about }),
+        reply => operations::answer(route, asked, reply),
+    }
+}
+
+/// Sends a recording, once it is written down who hears it.
+async fn audio(
+    api: &Api,
+    route: &Route,
+    asked: &Asked,
+    by: By,
+    recording: RecordingId,
+) -> Result<Done, Problem> {
+    let reply = tell(api, by, Command::Listen { recording }).await?;
+    if reply != Reply::Done {
+        return operations::answer(route, asked, reply).map(Done::Given);
+    }
+    let path = api.recordings.join(format!("{recording}.wav"));
+    let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
+    let Ok(Ok(sound)) = read else {
+        return Err(Problem::nothing("recording", &recording.to_string()));
+    };
+    let mut response = Response::new(Body::from(sound));
+    let kind = HeaderValue::from_static("audio/wav");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(Done::Stream(response))
+}

@@ -1,0 +1,123 @@
+//! The API over HTTPS: axum's routing on one side, the table and the gateway on the other.
+//!
+//! [`answering`] lets a request in and carries it out; [`doing`] does what is not the gateway's: passwords, sessions,
+//! files. What is decided is decided in [`admin::api`](crate::admin::api) and [`admin::access`](crate::admin::access).
+
+mod answering;
+mod doing;
+mod phones;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{self, MethodFilter, MethodRouter};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
+use crate::admin::access::Access;
+use crate::admin::api::table::{Method, TABLE};
+use crate::admin::api::{BASE, document};
+use crate::admin::{Command, Reply};
+use crate::driver::mailbox::Sender;
+use crate::driver::turn::Letter;
+use crate::gateway::By;
+use crate::journal::act::Accounts;
+use crate::random::Random;
+
+/// Questions that wait for the gateway at once; it answers thousands in a second.
+const MAX_QUESTIONS: usize = 32;
+/// Passwords that are looked at at once: each takes a core and 19 MiB for some 35 ms.
+const MAX_HASHING: usize = 2;
+/// How long the gateway and its disk may take.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// Who is let in: shared by requests and the loop, which tells of changes; each holds it for microseconds.
+#[derive(Debug, Clone)]
+pub struct Guard(Arc<Mutex<Access>>);
+
+impl Guard {
+    /// With the accounts that there are.
+    pub fn new(accounts: Accounts, random: Random) -> Guard {
+        Guard(Arc::new(Mutex::new(Access::new(accounts, random))))
+    }
+
+    /// Users or tokens have changed.
+    pub fn handle_accounts(&self, accounts: Accounts) {
+        self.hold().handle_accounts(accounts);
+    }
+
+    fn hold(&self) -> MutexGuard<'_, Access> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What every request is answered with.
+#[derive(Debug, Clone)]
+pub struct Api {
+    letters: Sender<Letter>,
+    access: Guard,
+    questions: Arc<Semaphore>,
+    hashing: Arc<Semaphore>,
+    recordings: Arc<PathBuf>,
+    document: Arc<str>,
+}
+
+impl Api {
+    /// Over a loop that reads `letters`, with recordings in that folder.
+    pub fn new(letters: Sender<Letter>, access: Guard, recordings: PathBuf) -> Api {
+        Api {
+            letters,
+            access,
+            questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
+            hashing: Arc::new(Semaphore::new(MAX_HASHING)),
+            recordings: Arc::new(recordings),
+            // Names and types are plain; there is nothing in them that JSON could not say.
+            document: document::document().to_json().unwrap_or_default().into(),
+        }
+    }
+
+    /// Asks the gateway; nothing if it is too busy to answer.
+    async fn ask(&self, by: By, command: Command) -> Option<Reply> {
+        let _turn = self.questions.try_acquire().ok()?;
+        let (answer, answered) = oneshot::channel();
+        self.letters.deliver(Letter::Api(by, command, answer)).await.ok()?;
+        timeout(ANSWER_TIME, answered).await.ok()?.ok()
+    }
+}
+
+/// The routes of the table, those that say how the box is, and the phones' configuration for everything else.
+pub fn router(api: Api) -> Router {
+    let mut paths: Vec<&str> = TABLE.iter().map(|route| route.path).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let mut router = Router::new();
+    for path in paths {
+        let own = TABLE.iter().filter(|route| route.path == path);
+        let methods = own.fold(MethodRouter::new(), |methods, route| {
+            methods.on(filter(route.method), move |State(api): State<Api>, request| {
+                answering::answer(api, route, request)
+            })
+        });
+        router = router.route(&format!("{BASE}{path}"), methods.fallback(answering::wrong_method));
+    }
+    router
+        .route("/healthz", routing::get(answering::health).fallback(answering::wrong_method))
+        .route("/readyz", routing::get(answering::ready).fallback(answering::wrong_method))
+        .route("/api", routing::any(answering::nowhere))
+        .route("/api/{*rest}", routing::any(answering::nowhere))
+        .fallback(phones::answer)
+        .with_state(api)
+}
+
+fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
+    }
+}

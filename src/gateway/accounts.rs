@@ -1,0 +1,273 @@
+//! Those who ask through the API on one side; the journal, agents, mailboxes and the dial plan on the other.
+//!
+//! Whoever changes something, or listens to somebody's words, is in the journal before they are answered.
+
+use crate::admin::api::bodies::{
+    ActLine, DryRun, Page, RecordingLine, TokenLine, UserLine, Wanted as State,
+};
+use crate::admin::{Command, Reply};
+use crate::agent::{Misfit, Presence, Reason};
+use crate::call::plan::{Asked, Origin};
+use crate::gateway::{By, Gateway, Output, ReplyTo};
+use crate::id::{AgentId, ExtensionId, RecordingId, TrunkId};
+use crate::journal;
+use crate::journal::act::{Account, Act, Token, User};
+use crate::journal::event::Event;
+use crate::journal::personal::Personal;
+use crate::journal::voicemail::Kept;
+use crate::store::KeptAct;
+use crate::time::Now;
+
+/// Users and tokens that there may be. They are in each checkpoint, and few at a branch.
+const MOST_USERS: usize = 1_000;
+const MOST_TOKENS: usize = 1_000;
+/// Characters of the longest reason for a pause.
+const LONGEST_REASON: usize = 64;
+
+impl Gateway {
+    /// Replies; whoever has done more than look is written down first.
+    pub(super) fn reply(
+        &mut self,
+        now: Now,
+        to: ReplyTo,
+        by: &By,
+        command: &Command,
+        reply: Reply,
+    ) {
+        let Some((operation, on)) = command.act() else {
+            return self.outputs.push_back(Output::Reply(to, reply));
+        };
+        let done = !matches!(reply, Reply::Refused(_) | Reply::NotReady(_));
+        let what = operation.name().to_owned();
+        let act = Act { who: by.who.clone(), from: by.from, what, on, done };
+        let token = self.keep(now, Event::Act(act));
+        self.keeping.replies.push((token, to, reply));
+        self.send_replies();
+    }
+
+    /// Sends replies whose act is on the disk; while that fails, all of them.
+    pub(super) fn send_replies(&mut self) {
+        let failed = self.journal.state() != journal::State::Healthy;
+        let waiting = std::mem::take(&mut self.keeping.replies);
+        for (token, to, reply) in waiting {
+            if failed || self.journal.is_stored(token) {
+                self.outputs.push_back(Output::Reply(to, reply));
+            } else {
+                self.keeping.replies.push((token, to, reply));
+            }
+        }
+    }
+
+    pub(super) fn user_lines(&self) -> Vec<UserLine> {
+        self.journal.live().accounts.users.values().map(UserLine::from).collect()
+    }
+
+    pub(super) fn token_lines(&self) -> Vec<TokenLine> {
+        self.journal.live().accounts.tokens.values().map(TokenLine::from).collect()
+    }
+
+    /// Makes or changes a user or a token. It is in force at once, and answered once it is on the disk.
+    pub(super) fn change_accounts(&mut self, now: Now, command: &Command) -> Reply {
+        let change = match command {
+            Command::AddUser { user } => self.new_user(user),
+            Command::ChangeUser { .. } => self.changed_user(command),
+            Command::AddToken { token } => self.new_token(token),
+            Command::RevokeToken { prefix } => self.revoked_token(prefix),
+            _ => return Reply::Refused("that is no account".to_owned()),
+        };
+        let change = match change {
+            Ok(change) => change,
+            Err(why) => return Reply::Refused(why),
+        };
+        let reply = match &change {
+            Account::User(user) => Reply::User(user.into()),
+            Account::Token(_) | Account::TokenRevoked { .. } => Reply::Done,
+        };
+        self.keep(now, Event::Account(change));
+        let accounts = self.journal.live().accounts.clone();
+        self.outputs.push_back(Output::Accounts(Box::new(accounts)));
+        reply
+    }
+
+    fn new_user(&self, user: &User) -> Result<Account, String> {
+        let users = &self.journal.live().accounts.users;
+        if !is_name(&user.name) {
+            return Err(format!(
+                "{:?} is no name: 1 to 64 of a-z, 0-9, dots, dashes, underscores and @",
+                user.name
+            ));
+        }
+        if users.contains_key(&user.name) {
+            return Err(format!("there is a user {} already", user.name));
+        }
+        if users.len() >= MOST_USERS {
+            return Err(format!("there are {MOST_USERS} users, which is the most"));
+        }
+        self.check_agent(user.agent.as_ref())?;
+        Ok(Account::User(user.clone()))
+    }
+
+    fn changed_user(&self, command: &Command) -> Result<Account, String> {
+        let Command::ChangeUser { name, role, password, agent, disabled } = command else {
+            return Err("that is no user".to_owned());
+        };
+        let users = &self.journal.live().accounts.users;
+        let own = users.get(name).ok_or_else(|| format!("there is no user {name}"))?;
+        self.check_agent(agent.as_ref())?;
+        Ok(Account::User(User {
+            name: name.clone(),
+            role: role.unwrap_or(own.role),
+            password: password.clone().or_else(|| own.password.clone()),
+            agent: agent.clone().or_else(|| own.agent.clone()),
+            disabled: disabled.unwrap_or(own.disabled),
+        }))
+    }
+
+    fn check_agent(&self, agent: Option<&AgentId>) -> Result<(), String> {
+        match agent {
+            Some(agent) if self.roster.presence(agent).is_none() => {
+                Err(format!("there is no agent {agent}; `branchline agents` lists them"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn new_token(&self, token: &Token) -> Result<Account, String> {
+        let tokens = &self.journal.live().accounts.tokens;
+        if tokens.contains_key(&token.prefix) {
+            return Err(format!("there is a token {} already", token.prefix));
+        }
+        if tokens.len() >= MOST_TOKENS {
+            return Err(format!("there are {MOST_TOKENS} tokens, which is the most: revoke some"));
+        }
+        let short = (1..=100).contains(&token.name.chars().count());
+        if !short || token.name.chars().any(char::is_control) {
+            return Err("a token's name has 1 to 100 characters".to_owned());
+        }
+        if token.scopes.is_empty() {
+            return Err("a token without a scope can do nothing".to_owned());
+        }
+        Ok(Account::Token(token.clone()))
+    }
+
+    fn revoked_token(&self, prefix: &str) -> Result<Account, String> {
+        match self.journal.live().accounts.tokens.contains_key(prefix) {
+            true => Ok(Account::TokenRevoked { prefix: prefix.to_owned() }),
+            false => Err(format!("there is no token {prefix}; `branchline token list` lists them")),
+        }
+    }
+
+    /// Puts an agent in a state, from wherever they are.
+    pub(super) fn set_presence(
+        &mut self,
+        now: Now,
+        agent: &AgentId,
+        state: State,
+        reason: Option<&str>,
+    ) -> Reply {
+        let Some(presence) = self.roster.presence(agent).cloned() else {
+            return Reply::Refused(format!("there is no agent {agent}"));
+        };
+        let is_out = presence == Presence::SignedOut;
+        let done = match state {
+            State::SignedOut if is_out => Ok(()),
+            State::SignedOut => self.roster.handle_sign_out(now, agent),
+            State::Ready if is_out => self.roster.handle_sign_in(now, agent),
+            State::Ready => match presence {
+                Presence::Paused(_) => self.roster.handle_resume(now, agent),
+                Presence::WrapUp => self.roster.handle_wrapped_up(now, agent),
+                _ => Ok(()),
+            },
+            State::Paused => {
+                let why: String = reason.unwrap_or("desk").chars().take(LONGEST_REASON).collect();
+                let why = why.replace(char::is_control, " ");
+                let signed_in =
+                    if is_out { self.roster.handle_sign_in(now, agent) } else { Ok(()) };
+                signed_in.and_then(|()| self.roster.handle_pause(now, agent, Reason::Chosen(why)))
+            }
+        };
+        match done {
+            Ok(()) => Reply::Done,
+            Err(Misfit::Unknown) => Reply::Refused(format!("there is no agent {agent}")),
+            Err(Misfit::WrongState) => {
+                Reply::Refused(format!("{agent} cannot change to that at this moment"))
+            }
+        }
+    }
+
+    /// Messages that callers left, the newest first.
+    pub(super) fn recording_lines(&self, limit: usize, after: Option<RecordingId>) -> Reply {
+        let clear = |personal: &Personal| {
+            self.journal.keys().read(personal).unwrap_or_else(|| "erased".to_owned())
+        };
+        let messages = &self.journal.live().mail.messages;
+        let mut own: Vec<(&RecordingId, &Kept)> = messages.iter().collect();
+        own.sort_by_key(|(recording, kept)| (std::cmp::Reverse(kept.begun.taken), **recording));
+        let from = match after {
+            Some(after) => match own.iter().position(|(recording, _)| **recording == after) {
+                Some(at) => at + 1,
+                // It was deleted meanwhile: nobody knows any more where it was.
+                None => return Reply::Refused("the page before is gone; begin again".to_owned()),
+            },
+            None => 0,
+        };
+        let line = |(recording, kept): &(&RecordingId, &Kept)| RecordingLine {
+            recording: **recording,
+            mailbox: kept.begun.mailbox.clone(),
+            call: kept.begun.call,
+            from: clear(&kept.begun.from),
+            taken: kept.begun.taken,
+            length_ms: kept.length_ms,
+            heard: kept.heard,
+        };
+        let items: Vec<_> = own.iter().skip(from).take(limit).map(line).collect();
+        let next = (from + items.len() < own.len()).then(|| items.last()).flatten();
+        let next = next.map(|last| last.recording.to_string());
+        Reply::Recordings(Page { items, next })
+    }
+
+    pub(super) fn may_listen(&self, recording: RecordingId) -> Reply {
+        match self.journal.live().mail.messages.contains_key(&recording) {
+            true => Reply::Done,
+            false => Reply::Refused(format!("there is no recording {recording}")),
+        }
+    }
+
+    /// Where a number would go at this moment.
+    pub(super) fn dry_run(&self, now: Now, number: &str, from: &str) -> Reply {
+        let origin = match from.strip_prefix("trunk:").map(TrunkId::from) {
+            Some(trunk) if self.trunks.contains_key(&trunk) => Origin::Trunk(trunk),
+            None if self.extension(from).is_some() => Origin::Extension(ExtensionId::from(from)),
+            _ => return Reply::Refused(format!("nobody calls from {from} here")),
+        };
+        let asked = Asked { dialled: number, from: origin, unix: now.unix };
+        let decision = self.plan.decide(&asked);
+        Reply::Route(DryRun {
+            leads_to: decision.destination.to_string(),
+            why: decision.because.iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+/// A page of what was done.
+pub(super) fn act_page(acts: Vec<(u64, KeptAct)>, limit: usize) -> Page<ActLine> {
+    let next = acts.last().filter(|_| acts.len() >= limit).map(|(number, _)| number.to_string());
+    let line = |(number, KeptAct { at, act }): (u64, KeptAct)| ActLine {
+        number,
+        at,
+        who: act.who,
+        from: act.from,
+        what: act.what,
+        on: act.on,
+        done: act.done,
+    };
+    Page { items: acts.into_iter().map(line).collect(), next }
+}
+
+/// Whether somebody can be called so: nothing that a page, a log or a path would take for something else.
+fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    (1..=64).contains(&name.len())
+        && name.bytes().next().is_some_and(plain)
+        && name.bytes().all(|b| plain(b) || b"._@-".contains(&b))
+}
