@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::id::AgentId;
 use crate::time::UnixTime;
 
-/// What somebody is to the box; each may do what [`Role::covers`] says.
+/// What somebody is to the box; the API says of each route who may.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]

@@ -1,6 +1,6 @@
 //! The API over HTTPS: axum's routing on one side, the table and the gateway on the other.
 //!
-//! [`answering`] lets a request in and carries it out; [`doing`] does what is not the gateway's: passwords, sessions,
+//! `answering` lets a request in and carries it out; `doing` does what is not the gateway's: passwords, sessions,
 //! files. What is decided is decided in [`admin::api`](crate::admin::api) and [`admin::access`](crate::admin::access).
 
 mod answering;
