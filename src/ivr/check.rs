@@ -3,8 +3,10 @@
 //! A checked flow has no loose end: every target exists, every clip and queue is known, every node can be reached, and
 //! no circle goes round without the caller pressing a key.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
+mod mistake;
+mod ways;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -16,6 +18,10 @@ use crate::hours::{self, Calendar};
 use crate::id::{ExtensionId, FlowId, GroupId, QueueId, SkillId};
 use crate::ivr::flow::{Prompt, Said, Settings, Text};
 use crate::ivr::{Destination, prompts};
+
+pub use mistake::{Mistake, Place, Problem};
+
+use ways::ways;
 
 /// What flows may refer to.
 #[derive(Debug, Clone)]
@@ -32,141 +38,6 @@ pub struct Known {
     pub mailboxes: BTreeSet<String>,
     /// The site's time zone.
     pub zone: TimeZone,
-}
-
-/// Which text a problem is in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// This flow's.
-    Flow(FlowId),
-    /// The calendar at this place in the list.
-    Calendar(usize),
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where.
-    pub place: Place,
-    /// Its bytes in that text.
-    pub span: Range<usize>,
-    /// What.
-    pub mistake: Mistake,
-    /// What may stand there, where that is a list of names.
-    pub known: Vec<String>,
-}
-
-/// What can be wrong. Names are as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mistake {
-    /// No node of that name, and no target of another form.
-    Node(String),
-    /// No such clip.
-    Clip(String),
-    /// No such queue.
-    Queue(String),
-    /// No such extension.
-    Extension(String),
-    /// No such group.
-    Group(String),
-    /// No extension of that number has a mailbox.
-    Mailbox(String),
-    /// No such flow.
-    Flow(String),
-    /// No such calendar.
-    Calendar(String),
-    /// A prompt says a variable that no node of the flow collects.
-    Variable(String),
-    /// Two nodes of one name.
-    Twice(String),
-    /// Two calendars of one name.
-    TwoCalendars(String),
-    /// No way leads there.
-    Unreachable(String),
-    /// The walk can go round these for ever without a key being pressed.
-    Loop(Vec<String>),
-    /// A choice that is not one key.
-    Key(String),
-    /// Not a number that can be dialled.
-    Number(String),
-    /// This value is below the least or above the most.
-    Range(u16, u16, u16),
-    /// More keys at least than at most.
-    MinAboveMax,
-    /// The calendar is wrong there.
-    Hours(hours::Mistake),
-}
-
-impl Problem {
-    /// What was written there, to find what was meant.
-    pub fn written(&self) -> &str {
-        match &self.mistake {
-            Mistake::Node(name)
-            | Mistake::Clip(name)
-            | Mistake::Queue(name)
-            | Mistake::Extension(name)
-            | Mistake::Group(name)
-            | Mistake::Mailbox(name)
-            | Mistake::Flow(name)
-            | Mistake::Calendar(name)
-            | Mistake::Variable(name) => name,
-            _ => "",
-        }
-    }
-
-    /// What is allowed, where it is no list of names.
-    pub fn allowed(&self) -> Option<String> {
-        Some(match &self.mistake {
-            Mistake::Key(_) => "`0` to `9`, `*` or `#`".to_owned(),
-            Mistake::Number(_) => "digits, `*` and `#`, with `+` in front or not".to_owned(),
-            Mistake::Range(_, least, most) => format!("{least} to {most}"),
-            Mistake::Loop(_) => {
-                "a menu or a collect node on the way round, or a hang-up".to_owned()
-            }
-            Mistake::Hours(hours::Mistake::Days) => "`mon`, `mon-fri`, `sat, sun`".to_owned(),
-            Mistake::Hours(hours::Mistake::Time) => "`08:00` to `24:00`".to_owned(),
-            Mistake::Hours(hours::Mistake::Date) => {
-                "`2026-12-24`, or `12-25` for each year".to_owned()
-            }
-            Mistake::Hours(hours::Mistake::Zone) => {
-                "an IANA name such as `Europe/Berlin`".to_owned()
-            }
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Mistake::Node(name) => write!(f, "there is no node `{name}` in this flow"),
-            Mistake::Clip(name) => write!(f, "there is no prompt `{name}`"),
-            Mistake::Queue(name) => write!(f, "there is no queue `{name}`"),
-            Mistake::Extension(name) => write!(f, "there is no extension `{name}`"),
-            Mistake::Group(name) => write!(f, "there is no group `{name}`"),
-            Mistake::Mailbox(name) => write!(f, "extension `{name}` has no mailbox"),
-            Mistake::Flow(name) => write!(f, "there is no flow `{name}`"),
-            Mistake::Calendar(name) => write!(f, "there is no calendar `{name}`"),
-            Mistake::Variable(name) => write!(f, "no node of this flow collects `{name}`"),
-            Mistake::Twice(name) => write!(f, "two nodes are called `{name}`"),
-            Mistake::TwoCalendars(name) => write!(f, "two calendars are called `{name}`"),
-            Mistake::Unreachable(name) => write!(f, "no way leads to node `{name}`"),
-            Mistake::Loop(names) => {
-                write!(f, "callers who press no key go round for ever: {}", names.join(" -> "))
-            }
-            Mistake::Key(key) => write!(f, "`{key}` is not a key of a telephone"),
-            Mistake::Number(text) => write!(f, "`{text}` cannot be dialled"),
-            Mistake::Range(value, ..) => write!(f, "{value} is out of range"),
-            Mistake::MinAboveMax => f.write_str("`min` is above `max`"),
-            Mistake::Hours(mistake) => f.write_str(match mistake {
-                hours::Mistake::Zone => "there is no such time zone",
-                hours::Mistake::Days => "these are not days of the week",
-                hours::Mistake::Time => "this is not a time of day",
-                hours::Mistake::Date => "this is not a date",
-                hours::Mistake::Empty => "this span ends as it begins",
-            }),
-        }
-    }
 }
 
 /// Where a walk stands: a flow and a node of it. Both exist.
@@ -709,117 +580,4 @@ fn single_key(text: &str) -> Option<char> {
     let mut keys = text.chars();
     let key = keys.next().filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#'))?;
     keys.next().is_none().then_some(key)
-}
-
-/// Follows the ways between nodes: some that are never reached, some that go round without the caller's doing.
-fn ways(flows: &Flows, written: &[(FlowId, Settings)]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for (at, (name, _)) in written.iter().enumerate() {
-        let Some(flow) = flows.flows.get(at) else { continue };
-        let reached = reached(flows, (at, flow.start));
-        for (place, node) in flow.nodes.iter().enumerate() {
-            if let (Some(span), false) = (&node.span, reached.contains(&(at, place))) {
-                let mistake = Mistake::Unreachable(node.name.clone());
-                let place = Place::Flow(name.clone());
-                problems.push(Problem { place, span: span.clone(), mistake, known: Vec::new() });
-            }
-        }
-        problems.extend(circles(flows, at, name));
-    }
-    problems
-}
-
-fn reached(flows: &Flows, start: Spot) -> BTreeSet<Spot> {
-    let mut seen = BTreeSet::from([start]);
-    let mut left = VecDeque::from([start]);
-    while let Some(spot) = left.pop_front() {
-        let Some(node) = flows.node(spot) else { continue };
-        for next in node.step.by_itself().into_iter().chain(node.step.by_key()) {
-            if seen.insert(next) {
-                left.push_back(next);
-            }
-        }
-    }
-    seen
-}
-
-/// Circles that begin at a named node of `flow` and are made of ways that need no key. Each is told once, at the first
-/// of its nodes in the file.
-fn circles(flows: &Flows, flow: usize, name: &FlowId) -> Vec<Problem> {
-    let mut told = BTreeSet::new();
-    let mut problems = Vec::new();
-    let nodes = flows.flows.get(flow).map_or(0, |flow| flow.nodes.len());
-    for start in (0..nodes).map(|node| (flow, node)) {
-        let Some(circle) = circle(flows, start) else { continue };
-        let smallest = circle.iter().min().copied();
-        let Some(node) = flows.node(start) else { continue };
-        if smallest != Some(start) || !told.insert(circle.iter().copied().collect::<BTreeSet<_>>())
-        {
-            continue;
-        }
-        let mut names: Vec<_> = circle
-            .iter()
-            .filter_map(|spot| flows.node(*spot))
-            .map(|node| node.name.clone())
-            .collect();
-        names.push(node.name.clone());
-        let span = node.span.clone().unwrap_or(0..0);
-        problems.push(Problem {
-            place: Place::Flow(name.clone()),
-            span,
-            mistake: Mistake::Loop(names),
-            known: Vec::new(),
-        });
-    }
-    problems
-}
-
-/// The shortest way from `start` to itself that needs no key.
-fn circle(flows: &Flows, start: Spot) -> Option<Vec<Spot>> {
-    let mut before: BTreeMap<Spot, Spot> = BTreeMap::new();
-    let mut left = VecDeque::from([start]);
-    while let Some(spot) = left.pop_front() {
-        for next in flows.node(spot)?.step.by_itself() {
-            if next == start {
-                let mut way = vec![spot];
-                while let Some(earlier) =
-                    way.last().filter(|spot| **spot != start).and_then(|s| before.get(s))
-                {
-                    way.push(*earlier);
-                }
-                way.reverse();
-                return Some(way);
-            }
-            if next != start && !before.contains_key(&next) {
-                before.insert(next, spot);
-                left.push_back(next);
-            }
-        }
-    }
-    None
-}
-
-impl Step {
-    /// Where it can lead without a key being pressed.
-    fn by_itself(&self) -> Vec<Spot> {
-        match self {
-            Step::Menu(menu) => vec![menu.otherwise],
-            Step::Collect(collect) => vec![collect.otherwise],
-            Step::Say { next, .. } | Step::Record { next, .. } | Step::Goto(next) => vec![*next],
-            Step::Hours { open, closed, holiday, .. } => vec![*open, *closed, *holiday],
-            Step::Leave { busy, no_answer, otherwise, .. } => vec![*busy, *no_answer, *otherwise],
-            Step::HangUp { .. } | Step::Echo => Vec::new(),
-        }
-    }
-
-    /// Where a key press can lead.
-    fn by_key(&self) -> Vec<Spot> {
-        match self {
-            Step::Menu(menu) => {
-                menu.choices.values().copied().filter(|spot| *spot != REPEAT).collect()
-            }
-            Step::Collect(collect) => vec![collect.next],
-            _ => Vec::new(),
-        }
-    }
 }
