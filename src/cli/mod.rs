@@ -16,9 +16,11 @@ mod ask;
 mod calls;
 pub mod check;
 pub mod demo;
+mod erlang;
 mod exit;
 pub mod features;
 mod journal;
+mod report;
 pub mod route;
 mod run;
 mod text;
@@ -210,6 +212,21 @@ enum Command {
         after_help = "Example: branchline journal /var/lib/branchline --key $(cat noted.pub)"
     )]
     Journal(journal::Options),
+    /// Print figures of a span of time: service levels, waits, handle times and more, each by its formula's id.
+    #[command(
+        after_help = "Examples: branchline report --from 2026-11-01 --to 2026-11-30 --by queue\n          \
+                      branchline report --interval 30m --by queue --formula F1,F3-asterisk-1 --csv\n          \
+                      branchline report --interval 15m --wfm > november.csv\n          \
+                      branchline report open F7 --queue support",
+        args_conflicts_with_subcommands = true
+    )]
+    Report(report::Options),
+    /// Say how many agents a load needs, or how it goes with some.
+    #[command(
+        after_help = "Examples: branchline erlang --calls 120 --aht 180 --target 80/20\n          \
+                      branchline erlang --calls 120 --aht 180 --target 80/20 --patience 60"
+    )]
+    Erlang(erlang::Options),
     /// Read a store in a process of its own, to learn whether it opens; used by the box itself.
     #[command(hide = true)]
     StoreCheck {
@@ -266,6 +283,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Openapi => access::document(),
         Command::Drain(options) => ask::main(&options, &Ask::Drain, ask::Form::Text),
         Command::Journal(options) => journal::main(&options),
+        Command::Report(options) => report::main(&options),
+        Command::Erlang(options) => erlang::main(&options),
         Command::StoreCheck { store } => run::store_check(&store),
     }
 }

@@ -12,6 +12,7 @@ pub mod act;
 pub mod chain;
 pub mod context;
 pub mod event;
+pub mod facts;
 pub mod live;
 pub mod personal;
 pub mod record;

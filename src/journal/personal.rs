@@ -32,6 +32,11 @@ impl Subject {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Its first 64 bits: enough to tell people apart in a report.
+    pub fn number(&self) -> u64 {
+        self.0.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+    }
 }
 
 impl fmt::Debug for Subject {

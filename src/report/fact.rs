@@ -219,11 +219,18 @@ pub enum What {
         work: WorkId,
         /// Who.
         agent: AgentId,
+        /// How long it had waited by the clock that the target is judged by, in milliseconds: in opening hours, less
+        /// pauses. Since it was queued when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock_ms: Option<u64>,
     },
     /// Whoever waited went away; x in the formulas.
     Abandoned {
         /// What.
         work: WorkId,
+        /// As for those answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock_ms: Option<u64>,
     },
     /// Whoever waited will be called back; k in the formulas.
     CallbackAccepted {

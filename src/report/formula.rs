@@ -302,19 +302,31 @@ fn times() -> Vec<Formula> {
 }
 
 fn issues() -> Vec<Formula> {
-    let solved = |id, solved, closed, young| {
-        percent(id, "solved at the first contact", &[solved], EVERYBODY).per(closed).beside(young)
+    let solved = |id, title, solved, closed, young| {
+        percent(id, title, &[solved], EVERYBODY).per(closed).beside(young)
     };
-    let repeat = |id, counter| {
-        percent(id, "came again", &[counter], CHANNELS).per(Inbound).beside(InboundUnknown)
+    let repeat = |id, title, counter| {
+        percent(id, title, &[counter], CHANNELS).per(Inbound).beside(InboundUnknown)
     };
     vec![
-        solved("F8-1", Solved1, Closed1, Young1),
-        solved("F8-7", Solved7, Closed7, Young7),
-        solved("F8-30", Solved30, Closed30, Young30),
-        repeat("F9-1", Repeat1),
-        repeat("F9-7", Repeat7),
-        repeat("F9-30", Repeat30),
+        solved("F8-1", "solved: nobody came again about it within a day", Solved1, Closed1, Young1),
+        solved(
+            "F8-7",
+            "solved: nobody came again about it within 7 days",
+            Solved7,
+            Closed7,
+            Young7,
+        ),
+        solved(
+            "F8-30",
+            "solved: nobody came again about it within 30 days",
+            Solved30,
+            Closed30,
+            Young30,
+        ),
+        repeat("F9-1", "came again within a day", Repeat1),
+        repeat("F9-7", "came again within 7 days", Repeat7),
+        repeat("F9-30", "came again within 30 days", Repeat30),
         percent("F10", "contained in self-service, verified", &[Contained], QUEUES)
             .per(Sessions)
             .beside(SessionsYoung),

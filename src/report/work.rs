@@ -90,9 +90,11 @@ impl Works {
                 self.targets.insert(queue.clone(), i64::from(*seconds) * 1_000_000);
             }
             What::Queued { work, queue, channel } => self.queued(sheet, at, *work, queue, *channel),
-            What::Answered { work, agent } => self.answered(sheet, at, *work, agent),
-            What::Abandoned { work } => self.gone(sheet, at, *work, true),
-            What::FlowedOut { work } => self.gone(sheet, at, *work, false),
+            What::Answered { work, agent, clock_ms } => {
+                self.answered(sheet, at, *work, agent, *clock_ms)
+            }
+            What::Abandoned { work, clock_ms } => self.gone(sheet, at, *work, Some(*clock_ms)),
+            What::FlowedOut { work } => self.gone(sheet, at, *work, None),
             What::CallbackAccepted { work } => self.promised(sheet, at, *work),
             What::CallbackLost { work } => self.lost(sheet, *work),
             What::Held { work } => self.hold(at, *work, true),
@@ -141,7 +143,7 @@ impl Works {
         channel: Channel,
     ) {
         let of = Counted::Work(id);
-        self.gone(sheet, at, id, false);
+        self.gone(sheet, at, id, None);
         self.released(at, id, None);
         let place = Place { queue: Some(queue.clone()), agent: None, channel: Some(channel) };
         let home = sheet.home(at, place);
@@ -157,7 +159,14 @@ impl Works {
         }
     }
 
-    fn answered(&mut self, sheet: &mut Sheet, at: UnixTime, id: WorkId, agent: &AgentId) {
+    fn answered(
+        &mut self,
+        sheet: &mut Sheet,
+        at: UnixTime,
+        id: WorkId,
+        agent: &AgentId,
+        clock_ms: Option<u64>,
+    ) {
         let by_agent = sheet.by() == By::Agent;
         let unanswered = self.settings.unanswered;
         let Some(work) = self.open.get_mut(&id) else { return self.strays += 1 };
@@ -169,8 +178,9 @@ impl Works {
                 let wait = at.0 - stay.entered.0;
                 sheet.count(&home, Answered, of);
                 sheet.add(&home, Wait, wait, of);
-                sheet.add(&home, InTarget, i64::from(wait <= stay.targets.0), of);
-                sheet.add(&home, InTargetToday, i64::from(wait <= stay.targets.1), of);
+                let clock = clock_ms.map_or(wait, micros);
+                sheet.add(&home, InTarget, i64::from(clock <= stay.targets.0), of);
+                sheet.add(&home, InTargetToday, i64::from(clock <= stay.targets.1), of);
                 if stay.channel.is_async() {
                     sheet.count(&home, AnswerDue, of);
                     sheet.add(&home, Unanswered, i64::from(wait > unanswered), of);
@@ -214,19 +224,20 @@ impl Works {
         }
     }
 
-    /// Whoever waited waits no more: gone away, or gone elsewhere.
-    fn gone(&mut self, sheet: &mut Sheet, at: UnixTime, id: WorkId, away: bool) {
+    /// Whoever waited waits no more: gone away, with what the clock of the target said if it is another, or elsewhere.
+    fn gone(&mut self, sheet: &mut Sheet, at: UnixTime, id: WorkId, away: Option<Option<u64>>) {
         let short = self.settings.short;
         let Some(work) = self.open.get_mut(&id) else { return };
         let (stay, of) = (&mut work.stay, Counted::Work(id));
         match (stay.at, away) {
-            (Point::Waiting, true) => {
+            (Point::Waiting, Some(clock_ms)) => {
                 let wait = at.0 - stay.entered.0;
                 sheet.count(&stay.home, Abandoned, of);
                 sheet.add(&stay.home, Short, i64::from(wait < short), of);
-                sheet.add(&stay.home, AbandonedInTarget, i64::from(wait <= stay.targets.0), of);
+                let clock = clock_ms.map_or(wait, micros);
+                sheet.add(&stay.home, AbandonedInTarget, i64::from(clock <= stay.targets.0), of);
             }
-            (Point::Waiting, false) => sheet.count(&stay.home, FlowedOut, of),
+            (Point::Waiting, None) => sheet.count(&stay.home, FlowedOut, of),
             (Point::Promised(_), _) => sheet.count(&stay.home, CallbacksLost, of),
             (Point::Answered | Point::Gone, _) => return,
         }
@@ -276,7 +287,7 @@ impl Works {
     fn closed(&mut self, sheet: &mut Sheet, at: UnixTime, id: WorkId) {
         // Work that is closed while it waits left the queue, and nobody went away.
         if self.open.get(&id).is_some_and(|work| work.stay.at == Point::Waiting) {
-            self.gone(sheet, at, id, false);
+            self.gone(sheet, at, id, None);
         }
         self.released(at, id, None);
         if let Some(work) = self.open.get_mut(&id) {
@@ -407,6 +418,10 @@ impl Segment {
         let cost = i128::from(worked) * i128::from(settings.rate(&self.agent)) / i128::from(HOUR);
         add(AgentCost, i64::try_from(cost).unwrap_or(i64::MAX));
     }
+}
+
+fn micros(millis: u64) -> i64 {
+    i64::try_from(millis).unwrap_or(i64::MAX).saturating_mul(1_000)
 }
 
 /// How a span is divided among contacts held at once: all of it to the one in focus, or in equal parts. The parts add up

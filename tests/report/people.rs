@@ -23,7 +23,11 @@ fn same_day() -> Vec<Fact> {
         let (queue, channel) = ("support".into(), Channel::Voice);
         facts.push(Fact { at: UnixTime(entered), what: What::Queued { work, queue, channel } });
         let agent = "anna".into();
-        let what = if answered { What::Answered { work, agent } } else { What::Abandoned { work } };
+        let what = if answered {
+            What::Answered { work, agent, clock_ms: None }
+        } else {
+            What::Abandoned { work, clock_ms: None }
+        };
         facts.push(Fact { at: UnixTime(entered + wait * 1_000_000), what });
     }
     facts.sort_by_key(|fact| fact.at);

@@ -1,0 +1,329 @@
+//! Facts for reports, made from what the journal says of calls and agents.
+//!
+//! A call is one contact, under its own id. Who waits and is answered is found by following each call: it is queued,
+//! offered, and taken by the agent who then begins to talk. Who leaves the queue for anything else flowed out; whose call
+//! ends while it waits abandoned it, unless this box ended it. Callers are told apart by the subject that their number is
+//! sealed under, so that no number is read for a report.
+
+use std::collections::BTreeMap;
+
+use crate::agent::Presence;
+use crate::call::ending::{Cause, Class};
+use crate::call::record::Peer;
+use crate::id::{AgentId, CallId, QueueId, WorkId};
+use crate::journal::event::{CallEvent, CallRecord, Event, What as Call};
+use crate::journal::personal::Personal;
+use crate::journal::replay::Entry;
+use crate::report::fact::{Channel, Fact, Person, Place, State, What};
+use crate::time::UnixTime;
+
+/// Follows calls and agents through the journal. Entries go in in their order.
+#[derive(Debug, Default)]
+pub struct Facts {
+    calls: BTreeMap<CallId, Point>,
+    /// Who called, for calls that are up.
+    callers: BTreeMap<CallId, Person>,
+    /// Whose phone rings for which call.
+    offers: BTreeMap<AgentId, CallId>,
+    /// Who is in a contact, or in after-work of it.
+    talking: BTreeMap<AgentId, CallId>,
+    /// When the box was last known to be alive: all that is known of when it died.
+    last: UnixTime,
+    begun: bool,
+}
+
+/// How far a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Point {
+    Arrived,
+    Waiting,
+    Answered,
+}
+
+impl Facts {
+    /// Hands the facts of one entry to `each`.
+    pub fn handle(&mut self, entry: &Entry, each: &mut dyn FnMut(Fact)) {
+        let before = self.last;
+        let cut_off = matches!(&entry.event, Some(Event::CallRecord(record)) if record.cause == Cause::Interrupted);
+        // A start writes these before it says that it is one: the box was not alive then.
+        if !cut_off && !matches!(entry.event, Some(Event::Checkpoint { .. } | Event::QueueLeft { .. }))
+        {
+            self.last = entry.at;
+        }
+        let at = if cut_off { before } else { entry.at };
+        let mut tell = |what| each(Fact { at, what });
+        match &entry.event {
+            Some(Event::Checkpoint { live, .. }) if !self.begun => {
+                for (agent, standing) in &live.agents {
+                    self.agent(agent, &standing.presence, &mut tell);
+                }
+                for place in live.places.values() {
+                    self.queued(place.call, &place.queue, &mut tell);
+                }
+            }
+            Some(Event::Started { .. }) => {
+                self.died(&mut |what| each(Fact { at: before, what }));
+            }
+            Some(Event::Call(event)) => self.call(event, &mut tell),
+            Some(Event::CallRecord(record)) => self.record(record, &mut tell),
+            Some(Event::Agent { agent, presence, .. }) => self.agent(agent, presence, &mut tell),
+            _ => {}
+        }
+        self.begun = true;
+    }
+
+    fn call(&mut self, event: &CallEvent, tell: &mut dyn FnMut(What)) {
+        let (call, work) = (event.call, work(event.call));
+        match &event.what {
+            Call::Arrived { peer, from, .. } => {
+                self.calls.insert(call, Point::Arrived);
+                if let Peer::Trunk(_) = peer {
+                    let (person, channel) = (person(from), Channel::Voice);
+                    self.callers.extend(person.map(|person| (call, person)));
+                    tell(What::Inbound { work, person, channel, topic: None });
+                }
+            }
+            Call::Queued { queue } => self.queued(call, queue, tell),
+            Call::Ivr { .. } => {
+                self.elsewhere(call, tell);
+                let place = Place { channel: Some(Channel::Voice), ..Place::default() };
+                let person = self.callers.get(&call).copied();
+                tell(What::SelfService { work, person, place });
+            }
+            Call::Voicemail { .. } | Call::Group { .. } | Call::Forwarded { .. } => {
+                self.elsewhere(call, tell)
+            }
+            Call::Offered { agent } => {
+                self.offers.insert(agent.clone(), call);
+                tell(What::Offered { work, agent: agent.clone() });
+            }
+            Call::Held { .. } if self.is_answered(call) => tell(What::Held { work }),
+            Call::Resumed { .. } if self.is_answered(call) => tell(What::Resumed { work }),
+            _ => {}
+        }
+    }
+
+    fn is_answered(&self, call: CallId) -> bool {
+        self.calls.get(&call) == Some(&Point::Answered)
+    }
+
+    fn queued(&mut self, call: CallId, queue: &QueueId, tell: &mut dyn FnMut(What)) {
+        self.calls.insert(call, Point::Waiting);
+        let (work, channel) = (work(call), Channel::Voice);
+        tell(What::Queued { work, queue: queue.clone(), channel });
+    }
+
+    /// The call goes to something that is no queue.
+    fn elsewhere(&mut self, call: CallId, tell: &mut dyn FnMut(What)) {
+        if let Some(point) = self.calls.get_mut(&call).filter(|point| **point == Point::Waiting) {
+            *point = Point::Arrived;
+            tell(What::FlowedOut { work: work(call) });
+        }
+    }
+
+    fn record(&mut self, record: &CallRecord, tell: &mut dyn FnMut(What)) {
+        let work = work(record.call);
+        let ours = record.class == Class::Us;
+        if self.calls.remove(&record.call) == Some(Point::Waiting) {
+            tell(if ours {
+                What::FlowedOut { work }
+            } else {
+                What::Abandoned { work, clock_ms: None }
+            });
+        }
+        self.callers.remove(&record.call);
+        tell(What::Closed { work });
+        self.offers.retain(|_, offered| *offered != record.call);
+    }
+
+    fn agent(&mut self, agent: &AgentId, presence: &Presence, tell: &mut dyn FnMut(What)) {
+        let talks = *presence == Presence::Talking;
+        if talks && let Some(call) = self.offers.remove(agent) {
+            self.calls.insert(call, Point::Answered);
+            self.talking.insert(agent.clone(), call);
+            // Whose phones rang beside this one no longer have an offer.
+            self.offers.retain(|_, offered| *offered != call);
+            tell(What::Answered { work: work(call), agent: agent.clone(), clock_ms: None });
+        }
+        if !talks && let Some(call) = self.talking.get(agent).copied() {
+            tell(What::Released { work: work(call), agent: agent.clone() });
+            if *presence != Presence::WrapUp {
+                self.talking.remove(agent);
+                tell(What::WrappedUp { work: work(call), agent: agent.clone() });
+            }
+        }
+        if !matches!(presence, Presence::Offered | Presence::Talking) {
+            self.offers.remove(agent);
+        }
+        let state = match presence {
+            Presence::Ready => State::Ready,
+            Presence::Offered | Presence::Talking | Presence::WrapUp => State::Engaged,
+            Presence::SignedOut | Presence::Paused(_) => State::Away,
+        };
+        tell(What::Agent { agent: agent.clone(), state });
+    }
+
+    /// The box died and started anew: what was up then ended then, and nobody was ready until told so again.
+    fn died(&mut self, tell: &mut dyn FnMut(What)) {
+        for (call, point) in std::mem::take(&mut self.calls) {
+            if point == Point::Waiting {
+                tell(What::Abandoned { work: work(call), clock_ms: None });
+            }
+            tell(What::Closed { work: work(call) });
+        }
+        for (agent, call) in std::mem::take(&mut self.talking) {
+            tell(What::WrappedUp { work: work(call), agent: agent.clone() });
+        }
+        self.offers.clear();
+        self.callers.clear();
+    }
+}
+
+/// A call as a contact: under its own id, which `branchline calls show` takes.
+fn work(call: CallId) -> WorkId {
+    WorkId(call.0)
+}
+
+/// Who called, told apart by the subject of their sealed number: its first 64 bits, of which two people share one in a
+/// branch with a million callers once in 30 million branches.
+fn person(from: &Personal) -> Option<Person> {
+    let Personal::Sealed(subject, _) = from else { return None };
+    Some(Person(subject.number()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::LegId;
+    use crate::journal::event::Direction;
+    use crate::journal::live::Live;
+
+    #[derive(Default)]
+    struct Log {
+        facts: Facts,
+        told: Vec<String>,
+    }
+
+    impl Log {
+        fn add(&mut self, second: i64, event: Event) {
+            let entry = Entry { seq: 0, at: UnixTime(second * 1_000_000), event: Some(event) };
+            self.facts.handle(&entry, &mut |fact| {
+                let text = serde_json::to_value(&fact).unwrap();
+                self.told.push(format!("{} {}", fact.at.seconds(), text["what"].as_str().unwrap()));
+            });
+        }
+
+        fn call(&mut self, second: i64, what: Call) {
+            let (call, at) = (CallId(1), UnixTime(second * 1_000_000));
+            self.add(second, Event::Call(CallEvent { call, at, what }));
+        }
+
+        fn agent(&mut self, second: i64, presence: Presence) {
+            let (agent, idle_since) = ("anna".into(), UnixTime(0));
+            self.add(second, Event::Agent { agent, presence, idle_since });
+        }
+
+        fn arrives_and_waits(&mut self) {
+            let (from, to) = ("+15550123".into(), "+15550100".into());
+            self.call(1, Call::Arrived { peer: Peer::Trunk("carrier".into()), from, to });
+            self.call(2, Call::Queued { queue: "support".into() });
+        }
+
+        fn ends(&mut self, second: i64, cause: Cause) {
+            let record = CallRecord {
+                call: CallId(1),
+                direction: Direction::Inbound,
+                origin: Peer::Trunk("carrier".into()),
+                from: "".into(),
+                to: "".into(),
+                arrived: UnixTime(1),
+                answered: None,
+                connected: None,
+                ended: UnixTime(second),
+                queue: None,
+                agent: None,
+                conference: None,
+                cause,
+                class: cause.class(),
+                legs: Vec::new(),
+                recordings: Vec::new(),
+                diversions: Vec::new(),
+                diverted_by: None,
+            };
+            self.add(second, Event::CallRecord(Box::new(record)));
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_answered_held_and_worked_on_after() {
+        let mut log = Log::default();
+        log.arrives_and_waits();
+        log.agent(2, Presence::Offered);
+        log.call(2, Call::Offered { agent: "anna".into() });
+        log.agent(5, Presence::Talking);
+        log.call(7, Call::Held { leg: LegId(1) });
+        log.call(8, Call::Resumed { leg: LegId(1) });
+        log.agent(9, Presence::WrapUp);
+        log.ends(9, Cause::Completed);
+        log.agent(12, Presence::Ready);
+        let wanted = [
+            "1 inbound",
+            "2 queued",
+            "2 agent",
+            "2 offered",
+            "5 answered",
+            "5 agent",
+            "7 held",
+            "8 resumed",
+            "9 released",
+            "9 agent",
+            "9 closed",
+            "12 released",
+            "12 wrapped_up",
+            "12 agent",
+        ];
+        assert_eq!(log.told, wanted);
+    }
+
+    #[test]
+    fn who_leaves_the_queue_abandoned_it_or_flowed_out() {
+        let cases = [
+            (Cause::Completed, "abandoned"),
+            (Cause::Abandoned, "abandoned"),
+            (Cause::Congestion, "flowed_out"),
+        ];
+        for (cause, fact) in cases {
+            let mut log = Log::default();
+            log.arrives_and_waits();
+            log.ends(9, cause);
+            let wanted = ["1 inbound", "2 queued", &format!("9 {fact}"), "9 closed"];
+            assert_eq!(log.told, wanted);
+        }
+        let mut log = Log::default();
+        log.arrives_and_waits();
+        log.call(9, Call::Voicemail { mailbox: "201".into() });
+        log.ends(20, Cause::Completed);
+        assert_eq!(log.told[2..], ["9 flowed_out", "20 closed"]);
+    }
+
+    #[test]
+    fn what_was_up_when_the_box_died_ended_then() {
+        let mut log = Log::default();
+        log.add(
+            0,
+            Event::Checkpoint {
+                before: Default::default(),
+                gap: false,
+                live: Box::new(Live::default()),
+            },
+        );
+        log.arrives_and_waits();
+        log.add(500, Event::Started { version: "1".into() });
+        assert_eq!(log.told[2..], ["2 abandoned", "2 closed"]);
+        // The record of a call that a restart cut off is written by the next start.
+        let mut log = Log::default();
+        log.arrives_and_waits();
+        log.ends(500, Cause::Interrupted);
+        assert_eq!(log.told[2..], ["2 abandoned", "2 closed"]);
+    }
+}
