@@ -1,19 +1,22 @@
 //! Facts for reports, made from what the journal says of calls and agents.
 //!
-//! A call is one contact, under its own id. Who waits and is answered is found by following each call: it is queued,
-//! offered, and taken by the agent who then begins to talk. Who leaves the queue for anything else flowed out; whose call
-//! ends while it waits abandoned it, unless this box ended it. Callers are told apart by the subject that their number is
+//! A call is one contact, under its own id; other work stands under that of its item. What waits and is answered is told by
+//! the records of work. Journals from before there were any are read by following each call: it is queued, offered, and
+//! taken by the agent who then begins to talk; who leaves the queue for anything else flowed out, and whose call ends while
+//! it waits abandoned it, unless this box ended it. Callers are told apart by the subject that their number is
 //! sealed under, so that no number is read for a report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::agent::Presence;
 use crate::call::ending::{Cause, Class};
 use crate::call::record::Peer;
-use crate::id::{AgentId, CallId, QueueId, WorkId};
+use crate::id::{AgentId, CallId, ItemId, QueueId, WorkId};
 use crate::journal::event::{CallEvent, CallRecord, Event, What as Call};
 use crate::journal::personal::Personal;
 use crate::journal::replay::Entry;
+use crate::journal::work::{Step, Work};
+use crate::queue;
 use crate::report::fact::{Channel, Fact, Person, Place, State, What};
 use crate::time::UnixTime;
 
@@ -30,7 +33,16 @@ pub struct Facts {
     /// When the box was last known to be alive: all that is known of when it died.
     last: UnixTime,
     begun: bool,
+    /// What each item is called in facts: by the call that it was when it came.
+    items: BTreeMap<ItemId, WorkId>,
+    /// Items that are over but for after-work, the oldest first.
+    finished: VecDeque<ItemId>,
+    /// Whether there are records of work: then calls say nothing of queues.
+    recorded: bool,
 }
+
+/// How many items that are over keep their names, for after-work: more than any site has agents.
+const FINISHED: usize = 10_000;
 
 /// How far a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +58,8 @@ impl Facts {
         let before = self.last;
         let cut_off = matches!(&entry.event, Some(Event::CallRecord(record)) if record.cause == Cause::Interrupted);
         // A start writes these before it says that it is one: the box was not alive then.
-        if !cut_off && !matches!(entry.event, Some(Event::Checkpoint { .. } | Event::QueueLeft { .. }))
+        if !cut_off
+            && !matches!(entry.event, Some(Event::Checkpoint { .. } | Event::QueueLeft { .. }))
         {
             self.last = entry.at;
         }
@@ -64,12 +77,66 @@ impl Facts {
             Some(Event::Started { .. }) => {
                 self.died(&mut |what| each(Fact { at: before, what }));
             }
+            Some(Event::Work(work)) => self.work(work, &mut tell),
             Some(Event::Call(event)) => self.call(event, &mut tell),
             Some(Event::CallRecord(record)) => self.record(record, &mut tell),
             Some(Event::Agent { agent, presence, .. }) => self.agent(agent, presence, &mut tell),
             _ => {}
         }
         self.begun = true;
+    }
+
+    fn work(&mut self, event: &Work, tell: &mut dyn FnMut(What)) {
+        self.recorded = true;
+        let name = || event.call.map_or(WorkId(event.item.0), work);
+        let work = *self.items.entry(event.item).or_insert_with(name);
+        let promised = event.channel == queue::Channel::Callback;
+        match &event.what {
+            Step::Queued { .. } => {
+                let call = event.call.filter(|call| self.calls.get(call) == Some(&Point::Waiting));
+                // The first one of a journal stands behind what its call has said already.
+                if call.is_none() {
+                    let (queue, channel) = (event.queue.clone(), channel(event.channel));
+                    tell(What::Queued { work, queue, channel });
+                }
+            }
+            Step::Offered { agent, .. } => tell(What::Offered { work, agent: agent.clone() }),
+            // With a promise, the agent is on the line first and the person is called then.
+            Step::Taken { agent, clock_ms, .. } if !promised => {
+                self.calls.extend(event.call.map(|call| (call, Point::Answered)));
+                let (agent, clock_ms) = (agent.clone(), Some(*clock_ms));
+                tell(What::Answered { work, agent, clock_ms });
+            }
+            Step::Kept { agent } => {
+                tell(What::Answered { work, agent: agent.clone(), clock_ms: None })
+            }
+            Step::Returned if !promised => tell(What::Returned { work }),
+            Step::Abandoned { clock_ms, .. } => {
+                tell(What::Abandoned { work, clock_ms: Some(*clock_ms) });
+                self.items.remove(&event.item);
+            }
+            Step::TakenOut | Step::FlowedOut { .. } => tell(What::FlowedOut { work }),
+            Step::Promised(_) => tell(What::CallbackAccepted { work }),
+            Step::AttemptFailed { again: None, .. } => tell(What::CallbackLost { work }),
+            Step::Closed { agent, .. } => {
+                tell(What::Released { work, agent: agent.clone() });
+                tell(What::Closed { work });
+            }
+            Step::WrappedUp { agent, .. } => {
+                tell(What::WrappedUp { work, agent: agent.clone() });
+                self.items.remove(&event.item);
+            }
+            _ => {}
+        }
+        // Where there is no after-work, the agent's being ready says so; the name of the item is not needed any more.
+        if matches!(event.what, Step::TakenOut | Step::FlowedOut { .. } | Step::Closed { .. }) {
+            self.finished.push_back(event.item);
+        }
+        while self.finished.len() > FINISHED
+            && let Some(item) = self.finished.pop_front()
+        {
+            self.items.remove(&item);
+        }
     }
 
     fn call(&mut self, event: &CallEvent, tell: &mut dyn FnMut(What)) {
@@ -83,7 +150,7 @@ impl Facts {
                     tell(What::Inbound { work, person, channel, topic: None });
                 }
             }
-            Call::Queued { queue } => self.queued(call, queue, tell),
+            Call::Queued { queue } if !self.recorded => self.queued(call, queue, tell),
             Call::Ivr { .. } => {
                 self.elsewhere(call, tell);
                 let place = Place { channel: Some(Channel::Voice), ..Place::default() };
@@ -93,7 +160,7 @@ impl Facts {
             Call::Voicemail { .. } | Call::Group { .. } | Call::Forwarded { .. } => {
                 self.elsewhere(call, tell)
             }
-            Call::Offered { agent } => {
+            Call::Offered { agent } if !self.recorded => {
                 self.offers.insert(agent.clone(), call);
                 tell(What::Offered { work, agent: agent.clone() });
             }
@@ -124,7 +191,7 @@ impl Facts {
     fn record(&mut self, record: &CallRecord, tell: &mut dyn FnMut(What)) {
         let work = work(record.call);
         let ours = record.class == Class::Us;
-        if self.calls.remove(&record.call) == Some(Point::Waiting) {
+        if self.calls.remove(&record.call) == Some(Point::Waiting) && !self.recorded {
             tell(if ours {
                 What::FlowedOut { work }
             } else {
@@ -182,6 +249,17 @@ impl Facts {
 /// A call as a contact: under its own id, which `branchline calls show` takes.
 fn work(call: CallId) -> WorkId {
     WorkId(call.0)
+}
+
+fn channel(channel: queue::Channel) -> Channel {
+    match channel {
+        queue::Channel::Voice => Channel::Voice,
+        queue::Channel::Callback => Channel::Callback,
+        queue::Channel::Chat => Channel::Chat,
+        queue::Channel::Message => Channel::Message,
+        queue::Channel::Mail => Channel::Mail,
+        queue::Channel::Task => Channel::Task,
+    }
 }
 
 /// Who called, told apart by the subject of their sealed number: its first 64 bits, of which two people share one in a
@@ -249,6 +327,7 @@ mod tests {
                 recordings: Vec::new(),
                 diversions: Vec::new(),
                 diverted_by: None,
+                party: None,
             };
             self.add(second, Event::CallRecord(Box::new(record)));
         }
@@ -304,6 +383,41 @@ mod tests {
         log.call(9, Call::Voicemail { mailbox: "201".into() });
         log.ends(20, Cause::Completed);
         assert_eq!(log.told[2..], ["9 flowed_out", "20 closed"]);
+    }
+
+    #[test]
+    fn records_of_work_say_it_all() {
+        let mut log = Log::default();
+        let mut work = |second: i64, step: serde_json::Value| {
+            let mut event = serde_json::json!({
+                "type": "work", "item": "0000000000009", "channel": "voice", "queue": "support",
+                "at": second * 1_000_000, "call": "0000000000001",
+            });
+            event.as_object_mut().unwrap().extend(step.as_object().unwrap().clone());
+            log.add(second, serde_json::from_value(event).unwrap());
+        };
+        work(1, serde_json::json!({ "what": "queued", "arrived": 1, "priority": 0 }));
+        let taken = |clock_ms: u64| serde_json::json!({ "what": "taken", "agent": "anna", "waited_ms": 4, "clock_ms": clock_ms });
+        work(2, taken(1));
+        work(3, serde_json::json!({ "what": "returned" }));
+        work(4, taken(2));
+        let closed =
+            serde_json::json!({ "what": "closed", "agent": "anna", "talk_ms": 1, "hold_ms": 0 });
+        work(5, closed);
+        work(6, serde_json::json!({ "what": "wrapped_up", "agent": "anna", "wrap_ms": 1 }));
+        log.call(7, Call::Queued { queue: "support".into() });
+        log.ends(8, Cause::Completed);
+        let wanted = [
+            "1 queued",
+            "2 answered",
+            "3 returned",
+            "4 answered",
+            "5 released",
+            "5 closed",
+            "6 wrapped_up",
+            "8 closed",
+        ];
+        assert_eq!(log.told, wanted);
     }
 
     #[test]

@@ -224,6 +224,11 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock_ms: Option<u64>,
     },
+    /// The agent who took it was not joined with whoever waits: it waits again at its place, as if it had not been taken.
+    Returned {
+        /// What.
+        work: WorkId,
+    },
     /// Whoever waited went away; x in the formulas.
     Abandoned {
         /// What.

@@ -46,6 +46,8 @@ struct Stay {
     at: Point,
     /// Whether an agent's contact was begun for it.
     handled: bool,
+    /// What was counted when it was answered while it waited, to be taken back if it returns.
+    counted: Option<(Home, Vec<(Counter, i64)>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +97,7 @@ impl Works {
             }
             What::Abandoned { work, clock_ms } => self.gone(sheet, at, *work, Some(*clock_ms)),
             What::FlowedOut { work } => self.gone(sheet, at, *work, None),
+            What::Returned { work } => self.returned(sheet, at, *work),
             What::CallbackAccepted { work } => self.promised(sheet, at, *work),
             What::CallbackLost { work } => self.lost(sheet, *work),
             What::Held { work } => self.hold(at, *work, true),
@@ -150,7 +153,15 @@ impl Works {
         sheet.count(&home, Queued, of);
         let today = self.settings.target(queue);
         let targets = (self.targets.get(queue).copied().unwrap_or(today), today);
-        let stay = Stay { home, channel, entered: at, targets, at: Point::Waiting, handled: false };
+        let stay = Stay {
+            home,
+            channel,
+            entered: at,
+            targets,
+            at: Point::Waiting,
+            handled: false,
+            counted: None,
+        };
         match self.open.get_mut(&id) {
             Some(work) => (work.stay, work.closed) = (stay, false),
             None => {
@@ -176,15 +187,20 @@ impl Works {
         match stay.at {
             Point::Waiting => {
                 let wait = at.0 - stay.entered.0;
-                sheet.count(&home, Answered, of);
-                sheet.add(&home, Wait, wait, of);
                 let clock = clock_ms.map_or(wait, micros);
-                sheet.add(&home, InTarget, i64::from(clock <= stay.targets.0), of);
-                sheet.add(&home, InTargetToday, i64::from(clock <= stay.targets.1), of);
+                let mut counts = vec![
+                    (Answered, 1),
+                    (Wait, wait),
+                    (InTarget, i64::from(clock <= stay.targets.0)),
+                    (InTargetToday, i64::from(clock <= stay.targets.1)),
+                ];
                 if stay.channel.is_async() {
-                    sheet.count(&home, AnswerDue, of);
-                    sheet.add(&home, Unanswered, i64::from(wait > unanswered), of);
+                    counts.extend([(AnswerDue, 1), (Unanswered, i64::from(wait > unanswered))]);
                 }
+                for (counter, amount) in &counts {
+                    sheet.add(&home, *counter, *amount, of);
+                }
+                stay.counted = Some((home.clone(), counts));
             }
             Point::Promised(accepted) => {
                 sheet.count(&home, CallbacksKept, of);
@@ -221,6 +237,22 @@ impl Works {
         };
         if let Some(work) = self.open.get_mut(&id) {
             work.segments.push(segment);
+        }
+    }
+
+    /// It was not answered after all: what was counted is taken back, and the agent had no contact of it.
+    fn returned(&mut self, sheet: &mut Sheet, at: UnixTime, id: WorkId) {
+        let Some(work) = self.open.get_mut(&id) else { return self.strays += 1 };
+        let Some((home, counts)) = work.stay.counted.take() else { return };
+        for (counter, amount) in counts {
+            sheet.add(&home, counter, -amount, Counted::Work(id));
+        }
+        (work.stay.at, work.stay.handled) = (Point::Waiting, false);
+        for segment in std::mem::take(&mut work.segments) {
+            self.settle(sheet, at, &segment.agent);
+            if let Some(agent) = self.agents.get_mut(&segment.agent) {
+                agent.holding.retain(|held| *held != id);
+            }
         }
     }
 
