@@ -220,7 +220,7 @@ enum Command {
                       branchline report open F7 --queue support",
         args_conflicts_with_subcommands = true
     )]
-    Report(report::Options),
+    Report(Box<report::Options>),
     /// Say how many agents a load needs, or how it goes with some.
     #[command(
         after_help = "Examples: branchline erlang --calls 120 --aht 180 --target 80/20\n          \
