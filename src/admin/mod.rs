@@ -9,6 +9,7 @@ mod ban;
 mod exposition;
 mod ladder;
 pub mod pcap;
+mod person;
 mod spending;
 pub mod web;
 
@@ -18,8 +19,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::call::budget::Subject;
+use crate::context::{Order, Who};
 use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, QueueId, RecordingId, TrunkId};
 use crate::journal::act::{Role, Token, User};
+use crate::store::context::Proof;
+use crate::store::context::looking::Dossier;
 use crate::time::{UnixTime, rfc3339};
 use api::Operation;
 use api::bodies::{ActLine, DryRun, OneCall, Page, RecordingLine, TokenLine, UserLine};
@@ -27,6 +31,7 @@ use api::bodies::{ActLine, DryRun, OneCall, Page, RecordingLine, TokenLine, User
 pub use ban::Ban;
 pub use exposition::{Figures, Spans};
 pub use ladder::{Ended as LadderEnd, Ladder, Step as LadderStep, What as Told};
+pub use person::Ordered;
 pub use spending::{Cap, Spending, Spent};
 
 /// A question or an order for a running box; one JSON object on one line of the control socket.
@@ -169,6 +174,20 @@ pub enum Command {
         #[serde(default)]
         renew: bool,
     },
+    /// Changes what is known of a person.
+    Contact {
+        /// How.
+        order: Order,
+    },
+    /// Everything that is known of a person.
+    Person {
+        /// Who.
+        who: Who,
+        /// So many moments of the timeline at most.
+        moments: usize,
+    },
+    /// Erasures that were.
+    Erasures,
     /// Ends a call.
     HangUp {
         /// Which.
@@ -227,6 +246,12 @@ pub enum Reply {
     Tokens(Vec<TokenLine>),
     /// To [`Command::Acts`].
     Acts(Page<ActLine>),
+    /// To [`Command::Contact`].
+    Ordered(Ordered),
+    /// To [`Command::Person`].
+    Person(Box<Dossier>),
+    /// To [`Command::Erasures`].
+    Erasures(Vec<Proof>),
     /// It was done.
     Done,
     /// It was not done, and why.

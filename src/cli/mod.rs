@@ -15,6 +15,7 @@ mod access;
 mod ask;
 mod calls;
 pub mod check;
+mod contact;
 pub mod demo;
 mod erlang;
 mod exit;
@@ -107,6 +108,12 @@ enum Command {
         options: ask::Options,
         #[command(subcommand)]
         one: Option<calls::One>,
+    },
+    /// Show or change what is known of a person: numbers, notes, merges, legal holds, erasure.
+    #[command(after_help = "Example: branchline contact show +14085551200")]
+    Contact {
+        #[command(subcommand)]
+        one: contact::One,
     },
     /// List queues and who waits in them.
     #[command(after_help = "Example: branchline queues")]
@@ -254,6 +261,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             };
             ask::main(&options, &command, if csv { ask::Form::Csv } else { ask::Form::Text })
         }
+        Command::Contact { one } => contact::main(one),
         Command::Queues(options) => ask::main(&options, &Ask::Queues, ask::Form::Text),
         Command::Agents(options) => ask::main(&options, &Ask::Agents, ask::Form::Text),
         Command::Trunks(options) => ask::main(&options, &Ask::Trunks, ask::Form::Text),

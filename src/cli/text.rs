@@ -28,6 +28,9 @@ pub fn json(reply: &Reply) -> String {
         Reply::PhoneUrl { url, minutes } => {
             serde_json::to_string_pretty(&serde_json::json!({ "url": url, "minutes": minutes }))
         }
+        Reply::Ordered(done) => serde_json::to_string_pretty(done),
+        Reply::Person(dossier) => serde_json::to_string_pretty(dossier),
+        Reply::Erasures(proofs) => serde_json::to_string_pretty(proofs),
         Reply::OneCall(call) => serde_json::to_string_pretty(call),
         Reply::Recordings(page) => serde_json::to_string_pretty(page),
         Reply::Route(run) => serde_json::to_string_pretty(run),
@@ -59,6 +62,9 @@ pub fn table(reply: &Reply) -> String {
         Reply::PhoneUrl { url, minutes: Some(minutes) } => {
             format!("{url}\nGood for one fetch within {minutes} minutes.\n")
         }
+        Reply::Ordered(done) => super::contact::ordered(done),
+        Reply::Person(dossier) => super::contact::page(dossier),
+        Reply::Erasures(proofs) => super::contact::proofs(proofs),
         Reply::Users(users) => super::access::user_table(users),
         Reply::User(user) => super::access::user_table(std::slice::from_ref(user)),
         Reply::Tokens(tokens) => super::access::token_table(tokens),

@@ -18,6 +18,7 @@ use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
+mod people;
 mod phones;
 mod spending;
 mod trunks;
@@ -55,6 +56,7 @@ pub(super) fn check(
     check.trunks();
     check.outbound();
     check.spending();
+    check.people();
     check.conferences();
     check.web();
     check.desk_phones();

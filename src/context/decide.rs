@@ -164,13 +164,6 @@ impl From<NotAnIdentity> for Refused {
     }
 }
 
-/// Whom an erasure is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Erase {
-    /// Every contact of the person.
-    pub contacts: Vec<ContactId>,
-}
-
 /// Decides an order. `mint` gives 64 random bits each time.
 ///
 /// # Errors
@@ -256,11 +249,11 @@ pub fn decide(
             let contact = owner.ok_or(Refused::UnknownHold)?;
             Ok(vec![Change::Released { contact, hold: *hold }])
         }
-        Order::Erase { who } => {
-            let Erase { contacts } = desk.erase(who)?;
+        Order::Erase { who, rule } => {
+            let contacts = desk.erase(who)?;
             // Keys and recordings are counted by who destroys them.
-            let erasure = ErasureId(mint());
-            Ok(vec![Change::Erased { erasure, contacts, keys: 0, recordings: 0, rule: None }])
+            let (erasure, rule) = (ErasureId(mint()), rule.clone());
+            Ok(vec![Change::Erased { erasure, contacts, keys: 0, recordings: 0, rule }])
         }
         order => desk.case_order(order, mint),
     }
@@ -551,7 +544,8 @@ impl Desk<'_> {
         (self.root(a) != self.root(b) && !known).then_some(Change::Suggested { a, b, evidence })
     }
 
-    fn erase(&self, who: &Who) -> Result<Erase, Refused> {
+    /// Every contact of the person.
+    fn erase(&self, who: &Who) -> Result<Vec<ContactId>, Refused> {
         let contact = self.who(who)?;
         for contact in self.person(contact) {
             if let Some(hold) = contact.holds.first() {
@@ -562,7 +556,7 @@ impl Desk<'_> {
                 return Err(Refused::Held(reason.clone()));
             }
         }
-        Ok(Erase { contacts: self.person(contact).map(|contact| contact.id).collect() })
+        Ok(self.person(contact).map(|contact| contact.id).collect())
     }
 }
 

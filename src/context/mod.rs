@@ -29,7 +29,7 @@ pub use caller::{Caller, Known, OpenCase};
 pub use case::{Case, MOST_LINKED, Ref};
 pub use change::{Act, Change, Whose};
 pub use contact::{Consent, Contact, Field, Hold, Link, Past, Pin, Said, Source, Verified};
-pub use decide::{Disposition, Erase, Refused, Rules, View, decide};
+pub use decide::{Disposition, Refused, Rules, View, decide};
 pub use identity::{Edge, How, Identity, Kind, NotAnIdentity, Sharing, normalise};
 pub use order::{Needs, Order, Who};
 pub use person::{Evidence, Merge, Suggestion, probable, root};

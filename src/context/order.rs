@@ -29,7 +29,10 @@ pub enum Who {
 impl FromStr for Who {
     type Err = NotAnIdentity;
     fn from_str(text: &str) -> Result<Who, NotAnIdentity> {
-        if let Ok(id) = text.parse() {
+        // Thirteen digits are sooner a number than an id.
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let id = text.strip_prefix("contact:").or(Some(text).filter(|_| !digits));
+        if let Some(id) = id.and_then(|id| id.parse().ok()) {
             return Ok(Who::Contact(id));
         }
         let kinds =
@@ -65,7 +68,7 @@ impl From<Who> for String {
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Who::Contact(contact) => write!(f, "{contact}"),
+            Who::Contact(contact) => write!(f, "contact:{contact}"),
             Who::Identity(kind, value) => write!(f, "{kind}:{value}"),
         }
     }
@@ -337,6 +340,9 @@ pub enum Order {
     Erase {
         /// Whom.
         who: Who,
+        /// By which rule of the site; at somebody's word when nothing.
+        #[serde(default)]
+        rule: Option<String>,
     },
 }
 
@@ -441,7 +447,7 @@ impl Order {
             | Order::Verify { who, .. }
             | Order::Hold { who, .. }
             | Order::Release { who, .. }
-            | Order::Erase { who } => vec![who],
+            | Order::Erase { who, .. } => vec![who],
             Order::Suggest { a, b, .. } | Order::Refuse { a, b } => vec![a, b],
             Order::Merge { kept, gone } => vec![kept, gone],
             Order::Create { .. }

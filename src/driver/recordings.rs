@@ -44,6 +44,13 @@ pub fn carry_out(
                 }
                 (recording, voicemail::File::Recovered(found.ok()))
             }
+            Order::Erase(recording) => match erase(&folder, recording) {
+                Ok(()) => (recording, voicemail::File::Erased),
+                Err(error) => {
+                    tracing::error!(%recording, %error, "a recording cannot be erased");
+                    return;
+                }
+            },
             Order::Delete(recording) => {
                 let part = part(&folder, recording);
                 // One that is gone already is as wanted.
@@ -93,6 +100,22 @@ pub fn finish(runtime: &tokio::runtime::Handle, parts: Vec<PathBuf>) {
         }
         tracing::warn!(saved, empty, lost, "recordings were under way when the box ended; what was on the disk is saved");
     });
+}
+
+/// Takes a recording off the disk, and says so when a power cut does not bring it back.
+fn erase(folder: &Path, recording: RecordingId) -> io::Result<()> {
+    let part = part(folder, recording);
+    for path in [part.with_extension("wav"), part] {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    match File::open(folder) {
+        Ok(folder) => folder.sync_all(),
+        // Nothing was ever recorded here.
+        Err(_) => Ok(()),
+    }
 }
 
 /// Makes a whole file of what there is, and tells how long it is. A file that has its name already was complete.

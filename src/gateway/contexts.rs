@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::address::Number;
+use crate::admin::Reply;
 use crate::call::plan::Origin;
 use crate::call::record::{Peer, Record};
-use crate::context::{Caller, Identity, Kind, normalise};
+use crate::context::{Caller, Identity, Kind, Refused, Who, normalise};
+use crate::gateway::orders::NOT_READY;
 use crate::gateway::{Gateway, Output, ReplyTo};
 use crate::id::CallId;
 use crate::journal::Token;
@@ -21,6 +23,8 @@ pub enum LookFor {
     Order(u64),
     /// Somebody who asks over the control socket.
     Reader(ReplyTo),
+    /// The rules on how long records are kept.
+    Retention,
 }
 
 /// What is known of people who are in a call.
@@ -30,8 +34,6 @@ pub(super) struct Contexts {
     callers: BTreeMap<CallId, Caller>,
     /// Whom a call went out to.
     dialled: BTreeMap<CallId, Number>,
-    /// The journal's record that the store reflects.
-    projected: Token,
 }
 
 impl Contexts {
@@ -58,15 +60,31 @@ impl Gateway {
 
     /// The store answers.
     pub fn handle_looked(&mut self, now: Now, to: LookFor, answer: Answer) {
-        if let (LookFor::Call(call), Answer::Caller(caller)) = (to, answer) {
-            self.caller_found(call, caller.map(|caller| *caller));
+        match (to, answer) {
+            (LookFor::Call(call), Answer::Caller(caller)) => {
+                self.caller_found(call, caller.map(|caller| *caller));
+            }
+            // The ring goes on without it.
+            (LookFor::Call(_), _) => {}
+            (LookFor::Retention, Answer::Old(old)) => self.old_found(now, Some(old)),
+            (LookFor::Retention, _) => self.old_found(now, None),
+            (LookFor::Order(id), answer) => self.order_looked_up(now, id, answer),
+            (LookFor::Reader(to), answer) => {
+                let reply = match answer {
+                    Answer::Dossier(Some(dossier)) => Reply::Person(dossier),
+                    Answer::Dossier(None) => Reply::Refused(Refused::UnknownContact.to_string()),
+                    Answer::Proofs(proofs) => Reply::Erasures(proofs),
+                    _ => Reply::NotReady(NOT_READY.to_owned()),
+                };
+                self.outputs.push_back(Output::Reply(to, reply));
+            }
         }
         self.settle(now);
     }
 
     /// The store reflects the journal up to here.
     pub fn handle_projected(&mut self, now: Now, position: Token) {
-        self.contexts.projected = position;
+        self.orders_are_shown(position);
         self.settle(now);
     }
 
@@ -76,6 +94,25 @@ impl Gateway {
             tracing::debug!(%call, contact = %caller.contact, "the caller is known");
             self.contexts.callers.insert(call, caller);
         }
+    }
+
+    /// Somebody asks for everything that is known of a person.
+    pub(super) fn look_for_person(&mut self, to: ReplyTo, who: &Who, moments: usize) {
+        let who = match who {
+            Who::Identity(kind, value) => {
+                let country = self.settings.site.country;
+                match normalise(*kind, value, &|digits| country.full(digits)) {
+                    Ok(value) => Who::Identity(*kind, value),
+                    Err(why) => {
+                        let refused = Reply::Refused(why.to_string());
+                        return self.outputs.push_back(Output::Reply(to, refused));
+                    }
+                }
+            }
+            who => who.clone(),
+        };
+        let question = Question::Dossier(who, moments);
+        self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
     }
 
     /// A call goes out to this number.

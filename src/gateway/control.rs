@@ -7,12 +7,13 @@ use crate::call::record::Peer;
 use crate::call::{Activity, CallView};
 use crate::gateway::accounts::act_page;
 use crate::gateway::voicemail::Counts;
-use crate::gateway::{By, Ending, Gateway, Output, ReplyTo};
+use crate::gateway::{By, Ending, Gateway, LookFor, Output, ReplyTo};
 use crate::id::{CallId, ExtensionId};
 use crate::journal::event::{CallRecord, Direction, Quality};
 use crate::journal::{Failure, State};
 use crate::sip::registrar::Binding;
 use crate::sip::trunk;
+use crate::store::context::looking::Question;
 use crate::store::{Found, Wanted};
 use crate::time::{Now, UnixTime};
 
@@ -58,6 +59,12 @@ impl Gateway {
             Command::LiftCaps { of, hours } => self.lift_caps(now, of.as_ref(), *hours),
             Command::PhoneUrl { mac, once, renew } => self.give_phone_url(now, mac, *once, *renew),
             Command::Mailboxes => Reply::Mailboxes(self.mailbox_lines()),
+            Command::Contact { order } => return self.take_order(to, by, order),
+            Command::Person { who, moments } => return self.look_for_person(to, who, *moments),
+            Command::Erasures => {
+                let question = Question::Proofs(MOST_RECORDS);
+                return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
+            }
             Command::HangUp { call } if self.calls.handle_hang_up(*call) => {
                 tracing::info!(%call, "an admin ended a call");
                 Reply::Done
@@ -98,10 +105,7 @@ impl Gateway {
     /// What was read as an admin reads it: personal data in clear, for those who may ask.
     pub(super) fn records(&self, found: Option<Found>) -> Reply {
         match found {
-            None => Reply::NotReady(
-                "the look-up store is being made ready; `branchline status` tells how far it is"
-                    .to_owned(),
-            ),
+            None => Reply::NotReady(super::orders::NOT_READY.to_owned()),
             Some(Found::Calls(records)) => {
                 Reply::CallRecords(records.iter().map(|record| self.call_line(record)).collect())
             }

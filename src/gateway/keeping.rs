@@ -81,6 +81,7 @@ impl Gateway {
         }
         self.send_answers(now);
         self.mail_is_stored(now);
+        self.orders_are_stored();
         self.send_web_answers();
         self.send_replies();
         self.settle(now);

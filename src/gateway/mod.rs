@@ -23,11 +23,13 @@ mod hiding;
 mod keeping;
 mod keys;
 mod legs;
+mod orders;
 mod phones;
 pub mod prompts;
 mod recording;
 mod redirects;
 mod replacing;
+mod retention;
 mod seen;
 mod setup;
 mod signalling;
@@ -204,6 +206,10 @@ pub struct Gateway {
     trunk_rates: BTreeMap<TrunkId, (signalling::Rate, signalling::Rate)>,
     calls: Calls,
     contexts: contexts::Contexts,
+    orders: orders::Orders,
+    search: retention::Search,
+    /// What the site has decided about people.
+    rules: crate::context::Rules,
     hot_desks: HotDesks,
     queues: Queues,
     roster: Roster,
@@ -365,6 +371,7 @@ impl Gateway {
         if self.swept.is_some_and(|at| at <= now.instant) {
             self.gate.forget_old(now);
             self.forget_old_mail(now);
+            self.look_for_old(now);
             self.swept = Some(now.instant + SWEEP);
         }
         self.settle(now);

@@ -31,6 +31,8 @@ pub enum Order {
     Recover(RecordingId),
     /// Take it away. No answer.
     Delete(RecordingId),
+    /// Take it away and say when it is gone.
+    Erase(RecordingId),
 }
 
 /// What the driver tells of a recording's file.
@@ -42,6 +44,8 @@ pub enum File {
     Read(Option<Clip>),
     /// This much of it was there; nothing if it was not.
     Recovered(Option<Duration>),
+    /// It is off the disk.
+    Erased,
 }
 
 /// Everything of voicemail.
@@ -267,6 +271,7 @@ impl Gateway {
             }
             File::Read(clip) => self.recording_was_read(now, recording, clip),
             File::Recovered(length) => self.message_recovered(now, recording, length),
+            File::Erased => self.recording_erased(now, recording),
         }
         self.settle(now);
     }
@@ -410,6 +415,17 @@ impl Gateway {
     /// Messages that were kept as long as they should be.
     pub(super) fn forget_old_mail(&mut self, now: Now) {
         for (mailbox, recording) in self.voicemail.boxes.expired(now.unix) {
+            let change = Change::Deleted(recording);
+            self.voicemail.boxes.apply(&mailbox, &change);
+            self.keep_mail_change(now, &mailbox, &change);
+        }
+    }
+
+    /// A message whose recording was erased is in no mailbox any more.
+    pub(super) fn forget_message(&mut self, now: Now, recording: RecordingId) {
+        let messages = &self.journal.live().mail.messages;
+        let mailbox = messages.get(&recording).map(|kept| kept.begun.mailbox.clone());
+        if let Some(mailbox) = mailbox {
             let change = Change::Deleted(recording);
             self.voicemail.boxes.apply(&mailbox, &change);
             self.keep_mail_change(now, &mailbox, &change);

@@ -7,6 +7,7 @@
 
 mod disk;
 mod disks;
+mod erasure;
 mod help;
 mod kills;
 mod phones;

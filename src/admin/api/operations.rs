@@ -310,6 +310,8 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Acts(page) => json(route, &page),
         // Nothing that the API asks is answered so.
         Reply::Ladder(_) | Reply::Metrics(_) | Reply::PhoneUrl { .. } => Err(Problem::busy()),
+        // Not asked yet.
+        Reply::Ordered(_) | Reply::Person(_) | Reply::Erasures(_) => Err(Problem::busy()),
     }
 }
 

@@ -18,6 +18,7 @@ mod media;
 mod metrics;
 mod page;
 mod parking;
+mod people;
 mod prompts;
 mod provisioning;
 mod queue;
@@ -51,6 +52,7 @@ pub use media::{Codec, Media};
 pub use metrics::Metrics;
 pub use page::Page;
 pub use parking::Parking;
+pub use people::{Disposition, LegalHold, People, Retention};
 pub use prompts::Prompts;
 pub use provisioning::{DeskPhone, Mac, Provisioning};
 pub use queue::Queue;
@@ -129,6 +131,14 @@ pub struct Settings {
     pub metrics: Metrics,
     /// `[trust]`.
     pub trust: Trust,
+    /// `[people]`.
+    pub people: People,
+    /// `[retention]`.
+    pub retention: Retention,
+    /// `[[disposition]]`.
+    pub dispositions: Vec<Disposition>,
+    /// `[[legal_hold]]`.
+    pub legal_holds: Vec<LegalHold>,
     /// `[log]`.
     pub log: Log,
 }

@@ -540,6 +540,10 @@ impl World {
             Order::Recover(id) => {
                 (id, File::Recovered(self.files.contains(&id).then(|| Duration::from_secs(2))))
             }
+            Order::Erase(id) => {
+                self.files.remove(&id);
+                (id, File::Erased)
+            }
             Order::Delete(id) => {
                 self.files.remove(&id);
                 return;

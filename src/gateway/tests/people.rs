@@ -1,9 +1,11 @@
 //! People in a whole branch: the store that looks them up, and what becomes of orders about them.
 
 use super::*;
-use crate::context::{Happening, Identity, Kind, Moment, Way};
+use crate::admin::{Command, Ordered, Reply};
+use crate::context::{Happening, Identity, Kind, Moment, Order, Way, Who};
 use crate::journal::record::{Found, decode};
 use crate::journal::replay::Entry;
+use crate::store::context::looking::Dossier;
 use crate::store::context::looking::{Eyes, Question};
 use crate::store::project;
 use crate::store::tests::Table;
@@ -30,6 +32,30 @@ impl World {
         self.follow();
         let position = crate::journal::Token(self.shelf.table.meta().position);
         self.gateway.handle_projected(self.now, position);
+    }
+
+    /// Asks over the control socket, and answers what is answered by now.
+    fn ask(&mut self, command: &Command) -> Option<Reply> {
+        let to = 1_000 + self.replies.len() as u64;
+        self.gateway.handle_control(self.now, ReplyTo(to), command);
+        self.carry_out();
+        self.replies.get(&to).cloned()
+    }
+
+    fn order(&mut self, order: Order) -> Result<Ordered, String> {
+        match self.ask(&Command::Contact { order }) {
+            Some(Reply::Ordered(done)) => Ok(done),
+            Some(Reply::Refused(why)) => Err(why),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn person(&mut self, who: Who) -> Option<Box<Dossier>> {
+        match self.ask(&Command::Person { who, moments: 100 }) {
+            Some(Reply::Person(dossier)) => Some(dossier),
+            Some(Reply::Refused(_)) => None,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn follow(&mut self) {
@@ -87,4 +113,133 @@ fn a_call_out_is_remembered_under_the_number_in_full() {
     let [Moment { what: Happening::Call { way: Way::Out, .. }, .. }] = &caller.last[..] else {
         panic!("{caller:?}")
     };
+}
+
+const CALLER: &str = "+15557654321";
+
+fn caller() -> Who {
+    Who::Identity(Kind::Phone, CALLER.to_owned())
+}
+
+fn edit(name: &str, expects: Option<u64>) -> Order {
+    let fields = BTreeMap::from([("name".to_owned(), Some(name.to_owned()))]);
+    Order::Edit { who: caller(), expects, fields, source: Default::default(), channel: None }
+}
+
+fn create(name: &str, identity: &str) -> Order {
+    let Ok(Who::Identity(kind, value)) = identity.parse() else { panic!("{identity}") };
+    Order::Create {
+        fields: BTreeMap::from([("name".to_owned(), name.to_owned())]),
+        identities: vec![Identity { kind, value }],
+        source: Default::default(),
+        channel: None,
+    }
+}
+
+#[test]
+fn whoever_orders_sees_what_came_of_it_and_a_stale_edit_changes_nothing() {
+    let mut world = World::of(1, CONFIG, 0);
+    world.seconds(1);
+    world.order(create("Ann", CALLER)).expect("made");
+    let seen = world.person(caller()).expect("there");
+    let version = seen.contacts[0].version;
+    world.order(edit("Ann Lee", Some(version))).expect("the version that was seen");
+    let why = world.order(edit("Bob", Some(version))).expect_err("another one by now");
+    assert!(why.contains("version"), "{why}");
+    let field = world.person(caller()).expect("there").contacts[0].fields["name"].clone();
+    assert_eq!(field.now.value.as_deref(), Some("Ann Lee"));
+    assert_eq!(field.before[0].value.as_deref(), Some("Ann"), "what was said before stays known");
+}
+
+/// Two edits that were both looked up before either was kept: the second sees the first.
+#[test]
+fn two_who_edit_at_once_do_not_both_win() {
+    let mut world = World::of(1, CONFIG, 0);
+    world.seconds(1);
+    world.order(create("Ann", CALLER)).expect("made");
+    let version = world.person(caller()).expect("there").contacts[0].version;
+    world.disk_waits = true;
+    for (to, name) in [(1, "Bea"), (2, "Cid")] {
+        let command = Command::Contact { order: edit(name, Some(version)) };
+        world.gateway.handle_control(world.now, ReplyTo(to), &command);
+        world.carry_out();
+    }
+    assert!(!world.replies.contains_key(&1), "nothing is said before it is on the disk");
+    world.disk_waits = false;
+    world.disk_goes_on();
+    world.carry_out();
+    assert!(matches!(world.replies[&1], Reply::Ordered(_)));
+    assert!(matches!(world.replies[&2], Reply::Refused(_)), "{:?}", world.replies[&2]);
+    let name = world.person(caller()).expect("there").contacts[0].fields["name"].clone();
+    assert_eq!(name.now.value.as_deref(), Some("Bea"));
+    assert!(world.gateway.orders.is_empty());
+}
+
+#[test]
+fn a_person_is_erased_with_the_message_they_left_unless_a_hold_stands() {
+    let mut world = World::of(1, CONFIG, 0);
+    world.call(0, "+15550100");
+    world.seconds(2);
+    world.press("3");
+    world.seconds(20);
+    world.hang_up(0);
+    world.seconds(20);
+    let known = world.person(caller()).expect("who called is known");
+    let [Moment { what: Happening::Call { recordings, .. }, .. }] =
+        &known.timeline.iter().map(|placed| placed.moment.clone()).collect::<Vec<_>>()[..]
+    else {
+        panic!("{known:?}")
+    };
+    assert_eq!((recordings.len(), world.files.len()), (1, 1), "a message was left");
+    let hold = world.order(Order::Hold { who: caller(), reason: "case 7".to_owned() });
+    let hold = hold.expect("held").hold.expect("a hold");
+    let why = world.order(Order::Erase { who: caller(), rule: None }).expect_err("a hold stands");
+    assert!(why.contains("case 7"), "{why}");
+    world.order(Order::Release { who: caller(), hold }).expect("released");
+    let erased = world.order(Order::Erase { who: caller(), rule: None }).expect("erased");
+    assert!(world.person(caller()).is_none());
+    assert!(recordings.iter().all(|recording| !world.files.contains(recording)));
+    let Some(Reply::Erasures(proofs)) = world.ask(&Command::Erasures) else { panic!() };
+    assert_eq!(
+        proofs.iter().map(|proof| Some(proof.erasure)).collect::<Vec<_>>(),
+        [erased.erasure]
+    );
+    assert_eq!(proofs[0].recordings as usize, recordings.len());
+    let mut replay = Replay::default();
+    for segment in &world.journal {
+        replay.read(segment, &mut |_| {});
+    }
+    assert!(replay.damage.is_none(), "the chain holds");
+    // The next call of that number is a stranger's.
+    world.call(0, "+15550101");
+    world.seconds(2);
+    world.hang_up(0);
+    world.seconds(20);
+    let stranger = world.person(caller()).expect("known again");
+    assert_ne!(stranger.person, known.person);
+    assert_eq!(stranger.timeline.len(), 1);
+}
+
+#[test]
+fn who_has_not_been_heard_of_for_long_is_erased_by_rule_unless_held() {
+    let rules = "[retention]\npeople = 30\n[[legal_hold]]\ntag = \"trial\"\nreason = \"a court\"\n";
+    let mut world = World::of(1, &format!("{CONFIG}{rules}"), 0);
+    world.seconds(1);
+    for (name, number) in
+        [("Ann", "+14085550001"), ("Bob", "+14085550002"), ("Cid", "+14085550003")]
+    {
+        world.order(create(name, number)).expect("made");
+    }
+    let who = |number: &str| Who::Identity(Kind::Phone, number.to_owned());
+    let tag = "trial".to_owned();
+    world.order(Order::Tag { who: who("+14085550002"), tag, on: true }).expect("tagged");
+    world.now.unix = world.now.unix + Duration::from_secs(31 * 86_400);
+    let note = Order::Note { who: who("+14085550003"), case: None, text: "called".to_owned() };
+    world.order(note).expect("noted");
+    world.seconds(60);
+    assert!(world.person(who("+14085550001")).is_none(), "a month of silence");
+    assert!(world.person(who("+14085550002")).is_some(), "held");
+    assert!(world.person(who("+14085550003")).is_some(), "heard of today");
+    let Some(Reply::Erasures(proofs)) = world.ask(&Command::Erasures) else { panic!() };
+    assert_eq!(proofs[0].rule.as_deref(), Some("retention.people"));
 }

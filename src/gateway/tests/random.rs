@@ -27,6 +27,7 @@ fn whatever_parties_do_every_call_ends_and_nothing_is_left() {
         );
         assert!(gateway.work.is_empty(), "seed {seed}: the queue's work is left");
         assert!(gateway.timesheet.is_empty(), "seed {seed}: work is left on the timesheet");
+        assert!(gateway.orders.is_empty(), "seed {seed}: orders are left");
         assert!(gateway.contexts.is_empty(), "seed {seed}: what is known of callers is left");
         assert!(gateway.keeping.is_empty(), "seed {seed}: records or answers are left");
         assert!(gateway.voicemail.is_empty(), "seed {seed}: visits or recordings are left");

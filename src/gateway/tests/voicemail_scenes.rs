@@ -48,7 +48,7 @@ impl World {
         replay.resume.live
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(super) fn press(&mut self, keys: &str) {
         let leg = *self.open.iter().next().expect("a call is up");
         for digit in keys.chars() {
             let duration = Duration::from_millis(100);

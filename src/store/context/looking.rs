@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PROOFS, Proof, case_key, cases_of, contact_key, get, identity_key, merge_key, merged_into,
-    moment, moment_key, moment_ref, moments_of, proof, second_number, suggestions_of,
+    CONTACTS, PROOFS, Proof, case_key, cases_of, contact_key, get, identity_key, merge_key,
+    merged_into, moment, moment_key, moment_ref, moments_of, proof, second_number, suggestions_of,
 };
 use crate::context::{
     Caller, Case, Contact, Edge, Happening, Identity, Kind, Known, Merge, Moment, Needs, OpenCase,
@@ -90,6 +90,30 @@ pub enum Question {
     Dossier(Who, usize),
     /// Erasures that were.
     Proofs(usize),
+    /// What was kept for long enough.
+    Old {
+        /// From behind this contact on.
+        after: Option<ContactId>,
+        /// So many contacts are looked at.
+        limit: usize,
+        /// Whom nothing has happened with since then.
+        idle: Option<UnixTime>,
+        /// What happened before then.
+        moments: Option<UnixTime>,
+        /// Whoever has one of these tags is passed over, like whoever is held.
+        held: BTreeSet<String>,
+    },
+}
+
+/// What was kept for long enough.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Old {
+    /// People with whom nothing happens any more.
+    pub idle: Vec<ContactId>,
+    /// Contacts on whose timelines something is from before this.
+    pub moments: Vec<(ContactId, UnixTime)>,
+    /// Behind which contact to go on; from the beginning when nothing.
+    pub next: Option<ContactId>,
 }
 
 /// What the store knows.
@@ -103,6 +127,8 @@ pub enum Answer {
     Dossier(Option<Box<Dossier>>),
     /// Erasures that were.
     Proofs(Vec<Proof>),
+    /// What was kept for long enough.
+    Old(Old),
     /// The store cannot answer yet.
     NotReady,
 }
@@ -130,6 +156,9 @@ impl Eyes<'_> {
                 Answer::Dossier(found.map(Box::new))
             }
             Question::Proofs(limit) => Answer::Proofs(self.proofs(*limit)),
+            Question::Old { after, limit, idle, moments, held } => {
+                Answer::Old(self.old((*after, *limit), *idle, *moments, held))
+            }
         }
     }
 
@@ -357,6 +386,53 @@ impl Eyes<'_> {
         }
     }
 
+    fn old(
+        &self,
+        (after, limit): (Option<ContactId>, usize),
+        idle: Option<UnixTime>,
+        moments: Option<UnixTime>,
+        held: &BTreeSet<String>,
+    ) -> Old {
+        let mut old = Old::default();
+        let page = self.rows.page(CONTACTS, after.map(contact_key).as_deref(), limit);
+        let full = page.len() == limit;
+        for (_, row) in page {
+            let Some(contact) = super::contact(&row) else { continue };
+            old.next = Some(contact.id).filter(|_| full);
+            let first = self.rows.get(&merge_key(contact.id)).is_none();
+            if first && idle.is_some_and(|idle| self.is_idle(contact.id, idle, held)) {
+                old.idle.push(contact.id);
+            } else if let Some(before) = moments
+                && !is_held(&contact, held)
+                && self
+                    .rows
+                    .page(&moments_of(contact.id), Some(&oldest_kept(contact.id, before)), 1)
+                    .len()
+                    == 1
+            {
+                old.moments.push((contact.id, before));
+            }
+        }
+        old
+    }
+
+    /// Whether nothing has happened with a person since then, and nothing holds their records.
+    fn is_idle(&self, contact: ContactId, since: UnixTime, held: &BTreeSet<String>) -> bool {
+        let (_, members) = self.person(contact);
+        let quiet = |id: &ContactId| {
+            let Some(row) = get::<Contact<Personal>>(self.rows, &contact_key(*id)) else {
+                return true;
+            };
+            let newest = self.rows.page(&moments_of(*id), None, 1);
+            let newest = newest.first().and_then(|(key, _)| moment_ref(key)).map(|place| place.at);
+            let said = row.fields.values().map(|field| field.now.said.at);
+            let linked = row.identities.iter().map(|link| link.at);
+            let last = said.chain(linked).chain(newest).chain([row.created]).max();
+            !is_held(&row, held) && last.is_some_and(|last| last < since)
+        };
+        members.iter().all(quiet)
+    }
+
     /// Whether an identity leads to nobody but these.
     fn is_theirs(&self, kind: Kind, subject: &Subject, contacts: &BTreeSet<ContactId>) -> bool {
         let edge = get::<Edge>(self.rows, &identity_key(kind, subject));
@@ -389,4 +465,13 @@ impl Eyes<'_> {
 fn name(contacts: &BTreeMap<ContactId, Contact<String>>, root: ContactId) -> Option<String> {
     let first = contacts.get(&root).into_iter();
     first.chain(contacts.values()).find_map(|contact| contact.field("name")).cloned()
+}
+
+fn is_held(contact: &Contact<Personal>, tags: &BTreeSet<String>) -> bool {
+    !contact.holds.is_empty() || !contact.tags.is_disjoint(tags)
+}
+
+/// Behind this key are the moments from before a time.
+fn oldest_kept(contact: ContactId, before: UnixTime) -> Vec<u8> {
+    moment_key(Ref { contact, at: before, seq: 0 })
 }

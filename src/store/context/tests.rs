@@ -315,7 +315,7 @@ fn merge(site: &mut Site, model: &mut Model, random: &mut Random, a: ContactId, 
 }
 
 fn erase(site: &mut Site, model: &mut Model, a: ContactId) {
-    site.order(Order::Erase { who: Who::Contact(a) }).expect("erased");
+    site.order(Order::Erase { who: Who::Contact(a), rule: None }).expect("erased");
     let person = model.person(a);
     let gone: Vec<_> = model.lines.iter().filter(|(id, _)| person.contains(id)).collect();
     let notes = gone.iter().flat_map(|(_, line)| line.iter().map(|(_, text)| text.clone()));

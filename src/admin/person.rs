@@ -1,0 +1,63 @@
+//! People, as an admin orders something about them and is told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::Change;
+use crate::id::{CaseId, ContactId, ErasureId, HoldId, MergeId, PinId};
+
+/// What came of an order: the ids of what it made or was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ordered {
+    /// The contact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
+    /// The case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub case: Option<CaseId>,
+    /// The merge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merge: Option<MergeId>,
+    /// The pinned fact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<PinId>,
+    /// The legal hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldId>,
+    /// The erasure; its proof goes by this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erasure: Option<ErasureId>,
+}
+
+impl Ordered {
+    /// Takes up what a change made.
+    pub fn take(&mut self, change: &Change<String>) {
+        match change {
+            Change::Created { contact }
+            | Change::Linked { contact, .. }
+            | Change::Unlinked { contact, .. }
+            | Change::Unshared { contact, .. }
+            | Change::Noted { contact, .. }
+            | Change::Disposed { contact, .. }
+            | Change::Happened { contact, .. }
+            | Change::Shared { line: contact, .. } => self.contact = Some(*contact),
+            Change::Merged(merge) | Change::Unmerged(merge) => {
+                (self.contact, self.merge) = (Some(merge.kept), Some(merge.id));
+            }
+            Change::CaseOpened { case, .. }
+            | Change::CaseLinked { case, .. }
+            | Change::CaseUnlinked { case, .. }
+            | Change::CaseSplit { case, .. }
+            | Change::CasesMerged { kept: case, .. }
+            | Change::CaseClosed { case, .. } => self.case = Some(*case),
+            Change::Pinned { contact, pin, .. } => {
+                (self.contact, self.pin) = (Some(*contact), Some(*pin));
+            }
+            Change::Held { contact, hold, .. } => {
+                (self.contact, self.hold) = (Some(*contact), Some(*hold));
+            }
+            Change::Erased { erasure, .. } => self.erasure = Some(*erasure),
+            change => self.contact = change.contact().or(self.contact),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Orders about people: looked up, decided, kept, and answered once the store shows them.
+//!
+//! The decision is [`crate::context::decide`]'s. What the store knew when it was asked may be out of date: an order whose
+//! people were changed since is looked up once more, so that any number of them may be on their way at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::admin::{Ordered, Reply};
+use crate::context::{Act, Change, Identity, Order, View, decide};
+use crate::gateway::voicemail::Order as FileOrder;
+use crate::gateway::{By, Gateway, LookFor, Output, ReplyTo};
+use crate::id::{ActorId, CaseId, ContactId, RecordingId};
+use crate::journal::context::to_seal;
+use crate::journal::event::Event;
+use crate::journal::{State, Token};
+use crate::store::context::looking::{Answer, Doomed, Question};
+use crate::time::Now;
+
+/// Orders on their way at a time: an import keeps far fewer, and a page a handful.
+const MOST_WAITING: usize = 1_024;
+
+/// Orders that are on their way.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    next: u64,
+    /// Being looked up, or waiting to be.
+    waiting: BTreeMap<u64, Waiting>,
+    /// To be looked up once more when the store shows this record.
+    again: Vec<(Token, u64)>,
+    /// Decided; to be answered when the store shows this record.
+    decided: Vec<(Token, Option<ReplyTo>, Ordered)>,
+    /// What was changed by records that the store does not show yet.
+    touched: BTreeMap<Touched, Token>,
+    /// What the store shows.
+    shown: Token,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    to: Option<ReplyTo>,
+    by: ActorId,
+    order: Order,
+    /// Recordings of whoever is to be erased that are on the disk yet, and those that are not any more.
+    files: BTreeSet<RecordingId>,
+    deleted: BTreeSet<RecordingId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Touched {
+    Contact(ContactId),
+    Identity(Identity<String>),
+    Case(CaseId),
+}
+
+impl Orders {
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.again.is_empty() && self.decided.is_empty()
+    }
+
+    /// The last record that changed anything that this is about.
+    fn changed(&self, about: &BTreeSet<Touched>) -> Option<Token> {
+        about.iter().filter_map(|one| self.touched.get(one)).max().copied()
+    }
+}
+
+/// Orders.
+impl Gateway {
+    /// Somebody wants something done to the record of a person; answered with [`Reply::Ordered`] once it is on the disk
+    /// and whoever looks sees it.
+    pub(super) fn take_order(&mut self, to: ReplyTo, by: &By, order: &Order) {
+        let by = ActorId::from(&*by.who.to_string());
+        self.take_order_of(Some(to), by, order.clone());
+    }
+
+    /// The same of somebody who need not be told.
+    pub(super) fn take_order_of(&mut self, to: Option<ReplyTo>, by: ActorId, order: Order) {
+        let country = self.settings.site.country;
+        let order = match order.normalised(&|digits| country.full(digits)) {
+            Ok(order) => order,
+            Err(why) => return self.turn_away(to, &why.to_string()),
+        };
+        if self.journal.state() != State::Healthy {
+            return self.turn_away(to, "the disk does not work: nothing would be kept");
+        }
+        if self.orders.waiting.len() + self.orders.decided.len() >= MOST_WAITING {
+            return self.turn_away(to, "too much is being done at a time; ask again soon");
+        }
+        let id = self.orders.next;
+        self.orders.next += 1;
+        let (files, deleted) = (BTreeSet::new(), BTreeSet::new());
+        self.orders.waiting.insert(id, Waiting { to, by, order, files, deleted });
+        self.look_for_order(id);
+    }
+
+    fn look_for_order(&mut self, id: u64) {
+        let Some(waiting) = self.orders.waiting.get(&id) else { return };
+        let question = Question::View(waiting.order.needs());
+        self.outputs.push_back(Output::Look { to: LookFor::Order(id), question });
+    }
+
+    /// The store says what an order needs.
+    pub(super) fn order_looked_up(&mut self, now: Now, id: u64, answer: Answer) {
+        let Answer::View(view, doomed) = answer else {
+            if let Some(waiting) = self.orders.waiting.remove(&id) {
+                self.turn_away(waiting.to, NOT_READY);
+            }
+            return;
+        };
+        let Some(waiting) = self.orders.waiting.get(&id) else { return };
+        let about = about(&waiting.order, &view);
+        match self.orders.changed(&about) {
+            Some(token) if token.0 > view.position => self.orders.again.push((token, id)),
+            _ => self.decide_order(now, id, &view, &doomed),
+        }
+    }
+
+    fn decide_order(&mut self, now: Now, id: u64, view: &View, doomed: &Doomed) {
+        let Some(waiting) = self.orders.waiting.get(&id) else { return };
+        let (by, order) = (waiting.by.clone(), waiting.order.clone());
+        let random = &mut self.random;
+        let decided = decide(&order, view, &self.rules, &by, now.unix, &mut || random.bits());
+        let changes = match decided {
+            Ok(changes) => changes,
+            Err(why) => return self.refuse_order(id, &why.to_string()),
+        };
+        let erases = matches!(changes.first(), Some(Change::Erased { .. }));
+        if erases && self.files_are_left(id, doomed) {
+            return;
+        }
+        let Some(waiting) = self.orders.waiting.remove(&id) else { return };
+        let mut answer = Ordered::default();
+        changes.iter().for_each(|change| answer.take(change));
+        if changes.is_empty() {
+            return self.tell(waiting.to, Reply::Ordered(answer));
+        }
+        let act = Act { by, at: now.unix, changes };
+        let token = if erases {
+            let recordings = waiting.deleted.len();
+            self.keep_erasure(now, act, doomed, recordings)
+        } else {
+            self.keep(now, Event::Context(to_seal(act.clone())))
+        };
+        for one in about(&order, view).into_iter().chain(answer.touched()) {
+            self.orders.touched.insert(one, token);
+        }
+        self.orders.decided.push((token, waiting.to, answer));
+    }
+
+    /// The store shows the journal up to here.
+    pub(super) fn orders_are_shown(&mut self, position: Token) {
+        self.orders.shown = position;
+        self.orders.touched.retain(|_, token| *token > position);
+        let again: Vec<_> = self.orders.again.extract_if(.., |(at, _)| *at <= position).collect();
+        again.into_iter().for_each(|(_, id)| self.look_for_order(id));
+        let done = self.orders.decided.extract_if(.., |(at, ..)| *at <= position);
+        for (_, to, answer) in done.collect::<Vec<_>>() {
+            self.tell(to, Reply::Ordered(answer));
+        }
+    }
+
+    /// The journal's thread has said something: what is on the disk should be shown, and what will not be is told.
+    pub(super) fn orders_are_stored(&mut self) {
+        if self.journal.state() != State::Healthy {
+            let decided = std::mem::take(&mut self.orders.decided);
+            for (_, to, _) in decided {
+                self.turn_away(to, "the disk does not work: it may have been kept or not");
+            }
+            let again = std::mem::take(&mut self.orders.again);
+            again.into_iter().for_each(|(_, id)| self.look_for_order(id));
+            return self.orders.touched.clear();
+        }
+        let stored = self.journal.stored();
+        let decided = self.orders.decided.iter().map(|(token, ..)| *token);
+        let waits = decided.chain(self.orders.again.iter().map(|(token, _)| *token));
+        if waits.into_iter().any(|token| token <= stored && token > self.orders.shown) {
+            self.outputs.push_back(Output::Project);
+        }
+    }
+
+    fn refuse_order(&mut self, id: u64, why: &str) {
+        if let Some(waiting) = self.orders.waiting.remove(&id) {
+            self.turn_away(waiting.to, why);
+        }
+    }
+
+    fn tell(&mut self, to: Option<ReplyTo>, reply: Reply) {
+        self.outputs.extend(to.map(|to| Output::Reply(to, reply)));
+    }
+
+    fn turn_away(&mut self, to: Option<ReplyTo>, why: &str) {
+        self.tell(to, Reply::Refused(why.to_owned()));
+    }
+}
+
+/// Why nothing can be said yet.
+pub(super) const NOT_READY: &str =
+    "the look-up store is being made ready; `branchline status` tells how far it is";
+
+/// Erasure: recordings first, then keys, and last the record that proves it.
+impl Gateway {
+    /// Takes recordings of whoever is to be erased off the disk. Answers whether any are left: then the order is looked up
+    /// once more when they are gone.
+    fn files_are_left(&mut self, id: u64, doomed: &Doomed) -> bool {
+        let Some(waiting) = self.orders.waiting.get_mut(&id) else { return false };
+        let left: Vec<_> = doomed.recordings.difference(&waiting.deleted).copied().collect();
+        waiting.files.extend(&left);
+        for recording in &left {
+            self.outputs.push_back(Output::Recording(FileOrder::Erase(*recording)));
+        }
+        !left.is_empty()
+    }
+
+    /// A recording is off the disk.
+    pub(super) fn recording_erased(&mut self, now: Now, recording: RecordingId) {
+        self.forget_message(now, recording);
+        let mut complete = Vec::new();
+        for (id, waiting) in &mut self.orders.waiting {
+            if waiting.files.remove(&recording) {
+                waiting.deleted.insert(recording);
+                if waiting.files.is_empty() {
+                    complete.push(*id);
+                }
+            }
+        }
+        complete.into_iter().for_each(|id| self.look_for_order(id));
+    }
+
+    fn keep_erasure(
+        &mut self,
+        now: Now,
+        mut act: Act<String>,
+        doomed: &Doomed,
+        files: usize,
+    ) -> Token {
+        let subjects: Vec<_> = doomed.subjects.iter().copied().collect();
+        let (gone, token) = self.journal.forget(now, &subjects, |gone| {
+            for change in &mut act.changes {
+                if let Change::Erased { keys, recordings, .. } = change {
+                    *keys = gone;
+                    *recordings = u32::try_from(files).unwrap_or(u32::MAX);
+                }
+            }
+            Event::Context(to_seal(act))
+        });
+        tracing::warn!(keys = gone, recordings = files, "a person was erased");
+        token
+    }
+}
+
+/// Everything that an order is about.
+fn about(order: &Order, view: &View) -> BTreeSet<Touched> {
+    let needs = order.needs();
+    let contacts = view.contacts.keys().chain(&needs.contacts).copied().map(Touched::Contact);
+    let identities = needs.identities.into_iter().map(Touched::Identity);
+    let cases = needs.cases.into_iter().map(Touched::Case);
+    contacts.chain(identities).chain(cases).collect()
+}
+
+impl Ordered {
+    fn touched(&self) -> impl Iterator<Item = Touched> + use<> {
+        let case = self.case.map(Touched::Case);
+        self.contact.map(Touched::Contact).into_iter().chain(case)
+    }
+}
