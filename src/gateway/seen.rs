@@ -73,7 +73,7 @@ impl Seen {
 impl Gateway {
     /// A message came or goes.
     pub(super) fn note_message(&mut self, now: Now, sent: bool, flow: Flow, bytes: &[u8]) {
-        if !self.seen.trace.is_on() && self.seen.hep.is_none() {
+        if !self.seen.trace.wants(sent, bytes) && self.seen.hep.is_none() {
             return;
         }
         let Flow { transport, local, peer, .. } = flow;

@@ -103,6 +103,13 @@ impl Trace {
         self.bytes
     }
 
+    /// Whether a message would be kept: one of a dialog that is watched, or an INVITE that arrived. Copying the others,
+    /// registrations before all, would be work for nothing.
+    pub fn wants(&self, sent: bool, bytes: &[u8]) -> bool {
+        let begins = !sent && bytes.starts_with(b"INVITE ");
+        self.is_on() && (begins || call_id(bytes).is_some_and(|id| self.dialogs.contains_key(id)))
+    }
+
     /// A message passed. It is kept if its dialog is watched; the last one that arrived also if that is watched next:
     /// an INVITE makes the call that it is part of.
     pub fn note(&mut self, entry: Entry) {
