@@ -353,10 +353,10 @@ impl Writer {
         }
     }
 
-    /// One batch, one sync.
+    /// One batch, one write, one sync.
     fn commit(&mut self, batch: Vec<Output>) {
         let mut upto = None;
-        for output in batch {
+        for output in joined(batch) {
             if matches!(output, Output::Segment { .. }) {
                 self.failed = false;
             }
@@ -455,6 +455,21 @@ impl Writer {
     }
 }
 
+/// The same with what is written in a row as one piece: each write costs the processor as much as forming the record did.
+fn joined(batch: Vec<Output>) -> Vec<Output> {
+    let mut pieces: Vec<Output> = Vec::new();
+    for output in batch {
+        match (pieces.last_mut(), output) {
+            (Some(Output::Write { bytes, upto }), Output::Write { bytes: more, upto: last }) => {
+                bytes.extend(more);
+                *upto = last;
+            }
+            (_, output) => pieces.push(output),
+        }
+    }
+    pieces
+}
+
 fn put_ballast(path: &Path) -> nix::Result<()> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     let file =
@@ -514,6 +529,24 @@ mod tests {
         }
         opened.handle.finish();
         data
+    }
+
+    #[test]
+    fn writes_in_a_row_are_one_and_none_passes_a_key_or_the_end_of_a_segment() {
+        let write = |byte, upto| Output::Write { bytes: vec![byte], upto: Token(upto) };
+        let (keys, segment) = (Output::Keys(vec![9]), Output::Segment { first: 4 });
+        let batch = vec![
+            write(1, 1),
+            write(2, 2),
+            keys.clone(),
+            write(3, 3),
+            segment.clone(),
+            write(4, 4),
+            write(5, 6),
+        ];
+        let one = Output::Write { bytes: vec![1, 2], upto: Token(2) };
+        let last = Output::Write { bytes: vec![4, 5], upto: Token(6) };
+        assert_eq!(joined(batch), [one, keys, write(3, 3), segment, last]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ const OPEN_TIME: Duration = Duration::from_secs(10);
 const READ_SPEED: u64 = 5 << 20;
 /// How long the end of the program waits for the store.
 const FINISH_TIME: Duration = Duration::from_secs(2);
-/// Jobs that may wait; a word that the journal has grown may be lost, the next one says it again.
+/// Jobs that may wait.
 const WAITING: usize = 64;
 /// Bytes of the journal that are projected in one batch.
 const PIECE: u64 = 4 << 20;
@@ -76,6 +76,8 @@ impl std::fmt::Debug for Handle {
 struct Shared {
     state: Mutex<State>,
     durable: std::sync::atomic::AtomicU64,
+    /// Whether the thread knows that the journal has grown.
+    told: std::sync::atomic::AtomicBool,
     position: std::sync::atomic::AtomicU64,
     rebuilt: std::sync::atomic::AtomicU64,
     rows: Shelf,
@@ -89,7 +91,12 @@ impl Handle {
     /// The journal is on the disk up to here.
     pub fn follow(&self, upto: Token) {
         self.shared.durable.store(upto.0, std::sync::atomic::Ordering::Release);
-        let _ = self.jobs.try_send(Job::Follow);
+        // One word is enough until it is taken up: a sleeping thread that is woken costs as much as a registration.
+        if !self.shared.told.swap(true, std::sync::atomic::Ordering::AcqRel)
+            && self.jobs.try_send(Job::Follow).is_err()
+        {
+            self.shared.told.store(false, std::sync::atomic::Ordering::Release);
+        }
     }
 
     /// Somebody waits for what the journal has: it is not let gather.
@@ -152,6 +159,7 @@ pub fn open(
     let shared = Arc::new(Shared {
         state: Mutex::new(State::Opening),
         durable: durable.0.into(),
+        told: false.into(),
         position: 0.into(),
         rebuilt: 0.into(),
         rows: Shelf::default(),
@@ -201,6 +209,8 @@ impl Keeper {
             match job {
                 Err(RecvTimeoutError::Timeout) => {
                     due = None;
+                    // A swap, so that what the loop wrote before its word is seen.
+                    self.shared.told.swap(false, std::sync::atomic::Ordering::AcqRel);
                     self.catch_up(&db);
                 }
                 Err(RecvTimeoutError::Disconnected) => return,

@@ -190,10 +190,9 @@ impl Draft<'_> {
                 self.take_call(entry, record);
             }
             Event::Context(act) => self.take_act(entry, act),
-            Event::Bound { user, contact, binding } => {
-                self.put(binding_key(user, contact), binding)
-            }
-            Event::Unbound { user, contact } => self.delete(&binding_key(user, contact)),
+            // Phones renew every few minutes, and the journal's own live part is where a restart finds them: as rows that
+            // nobody looked up they took a tenth of a registration's time.
+            Event::Bound { .. } | Event::Unbound { .. } => {}
             Event::Agent { agent, presence, idle_since } => {
                 let standing = Standing {
                     presence: presence.clone(),
@@ -226,15 +225,11 @@ impl Draft<'_> {
 
     /// A checkpoint is the whole truth about what is live: it stands for records that were lost in a failure.
     fn take_live(&mut self, live: &Live) {
+        // Earlier versions kept registrations here; they go with the first checkpoint, which every start writes.
         for kind in [BINDING, AGENT, PLACE] {
             let mut keys = self.rows.keys(&[kind]);
             keys.extend(self.batch.rows.keys().filter(|key| key.first() == Some(&kind)).cloned());
             keys.iter().for_each(|key| self.delete(key));
-        }
-        for (user, phones) in &live.bindings {
-            for (contact, binding) in phones {
-                self.put(binding_key(user, contact), binding);
-            }
         }
         for (agent, standing) in &live.agents {
             self.put(named_key(AGENT, agent.as_str()), standing);
@@ -341,13 +336,6 @@ fn act_key(seq: u64) -> Vec<u8> {
 fn event_key(call: CallId, seq: u64) -> Vec<u8> {
     let mut key = events_of(call);
     key.extend(seq.to_be_bytes());
-    key
-}
-
-fn binding_key(user: &str, contact: &str) -> Vec<u8> {
-    let mut key = named_key(BINDING, user);
-    key.push(0);
-    key.extend(contact.as_bytes());
     key
 }
 
