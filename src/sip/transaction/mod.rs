@@ -11,6 +11,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::sip::flow::{Flow, Route};
@@ -108,6 +109,9 @@ pub enum Output {
 /// Part of the table that one source may fill: one that floods, or is forged, leaves room for the rest.
 const SHARE: usize = 4;
 
+/// Transactions that there is always room for: what a branch has in an ordinary hour.
+const KEPT_ROOM: usize = 512;
+
 /// What one source has in the table.
 #[derive(Debug, Default)]
 struct Share {
@@ -145,7 +149,7 @@ pub struct Transactions {
     limit: usize,
     next: u64,
     servers: HashMap<ServerKey, Server>,
-    by_match: HashMap<Match, ServerKey>,
+    by_match: HashMap<Arc<Match>, ServerKey>,
     /// Requests outside of dialogs by what they are called wherever they came from (see [`Transactions::name_of`]).
     by_name: HashMap<u64, ServerKey>,
     /// Server transactions by where they came from.
@@ -242,8 +246,9 @@ impl Transactions {
         }
         self.by_source.entry(source).or_default().count += 1;
         let key = ServerKey(self.mint());
+        let found = Arc::new(found);
         self.by_match.insert(found.clone(), key);
-        self.servers.insert(key, Server::new(found_key(&found), request, flow));
+        self.servers.insert(key, Server::new(found, request, flow));
         Some(key)
     }
 
@@ -399,8 +404,18 @@ impl Transactions {
             }
         }
         server.name.map(|name| self.by_name.remove(&name));
-        let (branch, sent_by, method) = server.matching();
-        self.by_match.remove(&Match { branch, sent_by, method });
+        self.by_match.remove(server.matching());
+        self.give_back_room();
+    }
+
+    /// After a flood, or a power cut when every phone comes back at once, the tables would keep the room for it for ever.
+    fn give_back_room(&mut self) {
+        if self.servers.capacity() > KEPT_ROOM && self.servers.len() < self.servers.capacity() / 8 {
+            let room = KEPT_ROOM.max(2 * self.servers.len());
+            self.servers.shrink_to(room);
+            self.by_match.shrink_to(room);
+            self.by_name.shrink_to(room);
+        }
     }
 
     /// Sends a request that has its Via already; its branch names the transaction.
@@ -595,10 +610,6 @@ fn branch_key(branch: &str, method: &Method) -> String {
     if *method == Method::CANCEL { format!("{branch} CANCEL") } else { branch.to_owned() }
 }
 
-fn found_key(found: &Match) -> (String, String, Method) {
-    (found.branch.clone(), found.sent_by.clone(), found.method.clone())
-}
-
 /// RFC 3261 section 17.2.3; for a branch without the magic cookie, the fields that RFC 2543 matched by.
 fn match_of(headers: &Headers, method: &Method) -> Option<Match> {
     let via = headers.top_via().ok()?;
@@ -725,5 +736,27 @@ mod tests {
             table.by_name.is_empty() && table.by_match.is_empty(),
             "gone with their transactions"
         );
+    }
+
+    #[test]
+    fn room_that_a_flood_took_is_given_back() {
+        let mut table = Transactions::new(Timing::default(), 40_000);
+        let now = Now { instant: Instant::now(), unix: UnixTime(0) };
+        let address = SocketAddr::from(([192, 0, 2, 66], 5060));
+        let transport = Transport::Udp;
+        let flow = Flow { transport, local: address, peer: address, connection: ConnectionId(0) };
+        for number in 0..10_000 {
+            let text = format!(
+                "OPTIONS sip:b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.66;branch=z9hG4bK{number}\r\n\
+                 From: <sip:a@b>;tag=a\r\nTo: <sip:b>\r\nCall-ID: {number}\r\nCSeq: 1 OPTIONS\r\n\r\n"
+            );
+            let Ok(message) = parse(text.as_bytes(), false) else { panic!("{text}") };
+            table.handle_message(now, flow, message);
+        }
+        assert!(table.servers.capacity() >= 10_000);
+        (1..=9_900).for_each(|key| table.forget(ServerKey(key)));
+        assert_eq!((table.len(), table.by_match.len()), (100, 100), "what is alive stays");
+        assert!(table.servers.capacity() <= 4 * KEPT_ROOM);
+        assert!(table.by_match.capacity() <= 4 * KEPT_ROOM);
     }
 }

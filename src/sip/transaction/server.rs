@@ -1,10 +1,12 @@
 //! One server transaction: a request that came to us, and what we answered (RFC 3261 section 17.2, RFC 6026).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::message::{Method, Request, Response};
+use crate::sip::transaction::Match;
 use crate::time::TimerId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,7 @@ pub(super) struct Step {
 
 #[derive(Debug)]
 pub(super) struct Server {
-    matching: (String, String, Method),
+    matching: Arc<Match>,
     state: State,
     source: IpAddr,
     route: Route,
@@ -53,7 +55,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub fn new(matching: (String, String, Method), request: &Request, flow: Flow) -> Self {
+    pub fn new(matching: Arc<Match>, request: &Request, flow: Flow) -> Self {
         Server {
             matching,
             state: State::Open,
@@ -126,7 +128,7 @@ impl Server {
     }
 
     pub fn is_invite(&self) -> bool {
-        self.matching.2 == Method::INVITE
+        self.matching.method == Method::INVITE
     }
 
     pub fn is_reliable(&self) -> bool {
@@ -146,8 +148,8 @@ impl Server {
         self.tag.clone()
     }
 
-    pub fn matching(&self) -> (String, String, Method) {
-        self.matching.clone()
+    pub fn matching(&self) -> &Match {
+        &self.matching
     }
 }
 
