@@ -151,8 +151,8 @@ impl Gateway {
         match &change {
             Change::Bound(binding) => {
                 let (extension, way) = (&binding.user, &binding.transport);
-                let known = self.journal.live().bindings.get(&binding.user);
-                if known.is_none_or(|phones| !phones.contains_key(&binding.contact)) {
+                let known = self.journal.live().bindings.get(binding.user.as_str());
+                if known.is_none_or(|phones| !phones.has(&binding.contact)) {
                     tracing::info!(%extension, %way, until = %binding.expires, "a phone is registered");
                 }
             }
@@ -276,7 +276,7 @@ impl Gateway {
     /// Takes up what was live before a restart. Calls did not survive it, and are recorded as cut off.
     pub(super) fn restore(&mut self, now: Now, first_start: bool) {
         let live = self.journal.live().clone();
-        for binding in live.bindings.values().flat_map(|phones| phones.values()) {
+        for (_, binding) in live.bindings.values().flat_map(|phones| phones.iter()) {
             match binding.read::<Binding>() {
                 Ok(binding) => {
                     self.gate.trust.vouch(now.instant, binding.peer);

@@ -17,6 +17,7 @@ use crate::id::{
 use crate::journal::act::Accounts;
 use crate::journal::event::{CallEvent, Event, PhoneChoice, QueuePlace, What};
 use crate::journal::personal::Personal;
+use crate::journal::phones::Phones;
 use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
 use crate::journal::work::Promises;
@@ -27,7 +28,7 @@ use crate::time::UnixTime;
 #[serde(default)]
 pub struct Live {
     /// Registrations, by extension and Contact.
-    pub bindings: BTreeMap<String, BTreeMap<String, Text>>,
+    pub bindings: BTreeMap<Box<str>, Phones>,
     /// Who watches what, by the subscription's name.
     pub subscriptions: BTreeMap<String, Text>,
     /// Agents who have ever signed in.
@@ -169,8 +170,8 @@ impl Live {
         match event {
             Event::Checkpoint { live, .. } => *self = (**live).clone(),
             Event::Bound { user, contact, binding } => {
-                let phones = self.bindings.entry(user.clone()).or_default();
-                phones.insert(contact.clone(), binding.clone());
+                let phones = self.bindings.entry(user.as_str().into()).or_default();
+                phones.insert(contact, binding.clone());
             }
             Event::Unbound { user, contact } => self.unbind(user, contact),
             Event::Subscribed { name, subscription } => {

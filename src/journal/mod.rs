@@ -1,7 +1,7 @@
 //! The truth: an append-only, checksummed, hash-chained record of everything that happened.
 //!
 //! Owns the form of records ([`record`]), what they say ([`event`]), the chain and its seals ([`chain`]), personal data
-//! and its keys ([`personal`]), what a restart has to know ([`live`]) and how it is read back ([`replay`]). Writes no
+//! and its keys ([`personal`]), what a restart has to know ([`live`], [`phones`]) and how it is read back ([`replay`]). Writes no
 //! file: the driver makes bytes durable and says so, and only then is anything acknowledged.
 //!
 //! Decisions: every start begins a segment of its own, so a torn tail stays where it is and is never written over; each
@@ -15,6 +15,7 @@ pub mod event;
 pub mod facts;
 pub mod live;
 pub mod personal;
+pub mod phones;
 pub mod record;
 pub mod replay;
 pub mod text;

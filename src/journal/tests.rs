@@ -97,7 +97,7 @@ fn the_next_run_knows_what_was_live_and_the_chain_goes_on() {
     let mut second = journal(now, replay.resume.clone(), &disk.keys);
     assert_eq!(second.live(), first.live());
     let live = second.live().clone();
-    assert_eq!(live.bindings["201"].keys().collect::<Vec<_>>(), ["b"]);
+    assert_eq!(live.bindings["201"].iter().map(|(contact, _)| contact).collect::<Vec<_>>(), ["b"]);
     assert_eq!(live.places.keys().collect::<Vec<_>>(), [&ItemId(2)]);
     assert_eq!(second.keys().read(&live.calls[&CallId(7)].from).as_deref(), Some("+15550123"));
     second.append(now, agent(Presence::SignedOut));

@@ -1,19 +1,21 @@
 //! Something of another room's, kept as it is: the journal does not look into it.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Error, Value};
 
 /// JSON text: a quarter of the memory that its parts would take, which counts with thousands of phones.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text(Box<str>);
+#[derive(Debug, Clone, Default)]
+pub struct Text(Box<RawValue>);
 
-impl Default for Text {
-    fn default() -> Text {
-        Text("null".into())
+impl PartialEq for Text {
+    fn eq(&self, other: &Text) -> bool {
+        self.0.get() == other.0.get()
     }
 }
+
+impl Eq for Text {}
 
 impl Text {
     /// What `value` is as JSON. Plain data always is something.
@@ -21,7 +23,7 @@ impl Text {
     /// # Errors
     /// When `value` holds what JSON cannot say, such as a map whose keys are no strings.
     pub fn of(value: &impl Serialize) -> Result<Text, Error> {
-        serde_json::to_string(value).map(|text| Text(text.into()))
+        to_raw_value(value).map(Text)
     }
 
     /// Reads it back.
@@ -29,21 +31,21 @@ impl Text {
     /// # Errors
     /// When it is of another version that cannot be read any more.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(&self.0)
+        serde_json::from_str(self.0.get())
     }
 }
 
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(&self.0).map_err(ser::Error::custom)?;
-        raw.serialize(serializer)
+        self.0.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
         // Not as a `RawValue`: an event's kind is looked up first, and what was read by then is no text any more.
-        Value::deserialize(deserializer).map(|value| Text(value.to_string().into()))
+        let value = Value::deserialize(deserializer)?;
+        to_raw_value(&value).map(Text).map_err(de::Error::custom)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::time::{Now, UnixTime};
 
 /// How long a nonce may be used. Phones keep one between refreshes; stale=true lets them go on without asking a person.
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
-/// Nonces whose counts are remembered. Each is 100 bytes; when there are more, the oldest become stale.
+/// Nonces whose counts are remembered. Each is 30 bytes; when there are more, the oldest become stale.
 const MAX_NONCES: usize = 20_000;
 /// How far behind the highest count a request may come: datagrams overtake each other.
 const COUNT_WINDOW: u32 = 32;
@@ -56,13 +56,12 @@ impl Algorithm {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        use fmt::Write;
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+/// Lower-case hexadecimal digits: each registration needs some two hundred.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |digit: u8| char::from_digit(digit.into(), 16).unwrap_or('0');
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    text
 }
 
 /// A password. It is never printed.
@@ -242,18 +241,31 @@ pub struct Digest {
     key: hmac::Key,
     random: Random,
     dummy: Secret,
-    counts: BTreeMap<String, Counts>,
-    by_age: BTreeMap<(i64, u64), String>,
+    counts: BTreeMap<NonceId, Counts>,
     /// Nonces made up to this moment are worth nothing unless their count is remembered.
     forgotten: i64,
-    sequence: u64,
+}
+
+/// What tells a nonce of ours from all others: when it was made, and its randomness. The oldest is the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct NonceId {
+    at: UnixTime,
+    random: u64,
+}
+
+impl NonceId {
+    /// Reads what [`Digest::mint`] wrote in front of the seal.
+    fn parse(nonce: &str) -> Option<NonceId> {
+        let at = i64::from_str_radix(nonce.get(..16)?, 16).ok()?;
+        let random = u64::from_str_radix(nonce.get(16..32)?, 16).ok()?;
+        Some(NonceId { at: UnixTime(at), random })
+    }
 }
 
 #[derive(Debug)]
 struct Counts {
     highest: u32,
     seen: u32,
-    age: (i64, u64),
 }
 
 impl Digest {
@@ -269,9 +281,7 @@ impl Digest {
             dummy: Secret(random.hex(16)),
             random,
             counts: BTreeMap::new(),
-            by_age: BTreeMap::new(),
             forgotten: 0,
-            sequence: 0,
         }
     }
 
@@ -356,54 +366,42 @@ impl Digest {
     /// Whether we gave this nonce to this source, and not long ago.
     fn is_fresh(&self, now: Now, source: IpAddr, nonce: &str) -> bool {
         let Some((text, seal)) = nonce.split_at_checked(32) else { return false };
-        let Some(Ok(at)) = text.get(..16).map(|time| i64::from_str_radix(time, 16)) else {
-            return false;
-        };
+        let Some(NonceId { at, .. }) = NonceId::parse(text) else { return false };
         // A clock that was set back makes nonces from the future: they are worth as little as old ones.
         same(self.seal(text, source).as_bytes(), seal.as_bytes())
-            && UnixTime(at) <= now.unix
-            && now.unix.since(UnixTime(at)) <= NONCE_LIFETIME
+            && at <= now.unix
+            && now.unix.since(at) <= NONCE_LIFETIME
     }
 
     /// Whether `count` is new for this nonce.
     fn counts_up(&mut self, nonce: &str, count: u32) -> bool {
-        if let Some(counts) = self.counts.get_mut(nonce) {
+        let Some(nonce) = NonceId::parse(nonce) else { return false };
+        if let Some(counts) = self.counts.get_mut(&nonce) {
             return counts.take(count);
         }
-        let at = nonce.get(..16).and_then(|time| i64::from_str_radix(time, 16).ok()).unwrap_or(0);
         // Its count may be one of those that were forgotten.
-        if at <= self.forgotten {
+        if nonce.at.0 <= self.forgotten {
             return false;
         }
         if self.counts.len() >= MAX_NONCES
-            && let Some(((oldest, _), nonce)) = self.by_age.pop_first()
+            && let Some((oldest, _)) = self.counts.pop_first()
         {
-            self.counts.remove(&nonce);
-            self.forgotten = oldest;
+            self.forgotten = oldest.at.0;
         }
-        self.sequence += 1;
-        let age = (at, self.sequence);
-        self.by_age.insert(age, nonce.to_owned());
-        self.counts.insert(nonce.to_owned(), Counts { highest: count, seen: 1, age });
+        self.counts.insert(nonce, Counts { highest: count, seen: 1 });
         true
     }
 
     /// Forgets the counts of nonces that are too old to be used.
     pub fn forget_old(&mut self, now: Now) {
-        let oldest = (now.unix - NONCE_LIFETIME).0;
-        while let Some(entry) = self.by_age.first_entry() {
-            if entry.key().0 >= oldest {
-                break;
-            }
-            self.counts.remove(&entry.remove());
-        }
+        let oldest = NonceId { at: now.unix - NONCE_LIFETIME, random: 0 };
+        self.counts = self.counts.split_off(&oldest);
     }
 }
 
 impl Counts {
     /// Takes a count that is higher than all before, or within the window and not seen yet.
     fn take(&mut self, count: u32) -> bool {
-        debug_assert!(self.age.1 > 0);
         if count > self.highest {
             let step = count - self.highest;
             self.seen = self.seen.checked_shl(step).unwrap_or(0) | 1;
@@ -598,7 +596,7 @@ mod tests {
 
     #[test]
     fn counts_may_overtake_each_other_but_not_repeat() {
-        let mut counts = Counts { highest: 5, seen: 1, age: (0, 1) };
+        let mut counts = Counts { highest: 5, seen: 1 };
         assert!(counts.take(7));
         assert!(counts.take(6));
         assert!(!counts.take(6));

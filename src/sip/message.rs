@@ -609,16 +609,11 @@ impl Response {
         if let Ok(to) = self.headers.to()
             && to.tag().is_none()
         {
-            let lines = self.headers.take();
-            for line in lines {
-                let (name, value) = parts(&line);
-                let value = if name == "To" {
-                    to.clone().with_tag(tag).to_string()
-                } else {
-                    value.to_owned()
-                };
-                self.headers.push_read(name, value);
+            let mut lines = self.headers.take();
+            for line in lines.iter_mut().filter(|line| parts(line).0 == "To") {
+                *line = header("To", to.clone().with_tag(tag).to_string());
             }
+            self.headers.0 = lines.into();
         }
         self
     }

@@ -344,6 +344,8 @@ impl Registrar {
         if after.len() > MAX_CONTACTS {
             return Err(Status::FORBIDDEN);
         }
+        // An extension has one phone, as a rule, and a list would keep room for four.
+        after.shrink_to_fit();
         let soonest = after.iter().map(|binding| binding.expires);
         self.soonest = self.soonest.into_iter().chain(soonest).min();
         *bindings = after;
@@ -415,6 +417,7 @@ impl Registrar {
         bindings.retain(|known| known.contact != binding.contact);
         if bindings.len() < MAX_CONTACTS {
             self.soonest = self.soonest.into_iter().chain([binding.expires]).min();
+            bindings.reserve_exact(1);
             bindings.push(binding);
         }
     }

@@ -20,7 +20,7 @@ use std::time::Instant;
 use ring::hmac;
 
 use crate::random::Random;
-use crate::sip::auth::Credentials;
+use crate::sip::auth::{self, Credentials};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Route};
 use crate::sip::message::{self, Headers, Rejected, Request, Response, Status, Transport, Via};
@@ -540,7 +540,7 @@ impl Endpoint {
         let branch = request.top_via().ok().and_then(|via| via.branch().map(str::to_owned));
         let call = request.headers.get("Call-ID").unwrap_or_default();
         let sealed = hmac::sign(&self.tag_key, format!("{call} {branch:?}").as_bytes());
-        sealed.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        auth::hex(sealed.as_ref().get(..8).unwrap_or_default())
     }
 
     /// Drops a request without an answer.
