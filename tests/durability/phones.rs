@@ -222,7 +222,7 @@ impl Phones {
             let kept = live
                 .bindings
                 .get(user)
-                .is_some_and(|phones| phones.keys().any(|known| known.contains(contact)));
+                .is_some_and(|phones| phones.iter().any(|(known, _)| known.contains(contact)));
             match promise {
                 Promise::Kept => assert!(kept, "{what}: {name} was acknowledged and is lost"),
                 Promise::Gone => assert!(!kept, "{what}: {name} was taken back and is there again"),
