@@ -35,6 +35,27 @@ impl Peer {
         self.0.send_to(message.as_bytes(), branch).unwrap();
     }
 
+    /// Takes a call: 200 with sound, as the help centre does.
+    fn answer(&self, branch: SocketAddr, invite: &str) {
+        let own = self.at();
+        let body = format!(
+            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 9002 RTP/AVP 0\r\n",
+            own.ip()
+        );
+        let head = |line: &&str| {
+            ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name))
+        };
+        let mut lines: Vec<_> = invite.lines().filter(head).map(str::to_owned).collect();
+        let to = invite.lines().find(|line| line.starts_with("To:")).expect("a To header");
+        lines.push(format!("{to};tag=help"));
+        let message = format!(
+            "SIP/2.0 200 OK\r\n{}\r\nContact: <sip:help@{own}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            lines.join("\r\n"),
+            body.len()
+        );
+        self.0.send_to(message.as_bytes(), branch).unwrap();
+    }
+
     /// The next message that begins with one of these.
     fn hears(&self, beginnings: &[&str]) -> String {
         let limit = Instant::now() + PATIENCE;
@@ -67,7 +88,11 @@ fn help_is_reached_with_store_and_journal_broken_and_calls_back_after_a_kill() {
     let site = Site::with(&folder.0, &data, &more);
     let (running, _) = site.start();
     phone.invite(site.sip, "sip:911@branch", "499", "one");
-    assert!(carrier.hears(&["INVITE"]).contains("<ca:RD>Main</ca:RD>"));
+    let call = carrier.hears(&["INVITE"]);
+    assert!(call.contains("<ca:RD>Main</ca:RD>"));
+    // Whoever took it has heard who calls: from then on a call back may lead there.
+    carrier.answer(site.sip, &call);
+    phone.hears(&["SIP/2.0 200"]);
     site.until("the call on the disk", || {
         let (entries, _) = site.journal();
         entries
