@@ -552,6 +552,11 @@ impl Play {
     fn sequence(&mut self) {
         (1..4).for_each(|at| self.world.register(at, 3_600));
         self.world.pass(Duration::from_secs(1));
+        // A call may have been forwarded by what stood at first, and is gone before anybody looks again.
+        for own in everybody() {
+            let standing = self.forwards_of(&own);
+            self.model.forwards.insert(own, standing);
+        }
         let acts = 6 + self.below(9);
         for _ in 0..acts {
             self.act();
