@@ -41,12 +41,16 @@ pub struct Phone {
 
 impl Phone {
     pub fn start(make: Make, branch: &Branch, user: &str, password: &str) -> Phone {
+        Phone::start_as(make, branch, (user, password), "")
+    }
+
+    /// With `more` of what its account can be told.
+    fn start_as(make: Make, branch: &Branch, account: (&str, &str), more: &str) -> Phone {
         let folder = folder(branch, if make == Make::Baresip { "baresip" } else { "linphone" });
         tone(&folder.join("tone.wav"));
         let first = branch.free + 200;
-        let account = (user, password);
         let mut process = match make {
-            Make::Baresip => baresip(branch, &folder, first, account),
+            Make::Baresip => baresip(branch, &folder, first, account, more),
             Make::Linphone => linphone(branch, &folder, first, account),
         };
         let control: Box<dyn Write> = match process.stdin.take() {
@@ -117,13 +121,19 @@ fn samples(bytes: &[u8]) -> Vec<i16> {
     all.step_by(step.max(1)).collect()
 }
 
-fn baresip(branch: &Branch, folder: &Path, first: u16, (user, password): (&str, &str)) -> Child {
+fn baresip(
+    branch: &Branch,
+    folder: &Path,
+    first: u16,
+    (user, password): (&str, &str),
+    more: &str,
+) -> Child {
     let here = folder.display();
     let config = format!(
         "sip_listen 127.0.0.1:{first}\nrtp_ports {}-{}\nnet_interface 127.0.0.1\n\
          ctrl_tcp_listen 127.0.0.1:{}\nmodule_path /usr/lib/baresip/modules\n\
          module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
-         module_tmp account.so\nmodule_app mwi.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
+         module_tmp uuid.so\nmodule_tmp account.so\nmodule_app mwi.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
          audio_source aufile,{here}/tone.wav\naudio_player aubridge,nil\nsnd_path {here}\n",
         first + 10,
         first + 30,
@@ -131,7 +141,7 @@ fn baresip(branch: &Branch, folder: &Path, first: u16, (user, password): (&str, 
     );
     fs::write(folder.join("config"), config).unwrap();
     let account = format!(
-        "<sip:{user}@{}>;auth_user={user};auth_pass={password};regint=60;mwi=yes\n",
+        "<sip:{user}@{}>;auth_user={user};auth_pass={password};regint=60;mwi=yes{more}\n",
         branch.sip
     );
     fs::write(folder.join("accounts"), account).unwrap();
@@ -349,6 +359,40 @@ fn linphone_transfers_after_it_has_asked() {
     scene.first_and_second_talk();
     second.succeeds();
     first.succeeds();
+}
+
+/// RFC 5626: a phone with two flows has two bindings and rings once.
+#[test]
+fn baresip_has_two_flows_and_rings_over_one() {
+    let branch = Branch::start();
+    let sip = branch.sip;
+    let more = format!(
+        ";sipnat=outbound;outbound=\"sip:{sip};transport=udp\";outbound2=\"sip:{sip};transport=tcp\""
+    );
+    let account = ("203", &*branch.password("203"));
+    let mut phone = Phone::start_as(Make::Baresip, &branch, account, &more);
+    let flows = branch.until("both flows", || {
+        let phones = branch.ask(&["phones"]);
+        let own = phones.as_array()?.iter().find(|line| line["extension"] == "203")?.clone();
+        let flows = own["bindings"].as_array()?.clone();
+        (flows.len() == 2).then(|| format!("{flows:?}"))
+    });
+    assert!(flows.contains("udp ") && flows.contains("tcp "), "{flows}");
+    let caller = Party::new(branch.free + 100, FIRST);
+    let keys = [("to", "203".to_owned()), ("rtp", caller.port.to_string())];
+    let (password, port) = (branch.password("202"), branch.free + 2);
+    let account = Some(("202", &*password));
+    let setting = Setting { scenario: "phone_dials", port, keys: &keys, account, transport: "u1" };
+    let _call = Sipp::start(&branch, &setting);
+    branch
+        .until("the phone to ring", || phone.program.log().contains("Incoming call").then_some(()));
+    // What comes after is said to a phone that has read both, had there been two.
+    phone.say("hangup", "");
+    branch.until("the call to be over", || {
+        phone.program.log().contains("rejecting incoming call").then_some(())
+    });
+    let rang = phone.program.log().matches("Incoming call").count();
+    assert_eq!(rang, 1, "{}", phone.program.log());
 }
 
 /// The lamp for messages: dark, lit when a caller has left one, dark when it has been heard.
