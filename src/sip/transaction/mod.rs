@@ -106,6 +106,9 @@ pub enum Output {
     Gone(ClientKey),
 }
 
+/// How long an INVITE may be worked on: longer than anybody lets a phone or a carrier ring.
+const LONGEST_RING: Duration = Duration::from_secs(600);
+
 /// Part of the table that one source may fill: one that floods, or is forged, leaves room for the rest.
 const SHARE: usize = 4;
 
@@ -478,8 +481,13 @@ impl Transactions {
         }
     }
 
-    /// An INVITE that is being worked on is neither repeated nor given up: its caller decides how long it may ring.
-    fn client_waits(&mut self, _now: Now, key: ClientKey) {
+    /// An INVITE that is being worked on is not repeated, and its caller decides how long it may ring. One within a call
+    /// that ends meanwhile has nobody who decides, and must not be kept for ever.
+    fn client_waits(&mut self, now: Now, key: ClientKey) {
+        self.client_ends_in(now, key, LONGEST_RING);
+    }
+
+    fn stop_timers(&mut self, key: ClientKey) {
         let Some(client) = self.clients.get_mut(&key) else { return };
         let timers = [client.repeat.take().map(|(timer, _)| timer), client.end.take()];
         for timer in timers.into_iter().flatten() {
@@ -497,7 +505,7 @@ impl Transactions {
             self.remove_client(key);
             return self.outputs.push_back(Output::Gone(key));
         }
-        self.client_waits(now, key);
+        self.stop_timers(key);
         let timer = self.timers.set(now.instant + wait, Due::ClientOver(key));
         if let Some(client) = self.clients.get_mut(&key) {
             client.end = Some(timer);
