@@ -26,7 +26,7 @@ use crate::store::context::Proof;
 use crate::store::context::looking::Dossier;
 use crate::time::{UnixTime, rfc3339};
 use api::Operation;
-use api::bodies::{ActLine, DryRun, OneCall, Page, RecordingLine, TokenLine, UserLine};
+use api::bodies::{ActLine, DryRun, OneCall, Page, Party, RecordingLine, TokenLine, UserLine};
 
 pub use ban::Ban;
 pub use exposition::{Figures, Spans};
@@ -76,6 +76,58 @@ pub enum Command {
         state: api::bodies::Wanted,
         /// Why they pause.
         reason: Option<String>,
+    },
+    /// Makes a call: a phone rings first.
+    Originate {
+        /// Which phone.
+        from: ExtensionId,
+        /// What it would dial.
+        to: String,
+    },
+    /// Sends the other party of a conversation on.
+    Transfer {
+        /// In which call.
+        call: CallId,
+        /// To this number.
+        to: Option<String>,
+        /// Or into this call.
+        with: Option<CallId>,
+    },
+    /// Puts the other party on hold, or takes it off.
+    Hold {
+        /// In which call.
+        call: CallId,
+        /// On hold, or off.
+        on: bool,
+    },
+    /// Begins or ends a recording.
+    Tape {
+        /// Of which call.
+        call: CallId,
+        /// Begins, or ends.
+        on: bool,
+    },
+    /// Plays a prompt.
+    Play {
+        /// In which call.
+        call: CallId,
+        /// Which.
+        prompt: String,
+        /// To whom.
+        party: Party,
+    },
+    /// Asks for keys.
+    Collect {
+        /// In which call.
+        call: CallId,
+        /// Whom.
+        party: Party,
+        /// At most so many.
+        keys: u8,
+        /// For so long.
+        seconds: u16,
+        /// With this prompt.
+        prompt: Option<String>,
     },
     /// Where a number would go, and why.
     Route {
@@ -242,6 +294,8 @@ pub enum Reply {
     Users(Vec<UserLine>),
     /// To [`Command::AddUser`] and [`Command::ChangeUser`].
     User(UserLine),
+    /// To [`Command::Originate`].
+    Begun(CallId),
     /// To [`Command::Tokens`].
     Tokens(Vec<TokenLine>),
     /// To [`Command::Acts`].
@@ -265,6 +319,14 @@ impl Command {
     pub fn act(&self) -> Option<(Operation, Option<String>)> {
         let (operation, on) = match self {
             Command::HangUp { call } => (Operation::HangUp, call.to_string()),
+            Command::Originate { from, .. } => (Operation::Originate, from.to_string()),
+            Command::Transfer { call, .. } => (Operation::Transfer, call.to_string()),
+            Command::Hold { call, on: true } => (Operation::Hold, call.to_string()),
+            Command::Hold { call, on: false } => (Operation::Resume, call.to_string()),
+            Command::Tape { call, on: true } => (Operation::Record, call.to_string()),
+            Command::Tape { call, on: false } => (Operation::StopRecording, call.to_string()),
+            Command::Play { call, .. } => (Operation::Play, call.to_string()),
+            Command::Collect { call, .. } => (Operation::Collect, call.to_string()),
             Command::Listen { recording } => (Operation::Audio, recording.to_string()),
             Command::SetPresence { agent, .. } => (Operation::SetPresence, agent.to_string()),
             Command::LiftCaps { of, .. } => {
@@ -342,6 +404,7 @@ pub struct Status {
     /// Journal, store, media, trunks: how each is.
     pub parts: Vec<Part>,
     /// What was counted since the start: SIP requests refused, strangers' packets dropped and the like.
+    #[schema(value_type = Vec<Vec<serde_json::Value>>)]
     pub counters: Vec<(String, u64)>,
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::call::conference::Entry;
 use crate::call::desk::{Diversion, Slot};
 use crate::call::ending::Cause;
-use crate::call::plan::{Origin, Target};
+use crate::call::plan::{Destination, Origin, Target};
 use crate::call::record::{DivertedBy, LegRecord, Peer, Record};
 use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, GroupId, LegId, OfferId, QueueId, RecordingId,
@@ -19,6 +19,8 @@ use crate::time::{TimerId, UnixTime};
 pub enum Activity {
     /// An IVR flow talks with the caller.
     Ivr,
+    /// The caller's own phone rings first: the call began here.
+    Originating,
     /// We ring somebody for the caller.
     Ringing,
     /// The caller waits in a queue.
@@ -111,6 +113,8 @@ pub(super) struct Call {
     pub hunt: Option<Hunt>,
     /// Who passed it on before it reached us.
     pub diverted_by: Option<DivertedBy>,
+    /// Where it goes once the phone that rings first has answered.
+    pub onward: Option<Destination>,
     /// Who has forwarded it, in order.
     pub diversions: Vec<Diversion>,
     /// How many of those were before somebody last answered: they are history.

@@ -2,10 +2,11 @@
 //! to the box as a hash: no password or token crosses the control socket.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use crate::admin::access::{new_token, password};
 use crate::admin::api::bodies::{ActLine, TokenLine, UserLine};
@@ -16,6 +17,28 @@ use crate::cli::{ask, exit};
 use crate::driver;
 use crate::id::AgentId;
 use crate::journal::act::{self, Role, Scope};
+
+/// What every order takes, before or behind it.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// JSON instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    /// The control socket of the box.
+    #[arg(
+        long,
+        global = true,
+        env = "BRANCHLINE_SOCKET",
+        default_value = "/run/branchline/admin.sock"
+    )]
+    socket: PathBuf,
+}
+
+impl From<Options> for ask::Options {
+    fn from(own: Options) -> ask::Options {
+        ask::Options { json: own.json, socket: own.socket }
+    }
+}
 
 /// What `branchline user` takes.
 #[derive(Debug, Subcommand)]

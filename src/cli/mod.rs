@@ -187,7 +187,7 @@ enum Command {
         #[command(subcommand)]
         order: access::User,
         #[command(flatten)]
-        options: ask::Options,
+        options: access::Options,
     },
     /// Make and revoke tokens that programs use the API with.
     #[command(
@@ -197,7 +197,7 @@ enum Command {
         #[command(subcommand)]
         order: access::Token,
         #[command(flatten)]
-        options: ask::Options,
+        options: access::Options,
     },
     /// List who did what through the API and at the control socket, the newest first.
     #[command(after_help = "Example: branchline acts --limit 20")]
@@ -282,8 +282,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Unban { address, options } => {
             ask::main(&options, &Ask::Unban { address }, ask::Form::Text)
         }
-        Command::User { order, options } => access::user(&options, order),
-        Command::Token { order, options } => access::token(&options, order),
+        Command::User { order, options } => access::user(&options.into(), order),
+        Command::Token { order, options } => access::token(&options.into(), order),
         Command::Acts { limit, options } => {
             let command = Ask::Acts { limit: limit as usize, after: None };
             ask::main(&options, &command, ask::Form::Text)

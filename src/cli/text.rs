@@ -36,6 +36,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Route(run) => serde_json::to_string_pretty(run),
         Reply::Users(users) => serde_json::to_string_pretty(users),
         Reply::User(user) => serde_json::to_string_pretty(user),
+        Reply::Begun(call) => serde_json::to_string_pretty(call),
         Reply::Tokens(tokens) => serde_json::to_string_pretty(tokens),
         Reply::Acts(page) => serde_json::to_string_pretty(page),
         Reply::Done | Reply::Refused(_) | Reply::NotReady(_) => serde_json::to_string_pretty(reply),
@@ -70,7 +71,7 @@ pub fn table(reply: &Reply) -> String {
         Reply::Tokens(tokens) => super::access::token_table(tokens),
         Reply::Acts(page) => super::access::act_table(&page.items),
         // Only the API asks these.
-        Reply::OneCall(_) | Reply::Recordings(_) | Reply::Route(_) => json(reply),
+        Reply::Begun(_) | Reply::OneCall(_) | Reply::Recordings(_) | Reply::Route(_) => json(reply),
         Reply::Done => "done\n".to_owned(),
         Reply::Refused(why) | Reply::NotReady(why) => format!("refused: {why}\n"),
     }

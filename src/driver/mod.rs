@@ -229,7 +229,8 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         threads,
     };
     let access = api::Guard::new(opened.journal.live().accounts.clone(), random.fork());
-    let api = api::Api::new(letters.clone(), access.clone(), data.join("recordings"));
+    let feed = api::Feed::new(&format!("{:x}", clock::now().unix.seconds()));
+    let api = api::Api::new(letters.clone(), access.clone(), feed.clone(), data.join("recordings"));
     let web = serve_web(&setup.settings, identity.as_ref(), api)?;
     let gateway = Gateway::new(setup, opened.journal, random);
     let turning = Loop {
@@ -253,6 +254,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         asked: BTreeMap::new(),
         web: BTreeMap::new(),
         access,
+        feed,
         first_start: opened.before.0 == 0,
     };
     if let Some(address) = metrics {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::admin::web;
 use crate::admin::{Command, Figures, Lamp, Part, Reply, Spans};
-use crate::driver::api::Guard;
+use crate::driver::api::{Feed, Guard};
 use crate::driver::clock;
 use crate::driver::dns;
 use crate::driver::gather::Gather;
@@ -134,6 +134,8 @@ pub struct Loop {
     pub asked: BTreeMap<u64, oneshot::Sender<Reply>>,
     /// Who is let in through the API.
     pub access: Guard,
+    /// What is told to whoever follows the box.
+    pub feed: Feed,
     /// Phones' questions over HTTPS.
     pub web: BTreeMap<u64, oneshot::Sender<web::Response>>,
     /// Whether there was no journal before.
@@ -302,6 +304,7 @@ impl Loop {
                 Output::Look { to, question } => self.look(now, to, question),
                 Output::Project => self.store.hurry(),
                 Output::Records { to, wanted } => self.read_records(to, wanted),
+                Output::Feed(happening) => self.feed.push(*happening),
                 Output::Accounts(accounts) => self.access.handle_accounts(*accounts),
                 Output::Recording(order) => {
                     recordings::carry_out(&self.runtime, &self.recordings, order, &self.sender);

@@ -40,6 +40,12 @@ impl Gateway {
             Command::SetPresence { agent, state, reason } => {
                 self.set_presence(now, agent, *state, reason.as_deref())
             }
+            Command::Originate { .. }
+            | Command::Transfer { .. }
+            | Command::Hold { .. }
+            | Command::Tape { .. }
+            | Command::Play { .. }
+            | Command::Collect { .. } => self.drive(now, by, command),
             Command::Route { number, from } => self.dry_run(now, number, from),
             Command::Users => Reply::Users(self.user_lines()),
             Command::Tokens => Reply::Tokens(self.token_lines()),
@@ -302,7 +308,7 @@ impl Gateway {
         Some(Part { name: "disk".to_owned(), lamp: Lamp::Amber, words })
     }
 
-    fn queue_lines(&self, now: Now) -> Vec<admin::Queue> {
+    pub(super) fn queue_lines(&self, now: Now) -> Vec<admin::Queue> {
         let line = |queue: crate::queue::Snapshot| admin::Queue {
             queue: queue.queue,
             waiting: queue.waiting,
@@ -316,7 +322,7 @@ impl Gateway {
         self.queues.snapshot(now).into_iter().map(line).collect()
     }
 
-    fn agent_lines(&self) -> Vec<admin::Agent> {
+    pub(super) fn agent_lines(&self) -> Vec<admin::Agent> {
         let since = |agent: &crate::id::AgentId| {
             self.journal.live().agents.get(agent).map(|standing| standing.since)
         };
@@ -403,6 +409,7 @@ fn active_call(call: &CallView) -> ActiveCall {
         to: call.to.clone(),
         doing: match &call.activity {
             Activity::Ivr => "in the IVR".to_owned(),
+            Activity::Originating => "the own phone rings first".to_owned(),
             Activity::Ringing => "ringing".to_owned(),
             Activity::Queued(queue) => format!("waiting in {queue}"),
             Activity::Talking(_) => "talking".to_owned(),

@@ -269,6 +269,7 @@ impl Gateway {
             let (call, cause) = (kept.call, kept.cause.name());
             tracing::info!(%call, direction = ?kept.direction, cause, "a call has ended");
             self.note_end(&kept);
+            self.tell_end(now, &kept);
             self.keep(now, Event::CallRecord(Box::new(kept)));
         }
     }

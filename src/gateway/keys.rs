@@ -82,6 +82,9 @@ impl Gateway {
         if self.is_same_press(now, leg, key, way) {
             return self.held_keys.drop_one(leg, key);
         }
+        if self.is_collected(leg, key) {
+            return;
+        }
         self.record_on_demand(now, leg, key);
         match self.calls.partner(leg) {
             Some(partner) if self.wants_info(partner) => self.press_by_info(now, partner, key),

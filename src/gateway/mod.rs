@@ -5,7 +5,7 @@
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
 //! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents, `timesheet` what records say of them, `walks` IVR, `voicemail`
 //! mailboxes, `phones` their configuration, `keeping` the journal, `control` the admin,
-//! `accounts` who else may ask, `setup` the configuration.
+//! `accounts` who else may ask, `driving` what programs do to calls, `feed` what they are told, `setup` the configuration.
 
 mod accounts;
 mod addresses;
@@ -16,8 +16,10 @@ mod conferences;
 mod contexts;
 mod control;
 mod desk;
+mod driving;
 mod emergency;
 mod faults;
+mod feed;
 mod figures;
 mod hiding;
 mod keeping;
@@ -50,13 +52,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::admin;
+use crate::admin::api::feed::Happening;
 use crate::agent::Roster;
 use crate::call::Calls;
 use crate::call::caller_id::CallerIds;
 use crate::call::desk::HotDesks;
 use crate::call::plan::Plan;
 use crate::config::Settings;
-use crate::id::{CallId, ExtensionId, LegId, TrunkId};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, TrunkId};
 use crate::ivr::{Flows, Walk};
 use crate::journal::Journal;
 use crate::journal::act::{Accounts, Who};
@@ -138,6 +141,8 @@ pub enum Output {
         /// What.
         wanted: Wanted,
     },
+    /// Something happened that whoever follows the box is told.
+    Feed(Box<Happening>),
     /// Who may use the box's API is this from now on.
     Accounts(Box<Accounts>),
     /// Answer an admin's question.
@@ -155,6 +160,8 @@ pub struct By {
     pub who: Who,
     /// From where; nothing at the console.
     pub from: Option<IpAddr>,
+    /// The agent whose own calls and phone alone it may be about; nothing where it may be about any.
+    pub own: Option<AgentId>,
 }
 
 /// Names an admin's question until it is answered; the driver gives it out.
@@ -232,6 +239,8 @@ pub struct Gateway {
     sights: addresses::Sights,
     faults: faults::Faults,
     tapes: recording::Tapes,
+    driving: driving::Driving,
+    feed: feed::Feed,
     pool: Pool,
     codecs: Vec<Codec>,
     thread: usize,
@@ -317,7 +326,7 @@ impl Gateway {
 
     /// An admin asks at the control socket.
     pub fn handle_control(&mut self, now: Now, to: ReplyTo, command: &admin::Command) {
-        self.control(now, to, &By { who: Who::Console, from: None }, command);
+        self.control(now, to, &By { who: Who::Console, from: None, own: None }, command);
         self.settle(now);
     }
 
@@ -364,6 +373,8 @@ impl Gateway {
         self.trunks.values_mut().for_each(|trunk| trunk.handle_timeout(now));
         self.patience_is_over(now);
         self.keys_time_out(now);
+        self.collecting_times_out(now);
+        self.tell_figures(now);
         self.journal.handle_timeout(now);
         self.walks_time_out(now);
         self.visits_time_out(now);
@@ -396,6 +407,8 @@ impl Gateway {
             self.voicemail.deadline(),
             self.patience.deadline(),
             self.held_keys.deadline(),
+            self.driving.deadline(),
+            self.feed.deadline(),
             self.swept,
             end,
         ];

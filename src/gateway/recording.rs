@@ -88,7 +88,32 @@ impl Gateway {
         tracing::info!(%recording, seconds = duration.as_secs(), "a conversation was recorded");
     }
 
+    /// Begins a recording of two parties at a program's wish.
+    pub(super) fn start_tape(&mut self, now: Now, a: LegId, b: LegId) -> Result<(), String> {
+        let runs = |legs: &[LegId; 2]| legs.contains(&a) && legs.contains(&b);
+        if self.tapes.running.values().any(runs) || self.tapes.telling.contains_key(&a) {
+            return Err("it is being recorded".to_owned());
+        }
+        if !self.may_record() {
+            return Err("the disk is nearly full: nothing is recorded".to_owned());
+        }
+        self.tell_and_tape(now, a, b);
+        Ok(())
+    }
+
+    /// Ends it.
+    pub(super) fn end_tape(&mut self, a: LegId, b: LegId) -> Result<(), String> {
+        let own =
+            self.tapes.running.iter().find(|(_, legs)| legs.contains(&a) && legs.contains(&b));
+        let Some((recording, left)) = own.map(|(recording, legs)| (*recording, legs[0])) else {
+            return Err("it is not being recorded".to_owned());
+        };
+        self.stop_tape(recording, left);
+        Ok(())
+    }
+
     pub(super) fn forget_tapes(&mut self, leg: LegId) {
+        self.forget_driven(leg);
         self.tapes.telling.retain(|_, legs| !legs.contains(&leg));
         self.tapes.running.retain(|_, legs| !legs.contains(&leg));
         self.tapes.star.remove(&leg);

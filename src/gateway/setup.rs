@@ -167,6 +167,8 @@ impl Gateway {
             sights: super::addresses::Sights::default(),
             faults: super::faults::Faults::default(),
             tapes: super::recording::Tapes::default(),
+            driving: Default::default(),
+            feed: Default::default(),
             pool,
             codecs: settings.media.codecs.iter().map(|codec| own_codec(*codec)).collect(),
             thread: 0,

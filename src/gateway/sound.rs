@@ -33,6 +33,8 @@ pub(super) enum Playing {
     Farewell(CallId),
     /// An announcement to a waiting caller: music goes on afterwards.
     Announcement(CallId),
+    /// A prompt that a program had played in this call.
+    Ordered(CallId),
     /// That the conversation is recorded.
     Notice,
     /// Nobody waits for it.
@@ -463,6 +465,7 @@ impl Gateway {
         match self.playing.remove(&leg) {
             Some((_, Playing::Walk(call))) => self.walk_played(now, call),
             Some((_, Playing::Visit(call))) => self.visit_played(now, call),
+            Some((_, Playing::Ordered(call))) => self.order_played(leg, call),
             Some((_, Playing::Notice)) => self.notice_played(now, leg),
             Some((_, Playing::Farewell(call))) => self.calls.handle_said(call),
             Some((_, Playing::Announcement(call))) if self.calls.is_queued(call) => {

@@ -85,6 +85,7 @@ impl Gateway {
             Output::Happened(event) => {
                 self.note_hold(&event);
                 self.note_event(&event);
+                self.tell_call(now, &event);
                 if let What::Answered(_) = event.what {
                     self.help_is_proven(now, event.call);
                 }
@@ -117,8 +118,10 @@ impl Gateway {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::NotRegistered));
         };
         let peer = Peer::Extension(extension.clone());
-        self.begin_leg(call, id, Leg::new(peer, first.local.ip(), 0));
-        let caller = self.calls.caller(call);
+        let thread = if self.calls.is_originating(id) { self.next_thread() } else { 0 };
+        self.begin_leg(call, id, Leg::new(peer, first.local.ip(), thread));
+        let first = self.calls.is_originating(id);
+        let caller = self.calls.caller(call).filter(|_| !first);
         let Some(offer) = self.describe_offer(now, id, caller) else {
             return self.no_media(now, id);
         };

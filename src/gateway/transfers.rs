@@ -137,6 +137,9 @@ impl Gateway {
 
     /// How a transfer went: whoever asked for it is told.
     pub(super) fn transferred(&mut self, now: Now, leg: LegId, failed: Option<Cause>) {
+        if self.was_sent_on(leg) {
+            return;
+        }
         let status = failed.map_or(Status::OK, causes::to_status);
         if let Some(session) = self.legs.get(leg).and_then(|leg| leg.session()) {
             self.endpoint.notify_refer(now, session, status);

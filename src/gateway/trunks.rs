@@ -393,6 +393,7 @@ fn refuses_the_place(status: Status) -> bool {
 /// What trunks want for themselves.
 impl Gateway {
     pub(super) fn trunk_says(&mut self, now: Now, id: &TrunkId, output: trunk::Output) {
+        self.figures_changed(now);
         match output {
             trunk::Output::Resolve(question) => {
                 self.outputs.push_back(Output::Resolve(question));

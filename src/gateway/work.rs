@@ -247,12 +247,15 @@ impl Gateway {
                     self.queues.handle_agent_absent(now, agent.clone());
                 }
                 let idle_since = self.roster.idle_since(&agent).unwrap_or(at);
-                self.keep_presence(now, agent, &to, idle_since);
+                self.keep_presence(now, agent.clone(), &to, idle_since);
+                self.tell_agent(&agent);
+                self.figures_changed(now);
             }
         }
     }
 
     pub(super) fn queues_say(&mut self, now: Now, output: queue::Output) {
+        self.figures_changed(now);
         match output {
             queue::Output::Offer { offer, item, agents, .. } => {
                 self.offer(now, offer, item, &agents)

@@ -156,6 +156,12 @@ impl Branch {
         self.until("the control socket", || std::os::unix::net::UnixStream::connect(&socket).ok());
     }
 
+    /// Something that the demo said when it was ready.
+    #[allow(dead_code)]
+    pub fn ready(&self, name: &str) -> &Value {
+        &self.ready[name]
+    }
+
     /// The demo's folder.
     pub fn folder(&self) -> PathBuf {
         PathBuf::from(self.ready["dir"].as_str().expect("a folder"))

@@ -11,6 +11,7 @@ pub mod rate;
 pub mod sessions;
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
@@ -53,6 +54,12 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// The agent whose own calls alone this one may act on. One with the role who is no agent may act on none.
+    pub fn own(&self) -> Option<&AgentId> {
+        static NOBODY: LazyLock<AgentId> = LazyLock::new(|| AgentId::from(""));
+        (self.role == Role::Agent).then(|| self.agent.as_ref().unwrap_or(&NOBODY))
+    }
+
     /// Whether the scope is theirs.
     pub fn has(&self, scope: Scope) -> bool {
         self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&scope))
@@ -188,6 +195,18 @@ impl Access {
     /// The session that somebody is in.
     pub fn session(&self, id: &str) -> Option<&Session> {
         self.sessions.get(id)
+    }
+
+    /// Whether somebody who was let in still would be.
+    pub fn is_still(&self, now: Now, who: &Principal) -> bool {
+        match (&who.who, &who.session) {
+            (_, Some(session)) => self.sessions.is_open(now.instant, session),
+            (Who::Token(prefix), None) => {
+                let token = self.accounts.tokens.get(prefix);
+                token.is_some_and(|token| token.expires.is_none_or(|end| now.unix < end))
+            }
+            _ => false,
+        }
     }
 
     /// Ends a session. Answers whether there was one.

@@ -104,6 +104,11 @@ impl Sessions {
         Some(session)
     }
 
+    /// Whether a session goes on; who reads along in it uses it.
+    pub fn is_open(&self, now: Instant, id: &str) -> bool {
+        self.get(id).is_some_and(|session| now.saturating_duration_since(session.opened) < LONGEST)
+    }
+
     /// By its name.
     pub fn get(&self, id: &str) -> Option<&Session> {
         self.0.values().find(|session| session.id == id)

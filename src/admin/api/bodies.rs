@@ -259,6 +259,81 @@ pub struct Lifting {
     pub hours: u16,
 }
 
+/// A call to be made: a phone rings first, and whoever answers there is sent on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCall {
+    /// The phone that rings first, and pays.
+    pub from: ExtensionId,
+    /// What it would dial.
+    #[schema(min_length = 1, max_length = 64)]
+    pub to: String,
+}
+
+/// A call that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BegunCall {
+    /// Which.
+    pub call: CallId,
+}
+
+/// Sending the other party on, in one of two ways.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    /// To this number, without asking there first.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    pub to: Option<String>,
+    /// To whom the same phone talks with in this call.
+    #[serde(default)]
+    pub with: Option<CallId>,
+}
+
+/// A party of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// Who called; of a call that was begun here, the phone that rang first.
+    Caller,
+    /// The other one.
+    #[default]
+    Other,
+    /// Both.
+    Both,
+}
+
+/// Something to be played.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Play {
+    /// A prompt of the box, such as `goodbye`.
+    #[schema(min_length = 1, max_length = 64)]
+    pub prompt: String,
+    /// Who hears it; the two hear each other again at its end, which the feed tells.
+    #[serde(default)]
+    pub party: Party,
+}
+
+/// Keys that are wanted of a party; the feed tells what was pressed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Collect {
+    /// Of whom: one of the two.
+    #[serde(default)]
+    pub party: Party,
+    /// How many at most; a `#` ends it before.
+    #[schema(minimum = 1, maximum = 32)]
+    pub keys: u8,
+    /// How long all of them may take.
+    #[schema(minimum = 1, maximum = 120)]
+    pub seconds: u16,
+    /// A prompt that asks for them.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    pub prompt: Option<String>,
+}
+
 /// One call: what is known of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OneCall {
@@ -266,7 +341,8 @@ pub struct OneCall {
     pub live: Option<ActiveCall>,
     /// Once it is over.
     pub record: Option<CallLine>,
-    /// Its messages, while they are remembered.
+    /// Its messages, while they are remembered: what `branchline calls show --json` prints.
+    #[schema(value_type = Option<serde_json::Value>)]
     pub ladder: Option<Ladder>,
 }
 

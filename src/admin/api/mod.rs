@@ -6,6 +6,7 @@
 
 pub mod bodies;
 pub mod document;
+pub mod feed;
 pub mod operations;
 pub mod problem;
 pub mod table;

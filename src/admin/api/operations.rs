@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::admin::access::{Principal, idempotency::Given};
 use crate::admin::api::bodies::{
-    Lifting, NewToken, NewUser, Page, PresenceChange, SignIn, UserChange, Wanted,
+    BegunCall, Collect, Lifting, NewCall, NewToken, NewUser, Page, Play, PresenceChange, SignIn,
+    Transfer, UserChange, Wanted,
 };
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::table::{Answer, Operation, Route, path_parameter};
@@ -28,6 +29,8 @@ pub struct Asked {
     pub query: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// The last event that was seen of the feed.
+    pub last_event: Option<String>,
 }
 
 /// What is to be done for a request.
@@ -53,6 +56,8 @@ pub enum Ask {
     NewToken(NewToken),
     /// Send a recording, once it is in the journal that it was asked for.
     Audio(RecordingId),
+    /// Send events, behind this one.
+    Feed(Option<String>),
     /// Send the document.
     Document,
 }
@@ -77,6 +82,18 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
             let Lifting { of, hours } = asked.body()?;
             Ask::Command(Command::LiftCaps { of, hours })
         }
+        Operation::Feed => Ask::Feed(asked.query("after").map(str::to_owned)),
+        Operation::Originate => {
+            let NewCall { from, to } = asked.body()?;
+            Ask::Command(Command::Originate { from, to: asked.short("to", to)? })
+        }
+        Operation::Transfer
+        | Operation::Hold
+        | Operation::Resume
+        | Operation::Record
+        | Operation::StopRecording
+        | Operation::Play
+        | Operation::Collect => Ask::Command(order(&asked)?),
         _ => Ask::Command(question(&asked)?),
     })
 }
@@ -128,6 +145,41 @@ fn question(asked: &Reading) -> Result<Command, Problem> {
     })
 }
 
+/// An order to a call that is up.
+fn order(asked: &Reading) -> Result<Command, Problem> {
+    let call = asked.id("call")?;
+    Ok(match asked.route.operation {
+        Operation::Transfer => {
+            let Transfer { to, with } = asked.body()?;
+            if to.is_some() == with.is_some() {
+                let advice = "say `to` for a number, or `with` for a call";
+                let detail = "one of `to` and `with` has to be there";
+                return Err(Problem::new(Kind::Malformed, detail, advice).at("body"));
+            }
+            let to = to.map(|to| asked.short("to", to)).transpose()?;
+            Command::Transfer { call, to, with }
+        }
+        Operation::Hold => Command::Hold { call, on: true },
+        Operation::Resume => Command::Hold { call, on: false },
+        Operation::Record => Command::Tape { call, on: true },
+        Operation::StopRecording => Command::Tape { call, on: false },
+        Operation::Play => {
+            let Play { prompt, party } = asked.body()?;
+            Command::Play { call, prompt: asked.short("prompt", prompt)?, party }
+        }
+        _ => {
+            let Collect { party, keys, seconds, prompt } = asked.body()?;
+            if !(1..=32).contains(&keys) || !(1..=120).contains(&seconds) {
+                let detail = "keys are 1 to 32, seconds 1 to 120";
+                let problem = Problem::new(Kind::Malformed, detail, "ask for so many");
+                return Err(problem.at("body"));
+            }
+            let prompt = prompt.map(|prompt| asked.short("prompt", prompt)).transpose()?;
+            Command::Collect { call, party, keys, seconds, prompt }
+        }
+    })
+}
+
 fn presence(who: Option<&Principal>, asked: &Reading) -> Result<Command, Problem> {
     let agent = AgentId::from(asked.name("agent")?);
     let PresenceChange { state, reason } = asked.body()?;
@@ -174,6 +226,15 @@ impl Reading<'_> {
     fn id<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
         let text = self.name(name)?;
         text.parse().map_err(|_| Problem::nothing(name, text))
+    }
+
+    /// A text of the body: not empty, and short.
+    fn short(&self, name: &str, text: String) -> Result<String, Problem> {
+        if (1..=64).contains(&text.chars().count()) {
+            return Ok(text);
+        }
+        let detail = format!("{name} has 1 to 64 characters");
+        Err(Problem::new(Kind::Malformed, detail, "give such a text").at(format!("body/{name}")))
     }
 
     fn query(&self, name: &str) -> Option<&str> {
@@ -306,6 +367,7 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Bans(items) => all(route, items),
         Reply::Users(items) => all(route, items),
         Reply::User(user) => json(route, &user),
+        Reply::Begun(call) => json(route, &BegunCall { call }),
         Reply::Tokens(items) => all(route, items),
         Reply::Acts(page) => json(route, &page),
         // Nothing that the API asks is answered so.
@@ -318,8 +380,9 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
 /// Where the path names something, a refusal means that it is not there; else that it cannot be done.
 fn refused(route: &Route, asked: &Asked, why: String) -> Problem {
     let named = route.parameters().next();
-    match (named, route.operation) {
-        (Some(name), operation) if operation != Operation::ChangeUser => {
+    let absent = |name: &&str| why.starts_with(&format!("there is no {name} "));
+    match (named.filter(absent), route.operation) {
+        (Some(name), _) => {
             let text = asked.path.get(name).map_or("", String::as_str);
             Problem { detail: why, ..Problem::nothing(name, &shown(text)) }
         }

@@ -4,8 +4,9 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::admin::api::bodies::{
-    ActLine, DryRun, Lifting, MadeToken, Me, NewToken, NewUser, OneCall, Page, PresenceChange,
-    RecordingLine, SessionLine, SignIn, TokenLine, UserChange, UserLine,
+    ActLine, BegunCall, Collect, DryRun, Lifting, MadeToken, Me, NewCall, NewToken, NewUser,
+    OneCall, Page, Play, PresenceChange, RecordingLine, SessionLine, SignIn, TokenLine, Transfer,
+    UserChange, UserLine,
 };
 use crate::admin::{self, ActiveCall, Agent, Ban, CallLine, Mailbox, Phone, Queue, Status, Trunk};
 use crate::journal::act::{Role, Scope};
@@ -82,8 +83,26 @@ operations! {
     Calls = "list_calls",
     /// One call.
     OneCall = "get_call",
+    /// Makes a call.
+    Originate = "make_call",
     /// Ends a call.
     HangUp = "hang_up",
+    /// Sends the other party on.
+    Transfer = "transfer_call",
+    /// Puts the other party on hold.
+    Hold = "hold_call",
+    /// Takes it off hold.
+    Resume = "resume_call",
+    /// Begins a recording.
+    Record = "start_recording",
+    /// Ends it.
+    StopRecording = "stop_recording",
+    /// Plays a prompt.
+    Play = "play_prompt",
+    /// Asks for keys.
+    Collect = "collect_keys",
+    /// What happens, as it happens.
+    Feed = "read_feed",
     /// Queues.
     Queues = "list_queues",
     /// Agents.
@@ -158,7 +177,10 @@ impl Shape {
             schemas.push((T::name().into_owned(), T::schema()));
             T::schemas(schemas);
         }
-        Shape { parts: parts::<T>, ..Shape::of::<Page<T>>() }
+        fn name<T: ToSchema>() -> String {
+            format!("{}Page", T::name())
+        }
+        Shape { name: name::<T>, parts: parts::<T>, ..Shape::of::<Page<T>>() }
     }
 }
 
@@ -201,6 +223,12 @@ const AFTER: Query = Query {
     required: false,
     pattern: Some("^[0-9A-Za-z-]{1,64}$"),
     words: "The `next` of the page before.",
+};
+const LAST: Query = Query {
+    name: "after",
+    required: false,
+    pattern: Some("^[0-9A-Za-z-]{1,64}$"),
+    words: "The id of the last event that was seen, where no Last-Event-ID can be sent.",
 };
 /// Parameters of a list that has pages.
 const PAGED: &[Query] = &[LIMIT, AFTER];
@@ -356,6 +384,42 @@ pub const TABLE: &[Route] = &[
         .with(Method::Delete, None)
         .by(LEADERS, Some(Scope::Control))
         .says("End a call that is up."),
+    get("/calls", Operation::Originate, one::<BegunCall>(201))
+        .with(Method::Post, Some(Shape::of::<NewCall>()))
+        .by(WORKERS, Some(Scope::Control))
+        .says("Make a call: a phone rings first, and whoever answers there is sent on. Agents from their own alone."),
+    get("/calls/{call}/transfer", Operation::Transfer, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<Transfer>()))
+        .by(WORKERS, Some(Scope::Control))
+        .says("Send the other party on, to a number or into another call of the same phone."),
+    get("/calls/{call}/hold", Operation::Hold, Answer::Nothing)
+        .with(Method::Post, None)
+        .by(WORKERS, Some(Scope::Control))
+        .says("Put the party that a phone of ours talks with on hold."),
+    get("/calls/{call}/hold", Operation::Resume, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(WORKERS, Some(Scope::Control))
+        .says("Take it off hold."),
+    get("/calls/{call}/recording", Operation::Record, Answer::Nothing)
+        .with(Method::Post, None)
+        .by(WORKERS, Some(Scope::Control))
+        .says("Record a conversation; both are told first where the site says so."),
+    get("/calls/{call}/recording", Operation::StopRecording, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(WORKERS, Some(Scope::Control))
+        .says("End the recording; beginning again makes another."),
+    get("/calls/{call}/play", Operation::Play, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<Play>()))
+        .by(WORKERS, Some(Scope::Control))
+        .says("Play a prompt to a party, or to both."),
+    get("/calls/{call}/collect", Operation::Collect, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<Collect>()))
+        .by(WORKERS, Some(Scope::Control))
+        .says("Ask a party for keys; the feed tells what was pressed, and nobody else hears it."),
+    get("/feed", Operation::Feed, Answer::Events)
+        .by(EVERYBODY, Some(Scope::Read))
+        .asks(&[LAST])
+        .says("What happens, as it happens (Server-Sent Events). Agents see the calls that they are offered."),
     get("/queues", Operation::Queues, page::<Queue>())
         .by(EVERYBODY, Some(Scope::Read))
         .says("Queues and who waits in them."),

@@ -39,7 +39,9 @@ impl Calls {
         let Some(state) = self.by_leg.get(&leg).and_then(|call| self.calls.get_mut(call)) else {
             return;
         };
-        let unanswered_caller = leg == state.caller && state.answered.is_none();
+        // Whom we rang ourselves is not refused.
+        let calls_us = state.answered.is_none() && state.onward.is_none();
+        let unanswered_caller = leg == state.caller && calls_us;
         let Some(ending) = state.legs.get_mut(&leg) else { return };
         if ending.releasing.is_some() {
             return;

@@ -44,6 +44,9 @@ impl Calls {
             self.timers.cancel(timer);
         }
         self.happened(now, call, What::Answered(leg));
+        if purpose == Purpose::Caller {
+            return self.caller_came(now, call);
+        }
         self.pay(now, leg);
         if self.page_answered(now, call, leg) {
             return;
@@ -115,7 +118,7 @@ impl Calls {
         if let Some(ringing) = state.legs.get_mut(&leg) {
             ringing.ring_timer = None;
         }
-        if matches!(state.activity, Activity::Admission(_)) {
+        if matches!(state.activity, Activity::Admission(_) | Activity::Originating) {
             let call = state.id;
             return self.end(call, Cause::NoAnswer);
         }

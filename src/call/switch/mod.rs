@@ -19,6 +19,7 @@ use crate::random::Random;
 use crate::time::{Now, Timers, earliest};
 
 mod conference;
+mod driving;
 mod ending;
 mod forward;
 mod forwarding;
@@ -32,6 +33,7 @@ mod spending;
 mod transfer;
 mod vocabulary;
 
+pub use driving::Origination;
 pub use vocabulary::{
     Arrival, Errand, Event, Leaving, LegEvent, OfferOutcome, Output, Saying, What,
 };

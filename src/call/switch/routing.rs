@@ -51,6 +51,7 @@ impl Calls {
             sent: (now.instant, 0),
             hunt: None,
             diverted_by,
+            onward: None,
             diversions: Vec::new(),
             history: 0,
             parked: None,

@@ -1,10 +1,15 @@
 //! One request: who asks, whether they may, what they carry; then it is done, and answered.
 
 use axum::Extension;
-use axum::body::{Body, Bytes, to_bytes};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Query, RawPathParams, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+
+use http_body_util::BodyExt;
+use tokio::time::timeout;
 
 use crate::admin::Command;
 use crate::admin::access::idempotency::{Given, LONGEST_KEY, Verdict};
@@ -23,6 +28,9 @@ use crate::journal::act::Who;
 pub const COOKIE: &str = "__Host-branchline";
 const CSRF: &str = "x-csrf-token";
 const KEY: &str = "idempotency-key";
+/// How long a body may take, and how much of one that is too long is taken in and thrown away.
+const BODY_TIME: Duration = Duration::from_secs(10);
+const MOST_DRAINED: usize = 16 << 20;
 
 /// Answers one request of the table.
 pub async fn answer(api: Api, route: &'static Route, request: Request<Body>) -> Response<Body> {
@@ -54,8 +62,11 @@ async fn carry_out(
         Key::New(name) => Some(Begun { api, name }),
         Key::None => None,
     };
-    let by =
-        By { who: who.as_ref().map_or(Who::Console, |who| who.who.clone()), from: Some(peer.from) };
+    let by = By {
+        who: who.as_ref().map_or(Who::Console, |who| who.who.clone()),
+        from: Some(peer.from),
+        own: who.as_ref().and_then(|who| who.own().cloned()),
+    };
     let done = match operations::ask(route, who.as_ref(), &asked) {
         Ok(ask) => doing::carry_out(api, route, &peer, by, who.as_ref(), &asked, ask).await,
         Err(problem) => Err(problem),
@@ -140,7 +151,9 @@ async fn read(api: &Api, route: &Route, parts: &mut Parts, body: Body) -> Result
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
     let query = query.map_err(|_| wrong("the query cannot be read", "query"))?.0;
     let body = body_of(route, &parts.headers, body).await?;
-    Ok(Asked { path, query, body: body.to_vec() })
+    let last = parts.headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let last_event = last.map(|last| last.chars().take(64).collect());
+    Ok(Asked { path, query, body: body.to_vec(), last_event })
 }
 
 async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
@@ -152,7 +165,14 @@ async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes
     if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > MOST_BODY) {
         return Err(too_long());
     }
-    let body = to_bytes(body, MOST_BODY).await.map_err(|_| too_long())?;
+    let body = match timeout(BODY_TIME, read_all(body)).await {
+        Ok(Some(body)) => body,
+        Ok(None) => return Err(too_long()),
+        Err(_) => {
+            let detail = "the body did not come in time";
+            return Err(Problem::new(Kind::Malformed, detail, "send it at once").at("body"));
+        }
+    };
     if route.body.is_none() {
         if !body.is_empty() {
             let advice = "send none";
@@ -168,6 +188,22 @@ async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes
         return Err(problem.at("header/Content-Type"));
     }
     Ok(body)
+}
+
+/// A body; nothing if it is longer than is read. What is too long is taken in for a while all the same: who is still
+/// sending would not read the answer.
+async fn read_all(mut body: Body) -> Option<Bytes> {
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        length += data.len();
+        match length {
+            0..=MOST_BODY => kept.extend_from_slice(&data),
+            _ if length > MOST_DRAINED => return None,
+            _ => kept.clear(),
+        }
+    }
+    (length <= MOST_BODY).then(|| kept.into())
 }
 
 enum Key {
@@ -304,7 +340,7 @@ pub async fn ready(State(api): State<Api>, Extension(peer): Extension<Peer>) -> 
     if let Err(denied) = api.access.hold().admit(clock::now(), peer.from) {
         return refusal(&denied.into());
     }
-    let by = By { who: Who::Console, from: Some(peer.from) };
+    let by = By { who: Who::Console, from: Some(peer.from), own: None };
     match api.ask(by, Command::Status).await {
         Some(crate::admin::Reply::Status(status)) if !status.draining => plain(200, "ready\n"),
         Some(_) => plain(503, "draining\n"),

@@ -63,6 +63,11 @@ pub async fn carry_out(
         }
         Ask::NewToken(new) => new_token(api, route, asked, by, new).await?,
         Ask::Audio(recording) => return audio(api, route, asked, by, recording).await,
+        Ask::Feed(after) => {
+            let who = who.ok_or_else(Problem::busy)?;
+            let last = asked.last_event.as_deref().or(after.as_deref());
+            return api.feed.read(&api.access, who, peer, last).map(Done::Stream);
+        }
         Ask::Document => {
             let body = Bytes::copy_from_slice(api.document.as_bytes()).to_vec();
             Given { status: 200, content_type: "application/json", body }

@@ -5,6 +5,7 @@
 
 mod answering;
 mod doing;
+mod feed;
 mod phones;
 
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ use crate::driver::turn::Letter;
 use crate::gateway::By;
 use crate::journal::act::Accounts;
 use crate::random::Random;
+
+pub use feed::Feed;
 
 /// Questions that wait for the gateway at once; it answers thousands in a second.
 const MAX_QUESTIONS: usize = 32;
@@ -59,6 +62,7 @@ impl Guard {
 pub struct Api {
     letters: Sender<Letter>,
     access: Guard,
+    feed: Feed,
     questions: Arc<Semaphore>,
     hashing: Arc<Semaphore>,
     recordings: Arc<PathBuf>,
@@ -67,10 +71,11 @@ pub struct Api {
 
 impl Api {
     /// Over a loop that reads `letters`, with recordings in that folder.
-    pub fn new(letters: Sender<Letter>, access: Guard, recordings: PathBuf) -> Api {
+    pub fn new(letters: Sender<Letter>, access: Guard, feed: Feed, recordings: PathBuf) -> Api {
         Api {
             letters,
             access,
+            feed,
             questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
             hashing: Arc::new(Semaphore::new(MAX_HASHING)),
             recordings: Arc::new(recordings),

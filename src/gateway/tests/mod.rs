@@ -427,7 +427,7 @@ impl World {
                 });
                 self.gateway.handle_answer(self.now, &question, &answer);
             }
-            Output::Accounts(_) => {}
+            Output::Accounts(_) | Output::Feed(_) => {}
             Output::Records { to, .. } => self.gateway.handle_records(to, None),
             Output::Look { to, question } => self.look(to, &question),
             Output::Project => self.project(),

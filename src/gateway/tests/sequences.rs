@@ -545,6 +545,7 @@ impl Play {
             && gateway.legs.is_empty()
             && gateway.endpoint.alive().0 == 0
             && gateway.keeping.is_empty()
+            && gateway.driving.is_empty()
             && self.world.open.is_empty()
             && parties
     }

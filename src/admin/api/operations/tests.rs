@@ -14,6 +14,7 @@ fn asked(path: &[(&str, &str)], query: &[(&str, &str)], body: &str) -> Asked {
         path: path.iter().map(owned).collect(),
         query: query.iter().map(owned).collect(),
         body: body.as_bytes().to_vec(),
+        last_event: None,
     }
 }
 

@@ -1,0 +1,151 @@
+//! What happens on the box, as it happens: the events of the live feed.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::admin::{Agent, Queue, Trunk};
+use crate::id::{AgentId, CallId, QueueId};
+use crate::journal::act::Role;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Happening {
+    /// A call reached us.
+    CallArrived {
+        /// The call.
+        call: CallId,
+        /// Where it came from, such as `trunk carrier`.
+        origin: String,
+        /// The caller's number.
+        from: String,
+        /// The dialled number.
+        to: String,
+    },
+    /// It began to wait.
+    CallQueued {
+        /// The call.
+        call: CallId,
+        /// In this queue.
+        queue: QueueId,
+    },
+    /// It is offered to an agent.
+    CallOffered {
+        /// The call.
+        call: CallId,
+        /// Whom.
+        agent: AgentId,
+        /// The caller's number.
+        from: String,
+        /// The dialled number.
+        to: String,
+    },
+    /// An agent took it.
+    CallTaken {
+        /// The call.
+        call: CallId,
+        /// Who.
+        agent: AgentId,
+    },
+    /// Somebody answered.
+    CallAnswered {
+        /// The call.
+        call: CallId,
+        /// Who, such as `extension 201`.
+        by: String,
+    },
+    /// Somebody is on hold.
+    CallHeld {
+        /// The call.
+        call: CallId,
+    },
+    /// And no longer.
+    CallResumed {
+        /// The call.
+        call: CallId,
+    },
+    /// Somebody was transferred.
+    CallTransferred {
+        /// The call.
+        call: CallId,
+    },
+    /// What a program had played came to its end.
+    CallPlayed {
+        /// The call.
+        call: CallId,
+    },
+    /// What a program wanted keyed in.
+    CallCollected {
+        /// The call.
+        call: CallId,
+        /// The keys.
+        digits: String,
+        /// Whether it is all that was wanted; else the time was over.
+        complete: bool,
+    },
+    /// It is over.
+    CallEnded {
+        /// The call.
+        call: CallId,
+        /// Why, such as `no_answer`.
+        cause: String,
+        /// Whose doing that was.
+        class: String,
+    },
+    /// An agent's state.
+    Agent(Agent),
+    /// A queue's figures.
+    Queue(Queue),
+    /// A trunk's lamp.
+    Trunk(Trunk),
+}
+
+impl Happening {
+    /// Whether somebody may see it: agents see queues, colleagues, and the calls that they are offered.
+    pub fn is_for(&self, role: Role, agent: Option<&AgentId>) -> bool {
+        match self {
+            Happening::Agent(_) | Happening::Queue(_) => true,
+            Happening::CallOffered { agent: own, .. } | Happening::CallTaken { agent: own, .. } => {
+                role != Role::Agent || agent == Some(own)
+            }
+            _ => role != Role::Agent,
+        }
+    }
+
+    /// What the feed calls it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Happening::CallArrived { .. } => "call_arrived",
+            Happening::CallQueued { .. } => "call_queued",
+            Happening::CallOffered { .. } => "call_offered",
+            Happening::CallTaken { .. } => "call_taken",
+            Happening::CallAnswered { .. } => "call_answered",
+            Happening::CallHeld { .. } => "call_held",
+            Happening::CallResumed { .. } => "call_resumed",
+            Happening::CallTransferred { .. } => "call_transferred",
+            Happening::CallPlayed { .. } => "call_played",
+            Happening::CallCollected { .. } => "call_collected",
+            Happening::CallEnded { .. } => "call_ended",
+            Happening::Agent(_) => "agent",
+            Happening::Queue(_) => "queue",
+            Happening::Trunk(_) => "trunk",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_see_the_calls_that_they_are_offered_and_no_others() {
+        let (call, ann, bob) = (CallId(1), AgentId::from("ann"), AgentId::from("bob"));
+        let (from, to) = ("+1555".to_owned(), "700".to_owned());
+        let offered = Happening::CallOffered { call, agent: ann.clone(), from, to };
+        assert!(offered.is_for(Role::Agent, Some(&ann)) && offered.is_for(Role::Auditor, None));
+        assert!(!offered.is_for(Role::Agent, Some(&bob)) && !offered.is_for(Role::Agent, None));
+        assert!(!Happening::CallHeld { call }.is_for(Role::Agent, Some(&ann)));
+        let json = serde_json::to_value(&offered).unwrap();
+        assert_eq!(json["event"], offered.name());
+    }
+}

@@ -1,0 +1,111 @@
+//! What calls, queues, agents and trunks do, for whoever follows the box live. Figures of queues and trunks are told at
+//! most a few times in a second, however much happens.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::admin::api::feed::Happening;
+use crate::admin::{Queue, Trunk};
+use crate::call::{self, What};
+use crate::gateway::control::name;
+use crate::gateway::{Gateway, Output};
+use crate::id::{AgentId, CallId, QueueId, TrunkId};
+use crate::journal::event::CallRecord;
+use crate::time::Now;
+
+/// How long changes of figures gather.
+const GATHER: Duration = Duration::from_millis(250);
+
+/// What was told last.
+#[derive(Debug, Default)]
+pub(super) struct Feed {
+    due: Option<Instant>,
+    queues: BTreeMap<QueueId, Queue>,
+    trunks: BTreeMap<TrunkId, Trunk>,
+}
+
+impl Feed {
+    pub fn deadline(&self) -> Option<Instant> {
+        self.due
+    }
+}
+
+impl Gateway {
+    pub(super) fn publish(&mut self, happening: Happening) {
+        self.outputs.push_back(Output::Feed(Box::new(happening)));
+    }
+
+    /// Figures have changed: they are told soon.
+    pub(super) fn figures_changed(&mut self, now: Now) {
+        self.feed.due.get_or_insert(now.instant + GATHER);
+    }
+
+    /// Tells what has changed of queues and trunks, if it is time.
+    pub(super) fn tell_figures(&mut self, now: Now) {
+        if self.feed.due.is_none_or(|due| due > now.instant) {
+            return;
+        }
+        self.feed.due = None;
+        for line in self.queue_lines(now) {
+            // Time alone is no news.
+            let alike = |known: &Queue| {
+                Queue { longest_wait_s: line.longest_wait_s, ..known.clone() } == line
+            };
+            if !self.feed.queues.get(&line.queue).is_some_and(alike) {
+                self.feed.queues.insert(line.queue.clone(), line.clone());
+                self.publish(Happening::Queue(line));
+            }
+        }
+        for line in self.trunk_lines() {
+            if self.feed.trunks.get(&line.trunk) != Some(&line) {
+                self.feed.trunks.insert(line.trunk.clone(), line.clone());
+                self.publish(Happening::Trunk(line));
+            }
+        }
+    }
+
+    pub(super) fn tell_agent(&mut self, agent: &AgentId) {
+        let line = self.agent_lines().into_iter().find(|line| line.agent == *agent);
+        if let Some(line) = line {
+            self.publish(Happening::Agent(line));
+        }
+    }
+
+    /// Something happened in a call.
+    pub(super) fn tell_call(&mut self, now: Now, event: &call::Event) {
+        let call = event.call;
+        let happening = match &event.what {
+            What::Arrived { peer, from, to } => Happening::CallArrived {
+                call,
+                origin: peer.to_string(),
+                from: from.clone(),
+                to: to.clone(),
+            },
+            What::Queued(queue) => Happening::CallQueued { call, queue: queue.clone() },
+            What::Offered(agent) => self.offered_to(call, agent.clone()),
+            What::TakenBy(agent) => Happening::CallTaken { call, agent: agent.clone() },
+            What::Answered(leg) => {
+                let by = self.legs.get(*leg).map(|leg| leg.peer.to_string()).unwrap_or_default();
+                Happening::CallAnswered { call, by }
+            }
+            What::Held(_) => Happening::CallHeld { call },
+            What::Resumed(_) => Happening::CallResumed { call },
+            What::Transferred(_) => Happening::CallTransferred { call },
+            _ => return,
+        };
+        self.publish(happening);
+        self.figures_changed(now);
+    }
+
+    fn offered_to(&self, call: CallId, agent: AgentId) -> Happening {
+        let (from, to) = self.calls.numbers(call).unwrap_or_default();
+        Happening::CallOffered { call, agent, from: from.to_owned(), to: to.to_owned() }
+    }
+
+    /// A call is over.
+    pub(super) fn tell_end(&mut self, now: Now, record: &CallRecord) {
+        let (cause, class) = (record.cause.name(), name(&record.class));
+        self.publish(Happening::CallEnded { call: record.call, cause, class });
+        self.figures_changed(now);
+    }
+}

@@ -1,0 +1,157 @@
+//! Who is not let in, what is not read, and what is done once.
+
+use serde_json::{Value, json};
+
+use crate::{Api, Way};
+
+const SESSION: &str = "/api/v1/session";
+
+fn wrong_password(api: &Api, name: &str) -> crate::Answer {
+    let body = json!({ "name": name, "password": "not the password" }).to_string();
+    api.ask(&Way::default(), "POST", SESSION, Some(&body))
+}
+
+#[test]
+fn a_session_is_a_cookie_that_no_page_reads_and_no_other_site_uses() {
+    let api = Api::start();
+    let (cookie, csrf) = api.sign_in("admin");
+    let body = json!({ "name": "admin", "password": api.password("admin") }).to_string();
+    let line = api.ask(&Way::default(), "POST", SESSION, Some(&body));
+    let line = line.header("set-cookie").expect("a cookie").to_owned();
+    assert!(line.starts_with("__Host-branchline="), "{line}");
+    for flag in ["; Path=/", "; HttpOnly", "; Secure", "; SameSite=Strict"] {
+        assert!(line.contains(flag), "{flag} in {line}");
+    }
+    assert!(!line.contains("Domain"), "{line}");
+    // Reading needs the cookie alone; changing needs what another site cannot know.
+    let read = Way(vec!["-H".to_owned(), format!("Cookie: {cookie}")]);
+    assert_eq!(api.ask(&read, "GET", SESSION, None).json()["csrf"], csrf.as_str());
+    api.ask(&read, "DELETE", "/api/v1/tokens/bl_00000000", None).is_problem(403, "csrf");
+    let mut forged = read.clone();
+    forged.0.extend(["-H".to_owned(), format!("X-CSRF-Token: {}", "0".repeat(64))]);
+    api.ask(&forged, "DELETE", SESSION, None).is_problem(403, "csrf");
+    let mut own = read.clone();
+    own.0.extend(["-H".to_owned(), format!("X-CSRF-Token: {csrf}")]);
+    assert_eq!(api.ask(&own, "DELETE", SESSION, None).status, 204);
+    api.ask(&own, "GET", SESSION, None).is_problem(401, "sign-in-needed");
+}
+
+#[test]
+fn guessing_is_slowed_down_and_the_console_is_never_locked_out() {
+    let api = Api::start();
+    for _ in 0..5 {
+        wrong_password(&api, "admin").is_problem(401, "wrong-password");
+    }
+    let shut = wrong_password(&api, "admin");
+    shut.is_problem(429, "too-often");
+    let wait: u64 = shut.header("retry-after").expect("a time").parse().expect("seconds");
+    assert!((1..=4).contains(&wait), "{wait}");
+    let right = json!({ "name": "admin", "password": api.password("admin") }).to_string();
+    let answer = api.ask(&Way::default(), "POST", SESSION, Some(&right));
+    answer.is_problem(429, "too-often");
+    // Others are not hit, and whoever is at the box makes a user.
+    api.sign_in("lead");
+    let users = api.branch.ask(&["user", "role", "lead", "admin"]);
+    assert_eq!(users["role"], "admin", "{users}");
+    // A wrong name takes the same way as a wrong password.
+    let nobody = wrong_password(&api, "nobody").is_problem(401, "wrong-password");
+    let eve = wrong_password(&api, "audit").is_problem(401, "wrong-password");
+    assert_eq!(nobody, eve);
+}
+
+#[test]
+fn what_is_too_long_too_deep_or_no_json_is_refused_with_a_place() {
+    let api = Api::start();
+    let way = Way::token(&api.token);
+    let users = "/api/v1/users";
+    let file = api.branch.folder().join("long");
+    std::fs::write(&file, vec![b' '; 10 << 20]).expect("a file");
+    let long = format!("@{}", file.display());
+    api.ask(&way, "POST", users, Some(&long)).is_problem(413, "too-long");
+    let mut chunked = way.clone();
+    chunked.0.extend(["-H".to_owned(), "Transfer-Encoding: chunked".to_owned()]);
+    api.ask(&chunked, "POST", users, Some(&long)).is_problem(413, "too-long");
+    std::fs::write(&file, "[".repeat(10_000)).expect("a file");
+    api.ask(&way, "POST", users, Some(&long)).is_problem(400, "malformed");
+    for body in ["{", "{\"name\":", "null", "\"x\"", "{\"name\":\"a\",\"extra\":1}", "\u{1}"] {
+        let problem = api.ask(&way, "POST", users, Some(body)).is_problem(400, "malformed");
+        assert_eq!(problem["at"], "body", "{body}");
+    }
+    let mut xml = way.clone();
+    let headers = ["-H", "Content-Type: application/xml", "--data", "<a/>"];
+    xml.0.extend(headers.map(str::to_owned));
+    api.ask(&xml, "POST", users, None).is_problem(415, "wrong-type");
+    for query in ["limit=0", "limit=abc", "after=%00", "nothing=1", "limit=1&limit=2"] {
+        let path = format!("/api/v1/calls?{query}");
+        api.ask(&way, "GET", &path, None).is_problem(400, "malformed");
+    }
+    for path in ["..", "..%2f..%2fetc%2fpasswd", "%3Cscript%3E", "%27%20OR%201=1", "*)(uid=*"] {
+        let answer = api.ask(&way, "GET", &format!("/api/v1/calls/{path}"), None);
+        answer.is_problem(404, "not-found");
+        assert!(!answer.body.contains("<script>"), "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_request_under_a_key_is_done_once() {
+    let api = Api::start();
+    let mut way = Way::token(&api.token);
+    way.0.extend(["-H", "Idempotency-Key: 5f1c"].map(str::to_owned));
+    let body = |name: &str| {
+        json!({ "name": name, "role": "agent", "password": "tulips and roses" }).to_string()
+    };
+    let first = api.ask(&way, "POST", "/api/v1/users", Some(&body("eve")));
+    assert_eq!(first.status, 201, "{}", first.body);
+    let again = api.ask(&way, "POST", "/api/v1/users", Some(&body("eve")));
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    api.ask(&way, "POST", "/api/v1/users", Some(&body("mallory"))).is_problem(409, "conflict");
+    let plain = Way::token(&api.token);
+    api.ask(&plain, "POST", "/api/v1/users", Some(&body("eve"))).is_problem(409, "conflict");
+    let acts = api.order("GET", "/api/v1/acts", None);
+    let items = acts["items"].as_array().expect("acts");
+    let made: Vec<&Value> = items.iter().filter(|act| act["on"] == "eve").collect();
+    assert_eq!(made.len(), 2, "once done and once refused: {acts}");
+    assert!(!acts.to_string().contains("tulips"), "{acts}");
+}
+
+#[test]
+fn tokens_end_and_who_asks_too_often_waits() {
+    let api = Api::start();
+    let way = api.new_token("supervisor", &["read"]);
+    let mine = api.ask(&way, "GET", SESSION, None).json();
+    assert_eq!((&mine["role"], &mine["scopes"]), (&json!("supervisor"), &json!(["read"])));
+    let prefix = mine["who"]["name"].as_str().expect("text").to_owned();
+    let urls = vec![format!("{}/api/v1/session", api.url); 400].join(" ");
+    let listed = api.branch.folder().join("urls");
+    std::fs::write(&listed, urls.replace(' ', "\n")).expect("a file");
+    let mut curl = std::process::Command::new("curl");
+    curl.args(["--silent", "--cacert", &api.certificate, "--write-out", "%{http_code}\\n"]);
+    let output = curl.args(&way.0).arg("-o/dev/null").args(
+        std::fs::read_to_string(&listed)
+            .expect("urls")
+            .lines()
+            .flat_map(|url| ["-o/dev/null", url]),
+    );
+    let output = output.output().expect("curl runs");
+    let codes = String::from_utf8_lossy(&output.stdout).into_owned();
+    let count = |code: &str| codes.lines().filter(|line| *line == code).count();
+    assert!(count("429") > 50 && count("200") >= 150, "{} and {}", count("200"), count("429"));
+    assert_eq!(count("200") + count("429"), 400);
+    api.branch.until("the bucket to fill", || {
+        (api.ask(&way, "GET", SESSION, None).status == 200).then_some(())
+    });
+    api.order("DELETE", &format!("/api/v1/tokens/{prefix}"), None);
+    api.ask(&way, "GET", SESSION, None).is_problem(401, "sign-in-needed");
+}
+
+#[test]
+fn health_is_told_to_anybody_and_phones_are_served_as_before() {
+    let api = Api::start();
+    assert_eq!(api.curl("/healthz", &[]).body, "ok\n");
+    assert_eq!(api.curl("/readyz", &[]).body, "ready\n");
+    assert_eq!(api.curl("/p/0123/001565aabbcc.cfg", &[]).body, "there is nothing here\n");
+    let document = api.curl("/api/v1/openapi.json", &[]).json();
+    assert_eq!(document["info"]["title"], "Branchline");
+    let printed = api.branch.ask_text(&["openapi"]);
+    assert_eq!(document, serde_json::from_str::<Value>(&printed).expect("JSON"));
+}
