@@ -173,6 +173,10 @@ minted_id!(
     WorkId
 );
 minted_id!(
+    /// One journey: one rule begun by one event. Made from the two, so that the same event begins nothing twice.
+    JourneyId
+);
+minted_id!(
     /// One offer of a waiting item to one agent.
     OfferId
 );

@@ -17,6 +17,7 @@ pub mod hours;
 pub mod id;
 pub mod ivr;
 pub mod journal;
+pub mod journey;
 pub mod media;
 pub mod queue;
 pub mod random;

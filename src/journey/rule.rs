@@ -1,0 +1,434 @@
+//! Rules as a site writes them, and what is wrong with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::journey::quiet::Quiet;
+use crate::journey::{Action, Channel, Event};
+
+/// What a rule can begin with, or end at.
+pub const KINDS: [&str; 10] = [
+    "call-abandoned",
+    "call-ended",
+    "case-closed",
+    "case-opened",
+    "cart",
+    "device",
+    "form",
+    "message-received",
+    "page-visit",
+    "walk-in",
+];
+/// What messages are for; a consent is to one of these by one channel.
+pub const PURPOSES: [&str; 3] = ["service", "survey", "marketing"];
+/// Most steps of a rule: whoever needs more wants several rules.
+const MOST_STEPS: usize = 50;
+/// Longest message, in characters: seven parts of an SMS.
+const LONGEST_TEXT: usize = 1_000;
+/// Longest wait, and longest span of a cap: 30 days, in seconds.
+const LONGEST_WAIT: u64 = 30 * 86_400;
+
+/// One rule as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The kind of event that it begins with.
+    pub on: Spanned<String>,
+    /// Attributes of the event, and the values that each may have.
+    #[serde(default)]
+    pub when: BTreeMap<String, Vec<String>>,
+    /// What its messages are for. Default service.
+    #[serde(default)]
+    pub purpose: Option<Spanned<String>>,
+    /// Whether it offers something: then it does not begin, and ends, while a case is open. Default: whether its purpose
+    /// is marketing.
+    #[serde(default)]
+    pub offer: Option<bool>,
+    /// Kinds of events about the same person that end it.
+    #[serde(default)]
+    pub stop_on: Vec<Spanned<String>>,
+    /// When people are left alone. Default 20:00 to 08:00.
+    #[serde(default)]
+    pub quiet: Option<QuietSettings>,
+    /// How many messages a person gets at most from all rules together, as far as this one adds to them. Default 3 in 7d.
+    #[serde(default)]
+    pub at_most: Option<AtMost>,
+    /// What is done, in this order.
+    #[serde(default)]
+    pub step: Vec<Spanned<Step>>,
+}
+
+/// Quiet hours as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuietSettings {
+    /// `20:00`.
+    pub from: Spanned<String>,
+    /// `08:00`; on the next day where it is before `from`.
+    pub to: Spanned<String>,
+}
+
+/// A cap as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtMost {
+    /// So many messages.
+    pub messages: Spanned<u16>,
+    /// In so long: `7d`.
+    pub within: Spanned<String>,
+}
+
+/// One step as written: exactly one of its kinds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Attributes of the event, and the values that each may have: otherwise the step is passed over.
+    #[serde(default)]
+    pub when: BTreeMap<String, Vec<String>>,
+    /// Wait so long: `90s`, `30m`, `2h`, `3d`.
+    #[serde(default)]
+    pub wait: Option<Spanned<String>>,
+    /// Send `text` by this channel.
+    #[serde(default)]
+    pub message: Option<Channel>,
+    /// Have this queue call the person.
+    #[serde(default)]
+    pub callback: Option<Spanned<String>>,
+    /// Put a task with `text` into this queue.
+    #[serde(default)]
+    pub task: Option<Spanned<String>>,
+    /// Tell this receiver.
+    #[serde(default)]
+    pub webhook: Option<Spanned<String>>,
+    /// End here.
+    #[serde(default)]
+    pub stop: bool,
+    /// Words of a message or a task.
+    #[serde(default)]
+    pub text: Option<Spanned<String>>,
+}
+
+/// A rule that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// What it begins with.
+    pub on: String,
+    /// Attributes that the event must have.
+    pub when: Condition,
+    /// What its messages are for.
+    pub purpose: String,
+    /// Whether an open case forbids it.
+    pub offer: bool,
+    /// What ends it.
+    pub stop_on: BTreeSet<String>,
+    /// When people are left alone.
+    pub quiet: Quiet,
+    /// So many messages in so many microseconds.
+    pub at_most: (usize, i64),
+    /// What is done.
+    pub steps: Vec<(Condition, Doing)>,
+}
+
+/// Attributes, and the values that each may have.
+pub type Condition = BTreeMap<String, Vec<String>>;
+
+/// What a checked step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doing {
+    /// Waits so many microseconds.
+    Wait(i64),
+    /// Has something done.
+    Act(Action),
+    /// Ends the journey.
+    Stop,
+}
+
+/// One thing that is wrong, and its bytes in the rule's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What.
+    pub mistake: Mistake,
+    /// Where.
+    pub span: Range<usize>,
+    /// What was written there, where it should have been one of `known`.
+    pub written: String,
+    /// What may stand there, where that is a list of names.
+    pub known: Vec<String>,
+}
+
+/// What can be wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mistake {
+    /// No such kind of event.
+    Kind(String),
+    /// No such purpose.
+    Purpose(String),
+    /// No such queue.
+    Queue(String),
+    /// Not a time of day, or quiet hours that end as they begin.
+    Time,
+    /// Not a span of time, or longer than 30 days.
+    Span,
+    /// A step that is none of its kinds, or several.
+    Step,
+    /// A message or task without words, or words with anything else.
+    Text,
+    /// A text that is too long.
+    Long,
+    /// No messages at all, or more than anybody wants.
+    Messages,
+    /// No steps, or more than 50.
+    Steps,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mistake::Kind(name) => write!(f, "there is no kind of event `{name}`"),
+            Mistake::Purpose(name) => write!(f, "there is no purpose `{name}`"),
+            Mistake::Queue(name) => write!(f, "there is no queue `{name}`"),
+            Mistake::Time => f.write_str("that is no time of day, or the end is the beginning"),
+            Mistake::Span => f.write_str("that is no span of time up to 30 days"),
+            Mistake::Step => f.write_str("a step does exactly one thing"),
+            Mistake::Text => f.write_str("a message or a task has words, and nothing else has"),
+            Mistake::Long => write!(f, "a text has at most {LONGEST_TEXT} characters"),
+            Mistake::Messages => f.write_str("a cap is 1 to 100 messages"),
+            Mistake::Steps => write!(f, "a rule has 1 to {MOST_STEPS} steps"),
+        }
+    }
+}
+
+impl Mistake {
+    /// What would be right, where it is no list of names.
+    pub fn allowed(&self) -> Option<&'static str> {
+        match self {
+            Mistake::Time => Some("`20:00`"),
+            Mistake::Span => Some("a number and `s`, `m`, `h` or `d`, such as `30m`"),
+            Mistake::Step => Some("`wait`, `message`, `callback`, `task`, `webhook` or `stop`"),
+            _ => None,
+        }
+    }
+}
+
+/// Whether an event has what a condition asks for.
+pub fn holds(condition: &Condition, attributes: &BTreeMap<String, String>) -> bool {
+    condition
+        .iter()
+        .all(|(name, values)| attributes.get(name).is_some_and(|value| values.contains(value)))
+}
+
+impl Rule {
+    /// Checks a rule; `queues` are all there are. Every mistake is listed.
+    pub fn new(settings: &Settings, queues: &BTreeSet<String>) -> Result<Rule, Vec<Problem>> {
+        let mut check = Check { queues, problems: Vec::new() };
+        check.kind(&settings.on);
+        settings.stop_on.iter().for_each(|kind| check.kind(kind));
+        let purpose = check.purpose(settings.purpose.as_ref());
+        let quiet = check.quiet(settings.quiet.as_ref());
+        let at_most = check.at_most(settings.at_most.as_ref());
+        if settings.step.is_empty() || settings.step.len() > MOST_STEPS {
+            check.tell(Mistake::Steps, settings.on.span());
+        }
+        let steps = settings
+            .step
+            .iter()
+            .filter_map(|step| Some((step.get_ref().when.clone(), check.step(step)?)));
+        let steps = steps.collect();
+        if !check.problems.is_empty() {
+            return Err(check.problems);
+        }
+        Ok(Rule {
+            on: settings.on.get_ref().clone(),
+            when: settings.when.clone(),
+            offer: settings.offer.unwrap_or(purpose == "marketing"),
+            purpose,
+            stop_on: settings.stop_on.iter().map(|kind| kind.get_ref().clone()).collect(),
+            quiet,
+            at_most,
+            steps,
+        })
+    }
+
+    /// Whether an event begins it.
+    pub fn begins_with(&self, event: &Event) -> bool {
+        self.on == event.kind
+            && holds(&self.when, &event.attributes)
+            && !(self.offer && event.standing.open_case)
+    }
+
+    /// What it says, in one number: a journey does not go on under another rule of the same name.
+    pub fn print(&self) -> u64 {
+        fingerprint(&[&format!("{self:?}")])
+    }
+
+    /// Attributes that its conditions ask for; no others are kept.
+    pub fn asks_for(&self) -> BTreeSet<&str> {
+        let conditions = self.steps.iter().map(|(condition, _)| condition).chain([&self.when]);
+        conditions.flat_map(|condition| condition.keys()).map(String::as_str).collect()
+    }
+}
+
+/// FNV-1a over texts, each with its end marked. Not against anybody who wants two to be alike: they come from the site.
+pub fn fingerprint(texts: &[&str]) -> u64 {
+    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+struct Check<'q> {
+    queues: &'q BTreeSet<String>,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn tell(&mut self, mistake: Mistake, span: Range<usize>) {
+        let (written, known) = (String::new(), Vec::new());
+        self.problems.push(Problem { mistake, span, written, known });
+    }
+
+    fn one_of(
+        &mut self,
+        name: &Spanned<String>,
+        known: Vec<String>,
+        mistake: fn(String) -> Mistake,
+    ) {
+        let written = name.get_ref().clone();
+        if !known.contains(&written) {
+            let mistake = mistake(written.clone());
+            self.problems.push(Problem { mistake, span: name.span(), written, known });
+        }
+    }
+
+    fn kind(&mut self, kind: &Spanned<String>) {
+        self.one_of(kind, KINDS.map(str::to_owned).into(), Mistake::Kind);
+    }
+
+    fn queue(&mut self, queue: &Spanned<String>) {
+        self.one_of(queue, self.queues.iter().cloned().collect(), Mistake::Queue);
+    }
+
+    fn purpose(&mut self, purpose: Option<&Spanned<String>>) -> String {
+        let Some(purpose) = purpose else { return "service".to_owned() };
+        self.one_of(purpose, PURPOSES.map(str::to_owned).into(), Mistake::Purpose);
+        purpose.get_ref().clone()
+    }
+
+    fn quiet(&mut self, quiet: Option<&QuietSettings>) -> Quiet {
+        let usual = Quiet { from: 20 * 60, to: 8 * 60 };
+        let Some(quiet) = quiet else { return usual };
+        let (from, to) = (minutes(quiet.from.get_ref()), minutes(quiet.to.get_ref()));
+        for (time, text) in [(from, &quiet.from), (to, &quiet.to)] {
+            if time.is_none() {
+                self.tell(Mistake::Time, text.span());
+            }
+        }
+        match from.zip(to) {
+            Some((from, to)) if from == to => self.tell(Mistake::Time, quiet.to.span()),
+            Some((from, to)) => return Quiet { from, to },
+            None => {}
+        }
+        usual
+    }
+
+    fn at_most(&mut self, cap: Option<&AtMost>) -> (usize, i64) {
+        let Some(cap) = cap else { return (3, 7 * 86_400_000_000) };
+        if !(1..=100).contains(cap.messages.get_ref()) {
+            self.tell(Mistake::Messages, cap.messages.span());
+        }
+        (usize::from(*cap.messages.get_ref()), self.span(&cap.within).unwrap_or(0))
+    }
+
+    /// A span of time in microseconds.
+    fn span(&mut self, text: &Spanned<String>) -> Option<i64> {
+        let seconds = seconds(text.get_ref());
+        if seconds.is_none() {
+            self.tell(Mistake::Span, text.span());
+        }
+        seconds.map(|seconds| seconds * 1_000_000)
+    }
+
+    fn step(&mut self, spanned: &Spanned<Step>) -> Option<Doing> {
+        let step = spanned.get_ref();
+        let kinds = [
+            step.wait.is_some(),
+            step.message.is_some(),
+            step.callback.is_some(),
+            step.task.is_some(),
+            step.webhook.is_some(),
+            step.stop,
+        ];
+        if kinds.iter().filter(|is| **is).count() != 1 {
+            self.tell(Mistake::Step, spanned.span());
+            return None;
+        }
+        let text = self.text(step, spanned.span())?;
+        if let Some(channel) = step.message {
+            return Some(Doing::Act(Action::Message { channel, text }));
+        }
+        if let Some(queue) = step.callback.as_ref().or(step.task.as_ref()) {
+            self.queue(queue);
+            let name = queue.get_ref().as_str().into();
+            return Some(Doing::Act(match step.task {
+                Some(_) => Action::Task { queue: name, text },
+                None => Action::Callback { queue: name },
+            }));
+        }
+        if let Some(wait) = &step.wait {
+            return self.span(wait).map(Doing::Wait);
+        }
+        Some(match &step.webhook {
+            Some(name) => Doing::Act(Action::Webhook { name: name.get_ref().clone() }),
+            None => Doing::Stop,
+        })
+    }
+
+    fn text(&mut self, step: &Step, span: Range<usize>) -> Option<String> {
+        let wanted = step.message.is_some() || step.task.is_some();
+        match (&step.text, wanted) {
+            (None, false) => Some(String::new()),
+            (Some(text), true) if text.get_ref().trim().is_empty() => {
+                self.tell(Mistake::Text, text.span());
+                None
+            }
+            (Some(text), true) if text.get_ref().chars().count() > LONGEST_TEXT => {
+                self.tell(Mistake::Long, text.span());
+                None
+            }
+            (Some(text), true) => Some(text.get_ref().clone()),
+            (Some(text), false) => {
+                self.tell(Mistake::Text, text.span());
+                None
+            }
+            (None, true) => {
+                self.tell(Mistake::Text, span);
+                None
+            }
+        }
+    }
+}
+
+fn minutes(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+}
+
+fn seconds(text: &str) -> Option<i64> {
+    let at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(at)?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let seconds = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    let fits = (1..=LONGEST_WAIT).contains(&seconds);
+    i64::try_from(seconds).ok().filter(|_| fits)
+}
