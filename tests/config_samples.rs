@@ -60,6 +60,25 @@ fn every_flow_is_good() {
     }
 }
 
+/// Sample rules of journeys, beside the queue that they ask for; so are they with every commented key taken in.
+#[test]
+fn every_journey_is_good() {
+    let mut journeys = 0;
+    for entry in std::fs::read_dir(folder().join("journeys")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = read(&path).unwrap();
+        let opened: String = text.lines().map(|line| format!("{}\n", opened(line))).collect();
+        for text in [text, opened] {
+            let rule = config::journeys::rule(&path, &text, &["support".to_owned()].into());
+            rule.unwrap_or_else(|problems| {
+                panic!("{}", branchline::cli::check::problems(&problems))
+            });
+        }
+        journeys += 1;
+    }
+    assert!(journeys >= 1);
+}
+
 /// `gateway.toml` with its commented keys taken in: they must be real keys with real defaults.
 #[test]
 fn commented_keys_are_real_and_show_the_default() {

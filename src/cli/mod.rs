@@ -21,6 +21,7 @@ mod erlang;
 mod exit;
 pub mod features;
 mod journal;
+mod journey;
 mod report;
 pub mod route;
 mod run;
@@ -234,6 +235,13 @@ enum Command {
                       branchline erlang --calls 120 --aht 180 --target 80/20 --patience 60"
     )]
     Erlang(erlang::Options),
+    /// Check a rule of journeys, and say what it would do after an event, without doing it. The box does not carry
+    /// rules out yet.
+    #[command(
+        after_help = "Example: branchline journey journeys/missed-call.toml --kind call-abandoned --set queue=support \
+                      --zone Europe/Berlin --consent sms/service"
+    )]
+    Journey(Box<journey::Options>),
     /// Read a store in a process of its own, to learn whether it opens; used by the box itself.
     #[command(hide = true)]
     StoreCheck {
@@ -293,6 +301,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Journal(options) => journal::main(&options),
         Command::Report(options) => report::main(&options),
         Command::Erlang(options) => erlang::main(&options),
+        Command::Journey(options) => journey::main(&options),
         Command::StoreCheck { store } => run::store_check(&store),
     }
 }

@@ -7,6 +7,7 @@ mod check;
 pub mod desk;
 pub mod document;
 mod flows;
+pub mod journeys;
 pub mod problem;
 pub mod secret;
 pub mod settings;
