@@ -371,3 +371,30 @@ fn a_prack_is_paid_for_with_a_password_too() {
     dials(&branch, "94085550123", NOTHING).succeeds();
     carrier.succeeds();
 }
+
+/// RFC 3608: a call out passes the hops that the registrar named, in their order; what is said within the call goes the
+/// call's own way.
+#[test]
+fn a_call_out_passes_the_route_that_the_registrar_named() {
+    let account = "register = { username = \"branch-17\", secret = { file = \"@DIR@/line\" } }";
+    let branch = branch(&format!("{ONE}\n{account}"), "");
+    let hops = "<sip:in.carrier.example;lr>, <sip:out@core.carrier.example:5070;lr>";
+    let named = format!("Service-Route: {hops}");
+    server(&branch, "carrier_registers", CARRIER, 1, &[("more", &named)]).succeeds();
+    branch.until("the registration", || {
+        let trunks = branch.ask(&["trunks"]);
+        trunks[0]["words"].as_str()?.starts_with("registered until ").then_some(())
+    });
+    let carrier = server(&branch, "carrier_early", CARRIER, 1, &[("ring", "50")]);
+    dials(&branch, "94085550123", NOTHING).succeeds();
+    let messages = carrier.succeeds().replace('\r', "");
+    let invite = invite(&messages);
+    assert!(invite.starts_with("sip:4085550123@127.0.0.1:"), "the number stays: {invite}");
+    let routes: Vec<_> = invite.lines().filter_map(|line| line.strip_prefix("Route: ")).collect();
+    assert_eq!(routes.join(", "), hops);
+    for method in ["ACK", "BYE"] {
+        let (_, request) = messages.split_once(&format!("\n{method} sip:")).expect(method);
+        let request = request.split("-------------------------------").next().unwrap_or(request);
+        assert_eq!(header(request, "Route"), None, "{method}: {request}");
+    }
+}

@@ -129,8 +129,13 @@ fn a_carrier_is_found_by_naptr_srv_and_a_and_kept_when_the_dns_goes_away() {
     ];
     let dns = Dns::start(zone, false);
     let branch = branch(dns.address);
-    let setting =
-        Setting { scenario: "carrier_registers", port, keys: &[], account: None, transport: "u1" };
+    let setting = Setting {
+        scenario: "carrier_registers",
+        port,
+        keys: &[("more", "Subject: none".to_owned())],
+        account: None,
+        transport: "u1",
+    };
     let messages = Sipp::start(&branch, &setting).succeeds();
     assert!(messages.contains("REGISTER sip:carrier.test SIP/2.0"), "{messages}");
     branch.until("the registration", || words(&branch).starts_with("registered").then_some(()));

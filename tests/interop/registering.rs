@@ -85,7 +85,7 @@ fn the_branch_registers_with_a_carrier_that_challenges_it() {
     let setting = Setting {
         scenario: "carrier_registers",
         port: branch.free + 1,
-        keys: &[],
+        keys: &[("more", "Subject: none".to_owned())],
         account: None,
         transport: "u1",
     };
