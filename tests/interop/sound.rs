@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -35,17 +35,26 @@ impl Heard {
     pub fn share(&self, tone: f64) -> f64 {
         let start = self.samples.len().saturating_sub(4_000);
         let samples = &self.samples[start..];
-        let energy: f64 = samples.iter().map(|s| f64::from(*s).powi(2)).sum();
-        if samples.len() < 4_000 || energy < 1e7 {
-            return 0.0;
+        if samples.len() < 4_000 { 0.0 } else { share(samples, tone) }
+    }
+
+    /// The keys in the sound (ITU-T Q.23), in order: a pair of tones that fills 40 ms or more.
+    pub fn keys_in_sound(&self) -> String {
+        let (mut keys, mut last) = (String::new(), None);
+        // Blocks of 25 ms fall on the places of no packet in particular; a key is told when two in a row have it.
+        for block in self.samples.chunks_exact(200) {
+            let key = "1234567890*#".chars().find(|key| {
+                let [low, high] = pair_of(*key).map(|tone| share(block, tone));
+                low + high > 0.8 && low.min(high) > 0.2
+            });
+            let (before, run) = last.unwrap_or((None, 0));
+            let run = if key == before { run + 1 } else { 1 };
+            if run == 2 {
+                keys.extend(key);
+            }
+            last = Some((key, run));
         }
-        let (mut re, mut im) = (0.0, 0.0);
-        for (n, sample) in samples.iter().enumerate() {
-            let angle = std::f64::consts::TAU * tone * n as f64 / 8_000.0;
-            re += f64::from(*sample) * angle.cos();
-            im += f64::from(*sample) * angle.sin();
-        }
-        2.0 * (re * re + im * im) / (samples.len() as f64 * energy)
+        keys
     }
 
     /// Whether anything but silence was in the last half second.
@@ -60,7 +69,8 @@ pub struct Party {
     /// The port that its SDP names.
     pub port: u16,
     heard: Arc<Mutex<Heard>>,
-    press: Arc<Mutex<Vec<u8>>>,
+    press: Arc<Mutex<Vec<Key>>>,
+    tone: Arc<AtomicU32>,
     first: Arc<Mutex<Option<u16>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -75,12 +85,14 @@ impl Party {
             port,
             heard: Arc::default(),
             press: Arc::default(),
+            tone: Arc::new(AtomicU32::new(tone as u32)),
             first: Arc::default(),
             stop: Arc::default(),
             thread: None,
         };
         let (heard, press) = (party.heard.clone(), party.press.clone());
         let (first, stop) = (party.first.clone(), party.stop.clone());
+        let sings = party.tone.clone();
         party.thread = Some(std::thread::spawn(move || {
             let mut mouth = Mouth::new(tone);
             let mut buffer = [0; 2_048];
@@ -89,11 +101,9 @@ impl Party {
                     mouth.to = Some(from);
                     take(&mut heard.lock().expect("no panic holds it"), &buffer[..count]);
                 }
-                let ready = mouth.event.is_none() && mouth.gap == 0;
-                let pressed = ready.then(|| first_of(&press)).flatten();
-                if let Some(digit) = pressed {
-                    mouth.event = Some((digit, 0, mouth.timestamp));
-                    mouth.gap = 8;
+                mouth.tone = f64::from(sings.load(Ordering::Relaxed));
+                if mouth.is_free() {
+                    first_of(&press).into_iter().for_each(|key| mouth.press(key));
                 }
                 if let Some(port) = first.lock().expect("no panic holds it").take() {
                     mouth.to.get_or_insert(SocketAddr::from(([127, 0, 0, 1], port)));
@@ -111,7 +121,18 @@ impl Party {
 
     /// Presses a key for 100 ms (RFC 4733).
     pub fn press(&self, digit: u8) {
-        self.press.lock().expect("no panic holds it").push(digit);
+        self.press.lock().expect("no panic holds it").push(Key::Event(digit));
+    }
+
+    /// Presses keys in the sound itself, 100 ms each (ITU-T Q.23).
+    pub fn press_in_sound(&self, keys: &str) {
+        let mut press = self.press.lock().expect("no panic holds it");
+        press.extend(keys.chars().map(|key| Key::Sound(pair_of(key))));
+    }
+
+    /// Sends another tone from now on.
+    pub fn sing(&self, tone: f64) {
+        self.tone.store(tone as u32, Ordering::Relaxed);
     }
 
     /// Whether every key has been taken up; the last one may still be held down.
@@ -134,7 +155,13 @@ impl Drop for Party {
     }
 }
 
-fn first_of(keys: &Mutex<Vec<u8>>) -> Option<u8> {
+/// A key to press.
+enum Key {
+    Event(u8),
+    Sound([f64; 2]),
+}
+
+fn first_of(keys: &Mutex<Vec<Key>>) -> Option<Key> {
     let mut keys = keys.lock().expect("no panic holds it");
     (!keys.is_empty()).then(|| keys.remove(0))
 }
@@ -170,6 +197,10 @@ struct Mouth {
     sequence: u16,
     timestamp: u32,
     event: Option<(u8, u16, u32)>,
+    /// Two tones in place of the one, for so many packets.
+    pair: Option<([f64; 2], u16)>,
+    /// Its source (SSRC).
+    source: u32,
     /// Packets of sound before the next key.
     gap: u16,
 }
@@ -183,8 +214,32 @@ impl Mouth {
             sequence: 0,
             timestamp: 0,
             event: None,
+            pair: None,
+            source: tone as u32,
             gap: 0,
         }
+    }
+
+    fn is_free(&self) -> bool {
+        self.event.is_none() && self.pair.is_none() && self.gap == 0
+    }
+
+    fn press(&mut self, key: Key) {
+        match key {
+            Key::Event(digit) => self.event = Some((digit, 0, self.timestamp)),
+            Key::Sound(pair) => self.pair = Some((pair, 5)),
+        }
+        self.gap = 8;
+    }
+
+    /// What it says at a moment in samples.
+    fn sample(&self, at: f64) -> i16 {
+        let tone = |hertz: f64| (std::f64::consts::TAU * hertz * at / 8_000.0).sin();
+        let loud = match self.pair {
+            Some((pair, _)) => pair.map(tone).iter().sum::<f64>() * 5_000.0,
+            None => tone(self.tone) * 8_000.0,
+        };
+        loud as i16
     }
 
     fn speak(&mut self, socket: &UdpSocket) {
@@ -206,14 +261,16 @@ impl Mouth {
                 packet
             }
             None => {
-                self.gap = self.gap.saturating_sub(1);
                 let mut packet = self.header(0, false, self.timestamp);
-                packet.extend((0..FRAME).map(|n| {
-                    let at = f64::from(self.timestamp) + n as f64;
-                    to_mu_law(
-                        ((std::f64::consts::TAU * self.tone * at / 8_000.0).sin() * 8_000.0) as i16,
-                    )
-                }));
+                let at = f64::from(self.timestamp);
+                packet.extend((0..FRAME).map(|n| to_mu_law(self.sample(at + n as f64))));
+                self.pair = match self.pair {
+                    Some((pair, left)) => (left > 1).then_some((pair, left - 1)),
+                    None => {
+                        self.gap = self.gap.saturating_sub(1);
+                        None
+                    }
+                };
                 packet
             }
         };
@@ -224,9 +281,30 @@ impl Mouth {
         let mut packet = vec![0x80, payload_type | u8::from(marker) << 7];
         packet.extend(self.sequence.to_be_bytes());
         packet.extend(timestamp.to_be_bytes());
-        packet.extend((self.tone as u32).to_be_bytes());
+        packet.extend(self.source.to_be_bytes());
         packet
     }
+}
+
+/// The share of `tone` hertz in the energy of samples at 8 kHz; none where there is hardly any energy.
+pub fn share(samples: &[i16], tone: f64) -> f64 {
+    let energy: f64 = samples.iter().map(|s| f64::from(*s).powi(2)).sum();
+    if energy < 2_500.0 * samples.len() as f64 {
+        return 0.0;
+    }
+    let (mut re, mut im) = (0.0, 0.0);
+    for (n, sample) in samples.iter().enumerate() {
+        let angle = std::f64::consts::TAU * tone * n as f64 / 8_000.0;
+        re += f64::from(*sample) * angle.cos();
+        im += f64::from(*sample) * angle.sin();
+    }
+    2.0 * (re * re + im * im) / (samples.len() as f64 * energy)
+}
+
+/// The two tones of a key.
+fn pair_of(key: char) -> [f64; 2] {
+    let at = "123456789*0#".find(key).expect("a key of a phone");
+    [[697.0, 770.0, 852.0, 941.0][at / 3], [1_209.0, 1_336.0, 1_477.0][at % 3]]
 }
 
 /// ITU-T G.711 mu-law, by the formula of its table 2.

@@ -1,0 +1,155 @@
+//! Conversations on tape, read from the disk: each party on a side of its own, in time, also when one is a fax machine.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::branch::Branch;
+use crate::peer::{Setting, Sipp};
+use crate::sound::{Party, share};
+
+/// Each party's tone, in hertz.
+const CALLER: f64 = 550.0;
+const CALLED: f64 = 900.0;
+/// What a fax machine answers with (CED, ITU-T T.30).
+const FAX: f64 = 2_100.0;
+const SECOND: usize = 8_000;
+/// Bytes of a WAV file's header, and of a second of both sides.
+const HEADER: usize = 44;
+const SECOND_BYTES: usize = 4 * SECOND;
+
+/// A branch that records what 201 says and is told; 201 is registered and talks with the carrier's caller.
+struct Scene {
+    branch: Branch,
+    caller: Party,
+    called: Party,
+    carrier: Sipp,
+    phone: Sipp,
+}
+
+impl Scene {
+    /// They talk, and are on tape; the caller hangs up `talk` ms after the answer.
+    fn new(talk: &str) -> Scene {
+        let text = "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\ndigests = [\"md5\"]\n\
+             [media]\nport_min = @RTP_FIRST@\nport_max = @RTP_LAST@\n\
+             [[extension]]\nnumber = \"201\"\nsecret = { file = \"@DIR@/phone\" }\nrecord = \"always\"\n\
+             [[trunk]]\nname = \"carrier\"\naccept_from = [\"127.0.0.1\"]\n\
+             [[inbound]]\nnumber = \"+15550101\"\nto = \"extension:201\"\n";
+        let branch = Branch::run_with(text, "127.0.0.1:@PORT@", &[("phone", "tulip")]);
+        let caller = Party::new(branch.free + 100, CALLER);
+        let called = Party::new(branch.free + 110, CALLED);
+        sipp(&branch, "register", 1, &[("expires", "300")]).succeeds();
+        let rtp = called.port.to_string();
+        let phone = sipp(&branch, "phone_answers", 1, &[("rtp", &*rtp), ("ring", "100")]);
+        let rtp = caller.port.to_string();
+        let keys = [("from", "+15557654321"), ("to", "+15550101"), ("more", "Subject: none")];
+        let keys = [&keys[..], &[("rtp", &*rtp), ("talk", talk)]].concat();
+        let carrier = sipp(&branch, "trunk_says", 2, &keys);
+        let scene = Scene { branch, caller, called, carrier, phone };
+        let port = |sipp: &Sipp| scene.branch.until("where to speak", || sipp.audio_port());
+        scene.caller.speak_to(port(&scene.carrier));
+        scene.called.speak_to(port(&scene.phone));
+        scene
+    }
+
+    fn files(&self, end: &str) -> Vec<PathBuf> {
+        let folder = self.branch.folder().join("data/recordings");
+        let files = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let files = files.map(|file| file.path());
+        files.filter(|path| path.extension().is_some_and(|own| own == end)).collect()
+    }
+
+    /// Waits until so many seconds are on the disk.
+    fn runs_for(&self, seconds: usize) {
+        let long = |path: &PathBuf| {
+            fs::metadata(path)
+                .is_ok_and(|file| file.len() as usize >= HEADER + seconds * SECOND_BYTES)
+        };
+        let what = format!("{seconds} s on tape");
+        self.branch.until(&what, || self.files("part").iter().any(long).then_some(()));
+    }
+
+    /// The caller hangs up. What is on tape then, left and right.
+    fn ends(self) -> [Vec<i16>; 2] {
+        let Scene { ref branch, .. } = self;
+        let file = branch.until("the whole file", || self.files("wav").pop());
+        let bytes = fs::read(file).expect("the tape");
+        let word = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+        assert_eq!((&bytes[..4], &bytes[8..12]), (&b"RIFF"[..], &b"WAVE"[..]));
+        assert_eq!((word(20), word(22), word(24), word(34)), (1, 2, SECOND, 16), "16 bits, stereo");
+        let samples: Vec<_> = bytes[HEADER..]
+            .chunks_exact(2)
+            .map(|two| i16::from_le_bytes([two[0], two[1]]))
+            .collect();
+        assert!(
+            self.files("part").is_empty() && self.files("wav").len() == 1,
+            "one tape, and whole"
+        );
+        self.carrier.succeeds();
+        self.phone.succeeds();
+        [0, 1].map(|side| samples.iter().skip(side).step_by(2).copied().collect())
+    }
+}
+
+fn sipp(branch: &Branch, scenario: &str, port: u16, keys: &[(&str, &str)]) -> Sipp {
+    let keys: Vec<_> = keys.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+    let account = (scenario == "register").then_some(("201", "tulip"));
+    let port = branch.free + port;
+    Sipp::start(branch, &Setting { scenario, port, keys: &keys, account, transport: "u1" })
+}
+
+/// Half seconds of a side, without those in which it begins and ends.
+fn pieces(side: &[i16]) -> impl Iterator<Item = &[i16]> {
+    let pieces = side.len() / (SECOND / 2);
+    side.chunks_exact(SECOND / 2).skip(1).take(pieces.saturating_sub(2))
+}
+
+#[test]
+fn a_conversation_on_tape_has_the_caller_left_and_the_called_right_and_nothing_of_the_other() {
+    let scene = Scene::new("9000");
+    scene.runs_for(3);
+    assert!(scene.caller.heard().hears(CALLED) && scene.called.heard().hears(CALLER));
+    let [left, right] = scene.ends();
+    assert!(left.len() == right.len() && left.len() >= 3 * SECOND, "{} samples", left.len());
+    for (side, own, other) in [(&left, CALLER, CALLED), (&right, CALLED, CALLER)] {
+        for piece in pieces(side) {
+            let (own, other) = (share(piece, own), share(piece, other));
+            assert!(own > 0.98 && other < 0.001, "{own} is its own, {other} the other's");
+        }
+    }
+}
+
+#[test]
+fn a_fax_machine_in_a_call_on_tape_is_passed_on_as_it_is_and_the_tape_keeps_both_in_time() {
+    let scene = Scene::new("13000");
+    scene.runs_for(2);
+    scene.called.sing(FAX);
+    scene.branch.until("the fax machine", || scene.caller.heard().hears(FAX).then_some(()));
+    let status = || scene.branch.ask(&["status"]);
+    let machines = || {
+        let counters = status()["counters"].clone();
+        let line = counters.as_array()?.iter().find(|line| line[0] == "fax machines and modems")?;
+        line[1].as_u64()
+    };
+    scene.branch.until("the machine to be noticed", || (machines() == Some(1)).then_some(()));
+    let from = scene.caller.heard().samples.len();
+    scene.branch.until("two seconds of fax", || {
+        (scene.caller.heard().samples.len() > from + 2 * SECOND).then_some(())
+    });
+    let heard = scene.caller.heard().samples[from..].to_vec();
+    assert!(share(&heard, FAX) > 0.995, "not a sample is lost, moved or made up on the way");
+    assert!(scene.called.heard().hears(CALLER), "and the way back is open");
+    scene.called.sing(CALLED);
+    scene.branch.until("the voice again", || scene.caller.heard().hears(CALLED).then_some(()));
+    assert_eq!(machines(), Some(1), "one machine");
+    let [left, right] = scene.ends();
+    assert_eq!(left.len(), right.len());
+    assert!(pieces(&left).all(|piece| share(piece, CALLER) > 0.98), "the caller goes on as before");
+    let is = |tone: f64| pieces(&right).map(move |piece| share(piece, tone) > 0.98);
+    let fax: Vec<_> = is(FAX).collect();
+    assert!(fax.iter().filter(|is| **is).count() >= 4, "two seconds of fax, in one piece: {fax:?}");
+    let voice: Vec<_> = is(CALLED).collect();
+    assert!(voice.first() == Some(&true) && voice.last() == Some(&true), "{voice:?}");
+    // Between them are the two changes and nothing else.
+    let neither = fax.iter().zip(&voice).filter(|(fax, voice)| !**fax && !**voice).count();
+    assert!(neither <= 2, "{fax:?} {voice:?}");
+}
