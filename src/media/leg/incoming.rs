@@ -57,6 +57,11 @@ impl Leg {
         (machine, key)
     }
 
+    /// Whether what the peer says is data in tones: a fax machine or a modem was heard.
+    pub fn carries_data(&self) -> bool {
+        self.ears.machine
+    }
+
     /// Whether the peer is sent sound and not heard, though both should be.
     pub fn is_unheard(&self, now: Instant) -> bool {
         let both = self.stream.is_some_and(|stream| stream.send && stream.receive);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Plane;
 use crate::id::{LegId, RoomId};
+use crate::media::jitter::Jitter;
 use crate::media::leg::{Heard, Source};
 use crate::media::mixer::FRAME;
 use crate::media::rtp::Packet;
@@ -36,6 +37,7 @@ impl Plane {
                 leg.listening = leg.listening.map(|_| now.instant);
             });
         }
+        self.carry_data(id);
         if self.mixing.is_none() {
             self.mixing = Some(self.next_beat(now.instant));
         }
@@ -70,12 +72,13 @@ impl Plane {
         }
     }
 
-    /// What a leg says is data in tones: it is not stretched, cut or made up where it is mixed.
+    /// Where a leg says data in tones, it is not stretched, cut or made up where it is mixed or put on tape, whichever began
+    /// first.
     pub(super) fn carry_data(&mut self, id: LegId) {
-        let room = self.legs.get(&id).and_then(|leg| leg.room);
-        if let Some(speaker) = room.and_then(|room| self.rooms.get_mut(&room)?.speaker(id)) {
-            speaker.carry_data();
-        }
+        let Some(leg) = self.legs.get(&id).filter(|leg| leg.carries_data()) else { return };
+        let speaker = leg.room.and_then(|room| self.rooms.get_mut(&room)?.speaker(id));
+        let side = leg.tape.and_then(|tape| self.tapes.get_mut(&tape)?.side(id));
+        speaker.into_iter().chain(side).for_each(Jitter::carry_data);
     }
 
     /// The next 20 ms of every room.

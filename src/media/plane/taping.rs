@@ -26,6 +26,7 @@ impl Plane {
             self.with(leg, |leg| leg.tape = Some(recording));
         }
         self.tapes.insert(recording, Tape::new(left, right, max));
+        [left, right].into_iter().for_each(|leg| self.carry_data(leg));
         if self.mixing.is_none() {
             self.mixing = Some(self.next_beat(now.instant));
         }

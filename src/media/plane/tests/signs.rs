@@ -180,6 +180,41 @@ fn a_conversation_is_taped_with_each_party_on_a_side_of_its_own() {
 }
 
 #[test]
+fn a_fax_on_tape_is_never_made_up_whether_it_or_the_tape_was_first() {
+    for fax_first in [true, false] {
+        let mut scene = Scene::new([Codec::Pcmu, Codec::Pcmu]);
+        scene.parties.get_mut(&A).unwrap().hertz = 2_100.0;
+        scene.command(Command::Bridge { a: A, b: B });
+        let tape = Command::Tape {
+            left: A,
+            right: B,
+            recording: RecordingId(5),
+            max: Duration::from_secs(60),
+        };
+        if fax_first {
+            (0..100).for_each(|_| scene.beat(&[A, B]));
+        }
+        scene.command(tape);
+        (0..100).for_each(|_| scene.beat(&[A, B]));
+        // A packet of each is lost.
+        scene.loss = 1_000;
+        scene.beat(&[A, B]);
+        scene.loss = 0;
+        (0..100).for_each(|_| scene.beat(&[A, B]));
+        scene.command(Command::StopTape { recording: RecordingId(5) });
+        let blocks = |side: usize| -> Vec<bool> {
+            let samples: Vec<i16> =
+                scene.recorded.iter().skip(side).step_by(2).copied().skip(1_600).collect();
+            samples.chunks_exact(40).map(|block| block.iter().all(|s| *s == 0)).collect()
+        };
+        let silent = |side| blocks(side).iter().filter(|silent| **silent).count();
+        assert!((3..=4).contains(&silent(0)), "{fax_first}: 20 ms are silent: {}", silent(0));
+        assert_eq!(silent(1), 0, "{fax_first}: and those of the voice are filled");
+        assert!(scene.hears(B, 2_100.0));
+    }
+}
+
+#[test]
 fn a_tape_is_full_when_it_is_and_nobody_else_is_on_it() {
     let mut scene = Scene::new([Codec::Pcmu, Codec::Pcmu]);
     let (recording, max) = (RecordingId(5), Duration::from_secs(1));
