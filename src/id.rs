@@ -262,6 +262,11 @@ configured_id!(
     SkillId
 );
 
+configured_id!(
+    /// A program elsewhere that is told what happens.
+    HookId
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

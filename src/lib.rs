@@ -25,3 +25,4 @@ pub mod report;
 pub mod sip;
 pub mod store;
 pub mod time;
+pub mod webhook;

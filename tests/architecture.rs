@@ -12,8 +12,18 @@ const LONGEST_FILE: usize = 1_200;
 /// Names at the bottom that everybody may use.
 const GROUND: [&str; 6] = ["id", "address", "time", "hours", "random", "lib"];
 const PROTOCOL: [&str; 4] = ["sip", "media", "sms", "smpp"];
-const DOMAIN: [&str; 9] =
-    ["call", "ivr", "queue", "agent", "messaging", "context", "uplink", "report", "journey"];
+const DOMAIN: [&str; 10] = [
+    "call",
+    "ivr",
+    "queue",
+    "agent",
+    "messaging",
+    "context",
+    "uplink",
+    "report",
+    "journey",
+    "webhook",
+];
 const RECORD: [&str; 4] = ["admin", "config", "store", "journal"];
 
 /// What a room may name besides itself and the ground.

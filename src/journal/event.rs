@@ -28,6 +28,7 @@ use crate::journal::text::Text;
 use crate::journal::voicemail::{Begun, Voicemail};
 use crate::journal::work::Work;
 use crate::time::UnixTime;
+use crate::webhook;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -149,6 +150,8 @@ pub enum Event {
     },
     /// Something happened to an item of work.
     Work(Work),
+    /// A program elsewhere was told, or could not be.
+    Webhook(webhook::Change),
 }
 
 /// What was chosen at a phone.

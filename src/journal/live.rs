@@ -12,7 +12,7 @@ use crate::call::help::Called;
 use crate::call::plan::Forced;
 use crate::call::record::Peer;
 use crate::id::{
-    AgentId, CallId, ConferenceId, ExtensionId, ItemId, QueueId, RecordingId, ScheduleId,
+    AgentId, CallId, ConferenceId, ExtensionId, HookId, ItemId, QueueId, RecordingId, ScheduleId,
 };
 use crate::journal::act::Accounts;
 use crate::journal::event::{CallEvent, Event, PhoneChoice, QueuePlace, What};
@@ -22,6 +22,7 @@ use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
 use crate::journal::work::Promises;
 use crate::time::UnixTime;
+use crate::webhook::Standing as HookStanding;
 
 /// Everything that is live.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -55,6 +56,8 @@ pub struct Live {
     pub promises: Promises,
     /// Who may use the box through its API.
     pub accounts: Accounts,
+    /// How far programs elsewhere were told.
+    pub hooks: BTreeMap<HookId, HookStanding>,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
@@ -238,6 +241,7 @@ impl Live {
             // There may be hundreds of thousands of people: the store alone has them.
             Event::Context(_) => {}
             Event::Account(change) => self.accounts.apply(change),
+            Event::Webhook(change) => HookStanding::apply_to(&mut self.hooks, change),
             Event::Act(_)
             | Event::Seal(_)
             | Event::Started { .. }

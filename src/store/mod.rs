@@ -216,6 +216,8 @@ impl Draft<'_> {
             Event::Subscribed { .. } | Event::Unsubscribed { .. } => {}
             // Messages are few, and live in every checkpoint: nobody looks them up here.
             Event::Account(_) => {}
+            // Where each program is stands in the journal's checkpoints.
+            Event::Webhook(_) => {}
             Event::Voicemail(_) | Event::PhoneFetched { .. } | Event::PhoneRenewed { .. } => {}
             // Read from the journal's own list of what is live.
             Event::Phone(_) | Event::HotDesk { .. } | Event::Schedule { .. } => {}
