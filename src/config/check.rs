@@ -183,6 +183,10 @@ impl<'c> Check<'c, '_> {
     fn capture(&mut self) {
         let capture = &self.settings.capture;
         self.within(&[Key("capture"), Key("memory_mb")], capture.memory_mb, 0..=1_024);
+        if capture.hep.is_none() && capture.hep_key.is_some() {
+            let what = "a key for a capture server, and no capture server";
+            self.tell(&[Key("capture"), Key("hep_key")], what, "`hep` beside it");
+        }
         if let Some(hep) = &capture.hep {
             let host = ["udp:", "tcp:"].iter().find_map(|way| hep.strip_prefix(way)).unwrap_or(hep);
             let port = host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());

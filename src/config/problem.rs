@@ -52,7 +52,8 @@ pub struct Source {
 }
 
 /// Keys whose quoted values are masked in anything printed.
-const SECRET_KEYS: [&str; 4] = ["secret", "password", "token", "passphrase"];
+const SECRET_KEYS: [&str; 7] =
+    ["secret", "password", "token", "passphrase", "hep_key", "pin =", "pin="];
 
 impl Source {
     /// A file and its text.
@@ -260,6 +261,8 @@ mod tests {
             Source::new(Path::new("g"), "secret = \"hunter2\"\nsecret = { file = \"/x\" }");
         let inline = "register = { username = \"u\", secret = \"hunter2\" }";
         assert_eq!(masked(inline), "register = { username = \"u\", secret = ********");
+        assert_eq!(masked("voicemail = { pin = \"4711\" }"), "voicemail = { pin = ********");
+        assert_eq!(masked("ping = 5"), "ping = 5");
         assert!(!source.problem(9..18, "secret", "x").to_string().contains("hunter2"));
         assert!(source.problem(19..25, "secret", "x").to_string().contains("/x"));
     }

@@ -36,6 +36,8 @@ pub enum Owner {
     HotDesk(ExtensionId),
     /// The account that calls out alone show to a carrier.
     Account(TrunkId),
+    /// What the capture server asks for.
+    CaptureServer,
 }
 
 /// One secret that the drivers have to read.
@@ -92,7 +94,13 @@ impl Settings {
                 at: vec![Key("trunk"), At(place), Key("auth"), Key("secret")],
             })
         });
-        phones.chain(lines).chain(pins).chain(conferences).chain(desks).chain(accounts).collect()
+        let capture = self.capture.hep_key.iter().map(|key| Wanted {
+            owner: Owner::CaptureServer,
+            from: key,
+            at: vec![Key("capture"), Key("hep_key")],
+        });
+        let people = phones.chain(lines).chain(pins).chain(conferences).chain(desks);
+        people.chain(accounts).chain(capture).collect()
     }
 }
 
@@ -104,6 +112,7 @@ impl fmt::Display for Owner {
             Owner::Conference(conference) => write!(f, "conference {conference}"),
             Owner::HotDesk(extension) => write!(f, "{extension} at other phones"),
             Owner::Trunk(trunk) | Owner::Account(trunk) => write!(f, "trunk {trunk}"),
+            Owner::CaptureServer => f.write_str("the capture server"),
         }
     }
 }

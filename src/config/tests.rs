@@ -123,6 +123,20 @@ fn an_unknown_key_is_told_with_the_nearest() {
 }
 
 #[test]
+fn a_capture_servers_key_stands_in_a_file_and_is_for_a_server() {
+    let said = |text: &str| match try_load(&format!("{GOOD}\n[capture]\n{text}")) {
+        Ok(loaded) => Ok(loaded.settings.secrets().len()),
+        Err(problems) => Err(problems.iter().map(Problem::to_string).collect::<Vec<_>>()),
+    };
+    let key = "hep_key = { file = \"k\" }";
+    assert_eq!(said(&format!("hep = \"192.0.2.7:9060\"\n{key}")), Ok(4));
+    one_saying(&said(key).unwrap_err(), &["no capture server", "capture.hep_key"]);
+    let clear = said("hep = \"192.0.2.7:9060\"\nhep_key = \"sesame\"").unwrap_err();
+    one_saying(&clear, &["may not stand in the configuration in clear"]);
+    assert!(!clear[0].contains("sesame"), "{clear:?}");
+}
+
+#[test]
 fn an_unknown_section_is_told_with_the_nearest() {
     let said = broken("[flow.night]\nstart = \"bye\"", "[medai]");
     one_saying(&said, &["unknown section `medai`", "did you mean `media`?"]);

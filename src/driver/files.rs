@@ -13,6 +13,7 @@ use crate::gateway::Secrets;
 use crate::gateway::prompts::Prompts;
 use crate::ivr::Flows;
 use crate::sip::auth::Secret;
+use crate::sip::hep;
 
 /// A configuration without mistakes, and what it names.
 #[derive(Debug)]
@@ -98,6 +99,13 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
             (Ok(secret), Owner::Account(trunk)) => {
                 secrets.accounts.insert(trunk, Secret::plain(&secret));
             }
+            (Ok(secret), Owner::CaptureServer) => match hep::Key::new(&secret) {
+                Some(key) => secrets.capture = Some(key),
+                None => {
+                    let what = "the key is longer than the 255 bytes that a capture server takes";
+                    problems.push(checked.loaded.problem(&wanted.at, what));
+                }
+            },
             (Err(why), owner) => {
                 let what = format!("the secret of {owner} cannot be read: {why}");
                 problems.push(checked.loaded.problem(&wanted.at, what));

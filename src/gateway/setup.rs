@@ -80,6 +80,8 @@ pub struct Secrets {
     pub desk_pins: BTreeMap<ExtensionId, Pin>,
     /// Of accounts at carriers that calls out show alone.
     pub accounts: BTreeMap<TrunkId, Secret>,
+    /// What the capture server asks for.
+    pub capture: Option<hep::Key>,
 }
 
 /// Where SIP is spoken: the addresses that are bound.
@@ -120,7 +122,7 @@ impl Gateway {
         let help = super::emergency::Help::new(&settings, networks);
         Gateway {
             endpoint: Endpoint::new(endpoint_settings(&settings), random.fork()),
-            seen: seen(&settings),
+            seen: seen(&settings, &secrets),
             gate: Gate::new(gate_settings(&settings, &secrets, help.site()), random.fork()),
             registrar: Registrar::new(registrar::Settings {
                 min_s: settings.sip.timers.register_min_s,
@@ -194,9 +196,10 @@ fn directory(settings: &Settings) -> BTreeMap<ExtensionId, usize> {
     numbers.map(|(place, extension)| (extension.number.clone(), place)).collect()
 }
 
-fn seen(settings: &Settings) -> Seen {
+fn seen(settings: &Settings, secrets: &Secrets) -> Seen {
     let capture = &settings.capture;
-    let agent = capture.hep.is_some().then_some(hep::Agent { id: capture.hep_id, key: None });
+    let key = secrets.capture.clone();
+    let agent = capture.hep.is_some().then_some(hep::Agent { id: capture.hep_id, key });
     Seen::new(usize::from(capture.memory_mb) << 20, agent)
 }
 

@@ -3,6 +3,7 @@
 //! Owns the encoding alone. There is no RFC; the chunks are those of the HEP3 specification of the Homer project
 //! (`HEP3_rev12`). What is copied has been redacted before it gets here, and whoever sends it may lose it.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::sip::message::Transport;
@@ -37,13 +38,33 @@ const SIP: u8 = 1;
 /// Largest payload: lengths are 16 bits, and the other chunks want some.
 const MOST: usize = 64_000;
 
+/// Longest key, bytes: what Homer's own agents take, and far too little to crowd a message out of its packet.
+const LONGEST_KEY: usize = 255;
+
+/// What a capture server knows its agents by. It goes in clear, and its debug form names nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key(String);
+
+impl Key {
+    /// A key of 1 to 255 bytes.
+    pub fn new(key: &str) -> Option<Key> {
+        (1..=LONGEST_KEY).contains(&key.len()).then(|| Key(key.to_owned()))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
 /// Who captures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Agent {
     /// Its number, as the server knows it.
     pub id: u32,
     /// What the server asks for, if it asks.
-    pub key: Option<String>,
+    pub key: Option<Key>,
 }
 
 /// One message as a HEP packet. A payload too large for the format is cut.
@@ -76,7 +97,7 @@ pub fn encode(entry: &Entry, agent: &Agent) -> Vec<u8> {
     add(put, chunk::KIND, &[SIP]);
     add(put, chunk::AGENT, &agent.id.to_be_bytes());
     if let Some(key) = &agent.key {
-        add(put, chunk::KEY, key.as_bytes());
+        add(put, chunk::KEY, key.0.as_bytes());
     }
     if let Some(id) = crate::sip::trace::call_id(payload) {
         add(put, chunk::CORRELATION, id.as_bytes());
@@ -141,7 +162,7 @@ mod tests {
     #[test]
     fn a_message_becomes_the_chunks_of_the_specification() {
         let sip = b"OPTIONS sip:b SIP/2.0\r\nCall-ID: abc\r\n\r\n";
-        let agent = Agent { id: 2_001, key: Some("sesame".to_owned()) };
+        let agent = Agent { id: 2_001, key: Key::new("sesame") };
         let found = chunks(&encode(&entry("198.51.100.7:5062", sip), &agent));
         let value = |kind| found.iter().find(|(own, _)| *own == kind).map(|(_, value)| &value[..]);
         assert_eq!(value(1), Some(&[2][..]));
@@ -171,8 +192,20 @@ mod tests {
         )));
         let found = chunks(&encode(&entry("192.0.2.9:1", &[b'x'; 65_535]), &Agent::default()));
         assert_eq!(found.last().map(|(_, payload)| payload.len()), Some(MOST));
-        let key = Some("k".repeat(3_000));
+        let key = Key::new(&"k".repeat(LONGEST_KEY));
         let huge = encode(&entry("192.0.2.9:1", &[b'x'; 65_535]), &Agent { id: 1, key });
-        assert!(chunks(&huge).iter().all(|(kind, _)| *kind != 15), "no broken packet");
+        assert_eq!(chunks(&huge).last().map(|(_, payload)| payload.len()), Some(MOST));
+        let mut long = b"INVITE sip:b SIP/2.0\r\nCall-ID: ".to_vec();
+        long.resize(65_000, b'i');
+        let huge = encode(&entry("192.0.2.9:1", &long), &Agent::default());
+        assert_eq!(&huge[..4], b"HEP3", "no broken packet");
+        chunks(&huge);
+    }
+
+    #[test]
+    fn a_key_has_a_length_and_is_not_shown() {
+        assert_eq!((Key::new(""), Key::new(&"k".repeat(LONGEST_KEY + 1))), (None, None));
+        let agent = Agent { id: 1, key: Key::new("sesame") };
+        assert!(agent.key.is_some() && !format!("{agent:?}").contains("sesame"));
     }
 }

@@ -90,7 +90,12 @@ fn a_capture_server_reads_the_copies_of_every_message() {
     let folder = std::env::temp_dir().join(format!("branchline-hep-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let file = folder.join("copies.pcap");
+    // It takes copies with the right key alone.
+    let (key, asks) = (folder.join("key"), folder.join("sngreprc"));
+    std::fs::write(&key, "sesame\n").expect("a key");
+    std::fs::write(&asks, "set eep.listen.pass sesame\n").expect("its settings");
     let mut server = Command::new("sngrep")
+        .args(["-f", &asks.display().to_string()])
         .args(["-N", "-q", "-L", &format!("udp:127.0.0.1:{port}"), "-O"])
         .arg(&file)
         .stdout(Stdio::null())
@@ -98,7 +103,9 @@ fn a_capture_server_reads_the_copies_of_every_message() {
         .stdin(Stdio::null())
         .spawn()
         .expect("sngrep starts; tests/run installs it");
-    let text = format!("{SITE}[capture]\nhep = \"127.0.0.1:{port}\"\n");
+    let key = key.display();
+    let text =
+        format!("{SITE}[capture]\nhep = \"127.0.0.1:{port}\"\nhep_key = {{ file = \"{key}\" }}\n");
     let branch = Branch::run(&text, "127.0.0.1:@PORT@");
     // A datagram to a port on which nobody listens yet would be lost.
     let listens = || {
