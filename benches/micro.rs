@@ -1,5 +1,5 @@
-//! CPU per unit of work of the hot paths, without sockets: wire, a whole call through two endpoints, the relay, the
-//! media beat, the journal's appending.
+//! CPU per unit of work of the hot paths, without sockets: wire, a transaction's life, a whole call through two
+//! endpoints, the relay, the media beat, the journal's appending.
 //!
 //! `cargo bench --bench micro` prints them all, `cargo bench --bench micro relay` some. Times are of this machine; what
 //! holds elsewhere is the ratio of two lines of one run.
@@ -21,8 +21,9 @@ use branchline::media::{self, Clip, Codec, Command, Kind, Output as Packet, Plan
 use branchline::random::Random;
 use branchline::sip::endpoint::{Endpoint, Event, Invite, Output, Settings};
 use branchline::sip::flow::{ConnectionId, Flow, Route};
-use branchline::sip::message::{Headers, Message, Status, Transport};
+use branchline::sip::message::{Headers, Message, Method, Request, Response, Status, Transport};
 use branchline::sip::sdp::{self, Direction, Origin, SessionDescription, audio_offer};
+use branchline::sip::transaction::{self, Timing, Transactions};
 use branchline::sip::uri::{NameAddr, Uri};
 use branchline::sip::wire;
 use branchline::time::{Now, UnixTime};
@@ -67,6 +68,109 @@ fn wire(c: &mut Criterion) {
         let Message::Request(request) = &message else { panic!("an INVITE") };
         b.iter(|| black_box(request).sdp().is_some_and(|sdp| sdp.is_ok()));
     });
+    group.finish();
+}
+
+/// Two transaction layers over UDP, without loss and without delay: who asks, and who answers.
+struct Layers {
+    now: Now,
+    sides: [(Transactions, SocketAddr); 2],
+    asked: u64,
+}
+
+impl Layers {
+    fn new() -> Layers {
+        let side = |port: u16| {
+            let layer = Transactions::new(Timing::default(), 1_000);
+            (layer, SocketAddr::from(([127, 0, 0, 1], port)))
+        };
+        Layers { now: now(), sides: [side(5060), side(5070)], asked: 0 }
+    }
+
+    /// A request that `template` is, under a branch of its own; each of `answers`; and every timer that is left. The ACK to
+    /// a 2xx is not a transaction's business, and not in it.
+    fn live(&mut self, template: &Request, answers: &[Status]) {
+        self.asked += 1;
+        let mut request = template.clone();
+        let via = format!("SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK{:016x};rport", self.asked);
+        request.headers.insert_first("Via", via).expect("a good header");
+        let route = Route::Address { transport: Transport::Udp, peer: self.sides[1].1 };
+        let client = self.sides[0].0.request(self.now, route, &request);
+        let mut answered = 0;
+        while self.step(client, answers, &mut answered) {}
+        assert_eq!(answered, answers.len(), "every answer arrived");
+        // Timers D, J, K, L and M are 32 seconds at most from here, in two steps where one sets another.
+        for _ in 0..2 {
+            self.now = self.now.after(Duration::from_secs(33));
+            for (layer, _) in &mut self.sides {
+                layer.handle_timeout(self.now);
+                while layer.poll_output().is_some() {}
+            }
+        }
+        assert!(self.sides.iter().all(|(layer, _)| layer.is_empty()), "nothing is left of it");
+    }
+
+    /// One word of one side. Answers whether there was one.
+    fn step(
+        &mut self,
+        client: transaction::ClientKey,
+        answers: &[Status],
+        answered: &mut usize,
+    ) -> bool {
+        let side = match self.sides[0].0.poll_output() {
+            Some(output) => (0, output),
+            None => match self.sides[1].0.poll_output() {
+                Some(output) => (1, output),
+                None => return false,
+            },
+        };
+        match side {
+            (from, transaction::Output::Send { bytes, .. }) => self.deliver(1 - from, &bytes),
+            (_, transaction::Output::Request { key, request, .. }) => {
+                for status in answers {
+                    let response = Response::to(&request, *status);
+                    self.sides[1].0.respond(self.now, key, &response);
+                }
+            }
+            (_, transaction::Output::Response { key, .. }) => {
+                assert_eq!(key, client);
+                *answered += 1;
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn deliver(&mut self, to: usize, bytes: &[u8]) {
+        let (local, peer) = (self.sides[to].1, self.sides[1 - to].1);
+        let flow = Flow { transport: Transport::Udp, local, peer, connection: ConnectionId(0) };
+        let Ok(message) = wire::parse(bytes, false) else { panic!("a good message") };
+        self.sides[to].0.handle_message(self.now, flow, message);
+    }
+}
+
+/// A transaction from the request to its last timer: both sides of it, with reading and writing its messages.
+fn transaction(c: &mut Criterion) {
+    let Ok(Message::Request(mut invite)) = wire::parse(INVITE.as_bytes(), false) else {
+        panic!("a good INVITE")
+    };
+    invite.headers.remove("Via");
+    let mut options = invite.clone();
+    options.method = Method::OPTIONS;
+    options.headers.set("CSeq", "7 OPTIONS").expect("a good header");
+    options.body.clear();
+    options.headers.remove("Content-Type");
+    let mut group = c.benchmark_group("transaction");
+    group.throughput(Throughput::Elements(1));
+    let mut layers = Layers::new();
+    let lives = [
+        ("INVITE, ringing, answered", &invite, vec![Status::RINGING, Status::OK]),
+        ("INVITE, ringing, busy, ACK", &invite, vec![Status::RINGING, Status::BUSY_HERE]),
+        ("OPTIONS, 200", &options, vec![Status::OK]),
+    ];
+    for (name, request, answers) in lives {
+        group.bench_function(name, |b| b.iter(|| layers.live(request, &answers)));
+    }
     group.finish();
 }
 
@@ -314,6 +418,6 @@ fn journal(c: &mut Criterion) {
 criterion_group! {
     name = micro;
     config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    targets = wire, call, relay, beat, journal
+    targets = wire, transaction, call, relay, beat, journal
 }
 criterion_main!(micro);
