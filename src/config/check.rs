@@ -164,6 +164,9 @@ impl<'c> Check<'c, '_> {
         self.within(&at("calls"), limits.calls, 1..=10_000);
         self.within(&at("calls_per_extension"), limits.calls_per_extension, 1..=100);
         self.within(&at("new_calls_per_second"), limits.new_calls_per_second, 1..=1_000);
+        if limits.lateness_ms != 0 {
+            self.within(&at("lateness_ms"), limits.lateness_ms, 10..=1_000);
+        }
     }
 
     fn metrics(&mut self) {

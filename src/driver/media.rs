@@ -50,8 +50,16 @@ const BELL: u64 = u64::MAX;
 #[derive(Debug)]
 pub struct Handle {
     commands: Sender<Post>,
-    /// The worst lateness since it was last looked at, in microseconds.
-    lateness: Arc<AtomicU64>,
+    lateness: Arc<Lateness>,
+}
+
+/// How late a thread is, in microseconds.
+#[derive(Debug, Default)]
+struct Lateness {
+    /// The worst since it was last looked at.
+    worst: AtomicU64,
+    /// The sum, since the start, of all that was above the limit.
+    above: AtomicU64,
 }
 
 impl Handle {
@@ -62,7 +70,12 @@ impl Handle {
 
     /// How late the beat was at worst since this was last asked.
     pub fn take_lateness(&self) -> Duration {
-        Duration::from_micros(self.lateness.swap(0, Ordering::Relaxed))
+        Duration::from_micros(self.lateness.worst.swap(0, Ordering::Relaxed))
+    }
+
+    /// By how much the beat has been late since the start, beats within the limit not counted.
+    pub fn late_so_far(&self) -> Duration {
+        Duration::from_micros(self.lateness.above.load(Ordering::Relaxed))
     }
 }
 
@@ -75,9 +88,11 @@ enum Post {
     Leg { leg: LegId, ports: Option<Ports>, moving: Option<Moving> },
 }
 
-/// Starts `count` threads; what happens goes to `mailbox`, recordings below `recordings`.
+/// Starts `count` threads; what happens goes to `mailbox`, recordings below `recordings`. A beat later than `limit` counts
+/// as late.
 pub fn spawn(
     count: usize,
+    limit: Duration,
     settings: &plane::Settings,
     random: &mut Random,
     mailbox_of_loop: &Sender<Letter>,
@@ -94,7 +109,7 @@ pub fn spawn(
         .into_iter()
         .enumerate()
         .map(|(number, (commands, mailbox))| {
-            let lateness = Arc::new(AtomicU64::new(0));
+            let lateness = Arc::<Lateness>::default();
             let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
             epoll.add(mailbox.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
             let mut media = Thread {
@@ -110,6 +125,7 @@ pub fn spawn(
                 events: Vec::new(),
                 chunks: chunks.clone(),
                 lateness: lateness.clone(),
+                limit,
             };
             thread::Builder::new().name(format!("media-{number}")).spawn(move || media.run())?;
             Ok(Handle { commands, lateness })
@@ -138,7 +154,8 @@ struct Thread {
     letters: Sender<Letter>,
     events: Vec<Event>,
     chunks: mpsc::SyncSender<Chunk>,
-    lateness: Arc<AtomicU64>,
+    lateness: Arc<Lateness>,
+    limit: Duration,
 }
 
 /// Commands taken before packets have their turn.
@@ -193,8 +210,12 @@ impl Thread {
 
     fn note_lateness(&self) {
         if let Some(deadline) = self.plane.deadline() {
-            let late = Instant::now().saturating_duration_since(deadline).as_micros();
-            self.lateness.fetch_max(u64::try_from(late).unwrap_or(u64::MAX), Ordering::Relaxed);
+            let late = Instant::now().saturating_duration_since(deadline);
+            let micros = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
+            self.lateness.worst.fetch_max(micros, Ordering::Relaxed);
+            if late > self.limit {
+                self.lateness.above.fetch_add(micros, Ordering::Relaxed);
+            }
         }
     }
 

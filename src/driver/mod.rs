@@ -214,7 +214,9 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     let threads = media_threads(&settings);
     let mirror = settings.capture.hep.as_deref().map(hep::Mirror::start).transpose()?;
     recordings::finish(runtime.handle(), recordings::unfinished(&data.join("recordings")));
-    let media = media::spawn(threads, &PLANE, &mut random, &letters, data.join("recordings"))?;
+    let limit = Duration::from_millis(settings.limits.lateness_ms.into());
+    let media =
+        media::spawn(threads, limit, &PLANE, &mut random, &letters, data.join("recordings"))?;
     let socket = settings.admin.socket.clone();
     let metrics = settings.metrics.listen;
     let name_servers = settings.sip.name_servers.clone().into();
@@ -251,6 +253,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         recordings: data.join("recordings"),
         turns: Arc::default(),
         spans: Spans::default(),
+        looked: None,
         asked: BTreeMap::new(),
         web: BTreeMap::new(),
         access,

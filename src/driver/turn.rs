@@ -47,6 +47,8 @@ const LATE: Duration = Duration::from_millis(20);
 const BUSY: u32 = 2_000;
 /// For how long: a tenth of what setting a call up may take.
 const GATHER: Duration = Duration::from_micros(300);
+/// How often the media threads' lateness is looked at: often beside the two seconds that decide on new calls.
+const LOOK_AT_MEDIA: Duration = Duration::from_millis(50);
 /// The epoll mark of the mailbox; sockets have their index.
 const BELL: u64 = u64::MAX;
 
@@ -130,6 +132,8 @@ pub struct Loop {
     pub turns: Arc<AtomicU64>,
     /// How long turns took, from the end of a wait to the next.
     pub spans: Spans,
+    /// When the media threads' lateness was last looked at.
+    pub looked: Option<Instant>,
     /// Questions that wait for the gateway's answer.
     pub asked: BTreeMap<u64, oneshot::Sender<Reply>>,
     /// Who is let in through the API.
@@ -164,6 +168,7 @@ impl Loop {
             };
             self.turns.fetch_add(1, Ordering::Relaxed);
             let began = Instant::now();
+            self.look_at_media(began);
             for event in &ready[..count] {
                 going &= match usize::try_from(event.data()) {
                     Ok(index) if event.data() != BELL => self.read_socket(index, &mut buffer),
@@ -171,10 +176,11 @@ impl Loop {
                 };
             }
             going &= self.time_passes();
-            self.spans.add(began.elapsed());
-            if let Some(pause) =
-                gather.handle_taken(Instant::now(), std::mem::take(&mut self.taken), None)
-            {
+            let ended = Instant::now();
+            let took = ended.saturating_duration_since(began);
+            self.spans.add(took);
+            self.gateway.handle_turn(ended, took);
+            if let Some(pause) = gather.handle_taken(ended, std::mem::take(&mut self.taken), None) {
                 std::thread::sleep(pause);
             }
         }
@@ -190,6 +196,16 @@ impl Loop {
         let left = deadline.saturating_duration_since(now.instant);
         let millis = left.as_micros().div_ceil(1000).min(60_000) as u16;
         EpollTimeout::from(millis)
+    }
+
+    fn look_at_media(&mut self, now: Instant) {
+        if self.looked.is_some_and(|looked| now < looked + LOOK_AT_MEDIA) {
+            return;
+        }
+        self.looked = Some(now);
+        for (thread, media) in self.media.iter().enumerate() {
+            self.gateway.handle_media_lateness(now, thread, media.late_so_far());
+        }
     }
 
     fn read_socket(&mut self, index: usize, buffer: &mut [u8]) -> bool {

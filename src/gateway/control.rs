@@ -187,6 +187,7 @@ impl Gateway {
         parts.extend(self.disk_part());
         parts.extend(self.spending_part(now));
         parts.extend(self.sound_part());
+        parts.extend(self.lateness_part(now.instant));
         parts.extend(self.busy_parts(now));
         parts.extend(self.trunk_lines().into_iter().map(|line| Part {
             name: format!("trunk {}", line.trunk),
@@ -236,6 +237,7 @@ impl Gateway {
         counters.push(("legs sent sound and not heard".to_owned(), self.faults.one_way_so_far));
         counters.push(("fax machines and modems".to_owned(), self.faults.machines));
         counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
+        counters.push(("calls refused: the box was late".to_owned(), self.lateness.refused));
         counters.extend(self.unread());
         counters
     }

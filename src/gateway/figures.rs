@@ -12,6 +12,7 @@ impl Gateway {
     pub(super) fn figures(&self, now: Now) -> Figures {
         let mut figures = Figures::default();
         self.box_figures(&mut figures);
+        self.lateness_figures(now.instant, &mut figures);
         self.call_figures(&mut figures);
         self.sip_figures(now, &mut figures);
         self.queue_figures(now, &mut figures);

@@ -24,6 +24,7 @@ mod figures;
 mod hiding;
 mod keeping;
 mod keys;
+mod lateness;
 mod legs;
 mod orders;
 mod phones;
@@ -238,6 +239,7 @@ pub struct Gateway {
     held_keys: keys::HeldKeys,
     sights: addresses::Sights,
     faults: faults::Faults,
+    lateness: lateness::Lateness,
     tapes: recording::Tapes,
     driving: driving::Driving,
     feed: feed::Feed,

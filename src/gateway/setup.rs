@@ -12,6 +12,7 @@ use crate::call::desk;
 use crate::call::plan::{self, Plan};
 use crate::config::Settings;
 use crate::config::settings::{self, DigestAlgorithm, Transport as Way};
+use crate::gateway::lateness::Lateness;
 use crate::gateway::prompts::Prompts;
 use crate::gateway::seen::Seen;
 use crate::gateway::{
@@ -168,6 +169,7 @@ impl Gateway {
             held_keys: super::keys::HeldKeys::default(),
             sights: super::addresses::Sights::default(),
             faults: super::faults::Faults::default(),
+            lateness: Lateness::new(Duration::from_millis(settings.limits.lateness_ms.into())),
             tapes: super::recording::Tapes::default(),
             driving: Default::default(),
             feed: Default::default(),

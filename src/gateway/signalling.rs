@@ -232,6 +232,9 @@ impl Gateway {
             let response = Response::to(request, Status::FORBIDDEN);
             return self.endpoint.refuse_once(now, session, response);
         }
+        if !destination.is_help() && !self.lateness.admit(now.instant) {
+            return self.endpoint.refuse_once(now, session, too_late(request));
+        }
         if let Some(cause) = self.too_many(now, &peer, &destination, (unchecked, flow)) {
             // Nothing is kept of it: a carrier's address is easily forged, and a flood must not fill our tables.
             // Whoever has a password gets through to help with it, however many others have none.
@@ -580,6 +583,15 @@ fn refusal(request: &Request, cause: Cause) -> Response {
         // Digits hold no line break.
         let _ = response.headers.push("Retry-After", seconds.to_string());
     }
+    response
+}
+
+/// The answer to a call that a box which is late does not take on. The reason is told, because it is nobody's fault who
+/// called and no limit that is configured: switching equipment congestion (RFC 3326, in responses by RFC 6432).
+fn too_late(request: &Request) -> Response {
+    let mut response = refusal(request, Cause::Congestion);
+    // A constant without line breaks.
+    let _ = response.headers.push("Reason", "Q.850;cause=42;text=\"Too busy to be heard well\"");
     response
 }
 

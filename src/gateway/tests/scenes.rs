@@ -259,3 +259,34 @@ fn nobody_takes_over_the_conversation_of_another() {
     assert_eq!(world.gateway.calls.len(), 2, "both calls go on");
     assert!(world.parties.iter().skip(1).all(|party| party.ended.is_empty()));
 }
+
+#[test]
+fn a_box_that_is_late_takes_on_calls_for_help_alone_and_says_why() {
+    let mut world = scene(&[]);
+    world.call(1, "600");
+    world.seconds(1);
+    world.gateway.handle_turn(world.now.instant, Duration::from_millis(500));
+    world.call(2, "600");
+    world.seconds(1);
+    let refused = world.parties[2].ended.last();
+    let Some(Ended::Refused { status, retry_after: Some(5), .. }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(status.code(), 503);
+    let status = world.ask_status();
+    let part = status.parts.iter().find(|part| part.name == "lateness").expect("a lamp");
+    assert_eq!(part.lamp, admin::Lamp::Red);
+    assert!(part.words.starts_with("loop was more than 40 ms late"), "{}", part.words);
+    let counted = status.counters.iter().find(|(name, _)| name.contains("was late"));
+    assert_eq!(counted.map(|(_, count)| *count), Some(1));
+    world.gateway.handle_turn(world.now.instant, Duration::from_millis(500));
+    world.call(3, "911");
+    world.seconds(1);
+    assert_eq!(world.parties[CARRIER].called, ["911"]);
+    assert_eq!(world.gateway.calls.len(), 2, "what is up stays up");
+    world.seconds(2);
+    world.call(2, "600");
+    world.seconds(1);
+    assert_eq!(world.gateway.calls.len(), 3);
+    assert!(world.ask_status().parts.iter().all(|part| part.name != "lateness"));
+}
