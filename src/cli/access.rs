@@ -97,7 +97,7 @@ pub enum Token {
         /// What it may do at most: agent, supervisor, admin or auditor.
         #[arg(long)]
         role: Role,
-        /// And of that, these: read, calls, control, agents, recordings, admin, audit.
+        /// And of that, these: read, calls, control, agents, recordings, people, records, admin, audit.
         #[arg(long = "scope", required = true)]
         scopes: Vec<Scope>,
         /// After so many days it ends.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::change::Whose;
 use crate::address::Number;
@@ -15,7 +16,7 @@ const MOST_CHARACTERS: usize = 254;
 const E164_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// The kinds of identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A telephone number in full (E.164).
@@ -218,7 +219,7 @@ fn account(text: &str) -> Result<String, NotAnIdentity> {
 }
 
 /// Why several people share an identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sharing {
     /// A family's.
@@ -230,7 +231,7 @@ pub enum Sharing {
 }
 
 /// How an identity came to a contact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// The contact began with it: nobody had it before.

@@ -24,6 +24,7 @@ mod timeline;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use caller::{Caller, Known, OpenCase};
 pub use case::{Case, MOST_LINKED, Ref};
@@ -36,7 +37,7 @@ pub use person::{Evidence, Merge, Suggestion, probable, root};
 pub use timeline::{Happening, Moment, Way};
 
 /// The way somebody is reached, or reached us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     /// A telephone call.

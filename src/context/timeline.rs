@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Channel;
 use super::change::Whose;
@@ -10,7 +11,7 @@ use crate::id::{ActorId, AgentId, CallId, CaseId, QueueId, RecordingId};
 use crate::time::UnixTime;
 
 /// Whether it came to the branch, or from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
     /// From the person.

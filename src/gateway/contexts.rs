@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::address::Number;
 use crate::admin::Reply;
+use crate::admin::api::feed::Happening;
+use crate::admin::api::people::CallerCard;
 use crate::call::plan::Origin;
 use crate::call::record::{Peer, Record};
 use crate::context::{Caller, Identity, Kind, Refused, Who, normalise};
 use crate::gateway::orders::NOT_READY;
 use crate::gateway::{Gateway, Output, ReplyTo};
-use crate::id::CallId;
+use crate::id::{AgentId, CallId};
 use crate::journal::Token;
 use crate::store::context::looking::{Answer, Question};
 use crate::time::Now;
@@ -34,12 +36,14 @@ pub(super) struct Contexts {
     callers: BTreeMap<CallId, Caller>,
     /// Whom a call went out to.
     dialled: BTreeMap<CallId, Number>,
+    /// To which agent a call was offered last.
+    offered: BTreeMap<CallId, AgentId>,
 }
 
 impl Contexts {
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
-        self.callers.is_empty() && self.dialled.is_empty()
+        self.callers.is_empty() && self.dialled.is_empty() && self.offered.is_empty()
     }
 }
 
@@ -92,6 +96,9 @@ impl Gateway {
     fn caller_found(&mut self, call: CallId, caller: Option<Caller>) {
         if let Some(caller) = caller.filter(|_| self.calls.numbers(call).is_some()) {
             tracing::debug!(%call, contact = %caller.contact, "the caller is known");
+            let agent = self.contexts.offered.get(&call).cloned();
+            let card = Box::new(CallerCard::from(&caller));
+            self.publish(Happening::CallerKnown { call, agent, caller: card });
             self.contexts.callers.insert(call, caller);
         }
     }
@@ -115,6 +122,11 @@ impl Gateway {
         self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
     }
 
+    /// A call is offered to an agent: if it becomes known later who calls, the agent is told.
+    pub(super) fn caller_offered_to(&mut self, call: CallId, agent: &AgentId) {
+        self.contexts.offered.insert(call, agent.clone());
+    }
+
     /// A call goes out to this number.
     pub(super) fn note_dialled(&mut self, call: CallId, number: &Number) {
         self.contexts.dialled.entry(call).or_insert_with(|| number.clone());
@@ -123,6 +135,7 @@ impl Gateway {
     /// The number of whoever is outside of a call that has ended, in full.
     pub(super) fn party_of(&mut self, record: &Record) -> Option<String> {
         self.contexts.callers.remove(&record.call);
+        self.contexts.offered.remove(&record.call);
         let dialled = self.contexts.dialled.remove(&record.call);
         match record.origin {
             Origin::Trunk(_) => self.full_number(&record.from),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::admin::api::feed::Happening;
+use crate::admin::api::people::CallerCard;
 use crate::admin::{Queue, Trunk};
 use crate::call::{self, What};
 use crate::gateway::control::name;
@@ -97,9 +98,12 @@ impl Gateway {
         self.figures_changed(now);
     }
 
-    fn offered_to(&self, call: CallId, agent: AgentId) -> Happening {
+    fn offered_to(&mut self, call: CallId, agent: AgentId) -> Happening {
+        self.caller_offered_to(call, &agent);
         let (from, to) = self.calls.numbers(call).unwrap_or_default();
-        Happening::CallOffered { call, agent, from: from.to_owned(), to: to.to_owned() }
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let caller = self.known_caller(call).map(|caller| Box::new(CallerCard::from(caller)));
+        Happening::CallOffered { call, agent, from, to, caller }
     }
 
     /// A call is over.

@@ -84,6 +84,10 @@ pub enum Scope {
     Agents,
     /// Listening to recordings.
     Recordings,
+    /// Reading the records of people; the live feed tells with it who calls.
+    People,
+    /// Writing in them.
+    Records,
     /// Users, tokens, caps.
     Admin,
     /// Reading who did what.
@@ -92,12 +96,14 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 7] = [
+    pub const ALL: [Scope; 9] = [
         Scope::Read,
         Scope::Calls,
         Scope::Control,
         Scope::Agents,
         Scope::Recordings,
+        Scope::People,
+        Scope::Records,
         Scope::Admin,
         Scope::Audit,
     ];
@@ -110,6 +116,8 @@ impl Scope {
             Scope::Control => "control",
             Scope::Agents => "agents",
             Scope::Recordings => "recordings",
+            Scope::People => "people",
+            Scope::Records => "records",
             Scope::Admin => "admin",
             Scope::Audit => "audit",
         }
@@ -126,7 +134,9 @@ impl FromStr for Scope {
     type Err = NotKnown;
     fn from_str(text: &str) -> Result<Scope, NotKnown> {
         let known = Scope::ALL.into_iter().find(|scope| scope.name() == text);
-        known.ok_or(NotKnown("read, calls, control, agents, recordings, admin, audit"))
+        known.ok_or(NotKnown(
+            "read, calls, control, agents, recordings, people, records, admin, audit",
+        ))
     }
 }
 

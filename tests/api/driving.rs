@@ -6,9 +6,9 @@ use std::sync::mpsc;
 
 use serde_json::Value;
 
-use crate::Api;
 use crate::branch::PATIENCE;
 use crate::peer::{Setting, Sipp};
+use crate::{Api, Way};
 
 /// The feed, read along.
 pub struct Feed {
@@ -19,9 +19,14 @@ pub struct Feed {
 impl Feed {
     /// Reads from now on, or behind an event.
     pub fn read(api: &Api, last: Option<&str>) -> Feed {
+        Feed::read_as(api, &Way::token(&api.token), last)
+    }
+
+    /// The same as somebody else.
+    pub fn read_as(api: &Api, way: &Way, last: Option<&str>) -> Feed {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--no-buffer", "--cacert", &api.certificate]);
-        curl.args(["-H", &format!("Authorization: Bearer {}", api.token)]);
+        curl.args(&way.0);
         if let Some(last) = last {
             curl.args(["-H", &format!("Last-Event-ID: {last}")]);
         }

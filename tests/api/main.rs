@@ -13,6 +13,7 @@ mod fuzzing;
 #[allow(dead_code)]
 mod peer;
 mod programs;
+mod ringing;
 mod roles;
 
 use std::process::Command;
@@ -60,7 +61,7 @@ impl Answer {
 
 /// Who asks.
 #[derive(Clone, Default)]
-pub struct Way(Vec<String>);
+pub struct Way(pub Vec<String>);
 
 impl Way {
     /// A program with a token.

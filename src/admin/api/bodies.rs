@@ -199,7 +199,7 @@ pub struct NewToken {
     /// What it may do at most.
     pub role: Role,
     /// And of that, these.
-    #[schema(min_items = 1, max_items = 7)]
+    #[schema(min_items = 1, max_items = 9)]
     pub scopes: Vec<Scope>,
     /// After so many days it ends; never when absent.
     #[serde(default)]

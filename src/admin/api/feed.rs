@@ -1,8 +1,11 @@
 //! What happens on the box, as it happens: the events of the live feed.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::admin::api::people::CallerCard;
 use crate::admin::{Agent, Queue, Trunk};
 use crate::id::{AgentId, CallId, QueueId};
 use crate::journal::act::Role;
@@ -39,6 +42,19 @@ pub enum Happening {
         from: String,
         /// The dialled number.
         to: String,
+        /// Who calls, as far as that is known by then; for whoever may read records of people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caller: Option<Box<CallerCard>>,
+    },
+    /// It is known who calls, while it rings.
+    CallerKnown {
+        /// The call.
+        call: CallId,
+        /// To whom it is offered at this moment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+        /// Who calls.
+        caller: Box<CallerCard>,
     },
     /// An agent took it.
     CallTaken {
@@ -108,7 +124,26 @@ impl Happening {
             Happening::CallOffered { agent: own, .. } | Happening::CallTaken { agent: own, .. } => {
                 role != Role::Agent || agent == Some(own)
             }
+            Happening::CallerKnown { agent: offered, .. } => match role {
+                Role::Agent => agent.is_some() && offered.as_ref() == agent,
+                role => reads_people(role),
+            },
             _ => role != Role::Agent,
+        }
+    }
+
+    /// The same for somebody with this role, who `may` read records of people or not; nothing if all of it is such a
+    /// record.
+    pub fn within(&self, role: Role, may: bool) -> Option<Cow<'_, Happening>> {
+        let reads = may && reads_people(role);
+        match self {
+            Happening::CallerKnown { .. } if !reads => None,
+            Happening::CallOffered { call, agent, from, to, caller: Some(_) } if !reads => {
+                let (call, agent) = (*call, agent.clone());
+                let (from, to) = (from.clone(), to.clone());
+                Some(Cow::Owned(Happening::CallOffered { call, agent, from, to, caller: None }))
+            }
+            other => Some(Cow::Borrowed(other)),
         }
     }
 
@@ -118,6 +153,7 @@ impl Happening {
             Happening::CallArrived { .. } => "call_arrived",
             Happening::CallQueued { .. } => "call_queued",
             Happening::CallOffered { .. } => "call_offered",
+            Happening::CallerKnown { .. } => "caller_known",
             Happening::CallTaken { .. } => "call_taken",
             Happening::CallAnswered { .. } => "call_answered",
             Happening::CallHeld { .. } => "call_held",
@@ -133,6 +169,11 @@ impl Happening {
     }
 }
 
+/// Whether a role reads records of people: an auditor reads who did what, and no more.
+fn reads_people(role: Role) -> bool {
+    role != Role::Auditor
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,11 +182,31 @@ mod tests {
     fn agents_see_the_calls_that_they_are_offered_and_no_others() {
         let (call, ann, bob) = (CallId(1), AgentId::from("ann"), AgentId::from("bob"));
         let (from, to) = ("+1555".to_owned(), "700".to_owned());
-        let offered = Happening::CallOffered { call, agent: ann.clone(), from, to };
+        let offered = Happening::CallOffered { call, agent: ann.clone(), from, to, caller: None };
         assert!(offered.is_for(Role::Agent, Some(&ann)) && offered.is_for(Role::Auditor, None));
         assert!(!offered.is_for(Role::Agent, Some(&bob)) && !offered.is_for(Role::Agent, None));
         assert!(!Happening::CallHeld { call }.is_for(Role::Agent, Some(&ann)));
         let json = serde_json::to_value(&offered).unwrap();
         assert_eq!(json["event"], offered.name());
+    }
+
+    #[test]
+    fn who_calls_is_told_to_whoever_may_read_records_and_is_offered_the_call() {
+        let (call, ann, bob) = (CallId(1), AgentId::from("ann"), AgentId::from("bob"));
+        let card =
+            Box::new(CallerCard { name: Some("Ann Lee".to_owned()), ..CallerCard::default() });
+        let known = Happening::CallerKnown { call, agent: Some(ann.clone()), caller: card.clone() };
+        assert!(known.is_for(Role::Agent, Some(&ann)) && known.is_for(Role::Supervisor, None));
+        assert!(!known.is_for(Role::Agent, Some(&bob)) && !known.is_for(Role::Agent, None));
+        assert!(!known.is_for(Role::Auditor, None) && known.within(Role::Admin, false).is_none());
+        let nobody = Happening::CallerKnown { call, agent: None, caller: card.clone() };
+        assert!(!nobody.is_for(Role::Agent, None));
+        let (from, to) = ("+1555".to_owned(), "700".to_owned());
+        let offered = Happening::CallOffered { call, agent: ann, from, to, caller: Some(card) };
+        let seen = |role, may| serde_json::to_string(&offered.within(role, may)).unwrap();
+        assert!(seen(Role::Agent, true).contains("Ann Lee"));
+        for (role, may) in [(Role::Agent, false), (Role::Auditor, true)] {
+            assert!(!seen(role, may).contains("Ann Lee") && seen(role, may).contains("+1555"));
+        }
     }
 }

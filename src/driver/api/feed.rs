@@ -22,6 +22,7 @@ use crate::admin::api::problem::Problem;
 use crate::driver::api::Guard;
 use crate::driver::clock;
 use crate::driver::http::{Peer, Streaming};
+use crate::journal::act::Scope;
 
 /// Events that are remembered: some minutes of a busy branch, for who comes back.
 const REMEMBERED: usize = 4_096;
@@ -143,7 +144,11 @@ impl Reader {
                     for (number, event) in events {
                         at = number + 1;
                         let own = event.is_for(self.who.role, self.who.agent.as_ref());
-                        if own && !self.say(self.line(number, &event)).await {
+                        let may = self.who.has(Scope::People);
+                        let Some(event) = event.within(self.who.role, may).filter(|_| own) else {
+                            continue;
+                        };
+                        if !self.say(self.line(number, &event)).await {
                             return;
                         }
                     }
