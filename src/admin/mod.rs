@@ -20,7 +20,9 @@ use utoipa::ToSchema;
 
 use crate::call::budget::Subject;
 use crate::context::{Order, Who};
-use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, QueueId, RecordingId, TrunkId};
+use crate::id::{
+    AgentId, CallId, ConferenceId, ContactId, ExtensionId, QueueId, RecordingId, TrunkId,
+};
 use crate::journal::act::{Role, Token, User};
 use crate::store::context::Proof;
 use crate::store::context::looking::Dossier;
@@ -31,7 +33,7 @@ use api::bodies::{ActLine, DryRun, OneCall, Page, Party, RecordingLine, TokenLin
 pub use ban::Ban;
 pub use exposition::{Figures, Spans};
 pub use ladder::{Ended as LadderEnd, Ladder, Step as LadderStep, What as Told};
-pub use person::Ordered;
+pub use person::{Ordered, PeoplePage};
 pub use spending::{Cap, Spending, Spent};
 
 /// A question or an order for a running box; one JSON object on one line of the control socket.
@@ -238,6 +240,14 @@ pub enum Command {
         /// So many moments of the timeline at most.
         moments: usize,
     },
+    /// All people, a page at a time.
+    People {
+        /// Behind this one.
+        #[serde(default)]
+        after: Option<ContactId>,
+        /// So many contacts are looked at, 256 at most.
+        limit: usize,
+    },
     /// Erasures that were.
     Erasures,
     /// Ends a call.
@@ -304,6 +314,8 @@ pub enum Reply {
     Ordered(Ordered),
     /// To [`Command::Person`].
     Person(Box<Dossier>),
+    /// To [`Command::People`].
+    People(PeoplePage),
     /// To [`Command::Erasures`].
     Erasures(Vec<Proof>),
     /// It was done.

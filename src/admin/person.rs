@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::context::Change;
+use crate::context::{Change, Imported, Person};
 use crate::id::{CaseId, ContactId, ErasureId, HoldId, MergeId, PinId};
 
 /// What came of an order: the ids of what it made or was about.
@@ -27,6 +27,18 @@ pub struct Ordered {
     /// The erasure; its proof goes by this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erasure: Option<ErasureId>,
+    /// What a row of a file did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+}
+
+/// Some of all people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeoplePage {
+    /// They, in the order of their ids.
+    pub people: Vec<Person>,
+    /// Behind whom to go on; nothing at the end.
+    pub next: Option<ContactId>,
 }
 
 impl Ordered {

@@ -64,12 +64,33 @@ pub fn main(options: &Options, command: &Command, form: Form) -> ExitCode {
 
 /// One question, one answer.
 pub fn ask(socket: &Path, command: &Command) -> io::Result<Reply> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(ANSWER_TIME))?;
-    let mut line = serde_json::to_vec(command)?;
-    line.push(b'\n');
-    stream.write_all(&line)?;
-    let mut answer = String::new();
-    BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut answer)?;
-    serde_json::from_str(&answer).map_err(io::Error::from)
+    let mut line = Line::open(socket)?;
+    line.send(command)?;
+    line.hear()
+}
+
+/// A connection for any number of questions, one after the other.
+pub struct Line(BufReader<UnixStream>);
+
+impl Line {
+    /// Connects.
+    pub fn open(socket: &Path) -> io::Result<Line> {
+        let stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(ANSWER_TIME))?;
+        Ok(Line(BufReader::new(stream)))
+    }
+
+    /// Asks.
+    pub fn send(&mut self, command: &Command) -> io::Result<()> {
+        let mut line = serde_json::to_vec(command)?;
+        line.push(b'\n');
+        self.0.get_mut().write_all(&line)
+    }
+
+    /// The answer to what was asked last.
+    pub fn hear(&mut self) -> io::Result<Reply> {
+        let mut answer = String::new();
+        (&mut self.0).take(MAX_ANSWER).read_line(&mut answer)?;
+        serde_json::from_str(&answer).map_err(io::Error::from)
+    }
 }

@@ -12,6 +12,10 @@ use crate::id::{ContactId, HoldId};
 use crate::store::context::Proof;
 use crate::store::context::looking::Dossier;
 
+mod export;
+mod import;
+mod rows;
+
 /// Moments that are shown of a timeline.
 const SHOWN: usize = 20;
 /// Moments in an export: everything there is.
@@ -54,15 +58,27 @@ pub enum One {
         #[command(flatten)]
         options: ask::Options,
     },
-    /// Write everything that is known of a person as JSON, for whoever has a right to it.
-    #[command(after_help = "Example: branchline contact export +14085551200 > person.json")]
+    /// Write everything that is known of a person as JSON, for whoever has a right to it; or all people, as `import`
+    /// reads them: fields, numbers and addresses, tags.
+    #[command(
+        after_help = "Example: branchline contact export +14085551200 > person.json\n         \
+                      branchline contact export --format csv > people.csv"
+    )]
     Export {
-        /// Who.
+        /// Who; all people when nobody.
         #[arg(value_parser = who)]
-        who: Who,
+        who: Option<Who>,
+        /// How all people are written.
+        #[arg(long, default_value = "jsonl", conflicts_with = "who")]
+        format: rows::Format,
         #[command(flatten)]
         options: ask::Options,
     },
+    /// Take people up from a CSV or JSONL file; doing it twice changes nothing.
+    #[command(
+        after_help = "Example: branchline contact import people.csv --map 'Full Name=name' --source crm"
+    )]
+    Import(import::FromFile),
     /// Make a contact.
     #[command(after_help = "Example: branchline contact create +14085551200 --set name='Ann Lee'")]
     Create {
@@ -202,10 +218,12 @@ pub fn main(one: One) -> ExitCode {
         One::Show { who, options } => {
             return ask::main(&options, &Command::Person { who, moments: SHOWN }, ask::Form::Text);
         }
-        One::Export { who, mut options } => {
+        One::Export { who: None, format, options } => return export::main(&options, format),
+        One::Export { who: Some(who), mut options, .. } => {
             options.json = true;
             return ask::main(&options, &Command::Person { who, moments: ALL }, ask::Form::Text);
         }
+        One::Import(options) => return import::main(&options),
         One::Erasures(options) => {
             return ask::main(&options, &Command::Erasures, ask::Form::Text);
         }

@@ -30,6 +30,7 @@ pub fn json(reply: &Reply) -> String {
         }
         Reply::Ordered(done) => serde_json::to_string_pretty(done),
         Reply::Person(dossier) => serde_json::to_string_pretty(dossier),
+        Reply::People(page) => serde_json::to_string_pretty(page),
         Reply::Erasures(proofs) => serde_json::to_string_pretty(proofs),
         Reply::OneCall(call) => serde_json::to_string_pretty(call),
         Reply::Recordings(page) => serde_json::to_string_pretty(page),
@@ -70,7 +71,8 @@ pub fn table(reply: &Reply) -> String {
         Reply::User(user) => super::access::user_table(std::slice::from_ref(user)),
         Reply::Tokens(tokens) => super::access::token_table(tokens),
         Reply::Acts(page) => super::access::act_table(&page.items),
-        // Only the API asks these.
+        // Only the API asks these, or whoever writes files of them.
+        Reply::People(_) => json(reply),
         Reply::Begun(_) | Reply::OneCall(_) | Reply::Recordings(_) | Reply::Route(_) => json(reply),
         Reply::Done => "done\n".to_owned(),
         Reply::Refused(why) | Reply::NotReady(why) => format!("refused: {why}\n"),

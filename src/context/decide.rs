@@ -18,11 +18,11 @@ use crate::time::UnixTime;
 /// Characters of a note or of any other text: some pages; longer things are documents.
 const MOST_TEXT: usize = 16_384;
 /// Fields of a contact, and of a disposition: a row is read whole at every ring.
-const MOST_FIELDS: usize = 64;
+pub(super) const MOST_FIELDS: usize = 64;
 /// Identities of a contact, for the same reason.
-const MOST_IDENTITIES: usize = 64;
+pub(super) const MOST_IDENTITIES: usize = 64;
 /// Tags, pins, holds of a contact, and entries of consent.
-const MOST_MARKS: usize = 64;
+pub(super) const MOST_MARKS: usize = 64;
 /// Characters of a name: of a field, a tag, a purpose, a code.
 const MOST_NAME: usize = 64;
 /// Contacts of one person: a row each to read at the ring.
@@ -112,6 +112,10 @@ pub enum Refused {
     Held(String),
     /// Levels go from 0 to 9.
     BadLevel,
+    /// Nothing in the row is one person's alone.
+    NobodyNamed,
+    /// What the row says leads to two people.
+    TwoPeople(ContactId, ContactId),
     /// What should be an identity is none.
     Identity(NotAnIdentity),
 }
@@ -149,6 +153,12 @@ impl fmt::Display for Refused {
             Refused::UnknownPin => "there is no such pin",
             Refused::UnknownHold => "there is no such hold",
             Refused::Held(reason) => return write!(f, "a legal hold stands: {reason}"),
+            Refused::NobodyNamed => {
+                "nothing says who it is: an id, or a number or address that is not shared"
+            }
+            Refused::TwoPeople(one, other) => {
+                return write!(f, "it leads to two people, {one} and {other}: merge them first");
+            }
             Refused::BadLevel => "levels go from 0 to 9",
             Refused::Identity(why) => return write!(f, "{why}"),
         };
@@ -184,6 +194,7 @@ pub fn decide(
         Order::Edit { who, expects, fields, source, channel } => {
             desk.edit(who, *expects, fields, (*source, *channel))
         }
+        Order::Import { row, source, .. } => desk.import(row, source, mint),
         Order::Link { who, identity } => desk.link(who, identity),
         Order::Unlink { who, identity } => desk.unlink(who, identity),
         Order::Share { identity, sharing } => desk.share(identity, *sharing, mint),
@@ -259,8 +270,8 @@ pub fn decide(
     }
 }
 
-struct Desk<'a> {
-    view: &'a View,
+pub(super) struct Desk<'a> {
+    pub(super) view: &'a View,
     rules: &'a Rules,
     by: &'a ActorId,
     now: UnixTime,
@@ -285,12 +296,12 @@ impl Desk<'_> {
         }
     }
 
-    fn root(&self, contact: ContactId) -> ContactId {
+    pub(super) fn root(&self, contact: ContactId) -> ContactId {
         root(&self.view.parents, contact)
     }
 
     /// Every contact of the person that one belongs to.
-    fn person(&self, contact: ContactId) -> impl Iterator<Item = &Contact<String>> {
+    pub(super) fn person(&self, contact: ContactId) -> impl Iterator<Item = &Contact<String>> {
         let root = self.root(contact);
         self.view.contacts.values().filter(move |other| self.root(other.id) == root)
     }
@@ -652,17 +663,17 @@ impl Desk<'_> {
     }
 }
 
-fn linked(contact: ContactId, identity: &Identity<String>, how: How) -> Change<String> {
+pub(super) fn linked(contact: ContactId, identity: &Identity<String>, how: How) -> Change<String> {
     Change::Linked { contact, identity: identity.clone(), how }
 }
 
-fn good_name(name: &str) -> Result<String, Refused> {
+pub(super) fn good_name(name: &str) -> Result<String, Refused> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
     let fits = (1..=MOST_NAME).contains(&name.len()) && name.bytes().all(good);
     if fits { Ok(name.to_owned()) } else { Err(Refused::BadName) }
 }
 
-fn good_text(text: &str) -> Result<String, Refused> {
+pub(super) fn good_text(text: &str) -> Result<String, Refused> {
     let fits = !text.trim().is_empty() && text.chars().count() <= MOST_TEXT;
     if fits { Ok(text.to_owned()) } else { Err(Refused::BadText) }
 }

@@ -10,6 +10,7 @@ use super::Channel;
 use super::case::Ref;
 use super::contact::Source;
 use super::identity::{Identity, Kind, NotAnIdentity, Sharing, normalise};
+use super::import::Row;
 use super::person::Evidence;
 use super::timeline::Happening;
 use crate::id::{CallId, CaseId, ContactId, HoldId, PinId};
@@ -92,6 +93,16 @@ pub enum Order {
         /// By which channel.
         #[serde(default)]
         channel: Option<Channel>,
+    },
+    /// Take up a row of a file: it makes a contact, or adds to one, and the second time it changes nothing.
+    Import {
+        /// What it says.
+        row: Row,
+        /// What the file is called, such as `crm`: it stands beside whoever imports it.
+        source: String,
+        /// Only say what it would do.
+        #[serde(default)]
+        dry_run: bool,
     },
     /// Say fields of a contact, or take them away.
     Edit {
@@ -379,6 +390,9 @@ impl Order {
             Order::Create { identities, .. } | Order::Record { identities, .. } => {
                 identities.iter_mut().collect()
             }
+            Order::Import { row, .. } => {
+                row.identities.iter_mut().map(|held| &mut held.identity).collect()
+            }
             Order::Link { identity, .. }
             | Order::Unlink { identity, .. }
             | Order::Share { identity, .. }
@@ -411,6 +425,11 @@ impl Order {
             | Order::Unlink { identity, .. }
             | Order::Share { identity, .. }
             | Order::Unshare { identity, .. } => drop(needs.identities.insert(identity.clone())),
+            Order::Import { row, .. } => {
+                needs.contacts.extend(row.contact);
+                needs.identities.extend(row.stand_in());
+                needs.identities.extend(row.identities.iter().map(|held| held.identity.clone()));
+            }
             Order::Unmerge { gone } => drop(needs.contacts.insert(*gone)),
             Order::OpenCase { moments, .. } => needs.moments.extend(moments),
             Order::LinkCase { case, moments }
@@ -451,6 +470,7 @@ impl Order {
             Order::Suggest { a, b, .. } | Order::Refuse { a, b } => vec![a, b],
             Order::Merge { kept, gone } => vec![kept, gone],
             Order::Create { .. }
+            | Order::Import { .. }
             | Order::Share { .. }
             | Order::Unmerge { .. }
             | Order::LinkCase { .. }

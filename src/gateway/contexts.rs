@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::address::Number;
-use crate::admin::Reply;
 use crate::admin::api::feed::Happening;
 use crate::admin::api::people::CallerCard;
+use crate::admin::{PeoplePage, Reply};
 use crate::call::plan::Origin;
 use crate::call::record::{Peer, Record};
 use crate::context::{Caller, Identity, Kind, Refused, Who, normalise};
@@ -77,6 +77,7 @@ impl Gateway {
                 let reply = match answer {
                     Answer::Dossier(Some(dossier)) => Reply::Person(dossier),
                     Answer::Dossier(None) => Reply::Refused(Refused::UnknownContact.to_string()),
+                    Answer::People(people, next) => Reply::People(PeoplePage { people, next }),
                     Answer::Proofs(proofs) => Reply::Erasures(proofs),
                     _ => Reply::NotReady(NOT_READY.to_owned()),
                 };

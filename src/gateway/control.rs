@@ -20,6 +20,9 @@ use crate::time::{Now, UnixTime};
 /// Most records in one answer; an export of more is made in pieces.
 const MOST_RECORDS: usize = 100_000;
 
+/// Most people in one answer: each may have a hundred texts.
+const MOST_PEOPLE: usize = 256;
+
 impl Gateway {
     pub(super) fn control(&mut self, now: Now, to: ReplyTo, by: &By, command: &Command) {
         let reply = match command {
@@ -67,6 +70,10 @@ impl Gateway {
             Command::Mailboxes => Reply::Mailboxes(self.mailbox_lines()),
             Command::Contact { order } => return self.take_order(to, by, order),
             Command::Person { who, moments } => return self.look_for_person(to, who, *moments),
+            Command::People { after, limit } => {
+                let question = Question::People(*after, (*limit).min(MOST_PEOPLE));
+                return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
+            }
             Command::Erasures => {
                 let question = Question::Proofs(MOST_RECORDS);
                 return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::admin::{Ordered, Reply};
-use crate::context::{Act, Change, Identity, Order, View, decide};
+use crate::context::{Act, Change, Identity, Imported, Order, View, decide};
 use crate::gateway::voicemail::Order as FileOrder;
 use crate::gateway::{By, Gateway, LookFor, Output, ReplyTo};
 use crate::id::{ActorId, CaseId, ContactId, RecordingId};
@@ -69,7 +69,12 @@ impl Gateway {
     /// Somebody wants something done to the record of a person; answered with [`Reply::Ordered`] once it is on the disk
     /// and whoever looks sees it.
     pub(super) fn take_order(&mut self, to: ReplyTo, by: &By, order: &Order) {
-        let by = ActorId::from(&*by.who.to_string());
+        // Beside every value that a file brought stands which file it was.
+        let by = match order {
+            Order::Import { source, .. } => format!("{}, import of {source}", by.who),
+            _ => by.who.to_string(),
+        };
+        let by = ActorId::from(by.as_str());
         self.take_order_of(Some(to), by, order.clone());
     }
 
@@ -131,7 +136,11 @@ impl Gateway {
         let Some(waiting) = self.orders.waiting.remove(&id) else { return };
         let mut answer = Ordered::default();
         changes.iter().for_each(|change| answer.take(change));
-        if changes.is_empty() {
+        let tried = matches!(order, Order::Import { dry_run: true, .. });
+        if matches!(order, Order::Import { .. }) {
+            answer.imported = Some(Imported::by(&changes));
+        }
+        if tried || changes.is_empty() {
             return self.tell(waiting.to, Reply::Ordered(answer));
         }
         let act = Act { by, at: now.unix, changes };

@@ -8,6 +8,7 @@
 mod disk;
 mod disks;
 mod erasure;
+mod files;
 mod help;
 mod kills;
 mod phones;

@@ -373,7 +373,9 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         // Nothing that the API asks is answered so.
         Reply::Ladder(_) | Reply::Metrics(_) | Reply::PhoneUrl { .. } => Err(Problem::busy()),
         // Not asked yet.
-        Reply::Ordered(_) | Reply::Person(_) | Reply::Erasures(_) => Err(Problem::busy()),
+        Reply::Ordered(_) | Reply::Person(_) | Reply::People(_) | Reply::Erasures(_) => {
+            Err(Problem::busy())
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod desk_scenes;
 mod dialogs;
 mod diverted;
 mod emergency;
+mod files;
 mod flows;
 mod fraud;
 mod ladders;

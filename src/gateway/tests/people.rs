@@ -35,14 +35,14 @@ impl World {
     }
 
     /// Asks over the control socket, and answers what is answered by now.
-    fn ask(&mut self, command: &Command) -> Option<Reply> {
+    pub(super) fn ask(&mut self, command: &Command) -> Option<Reply> {
         let to = 1_000 + self.replies.len() as u64;
         self.gateway.handle_control(self.now, ReplyTo(to), command);
         self.carry_out();
         self.replies.get(&to).cloned()
     }
 
-    fn order(&mut self, order: Order) -> Result<Ordered, String> {
+    pub(super) fn order(&mut self, order: Order) -> Result<Ordered, String> {
         match self.ask(&Command::Contact { order }) {
             Some(Reply::Ordered(done)) => Ok(done),
             Some(Reply::Refused(why)) => Err(why),

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::context::{
     Caller, Case, Contact, Edge, Happening, Identity, Kind, Known, Merge, Moment, Needs, OpenCase,
-    Ref, Suggestion, View, Who, Whose,
+    Person, Ref, Suggestion, View, Who, Whose,
 };
 use crate::id::{CallId, CaseId, ContactId, RecordingId};
 use crate::journal::context::{contact_subject, identity_subject, read};
@@ -88,6 +88,8 @@ pub enum Question {
     View(Needs),
     /// Everything of a person, with so many moments at most.
     Dossier(Who, usize),
+    /// People, of the contacts behind one, so many at most.
+    People(Option<ContactId>, usize),
     /// Erasures that were.
     Proofs(usize),
     /// What was kept for long enough.
@@ -125,6 +127,8 @@ pub enum Answer {
     View(Box<View>, Doomed),
     /// Everything of a person; nothing if there is none.
     Dossier(Option<Box<Dossier>>),
+    /// People, and behind which contact to go on; nothing at the end.
+    People(Vec<Person>, Option<ContactId>),
     /// Erasures that were.
     Proofs(Vec<Proof>),
     /// What was kept for long enough.
@@ -154,6 +158,10 @@ impl Eyes<'_> {
                 };
                 let found = contact.and_then(|contact| self.dossier(contact, *moments));
                 Answer::Dossier(found.map(Box::new))
+            }
+            Question::People(after, limit) => {
+                let (people, next) = self.people(*after, *limit);
+                Answer::People(people, next)
             }
             Question::Proofs(limit) => Answer::Proofs(self.proofs(*limit)),
             Question::Old { after, limit, idle, moments, held } => {
@@ -272,6 +280,39 @@ impl Eyes<'_> {
     pub fn case(&self, case: CaseId) -> Option<Case<String>> {
         let row = get::<Case<Personal>>(self.rows, &case_key(case))?;
         Some(row.map(&mut |_, text| self.read(&text)))
+    }
+
+    /// People, of the contacts behind one, so many at most; and behind which to go on, nothing at the end. Contacts that
+    /// stand for a line are nobody.
+    pub fn people(
+        &self,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> (Vec<Person>, Option<ContactId>) {
+        let page = self.rows.page(CONTACTS, after.map(contact_key).as_deref(), limit);
+        let ids = page.iter().filter_map(|(_, row)| super::contact(row)).map(|contact| contact.id);
+        let ids: Vec<_> = ids.collect();
+        let next = ids.last().copied().filter(|_| page.len() == limit);
+        let first = ids.into_iter().filter(|id| self.rows.get(&merge_key(*id)).is_none());
+        (first.filter_map(|id| self.one_of_all(id)).collect(), next)
+    }
+
+    fn one_of_all(&self, person: ContactId) -> Option<Person> {
+        let (_, members) = self.person(person);
+        let contacts: Vec<_> = members.iter().filter_map(|id| self.contact(*id)).collect();
+        let mut shared = Vec::new();
+        for link in contacts.iter().flat_map(|contact| &contact.identities) {
+            let Some(edge) = self.edge(&link.identity) else { continue };
+            let Some(sharing) = edge.sharing else { continue };
+            if members.contains(&edge.owner) {
+                return None;
+            }
+            shared.push((link.identity.clone(), sharing));
+        }
+        let refused = members.iter().flat_map(|id| self.suggestions(*id));
+        let others = refused.filter(|one| one.refused).flat_map(|one| [one.a, one.b]);
+        let others = others.filter(|id| !members.contains(id)).collect();
+        (!contacts.is_empty()).then_some(Person { person, contacts, shared, others })
     }
 
     /// Proofs of erasures.
