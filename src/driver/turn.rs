@@ -47,8 +47,9 @@ const LATE: Duration = Duration::from_millis(20);
 const BUSY: u32 = 2_000;
 /// For how long: a tenth of what setting a call up may take.
 const GATHER: Duration = Duration::from_micros(300);
-/// How often the media threads' lateness is looked at: often beside the two seconds that decide on new calls.
-const LOOK_AT_MEDIA: Duration = Duration::from_millis(50);
+/// How often the media threads' lateness is looked at: once for a burst of turns, and before anybody has called who was
+/// not there when they were late.
+const LOOK_AT_MEDIA: Duration = Duration::from_millis(10);
 /// The epoll mark of the mailbox; sockets have their index.
 const BELL: u64 = u64::MAX;
 

@@ -12,13 +12,13 @@ pub struct Limits {
     pub calls_per_extension: u16,
     /// New calls in a second; 1 to 1,000, default 50.
     pub new_calls_per_second: u16,
-    /// Lateness of signalling or sound, in ms, that is too much: where it is met in a fifth of two seconds, new calls are
-    /// refused, those for help not; 10 to 1,000, default 40, 0 to refuse none for it.
+    /// Lateness of signalling or sound, in ms, that is too much: where it is met in half of two seconds, new calls are
+    /// refused, those for help not; 10 to 1,000, default 100, 0 to refuse none for it.
     pub lateness_ms: u16,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { calls: 500, calls_per_extension: 4, new_calls_per_second: 50, lateness_ms: 40 }
+        Limits { calls: 500, calls_per_extension: 4, new_calls_per_second: 50, lateness_ms: 100 }
     }
 }
