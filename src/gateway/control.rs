@@ -245,6 +245,8 @@ impl Gateway {
         counters.push(("fax machines and modems".to_owned(), self.faults.machines));
         counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
         counters.push(("calls refused: the box was late".to_owned(), self.lateness.refused));
+        let silent = self.keeping.unheard_of;
+        counters.push(("legs whose media thread did not say how they sounded".to_owned(), silent));
         counters.extend(self.unread());
         counters
     }

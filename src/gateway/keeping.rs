@@ -40,6 +40,8 @@ pub(super) struct Keeping {
     closing: BTreeSet<LegId>,
     qualities: BTreeMap<LegId, Quality>,
     records: BTreeMap<CallId, (Instant, Record)>,
+    /// Legs whose record was kept without the last word on them: a media thread was silent for too long.
+    pub unheard_of: u64,
     /// Percent of the disk in use.
     pub room: u8,
 }
@@ -259,6 +261,11 @@ impl Gateway {
         for call in ready {
             let Some((_, record)) = self.keeping.records.remove(&call) else { continue };
             let legs: Vec<_> = record.legs.iter().map(|leg| leg.leg).collect();
+            let silent = legs.iter().filter(|leg| self.keeping.closing.contains(leg));
+            for leg in silent {
+                self.keeping.unheard_of += 1;
+                tracing::warn!(%call, %leg, "a media thread does not say how a leg sounded");
+            }
             let party = self.party_of(&record);
             let qualities = &self.keeping.qualities;
             let kept = CallRecord::new(record, party, |leg| qualities.get(&leg).copied());

@@ -532,6 +532,7 @@ impl Play {
         assert!(gateway.orders.is_empty(), "orders are left\n{self}");
         assert!(gateway.contexts.is_empty(), "what is known of callers is left\n{self}");
         assert!(gateway.keeping.is_empty(), "records are left\n{self}");
+        assert_eq!(gateway.keeping.unheard_of, 0, "a record waited for nothing\n{self}");
         let live = gateway.journal.live();
         assert!(live.calls.is_empty() && live.places.is_empty(), "the journal differs\n{self}");
         self.model.forget();
