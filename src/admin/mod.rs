@@ -8,10 +8,12 @@ pub mod api;
 mod ban;
 mod exposition;
 mod ladder;
+pub mod outgoing;
 pub mod pcap;
 mod person;
 mod spending;
 pub mod web;
+mod webhook;
 
 use std::net::IpAddr;
 
@@ -21,7 +23,7 @@ use utoipa::ToSchema;
 use crate::call::budget::Subject;
 use crate::context::{Order, Who};
 use crate::id::{
-    AgentId, CallId, ConferenceId, ContactId, ExtensionId, QueueId, RecordingId, TrunkId,
+    AgentId, CallId, ConferenceId, ContactId, ExtensionId, HookId, QueueId, RecordingId, TrunkId,
 };
 use crate::journal::act::{Role, Token, User};
 use crate::store::context::Proof;
@@ -35,6 +37,7 @@ pub use exposition::{Figures, Spans};
 pub use ladder::{Ended as LadderEnd, Ladder, Step as LadderStep, What as Told};
 pub use person::{Ordered, PeoplePage};
 pub use spending::{Cap, Spending, Spent};
+pub use webhook::{DeadLine, WebhookLine};
 
 /// A question or an order for a running box; one JSON object on one line of the control socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,6 +253,24 @@ pub enum Command {
     },
     /// Erasures that were.
     Erasures,
+    /// Programs elsewhere that are told what happens.
+    Webhooks,
+    /// Messages to one of them that were given up.
+    DeadWebhooks {
+        /// Which.
+        hook: HookId,
+    },
+    /// Sends one of them again what happened before.
+    ReplayWebhook {
+        /// Which.
+        hook: HookId,
+        /// What happened at this time or later, in microseconds since 1970.
+        since: Option<UnixTime>,
+        /// And before this one.
+        until: Option<UnixTime>,
+        /// From this record of the journal to that one.
+        records: Option<(u64, u64)>,
+    },
     /// Ends a call.
     HangUp {
         /// Which.
@@ -318,6 +339,10 @@ pub enum Reply {
     People(PeoplePage),
     /// To [`Command::Erasures`].
     Erasures(Vec<Proof>),
+    /// To [`Command::Webhooks`].
+    Webhooks(Vec<WebhookLine>),
+    /// To [`Command::DeadWebhooks`].
+    DeadWebhooks(Vec<DeadLine>),
     /// It was done.
     Done,
     /// It was not done, and why.

@@ -26,6 +26,7 @@ mod report;
 pub mod route;
 mod run;
 mod text;
+mod webhooks;
 
 /// A branch office's own exchange: SIP trunks and phones, IVR and queues on one box.
 #[derive(Debug, Parser)]
@@ -171,6 +172,9 @@ enum Command {
     /// Print every figure of the box in Prometheus's text format.
     #[command(after_help = "Example: branchline metrics | grep calls")]
     Metrics(ask::Options),
+    /// List programs elsewhere that are told what happens: how far they are, and what keeps them.
+    #[command(after_help = "Example: branchline webhooks replay crm --since 2026-03-01T08:00:00Z")]
+    Webhooks(webhooks::Webhooks),
     /// List sources that are not heard: who guesses passwords, scans, or floods.
     #[command(after_help = "Example: branchline bans --json")]
     Bans(ask::Options),
@@ -286,6 +290,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             ask::main(&options, &Ask::HangUp { call }, ask::Form::Text)
         }
         Command::Metrics(options) => ask::main(&options, &Ask::Metrics, ask::Form::Text),
+        Command::Webhooks(asked) => webhooks::main(asked),
         Command::Bans(options) => ask::main(&options, &Ask::Bans, ask::Form::Text),
         Command::Unban { address, options } => {
             ask::main(&options, &Ask::Unban { address }, ask::Form::Text)

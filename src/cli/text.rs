@@ -40,6 +40,8 @@ pub fn json(reply: &Reply) -> String {
         Reply::Begun(call) => serde_json::to_string_pretty(call),
         Reply::Tokens(tokens) => serde_json::to_string_pretty(tokens),
         Reply::Acts(page) => serde_json::to_string_pretty(page),
+        Reply::Webhooks(hooks) => serde_json::to_string_pretty(hooks),
+        Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
         Reply::Done | Reply::Refused(_) | Reply::NotReady(_) => serde_json::to_string_pretty(reply),
     };
     value.map_or_else(|_| String::new(), |text| text + "\n")
@@ -67,6 +69,8 @@ pub fn table(reply: &Reply) -> String {
         Reply::Ordered(done) => super::contact::ordered(done),
         Reply::Person(dossier) => super::contact::page(dossier),
         Reply::Erasures(proofs) => super::contact::proofs(proofs),
+        Reply::Webhooks(hooks) => super::webhooks::table(hooks),
+        Reply::DeadWebhooks(dead) => super::webhooks::dead(dead),
         Reply::Users(users) => super::access::user_table(users),
         Reply::User(user) => super::access::user_table(std::slice::from_ref(user)),
         Reply::Tokens(tokens) => super::access::token_table(tokens),

@@ -28,6 +28,7 @@ use trunks::bits_of;
 use Step::{At, Key};
 
 mod places;
+mod webhooks;
 
 /// Characters of an extension: one-digit ones would swallow outside prefixes, and nobody dials nine to a colleague.
 const EXTENSION_DIGITS: RangeInclusive<usize> = 2..=8;
@@ -57,6 +58,7 @@ pub(super) fn check(
     check.outbound();
     check.spending();
     check.people();
+    check.webhooks();
     check.conferences();
     check.web();
     check.desk_phones();

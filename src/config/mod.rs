@@ -207,6 +207,7 @@ const SECTIONS: &[&str] = &[
     "trust",
     "capture",
     "metrics",
+    "webhook",
     "log",
 ];
 
@@ -262,6 +263,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         trust: one(document, "trust", out),
         capture: one(document, "capture", out),
         metrics: one(document, "metrics", out),
+        webhooks: each(document, "webhook", places, out),
         log: one(document, "log", out),
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::document::Step::{self, At, Key};
 use super::settings::Settings;
-use crate::id::{ConferenceId, ExtensionId, TrunkId};
+use crate::id::{ConferenceId, ExtensionId, HookId, TrunkId};
 
 /// Where a secret is to be read from. Its debug form names nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub enum Owner {
     Account(TrunkId),
     /// What the capture server asks for.
     CaptureServer,
+    /// A program elsewhere, which knows by it who tells it something.
+    Hook(HookId),
 }
 
 /// One secret that the drivers have to read.
@@ -99,8 +101,13 @@ impl Settings {
             from: key,
             at: vec![Key("capture"), Key("hep_key")],
         });
+        let hooks = self.webhooks.iter().enumerate().map(|(place, hook)| Wanted {
+            owner: Owner::Hook(hook.name.clone()),
+            from: &hook.secret,
+            at: vec![Key("webhook"), At(place), Key("secret")],
+        });
         let people = phones.chain(lines).chain(pins).chain(conferences).chain(desks);
-        people.chain(accounts).chain(capture).collect()
+        people.chain(accounts).chain(capture).chain(hooks).collect()
     }
 }
 
@@ -111,6 +118,7 @@ impl fmt::Display for Owner {
             Owner::Mailbox(extension) => write!(f, "the mailbox of {extension}"),
             Owner::Conference(conference) => write!(f, "conference {conference}"),
             Owner::HotDesk(extension) => write!(f, "{extension} at other phones"),
+            Owner::Hook(hook) => write!(f, "webhook {hook}"),
             Owner::Trunk(trunk) | Owner::Account(trunk) => write!(f, "trunk {trunk}"),
             Owner::CaptureServer => f.write_str("the capture server"),
         }

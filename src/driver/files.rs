@@ -14,6 +14,7 @@ use crate::gateway::prompts::Prompts;
 use crate::ivr::Flows;
 use crate::sip::auth::Secret;
 use crate::sip::hep;
+use crate::webhook;
 
 /// A configuration without mistakes, and what it names.
 #[derive(Debug)]
@@ -94,6 +95,12 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
                 None => {
                     let what = format!("the PIN of {extension} at other phones is 4 to 12 digits");
                     problems.push(checked.loaded.problem(&wanted.at, what));
+                }
+            },
+            (Ok(secret), Owner::Hook(hook)) => match webhook::Secret::parse(&secret) {
+                Ok(secret) => drop(secrets.hooks.insert(hook, secret)),
+                Err(wrong) => {
+                    problems.push(checked.loaded.problem(&wanted.at, wrong.to_string()));
                 }
             },
             (Ok(secret), Owner::Account(trunk)) => {

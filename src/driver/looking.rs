@@ -72,6 +72,11 @@ impl Readers {
         Ok(Readers { short: start("look-up")?, long: start("read-out")?, keys })
     }
 
+    /// Who reads texts, with keys that are kept up.
+    pub fn texts(&self) -> Arc<dyn Reads + Send + Sync> {
+        self.keys.clone()
+    }
+
     /// The journal hands something to the disk; keys among it are taken up.
     pub fn keep_up(&self, output: &journal::Output) {
         let keys = || self.keys.0.write().unwrap_or_else(PoisonError::into_inner);

@@ -28,6 +28,7 @@ pub mod streams;
 pub mod systemd;
 pub mod tls;
 pub mod turn;
+pub mod webhook;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -230,6 +231,19 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         networks: own_networks(),
         threads,
     };
+    let hooks = webhook::start(
+        &setup.settings.webhooks,
+        &setup.secrets.hooks,
+        &opened.journal.live().hooks,
+        &mut random,
+        webhook::Common {
+            journal: journal::folder(&data),
+            stored: opened.before.0,
+            prefix: opened.journal.keys().token("webhook", 6),
+            texts: readers.texts(),
+            letters: letters.clone(),
+        },
+    )?;
     let access = api::Guard::new(opened.journal.live().accounts.clone(), random.fork());
     let feed = api::Feed::new(&format!("{:x}", clock::now().unix.seconds()));
     let api = api::Api::new(letters.clone(), access.clone(), feed.clone(), data.join("recordings"));
@@ -258,6 +272,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         web: BTreeMap::new(),
         access,
         feed,
+        hooks,
         first_start: opened.before.0 == 0,
     };
     if let Some(address) = metrics {

@@ -27,15 +27,17 @@ use crate::driver::media;
 use crate::driver::recordings;
 use crate::driver::sip::{MAX_DATAGRAM, Sockets};
 use crate::driver::store;
+use crate::driver::webhook::Handle as Hooks;
 use crate::gateway::voicemail;
 use crate::gateway::{By, Gateway, Kept, LookFor, Output, ReplyTo};
-use crate::id::RecordingId;
+use crate::id::{HookId, RecordingId};
 use crate::journal::{Failure, Token};
 use crate::sip::flow::{Flow, Route};
 use crate::sip::locate::{self, Records};
 use crate::store::context::looking::{Answer, Question};
 use crate::store::{Found, Wanted};
 use crate::time::Now;
+use crate::webhook;
 
 /// Datagrams taken from one socket before the others and the mailbox have their turn.
 const DATAGRAMS_A_TURN: usize = 64;
@@ -91,6 +93,8 @@ pub enum Letter {
     Api(By, Command, oneshot::Sender<Reply>),
     /// A phone asks over HTTPS.
     Web(web::Request, oneshot::Sender<web::Response>),
+    /// Something is to be remembered of a program elsewhere that is told what happens.
+    Webhook(webhook::Change, oneshot::Sender<Token>),
     /// Take no new calls, end when the last is over.
     Drain,
     /// End now.
@@ -143,6 +147,8 @@ pub struct Loop {
     pub feed: Feed,
     /// Phones' questions over HTTPS.
     pub web: BTreeMap<u64, oneshot::Sender<web::Response>>,
+    /// Who tells programs elsewhere what happens.
+    pub hooks: Option<Hooks>,
     /// Whether there was no journal before.
     pub first_start: bool,
 }
@@ -278,6 +284,10 @@ impl Loop {
                 self.web.insert(id, answer);
                 self.gateway.handle_web(now, ReplyTo(id), &request);
             }
+            Letter::Webhook(change, kept) => {
+                // Who asked may have ended with the program.
+                let _ = kept.send(self.gateway.handle_webhook(now, change));
+            }
             Letter::Drain => self.gateway.handle_drain(now),
             Letter::Stop => self.gateway.handle_stop(now),
         }
@@ -345,6 +355,9 @@ impl Loop {
                         }));
                         status.parts.extend(self.own_parts());
                     }
+                    if let (Reply::Webhooks(lines), Some(hooks)) = (&mut reply, &self.hooks) {
+                        hooks.complete(lines);
+                    }
                     if let Reply::Metrics(text) = &mut reply {
                         text.push_str(&self.own_figures().into_text());
                     }
@@ -359,6 +372,7 @@ impl Loop {
                         let _ = answer.send(response);
                     }
                 }
+                Output::Replay(hook, span) => self.replay(&hook, span),
                 Output::Over => return false,
             }
         }
@@ -369,6 +383,9 @@ impl Loop {
         let kept = match done {
             journal::Done::Stored(upto) => {
                 self.store.follow(upto);
+                if let Some(hooks) = &self.hooks {
+                    hooks.follow(upto.0);
+                }
                 Kept::Stored(upto)
             }
             journal::Done::Failed(why) => Kept::Failed(why),
@@ -466,6 +483,12 @@ impl Loop {
         let mut parts = vec![Part { name: "store".to_owned(), lamp, words }, media];
         parts.extend(self.old_records.clone());
         parts
+    }
+
+    fn replay(&self, hook: &HookId, span: webhook::Span) {
+        if !self.hooks.as_ref().is_some_and(|hooks| hooks.replay(hook, span)) {
+            tracing::warn!(%hook, "too many orders to send again wait already");
+        }
     }
 
     fn resolve(&self, question: locate::Question) {

@@ -78,6 +78,11 @@ impl Gateway {
                 let question = Question::Proofs(MOST_RECORDS);
                 return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
             }
+            Command::Webhooks => Reply::Webhooks(self.webhook_lines()),
+            Command::DeadWebhooks { hook } => self.dead_webhooks(hook),
+            Command::ReplayWebhook { hook, since, until, records } => {
+                self.replay_webhook(hook, (*since, *until), *records)
+            }
             Command::HangUp { call } if self.calls.handle_hang_up(*call) => {
                 tracing::info!(%call, "an admin ended a call");
                 Reply::Done

@@ -45,6 +45,7 @@ mod trunks;
 pub mod voicemail;
 mod walks;
 mod watching;
+mod webhooks;
 mod work;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -60,7 +61,7 @@ use crate::call::caller_id::CallerIds;
 use crate::call::desk::HotDesks;
 use crate::call::plan::Plan;
 use crate::config::Settings;
-use crate::id::{AgentId, CallId, ExtensionId, LegId, TrunkId};
+use crate::id::{AgentId, CallId, ExtensionId, HookId, LegId, TrunkId};
 use crate::ivr::{Flows, Walk};
 use crate::journal::Journal;
 use crate::journal::act::{Accounts, Who};
@@ -81,6 +82,7 @@ use crate::sip::trust::{Level, Proof, Sin};
 use crate::store::context::looking;
 use crate::store::{Found, Wanted};
 use crate::time::{Now, Timers, UnixTime, earliest};
+use crate::webhook::Span;
 
 pub use contexts::LookFor;
 pub use keeping::Kept;
@@ -107,6 +109,8 @@ pub enum Output {
     Disconnect(Route),
     /// A connection is dead once nothing has come over it for this long.
     Expect(ConnectionId, std::time::Duration),
+    /// A program elsewhere is to be told again.
+    Replay(HookId, Span),
     /// Send a copy of a message to the capture server; it may be lost.
     Capture(Vec<u8>),
     /// Close connections of a source, or do so no longer.

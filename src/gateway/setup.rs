@@ -18,7 +18,7 @@ use crate::gateway::seen::Seen;
 use crate::gateway::{
     Ending, Gateway, callers, hiding, keeping, legs, signalling, voicemail, watching, work,
 };
-use crate::id::{ConferenceId, ExtensionId, TrunkId};
+use crate::id::{ConferenceId, ExtensionId, HookId, TrunkId};
 use crate::ivr::mailbox::{self, Mailboxes};
 use crate::ivr::{ClipName, Flows};
 use crate::journal::Journal;
@@ -36,7 +36,7 @@ use crate::sip::transaction::Timing;
 use crate::sip::trunk::{self, Network, Server, Trunk};
 use crate::sip::trust;
 use crate::time::UnixTime;
-use crate::{agent, call, queue};
+use crate::{agent, call, queue, webhook};
 
 /// How long a port rests before another call gets it: late packets of the first are gone by then.
 const PORT_REST: Duration = Duration::from_secs(10);
@@ -83,6 +83,8 @@ pub struct Secrets {
     pub accounts: BTreeMap<TrunkId, Secret>,
     /// What the capture server asks for.
     pub capture: Option<hep::Key>,
+    /// What messages to programs elsewhere are signed with.
+    pub hooks: BTreeMap<HookId, webhook::Secret>,
 }
 
 /// Where SIP is spoken: the addresses that are bound.

@@ -10,11 +10,13 @@ mod courier;
 mod signature;
 mod standing;
 mod target;
+mod wanted;
 
 pub use courier::{Answer, Courier, Item, Limits, Output, Page, Post, Reading};
 pub use signature::{Secret, WrongSecret};
 pub use standing::{Change, Dead, Span, Standing, What, Why};
 pub use target::{Barred, NotATarget, Reach, Target};
+pub use wanted::{EVENTS, Wanted};
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]

@@ -385,3 +385,18 @@ fn addresses_inside_are_reached_only_where_that_was_said() {
         assert!(inside.admit(false, address).is_err(), "plain HTTP to {address}");
     }
 }
+
+#[test]
+fn names_kinds_and_everything_are_wanted_and_what_names_nothing_is_told() {
+    let wanted = Wanted::new(["call.*", "agent"]).expect("names");
+    assert!(wanted.has("call.answered") && wanted.has("agent") && wanted.has_kind("call"));
+    assert!(!wanted.has("call_record") && !wanted.has_kind("call_record"));
+    // Neither keys that callers press nor PINs and accounts ever go out.
+    let all = Wanted::new(["*"]).expect("everything");
+    for never in ["call.collected", "voicemail.pin", "account", "bound", "context", "phone"] {
+        assert!(!all.has(never), "{never}");
+    }
+    for wrong in ["call", "cal*", "call.*.x", "call.collected", "", "**"] {
+        assert_eq!(Wanted::new([wrong]), Err(wrong));
+    }
+}

@@ -14,3 +14,4 @@ mod kills;
 mod phones;
 mod site;
 mod stores;
+mod webhooks;

@@ -376,6 +376,8 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Ordered(_) | Reply::Person(_) | Reply::People(_) | Reply::Erasures(_) => {
             Err(Problem::busy())
         }
+        // For whoever is at the box.
+        Reply::Webhooks(_) | Reply::DeadWebhooks(_) => Err(Problem::busy()),
     }
 }
 

@@ -29,6 +29,7 @@ mod spending;
 mod trunk;
 mod trust;
 mod voicemail;
+mod webhook;
 
 use crate::call::budget::{Cap, Rate};
 use crate::call::plan::{
@@ -65,6 +66,7 @@ pub use trunk::{
 };
 pub use trust::Trust;
 pub use voicemail::Voicemail;
+pub use webhook::Webhook;
 
 /// Everything in the configuration, checked: every reference in it leads somewhere.
 #[derive(Debug, Clone, Default)]
@@ -139,6 +141,8 @@ pub struct Settings {
     pub dispositions: Vec<Disposition>,
     /// `[[legal_hold]]`.
     pub legal_holds: Vec<LegalHold>,
+    /// `[[webhook]]`.
+    pub webhooks: Vec<Webhook>,
     /// `[log]`.
     pub log: Log,
 }

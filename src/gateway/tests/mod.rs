@@ -432,6 +432,8 @@ impl World {
             Output::Records { to, .. } => self.gateway.handle_records(to, None),
             Output::Look { to, question } => self.look(to, &question),
             Output::Project => self.project(),
+            // Programs elsewhere are told by the driver.
+            Output::Replay(..) => {}
         }
     }
 

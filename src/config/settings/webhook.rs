@@ -1,0 +1,81 @@
+//! `[[webhook]]`: programs elsewhere that are told what happens.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::config::SecretRef;
+use crate::id::HookId;
+use crate::webhook::{Limits, Reach};
+
+/// `[[webhook]]`: a program elsewhere that is told what happens.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// What it is called here.
+    pub name: HookId,
+    /// Where messages are posted to.
+    pub url: String,
+    /// Events that it gets: names, `call.*`, `*`.
+    pub events: Vec<String>,
+    /// What signatures are made with: `whsec_` and 24 to 64 bytes in base64.
+    pub secret: SecretRef,
+    /// Whether numbers and names of people go out; default no.
+    #[serde(default)]
+    pub personal: bool,
+    /// Whether it may be at a private address, over plain HTTP too; default no.
+    #[serde(default)]
+    pub private: bool,
+    /// Authorities that prove its server besides the system's: a PEM file. Default none.
+    #[serde(default)]
+    pub authorities: Option<PathBuf>,
+    /// Events in one message at most; 1 to 100, default 1.
+    #[serde(default = "one")]
+    pub batch: u16,
+    /// Seconds that it may take to answer; 1 to 120, default 15.
+    #[serde(default = "timeout")]
+    pub timeout_s: u16,
+    /// Tries after which a message is given up; 0 to 10000, default 50, which is two hours and more; 0: never.
+    #[serde(default = "tries")]
+    pub tries: u32,
+    /// The longest wait between two tries, in seconds; 5 to 86400, default 300.
+    #[serde(default = "longest_wait")]
+    pub longest_wait_s: u32,
+}
+
+/// The wait after the first try that failed: a program that is started anew is back by then.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+
+fn one() -> u16 {
+    1
+}
+
+fn timeout() -> u16 {
+    15
+}
+
+fn tries() -> u32 {
+    50
+}
+
+fn longest_wait() -> u32 {
+    300
+}
+
+impl Webhook {
+    /// How it is treated.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            batch: self.batch.into(),
+            tries: self.tries,
+            first_wait: FIRST_WAIT,
+            longest_wait: Duration::from_secs(self.longest_wait_s.into()),
+        }
+    }
+
+    /// Which addresses it may have.
+    pub fn reach(&self) -> Reach {
+        Reach { private: self.private }
+    }
+}

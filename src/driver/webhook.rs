@@ -1,0 +1,464 @@
+//! Telling programs elsewhere what happens: one thread with one task for each receiver, which reads the journal's files,
+//! posts, and hands what is to be remembered to the loop. No call waits for any of it.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_rustls::TlsConnector;
+
+use crate::admin::{WebhookLine, outgoing};
+use crate::config::settings::Webhook;
+use crate::driver::clock;
+use crate::driver::mailbox::Sender;
+use crate::driver::segments::{self, Segment};
+use crate::driver::tls;
+use crate::driver::turn::Letter;
+use crate::id::HookId;
+use crate::journal::Token;
+use crate::journal::personal::Reads;
+use crate::journal::record::{Found, decode};
+use crate::random::Random;
+use crate::time::UnixTime;
+use crate::webhook::{
+    Answer, Change, Courier, Item, Output, Page, Post, Reach, Reading, Secret, Span, Standing,
+    Target, Wanted, Why,
+};
+
+/// Orders to send again that may wait for one receiver's task.
+const ORDERS: usize = 32;
+/// How long the disk may take to keep what is to be remembered.
+const LONGEST_STORE: Duration = Duration::from_secs(5);
+/// How much of the journal is read at once.
+const PIECE: u64 = 1 << 20;
+/// Pieces after which a search is told how far it came: other receivers have their turn.
+const PIECES_A_TURN: usize = 4;
+
+/// How a receiver is at this moment.
+#[derive(Debug, Clone, Default)]
+pub struct Condition {
+    /// Records that nobody has looked at for it.
+    pub behind: u64,
+    /// What went wrong with the message that is under way, and how often.
+    pub trouble: Option<(Why, u32)>,
+}
+
+/// The way to the thread.
+#[derive(Debug)]
+pub struct Handle {
+    stored: watch::Sender<u64>,
+    orders: BTreeMap<HookId, mpsc::Sender<Span>>,
+    conditions: Conditions,
+}
+
+type Conditions = Arc<Mutex<BTreeMap<HookId, Condition>>>;
+
+impl Handle {
+    /// Everything up to this record is on the disk.
+    pub fn follow(&self, upto: u64) {
+        self.stored.send_replace(upto);
+    }
+
+    /// Records are to be sent again. Answers whether there is room for the order.
+    pub fn replay(&self, hook: &HookId, span: Span) -> bool {
+        self.orders.get(hook).is_some_and(|orders| orders.try_send(span).is_ok())
+    }
+
+    /// Puts in how each receiver is at this moment.
+    pub fn complete(&self, lines: &mut [WebhookLine]) {
+        let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in lines {
+            let Some(condition) = conditions.get(&line.name) else { continue };
+            line.behind = condition.behind;
+            let words = |(why, tries): (Why, u32)| format!("{why}, tried {tries} times");
+            line.trouble = condition.trouble.map(words);
+        }
+    }
+}
+
+/// What all receivers have in common.
+pub struct Common {
+    /// The folder of segments.
+    pub journal: PathBuf,
+    /// The last record that is on the disk.
+    pub stored: u64,
+    /// What ids begin with: this box and no other.
+    pub prefix: String,
+    /// Who reads personal data.
+    pub texts: Arc<dyn Reads + Send + Sync>,
+    /// The loop.
+    pub letters: Sender<Letter>,
+}
+
+/// Starts the thread, if there is anybody to tell.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn start(
+    hooks: &[Webhook],
+    secrets: &BTreeMap<HookId, Secret>,
+    known: &BTreeMap<HookId, Standing>,
+    random: &mut Random,
+    common: Common,
+) -> io::Result<Option<Handle>> {
+    let (stored, follow) = watch::channel(common.stored);
+    let mut handle = Handle { stored, orders: BTreeMap::new(), conditions: Conditions::default() };
+    let mut tasks = Vec::new();
+    for hook in hooks {
+        let Some(client) = secrets.get(&hook.name).and_then(|secret| Client::new(hook, secret))
+        else {
+            continue;
+        };
+        let (orders, waiting) = mpsc::channel(ORDERS);
+        handle.orders.insert(hook.name.clone(), orders);
+        let standing = known.get(&hook.name).cloned();
+        let (prefix, random) = (common.prefix.clone(), random.fork());
+        let courier =
+            Courier::new(hook.name.clone(), hook.limits(), prefix, standing, common.stored, random);
+        let reader = Reader {
+            folder: common.journal.clone(),
+            tail: None,
+            // The configuration's check has read each name.
+            wanted: Wanted::new(hook.events.iter().map(String::as_str)).unwrap_or_default(),
+            texts: hook.personal.then(|| common.texts.clone()),
+            prefix: common.prefix.clone(),
+        };
+        tasks.push(Task {
+            hook: hook.name.clone(),
+            courier,
+            reader,
+            client,
+            letters: common.letters.clone(),
+            stored: follow.clone(),
+            orders: waiting,
+            conditions: handle.conditions.clone(),
+        });
+    }
+    if tasks.is_empty() {
+        return Ok(None);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name("webhooks".to_owned()).spawn(move || {
+        runtime.block_on(async move {
+            let running: Vec<_> = tasks.into_iter().map(|task| tokio::spawn(task.run())).collect();
+            for task in running {
+                // A task ends with the loop.
+                let _ = task.await;
+            }
+        });
+    })?;
+    Ok(Some(handle))
+}
+
+struct Task {
+    hook: HookId,
+    courier: Courier,
+    reader: Reader,
+    client: Client,
+    letters: Sender<Letter>,
+    stored: watch::Receiver<u64>,
+    orders: mpsc::Receiver<Span>,
+    conditions: Conditions,
+}
+
+type Posting = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+impl Task {
+    async fn run(mut self) {
+        let mut posting: Option<Posting> = None;
+        let stored = *self.stored.borrow_and_update();
+        self.courier.handle_stored(clock::now(), stored);
+        loop {
+            if !self.carry_out(&mut posting).await {
+                return;
+            }
+            let deadline = self.courier.deadline().map(tokio::time::Instant::from_std);
+            tokio::select! {
+                changed = self.stored.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let stored = *self.stored.borrow_and_update();
+                    self.courier.handle_stored(clock::now(), stored);
+                }
+                Some(span) = self.orders.recv() => {
+                    self.courier.handle_replay(clock::now(), span);
+                }
+                answer = answered(&mut posting) => {
+                    posting = None;
+                    self.courier.handle_answer(clock::now(), answer);
+                }
+                () = due(deadline) => self.courier.handle_timeout(clock::now()),
+            }
+        }
+    }
+
+    /// Carries out what the courier wants. Answers whether the loop still listens.
+    async fn carry_out(&mut self, posting: &mut Option<Posting>) -> bool {
+        while let Some(output) = self.courier.poll_output() {
+            match output {
+                Output::Read(reading) => {
+                    let page = self.reader.read(&reading);
+                    if let Err(error) = &page {
+                        tracing::warn!(hook = %self.hook, %error, "the journal cannot be read for a webhook");
+                    }
+                    self.courier.handle_page(clock::now(), page.ok());
+                    tokio::task::yield_now().await;
+                }
+                Output::Post(post) => *posting = Some(Box::pin(self.client.clone().post(post))),
+                Output::Remember(change) => {
+                    if !self.remember(change).await {
+                        return false;
+                    }
+                }
+            }
+        }
+        let condition =
+            Condition { behind: self.courier.behind(), trouble: self.courier.trouble() };
+        let mut conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
+        conditions.insert(self.hook.clone(), condition);
+        true
+    }
+}
+
+impl Task {
+    /// Has a change remembered, and waits until it is on the disk: what was answered before a kill does not come again.
+    /// Answers whether the loop still listens.
+    async fn remember(&mut self, change: Change) -> bool {
+        let (kept, token) = oneshot::channel();
+        if self.letters.deliver(Letter::Webhook(change, kept)).await.is_err() {
+            return false;
+        }
+        let Ok(Token(token)) = token.await else { return false };
+        // A disk that is slow or broken keeps nobody from being told; a message may come twice then.
+        if token != u64::MAX {
+            let mut follow = self.stored.clone();
+            let stored = follow.wait_for(|stored| *stored >= token);
+            if let Ok(Err(_)) = tokio::time::timeout(LONGEST_STORE, stored).await {
+                return false;
+            }
+        }
+        let stored = *self.stored.borrow_and_update();
+        self.courier.handle_stored(clock::now(), stored);
+        true
+    }
+}
+
+/// Never, while no message is under way.
+async fn answered(posting: &mut Option<Posting>) -> Answer {
+    match posting {
+        Some(posting) => posting.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Never, while nothing is due.
+async fn due(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads what a receiver wants from the journal's files.
+struct Reader {
+    folder: PathBuf,
+    /// Where the record after the last one that was read stands.
+    tail: Option<(Segment, u64, u64)>,
+    wanted: Wanted,
+    texts: Option<Arc<dyn Reads + Send + Sync>>,
+    prefix: String,
+}
+
+impl Reader {
+    fn read(&mut self, reading: &Reading) -> io::Result<Page> {
+        let segments = segments::list(&self.folder)?;
+        let begins = |next: u64| {
+            let at = segments.iter().rposition(|segment| segment.first <= next).unwrap_or(0);
+            segments.get(at).map(|segment| (segment.clone(), 0, segment.first))
+        };
+        let tail = self.tail.take().filter(|(_, _, next)| *next == reading.first);
+        let Some((mut segment, mut offset, mut next)) = tail.or_else(|| begins(reading.first))
+        else {
+            return Ok(Page { items: Vec::new(), read_to: reading.last });
+        };
+        let mut page = Page { items: Vec::new(), read_to: reading.first.saturating_sub(1) };
+        for _ in 0..PIECES_A_TURN {
+            let mut piece = segments::read_from(&segment.path, offset, PIECE)?;
+            if matches!(decode(&piece), Found::Torn) && piece.len() as u64 == PIECE {
+                // A record longer than a piece: a checkpoint of a large branch.
+                piece = segments::read_from(&segment.path, offset, u64::MAX)?;
+            }
+            let used = self.take(&piece, reading, &mut next, &mut page);
+            offset += used as u64;
+            if page.items.len() == reading.most || next > reading.last {
+                break;
+            }
+            if used == 0 {
+                match segments.iter().find(|other| other.first > segment.first) {
+                    Some(other) => (segment, offset, next) = (other.clone(), 0, other.first),
+                    // Records that a failure of the disk took are nowhere.
+                    None => {
+                        page.read_to = reading.last;
+                        return Ok(page);
+                    }
+                }
+            }
+        }
+        page.read_to = page.read_to.max(next.saturating_sub(1)).min(reading.last);
+        self.tail = Some((segment, offset, next));
+        Ok(page)
+    }
+
+    /// Takes records of a piece until there are enough. Answers how many bytes were used up.
+    fn take(&self, piece: &[u8], reading: &Reading, next: &mut u64, page: &mut Page) -> usize {
+        let texts = self.texts.as_ref().map(|texts| &**texts as &dyn Reads);
+        let mut used = 0;
+        while page.items.len() < reading.most && *next <= reading.last {
+            match decode(piece.get(used..).unwrap_or_default()) {
+                Found::Record(record) if record.seq > reading.last => break,
+                Found::Record(record) => {
+                    used += record.bytes.len();
+                    *next = record.seq + 1;
+                    let in_time = reading.since <= record.at && record.at < reading.until;
+                    if record.seq < reading.first || !in_time {
+                        continue;
+                    }
+                    if let Some(json) = outgoing::event(&record, &self.prefix, &self.wanted, texts)
+                    {
+                        page.items.push(Item { record: record.seq, json });
+                    }
+                }
+                Found::Damage(skip) if used + skip < piece.len() => used += skip,
+                _ => break,
+            }
+        }
+        used
+    }
+}
+
+/// Posts to one receiver. A connection serves one message: a receiver that was away is not found out by a dead one.
+#[derive(Clone)]
+struct Client {
+    target: Arc<Target>,
+    secret: Secret,
+    reach: Reach,
+    tls: Option<TlsConnector>,
+    timeout: Duration,
+}
+
+/// Why a message could not be handed over.
+enum Broken {
+    Barred,
+    Wire,
+}
+
+impl Client {
+    /// Nothing where the receiver's address or authorities cannot be used; the configuration's check has told of both.
+    fn new(hook: &Webhook, secret: &Secret) -> Option<Client> {
+        let target = Arc::new(Target::parse(&hook.url).ok()?);
+        let tls = match tls::client(hook.authorities.as_deref()) {
+            Ok(config) => config.map(TlsConnector::from),
+            Err(error) => {
+                tracing::error!(hook = %hook.name, %error, "a webhook's authorities cannot be read");
+                return None;
+            }
+        };
+        let timeout = Duration::from_secs(hook.timeout_s.into());
+        Some(Client { target, secret: secret.clone(), reach: hook.reach(), tls, timeout })
+    }
+
+    async fn post(self, post: Post) -> Answer {
+        match tokio::time::timeout(self.timeout, self.attempt(post)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(Broken::Barred)) => Answer::Not(Why::Barred),
+            Ok(Err(Broken::Wire)) => Answer::Not(Why::Unreachable),
+            Err(_) => Answer::Not(Why::Late),
+        }
+    }
+
+    async fn attempt(&self, post: Post) -> Result<Answer, Broken> {
+        let stream = self.connect().await?;
+        match &self.tls {
+            Some(tls) if self.target.tls => {
+                let name = ServerName::try_from(self.target.host.clone());
+                let name = name.map_err(|_| Broken::Wire)?;
+                let stream = tls.connect(name, stream).await.map_err(|_| Broken::Wire)?;
+                self.exchange(stream, post).await
+            }
+            None if self.target.tls => Err(Broken::Wire),
+            _ => self.exchange(stream, post).await,
+        }
+    }
+
+    /// Connects to the very address that was looked at, so that a name cannot lead elsewhere a moment later.
+    async fn connect(&self) -> Result<TcpStream, Broken> {
+        let Target { host, port, tls, .. } = &*self.target;
+        let found = lookup_host((host.as_str(), *port)).await.map_err(|_| Broken::Wire)?;
+        let found: Vec<SocketAddr> = found.collect();
+        let good = |address: &&SocketAddr| self.reach.admit(*tls, address.ip()).is_ok();
+        let mut why = if found.is_empty() { Broken::Wire } else { Broken::Barred };
+        for address in found.iter().filter(good) {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(_) => why = Broken::Wire,
+            }
+        }
+        Err(why)
+    }
+
+    /// One request, one answer. Nobody needs the answer's body, so nothing of it is read; redirects are not followed.
+    async fn exchange<S>(&self, stream: S, post: Post) -> Result<Answer, Broken>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|_| Broken::Wire)?;
+        let signature = self.secret.sign(&post.id, post.seconds, post.body.as_bytes());
+        let request = hyper::Request::post(&self.target.path)
+            .header(HOST, &self.target.authority)
+            .header(USER_AGENT, concat!("branchline/", env!("CARGO_PKG_VERSION")))
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-id", &post.id)
+            .header("webhook-timestamp", post.seconds)
+            .header("webhook-signature", signature)
+            .body(Full::new(Bytes::from(post.body)));
+        let request = request.map_err(|_| Broken::Wire)?;
+        let sending = sender.send_request(request);
+        tokio::pin!(connection, sending);
+        let response = tokio::select! {
+            biased;
+            response = &mut sending => response,
+            // A server that closes at once has often answered before.
+            _ = &mut connection => sending.await,
+        };
+        let response = response.map_err(|_| Broken::Wire)?;
+        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = after.and_then(|text| retry_after(text, clock::now().unix));
+        Ok(Answer::Status { status: response.status().as_u16(), retry_after })
+    }
+}
+
+/// Seconds, or a date (RFC 9110 section 10.2.3).
+fn retry_after(text: &str, now: UnixTime) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+    Some(UnixTime(date.timestamp().as_microsecond()).since(now))
+}
