@@ -81,6 +81,10 @@ pub(super) struct Call {
     pub name: Option<String>,
     pub to: String,
     pub caller: LegId,
+    /// The caller's phone was rung by us: the call is one back.
+    pub rung_first: bool,
+    /// Where it goes on to once that phone answers.
+    pub goes_on: Option<Destination>,
     pub activity: Activity,
     /// An IVR flow waits for the outcome of what it asked for.
     pub ivr_waits: bool,

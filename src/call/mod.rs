@@ -24,6 +24,6 @@ mod switch;
 
 pub use current::{Activity, CallView};
 pub use switch::{
-    Arrival, Calls, Errand, Event, Leaving, LegEvent, OfferOutcome, Origination, Output, Saying,
-    Settings, What,
+    Arrival, CallBack, Calls, Errand, Event, Leaving, LegEvent, OfferOutcome, Origination, Output,
+    Saying, Settings, What,
 };

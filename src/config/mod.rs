@@ -193,6 +193,7 @@ const SECTIONS: &[&str] = &[
     "agent",
     "group",
     "page",
+    "distribution",
     "parking",
     "schedule",
     "features",
@@ -250,6 +251,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         features: one(document, "features", out),
         groups: each(document, "group", places, out),
         pages: each(document, "page", places, out),
+        distribution: one(document, "distribution", out),
         parking: one(document, "parking", out),
         schedules: each(document, "schedule", places, out),
         // Their mistakes are told with the flows'.

@@ -270,6 +270,7 @@ impl Gateway {
             Saying::CallWaitingOff => prompts::CALL_WAITING_OFF,
             Saying::WrongPin => prompts::WRONG_PIN,
             Saying::Parked(_) => prompts::PARKED_AT,
+            Saying::CalledBack => prompts::CALLBACK_PROMISED,
             Saying::Open => prompts::SCHEDULE_OPEN,
             Saying::Closed => prompts::SCHEDULE_CLOSED,
             Saying::Holiday => prompts::SCHEDULE_HOLIDAY,

@@ -237,6 +237,7 @@ impl Gateway {
     /// A call is over; its record is kept once every leg's quality is known.
     pub(super) fn call_ended(&mut self, now: Now, record: Record) {
         self.work_forget(now, record.call);
+        self.callback_over(record.call);
         self.help_ended(now, &record);
         self.walks.remove(&record.call);
         self.hot_desks.handle_call_ended(record.call);
@@ -319,6 +320,7 @@ impl Gateway {
         self.restore_subscriptions(now, &live.subscriptions);
         self.restore_mail();
         self.derive_tokens();
+        self.restore_promises(now);
         for item in live.places.keys() {
             self.keep(now, Event::QueueLeft { item: *item });
         }

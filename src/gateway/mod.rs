@@ -3,13 +3,15 @@
 //! Owns every machine of the box and the tables between their ids. Takes no decision of its own: who may call is
 //! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
-//! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents, `timesheet` what records say of them, `walks` IVR, `voicemail`
-//! mailboxes, `phones` their configuration, `keeping` the journal, `control` the admin,
-//! `accounts` who else may ask, `driving` what programs do to calls, `feed` what they are told, `setup` the configuration.
+//! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents,
+//! `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
+//! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
+//! calls, `feed` what they are told, `setup` the configuration.
 
 mod accounts;
 mod addresses;
 mod bans;
+mod callbacks;
 mod callers;
 mod causes;
 mod conferences;
@@ -239,6 +241,7 @@ pub struct Gateway {
     legs: legs::Legs,
     work: work::Work,
     timesheet: timesheet::Timesheet,
+    promises: callbacks::Promises,
     playing: BTreeMap<LegId, (u64, sound::Playing)>,
     held_keys: keys::HeldKeys,
     sights: addresses::Sights,

@@ -18,6 +18,7 @@ use crate::gateway::seen::Seen;
 use crate::gateway::{
     Ending, Gateway, callers, hiding, keeping, legs, signalling, voicemail, watching, work,
 };
+use crate::hours;
 use crate::id::{ConferenceId, ExtensionId, HookId, TrunkId};
 use crate::ivr::mailbox::{self, Mailboxes};
 use crate::ivr::{ClipName, Flows};
@@ -149,7 +150,7 @@ impl Gateway {
             hot_desks: desk::HotDesks::new(secrets.desk_pins.clone()),
             caller_ids: callers::caller_ids(&settings),
             trunk_rates: trunk_rates(&settings),
-            queues: queue::Queues::new(queue_settings(&settings), random.fork()),
+            queues: queues(&settings, random.fork()),
             roster: Roster::new(settings.agents.iter().map(agent_settings).collect()),
             flows: Arc::new(flows),
             voicemail: voicemail::Voicemail::new(boxes),
@@ -167,6 +168,7 @@ impl Gateway {
             legs: legs::Legs::default(),
             work: work::Work::default(),
             timesheet: super::timesheet::Timesheet::default(),
+            promises: super::callbacks::Promises::default(),
             playing: BTreeMap::new(),
             held_keys: super::keys::HeldKeys::default(),
             sights: super::addresses::Sights::default(),
@@ -429,6 +431,23 @@ fn agent_settings(agent: &settings::Agent) -> agent::Settings {
     }
 }
 
+fn queues(settings: &Settings, random: crate::random::Random) -> queue::Queues {
+    let capacity = queue::Capacity::default().with(&settings.distribution);
+    let own = settings.agents.iter().filter(|agent| agent.distribution != queue::Said::default());
+    let own = own.map(|agent| (agent.id.clone(), capacity.with(&agent.distribution))).collect();
+    let queues = queue::Queues::new(queue_settings(settings), random).with_capacity(capacity, own);
+    // The site's zone was checked with its section.
+    let zone = hours::zone(&settings.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    settings.queues.iter().fold(queues, |queues, queue| {
+        let named = |calendar: &&hours::Settings| Some(calendar.name.get_ref()) == queue.calendar.as_ref();
+        let calendar = settings.calendars.iter().find(named);
+        match calendar.and_then(|calendar| hours::Calendar::new(calendar, &zone).ok()) {
+            Some(calendar) => queues.with_calendar(&queue.name, calendar),
+            None => queues,
+        }
+    })
+}
+
 fn queue_settings(settings: &Settings) -> Vec<queue::Settings> {
     settings.queues.iter().map(|queue| one_queue(queue, settings)).collect()
 }
@@ -467,6 +486,13 @@ fn one_queue(queue: &settings::Queue, settings: &Settings) -> queue::Settings {
         priority: queue.priority.into(),
         ageing: queue.ageing.into(),
         miss_pauses: queue.pause_on_miss,
+        service_level: queue.service_level,
+        relax: queue.relax.clone(),
+        prefers: queue::Prefers { skills: queue.prefers.clone(), wait: queue.prefers_for },
+        last_agent_for: queue.last_agent_for,
+        callback: queue.callback.as_ref().map_or_else(queue::Callback::default, |offered| {
+            queue::Callback { tries: offered.tries, every: offered.every }
+        }),
         ..queue::Settings::default()
     }
 }

@@ -44,6 +44,7 @@ impl Gateway {
             Output::Refuse(leg, cause) => self.refuse(now, leg, cause),
             Output::HangUp(leg, cause) => self.hang_up(now, leg, cause),
             Output::Join(a, b) => {
+                self.callback_joined(now, self.calls.call_of(a));
                 self.legs_joined(a, b);
                 self.bring_together(a, b);
                 self.join(a, b);

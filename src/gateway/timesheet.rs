@@ -8,7 +8,7 @@ use crate::gateway::Gateway;
 use crate::gateway::keeping::NO_EVENTS;
 use crate::id::{AgentId, CallId, ItemId, LegId, OfferId, QueueId};
 use crate::journal::event::Event;
-use crate::journal::work::{Step, Work};
+use crate::journal::work::{Promise, Step, Work};
 use crate::queue::{Channel, Item};
 use crate::time::{Now, UnixTime};
 
@@ -68,6 +68,13 @@ impl Timesheet {
 impl Gateway {
     /// An item comes to wait.
     pub(super) fn note_queued(&mut self, now: Now, item: &Item, call: Option<CallId>) {
+        self.know_work(now, item, call);
+        let (arrived, priority, skills) = (item.arrived, item.priority, item.skills.clone());
+        self.note_work(now, item.id, Step::Queued { arrived, priority, skills });
+    }
+
+    /// An item that has come to wait before.
+    pub(super) fn know_work(&mut self, now: Now, item: &Item, call: Option<CallId>) {
         let line = Line {
             channel: item.channel,
             queue: item.queue.clone(),
@@ -80,8 +87,30 @@ impl Gateway {
         if let Some(call) = call {
             self.timesheet.by_call.insert(call, item.id);
         }
-        let (arrived, priority, skills) = (item.arrived, item.priority, item.skills.clone());
-        self.note_work(now, item.id, Step::Queued { arrived, priority, skills });
+    }
+
+    /// The queue of an item that is known.
+    pub(super) fn queue_of_work(&self, item: ItemId) -> Option<&QueueId> {
+        self.timesheet.items.get(&item).map(|line| &line.queue)
+    }
+
+    /// The item is talked about in another call now.
+    pub(super) fn work_is_in(&mut self, item: ItemId, call: CallId) {
+        if let Some(line) = self.timesheet.items.get_mut(&item) {
+            let before = line.call.replace(call);
+            (line.held, line.holding) = (Duration::ZERO, (BTreeSet::new(), UnixTime::default()));
+            before.map(|before| self.timesheet.by_call.remove(&before));
+            self.timesheet.by_call.insert(call, item);
+        }
+    }
+
+    /// The person is called back instead of holding the line.
+    pub(super) fn promised(&mut self, now: Now, item: ItemId, promise: Promise) -> Option<Event> {
+        let line = self.timesheet.items.get_mut(&item)?;
+        line.channel = Channel::Callback;
+        let (channel, queue, call) = (line.channel, line.queue.clone(), line.call);
+        let what = Step::Promised(promise);
+        Some(Event::Work(Work { item, channel, queue, at: now.unix, call, what }))
     }
 
     /// Keeps a step in the life of an item that is known.

@@ -42,7 +42,10 @@ impl Gateway {
     pub(super) fn digit(&mut self, now: Now, leg: LegId, digit: char) {
         let Some(call) = self.calls.call_of(leg) else { return };
         self.calls.handle_key(now, leg, digit);
-        if self.calls.caller(call) == Some(leg) && !self.pin_key(now, leg, digit) {
+        if self.calls.caller(call) == Some(leg)
+            && !self.pin_key(now, leg, digit)
+            && !self.callback_key(now, call, digit)
+        {
             self.with_walk(now, call, |walk, now| walk.handle_digit(now, digit));
             self.visit_digit(now, call, digit);
         }

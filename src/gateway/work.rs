@@ -29,6 +29,24 @@ pub(super) struct Work {
     talking: BTreeMap<AgentId, (ItemId, UnixTime)>,
 }
 
+impl Work {
+    /// The item that the caller of a call is.
+    pub fn item_of(&self, call: CallId) -> Option<ItemId> {
+        self.items.get(&call).copied()
+    }
+
+    /// The caller need not hold the line any more: the item waits without the call.
+    pub fn part(&mut self, call: CallId) {
+        self.items.remove(&call);
+    }
+
+    /// An item without a line is talked about in this call.
+    pub fn talks_in(&mut self, item: ItemId, call: CallId, queue: QueueId) {
+        self.calls.insert(item, call);
+        self.queues.insert(call, queue);
+    }
+}
+
 #[cfg(test)]
 impl Work {
     pub fn is_empty(&self) -> bool {
@@ -125,6 +143,7 @@ impl Gateway {
     /// A call is over for good.
     pub(super) fn work_forget(&mut self, now: Now, call: CallId) {
         self.work.queues.remove(&call);
+        self.work.calls.retain(|item, of| *of != call || self.work.items.get(&call) == Some(item));
         if let Some(item) = self.work.items.get(&call).copied() {
             self.forget_item(now, item);
         }
@@ -136,6 +155,7 @@ impl Gateway {
             self.note_taken(now, item, agent.clone());
             let done = self.roster.handle_answered(now, &agent);
             self.tell_roster(done);
+            self.callback_attempted(now, offer, item, &agent);
             self.gone_from_queue(now, item);
         }
     }
@@ -143,10 +163,16 @@ impl Gateway {
     /// A conversation that a queue gave is over.
     pub(super) fn contact_ended(&mut self, now: Now, agent: &AgentId) {
         if let Some((item, began)) = self.work.talking.remove(agent) {
-            self.queues.handle_finished(item, now.unix.since(began));
-            let wrap_up = self.wrap_up_of(item);
+            let failed = self.callback_failed(now, item);
+            if !failed {
+                self.queues.handle_finished(item, now.unix.since(began));
+            }
+            // Nobody was spoken with: there is nothing to write down.
+            let wrap_up = if failed { Some(0) } else { self.wrap_up_of(item) };
             self.work.calls.remove(&item);
-            self.note_closed(now, item, agent);
+            if !failed {
+                self.note_closed(now, item, agent);
+            }
             let done = self.roster.handle_released(now, agent, wrap_up);
             self.tell_roster(done);
         }
@@ -273,24 +299,30 @@ impl Gateway {
                 self.tell_roster(done);
                 self.stop_ringing(offer, &agent, why == Declined::Missed);
             }
-            queue::Output::Announce { item, position, wait } => self.announce(item, position, wait),
+            queue::Output::Announce { item, position, wait } => {
+                self.announce(now, item, position, wait);
+            }
             queue::Output::Overflow { item, why, target } => {
                 self.overflow(now, item, why, target);
             }
             queue::Output::Abandoned { item } => self.forget_item(now, item),
             queue::Output::Moved { item, from, to } => self.note_moved(now, item, from, to),
             queue::Output::Returned { item } => self.note_work(now, item, Step::Returned),
-            queue::Output::Entered { .. }
-            | queue::Output::Connected { .. }
-            | queue::Output::TriedAgain { .. }
-            | queue::Output::GaveUp { .. } => {}
+            queue::Output::TriedAgain { item, attempts, at } => {
+                self.callback_tried(now, item, attempts, Some(at));
+            }
+            queue::Output::GaveUp { item, attempts } => {
+                self.callback_tried(now, item, attempts, None);
+            }
+            queue::Output::Entered { .. } | queue::Output::Connected { .. } => {}
         }
     }
 
     fn offer(&mut self, now: Now, offer: OfferId, item: ItemId, agents: &[AgentId]) {
-        let Some(call) = self.work.calls.get(&item).copied() else { return };
         self.work.offers.insert(offer, item);
         self.note_offered(now, item, offer, agents);
+        let promised = self.queues.channel(item) == Some(Channel::Callback);
+        let call = self.work.calls.get(&item).copied().filter(|_| !promised);
         let phones: Vec<_> = agents
             .iter()
             .filter_map(|agent| {
@@ -301,10 +333,16 @@ impl Gateway {
             let done = self.roster.handle_offered(now, agent);
             self.tell_roster(done);
         }
-        self.calls.handle_offer(now, call, offer, &phones);
+        match call {
+            Some(call) => self.calls.handle_offer(now, call, offer, &phones),
+            None => self.offer_callback(now, offer, item, agents),
+        }
     }
 
     fn stop_ringing(&mut self, offer: OfferId, agent: &AgentId, missed: bool) {
+        if self.stop_callback(offer, agent, missed) {
+            return;
+        }
         let Some(call) = self.work.offers.get(&offer).and_then(|item| self.work.calls.get(item))
         else {
             return;
@@ -314,6 +352,7 @@ impl Gateway {
 
     fn announce(
         &mut self,
+        now: Now,
         item: ItemId,
         position: Option<usize>,
         wait: Option<std::ops::RangeInclusive<Duration>>,
@@ -322,7 +361,8 @@ impl Gateway {
         let Some(leg) = self.calls.caller(call).filter(|_| self.calls.is_queued(call)) else {
             return;
         };
-        let names = speak::queue_place(position, wait.map(|wait| *wait.end()));
+        let mut names = speak::queue_place(position, wait.map(|wait| *wait.end()));
+        names.extend(self.callback_words(now, call));
         let clips = self.prompts.clips(&names);
         self.play(leg, Playing::Announcement(call), clips, false, false);
     }

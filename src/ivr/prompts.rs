@@ -35,6 +35,16 @@ pub const CALL_WAITING_ON: &str = "call-waiting-on";
 pub const CALL_WAITING_OFF: &str = "call-waiting-off";
 /// Heard by who parked a caller; the number of the place follows.
 pub const PARKED_AT: &str = "parked-at";
+/// Told to who waits, before the key to press.
+pub const CALLBACK_OFFER: &str = "callback-offer";
+/// Before the number that would be called back.
+pub const CALLBACK_NUMBER: &str = "callback-number";
+/// Behind it.
+pub const CALLBACK_CONFIRM: &str = "callback-confirm";
+/// Heard by who will be called back, before the call ends.
+pub const CALLBACK_PROMISED: &str = "callback-promised";
+/// Heard by who cannot be called back, and waits on.
+pub const CALLBACK_NOT_POSSIBLE: &str = "callback-not-possible";
 /// Heard by who asks or tells a schedule.
 pub const SCHEDULE_OPEN: &str = "schedule-open";
 /// The same.

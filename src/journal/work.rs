@@ -96,14 +96,12 @@ pub enum Step {
     },
     /// The person is called back instead of holding the line, at the same place.
     Promised(Promise),
-    /// An agent is on the line and the person is called.
+    /// An agent is on the line and the person is called, in the call that this names from now on.
     Attempted {
         /// Who.
         agent: AgentId,
         /// 1 for the first.
         attempt: u8,
-        /// The call of this attempt.
-        call: CallId,
     },
     /// The person answered: the promise is kept.
     Kept {
@@ -258,7 +256,27 @@ mod tests {
         let closed = Step::Closed { agent: "ann".into(), talk_ms: 9, hold_ms: 1 };
         let rule = Rule::LongestIdle { idle_ms: 7 };
         let offered = Step::Offered { agent: "ann".into(), offer: OfferId(4), rule: Some(rule) };
-        for what in [offered, taken, out, closed, Step::Returned] {
+        let ann = || AgentId::from("ann");
+        let queued = Step::Queued { arrived: UnixTime(1), priority: 2, skills: BTreeMap::new() };
+        let declined = Declined::Unreachable;
+        let more = [
+            queued,
+            offered,
+            taken,
+            out,
+            closed,
+            Step::Returned,
+            Step::TakenOut,
+            Step::Declined { agent: ann(), offer: OfferId(4), why: declined },
+            Step::Abandoned { waited_ms: 3, clock_ms: 2 },
+            Step::Attempted { agent: ann(), attempt: 1 },
+            Step::Kept { agent: ann() },
+            Step::AttemptFailed { attempts: 1, again: Some(UnixTime(2)) },
+            Step::AttemptFailed { attempts: 2, again: None },
+            Step::Moved { from: Channel::Voice },
+            Step::WrappedUp { agent: ann(), wrap_ms: 4 },
+        ];
+        for what in more {
             let event = Event::Work(work(what));
             let text = serde_json::to_string(&event).unwrap();
             assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event, "{text}");
@@ -267,8 +285,8 @@ mod tests {
 
     #[test]
     fn a_promise_is_open_until_it_is_kept_or_given_up() {
-        let (agent, call) = (AgentId::from("ann"), CallId(9));
-        let attempt = |attempt| Step::Attempted { agent: agent.clone(), attempt, call };
+        let agent = AgentId::from("ann");
+        let attempt = |attempt| Step::Attempted { agent: agent.clone(), attempt };
         let failed = |again| Step::AttemptFailed { attempts: 1, again };
         let mut promises = Promises::default();
         let mut after = |what| {

@@ -27,13 +27,16 @@ pub struct Capacity {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Said {
-    /// Weight that all contacts in hand may come to.
+    /// Weight that all contacts in hand may come to; 1 to 1,000, default 100.
     pub room: Option<u16>,
-    /// Contacts at once.
+    /// Contacts of each channel at once; 0 to 50, voice and callback 0 or 1. Default voice 1, callback 1, chat 3, message
+    /// 3, mail 5, task 5.
     pub caps: BTreeMap<Channel, u8>,
-    /// Weights.
+    /// What one contact of each channel weighs; 0 to 1,000. Default voice 51, callback 51, chat 16, message 16, mail 8,
+    /// task 8.
     pub weights: BTreeMap<Channel, u16>,
-    /// What may ring meanwhile.
+    /// Channels that may ring while one of this channel is in hand. Default beside a call chats and messages, beside all
+    /// else everything.
     pub interrupts: BTreeMap<Channel, BTreeSet<Channel>>,
 }
 

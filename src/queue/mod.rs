@@ -520,6 +520,22 @@ impl Queues {
         Some(1 + self.waiting.values().filter(ahead).count())
     }
 
+    /// An item that waits.
+    pub fn item(&self, item: ItemId) -> Option<&Item> {
+        self.waiting.get(&item).map(|waiting| &waiting.item)
+    }
+
+    /// Who works in a queue, in the order in which they are asked.
+    pub fn members(&self, queue: &QueueId) -> &[AgentId] {
+        self.queues.get(queue).map(|queue| queue.asked.as_slice()).unwrap_or_default()
+    }
+
+    /// Attempts to call somebody back that have failed.
+    pub fn attempts(&self, item: ItemId) -> u8 {
+        let found = self.waiting.get(&item).or_else(|| self.taken.get(&item));
+        found.map_or(0, |waiting| waiting.attempts)
+    }
+
     /// How an item reaches an agent, while it waits or an agent has it.
     pub fn channel(&self, item: ItemId) -> Option<Channel> {
         let found = self.waiting.get(&item).or_else(|| self.taken.get(&item));

@@ -40,8 +40,8 @@ impl Calls {
             return;
         };
         // Whom we rang ourselves is not refused.
-        let calls_us = state.answered.is_none() && state.onward.is_none();
-        let unanswered_caller = leg == state.caller && calls_us;
+        let rung = state.onward.is_some() || state.rung_first;
+        let unanswered_caller = leg == state.caller && state.answered.is_none() && !rung;
         let Some(ending) = state.legs.get_mut(&leg) else { return };
         if ending.releasing.is_some() {
             return;

@@ -61,7 +61,9 @@ impl Calls {
             self.happened(now, call, What::TakenBy(agent.clone()));
             self.outputs.push_back(Output::Offer(offer, agent, OfferOutcome::Accepted));
         }
-        self.connect(now, call, leg);
+        if !self.goes_on(now, call, leg) {
+            self.connect(now, call, leg);
+        }
     }
 
     pub(super) fn connect(&mut self, now: Now, call: CallId, leg: LegId) {
@@ -149,7 +151,12 @@ impl Calls {
             Purpose::Caller => self.caller_gone(call, cause),
             Purpose::Offer(offer, agent) if gone.answered.is_none() => {
                 self.offer_failed(*offer, agent.clone(), cause);
+                // Of a call back nothing is left without the agent.
+                if self.caller(call) == Some(leg) {
+                    self.end(call, cause);
+                }
             }
+            Purpose::Offer(..) if self.caller(call) == Some(leg) => self.caller_gone(call, cause),
             Purpose::Offer(..) => self.partner_gone(call, leg, cause),
             // Who was let go was counted then: a peer that is slow to confirm holds nobody up.
             Purpose::Asked | Purpose::Member

@@ -18,6 +18,7 @@ use crate::id::{
 use crate::random::Random;
 use crate::time::{Now, Timers, earliest};
 
+mod calling_back;
 mod conference;
 mod driving;
 mod ending;
@@ -33,6 +34,7 @@ mod spending;
 mod transfer;
 mod vocabulary;
 
+pub use calling_back::CallBack;
 pub use driving::Origination;
 pub use vocabulary::{
     Arrival, Errand, Event, Leaving, LegEvent, OfferOutcome, Output, Saying, What,

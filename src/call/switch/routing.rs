@@ -17,6 +17,16 @@ const MOST_SENT: u32 = 16;
 
 impl Calls {
     pub(super) fn begin(&mut self, now: Now, arrival: Arrival) -> Destination {
+        self.begin_with(now, arrival, Purpose::Caller)
+    }
+
+    /// Begins a call with its first leg, and says what that is for.
+    pub(super) fn begin_with(
+        &mut self,
+        now: Now,
+        arrival: Arrival,
+        purpose: Purpose,
+    ) -> Destination {
         let Arrival { call, leg, peer, origin, from, name, to, diverted_by, destination } = arrival;
         self.happened(
             now,
@@ -30,6 +40,8 @@ impl Calls {
             name,
             to,
             caller: leg,
+            rung_first: false,
+            goes_on: None,
             activity: Activity::Ringing,
             ivr_waits: false,
             failed: None,
@@ -60,7 +72,7 @@ impl Calls {
         if destination.is_help() {
             self.help.insert(call);
         }
-        self.insert_leg(call, leg, peer, Purpose::Caller);
+        self.insert_leg(call, leg, peer, purpose);
         destination
     }
 

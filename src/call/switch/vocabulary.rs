@@ -89,6 +89,8 @@ pub enum Saying {
     WrongPin,
     /// The caller is parked at this place.
     Parked(Slot),
+    /// The caller will be called back, and keeps the place.
+    CalledBack,
     /// The schedule is open now.
     Open,
     /// It is closed.

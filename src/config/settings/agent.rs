@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::config::settings::Distribution;
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
 /// `[[agent]]`: a person who takes calls from queues.
@@ -21,6 +22,9 @@ pub struct Agent {
     /// Queues to take calls from, besides those that list the agent.
     #[serde(default)]
     pub queues: Vec<QueueId>,
+    /// What of `[distribution]` is otherwise for this agent.
+    #[serde(default)]
+    pub distribution: Distribution,
     /// Whether the agent is signed in when the gateway starts for the first time. Default false.
     #[serde(default)]
     pub signed_in: bool,

@@ -6,6 +6,7 @@ mod admin;
 mod agent;
 mod capture;
 mod conference;
+mod distribution;
 mod extension;
 mod flow;
 mod group;
@@ -41,6 +42,7 @@ pub use admin::Admin;
 pub use agent::Agent;
 pub use capture::Capture;
 pub use conference::Conference;
+pub use distribution::Distribution;
 pub use extension::Extension;
 pub use flow::FlowFile;
 pub use group::Group;
@@ -56,7 +58,7 @@ pub use parking::Parking;
 pub use people::{Disposition, LegalHold, People, Retention};
 pub use prompts::Prompts;
 pub use provisioning::{DeskPhone, Mac, Provisioning};
-pub use queue::Queue;
+pub use queue::{CallbackOffer, Queue};
 pub use recording::Recording;
 pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;
@@ -99,6 +101,8 @@ pub struct Settings {
     pub conferences: Vec<Conference>,
     /// `[[location]]`.
     pub locations: Vec<Location>,
+    /// `[distribution]`.
+    pub distribution: Distribution,
     /// `[[queue]]`.
     pub queues: Vec<Queue>,
     /// `[[agent]]`.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::call::plan::Target;
 use crate::id::{AgentId, QueueId, SkillId};
-use crate::queue::Strategy;
+use crate::queue::{self, Strategy};
 
 /// `[[queue]]`: where callers wait.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -68,9 +68,59 @@ pub struct Queue {
     /// Clip that callers hear. Default `hold-music`.
     #[serde(default = "music")]
     pub music: String,
+    /// Whether callers who wait may choose to be called back. Default: no.
+    #[serde(default)]
+    pub callback: Option<CallbackOffer>,
+    /// Skills of whoever is asked first; 1 to 10. Default none.
+    #[serde(default)]
+    pub prefers: std::collections::BTreeMap<SkillId, u8>,
+    /// Seconds for which only they are asked; 0 to 3,600, default 0: whoever is free, they first.
+    #[serde(default)]
+    pub prefers_for: u32,
+    /// Steps by which waiting makes less skill enough: `{ after = 60, skill = "french", level = 3 }`; at level 0 the skill
+    /// is not asked for any more. At most 20. Default none.
+    #[serde(default)]
+    pub relax: Vec<queue::Relax>,
+    /// Hours within which who calls again is led to the agent of the last time; 0 to 720, default 0: not at all.
+    #[serde(default)]
+    pub last_agent_hours: u16,
+    /// Seconds for which that agent is waited for; 0 to 3,600, default 0: only when free.
+    #[serde(default)]
+    pub last_agent_for: u32,
+    /// Seconds within which an answer is in target; 1 to 3,600, default 20.
+    #[serde(default = "service_level")]
+    pub service_level: u32,
+    /// The calendar whose opening hours count for the service level and for calling back. Default: every hour counts.
+    #[serde(default)]
+    pub calendar: Option<String>,
     /// Seconds between announcements of position and wait; 0 (none) to 600, default 45.
     #[serde(default = "announce")]
     pub announce_every: u16,
+}
+
+/// Being called back instead of holding the line.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CallbackOffer {
+    /// The key that asks for it, and confirms the number: a digit, `*` or `#`. Default `1`.
+    pub key: char,
+    /// What an agent dials before a number outside, where the dial plan wants that. Default nothing.
+    pub dial: String,
+    /// Attempts in all; 1 to 10, default 3.
+    pub tries: u8,
+    /// Seconds between them; 60 to 86,400, default 600.
+    pub every: u32,
+}
+
+impl Default for CallbackOffer {
+    fn default() -> Self {
+        let queue::Callback { tries, every } = queue::Callback::default();
+        CallbackOffer { key: '1', dial: String::new(), tries, every }
+    }
+}
+
+fn service_level() -> u32 {
+    20
 }
 
 fn ageing() -> u16 {

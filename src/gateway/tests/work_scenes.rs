@@ -3,6 +3,7 @@
 use super::scenes::scene;
 use super::*;
 use crate::journal::work::{Step, Work};
+use crate::queue::Channel;
 
 const ANN: usize = 2;
 const BOB: usize = 3;
@@ -76,4 +77,129 @@ fn a_caller_who_gives_up_one_who_flows_out_and_a_refusal_are_told_apart() {
     let steps = world.steps().split_off(4);
     assert_eq!(steps[..4], ["queued", "offered", "offered", "declined"]);
     assert_eq!(steps.last().map(String::as_str), Some("flowed_out"), "{steps:?}");
+}
+
+const CARRIER: usize = 0;
+
+/// Callers from outside wait in a queue where nobody is signed in yet, and may be called back.
+fn with_callbacks() -> World {
+    scene(&[
+        ("to = \"extension:201\"\n[[internal]]", "to = \"queue:support\"\n[[internal]]"),
+        (
+            "max_wait = 60\noverflow = \"extension:201\"",
+            "callback = { dial = \"9\", tries = 2, every = 60 }",
+        ),
+        ("extension = \"202\"\nsigned_in = true", "extension = \"202\""),
+        ("extension = \"203\"\nsigned_in = true", "extension = \"203\""),
+    ])
+}
+
+impl World {
+    /// The caller of the newest call presses a key.
+    fn press_key(&mut self, digit: char) {
+        let view = self.gateway.calls.views().into_iter().max_by_key(|view| view.arrived).unwrap();
+        let leg = self.gateway.calls.caller(view.call).unwrap();
+        self.gateway.handle_media(self.now, media::Event::Digit { leg, digit, duration: Duration::ZERO });
+        self.seconds(1);
+    }
+
+    fn sign_in(&mut self, agent: &str) {
+        self.gateway.roster.handle_sign_in(self.now, &agent.into()).unwrap();
+        self.gateway.handle_timeout(self.now);
+        self.seconds(1);
+    }
+
+    /// A caller from outside waits for ten seconds, asks to be called back and confirms; the box hangs up.
+    fn promise(&mut self) {
+        self.call(CARRIER, "+15550101");
+        self.seconds(10);
+        self.press_key('1');
+        self.press_key('1');
+        self.seconds(20);
+        assert!(self.gateway.calls.is_empty(), "the line is free again");
+    }
+}
+
+#[test]
+fn a_caller_is_called_back_at_the_old_place_with_the_agent_on_the_line_first() {
+    let mut world = with_callbacks();
+    world.promise();
+    assert_eq!(world.steps(), ["queued", "promised", "moved"]);
+    world.call(1, "700");
+    world.seconds(2);
+    world.sign_in("ann");
+    assert_eq!(world.parties[ANN].ringing.len(), 1);
+    assert!(world.parties[CARRIER].called.is_empty(), "nobody is called before the agent is there");
+    world.take_call(ANN);
+    world.seconds(1);
+    assert_eq!(world.parties[CARRIER].called, ["15557654321"]);
+    world.take_call(CARRIER);
+    world.seconds(30);
+    world.hang_up(CARRIER);
+    world.seconds(1);
+    let promised = |work: &&Work| work.channel == Channel::Callback;
+    let work = world.work();
+    let item = work[0].item;
+    let mine: Vec<_> = work.iter().filter(|work| work.item == item).filter(promised).collect();
+    let names: Vec<_> = mine.iter().map(|w| serde_json::to_value(w).unwrap()["what"].clone()).collect();
+    assert_eq!(
+        names,
+        ["promised", "moved", "offered", "taken", "attempted", "kept", "closed"],
+        "{work:?}"
+    );
+    world.seconds(5);
+    assert_eq!(world.parties[ANN].ringing.len(), 1, "then who came later and held the line");
+    world.take_call(ANN);
+    world.seconds(2);
+    world.hang_up(1);
+    world.seconds(30);
+    assert!(world.gateway.work.is_empty() && world.gateway.timesheet.is_empty());
+    assert!(world.gateway.promises.is_idle());
+    assert!(world.gateway.journal.live().promises.0.is_empty());
+}
+
+#[test]
+fn who_does_not_answer_is_called_again_after_a_while_and_then_no_more() {
+    let mut world = with_callbacks();
+    world.promise();
+    world.sign_in("ann");
+    for (attempt, wait) in [(1, 45), (2, 300)] {
+        assert_eq!(world.parties[ANN].ringing.len(), 1, "attempt {attempt}");
+        world.take_call(ANN);
+        world.seconds(1);
+        world.reject(CARRIER);
+        world.seconds(20);
+        assert!(world.gateway.calls.is_empty(), "the agent heard that nobody is there");
+        assert!(world.parties[ANN].ringing.is_empty(), "not at once");
+        world.seconds(wait);
+    }
+    assert_eq!(world.parties[CARRIER].called.len(), 2);
+    assert!(world.gateway.journal.live().promises.0.is_empty());
+    assert!(world.gateway.work.is_empty() && world.gateway.timesheet.is_empty());
+}
+
+#[test]
+fn whom_the_dial_plan_does_not_let_call_is_not_promised_a_call() {
+    let mut world = with_callbacks();
+    world.gateway.settings.queues[0].callback.as_mut().unwrap().dial = "8".to_owned();
+    world.call(CARRIER, "+15550101");
+    world.seconds(10);
+    world.press_key('1');
+    world.press_key('1');
+    world.seconds(20);
+    assert_eq!(world.gateway.calls.len(), 1, "the caller waits on");
+    assert_eq!(world.steps(), ["queued"]);
+}
+
+#[test]
+fn an_agent_who_refuses_to_call_back_leaves_the_promise_as_it_is() {
+    let mut world = with_callbacks();
+    world.promise();
+    world.sign_in("ann");
+    world.reject(ANN);
+    world.seconds(5);
+    assert!(world.parties[ANN].ringing.is_empty() && world.parties[CARRIER].called.is_empty());
+    world.seconds(30);
+    assert_eq!(world.parties[ANN].ringing.len(), 1, "asked again");
+    assert_eq!(world.gateway.journal.live().promises.0.len(), 1);
 }
