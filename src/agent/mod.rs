@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentId, ExtensionId, SkillId};
+use crate::id::{AgentId, ExtensionId, ItemId, SkillId};
 use crate::time::{Now, UnixTime};
 
 /// One agent, as configured.
@@ -81,6 +81,23 @@ pub enum Output {
         /** Who. */
         agent: AgentId,
     },
+    /// The agent has asked during a contact to take no more work after it: nothing else is offered meanwhile.
+    Leaving {
+        /** Who. */
+        agent: AgentId,
+    },
+    /// That is taken back.
+    Staying {
+        /** Who. */
+        agent: AgentId,
+    },
+    /// After-work of a contact that was not on the phone is over.
+    WrappedUp {
+        /** Who. */
+        agent: AgentId,
+        /** Which contact. */
+        item: ItemId,
+    },
     /// For the journal and the screens.
     Changed {
         /** Who. */
@@ -103,6 +120,8 @@ struct Agent {
     /// What follows the contact when not [`Presence::Ready`]: a pause or sign-out asked for meanwhile.
     afterwards: Option<Presence>,
     wrap_up_ends: Option<Instant>,
+    /// After-work of contacts that are not on the phone, several at once: when each ends.
+    written: BTreeMap<ItemId, Instant>,
 }
 
 /// All agents of the branch.
@@ -124,6 +143,7 @@ impl Roster {
             busy: false,
             afterwards: None,
             wrap_up_ends: None,
+            written: BTreeMap::new(),
         };
         let agents = settings.into_iter().map(|s| (s.id.clone(), agent(s))).collect();
         Roster { agents, outputs: VecDeque::new() }
@@ -134,6 +154,7 @@ impl Roster {
         let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
         if agent.afterwards == Some(Presence::SignedOut) {
             agent.afterwards = None;
+            self.outputs.push_back(Output::Staying { agent: id.clone() });
             return Ok(());
         }
         let agent = self.expect(id, |p| *p == Presence::SignedOut)?;
@@ -160,6 +181,7 @@ impl Roster {
             (Presence::Paused(_), _) => self.turn(now, id, Presence::Ready),
             (_, Some(Presence::Paused(_))) => {
                 agent.afterwards = None;
+                self.outputs.push_back(Output::Staying { agent: id.clone() });
                 Ok(())
             }
             _ => Err(Misfit::WrongState),
@@ -209,6 +231,23 @@ impl Roster {
         self.settle(now, id)
     }
 
+    /// A contact that was not on the phone is over: after-work of so many seconds, beside whatever else the agent does.
+    pub fn handle_written_released(
+        &mut self,
+        now: Now,
+        id: &AgentId,
+        item: ItemId,
+        seconds: u32,
+    ) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        if seconds == 0 {
+            self.outputs.push_back(Output::WrappedUp { agent: id.clone(), item });
+        } else {
+            agent.written.insert(item, now.instant + Duration::from_secs(seconds.into()));
+        }
+        Ok(())
+    }
+
     /// The phone is on a call that no queue gave.
     pub fn handle_busy(&mut self, id: &AgentId) -> Done {
         let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
@@ -251,6 +290,14 @@ impl Roster {
     pub fn handle_timeout(&mut self, now: Now) {
         let due = |a: &&Agent| a.wrap_up_ends.is_some_and(|at| at <= now.instant);
         let due: Vec<_> = self.agents.values().filter(due).map(|a| a.settings.id.clone()).collect();
+        for (id, agent) in &mut self.agents {
+            while let Some(item) =
+                agent.written.iter().find(|(_, at)| **at <= now.instant).map(|(item, _)| *item)
+            {
+                agent.written.remove(&item);
+                self.outputs.push_back(Output::WrappedUp { agent: id.clone(), item });
+            }
+        }
         for id in due {
             // Only an agent in after-work has such a time, and each was just found.
             let _ = self.settle(now, &id);
@@ -259,7 +306,11 @@ impl Roster {
 
     /// When [`Self::handle_timeout`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        self.agents.values().filter_map(|a| a.wrap_up_ends).min()
+        let ends = |agent: &Agent| {
+            let written = agent.written.values().copied();
+            agent.wrap_up_ends.into_iter().chain(written).min()
+        };
+        self.agents.values().filter_map(ends).min()
     }
 
     /// The next thing to tell.
@@ -300,6 +351,7 @@ impl Roster {
         let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
         if matches!(agent.presence, Presence::Talking | Presence::WrapUp) {
             agent.afterwards = Some(to);
+            self.outputs.push_back(Output::Leaving { agent: id.clone() });
             return Ok(());
         }
         self.turn(now, id, to)

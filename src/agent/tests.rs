@@ -93,7 +93,7 @@ impl Desk {
         let word = |output| match output {
             Output::Ready { .. } => Some("ready"),
             Output::Unready { .. } => Some("unready"),
-            Output::Changed { .. } => None,
+            _ => None,
         };
         std::iter::from_fn(|| self.roster.poll_output()).filter_map(word).collect()
     }
@@ -332,4 +332,41 @@ fn every_change_is_told_with_its_time() {
     let told = Output::Changed { agent: ann(), from: Offered, to: Talking, at: at.unix };
     assert_eq!(desk.roster.poll_output(), Some(told));
     assert_eq!(desk.roster.poll_output(), None);
+}
+
+#[test]
+fn a_pause_asked_for_during_a_contact_stops_other_work_at_once_and_taking_it_back_lets_it_come() {
+    let mut desk = desk(&Talking);
+    pause(&mut desk.roster, desk.now).unwrap();
+    resume(&mut desk.roster, desk.now).unwrap();
+    sign_out(&mut desk.roster, desk.now).unwrap();
+    sign_in(&mut desk.roster, desk.now).unwrap();
+    let told: Vec<_> = std::iter::from_fn(|| desk.roster.poll_output()).collect();
+    let (leaving, staying) = (Output::Leaving { agent: ann() }, Output::Staying { agent: ann() });
+    assert_eq!(told, [leaving.clone(), staying.clone(), leaving, staying]);
+}
+
+#[test]
+fn after_work_of_written_contacts_ends_one_by_one_beside_a_call() {
+    let mut desk = desk(&Ready);
+    let ids = [(1, 30), (2, 10), (3, 0)];
+    for (item, seconds) in ids {
+        desk.roster.handle_written_released(desk.now, &ann(), ItemId(item), seconds).unwrap();
+    }
+    offered(&mut desk.roster, desk.now).unwrap();
+    let mut ended = |roster: &mut Roster| -> Vec<u64> {
+        let item = |output| match output {
+            Output::WrappedUp { item, .. } => Some(item.0),
+            _ => None,
+        };
+        std::iter::from_fn(|| roster.poll_output()).filter_map(item).collect()
+    };
+    assert_eq!(ended(&mut desk.roster), [3]);
+    assert_eq!(desk.roster.deadline(), Some(desk.now.instant + Duration::from_secs(10)));
+    let later = desk.after(10);
+    desk.roster.handle_timeout(later);
+    assert_eq!((ended(&mut desk.roster), desk.presence()), (vec![2], Offered));
+    let later = desk.after(20);
+    desk.roster.handle_timeout(later);
+    assert_eq!((ended(&mut desk.roster), desk.roster.deadline()), (vec![1], None));
 }

@@ -22,6 +22,7 @@ mod people;
 mod phones;
 mod spending;
 mod trunks;
+mod work;
 
 use trunks::bits_of;
 
@@ -68,6 +69,7 @@ pub(super) fn check(
     check.emergency();
     places::check(&mut check);
     check.desk();
+    work::check(&mut check);
 }
 
 struct Check<'c, 'i> {

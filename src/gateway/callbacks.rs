@@ -198,7 +198,13 @@ impl Gateway {
     }
 
     /// A promise is offered to agents: each is rung in a call of their own, the first to answer has it.
-    pub(super) fn offer_callback(&mut self, now: Now, offer: OfferId, item: ItemId, to: &[AgentId]) {
+    pub(super) fn offer_callback(
+        &mut self,
+        now: Now,
+        offer: OfferId,
+        item: ItemId,
+        to: &[AgentId],
+    ) {
         for agent in to {
             if !self.ring_for_callback(now, offer, item, agent) {
                 let outcome = OfferOutcome::Refused;
@@ -207,7 +213,13 @@ impl Gateway {
         }
     }
 
-    fn ring_for_callback(&mut self, now: Now, offer: OfferId, item: ItemId, agent: &AgentId) -> bool {
+    fn ring_for_callback(
+        &mut self,
+        now: Now,
+        offer: OfferId,
+        item: ItemId,
+        agent: &AgentId,
+    ) -> bool {
         let extension = self.roster.settings(agent).map(|settings| settings.extension.clone());
         let number = self.promises.numbers.get(&item).cloned();
         let queue = self.queue_of_work(item).cloned();
@@ -235,7 +247,13 @@ impl Gateway {
     }
 
     /// An agent is there for a promise: the person is being called.
-    pub(super) fn callback_attempted(&mut self, now: Now, offer: OfferId, item: ItemId, agent: &AgentId) {
+    pub(super) fn callback_attempted(
+        &mut self,
+        now: Now,
+        offer: OfferId,
+        item: ItemId,
+        agent: &AgentId,
+    ) {
         let Some(call) = self.promises.ringing(offer, agent) else { return };
         let attempt = self.queues.attempts(item).saturating_add(1);
         if let Some(queue) = self.queue_of_work(item).cloned() {

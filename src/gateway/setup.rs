@@ -439,7 +439,8 @@ fn queues(settings: &Settings, random: crate::random::Random) -> queue::Queues {
     // The site's zone was checked with its section.
     let zone = hours::zone(&settings.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
     settings.queues.iter().fold(queues, |queues, queue| {
-        let named = |calendar: &&hours::Settings| Some(calendar.name.get_ref()) == queue.calendar.as_ref();
+        let named =
+            |calendar: &&hours::Settings| Some(calendar.name.get_ref()) == queue.calendar.as_ref();
         let calendar = settings.calendars.iter().find(named);
         match calendar.and_then(|calendar| hours::Calendar::new(calendar, &zone).ok()) {
             Some(calendar) => queues.with_calendar(&queue.name, calendar),

@@ -27,7 +27,12 @@ pub(super) struct Work {
     offers: BTreeMap<OfferId, ItemId>,
     /// Agents in a conversation that a queue gave them, with the item and when it began.
     talking: BTreeMap<AgentId, (ItemId, UnixTime)>,
+    /// Who spoke last with whoever has a number, and when.
+    last_agents: BTreeMap<String, (AgentId, UnixTime)>,
 }
+
+/// People whose last agent is remembered: a branch's callers of some weeks; about 1 MB.
+const MOST_REMEMBERED: usize = 10_000;
 
 impl Work {
     /// The item that the caller of a call is.
@@ -77,7 +82,7 @@ impl Gateway {
             skills,
             preferred: None,
             channel: Channel::Voice,
-            last_agent: None,
+            last_agent: self.last_agent(now, call, &queue),
         };
         self.work.calls.insert(id, call);
         self.work.items.insert(call, id);
@@ -163,12 +168,14 @@ impl Gateway {
     /// A conversation that a queue gave is over.
     pub(super) fn contact_ended(&mut self, now: Now, agent: &AgentId) {
         if let Some((item, began)) = self.work.talking.remove(agent) {
+            let wrap_up = self.wrap_up_of(item);
             let failed = self.callback_failed(now, item);
             if !failed {
+                self.remember_agent(now, item, agent);
                 self.queues.handle_finished(item, now.unix.since(began));
             }
             // Nobody was spoken with: there is nothing to write down.
-            let wrap_up = if failed { Some(0) } else { self.wrap_up_of(item) };
+            let wrap_up = if failed { Some(0) } else { wrap_up };
             self.work.calls.remove(&item);
             if !failed {
                 self.note_closed(now, item, agent);
@@ -181,7 +188,39 @@ impl Gateway {
     fn wrap_up_of(&self, item: ItemId) -> Option<u32> {
         let queue = self.work.queues.get(self.work.calls.get(&item)?)?;
         let settings = self.settings.queues.iter().find(|settings| settings.name == *queue)?;
-        Some(settings.wrap_up.into())
+        let channel = self.queues.channel(item).unwrap_or_default();
+        let own = settings.wrap_up_of.get(&channel).copied();
+        Some(own.unwrap_or(settings.wrap_up).into())
+    }
+
+    /// Remembers who spoke with whom, where a queue leads callers back to the agent of the last time.
+    fn remember_agent(&mut self, now: Now, item: ItemId, agent: &AgentId) {
+        let wanted = self.settings.queues.iter().any(|queue| queue.last_agent_hours > 0);
+        let Some(call) = self.work.calls.get(&item).copied().filter(|_| wanted) else { return };
+        let Some(number) = self.person_of(call) else { return };
+        if self.work.last_agents.len() >= MOST_REMEMBERED {
+            let oldest = self.work.last_agents.iter().min_by_key(|(_, (_, at))| *at);
+            if let Some(number) = oldest.map(|(number, _)| number.clone()) {
+                self.work.last_agents.remove(&number);
+            }
+        }
+        self.work.last_agents.insert(number, (agent.clone(), now.unix));
+    }
+
+    /// Who spoke with a caller last, where the queue wants to know.
+    fn last_agent(&self, now: Now, call: CallId, queue: &QueueId) -> Option<AgentId> {
+        let settings = self.settings.queues.iter().find(|settings| settings.name == *queue)?;
+        let within = Duration::from_secs(u64::from(settings.last_agent_hours) * 3_600);
+        let (agent, at) = self.work.last_agents.get(&self.person_of(call)?)?;
+        (now.unix.since(*at) < within).then(|| agent.clone())
+    }
+
+    /// The number of who calls, or is called back, by whatever way it is written.
+    fn person_of(&self, call: CallId) -> Option<String> {
+        let (from, to) = self.calls.numbers(call)?;
+        let number = if self.calls.is_back(call) { to } else { from };
+        let full = self.settings.site.country.full(number);
+        Some(full.unwrap_or_else(|| number.to_owned())).filter(|number| !number.is_empty())
     }
 
     /// An agent's phone is in a call that no queue gave, or no longer.
@@ -258,7 +297,13 @@ impl Gateway {
                     self.roster.settings(&agent).map(|s| s.skills.clone()).unwrap_or_default();
                 self.queues.handle_agent_ready(now, agent, skills, since);
             }
-            agent::Output::Unready { agent } => self.queues.handle_agent_gone(now, agent),
+            agent::Output::Unready { agent } | agent::Output::Leaving { agent } => {
+                self.queues.handle_agent_gone(now, agent);
+            }
+            agent::Output::Staying { agent } => self.queues.handle_agent_stays(now, &agent),
+            agent::Output::WrappedUp { agent, item } => {
+                self.queues.handle_wrapped_up(now, &agent, item);
+            }
             agent::Output::Changed { agent, from, to, at } => {
                 tracing::info!(%agent, ?from, ?to, "an agent's state");
                 if matches!(from, Presence::Talking | Presence::WrapUp) && to != Presence::WrapUp {

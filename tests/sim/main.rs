@@ -2,6 +2,7 @@
 //! queues must be those that the reference model foretold: which item goes first, and to which agents.
 #![allow(clippy::disallowed_methods)]
 
+mod channels;
 mod model;
 mod people;
 
@@ -533,7 +534,7 @@ impl Sim {
                     self.model.present.insert(a);
                     Vec::new()
                 }
-                agent::Output::Changed { .. } => continue,
+                _ => continue,
             };
             self.compare(foretold);
         }

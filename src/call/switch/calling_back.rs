@@ -53,6 +53,11 @@ impl Calls {
         self.outputs.push_back(Output::DialExtension { call, leg, extension, intercom: false });
     }
 
+    /// Whether a call is one back, which began at the phone of whoever calls.
+    pub fn is_back(&self, call: CallId) -> bool {
+        self.calls.get(&call).is_some_and(|state| state.rung_first)
+    }
+
     /// The agent of a call back is there: on to the person. Answers whether it is such a call.
     pub(super) fn goes_on(&mut self, now: Now, call: CallId, leg: LegId) -> bool {
         let Some(state) = self.calls.get_mut(&call).filter(|state| state.caller == leg) else {

@@ -24,6 +24,9 @@ pub struct Queue {
     /// Seconds after a call before the next one; 0 to 3,600, default 10.
     #[serde(default = "wrap_up")]
     pub wrap_up: u16,
+    /// The same for a channel that has its own: `{ callback = 5, chat = 30 }`.
+    #[serde(default)]
+    pub wrap_up_of: std::collections::BTreeMap<queue::Channel, u16>,
     /// Callers at a time; 1 to 1,000, default 50.
     #[serde(default = "max_waiting")]
     pub max_waiting: u16,

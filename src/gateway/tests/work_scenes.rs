@@ -99,7 +99,8 @@ impl World {
     fn press_key(&mut self, digit: char) {
         let view = self.gateway.calls.views().into_iter().max_by_key(|view| view.arrived).unwrap();
         let leg = self.gateway.calls.caller(view.call).unwrap();
-        self.gateway.handle_media(self.now, media::Event::Digit { leg, digit, duration: Duration::ZERO });
+        self.gateway
+            .handle_media(self.now, media::Event::Digit { leg, digit, duration: Duration::ZERO });
         self.seconds(1);
     }
 
@@ -141,7 +142,8 @@ fn a_caller_is_called_back_at_the_old_place_with_the_agent_on_the_line_first() {
     let work = world.work();
     let item = work[0].item;
     let mine: Vec<_> = work.iter().filter(|work| work.item == item).filter(promised).collect();
-    let names: Vec<_> = mine.iter().map(|w| serde_json::to_value(w).unwrap()["what"].clone()).collect();
+    let names: Vec<_> =
+        mine.iter().map(|w| serde_json::to_value(w).unwrap()["what"].clone()).collect();
     assert_eq!(
         names,
         ["promised", "moved", "offered", "taken", "attempted", "kept", "closed"],
