@@ -614,7 +614,7 @@ impl Queues {
         if !pauses {
             waiting.refused.insert(agent.clone(), now.instant + REFUSAL_HOLD);
         } else if let Some(desk) = self.staff.get_mut(&agent) {
-            desk.on_duty = false;
+            (desk.on_duty, desk.phone) = (false, None);
         }
         self.outputs.push_back(Output::Missed { agent, offer, why, pauses });
     }
