@@ -66,7 +66,8 @@ impl Floor {
         }
     }
 
-    fn come(&mut self, channel: Channel) {
+    /// An item comes. Answers the offers that were made.
+    fn come(&mut self, channel: Channel) -> usize {
         let id = ItemId(self.next);
         self.next += 1;
         self.now = self.now.after(Duration::from_millis(7));
@@ -82,7 +83,7 @@ impl Floor {
             last_agent: None,
         };
         self.queues.handle_enqueue(self.now, item).expect("there is room");
-        while self.queues.poll_output().is_some() {}
+        self.carry_out()
     }
 
     fn ready(&mut self, who: AgentId) -> usize {
@@ -116,19 +117,24 @@ fn resident() -> usize {
 
 fn offers(waiting: usize) -> f64 {
     let mut floor = Floor::new();
-    (0..waiting).for_each(|_| floor.come(Channel::Voice));
+    for _ in 0..waiting {
+        floor.come(Channel::Voice);
+    }
     let mut offers: usize = (0..AGENTS).map(|number| floor.ready(agent(number))).sum();
     assert_eq!(
         floor.queues.snapshot(floor.now).iter().map(|s| s.waiting).sum::<usize>() + offers,
         waiting
     );
-    (0..offers).for_each(|_| floor.come(Channel::Voice));
+    for _ in 0..offers {
+        floor.come(Channel::Voice);
+    }
     offers = 0;
     let began = Instant::now();
     for _ in 0..TURNS {
-        floor.come(Channel::Voice);
-        let who = floor.busy.pop_front().expect("somebody is busy");
-        offers += floor.ready(who);
+        offers += floor.come(Channel::Voice);
+        if let Some(who) = floor.busy.pop_front() {
+            offers += floor.ready(who);
+        }
         std::hint::black_box(floor.queues.deadline());
     }
     assert!(offers * 10 > TURNS * 9, "only {offers} offers in {TURNS} turns");
@@ -146,7 +152,9 @@ fn main() {
     for waiting in [1_000, 10_000, 100_000] {
         let before = resident();
         let mut floor = Floor::new();
-        (0..waiting).for_each(|_| floor.come(Channel::Mail));
+        for _ in 0..waiting {
+            floor.come(Channel::Mail);
+        }
         let bytes = resident().saturating_sub(before) / waiting;
         println!("{waiting:>6} waiting: {bytes} bytes resident each");
     }

@@ -354,7 +354,7 @@ fn after_work_of_written_contacts_ends_one_by_one_beside_a_call() {
         desk.roster.handle_written_released(desk.now, &ann(), ItemId(item), seconds).unwrap();
     }
     offered(&mut desk.roster, desk.now).unwrap();
-    let mut ended = |roster: &mut Roster| -> Vec<u64> {
+    let ended = |roster: &mut Roster| -> Vec<u64> {
         let item = |output| match output {
             Output::WrappedUp { item, .. } => Some(item.0),
             _ => None,
