@@ -5,7 +5,7 @@ use super::*;
 const CARRIER: usize = 0;
 
 /// `CONFIG` with something else in the place of something.
-fn config(changes: &[(&str, &str)]) -> String {
+pub(super) fn config(changes: &[(&str, &str)]) -> String {
     changes.iter().fold(CONFIG.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "{from}");
         text.replacen(from, to, 1)

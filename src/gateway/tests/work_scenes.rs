@@ -82,16 +82,18 @@ fn a_caller_who_gives_up_one_who_flows_out_and_a_refusal_are_told_apart() {
 const CARRIER: usize = 0;
 
 /// Callers from outside wait in a queue where nobody is signed in yet, and may be called back.
+const WITH_CALLBACKS: [(&str, &str); 4] = [
+    ("to = \"extension:201\"\n[[internal]]", "to = \"queue:support\"\n[[internal]]"),
+    (
+        "max_wait = 60\noverflow = \"extension:201\"",
+        "callback = { dial = \"9\", tries = 2, every = 60 }",
+    ),
+    ("extension = \"202\"\nsigned_in = true", "extension = \"202\""),
+    ("extension = \"203\"\nsigned_in = true", "extension = \"203\""),
+];
+
 fn with_callbacks() -> World {
-    scene(&[
-        ("to = \"extension:201\"\n[[internal]]", "to = \"queue:support\"\n[[internal]]"),
-        (
-            "max_wait = 60\noverflow = \"extension:201\"",
-            "callback = { dial = \"9\", tries = 2, every = 60 }",
-        ),
-        ("extension = \"202\"\nsigned_in = true", "extension = \"202\""),
-        ("extension = \"203\"\nsigned_in = true", "extension = \"203\""),
-    ])
+    scene(&WITH_CALLBACKS)
 }
 
 impl World {
@@ -101,6 +103,20 @@ impl World {
         let leg = self.gateway.calls.caller(view.call).unwrap();
         self.gateway
             .handle_media(self.now, media::Event::Digit { leg, digit, duration: Duration::ZERO });
+        self.seconds(1);
+    }
+
+    /// The box dies at this moment and starts from what is on the disk; agents and phones are where they were.
+    fn dies(&mut self) {
+        let mut replay = Replay::default();
+        self.journal.iter().for_each(|segment| _ = replay.read(segment, &mut |_| {}));
+        self.parties.iter_mut().for_each(|party| {
+            party.ringing.clear();
+            party.up.clear();
+        });
+        let config = super::scenes::config(&WITH_CALLBACKS);
+        self.gateway = branch_of(self.now, &config, replay.resume, &self.keys, 77);
+        self.gateway.handle_started(self.now, false);
         self.seconds(1);
     }
 
@@ -204,4 +220,38 @@ fn an_agent_who_refuses_to_call_back_leaves_the_promise_as_it_is() {
     world.seconds(30);
     assert_eq!(world.parties[ANN].ringing.len(), 1, "asked again");
     assert_eq!(world.gateway.journal.live().promises.0.len(), 1);
+}
+
+#[test]
+fn a_promise_outlives_the_box_before_during_and_after_the_agent_is_rung() {
+    for (moment, attempts) in [("waiting", 0), ("ringing", 0), ("calling", 1)] {
+        let mut world = with_callbacks();
+        world.promise();
+        let promised = world.gateway.journal.live().promises.clone();
+        if moment != "waiting" {
+            world.sign_in("ann");
+        }
+        if moment == "calling" {
+            world.take_call(ANN);
+            world.seconds(1);
+            assert_eq!(world.parties[CARRIER].called.len(), 1);
+        }
+        world.dies();
+        let kept = world.gateway.journal.live().promises.clone();
+        let (item, open) = kept.0.first_key_value().expect("the promise is there");
+        assert_eq!(kept.0.len(), 1, "{moment}");
+        assert_eq!(open.promise, promised.0[item].promise, "{moment}");
+        assert_eq!(open.attempts, attempts, "{moment}");
+        if moment == "waiting" {
+            world.sign_in("ann");
+        }
+        assert_eq!(world.parties[ANN].ringing.len(), 1, "{moment}: it is ann's turn");
+        world.take_call(ANN);
+        world.seconds(1);
+        world.take_call(CARRIER);
+        world.seconds(5);
+        world.hang_up(CARRIER);
+        world.seconds(5);
+        assert!(world.gateway.journal.live().promises.0.is_empty(), "{moment}: kept");
+    }
 }
