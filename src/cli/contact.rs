@@ -14,6 +14,7 @@ use crate::store::context::looking::Dossier;
 
 mod export;
 mod import;
+mod quality;
 mod rows;
 
 /// Moments that are shown of a timeline.
@@ -79,6 +80,15 @@ pub enum One {
         after_help = "Example: branchline contact import people.csv --map 'Full Name=name' --source crm"
     )]
     Import(import::FromFile),
+    /// Tell how good the records of people are: who may be there twice, numbers that are none, old fields.
+    #[command(after_help = "Example: branchline contact quality --months 12 --json")]
+    Quality {
+        /// Fields that nobody has said anew for so many months are stale.
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(..=1_200))]
+        months: u32,
+        #[command(flatten)]
+        options: ask::Options,
+    },
     /// Make a contact.
     #[command(after_help = "Example: branchline contact create +14085551200 --set name='Ann Lee'")]
     Create {
@@ -223,6 +233,7 @@ pub fn main(one: One) -> ExitCode {
             options.json = true;
             return ask::main(&options, &Command::Person { who, moments: ALL }, ask::Form::Text);
         }
+        One::Quality { months, options } => return quality::main(&options, months),
         One::Import(options) => return import::main(&options),
         One::Erasures(options) => {
             return ask::main(&options, &Command::Erasures, ask::Form::Text);

@@ -20,6 +20,7 @@ mod identity;
 mod import;
 mod order;
 mod person;
+mod quality;
 mod timeline;
 
 use std::fmt;
@@ -36,6 +37,7 @@ pub use identity::{Edge, How, Identity, Kind, NotAnIdentity, Sharing, normalise}
 pub use import::{Held, Imported, Person, Row};
 pub use order::{Needs, Order, Who};
 pub use person::{Evidence, Merge, Suggestion, probable, root};
+pub use quality::{Double, Of, Quality, Survey};
 pub use timeline::{Happening, Moment, Way};
 
 /// The way somebody is reached, or reached us.

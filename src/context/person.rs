@@ -103,12 +103,12 @@ pub fn probable(a: &Contact<String>, b: &Contact<String>) -> Option<BTreeSet<Evi
     .then_some(found)
 }
 
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Without what follows a plus sign, and without dots before the `@`.
-fn bare_mail(address: &str) -> String {
+pub(super) fn bare_mail(address: &str) -> String {
     let (user, host) = address.rsplit_once('@').unwrap_or((address, ""));
     let user = user.split('+').next().unwrap_or(user).replace('.', "");
     format!("{user}@{host}")

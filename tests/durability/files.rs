@@ -75,6 +75,13 @@ fn a_file_of_people_goes_round_through_two_boxes() {
     // Each person takes two lines, behind one heading.
     assert_eq!((&bad["line"], &bad["column"]), (&(all * 2 + 2).into(), &"Phone".into()));
     assert_eq!(counts(&import(&site, &file, &maps)), [0, 0, all, 1], "once more changes nothing");
+    let found = site.ask(&["contact", "quality", "--months", "0"]).expect("a report");
+    assert_eq!(found["people"], all);
+    assert_eq!(found["stale"].as_array().map(Vec::len), Some(2 * ROWS), "a name and a note each");
+    assert_eq!(
+        (&found["duplicates"], &found["malformed"]),
+        (&Value::from([0; 0]), &Value::from([0; 0]))
+    );
     let jsonl = contact(&site, &["export"]).stdout;
     assert_eq!(people(&jsonl).len(), ROWS);
     assert!(people(&jsonl).iter().any(|one| one.contains("second \\\"line\\\"")));
