@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 /// Each branch takes a block of ports from here on. All blocks end below 32,768, where the ports begin that the
@@ -154,6 +156,14 @@ impl Branch {
             .spawn()
             .expect("the branch starts");
         self.until("the control socket", || std::os::unix::net::UnixStream::connect(&socket).ok());
+    }
+
+    /// Nothing in the box moves for so long, as when another program takes its processors.
+    pub fn stands_still(&self, time: Duration) {
+        let process = Pid::from_raw(self.process.id() as i32);
+        kill(process, Signal::SIGSTOP).expect("it is running");
+        std::thread::sleep(time);
+        kill(process, Signal::SIGCONT).expect("it is there");
     }
 
     /// Something that the demo said when it was ready.

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -34,6 +35,44 @@ fn call(branch: &Branch) {
         transport: "u1",
     };
     Sipp::start(branch, &setting).succeeds();
+}
+
+/// A carrier calls the menu.
+fn menu_call(branch: &Branch, scenario: &str, port: u16, more: (&str, &str)) -> Sipp {
+    let keys = [
+        ("from", "+15557654321".to_owned()),
+        ("to", "+15550100".to_owned()),
+        ("rtp", (branch.free + 100 + 2 * port).to_string()),
+        (more.0, more.1.to_owned()),
+    ];
+    let setting =
+        Setting { scenario, port: branch.free + port, keys: &keys, account: None, transport: "u1" };
+    Sipp::start(branch, &setting)
+}
+
+/// A prompt that came most of a second late: who calls next would hear no better.
+#[test]
+fn a_box_that_stood_still_under_a_call_refuses_the_next_says_why_and_recovers() {
+    let branch = Branch::start();
+    let up = menu_call(&branch, "trunk_hangs_up", 2, ("talk", "6000"));
+    // The menu speaks once the answer is acknowledged; nothing that is due is late before.
+    branch.until("the menu", || up.message("ACK sip:"));
+    assert_eq!(branch.ask(&["calls", "--active"]).as_array().map(Vec::len), Some(1));
+    let late = || branch.ask_text(&["status"]).contains("new calls are refused");
+    // Again where the box stood still in the one moment in which nothing was due.
+    branch.until("the lamp", || {
+        branch.stands_still(Duration::from_millis(1_500));
+        late().then_some(())
+    });
+    let refused = menu_call(&branch, "trunk_refused", 3, ("code", "503")).succeeds();
+    for words in ["Retry-After: 5\r\n", "Reason: Q.850;cause=42;text="] {
+        assert!(refused.contains(words), "{words} in {refused}");
+    }
+    let figures = branch.ask_text(&["metrics"]);
+    assert!(figures.contains("branchline_calls_refused_late_total 1\n"), "{figures}");
+    branch.until("the end of it", || (!late()).then_some(()));
+    menu_call(&branch, "trunk_hangs_up", 4, ("talk", "100")).succeeds();
+    up.succeeds();
 }
 
 /// What tshark makes of a capture: from where, and which method or status.
