@@ -21,13 +21,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::call::budget::Subject;
-use crate::context::{Order, Who};
+use crate::context::{Order, Ref, Refused as Refusal, Who};
 use crate::id::{
     AgentId, CallId, ConferenceId, ContactId, ExtensionId, HookId, QueueId, RecordingId, TrunkId,
 };
 use crate::journal::act::{Role, Token, User};
 use crate::store::context::Proof;
-use crate::store::context::looking::Dossier;
+use crate::store::context::looking::{Dossier, Placed};
 use crate::time::{UnixTime, rfc3339};
 use api::Operation;
 use api::bodies::{ActLine, DryRun, OneCall, Page, Party, RecordingLine, TokenLine, UserLine};
@@ -251,6 +251,16 @@ pub enum Command {
         /// So many contacts are looked at, 256 at most.
         limit: usize,
     },
+    /// What happened with a person, the newest first.
+    Timeline {
+        /// Who.
+        who: Who,
+        /// So many moments at most.
+        limit: usize,
+        /// Those behind this one.
+        #[serde(default)]
+        after: Option<Ref>,
+    },
     /// Erasures that were.
     Erasures,
     /// Programs elsewhere that are told what happens.
@@ -337,12 +347,16 @@ pub enum Reply {
     Person(Box<Dossier>),
     /// To [`Command::People`].
     People(PeoplePage),
+    /// To [`Command::Timeline`].
+    Timeline(Vec<Placed>),
     /// To [`Command::Erasures`].
     Erasures(Vec<Proof>),
     /// To [`Command::Webhooks`].
     Webhooks(Vec<WebhookLine>),
     /// To [`Command::DeadWebhooks`].
     DeadWebhooks(Vec<DeadLine>),
+    /// An order about a person was not carried out, and why.
+    Declined(Refusal),
     /// It was done.
     Done,
     /// It was not done, and why.
@@ -374,6 +388,13 @@ impl Command {
             Command::ChangeUser { name, .. } => (Operation::ChangeUser, name.clone()),
             Command::AddToken { token } => (Operation::NewToken, token.prefix.clone()),
             Command::RevokeToken { prefix } => (Operation::RevokeToken, prefix.clone()),
+            Command::Contact { order } => {
+                return api::orders::act(order);
+            }
+            // So much of a person at once is taken along, not looked at.
+            Command::Person { who, moments } if *moments > api::MOST_ROWS => {
+                return Some((Operation::ExportPerson, api::orders::contact_of(who)));
+            }
             _ => return None,
         };
         Some((operation, Some(on)))

@@ -1,12 +1,13 @@
 //! People, as an admin orders something about them and is told.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::context::{Change, Imported, Person};
 use crate::id::{CaseId, ContactId, ErasureId, HoldId, MergeId, PinId};
 
 /// What came of an order: the ids of what it made or was about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Ordered {
     /// The contact.

@@ -52,6 +52,9 @@ pub fn main(options: &Options, command: &Command, form: Form) -> ExitCode {
     if let Reply::Refused(why) | Reply::NotReady(why) = &reply {
         return exit::fail(exit::REFUSED, why);
     }
+    if let Reply::Declined(why) = &reply {
+        return exit::fail(exit::REFUSED, why.to_string());
+    }
     let printed = match (options.json, form) {
         (true, _) => text::json(&reply),
         (false, Form::Text) => text::table(&reply),

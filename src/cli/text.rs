@@ -32,6 +32,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Person(dossier) => serde_json::to_string_pretty(dossier),
         Reply::People(page) => serde_json::to_string_pretty(page),
         Reply::Erasures(proofs) => serde_json::to_string_pretty(proofs),
+        Reply::Timeline(moments) => serde_json::to_string_pretty(moments),
         Reply::OneCall(call) => serde_json::to_string_pretty(call),
         Reply::Recordings(page) => serde_json::to_string_pretty(page),
         Reply::Route(run) => serde_json::to_string_pretty(run),
@@ -42,7 +43,9 @@ pub fn json(reply: &Reply) -> String {
         Reply::Acts(page) => serde_json::to_string_pretty(page),
         Reply::Webhooks(hooks) => serde_json::to_string_pretty(hooks),
         Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
-        Reply::Done | Reply::Refused(_) | Reply::NotReady(_) => serde_json::to_string_pretty(reply),
+        Reply::Done | Reply::Refused(_) | Reply::Declined(_) | Reply::NotReady(_) => {
+            serde_json::to_string_pretty(reply)
+        }
     };
     value.map_or_else(|_| String::new(), |text| text + "\n")
 }
@@ -77,9 +80,14 @@ pub fn table(reply: &Reply) -> String {
         Reply::Acts(page) => super::access::act_table(&page.items),
         // Only the API asks these, or whoever writes files of them.
         Reply::People(_) => json(reply),
-        Reply::Begun(_) | Reply::OneCall(_) | Reply::Recordings(_) | Reply::Route(_) => json(reply),
+        Reply::Begun(_)
+        | Reply::OneCall(_)
+        | Reply::Recordings(_)
+        | Reply::Route(_)
+        | Reply::Timeline(_) => json(reply),
         Reply::Done => "done\n".to_owned(),
         Reply::Refused(why) | Reply::NotReady(why) => format!("refused: {why}\n"),
+        Reply::Declined(why) => format!("refused: {why}\n"),
     }
 }
 

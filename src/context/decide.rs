@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Channel;
 use super::case::{Case, MOST_LINKED, Ref};
 use super::change::Change;
@@ -66,7 +68,8 @@ pub struct View {
 }
 
 /// Why something is not done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refused {
     /// There is no such contact.
     UnknownContact,

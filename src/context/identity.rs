@@ -66,7 +66,8 @@ impl fmt::Display for Kind {
 }
 
 /// Text that is no identity of its kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NotAnIdentity {
     /// Nothing, or more than an address may be long.
     Length,

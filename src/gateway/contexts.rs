@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use crate::address::Number;
 use crate::admin::api::feed::Happening;
 use crate::admin::api::people::CallerCard;
-use crate::admin::{PeoplePage, Reply};
+use crate::admin::{Command, PeoplePage, Reply};
 use crate::call::plan::Origin;
 use crate::call::record::{Peer, Record};
 use crate::context::{Caller, Identity, Kind, Refused, Who, normalise};
 use crate::gateway::orders::NOT_READY;
-use crate::gateway::{Gateway, Output, ReplyTo};
+use crate::gateway::{By, Gateway, Output, ReplyTo};
 use crate::id::{AgentId, CallId};
 use crate::journal::Token;
+use crate::journal::act::Act;
+use crate::journal::event::Event;
 use crate::store::context::looking::{Answer, Question};
 use crate::time::Now;
 
@@ -38,6 +40,8 @@ pub(super) struct Contexts {
     dialled: BTreeMap<CallId, Number>,
     /// To which agent a call was offered last.
     offered: BTreeMap<CallId, AgentId>,
+    /// Who waits for a record that is taken along, and the journal's record of that.
+    readers: Vec<(ReplyTo, Token)>,
 }
 
 impl Contexts {
@@ -76,12 +80,14 @@ impl Gateway {
             (LookFor::Reader(to), answer) => {
                 let reply = match answer {
                     Answer::Dossier(Some(dossier)) => Reply::Person(dossier),
-                    Answer::Dossier(None) => Reply::Refused(Refused::UnknownContact.to_string()),
                     Answer::People(people, next) => Reply::People(PeoplePage { people, next }),
+                    Answer::Dossier(None) => Reply::Declined(Refused::UnknownContact),
+                    Answer::Timeline(Some(moments)) => Reply::Timeline(moments),
+                    Answer::Timeline(None) => Reply::Declined(Refused::UnknownContact),
                     Answer::Proofs(proofs) => Reply::Erasures(proofs),
                     _ => Reply::NotReady(NOT_READY.to_owned()),
                 };
-                self.outputs.push_back(Output::Reply(to, reply));
+                self.reply_to_reader(to, reply);
             }
         }
         self.settle(now);
@@ -105,27 +111,52 @@ impl Gateway {
     }
 
     /// Somebody asks for everything that is known of a person.
-    pub(super) fn look_for_person(&mut self, to: ReplyTo, who: &Who, moments: usize) {
+    pub(super) fn look_for_person(
+        &mut self,
+        to: ReplyTo,
+        who: &Who,
+        ask: impl Fn(Who) -> Question,
+    ) {
         let who = match who {
             Who::Identity(kind, value) => {
                 let country = self.settings.site.country;
                 match normalise(*kind, value, &|digits| country.full(digits)) {
                     Ok(value) => Who::Identity(*kind, value),
                     Err(why) => {
-                        let refused = Reply::Refused(why.to_string());
-                        return self.outputs.push_back(Output::Reply(to, refused));
+                        return self.reply_to_reader(to, Reply::Declined(why.into()));
                     }
                 }
             }
             who => who.clone(),
         };
-        let question = Question::Dossier(who, moments);
+        let question = ask(who);
         self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
     }
 
     /// A call is offered to an agent: if it becomes known later who calls, the agent is told.
     pub(super) fn caller_offered_to(&mut self, call: CallId, agent: &AgentId) {
         self.contexts.offered.insert(call, agent.clone());
+    }
+
+    /// Somebody takes a record along: who, is on the disk before they have it.
+    pub(super) fn note_reader(&mut self, now: Now, to: ReplyTo, by: &By, command: &Command) {
+        if let Some((operation, on)) = command.act() {
+            let what = operation.name().to_owned();
+            let act = Act { who: by.who.clone(), from: by.from, what, on, done: true };
+            let token = self.keep(now, Event::Act(act));
+            self.contexts.readers.push((to, token));
+        }
+    }
+
+    fn reply_to_reader(&mut self, to: ReplyTo, reply: Reply) {
+        let at = self.contexts.readers.iter().position(|(reader, _)| *reader == to);
+        match at.map(|at| self.contexts.readers.swap_remove(at)) {
+            Some((_, token)) => {
+                self.keeping.replies.push((token, to, reply));
+                self.send_replies();
+            }
+            None => self.outputs.push_back(Output::Reply(to, reply)),
+        }
     }
 
     /// A call goes out to this number.

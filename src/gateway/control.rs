@@ -68,11 +68,18 @@ impl Gateway {
             Command::LiftCaps { of, hours } => self.lift_caps(now, of.as_ref(), *hours),
             Command::PhoneUrl { mac, once, renew } => self.give_phone_url(now, mac, *once, *renew),
             Command::Mailboxes => Reply::Mailboxes(self.mailbox_lines()),
-            Command::Contact { order } => return self.take_order(to, by, order),
-            Command::Person { who, moments } => return self.look_for_person(to, who, *moments),
             Command::People { after, limit } => {
                 let question = Question::People(*after, (*limit).min(MOST_PEOPLE));
                 return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
+            }
+            Command::Contact { order } => return self.take_order(now, to, by, command, order),
+            Command::Person { who, moments } => {
+                self.note_reader(now, to, by, command);
+                return self.look_for_person(to, who, |who| Question::Dossier(who, *moments));
+            }
+            Command::Timeline { who, limit, after } => {
+                return self
+                    .look_for_person(to, who, |who| Question::Timeline(who, *after, *limit));
             }
             Command::Erasures => {
                 let question = Question::Proofs(MOST_RECORDS);

@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::admin::{Ordered, Reply};
-use crate::context::{Act, Change, Identity, Imported, Order, View, decide};
+use crate::admin::{Command, Ordered, Reply};
+use crate::context::{Act, Change, Identity, Imported, Order, Refused, View, decide};
 use crate::gateway::voicemail::Order as FileOrder;
 use crate::gateway::{By, Gateway, LookFor, Output, ReplyTo};
 use crate::id::{ActorId, CaseId, ContactId, RecordingId};
+use crate::journal::act::Act as Done;
 use crate::journal::context::to_seal;
 use crate::journal::event::Event;
 use crate::journal::{State, Token};
@@ -39,6 +40,8 @@ pub(super) struct Orders {
 struct Waiting {
     to: Option<ReplyTo>,
     by: ActorId,
+    /// What is written down of it beside what it changes; nothing of what a rule does.
+    done: Option<Done>,
     order: Order,
     /// Recordings of whoever is to be erased that are on the disk yet, and those that are not any more.
     files: BTreeSet<RecordingId>,
@@ -68,22 +71,45 @@ impl Orders {
 impl Gateway {
     /// Somebody wants something done to the record of a person; answered with [`Reply::Ordered`] once it is on the disk
     /// and whoever looks sees it.
-    pub(super) fn take_order(&mut self, to: ReplyTo, by: &By, order: &Order) {
+    pub(super) fn take_order(
+        &mut self,
+        now: Now,
+        to: ReplyTo,
+        by: &By,
+        command: &Command,
+        order: &Order,
+    ) {
         // Beside every value that a file brought stands which file it was.
-        let by = match order {
+        let actor = match order {
             Order::Import { source, .. } => format!("{}, import of {source}", by.who),
             _ => by.who.to_string(),
         };
-        let by = ActorId::from(by.as_str());
-        self.take_order_of(Some(to), by, order.clone());
+        let actor = ActorId::from(actor.as_str());
+        let act = command.act().map(|(operation, on)| Done {
+            who: by.who.clone(),
+            from: by.from,
+            what: operation.name().to_owned(),
+            on,
+            done: true,
+        });
+        self.take(now, (Some(to), actor, act), order.clone());
     }
 
     /// The same of somebody who need not be told.
-    pub(super) fn take_order_of(&mut self, to: Option<ReplyTo>, by: ActorId, order: Order) {
+    pub(super) fn take_order_of(&mut self, now: Now, by: ActorId, order: Order) {
+        self.take(now, (None, by, None), order);
+    }
+
+    fn take(
+        &mut self,
+        now: Now,
+        (to, by, done): (Option<ReplyTo>, ActorId, Option<Done>),
+        order: Order,
+    ) {
         let country = self.settings.site.country;
         let order = match order.normalised(&|digits| country.full(digits)) {
             Ok(order) => order,
-            Err(why) => return self.turn_away(to, &why.to_string()),
+            Err(why) => return self.decline(now, to, done, why.into()),
         };
         if self.journal.state() != State::Healthy {
             return self.turn_away(to, "the disk does not work: nothing would be kept");
@@ -94,7 +120,7 @@ impl Gateway {
         let id = self.orders.next;
         self.orders.next += 1;
         let (files, deleted) = (BTreeSet::new(), BTreeSet::new());
-        self.orders.waiting.insert(id, Waiting { to, by, order, files, deleted });
+        self.orders.waiting.insert(id, Waiting { to, by, done, order, files, deleted });
         self.look_for_order(id);
     }
 
@@ -127,7 +153,7 @@ impl Gateway {
         let decided = decide(&order, view, &self.rules, &by, now.unix, &mut || random.bits());
         let changes = match decided {
             Ok(changes) => changes,
-            Err(why) => return self.refuse_order(id, &why.to_string()),
+            Err(why) => return self.refuse_order(now, id, why),
         };
         let erases = matches!(changes.first(), Some(Change::Erased { .. }));
         if erases && self.files_are_left(id, doomed) {
@@ -142,6 +168,10 @@ impl Gateway {
         }
         if tried || changes.is_empty() {
             return self.tell(waiting.to, Reply::Ordered(answer));
+        }
+        if let Some(done) = waiting.done {
+            let made = answer.contact.map(|contact| contact.to_string());
+            self.keep(now, Event::Act(Done { on: done.on.or(made), ..done }));
         }
         let act = Act { by, at: now.unix, changes };
         let token = if erases {
@@ -187,10 +217,18 @@ impl Gateway {
         }
     }
 
-    fn refuse_order(&mut self, id: u64, why: &str) {
+    fn refuse_order(&mut self, now: Now, id: u64, why: Refused) {
         if let Some(waiting) = self.orders.waiting.remove(&id) {
-            self.turn_away(waiting.to, why);
+            self.decline(now, waiting.to, waiting.done, why);
         }
+    }
+
+    /// An order is not carried out; that it was tried is written down first.
+    fn decline(&mut self, now: Now, to: Option<ReplyTo>, done: Option<Done>, why: Refused) {
+        let (Some(to), Some(done)) = (to, done) else { return };
+        let token = self.keep(now, Event::Act(Done { done: false, ..done }));
+        self.keeping.replies.push((token, to, Reply::Declined(why)));
+        self.send_replies();
     }
 
     fn tell(&mut self, to: Option<ReplyTo>, reply: Reply) {
@@ -198,7 +236,7 @@ impl Gateway {
     }
 
     fn turn_away(&mut self, to: Option<ReplyTo>, why: &str) {
-        self.tell(to, Reply::Refused(why.to_owned()));
+        self.tell(to, Reply::NotReady(why.to_owned()));
     }
 }
 

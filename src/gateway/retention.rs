@@ -54,7 +54,7 @@ impl Gateway {
         self.search.after = next;
         for contact in idle {
             let (who, rule) = (Who::Contact(contact), Some(RULE.to_owned()));
-            self.take_order_of(None, BOX.into(), Order::Erase { who, rule });
+            self.take_order_of(now, BOX.into(), Order::Erase { who, rule });
         }
         self.prune(now, moments);
     }

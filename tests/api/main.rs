@@ -12,6 +12,7 @@ mod fuzzing;
 #[path = "../interop/peer.rs"]
 #[allow(dead_code)]
 mod peer;
+mod people;
 mod programs;
 mod ringing;
 mod roles;

@@ -23,6 +23,11 @@ fn ask(api: &Api, way: &Way, route: &Route) -> u16 {
         ("token", "bl_00000000"),
         ("session", "0000000000000000"),
         ("source", "203.0.113.9"),
+        ("contact", "0000000000001"),
+        ("case", "0000000000001"),
+        ("pin", "0000000000001"),
+        ("hold", "0000000000001"),
+        ("tag", "vip"),
     ];
     let path = names.iter().fold(route.path.to_owned(), |path, (name, value)| {
         path.replace(&format!("{{{name}}}"), value)

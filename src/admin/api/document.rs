@@ -10,13 +10,18 @@ use utoipa::openapi::{
 };
 
 use crate::admin::api::problem::Kind;
-use crate::admin::api::table::{Answer, Method, Query, Route, Shape, TABLE, path_parameter};
+use crate::admin::api::table::{
+    Answer, Method, Operation, Query, Route, Shape, TABLE, path_parameter,
+};
 use crate::admin::api::{BASE, MOST_ROWS, Problem};
 
 const ABOUT: &str = "Every refusal is a problem document (RFC 9457): what is wrong, where, what to do. Lists come in \
 pages: give `next` as `after`. A request that changes something may carry `Idempotency-Key`: sent twice, it is done once \
 and answered alike for a day. Programs send `Authorization: Bearer TOKEN`; people sign in and send the session's cookie, \
 and with whatever changes something the session's `X-CSRF-Token`.";
+
+/// What the header `If-Match` looks like where a version is named (RFC 9110 section 13.1.1).
+const IF_MATCH: &str = "^\"[0-9]{1,18}\"$";
 
 /// The document.
 pub fn document() -> OpenApi {
@@ -73,6 +78,11 @@ fn describe(route: &Route) -> Described {
     parameters.extend(route.query.iter().map(in_query));
     if route.method.changes() && route.roles.is_some() {
         parameters.push(key());
+    }
+    if route.operation == Operation::EditPerson {
+        let words =
+            "The version that was seen, in quotation marks: of another one nothing is changed.";
+        parameters.push(parameter("If-Match", ParameterIn::Header, false, words, text(IF_MATCH)));
     }
     own.parameters = Some(parameters.into_iter().map(RefOr::T).collect());
     own.request_body = route.body.map(|shape| {
@@ -203,6 +213,7 @@ fn may_be(kind: Kind, route: &Route) -> bool {
         Kind::SignInNeeded | Kind::NotAllowed | Kind::Forged => route.roles.is_some(),
         Kind::WrongPassword => body && route.roles.is_none(),
         Kind::WrongType => body,
+        Kind::Stale => route.operation == Operation::EditPerson,
         Kind::NotFound => route.parameters().next().is_some(),
         Kind::Conflict | Kind::Refused => route.method.changes() || !route.query.is_empty(),
         Kind::Malformed | Kind::TooLong | Kind::TooOften | Kind::Busy => true,

@@ -8,6 +8,7 @@ pub mod bodies;
 pub mod document;
 pub mod feed;
 pub mod operations;
+pub mod orders;
 pub mod people;
 pub mod problem;
 pub mod table;

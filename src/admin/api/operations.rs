@@ -31,6 +31,8 @@ pub struct Asked {
     pub body: Vec<u8>,
     /// The last event that was seen of the feed.
     pub last_event: Option<String>,
+    /// The version that a change is of.
+    pub if_match: Option<String>,
 }
 
 /// What is to be done for a request.
@@ -94,7 +96,10 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         | Operation::StopRecording
         | Operation::Play
         | Operation::Collect => Ask::Command(order(&asked)?),
-        _ => Ask::Command(question(&asked)?),
+        _ => match people::ask(&asked)? {
+            Some(command) => Ask::Command(command),
+            None => Ask::Command(question(&asked)?),
+        },
     })
 }
 
@@ -303,13 +308,15 @@ impl Reading<'_> {
 
 /// Whether a parameter's value is one that its pattern allows.
 fn fits(name: &str, value: &str) -> bool {
+    let longest = if name == "identity" { 254 } else { 64 };
     let more: &[u8] = match name {
         "number" => b"+*#.@:-",
         "from" => b"._:-",
+        "identity" => b"+*#.@:_-",
         _ => b"-",
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);
-    (1..=64).contains(&value.len()) && value.bytes().all(plain)
+    (1..=longest).contains(&value.len()) && value.bytes().all(plain)
 }
 
 fn is_row_count(value: &str) -> bool {
@@ -372,12 +379,9 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Acts(page) => json(route, &page),
         // Nothing that the API asks is answered so.
         Reply::Ladder(_) | Reply::Metrics(_) | Reply::PhoneUrl { .. } => Err(Problem::busy()),
-        // Not asked yet.
-        Reply::Ordered(_) | Reply::Person(_) | Reply::People(_) | Reply::Erasures(_) => {
-            Err(Problem::busy())
-        }
         // For whoever is at the box.
         Reply::Webhooks(_) | Reply::DeadWebhooks(_) => Err(Problem::busy()),
+        reply => people::answer(route, asked, reply),
     }
 }
 
@@ -416,6 +420,8 @@ pub fn json<T: Serialize>(route: &Route, value: &T) -> Result<Given, Problem> {
     let body = serde_json::to_vec(value).map_err(|_| Problem::busy())?;
     Ok(Given { status, content_type: "application/json", body })
 }
+
+mod people;
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::context::{Caller, Channel, Happening, Moment, Ref, Sharing, Way};
-use crate::id::{ActorId, AgentId, CallId, CaseId, ContactId, QueueId, RecordingId};
-use crate::store::context::looking::Placed;
+use crate::context::{
+    Caller, Case, Channel, Consent, Contact, Evidence, Field, Happening, Hold, How, Link, Merge,
+    Moment, Past, Pin, Ref, Said, Sharing, Source, Suggestion, Verified, Way,
+};
+use crate::id::{
+    ActorId, AgentId, CallId, CaseId, ContactId, ErasureId, HoldId, MergeId, PinId, QueueId,
+    RecordingId,
+};
+use crate::store::context::Proof;
+use crate::store::context::looking::{Dossier, Placed};
 use crate::time::{UnixTime, rfc3339};
 
 /// Who calls, as an agent is shown before the telephone is answered.
@@ -248,4 +255,339 @@ pub fn read_place(text: &str) -> Option<Ref> {
     let (at, seq) = rest.split_once('-')?;
     let (contact, at) = (contact.parse().ok()?, UnixTime(at.parse().ok()?));
     Some(Ref { contact, at, seq: seq.parse().ok()? })
+}
+
+/// Everything that is known of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PersonRecord {
+    /// Under which contact the person goes.
+    pub person: ContactId,
+    /// Every contact of the person.
+    pub contacts: Vec<ContactLine>,
+    /// What makes one person of them.
+    pub merges: Vec<MergeLine>,
+    /// Who may be the same person.
+    pub suggestions: Vec<SuggestionLine>,
+    /// Cases.
+    pub cases: Vec<CaseLine>,
+    /// What happened last, the newest first.
+    pub timeline: Vec<MomentLine>,
+}
+
+/// One contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ContactLine {
+    /// Which.
+    pub contact: ContactId,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub created: UnixTime,
+    /// By whom.
+    pub by: ActorId,
+    /// Counts changes: who edits names the one that was seen.
+    pub version: u64,
+    /// Fields by name.
+    pub fields: BTreeMap<String, FieldLine>,
+    /// What it is known by.
+    pub identities: Vec<IdentityLine>,
+    /// Tags.
+    pub tags: BTreeSet<String>,
+    /// Pinned facts.
+    pub pins: Vec<PinLine>,
+    /// The last word for each channel and purpose.
+    pub consents: Vec<ConsentLine>,
+    /// The channel that the person prefers.
+    pub preferred: Option<Channel>,
+    /// How surely the person was identified.
+    pub verified: Option<VerifiedLine>,
+    /// Legal holds.
+    pub holds: Vec<HoldLine>,
+}
+
+/// What a field says, and what it said before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldLine {
+    /// What holds.
+    pub now: SaidLine,
+    /// What was said before, the newest first.
+    pub before: Vec<SaidLine>,
+}
+
+/// A value, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SaidLine {
+    /// It; null where it was taken away.
+    pub value: Option<String>,
+    /// Who said it.
+    pub source: Source,
+    /// Who wrote it down.
+    pub by: ActorId,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// By which channel it came.
+    pub channel: Option<Channel>,
+}
+
+/// What a contact is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IdentityLine {
+    /// Such as `phone:+4930123456`.
+    pub identity: String,
+    /// How it came here.
+    pub how: How,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// By whom.
+    pub by: ActorId,
+}
+
+/// A pinned fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PinLine {
+    /// Which.
+    pub pin: PinId,
+    /// It, and where it comes from.
+    pub fact: SaidLine,
+    /// Until when it is shown.
+    #[serde(with = "rfc3339::option")]
+    pub until: Option<UnixTime>,
+}
+
+/// Consent for a channel and a purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConsentLine {
+    /// By this channel.
+    pub channel: Channel,
+    /// For this.
+    pub purpose: String,
+    /// Given, or refused.
+    pub given: bool,
+    /// Who said so.
+    pub source: Source,
+    /// Who wrote it down.
+    pub by: ActorId,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// By which channel that came.
+    pub through: Option<Channel>,
+}
+
+/// How surely somebody was identified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VerifiedLine {
+    /// 1 to 9.
+    pub level: u8,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// Until when that holds.
+    #[serde(with = "rfc3339")]
+    pub until: UnixTime,
+}
+
+/// A legal hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HoldLine {
+    /// Which.
+    pub hold: HoldId,
+    /// Why.
+    pub reason: String,
+    /// By whom.
+    pub by: ActorId,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+}
+
+/// Two contacts that are one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MergeLine {
+    /// Which.
+    pub merge: MergeId,
+    /// Under whose name it goes on.
+    pub kept: ContactId,
+    /// Who is the same person.
+    pub gone: ContactId,
+    /// By whom.
+    pub by: ActorId,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// Why.
+    pub evidence: BTreeSet<Evidence>,
+}
+
+/// Two contacts that may be one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SuggestionLine {
+    /// One.
+    pub a: ContactId,
+    /// The other.
+    pub b: ContactId,
+    /// Why.
+    pub evidence: BTreeSet<Evidence>,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// Somebody has said that they are two.
+    pub refused: bool,
+}
+
+/// A case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CaseLine {
+    /// Which.
+    pub case: CaseId,
+    /// Whose.
+    pub contact: ContactId,
+    /// What it is about.
+    pub title: Option<String>,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub opened: UnixTime,
+    /// By whom.
+    pub by: ActorId,
+    /// Since when it is over.
+    #[serde(with = "rfc3339::option")]
+    pub closed: Option<UnixTime>,
+    /// Places of what belongs to it.
+    pub moments: Vec<String>,
+    /// How surely its person was identified.
+    pub verified: Option<VerifiedLine>,
+    /// The case that it was split from.
+    pub split_from: Option<CaseId>,
+    /// The case that it went up in.
+    pub merged_into: Option<CaseId>,
+}
+
+/// That somebody was erased, with nothing of whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErasureLine {
+    /// Which.
+    pub erasure: ErasureId,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// By whom.
+    pub by: ActorId,
+    /// By which rule; at somebody's word when null.
+    pub rule: Option<String>,
+    /// Which contacts; nobody's any more.
+    pub contacts: Vec<ContactId>,
+    /// How many identities led to them.
+    pub identities: u32,
+    /// How many moments were on their timelines.
+    pub moments: u32,
+    /// How many keys were destroyed.
+    pub keys: u32,
+    /// How many recordings were taken off the disk.
+    pub recordings: u32,
+}
+
+impl From<Proof> for ErasureLine {
+    fn from(proof: Proof) -> ErasureLine {
+        let Proof { erasure, at, by, rule, contacts, identities, moments, keys, recordings } =
+            proof;
+        ErasureLine { erasure, at, by, rule, contacts, identities, moments, keys, recordings }
+    }
+}
+
+impl From<Dossier> for PersonRecord {
+    fn from(dossier: Dossier) -> PersonRecord {
+        let merge = |merge: Merge| {
+            let Merge { id, kept, gone, by, at, evidence } = merge;
+            MergeLine { merge: id, kept, gone, by, at, evidence }
+        };
+        let suggestion = |one: Suggestion| {
+            let Suggestion { a, b, evidence, at, refused } = one;
+            SuggestionLine { a, b, evidence, at, refused }
+        };
+        PersonRecord {
+            person: dossier.person,
+            contacts: dossier.contacts.into_iter().map(ContactLine::from).collect(),
+            merges: dossier.merges.into_iter().map(merge).collect(),
+            suggestions: dossier.suggestions.into_iter().map(suggestion).collect(),
+            cases: dossier.cases.into_iter().map(CaseLine::from).collect(),
+            timeline: dossier.timeline.into_iter().map(MomentLine::from).collect(),
+        }
+    }
+}
+
+impl From<Contact<String>> for ContactLine {
+    fn from(contact: Contact<String>) -> ContactLine {
+        let said = |value, said: Said| {
+            let Said { source, by, at, channel } = said;
+            SaidLine { value, source, by, at, channel }
+        };
+        let past = |past: Past<String>| said(past.value, past.said);
+        let field = |field: Field<String>| FieldLine {
+            now: past(field.now),
+            before: field.before.into_iter().map(past).collect(),
+        };
+        let identity = |link: Link<String>| IdentityLine {
+            identity: format!("{}:{}", link.identity.kind, link.identity.value),
+            how: link.how,
+            at: link.at,
+            by: link.by,
+        };
+        let pin = |pin: Pin<String>| PinLine {
+            pin: pin.id,
+            fact: said(Some(pin.fact), pin.said),
+            until: pin.until,
+        };
+        let hold = |hold: Hold<String>| HoldLine {
+            hold: hold.id,
+            reason: hold.reason,
+            by: hold.by,
+            at: hold.at,
+        };
+        ContactLine {
+            contact: contact.id,
+            created: contact.created,
+            by: contact.by,
+            version: contact.version,
+            fields: contact.fields.into_iter().map(|(name, own)| (name, field(own))).collect(),
+            identities: contact.identities.into_iter().map(identity).collect(),
+            tags: contact.tags,
+            pins: contact.pins.into_iter().map(pin).collect(),
+            consents: contact.consents.into_iter().map(ConsentLine::from).collect(),
+            preferred: contact.preferred,
+            verified: contact.verified.map(VerifiedLine::from),
+            holds: contact.holds.into_iter().map(hold).collect(),
+        }
+    }
+}
+
+impl From<Consent> for ConsentLine {
+    fn from(consent: Consent) -> ConsentLine {
+        let Consent { channel, purpose, given, said } = consent;
+        let Said { source, by, at, channel: through } = said;
+        ConsentLine { channel, purpose, given, source, by, at, through }
+    }
+}
+
+impl From<Verified> for VerifiedLine {
+    fn from(verified: Verified) -> VerifiedLine {
+        VerifiedLine { level: verified.level, at: verified.at, until: verified.until }
+    }
+}
+
+impl From<Case<String>> for CaseLine {
+    fn from(case: Case<String>) -> CaseLine {
+        CaseLine {
+            case: case.id,
+            contact: case.contact,
+            title: case.title,
+            opened: case.opened,
+            by: case.by,
+            closed: case.closed,
+            moments: case.moments.into_iter().map(place).collect(),
+            verified: case.verified.map(VerifiedLine::from),
+            split_from: case.split_from,
+            merged_into: case.merged_into,
+        }
+    }
 }

@@ -52,6 +52,8 @@ pub enum Kind {
     WrongMethod,
     /// The same key with another request, or the thing is in another state.
     Conflict,
+    /// It was changed since the version that the request names.
+    Stale,
     /// Longer than is read.
     TooLong,
     /// Not JSON.
@@ -66,7 +68,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Malformed,
         Kind::SignInNeeded,
         Kind::WrongPassword,
@@ -75,6 +77,7 @@ impl Kind {
         Kind::NotFound,
         Kind::WrongMethod,
         Kind::Conflict,
+        Kind::Stale,
         Kind::TooLong,
         Kind::WrongType,
         Kind::TooOften,
@@ -106,6 +109,9 @@ impl Kind {
             }
             Kind::Conflict => {
                 ("urn:branchline:problem:conflict", 409, "It does not fit what is there")
+            }
+            Kind::Stale => {
+                ("urn:branchline:problem:stale", 412, "It was changed since you have seen it")
             }
             Kind::TooLong => ("urn:branchline:problem:too-long", 413, "The request is too long"),
             Kind::WrongType => ("urn:branchline:problem:wrong-type", 415, "The body is not JSON"),

@@ -8,7 +8,15 @@ use crate::admin::api::bodies::{
     OneCall, Page, Play, PresenceChange, RecordingLine, SessionLine, SignIn, TokenLine, Transfer,
     UserChange, UserLine,
 };
-use crate::admin::{self, ActiveCall, Agent, Ban, CallLine, Mailbox, Phone, Queue, Status, Trunk};
+use crate::admin::api::orders::{
+    CaseChange, ConsentChange, Moments, NewCase, NewDisposition, NewHold, NewNote, NewPerson,
+    NewPin, NewSharing, OneIdentity, OtherCase, OtherContact, PersonChange, Preference,
+    Verification,
+};
+use crate::admin::api::people::{ErasureLine, MomentLine, PersonRecord};
+use crate::admin::{
+    self, ActiveCall, Agent, Ban, CallLine, Mailbox, Ordered, Phone, Queue, Status, Trunk,
+};
 use crate::journal::act::{Role, Scope};
 
 /// How something is asked.
@@ -143,6 +151,68 @@ operations! {
     RevokeToken = "revoke_token",
     /// Who did what.
     Acts = "list_acts",
+    /// People by what they are known by.
+    FindPeople = "find_people",
+    /// Makes a contact.
+    NewPerson = "add_person",
+    /// One person.
+    OnePerson = "get_person",
+    /// Everything of one person.
+    ExportPerson = "export_person",
+    /// What happened with a person.
+    Timeline = "list_moments",
+    /// Says fields.
+    EditPerson = "edit_person",
+    /// Erases a person.
+    ErasePerson = "erase_person",
+    /// Writes a note.
+    Note = "add_note",
+    /// Says how something came out.
+    Dispose = "add_disposition",
+    /// Gives an identity.
+    LinkIdentity = "link_identity",
+    /// Takes it away.
+    UnlinkIdentity = "unlink_identity",
+    /// Several people share an identity.
+    ShareIdentity = "share_identity",
+    /// One person has it after all.
+    UnshareIdentity = "unshare_identity",
+    /// Makes one person of two contacts.
+    MergePerson = "merge_person",
+    /// And two again.
+    UnmergePerson = "unmerge_person",
+    /// Puts a tag on.
+    Tag = "add_tag",
+    /// Takes it off.
+    Untag = "remove_tag",
+    /// Pins a fact.
+    Pin = "add_pin",
+    /// Takes it off.
+    Unpin = "remove_pin",
+    /// Notes consent.
+    Consent = "set_consent",
+    /// Notes the preferred channel.
+    Prefer = "set_preferred_channel",
+    /// Notes that somebody was identified.
+    Verify = "set_verified",
+    /// Opens a case.
+    OpenCase = "open_case",
+    /// Closes a case, or opens it again.
+    ChangeCase = "change_case",
+    /// Adds to a case.
+    LinkCase = "link_case",
+    /// Takes out of a case.
+    UnlinkCase = "unlink_case",
+    /// Makes two of a case.
+    SplitCase = "split_case",
+    /// Makes one of two cases.
+    MergeCases = "merge_cases",
+    /// Lets nothing of a person be erased.
+    HoldPerson = "hold_person",
+    /// Ends that.
+    ReleasePerson = "release_person",
+    /// Erasures that were.
+    Erasures = "list_erasures",
 }
 
 /// A type as the document has it.
@@ -232,6 +302,12 @@ const LAST: Query = Query {
 };
 /// Parameters of a list that has pages.
 const PAGED: &[Query] = &[LIMIT, AFTER];
+const KNOWN_BY: &[Query] = &[Query {
+    name: "identity",
+    required: true,
+    pattern: Some("^[0-9A-Za-z+*#.@:_-]{1,254}$"),
+    words: "What the person is known by, exactly: `phone:+4930123456`, `email:ann@example.com`.",
+}];
 const ROUTE: &[Query] = &[
     Query {
         name: "number",
@@ -288,6 +364,11 @@ pub fn path_parameter(name: &str) -> (&'static str, &'static str) {
         "user" => ("^[0-9A-Za-z._@-]{1,64}$", "A user's name."),
         "token" => ("^bl_[0-9a-f]{8}$", "A token's first characters."),
         "session" => ("^[0-9a-f]{16}$", "A session's name."),
+        "contact" => (MINTED, "A contact's id."),
+        "case" => (MINTED, "A case's id."),
+        "pin" => (MINTED, "A pinned fact's id."),
+        "hold" => (MINTED, "A legal hold's id."),
+        "tag" => ("^[0-9a-z._-]{1,64}$", "A tag."),
         "source" => ("^[0-9A-Fa-f.:]{2,45}$", "An address."),
         _ => ("^[0-9A-Za-z._-]{1,64}$", "A name."),
     }
@@ -490,6 +571,128 @@ pub const TABLE: &[Route] = &[
         .by(AUDITORS, Some(Scope::Audit))
         .asks(PAGED)
         .says("Who did what, the newest first."),
+    get("/people", Operation::FindPeople, page::<PersonRecord>())
+        .by(WORKERS, Some(Scope::People))
+        .asks(KNOWN_BY)
+        .says("Whoever is known by exactly this; one person or nobody."),
+    get("/people", Operation::NewPerson, one::<Ordered>(201))
+        .with(Method::Post, Some(Shape::of::<NewPerson>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Make a contact."),
+    get("/people/{contact}", Operation::OnePerson, one::<PersonRecord>(200))
+        .by(WORKERS, Some(Scope::People))
+        .says("One person: contacts, identities, cases, consent, pinned facts, and what happened last."),
+    get("/people/{contact}/export", Operation::ExportPerson, one::<PersonRecord>(200))
+        .by(LEADERS, Some(Scope::People))
+        .says("Everything that is kept of a person, for whoever has a right to it. Who takes it is written down first."),
+    get("/people/{contact}/timeline", Operation::Timeline, page::<MomentLine>())
+        .by(WORKERS, Some(Scope::People))
+        .asks(PAGED)
+        .says("What happened with a person, the newest first."),
+    get("/people/{contact}", Operation::EditPerson, one::<Ordered>(200))
+        .with(Method::Patch, Some(Shape::of::<PersonChange>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Say fields, or take them away; of the version that was seen where one is named."),
+    get("/people/{contact}", Operation::ErasePerson, one::<Ordered>(200))
+        .with(Method::Delete, None)
+        .by(ADMINS, Some(Scope::Admin))
+        .says("Erase a person: every contact, key, row and recording. A legal hold stands against it."),
+    get("/people/{contact}/notes", Operation::Note, one::<Ordered>(201))
+        .with(Method::Post, Some(Shape::of::<NewNote>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Write a note."),
+    get("/people/{contact}/dispositions", Operation::Dispose, one::<Ordered>(201))
+        .with(Method::Post, Some(Shape::of::<NewDisposition>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Say how something came out."),
+    get("/people/{contact}/identities", Operation::LinkIdentity, one::<Ordered>(200))
+        .with(Method::Post, Some(Shape::of::<OneIdentity>()))
+        .by(LEADERS, Some(Scope::Records))
+        .says("Give a contact an identity that nobody else has."),
+    get("/people/{contact}/identities", Operation::UnlinkIdentity, one::<Ordered>(200))
+        .with(Method::Delete, None)
+        .by(LEADERS, Some(Scope::Records))
+        .asks(KNOWN_BY)
+        .says("Take an identity away."),
+    get("/people/shared", Operation::ShareIdentity, one::<Ordered>(201))
+        .with(Method::Post, Some(Shape::of::<NewSharing>()))
+        .by(LEADERS, Some(Scope::Records))
+        .says("Say that several people share an identity: it names nobody from then on."),
+    get("/people/{contact}/unshared", Operation::UnshareIdentity, one::<Ordered>(200))
+        .with(Method::Post, Some(Shape::of::<OneIdentity>()))
+        .by(LEADERS, Some(Scope::Records))
+        .says("Say that a shared identity is this person's after all."),
+    get("/people/{contact}/merge", Operation::MergePerson, one::<Ordered>(200))
+        .with(Method::Post, Some(Shape::of::<OtherContact>()))
+        .by(LEADERS, Some(Scope::Records))
+        .says("Make one person of two contacts, under the name of this one."),
+    get("/people/{contact}/unmerge", Operation::UnmergePerson, one::<Ordered>(200))
+        .with(Method::Post, None)
+        .by(LEADERS, Some(Scope::Records))
+        .says("Take back the merge by which this contact became part of another."),
+    get("/people/{contact}/tags/{tag}", Operation::Tag, one::<Ordered>(200))
+        .with(Method::Put, None)
+        .by(WORKERS, Some(Scope::Records))
+        .says("Put a tag on."),
+    get("/people/{contact}/tags/{tag}", Operation::Untag, one::<Ordered>(200))
+        .with(Method::Delete, None)
+        .by(WORKERS, Some(Scope::Records))
+        .says("Take a tag off."),
+    get("/people/{contact}/pins", Operation::Pin, one::<Ordered>(201))
+        .with(Method::Post, Some(Shape::of::<NewPin>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Pin a fact, which is shown before all else."),
+    get("/people/{contact}/pins/{pin}", Operation::Unpin, one::<Ordered>(200))
+        .with(Method::Delete, None)
+        .by(WORKERS, Some(Scope::Records))
+        .says("Take a pinned fact off."),
+    get("/people/{contact}/consent", Operation::Consent, one::<Ordered>(200))
+        .with(Method::Put, Some(Shape::of::<ConsentChange>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Note that consent was given or refused."),
+    get("/people/{contact}/preferred", Operation::Prefer, one::<Ordered>(200))
+        .with(Method::Put, Some(Shape::of::<Preference>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Note which channel a person prefers."),
+    get("/people/{contact}/verified", Operation::Verify, one::<Ordered>(200))
+        .with(Method::Put, Some(Shape::of::<Verification>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Note that a person was identified, and how surely."),
+    get("/people/{contact}/cases", Operation::OpenCase, one::<Ordered>(201))
+        .with(Method::Post, Some(Shape::of::<NewCase>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Open a case."),
+    get("/cases/{case}", Operation::ChangeCase, one::<Ordered>(200))
+        .with(Method::Patch, Some(Shape::of::<CaseChange>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Close a case, or open it again."),
+    get("/cases/{case}/link", Operation::LinkCase, one::<Ordered>(200))
+        .with(Method::Post, Some(Shape::of::<Moments>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Add moments to a case."),
+    get("/cases/{case}/unlink", Operation::UnlinkCase, one::<Ordered>(200))
+        .with(Method::Post, Some(Shape::of::<Moments>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Take moments out of a case."),
+    get("/cases/{case}/split", Operation::SplitCase, one::<Ordered>(201))
+        .with(Method::Post, Some(Shape::of::<NewCase>()))
+        .by(LEADERS, Some(Scope::Records))
+        .says("Make a part of a case a case of its own."),
+    get("/cases/{case}/merge", Operation::MergeCases, one::<Ordered>(200))
+        .with(Method::Post, Some(Shape::of::<OtherCase>()))
+        .by(LEADERS, Some(Scope::Records))
+        .says("Let another case go up in this one."),
+    get("/people/{contact}/holds", Operation::HoldPerson, one::<Ordered>(201))
+        .with(Method::Post, Some(Shape::of::<NewHold>()))
+        .by(ADMINS, Some(Scope::Admin))
+        .says("Let nothing of a person be erased."),
+    get("/people/{contact}/holds/{hold}", Operation::ReleasePerson, one::<Ordered>(200))
+        .with(Method::Delete, None)
+        .by(ADMINS, Some(Scope::Admin))
+        .says("End a legal hold."),
+    get("/erasures", Operation::Erasures, page::<ErasureLine>())
+        .by(AUDITORS, Some(Scope::Audit))
+        .says("Erasures that were, with nothing of whom they were about."),
 ];
 
 #[cfg(test)]

@@ -195,6 +195,7 @@ impl Batch {
                 },
                 Reply::NotReady(why) => return Err(why),
                 Reply::Refused(why) => summary.refuse(refused(read, why)),
+                Reply::Declined(why) => summary.refuse(refused(read, why.to_string())),
                 _ => return Err("the box answered something else".to_owned()),
             }
         }

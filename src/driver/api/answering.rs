@@ -153,7 +153,10 @@ async fn read(api: &Api, route: &Route, parts: &mut Parts, body: Body) -> Result
     let body = body_of(route, &parts.headers, body).await?;
     let last = parts.headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let last_event = last.map(|last| last.chars().take(64).collect());
-    Ok(Asked { path, query, body: body.to_vec(), last_event })
+    // A value that is no text is none that names a version.
+    let if_match = parts.headers.get(header::IF_MATCH);
+    let if_match = if_match.map(|value| value.to_str().unwrap_or_default().to_owned());
+    Ok(Asked { path, query, body: body.to_vec(), last_event, if_match })
 }
 
 async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {

@@ -45,7 +45,7 @@ impl World {
     pub(super) fn order(&mut self, order: Order) -> Result<Ordered, String> {
         match self.ask(&Command::Contact { order }) {
             Some(Reply::Ordered(done)) => Ok(done),
-            Some(Reply::Refused(why)) => Err(why),
+            Some(Reply::Declined(why)) => Err(why.to_string()),
             other => panic!("{other:?}"),
         }
     }
@@ -53,7 +53,7 @@ impl World {
     fn person(&mut self, who: Who) -> Option<Box<Dossier>> {
         match self.ask(&Command::Person { who, moments: 100 }) {
             Some(Reply::Person(dossier)) => Some(dossier),
-            Some(Reply::Refused(_)) => None,
+            Some(Reply::Declined(_)) => None,
             other => panic!("{other:?}"),
         }
     }
@@ -169,7 +169,7 @@ fn two_who_edit_at_once_do_not_both_win() {
     world.disk_goes_on();
     world.carry_out();
     assert!(matches!(world.replies[&1], Reply::Ordered(_)));
-    assert!(matches!(world.replies[&2], Reply::Refused(_)), "{:?}", world.replies[&2]);
+    assert!(matches!(world.replies[&2], Reply::Declined(_)), "{:?}", world.replies[&2]);
     let name = world.person(caller()).expect("there").contacts[0].fields["name"].clone();
     assert_eq!(name.now.value.as_deref(), Some("Bea"));
     assert!(world.gateway.orders.is_empty());

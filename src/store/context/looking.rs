@@ -90,6 +90,8 @@ pub enum Question {
     Dossier(Who, usize),
     /// People, of the contacts behind one, so many at most.
     People(Option<ContactId>, usize),
+    /// What happened with a person, from behind a moment on, so many at most.
+    Timeline(Who, Option<Ref>, usize),
     /// Erasures that were.
     Proofs(usize),
     /// What was kept for long enough.
@@ -129,6 +131,8 @@ pub enum Answer {
     Dossier(Option<Box<Dossier>>),
     /// People, and behind which contact to go on; nothing at the end.
     People(Vec<Person>, Option<ContactId>),
+    /// What happened with a person; nothing if there is none.
+    Timeline(Option<Vec<Placed>>),
     /// Erasures that were.
     Proofs(Vec<Proof>),
     /// What was kept for long enough.
@@ -149,13 +153,7 @@ impl Eyes<'_> {
                 Answer::View(Box::new(view), doomed)
             }
             Question::Dossier(who, moments) => {
-                let contact = match who {
-                    Who::Contact(contact) => Some(*contact),
-                    Who::Identity(kind, value) => {
-                        let identity = Identity { kind: *kind, value: value.clone() };
-                        self.edge(&identity).map(|edge| edge.owner)
-                    }
-                };
+                let contact = self.named(who);
                 let found = contact.and_then(|contact| self.dossier(contact, *moments));
                 Answer::Dossier(found.map(Box::new))
             }
@@ -163,9 +161,25 @@ impl Eyes<'_> {
                 let (people, next) = self.people(*after, *limit);
                 Answer::People(people, next)
             }
+            Question::Timeline(who, after, limit) => {
+                let found = self.named(who).filter(|contact| self.contact(*contact).is_some());
+                let members = found.map(|contact| self.person(contact).1);
+                Answer::Timeline(members.map(|all| self.timeline(&all, *after, *limit)))
+            }
             Question::Proofs(limit) => Answer::Proofs(self.proofs(*limit)),
             Question::Old { after, limit, idle, moments, held } => {
                 Answer::Old(self.old((*after, *limit), *idle, *moments, held))
+            }
+        }
+    }
+
+    /// The contact that somebody means.
+    fn named(&self, who: &Who) -> Option<ContactId> {
+        match who {
+            Who::Contact(contact) => Some(*contact),
+            Who::Identity(kind, value) => {
+                let identity = Identity { kind: *kind, value: value.clone() };
+                self.edge(&identity).map(|edge| edge.owner)
             }
         }
     }

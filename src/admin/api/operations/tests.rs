@@ -15,6 +15,7 @@ fn asked(path: &[(&str, &str)], query: &[(&str, &str)], body: &str) -> Asked {
         query: query.iter().map(owned).collect(),
         body: body.as_bytes().to_vec(),
         last_event: None,
+        if_match: None,
     }
 }
 

@@ -1,0 +1,145 @@
+//! The record of a person over the API: what is ordered is seen, and what is refused says why.
+
+use serde_json::{Value, json};
+
+use crate::{Api, Way};
+
+const BASE: &str = "/api/v1/people";
+
+fn make(api: &Api, name: &str, identity: &str) -> String {
+    let body = json!({ "fields": { "name": name }, "identities": [identity] }).to_string();
+    let made = api.order("POST", BASE, Some(&body));
+    made["contact"].as_str().expect("an id").to_owned()
+}
+
+fn get(api: &Api, contact: &str) -> Value {
+    api.order("GET", &format!("{BASE}/{contact}"), None)
+}
+
+fn post(api: &Api, way: &Way, path: &str, body: Value) -> crate::Answer {
+    api.ask(way, "POST", &format!("{BASE}{path}"), Some(&body.to_string()))
+}
+
+#[test]
+fn what_is_ordered_is_seen_and_a_stale_edit_changes_nothing() {
+    let api = Api::start();
+    let way = Way::token(&api.token);
+    let ann = make(&api, "Ann", "phone:+14085551200");
+    let found = api.order("GET", &format!("{BASE}?identity=phone:%2B14085551200"), None);
+    assert_eq!(found["items"][0]["person"], ann.as_str(), "{found}");
+    let nobody = api.order("GET", &format!("{BASE}?identity=phone:%2B14085559999"), None);
+    assert_eq!(nobody["items"], json!([]));
+    let version = get(&api, &ann)["contacts"][0]["version"].as_u64().expect("a number");
+    let edit = |name: &str, version: u64, header: bool| {
+        let mut body = json!({ "fields": { "name": name } });
+        let mut way = way.clone();
+        match header {
+            true => way.0.extend(["-H".to_owned(), format!("If-Match: \"{version}\"")]),
+            false => body["version"] = version.into(),
+        }
+        api.ask(&way, "PATCH", &format!("{BASE}/{ann}"), Some(&body.to_string()))
+    };
+    assert_eq!(edit("Ann Lee", version, true).status, 200);
+    edit("Bob", version, true).is_problem(412, "stale");
+    edit("Bob", version, false).is_problem(409, "conflict");
+    let field = get(&api, &ann)["contacts"][0]["fields"]["name"].clone();
+    assert_eq!(
+        (&field["now"]["value"], &field["before"][0]["value"]),
+        (&json!("Ann Lee"), &json!("Ann"))
+    );
+    for text in ["one", "two", "three"] {
+        assert_eq!(post(&api, &way, &format!("/{ann}/notes"), json!({ "text": text })).status, 201);
+    }
+    let mut texts = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = api.order("GET", &format!("{BASE}/{ann}/timeline?limit=2{after}"), None);
+        let items = page["items"].as_array().expect("moments");
+        texts.extend(items.iter().map(|one| one["text"].as_str().expect("a note").to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(texts, ["three", "two", "one"]);
+    let acts = api.order("GET", "/api/v1/acts", None).to_string();
+    for act in ["add_person", "edit_person", "add_note"] {
+        assert!(acts.contains(act), "{act} in {acts}");
+    }
+    assert!(!acts.contains("4085551200") && !acts.contains("Ann Lee"), "{acts}");
+}
+
+#[test]
+fn two_are_merged_and_parted_and_one_is_held_released_erased() {
+    let api = Api::start();
+    let way = Way::token(&api.token);
+    let (ann, lee) =
+        (make(&api, "Ann", "phone:+14085551200"), make(&api, "Lee", "email:lee@example.com"));
+    let before = (get(&api, &ann), get(&api, &lee));
+    let agent = api.session("ann");
+    post(&api, &agent, &format!("/{ann}/merge"), json!({ "gone": lee }))
+        .is_problem(403, "not-allowed");
+    assert_eq!(post(&api, &way, &format!("/{ann}/merge"), json!({ "gone": lee })).status, 200);
+    post(&api, &way, &format!("/{ann}/merge"), json!({ "gone": lee })).is_problem(409, "conflict");
+    assert_eq!(get(&api, &lee)["person"], ann.as_str());
+    api.order("POST", &format!("{BASE}/{lee}/unmerge"), None);
+    assert_eq!((get(&api, &ann), get(&api, &lee)), before, "as before");
+    let taken = json!({ "identity": "email:lee@example.com" });
+    post(&api, &way, &format!("/{ann}/identities"), taken).is_problem(409, "conflict");
+    // A case, from its beginning to its end.
+    let note = |text: &str| post(&api, &way, &format!("/{ann}/notes"), json!({ "text": text }));
+    assert_eq!((note("first").status, note("second").status), (201, 201));
+    let line = get(&api, &ann)["timeline"].clone();
+    let places = json!([line[0]["place"], line[1]["place"]]);
+    let opened =
+        post(&api, &way, &format!("/{ann}/cases"), json!({ "title": "late", "moments": places }));
+    let case = opened.json()["case"].as_str().expect("an id").to_owned();
+    let split = json!({ "moments": [places[0]] }).to_string();
+    let part = api.order("POST", &format!("/api/v1/cases/{case}/split"), Some(&split));
+    let gone = json!({ "gone": part["case"] }).to_string();
+    api.order("POST", &format!("/api/v1/cases/{case}/merge"), Some(&gone));
+    api.order("PATCH", &format!("/api/v1/cases/{case}"), Some(r#"{"closed":true}"#));
+    let cases = get(&api, &ann)["cases"].clone();
+    assert!(
+        cases
+            .as_array()
+            .expect("two")
+            .iter()
+            .all(|one| { one["closed"].is_string() || one["merged_into"].is_string() }),
+        "{cases}"
+    );
+    // What agents note of a day.
+    let put = |path: &str, body: &str| {
+        api.order("PUT", &format!("{BASE}/{ann}{path}"), Some(body).filter(|body| !body.is_empty()))
+    };
+    put("/tags/vip", "");
+    put("/consent", r#"{"channel":"sms","purpose":"offers","given":false}"#);
+    put("/preferred", r#"{"channel":"mail"}"#);
+    put("/verified", r#"{"level":2}"#);
+    let pin =
+        api.order("POST", &format!("{BASE}/{ann}/pins"), Some(r#"{"fact":"deaf in one ear"}"#));
+    let contact = get(&api, &ann)["contacts"][0].clone();
+    assert_eq!((&contact["tags"][0], &contact["preferred"]), (&json!("vip"), &json!("mail")));
+    assert_eq!(
+        (&contact["verified"]["level"], &contact["consents"][0]["given"]),
+        (&json!(2), &json!(false))
+    );
+    assert_eq!(contact["pins"][0]["pin"], pin["pin"]);
+    // A hold stands against erasure.
+    let held = api.order("POST", &format!("{BASE}/{ann}/holds"), Some(r#"{"reason":"case 7"}"#));
+    let problem =
+        api.ask(&way, "DELETE", &format!("{BASE}/{ann}"), None).is_problem(409, "conflict");
+    assert!(problem["detail"].as_str().is_some_and(|why| why.contains("case 7")), "{problem}");
+    let hold = held["hold"].as_str().expect("an id");
+    api.order("DELETE", &format!("{BASE}/{ann}/holds/{hold}"), None);
+    let export = api.order("GET", &format!("{BASE}/{ann}/export"), None);
+    assert_eq!(export["timeline"].as_array().map(Vec::len), Some(2), "{export}");
+    let erased = api.order("DELETE", &format!("{BASE}/{ann}"), None);
+    api.ask(&way, "GET", &format!("{BASE}/{ann}"), None).is_problem(404, "not-found");
+    let auditor = api.session("audit");
+    let proofs = api.ask(&auditor, "GET", "/api/v1/erasures", None).json();
+    assert_eq!(proofs["items"][0]["erasure"], erased["erasure"], "{proofs}");
+    api.ask(&auditor, "GET", &format!("{BASE}/{lee}"), None).is_problem(403, "not-allowed");
+    let acts = api.order("GET", "/api/v1/acts?limit=100", None).to_string();
+    for act in ["merge_person", "unmerge_person", "hold_person", "export_person", "erase_person"] {
+        assert!(acts.contains(act), "{act} in {acts}");
+    }
+}
