@@ -223,9 +223,10 @@ impl Gateway {
         }
     }
 
-    /// An order is not carried out; that it was tried is written down first.
+    /// An order is not carried out; that it was tried is written down first, where such an order is an act of somebody's.
     fn decline(&mut self, now: Now, to: Option<ReplyTo>, done: Option<Done>, why: Refused) {
-        let (Some(to), Some(done)) = (to, done) else { return };
+        let Some(to) = to else { return };
+        let Some(done) = done else { return self.tell(Some(to), Reply::Declined(why)) };
         let token = self.keep(now, Event::Act(Done { done: false, ..done }));
         self.keeping.replies.push((token, to, Reply::Declined(why)));
         self.send_replies();

@@ -4,6 +4,8 @@ use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use branchline::journal::event::Event;
+
 use crate::site::{Folder, PATIENCE, Site};
 
 /// A socket that speaks SIP by hand.
@@ -93,14 +95,10 @@ fn help_is_reached_with_store_and_journal_broken_and_calls_back_after_a_kill() {
     // Whoever took it has heard who calls: from then on a call back may lead there.
     carrier.answer(site.sip, &call);
     phone.hears(&["SIP/2.0 200"]);
-    site.until("the call on the disk", || {
+    site.until("the proven call on the disk", || {
         let (entries, _) = site.journal();
-        entries
-            .iter()
-            .any(|entry| {
-                matches!(entry.event, Some(branchline::journal::event::Event::CalledForHelp(_)))
-            })
-            .then_some(())
+        let proven = |event: &Event| matches!(event, Event::CalledForHelp(call) if call.proven);
+        entries.iter().any(|entry| entry.event.as_ref().is_some_and(proven)).then_some(())
     });
     running.kill();
     // The store is noise now: it is set aside and made again while calls pass.
