@@ -280,6 +280,16 @@ pub enum Command {
         until: Option<UnixTime>,
         /// From this record of the journal to that one.
         records: Option<(u64, u64)>,
+        /// Or what an id of a message or an event names.
+        #[serde(default)]
+        id: Option<String>,
+    },
+    /// Sends one of them nothing until somebody says so; or goes on.
+    PauseWebhook {
+        /// Which.
+        hook: HookId,
+        /// Nothing is sent, or it goes on.
+        on: bool,
     },
     /// Ends a call.
     HangUp {
@@ -384,6 +394,8 @@ impl Command {
                 return Some((Operation::LiftCaps, of.as_ref().map(ToString::to_string)));
             }
             Command::Unban { address } => (Operation::Unban, address.to_string()),
+            Command::ReplayWebhook { hook, .. } => (Operation::ReplayWebhook, hook.to_string()),
+            Command::PauseWebhook { hook, .. } => (Operation::PauseWebhook, hook.to_string()),
             Command::AddUser { user } => (Operation::NewUser, user.name.clone()),
             Command::ChangeUser { name, .. } => (Operation::ChangeUser, name.clone()),
             Command::AddToken { token } => (Operation::NewToken, token.prefix.clone()),

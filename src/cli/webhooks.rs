@@ -48,17 +48,38 @@ enum Order {
         #[arg(value_parser = hook)]
         name: HookId,
         /// What happened at this time or later.
-        #[arg(long, value_parser = time, required_unless_present = "record")]
+        #[arg(long, value_parser = time, required_unless_present_any = ["record", "id"])]
         since: Option<UnixTime>,
         /// And before this one.
         #[arg(long, value_parser = time)]
         until: Option<UnixTime>,
+        /// What this id of a message or an event names.
+        #[arg(long, conflicts_with_all = ["record", "since"])]
+        id: Option<String>,
         /// This record, the number at the end of an event's id.
         #[arg(long)]
         record: Option<u64>,
         /// And all after it up to this one.
         #[arg(long, requires = "record")]
         to_record: Option<u64>,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// Send nothing for the time being. What is owed stays owed.
+    #[command(after_help = "Example: branchline webhooks pause crm")]
+    Pause {
+        /// Which receiver.
+        #[arg(value_parser = hook)]
+        name: HookId,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// Go on, after a pause or when a receiver that was gone is back.
+    #[command(after_help = "Example: branchline webhooks resume crm")]
+    Resume {
+        /// Which receiver.
+        #[arg(value_parser = hook)]
+        name: HookId,
         #[command(flatten)]
         options: ask::Options,
     },
@@ -69,9 +90,15 @@ pub fn main(asked: Webhooks) -> ExitCode {
     let (command, options) = match asked.order {
         None => (Command::Webhooks, asked.options),
         Some(Order::Dead { name, options }) => (Command::DeadWebhooks { hook: name }, options),
-        Some(Order::Replay { name, since, until, record, to_record, options }) => {
+        Some(Order::Replay { name, since, until, id, record, to_record, options }) => {
             let records = record.map(|first| (first, to_record.unwrap_or(first)));
-            (Command::ReplayWebhook { hook: name, since, until, records }, options)
+            (Command::ReplayWebhook { hook: name, since, until, records, id }, options)
+        }
+        Some(Order::Pause { name, options }) => {
+            (Command::PauseWebhook { hook: name, on: true }, options)
+        }
+        Some(Order::Resume { name, options }) => {
+            (Command::PauseWebhook { hook: name, on: false }, options)
         }
     };
     ask::main(&options, &command, ask::Form::Text)
@@ -86,23 +113,18 @@ pub fn table(hooks: &[WebhookLine]) -> String {
             hook.behind.to_string(),
             hook.replays.to_string(),
             hook.given_up.to_string(),
-            hook.trouble.clone().unwrap_or_else(|| "-".to_owned()),
+            hook.oldest.map_or_else(|| "-".to_owned(), |oldest| oldest.to_string()),
+            hook.paused.as_ref().or(hook.trouble.as_ref()).map_or("-", String::as_str).to_owned(),
         ]
     });
-    let head = &["NAME", "UP TO", "BEHIND", "REPLAYS", "GIVEN UP", "TROUBLE"];
+    let head = &["NAME", "UP TO", "BEHIND", "REPLAYS", "GIVEN UP", "OLDEST", "TROUBLE"];
     text::columns(head, rows, "no webhooks are configured")
 }
 
 /// Messages that were given up, for a terminal.
 pub fn dead(dead: &[DeadLine]) -> String {
     let rows = dead.iter().map(|dead| {
-        vec![
-            dead.first.to_string(),
-            dead.last.to_string(),
-            dead.at.to_string(),
-            dead.tries.to_string(),
-            dead.why.clone(),
-        ]
+        vec![dead.id.clone(), dead.at.to_string(), dead.tries.to_string(), dead.why.clone()]
     });
-    text::columns(&["FROM", "TO", "GIVEN UP", "TRIES", "WHY"], rows, "nothing was given up")
+    text::columns(&["ID", "GIVEN UP", "TRIES", "WHY"], rows, "nothing was given up")
 }

@@ -40,6 +40,8 @@ pub enum Owner {
     CaptureServer,
     /// A program elsewhere, which knows by it who tells it something.
     Hook(HookId),
+    /// The same, as it was before.
+    OldHook(HookId),
 }
 
 /// One secret that the drivers have to read.
@@ -106,8 +108,15 @@ impl Settings {
             from: &hook.secret,
             at: vec![Key("webhook"), At(place), Key("secret")],
         });
+        let old = self.webhooks.iter().enumerate().filter_map(|(place, hook)| {
+            Some(Wanted {
+                owner: Owner::OldHook(hook.name.clone()),
+                from: hook.old_secret.as_ref()?,
+                at: vec![Key("webhook"), At(place), Key("old_secret")],
+            })
+        });
         let people = phones.chain(lines).chain(pins).chain(conferences).chain(desks);
-        people.chain(accounts).chain(capture).chain(hooks).collect()
+        people.chain(accounts).chain(capture).chain(hooks).chain(old).collect()
     }
 }
 
@@ -119,6 +128,7 @@ impl fmt::Display for Owner {
             Owner::Conference(conference) => write!(f, "conference {conference}"),
             Owner::HotDesk(extension) => write!(f, "{extension} at other phones"),
             Owner::Hook(hook) => write!(f, "webhook {hook}"),
+            Owner::OldHook(hook) => write!(f, "webhook {hook} before"),
             Owner::Trunk(trunk) | Owner::Account(trunk) => write!(f, "trunk {trunk}"),
             Owner::CaptureServer => f.write_str("the capture server"),
         }

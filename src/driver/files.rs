@@ -5,15 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::call::conference::Pin;
-use crate::config::document::Step::Key;
+use crate::config::document::Step::{self, At, Key};
 use crate::config::secret::{Owner, Wanted};
 use crate::config::{self, Draft, Loaded, Problem, SecretRef};
-use crate::driver::tls;
+use crate::driver::{clock, tls};
 use crate::gateway::Secrets;
 use crate::gateway::prompts::Prompts;
 use crate::ivr::Flows;
 use crate::sip::auth::Secret;
 use crate::sip::hep;
+use crate::time::UnixTime;
 use crate::webhook;
 
 /// A configuration without mistakes, and what it names.
@@ -103,6 +104,16 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
                     problems.push(checked.loaded.problem(&wanted.at, wrong.to_string()));
                 }
             },
+            // The new ones stand before the old ones.
+            (Ok(secret), Owner::OldHook(hook)) => match webhook::Secret::parse(&secret) {
+                Ok(old) => {
+                    let new = secrets.hooks.remove(&hook);
+                    secrets.hooks.extend(new.map(|new| (hook, new.beside(old))));
+                }
+                Err(wrong) => {
+                    problems.push(checked.loaded.problem(&wanted.at, wrong.to_string()));
+                }
+            },
             (Ok(secret), Owner::Account(trunk)) => {
                 secrets.accounts.insert(trunk, Secret::plain(&secret));
             }
@@ -152,6 +163,37 @@ fn certificates(loaded: &Loaded, problems: &mut Vec<Problem>) {
     }
     if let Err(error) = tls::client(sip.authorities.as_deref()) {
         tell("authorities", error);
+    }
+    for (place, hook) in loaded.settings.webhooks.iter().enumerate() {
+        let at = [Key("webhook"), At(place), Key("authorities")];
+        problems
+            .extend(hook.authorities.as_deref().and_then(|path| authorities(loaded, &at, path)));
+    }
+}
+
+/// What is wrong with a file of authorities: it cannot be read, is no PEM, or all of it has expired. One of several that
+/// has expired proves nobody and does no harm.
+fn authorities(loaded: &Loaded, at: &[Step<'static>], path: &Path) -> Option<Problem> {
+    let now = clock::now().unix;
+    let told = |what: String| Some(loaded.problem(at, what));
+    match tls::authorities(path) {
+        Err(tls::NoIdentity::File(path, error)) => {
+            let problem = told(format!("{} cannot be read: {error}", path.display()));
+            // Who checks need not be the one who runs it.
+            match error.kind() {
+                io::ErrorKind::PermissionDenied => problem.map(Problem::warning),
+                _ => problem,
+            }
+        }
+        Err(error) => told(error.to_string()),
+        Ok(ends) => {
+            let over: Vec<_> = ends.iter().flatten().filter(|end| **end <= now).collect();
+            let what = |end: &UnixTime| {
+                format!("{}: a certificate in it has expired, on {end}", path.display())
+            };
+            let problem = over.iter().max().and_then(|last| told(what(last)));
+            if over.len() == ends.len() { problem } else { problem.map(Problem::warning) }
+        }
     }
 }
 

@@ -102,6 +102,19 @@ pub fn client(own: Option<&Path>) -> Result<Option<Arc<rustls::ClientConfig>>, N
     Ok(Some(Arc::new(config)))
 }
 
+/// Reads a file of authorities: when each of them ends, as far as that can be read.
+///
+/// # Errors
+/// When it cannot be read, or one of them cannot be used.
+pub fn authorities(path: &Path) -> Result<Vec<Option<UnixTime>>, NoIdentity> {
+    let all = certificates(path)?;
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in &all {
+        roots.add(certificate.clone()).map_err(NoIdentity::Mismatch)?;
+    }
+    Ok(all.iter().map(|certificate| not_after(certificate)).collect())
+}
+
 /// Reads the identity. Unlike [`identity`] it makes nothing.
 pub fn read(files: &Files) -> Result<Arc<ServerConfig>, NoIdentity> {
     let chain = certificates(&files.certificate)?;

@@ -13,7 +13,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use tokio::sync::oneshot;
 
 use crate::admin::web;
-use crate::admin::{Command, Figures, Lamp, Part, Reply, Spans};
+use crate::admin::{Command, Figures, Lamp, Part, Reply, Spans, WebhookLine};
 use crate::driver::api::{Feed, Guard};
 use crate::driver::clock;
 use crate::driver::dns;
@@ -354,12 +354,14 @@ impl Loop {
                             )
                         }));
                         status.parts.extend(self.own_parts());
+                        let lines = self.hook_lines();
+                        status.parts.extend(lines.iter().map(|line| line.part(now.unix)));
                     }
                     if let (Reply::Webhooks(lines), Some(hooks)) = (&mut reply, &self.hooks) {
                         hooks.complete(lines);
                     }
                     if let Reply::Metrics(text) = &mut reply {
-                        text.push_str(&self.own_figures().into_text());
+                        text.push_str(&self.own_figures(now).into_text());
                     }
                     if let Some(answer) = self.asked.remove(&id) {
                         // The asker may have gone; then nobody misses the answer.
@@ -372,7 +374,7 @@ impl Loop {
                         let _ = answer.send(response);
                     }
                 }
-                Output::Replay(hook, span) => self.replay(&hook, span),
+                Output::Hook(hook, what) => self.order_hook(&hook, what),
                 Output::Over => return false,
             }
         }
@@ -423,7 +425,7 @@ impl Loop {
     }
 
     /// Figures that only the driver has.
-    fn own_figures(&self) -> Figures {
+    fn own_figures(&self, now: Now) -> Figures {
         let mut figures = Figures::default();
         let help = "How long the loop was busy before it waited again: what arrives meanwhile is late by it.";
         figures.histogram("loop_turn_seconds", help, &self.spans);
@@ -444,6 +446,7 @@ impl Loop {
             "Copies of messages that the capture server did not get.",
             lost,
         );
+        WebhookLine::figures(&self.hook_lines(), now.unix, &mut figures);
         figures
     }
 
@@ -485,10 +488,20 @@ impl Loop {
         parts
     }
 
-    fn replay(&self, hook: &HookId, span: webhook::Span) {
-        if !self.hooks.as_ref().is_some_and(|hooks| hooks.replay(hook, span)) {
-            tracing::warn!(%hook, "too many orders to send again wait already");
+    fn order_hook(&self, hook: &HookId, what: webhook::What) {
+        if !self.hooks.as_ref().is_some_and(|hooks| hooks.order(hook, what)) {
+            // It is kept, and carried out by the next start.
+            tracing::warn!(%hook, "the webhook's task takes no orders");
         }
+    }
+
+    /// Programs elsewhere that are told what happens, as they are at this moment.
+    fn hook_lines(&self) -> Vec<WebhookLine> {
+        let mut lines = self.gateway.webhook_lines();
+        if let Some(hooks) = &self.hooks {
+            hooks.complete(&mut lines);
+        }
+        lines
     }
 
     fn resolve(&self, question: locate::Question) {

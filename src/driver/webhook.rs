@@ -36,12 +36,13 @@ use crate::journal::record::{Found, decode};
 use crate::random::Random;
 use crate::time::UnixTime;
 use crate::webhook::{
-    Answer, Change, Courier, Item, Output, Page, Post, Reach, Reading, Secret, Span, Standing,
-    Target, Wanted, Why,
+    Answer, Change, Condition, Courier, Item, MOST_SPANS, Output, Page, Post, Reach, Reading,
+    Secret, Standing, Target, Wanted, What, Why,
 };
 
-/// Orders to send again that may wait for one receiver's task.
-const ORDERS: usize = 32;
+/// Orders that may wait for one receiver's task. Those to send again are never more than the gateway keeps; beside them
+/// whoever pauses a receiver may change his mind a few times before the task has had its turn.
+const ORDERS: usize = 2 * MOST_SPANS;
 /// How long the disk may take to keep what is to be remembered.
 const LONGEST_STORE: Duration = Duration::from_secs(5);
 /// How much of the journal is read at once.
@@ -49,20 +50,11 @@ const PIECE: u64 = 1 << 20;
 /// Pieces after which a search is told how far it came: other receivers have their turn.
 const PIECES_A_TURN: usize = 4;
 
-/// How a receiver is at this moment.
-#[derive(Debug, Clone, Default)]
-pub struct Condition {
-    /// Records that nobody has looked at for it.
-    pub behind: u64,
-    /// What went wrong with the message that is under way, and how often.
-    pub trouble: Option<(Why, u32)>,
-}
-
 /// The way to the thread.
 #[derive(Debug)]
 pub struct Handle {
     stored: watch::Sender<u64>,
-    orders: BTreeMap<HookId, mpsc::Sender<Span>>,
+    orders: BTreeMap<HookId, mpsc::Sender<What>>,
     conditions: Conditions,
 }
 
@@ -74,19 +66,18 @@ impl Handle {
         self.stored.send_replace(upto);
     }
 
-    /// Records are to be sent again. Answers whether there is room for the order.
-    pub fn replay(&self, hook: &HookId, span: Span) -> bool {
-        self.orders.get(hook).is_some_and(|orders| orders.try_send(span).is_ok())
+    /// Somebody has ordered something of a receiver. Answers whether there is room for it.
+    pub fn order(&self, hook: &HookId, what: What) -> bool {
+        self.orders.get(hook).is_some_and(|orders| orders.try_send(what).is_ok())
     }
 
     /// Puts in how each receiver is at this moment.
     pub fn complete(&self, lines: &mut [WebhookLine]) {
         let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
         for line in lines {
-            let Some(condition) = conditions.get(&line.name) else { continue };
-            line.behind = condition.behind;
-            let words = |(why, tries): (Why, u32)| format!("{why}, tried {tries} times");
-            line.trouble = condition.trouble.map(words);
+            if let Some(condition) = conditions.get(&line.name) {
+                line.take(condition);
+            }
         }
     }
 }
@@ -172,7 +163,7 @@ struct Task {
     client: Client,
     letters: Sender<Letter>,
     stored: watch::Receiver<u64>,
-    orders: mpsc::Receiver<Span>,
+    orders: mpsc::Receiver<What>,
     conditions: Conditions,
 }
 
@@ -196,8 +187,8 @@ impl Task {
                     let stored = *self.stored.borrow_and_update();
                     self.courier.handle_stored(clock::now(), stored);
                 }
-                Some(span) = self.orders.recv() => {
-                    self.courier.handle_replay(clock::now(), span);
+                Some(what) = self.orders.recv() => {
+                    self.courier.handle_order(clock::now(), &what);
                 }
                 answer = answered(&mut posting) => {
                     posting = None;
@@ -228,10 +219,8 @@ impl Task {
                 }
             }
         }
-        let condition =
-            Condition { behind: self.courier.behind(), trouble: self.courier.trouble() };
         let mut conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
-        conditions.insert(self.hook.clone(), condition);
+        conditions.insert(self.hook.clone(), self.courier.condition());
         true
     }
 }
@@ -341,7 +330,7 @@ impl Reader {
                     }
                     if let Some(json) = outgoing::event(&record, &self.prefix, &self.wanted, texts)
                     {
-                        page.items.push(Item { record: record.seq, json });
+                        page.items.push(Item { record: record.seq, at: record.at, json });
                     }
                 }
                 Found::Damage(skip) if used + skip < piece.len() => used += skip,

@@ -87,8 +87,8 @@ impl Gateway {
             }
             Command::Webhooks => Reply::Webhooks(self.webhook_lines()),
             Command::DeadWebhooks { hook } => self.dead_webhooks(hook),
-            Command::ReplayWebhook { hook, since, until, records } => {
-                self.replay_webhook(hook, (*since, *until), *records)
+            Command::ReplayWebhook { .. } | Command::PauseWebhook { .. } => {
+                return self.order_webhook(now, to, by, command);
             }
             Command::HangUp { call } if self.calls.handle_hang_up(*call) => {
                 tracing::info!(%call, "an admin ended a call");

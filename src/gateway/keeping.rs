@@ -36,6 +36,8 @@ pub(super) struct Keeping {
     sayings: Vec<(Token, CallId, Saying)>,
     /// Replies to those whose act is on its way to the disk.
     pub(super) replies: Vec<(Token, ReplyTo, Reply)>,
+    /// Orders that are answered once they are on the disk, and not before.
+    pub(super) kept: Vec<(Token, ReplyTo)>,
     /// Legs whose media thread has not said yet how they sounded.
     closing: BTreeSet<LegId>,
     qualities: BTreeMap<LegId, Quality>,
@@ -52,6 +54,7 @@ impl Keeping {
         self.answers.is_empty()
             && self.sayings.is_empty()
             && self.replies.is_empty()
+            && self.kept.is_empty()
             && self.closing.is_empty()
             && self.qualities.is_empty()
             && self.records.is_empty()
@@ -86,6 +89,7 @@ impl Gateway {
         self.orders_are_stored();
         self.send_web_answers();
         self.send_replies();
+        self.send_kept();
         self.settle(now);
     }
 

@@ -84,7 +84,7 @@ use crate::sip::trust::{Level, Proof, Sin};
 use crate::store::context::looking;
 use crate::store::{Found, Wanted};
 use crate::time::{Now, Timers, UnixTime, earliest};
-use crate::webhook::Span;
+use crate::webhook::What;
 
 pub use contexts::LookFor;
 pub use keeping::Kept;
@@ -112,7 +112,7 @@ pub enum Output {
     /// A connection is dead once nothing has come over it for this long.
     Expect(ConnectionId, std::time::Duration),
     /// A program elsewhere is to be told again.
-    Replay(HookId, Span),
+    Hook(HookId, What),
     /// Send a copy of a message to the capture server; it may be lost.
     Capture(Vec<u8>),
     /// Close connections of a source, or do so no longer.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::standing::{Change, Dead, Standing, What, Why};
+use super::standing::{Change, Dead, Pause, Standing, What, Why};
 use crate::id::HookId;
 use crate::random::Random;
 use crate::time::{Now, UnixTime};
@@ -35,6 +35,8 @@ pub struct Limits {
 pub struct Item {
     /// The number of its record.
     pub record: u64,
+    /// When it happened.
+    pub at: UnixTime,
     /// A JSON object.
     pub json: String,
 }
@@ -104,6 +106,8 @@ pub enum Answer {
 struct Message {
     first: u64,
     last: u64,
+    /// When the first of it happened.
+    at: UnixTime,
     tries: u32,
     again: bool,
 }
@@ -122,6 +126,21 @@ enum State {
     Waiting(Instant, Message),
 }
 
+/// How a receiver is at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Condition {
+    /// Records that nobody has looked at for it.
+    pub behind: u64,
+    /// When the oldest happened that is owed to it, as far as is known; nothing where nothing is owed.
+    pub oldest: Option<UnixTime>,
+    /// What went wrong with the message that is under way, and how often it was tried.
+    pub trouble: Option<(Why, u32)>,
+    /// Messages that were sent since the start, every try counted.
+    pub tries: u64,
+    /// Those of them that were not taken.
+    pub failed: u64,
+}
+
 /// What one receiver is owed.
 #[derive(Debug)]
 pub struct Courier {
@@ -136,6 +155,10 @@ pub struct Courier {
     /// Up to here events go one by one: together the receiver refused them for good.
     alone_upto: u64,
     last: Option<Why>,
+    /// Since when something is stored that was not looked at.
+    owed_since: Option<UnixTime>,
+    tries: u64,
+    failed: u64,
     state: State,
     random: Random,
     outputs: VecDeque<Output>,
@@ -162,6 +185,9 @@ impl Courier {
             stored: 0,
             alone_upto: 0,
             last: None,
+            owed_since: None,
+            tries: 0,
+            failed: 0,
             state: State::Idle,
             random,
             outputs: VecDeque::new(),
@@ -175,15 +201,21 @@ impl Courier {
     /// Everything up to this record is on the disk.
     pub fn handle_stored(&mut self, now: Now, upto: u64) {
         self.stored = self.stored.max(upto);
-        if self.state == State::Idle && self.owes() {
+        if self.looked < self.stored {
+            self.owed_since.get_or_insert(now.unix);
+        }
+        if self.state == State::Idle && self.owes() && self.standing.paused.is_none() {
             self.state = State::Due(now.instant + GATHER);
         }
     }
 
-    /// Somebody wants records sent again. They go before what else is owed, and are never sent beside it.
-    pub fn handle_replay(&mut self, now: Now, span: super::Span) {
-        let end = span.end.min(self.looked);
-        self.remember(What::Replay(super::Span { end, ..span }));
+    /// Somebody has ordered something of this receiver, which is remembered already: records go again before what else is
+    /// owed, and never beside it; who is paused has nothing sent until somebody lets it go on, and then at once.
+    pub fn handle_order(&mut self, now: Now, what: &What) {
+        self.standing.apply(what);
+        if let (What::Resumed, State::Waiting(_, message)) = (what, self.state) {
+            self.state = State::Waiting(now.instant, message);
+        }
         self.handle_stored(now, 0);
     }
 
@@ -191,6 +223,13 @@ impl Courier {
     pub fn handle_page(&mut self, now: Now, page: Option<Page>) {
         let State::Reading { again, before } = self.state else { return };
         self.state = State::Idle;
+        if self.standing.paused.is_some() {
+            // It is read again when it goes on.
+            if let Some(message) = before {
+                self.state = State::Waiting(now.instant, message);
+            }
+            return;
+        }
         let Some(page) = page else {
             self.state = match before {
                 Some(message) => State::Waiting(now.instant + READ_AGAIN, message),
@@ -205,6 +244,7 @@ impl Courier {
         let message = Message {
             first: before.map_or(first.record, |before| before.first),
             last: before.map_or(last.record, |before| before.last),
+            at: before.map_or(first.at, |before| before.at),
             tries: before.map_or(0, |before| before.tries),
             again,
         };
@@ -216,6 +256,7 @@ impl Courier {
         let State::Posting(mut message) = self.state else { return };
         self.state = State::Idle;
         message.tries = message.tries.saturating_add(1);
+        self.tries += 1;
         let (why, put_off) = match answer {
             Answer::Status { status: 200..=299, .. } => {
                 self.last = None;
@@ -226,6 +267,13 @@ impl Courier {
             Answer::Not(why) => (why, None),
         };
         self.last = Some(why);
+        self.failed += 1;
+        if why == Why::Status(410) {
+            // It wants no more, which is no verdict on this message: all that is owed waits for an admin.
+            self.remember(What::Paused { why: Pause::Gone, at: now.unix });
+            self.state = State::Waiting(now.instant, message);
+            return;
+        }
         let never = matches!(answer, Answer::Status { status, .. } if says_never(status));
         if never && message.first < message.last {
             // One of them may be at fault; the others are not lost with it.
@@ -246,6 +294,7 @@ impl Courier {
     /// What is due.
     pub fn handle_timeout(&mut self, now: Now) {
         match self.state {
+            _ if self.standing.paused.is_some() => {}
             State::Due(at) if at <= now.instant => {
                 self.state = State::Idle;
                 self.go_on(now);
@@ -258,7 +307,9 @@ impl Courier {
     /// When something is due.
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Due(at) | State::Waiting(at, _) => Some(at),
+            State::Due(at) | State::Waiting(at, _) => {
+                Some(at).filter(|_| self.standing.paused.is_none())
+            }
             _ => None,
         }
     }
@@ -266,6 +317,11 @@ impl Courier {
     /// What to do next.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    #[cfg(test)]
+    pub(super) fn outputs_waiting(&self) -> usize {
+        self.outputs.len()
     }
 
     /// How far it is, and what was given up.
@@ -278,12 +334,30 @@ impl Courier {
         self.stored.saturating_sub(self.looked)
     }
 
+    /// How it is at this moment.
+    pub fn condition(&self) -> Condition {
+        let under_way = self.under_way();
+        let fresh = under_way.filter(|message| !message.again).map(|message| message.at);
+        Condition {
+            behind: self.behind(),
+            oldest: fresh.or(self.owed_since),
+            trouble: self.trouble(),
+            tries: self.tries,
+            failed: self.failed,
+        }
+    }
+
     /// What went wrong with the message that is under way, and how often it was tried.
     pub fn trouble(&self) -> Option<(Why, u32)> {
+        let message = self.under_way().filter(|message| message.tries > 0)?;
+        Some((self.last?, message.tries))
+    }
+
+    fn under_way(&self) -> Option<Message> {
         match self.state {
             State::Waiting(_, message)
             | State::Posting(message)
-            | State::Reading { before: Some(message), .. } => Some((self.last?, message.tries)),
+            | State::Reading { before: Some(message), .. } => Some(message),
             _ => None,
         }
     }
@@ -293,7 +367,11 @@ impl Courier {
     }
 
     /// Reads on if there is anything to read.
-    fn go_on(&mut self, _: Now) {
+    fn go_on(&mut self, now: Now) {
+        self.owed_since = (self.looked < self.stored).then_some(now.unix);
+        if self.standing.paused.is_some() {
+            return;
+        }
         let reading = if let Some(span) = self.standing.again.front() {
             let (since, until) = (span.since, span.until);
             Some((true, span.next, span.end, since, until))
@@ -372,5 +450,5 @@ impl Courier {
 /// Whether an answer says that this message will never be taken (RFC 9110 section 15.5). What an admin of the receiver
 /// mends in an hour, such as a wrong password or a path that is not there yet, is tried again.
 fn says_never(status: u16) -> bool {
-    matches!(status, 400 | 405 | 406 | 410 | 411 | 413..=417 | 421 | 422 | 431 | 451)
+    matches!(status, 400 | 405 | 406 | 411 | 413..=417 | 421 | 422 | 431 | 451)
 }

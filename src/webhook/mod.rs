@@ -12,9 +12,9 @@ mod standing;
 mod target;
 mod wanted;
 
-pub use courier::{Answer, Courier, Item, Limits, Output, Page, Post, Reading};
+pub use courier::{Answer, Condition, Courier, Item, Limits, Output, Page, Post, Reading};
 pub use signature::{Secret, WrongSecret};
-pub use standing::{Change, Dead, Span, Standing, What, Why};
+pub use standing::{Change, Dead, MOST_SPANS, Pause, Span, Standing, What, Why};
 pub use target::{Barred, NotATarget, Reach, Target};
 pub use wanted::{EVENTS, Wanted};
 

@@ -1,4 +1,7 @@
 //! Signatures as Standard Webhooks has them: HMAC-SHA256 over `id.timestamp.body`, with the body's bytes as they are sent.
+//!
+//! While a secret is being changed there are two: each message carries a signature by either, so that whoever checks with
+//! one of them takes it.
 
 use std::fmt;
 
@@ -10,7 +13,11 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// What a receiver and the box share. Its debug form says nothing.
 #[derive(Clone)]
-pub struct Secret(hmac::Key);
+pub struct Secret {
+    new: hmac::Key,
+    /// The one before, while some receivers know that alone.
+    old: Option<hmac::Key>,
+}
 
 /// Text that is no secret for signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +46,28 @@ impl Secret {
     pub fn parse(text: &str) -> Result<Secret, WrongSecret> {
         let text = text.trim().strip_prefix("whsec_").ok_or(WrongSecret)?;
         let bytes = from_base64(text).filter(|bytes| LENGTHS.contains(&bytes.len()));
-        Ok(Secret(hmac::Key::new(hmac::HMAC_SHA256, &bytes.ok_or(WrongSecret)?)))
+        let new = hmac::Key::new(hmac::HMAC_SHA256, &bytes.ok_or(WrongSecret)?);
+        Ok(Secret { new, old: None })
+    }
+
+    /// The same while `old` is on its way out.
+    pub fn beside(self, old: Secret) -> Secret {
+        Secret { old: Some(old.new), ..self }
     }
 
     /// The value of `webhook-signature` for a message that is sent at `seconds` since 1970.
     pub fn sign(&self, id: &str, seconds: i64, body: &[u8]) -> String {
-        let mut signing = hmac::Context::with_key(&self.0);
-        signing.update(format!("{id}.{seconds}.").as_bytes());
-        signing.update(body);
-        format!("v1,{}", to_base64(signing.sign().as_ref()))
+        let keys = [Some(&self.new), self.old.as_ref()];
+        let signed = keys.into_iter().flatten().map(|key| sign(key, id, seconds, body));
+        signed.collect::<Vec<_>>().join(" ")
     }
+}
+
+fn sign(key: &hmac::Key, id: &str, seconds: i64, body: &[u8]) -> String {
+    let mut signing = hmac::Context::with_key(key);
+    signing.update(format!("{id}.{seconds}.").as_bytes());
+    signing.update(body);
+    format!("v1,{}", to_base64(signing.sign().as_ref()))
 }
 
 /// RFC 4648 section 4.

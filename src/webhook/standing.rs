@@ -11,7 +11,7 @@ use crate::time::UnixTime;
 /// Given-up messages that are kept for each receiver; the journal has the record of every one.
 const MOST_DEAD: usize = 1_000;
 /// Orders to send again that may wait: an admin types them.
-const MOST_SPANS: usize = 32;
+pub const MOST_SPANS: usize = 32;
 
 /// Something to be remembered of a receiver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,34 @@ pub enum What {
     Dead(Dead),
     /// Somebody wants records sent again.
     Replay(Span),
+    /// Nothing is sent until somebody says so.
+    Paused {
+        /// Why.
+        why: Pause,
+        /// Since when.
+        at: UnixTime,
+    },
+    /// It goes on.
+    Resumed,
+}
+
+/// Why nothing is sent to a receiver for the time being. What is owed to it stays owed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pause {
+    /// An admin wants it so.
+    Admin,
+    /// It answered 410 Gone: it wants no more messages (RFC 9110 section 15.5.11).
+    Gone,
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Pause::Admin => "paused by an admin",
+            Pause::Gone => "answered 410 Gone",
+        })
+    }
 }
 
 /// A message that was given up.
@@ -78,7 +106,7 @@ impl fmt::Display for Why {
             Why::Status(status) => write!(f, "answered {status}"),
             Why::Unreachable => f.write_str("could not be reached"),
             Why::Late => f.write_str("did not answer in time"),
-            Why::Barred => f.write_str("has an address that `networks` does not allow"),
+            Why::Barred => f.write_str("has an address that it may not have (`private`)"),
         }
     }
 }
@@ -108,9 +136,17 @@ pub struct Standing {
     pub dead: VecDeque<Dead>,
     /// How many were ever given up.
     pub given_up: u64,
+    /// Why nothing is sent, and since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<(Pause, UnixTime)>,
 }
 
 impl Standing {
+    /// Whether one more order to send again may wait.
+    pub fn takes_more(&self) -> bool {
+        self.again.len() < MOST_SPANS
+    }
+
     /// Takes up a change.
     pub fn apply(&mut self, what: &What) {
         match what {
@@ -128,10 +164,12 @@ impl Standing {
                     self.dead.pop_front();
                 }
             }
-            What::Replay(span) if self.again.len() < MOST_SPANS && span.next <= span.end => {
+            What::Replay(span) if self.takes_more() && span.next <= span.end => {
                 self.again.push_back(*span);
             }
             What::Replay(_) => {}
+            What::Paused { why, at } => self.paused = Some((*why, *at)),
+            What::Resumed => self.paused = None,
         }
     }
 

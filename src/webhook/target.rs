@@ -124,6 +124,8 @@ fn kind(address: IpAddr) -> Kind {
             [0, 0, 0, 0, 0, 0, 0, 1] | [0xfc00..=0xfdff, ..] => Kind::Private,
             // Ways to an IPv4 address by translation or tunnel: whoever means that address writes it.
             [0x64, 0xff9b, ..] | [0x2002, ..] | [0x2001, 0 | 0xdb8, ..] => Kind::Never,
+            // Documentation (RFC 9637).
+            [0x3fff, 0..=0x0fff, ..] => Kind::Never,
             [0x2000..=0x3fff, ..] => Kind::Public,
             _ => Kind::Never,
         },

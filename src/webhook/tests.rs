@@ -68,6 +68,12 @@ impl Scene {
         self.turn();
     }
 
+    /// Somebody orders something, which is kept first.
+    fn order(&mut self, what: What) {
+        self.kept.get_or_insert_default().apply(&what);
+        self.courier.handle_order(self.now, &what);
+    }
+
     /// The box is killed and starts again.
     fn restart(&mut self) {
         self.courier = courier(self.limits, self.kept.clone(), self.stored);
@@ -91,7 +97,12 @@ fn page(reading: Reading) -> Page {
         n.is_multiple_of(2) && reading.since <= at && at < reading.until
     };
     let numbers = (reading.first..=reading.last).filter(wanted).take(reading.most);
-    let items: Vec<_> = numbers.map(|record| Item { record, json: record.to_string() }).collect();
+    let items: Vec<_> = numbers
+        .map(|record| {
+            let at = UnixTime(record as i64 * 1_000_000);
+            Item { record, at, json: record.to_string() }
+        })
+        .collect();
     let full = items.len() == reading.most;
     let read_to = items.last().filter(|_| full).map_or(reading.last, |last| last.record);
     Page { items, read_to }
@@ -217,7 +228,7 @@ fn what_an_admin_can_mend_is_no_never() {
         scene.answer(status);
         assert!(scene.courier.deadline().is_some(), "{status}");
     }
-    for status in [400, 410, 413, 422] {
+    for status in [400, 413, 422] {
         let mut scene = Scene::new(LIMITS);
         scene.stored(2);
         scene.answer(status);
@@ -234,9 +245,9 @@ fn records_are_sent_again_by_id_and_by_time_before_what_is_owed() {
     }
     assert_eq!((scene.newest(), scene.courier.behind()), (vec![20], 0));
     let (since, until) = (UnixTime(i64::MIN), UnixTime(i64::MAX));
-    scene.courier.handle_replay(scene.now, Span { next: 4, end: 4, since, until });
+    scene.order(What::Replay(Span { next: 4, end: 4, since, until }));
     let (since, until) = (UnixTime(7_000_000), UnixTime(15_000_000));
-    scene.courier.handle_replay(scene.now, Span { next: 1, end: u64::MAX, since, until });
+    scene.order(What::Replay(Span { next: 1, end: 20, since, until }));
     scene.turn();
     scene.pass(Duration::from_millis(100));
     assert_eq!(
@@ -254,6 +265,112 @@ fn records_are_sent_again_by_id_and_by_time_before_what_is_owed() {
     scene.answer(200);
     assert_eq!(scene.newest(), [22]);
     assert!(scene.kept.expect("kept").again.is_empty());
+}
+
+#[test]
+fn who_is_paused_is_sent_nothing_and_loses_nothing() {
+    let mut scene = Scene::new(Limits { batch: 1, ..LIMITS });
+    scene.stored(2);
+    let at = scene.now.unix;
+    scene.order(What::Paused { why: Pause::Admin, at });
+    // What is under way comes to its end.
+    scene.answer(200);
+    scene.stored(6);
+    scene.pass(Duration::from_secs(3_600));
+    assert_eq!((scene.newest(), scene.courier.deadline()), (vec![2], None));
+    assert_eq!(scene.courier.condition().behind, 4);
+    assert!(scene.courier.condition().oldest.is_some());
+    scene.restart();
+    assert_eq!(scene.posts.len(), 1, "a pause outlives the box");
+    scene.order(What::Resumed);
+    scene.pass(Duration::from_millis(100));
+    assert_eq!(scene.newest(), [4]);
+    // Paused between two tries, it is tried at once when it goes on, under its own id.
+    scene.answer(503);
+    scene.order(What::Paused { why: Pause::Admin, at });
+    assert_eq!(scene.courier.deadline(), None);
+    scene.pass(Duration::from_secs(3_600));
+    assert_eq!(scene.posts.len(), 2);
+    scene.order(What::Resumed);
+    scene.pass(Duration::ZERO);
+    assert_eq!((scene.newest(), scene.posts.len()), (vec![4], 3));
+    scene.answer(200);
+    scene.answer(200);
+    let condition = scene.courier.condition();
+    assert_eq!((condition.behind, condition.oldest, condition.trouble), (0, None, None));
+    assert_eq!((condition.tries, condition.failed), (3, 1), "since the restart");
+}
+
+#[test]
+fn who_is_gone_is_left_alone_until_somebody_says_that_it_is_back() {
+    let mut scene = Scene::new(LIMITS);
+    scene.stored(8);
+    scene.answer(410);
+    scene.stored(12);
+    scene.pass(Duration::from_secs(86_400));
+    assert_eq!(scene.posts.len(), 1);
+    let kept = scene.kept.clone().expect("kept");
+    assert_eq!(kept.paused.map(|(why, _)| why), Some(Pause::Gone));
+    assert_eq!((kept.given_up, kept.upto), (0, 0), "nothing is given up for it");
+    assert_eq!(scene.courier.trouble(), Some((Why::Status(410), 1)));
+    scene.restart();
+    assert_eq!(scene.posts.len(), 1);
+    scene.order(What::Resumed);
+    scene.pass(Duration::from_millis(100));
+    assert_eq!(scene.newest(), [2, 4, 6]);
+    scene.answer(200);
+    assert_eq!(scene.newest(), [8, 10, 12]);
+}
+
+/// An hour without a receiver, then one that is slow, then one that takes messages and forgets to say so: the order is
+/// kept, everything arrives, twice only what was not answered, and nothing is gathered in memory meanwhile.
+#[test]
+fn after_an_hour_without_a_receiver_everything_arrives_once_and_in_order() {
+    let mut scene = Scene::new(Limits { tries: 0, ..LIMITS });
+    let began = scene.now.instant;
+    let mut stored = 0;
+    while scene.now.instant - began < Duration::from_secs(3_600) {
+        stored += 2;
+        scene.stored(stored);
+        if scene.posts.len() > usize::try_from(scene.courier.condition().tries).expect("few") {
+            scene.courier.handle_answer(scene.now, Answer::Not(Why::Unreachable));
+            scene.turn();
+        }
+        scene.pass(Duration::from_secs(1));
+    }
+    let tries = scene.posts.len();
+    assert!(scene.posts.iter().all(|post| post.id == scene.posts[0].id), "one message is tried");
+    assert!((360..=730).contains(&tries), "{tries} tries in an hour, 5 to 10 seconds apart");
+    let condition = scene.courier.condition();
+    assert_eq!(condition.oldest, Some(UnixTime(2_000_000)));
+    assert_eq!(condition.behind, stored);
+    assert!(scene.courier.outputs_waiting() == 0, "what is owed is in the journal alone");
+    // Slow, and every seventh answer is lost.
+    let mut arrived = Vec::new();
+    let mut again = 0;
+    let mut seen = tries;
+    while scene.courier.behind() > 0 {
+        scene.pass(Duration::from_secs(9));
+        if scene.posts.len() == seen {
+            continue;
+        }
+        seen = scene.posts.len();
+        let known = scene.newest().first().is_some_and(|first| arrived.contains(first));
+        again += usize::from(known);
+        if !known {
+            arrived.extend(scene.newest());
+        }
+        match seen % 7 {
+            0 => {
+                scene.courier.handle_answer(scene.now, Answer::Not(Why::Late));
+                scene.turn();
+            }
+            _ => scene.answer(200),
+        }
+    }
+    assert_eq!(arrived, (1..=stored / 2).map(|n| n * 2).collect::<Vec<_>>());
+    assert!(again > 10 && again < arrived.len() / 3, "{again} came again");
+    println!("{} events, {tries} tries in the hour, {again} messages again", arrived.len());
 }
 
 #[test]
@@ -319,6 +436,11 @@ fn signatures_are_those_of_the_standard() {
     let signed =
         secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b"{\"test\": 2432232314}");
     assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    // While it is changed, whoever knows either secret finds its own.
+    let new = Secret::parse("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX").expect("a secret");
+    let alone = new.sign("msg_1", 1, b"{}");
+    let both = new.beside(secret.clone()).sign("msg_1", 1, b"{}");
+    assert_eq!(both, format!("{alone} {}", secret.sign("msg_1", 1, b"{}")));
     for wrong in ["", "whsec_", "whsec_c2hvcnQ=", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_%%%%"]
     {
         assert!(Secret::parse(wrong).is_err(), "{wrong}");
@@ -376,6 +498,9 @@ fn addresses_inside_are_reached_only_where_that_was_said() {
         "ff02::1",
         "64:ff9b::a00:1",
         "2002:a00:1::",
+        "::ffff:169.254.169.254",
+        "3fff::1",
+        "192.0.2.1",
     ] {
         assert!(inside.admit(true, address.parse().expect("an address")).is_err(), "{address}");
     }

@@ -249,6 +249,25 @@ const MORE: &[(u8, &str, &str)] = &[
     ),
     (32, "src/media/dtmf.rs", "one_press_is_heard_once_whatever_is_lost_repeated_or_late"),
     (32, "src/media/dtmf.rs", "keys_and_payloads_read_back"),
+    (
+        39,
+        "tests/hooks/orders.rs",
+        "row_39_and_40_bad_requests_get_clear_problems_and_nothing_is_lost",
+    ),
+    (
+        39,
+        "tests/hooks/page.rs",
+        "the_program_on_the_page_takes_the_example_on_the_page_and_nothing_else",
+    ),
+    (39, "tests/api/doors.rs", "what_is_too_long_too_deep_or_no_json_is_refused_with_a_place"),
+    (39, "tests/api/doors.rs", "a_request_under_a_key_is_done_once"),
+    (
+        40,
+        "tests/hooks/orders.rs",
+        "row_39_and_40_bad_requests_get_clear_problems_and_nothing_is_lost",
+    ),
+    (40, "tests/api/doors.rs", "a_session_is_a_cookie_that_no_page_reads_and_no_other_site_uses"),
+    (40, "tests/api/roles.rs", "every_role_may_what_the_table_says_and_nothing_else"),
 ];
 
 #[test]

@@ -20,6 +20,30 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// What is to be sent again to a program elsewhere: since a time, or what an id names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// What happened at this time or later.
+    #[serde(default, with = "rfc3339::option")]
+    pub since: Option<UnixTime>,
+    /// And before this one; until now when absent.
+    #[serde(default, with = "rfc3339::option")]
+    pub until: Option<UnixTime>,
+    /// The `webhook-id` of a message, or the `id` of an event.
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    pub id: Option<String>,
+}
+
+/// Whether something is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pausing {
+    /// Nothing is sent, or it goes on.
+    pub paused: bool,
+}
+
 /// Signing in.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::admin::access::{Principal, idempotency::Given};
 use crate::admin::api::bodies::{
-    BegunCall, Collect, Lifting, NewCall, NewToken, NewUser, Page, Play, PresenceChange, SignIn,
-    Transfer, UserChange, Wanted,
+    BegunCall, Collect, Lifting, NewCall, NewToken, NewUser, Page, Pausing, Play, PresenceChange,
+    Replay, SignIn, Transfer, UserChange, Wanted,
 };
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::table::{Answer, Operation, Route, path_parameter};
@@ -84,6 +84,21 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
             let Lifting { of, hours } = asked.body()?;
             Ask::Command(Command::LiftCaps { of, hours })
         }
+        Operation::ReplayWebhook => {
+            let Replay { since, until, id } = asked.body()?;
+            let id = id.map(|id| asked.short("id", id)).transpose()?;
+            if since.is_some() == id.is_some() || (until.is_some() && since.is_none()) {
+                let detail = "one of `since` and `id` has to be there; `until` goes with `since`";
+                let problem = Problem::new(Kind::Malformed, detail, "say a time, or an id");
+                return Err(problem.at("body"));
+            }
+            let hook = asked.name("webhook")?.into();
+            Ask::Command(Command::ReplayWebhook { hook, since, until, records: None, id })
+        }
+        Operation::PauseWebhook => {
+            let Pausing { paused: on } = asked.body()?;
+            Ask::Command(Command::PauseWebhook { hook: asked.name("webhook")?.into(), on })
+        }
         Operation::Feed => Ask::Feed(asked.query("after").map(str::to_owned)),
         Operation::Originate => {
             let NewCall { from, to } = asked.body()?;
@@ -136,6 +151,8 @@ fn question(asked: &Reading) -> Result<Command, Problem> {
             Command::Unban { address }
         }
         Operation::Users => Command::Users,
+        Operation::Webhooks => Command::Webhooks,
+        Operation::DeadWebhooks => Command::DeadWebhooks { hook: asked.name("webhook")?.into() },
         Operation::Tokens => Command::Tokens,
         Operation::RevokeToken => Command::RevokeToken { prefix: asked.name("token")?.to_owned() },
         Operation::Acts => {
@@ -379,8 +396,8 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Acts(page) => json(route, &page),
         // Nothing that the API asks is answered so.
         Reply::Ladder(_) | Reply::Metrics(_) | Reply::PhoneUrl { .. } => Err(Problem::busy()),
-        // For whoever is at the box.
-        Reply::Webhooks(_) | Reply::DeadWebhooks(_) => Err(Problem::busy()),
+        Reply::Webhooks(items) => all(route, items),
+        Reply::DeadWebhooks(items) => all(route, items),
         reply => people::answer(route, asked, reply),
     }
 }

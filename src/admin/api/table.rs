@@ -5,8 +5,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::admin::api::bodies::{
     ActLine, BegunCall, Collect, DryRun, Lifting, MadeToken, Me, NewCall, NewToken, NewUser,
-    OneCall, Page, Play, PresenceChange, RecordingLine, SessionLine, SignIn, TokenLine, Transfer,
-    UserChange, UserLine,
+    OneCall, Page, Pausing, Play, PresenceChange, RecordingLine, Replay, SessionLine, SignIn,
+    TokenLine, Transfer, UserChange, UserLine,
 };
 use crate::admin::api::orders::{
     CaseChange, ConsentChange, Moments, NewCase, NewDisposition, NewHold, NewNote, NewPerson,
@@ -15,7 +15,8 @@ use crate::admin::api::orders::{
 };
 use crate::admin::api::people::{ErasureLine, MomentLine, PersonRecord};
 use crate::admin::{
-    self, ActiveCall, Agent, Ban, CallLine, Mailbox, Ordered, Phone, Queue, Status, Trunk,
+    self, ActiveCall, Agent, Ban, CallLine, DeadLine, Mailbox, Ordered, Phone, Queue, Status,
+    Trunk, WebhookLine,
 };
 use crate::journal::act::{Role, Scope};
 
@@ -149,6 +150,14 @@ operations! {
     NewToken = "add_token",
     /// Revokes a token.
     RevokeToken = "revoke_token",
+    /// Programs elsewhere that are told what happens.
+    Webhooks = "list_webhooks",
+    /// Messages to one of them that were given up.
+    DeadWebhooks = "list_dead_messages",
+    /// Sends it again what happened before.
+    ReplayWebhook = "replay_webhook",
+    /// Sends it nothing for a time.
+    PauseWebhook = "pause_webhook",
     /// Who did what.
     Acts = "list_acts",
     /// People by what they are known by.
@@ -370,6 +379,7 @@ pub fn path_parameter(name: &str) -> (&'static str, &'static str) {
         "hold" => (MINTED, "A legal hold's id."),
         "tag" => ("^[0-9a-z._-]{1,64}$", "A tag."),
         "source" => ("^[0-9A-Fa-f.:]{2,45}$", "An address."),
+        "webhook" => ("^[0-9A-Za-z._-]{1,64}$", "A receiver's name."),
         _ => ("^[0-9A-Za-z._-]{1,64}$", "A name."),
     }
 }
@@ -567,6 +577,20 @@ pub const TABLE: &[Route] = &[
         .with(Method::Delete, None)
         .by(ADMINS, Some(Scope::Admin))
         .says("Revoke a token."),
+    get("/webhooks", Operation::Webhooks, page::<WebhookLine>())
+        .by(AUDITORS, Some(Scope::Admin))
+        .says("Programs elsewhere that are told what happens: how far each is, and what is wrong."),
+    get("/webhooks/{webhook}/dead", Operation::DeadWebhooks, page::<DeadLine>())
+        .by(AUDITORS, Some(Scope::Admin))
+        .says("Messages that were given up of late, the newest first."),
+    get("/webhooks/{webhook}/replay", Operation::ReplayWebhook, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<Replay>()))
+        .by(ADMINS, Some(Scope::Admin))
+        .says("Send again what happened in a span of time, or what an id names. It goes before what else is owed."),
+    get("/webhooks/{webhook}/paused", Operation::PauseWebhook, Answer::Nothing)
+        .with(Method::Put, Some(Shape::of::<Pausing>()))
+        .by(ADMINS, Some(Scope::Admin))
+        .says("Send nothing for the time being, or go on. What is owed stays owed."),
     get("/acts", Operation::Acts, page::<ActLine>())
         .by(AUDITORS, Some(Scope::Audit))
         .asks(PAGED)

@@ -21,6 +21,9 @@ pub struct Webhook {
     pub events: Vec<String>,
     /// What signatures are made with: `whsec_` and 24 to 64 bytes in base64.
     pub secret: SecretRef,
+    /// The secret before, while it is being changed: messages are signed with either. Default none.
+    #[serde(default)]
+    pub old_secret: Option<SecretRef>,
     /// Whether numbers and names of people go out; default no.
     #[serde(default)]
     pub personal: bool,

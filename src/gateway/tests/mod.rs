@@ -433,7 +433,7 @@ impl World {
             Output::Look { to, question } => self.look(to, &question),
             Output::Project => self.project(),
             // Programs elsewhere are told by the driver.
-            Output::Replay(..) => {}
+            Output::Hook(..) => {}
         }
     }
 
