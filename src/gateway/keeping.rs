@@ -129,7 +129,8 @@ impl Gateway {
         self.journal.append(now, event)
     }
 
-    /// A phone registers. The answer waits until the binding is on the disk.
+    /// A phone registers. The answer waits until the binding is on the disk. So does one that changes nothing: it tells of
+    /// bindings that may still be on their way.
     pub(super) fn register(
         &mut self,
         now: Now,
@@ -143,13 +144,14 @@ impl Gateway {
             let silence = crate::sip::outbound::SILENCE;
             self.outputs.push_back(super::Output::Expect(flow.connection, silence));
         }
-        let tokens: Vec<_> =
-            outcome.changes.into_iter().map(|change| self.keep_change(now, change)).collect();
-        match tokens.last() {
-            Some(token) if self.journal.state() == State::Healthy => {
-                self.keeping.answers.push((*token, key, outcome.response));
-            }
-            _ => self.endpoint.respond(now, key, outcome.response),
+        for change in outcome.changes {
+            self.keep_change(now, change);
+        }
+        let newest = self.journal.newest();
+        if self.journal.state() == State::Healthy && !self.journal.is_stored(newest) {
+            self.keeping.answers.push((newest, key, outcome.response));
+        } else {
+            self.endpoint.respond(now, key, outcome.response);
         }
     }
 

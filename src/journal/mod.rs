@@ -114,6 +114,8 @@ pub struct Journal {
     unsealed: bool,
     /// Records that were never written because the journal had failed.
     lost: u64,
+    /// Some of them came after the last checkpoint: it does not stand for them.
+    unkept: bool,
     segment: u64,
     /// Keys that were handed over and are not known to be on the disk, with the last record that may need them.
     unstored_keys: VecDeque<(Token, Vec<u8>)>,
@@ -139,6 +141,7 @@ impl Journal {
             retry_at: None,
             unsealed: false,
             lost: 0,
+            unkept: false,
             segment: 0,
             unstored_keys: VecDeque::new(),
             unstored_forgotten: None,
@@ -153,6 +156,7 @@ impl Journal {
         self.live.apply(now.unix, &event);
         if self.state != State::Healthy {
             self.lost += 1;
+            self.unkept = true;
             return Token(u64::MAX);
         }
         if self.size >= SEGMENT {
@@ -182,7 +186,9 @@ impl Journal {
             self.outputs.push_back(Output::Forget(subjects.to_vec()));
         }
         let token = self.append(now, event(gone));
-        self.unstored_forgotten = Some((Token(self.next.saturating_sub(1)), forgotten));
+        // While the journal fails, the file of keys follows with the next record that is written.
+        let until = if self.state == State::Healthy { self.newest() } else { Token(self.next) };
+        self.unstored_forgotten = Some((until, forgotten));
         (gone, token)
     }
 
@@ -197,14 +203,21 @@ impl Journal {
         if self.state != State::Healthy {
             self.state = State::Healthy;
             self.retry_at = None;
+            if self.unkept {
+                // Served from memory while the checkpoint was on its way to the disk, and not in it.
+                self.begin_segment(now);
+                self.keys_again();
+            }
             let lost = std::mem::take(&mut self.lost);
             self.append(now, Event::Gap { lost });
         }
     }
 
-    /// Something could not be made durable. What was handed over since may or may not be on the disk.
+    /// Something could not be made durable. What was handed over since may or may not be on the disk, and no later word
+    /// about it counts: something before it may be missing.
     pub fn handle_failed(&mut self, now: Now, why: Failure) {
         self.state = State::Failed(why);
+        self.segment = self.next;
         self.buffer.clear();
         self.outputs.clear();
         self.retry_at = Some(now.instant + RETRY);
@@ -219,8 +232,8 @@ impl Journal {
         if self.retry_at.is_some_and(|at| at <= now.instant) {
             // The failure stands until this segment has been stored.
             self.retry_at = Some(now.instant + RETRY);
-            self.keys_again();
             self.begin_segment(now);
+            self.keys_again();
         }
     }
 
@@ -234,10 +247,11 @@ impl Journal {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
         }
-        if let Some(keys) = self.fresh_keys() {
-            return Some(keys);
+        if self.buffer.is_empty() {
+            // A key that no record needs yet waits for one that does.
+            return None;
         }
-        (!self.buffer.is_empty()).then(|| self.write_out())
+        self.fresh_keys().or_else(|| Some(self.write_out()))
     }
 
     /// How it is.
@@ -253,6 +267,11 @@ impl Journal {
     /// The last record that is on the disk.
     pub fn stored(&self) -> Token {
         self.stored
+    }
+
+    /// The last record that was appended, on the disk or not.
+    pub fn newest(&self) -> Token {
+        Token(self.next.saturating_sub(1))
     }
 
     /// What is live.
@@ -272,7 +291,8 @@ impl Journal {
         if token == Token(u64::MAX) { token } else { Token(self.next - 1) }
     }
 
-    /// What the file of keys may have missed in a failure.
+    /// What the file of keys may have missed in a failure. Behind the beginning of the segment, for nothing before that is
+    /// written after a failure, and before its checkpoint, which is still in the buffer.
     fn keys_again(&mut self) {
         if let Some((_, forgotten)) = &self.unstored_forgotten {
             self.outputs.push_back(Output::Forget(forgotten.clone()));
@@ -292,6 +312,7 @@ impl Journal {
         }
         self.segment = self.next;
         self.outputs.push_back(Output::Segment { first: self.next });
+        self.unkept = false;
         let live = Box::new(self.live.clone());
         let gap = self.state != State::Healthy;
         let checkpoint = Event::Checkpoint { before: self.chain, gap, live };

@@ -240,6 +240,98 @@ fn after_a_failure_nothing_counts_until_a_fresh_segment_is_stored() {
     assert!(!journal.is_stored(unwritten), "and is still not acknowledged as a record");
 }
 
+fn bound(contact: &str) -> Event {
+    let binding = Text::of(&1).unwrap();
+    Event::Bound { user: "201".into(), contact: contact.into(), binding }
+}
+
+/// More was waiting for the disk than may: some of it was dropped, and the disk goes on with what came before.
+#[test]
+fn what_was_dropped_for_a_slow_disk_is_never_said_to_be_on_it() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    let early = journal.append(now, bound("early"));
+    disk.take(&mut journal);
+    let dropped = journal.append(now, bound("dropped"));
+    while journal.poll_output().is_some() {}
+    journal.handle_failed(now, Failure::Slow);
+    journal.handle_stored(now, early);
+    assert_eq!(journal.state(), State::Failed(Failure::Slow), "a word from before");
+    assert!(!journal.is_stored(dropped));
+    journal.handle_timeout(now.after(RETRY));
+    disk.take(&mut journal);
+    journal.handle_stored(now, disk.upto);
+    disk.take(&mut journal);
+    assert_eq!(journal.state(), State::Healthy);
+    let (_, replay) = disk.replay();
+    assert_eq!(&replay.resume.live, journal.live());
+    assert_eq!((replay.damage.gaps, replay.damage.breaks), (1, 0));
+}
+
+/// Phones are served from memory while the disk fails. One that came while the checkpoint was on its way is not in it.
+#[test]
+fn what_came_while_the_checkpoint_was_on_its_way_is_kept_once_the_disk_works() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    disk.take(&mut journal);
+    journal.handle_failed(now, Failure::Full);
+    journal.append(now, bound("before"));
+    let later = now.after(RETRY);
+    journal.handle_timeout(later);
+    disk.take(&mut journal);
+    journal.append(later, bound("between"));
+    journal.append(later, arrived(1, "+15550123"));
+    disk.take(&mut journal);
+    journal.handle_stored(later, disk.upto);
+    assert_eq!(journal.state(), State::Healthy);
+    disk.take(&mut journal);
+    let (_, replay) = disk.replay();
+    assert_eq!(&replay.resume.live, journal.live());
+    assert_eq!((replay.damage.gaps, replay.damage.breaks), (1, 0));
+    let again = super::tests::journal(later, replay.resume, &disk.keys);
+    let number = again.keys().read(&again.live().calls[&CallId(1)].from);
+    assert_eq!(number.as_deref(), Some("+15550123"), "with the key that it needs");
+    // A disk that works has no reason for another segment.
+    journal.handle_stored(later, disk.upto);
+    let segments = disk.segments.len();
+    disk.take(&mut journal);
+    assert_eq!(disk.segments.len(), segments);
+}
+
+/// Nothing is written after a failure before a segment begins: neither are keys of persons, or that they are destroyed.
+#[test]
+fn keys_that_a_failure_swallowed_follow_the_beginning_of_the_segment() {
+    let now = start();
+    let mut journal = journal(now, Resume::default(), &[]);
+    journal.append(now, arrived(1, "+15550123"));
+    while journal.poll_output().is_some() {}
+    journal.handle_failed(now, Failure::Broken);
+    journal.append(now, arrived(2, "+15550124"));
+    let subjects: Vec<_> = match &journal.live().calls[&CallId(1)].from {
+        Personal::Sealed(subject, _) => vec![*subject],
+        clear => panic!("it is sealed: {clear:?}"),
+    };
+    journal.forget(now, &subjects, |_| Event::Stopped);
+    let mut later = now;
+    for _ in 0..2 {
+        later = later.after(RETRY);
+        journal.handle_timeout(later);
+        let outputs: Vec<_> = std::iter::from_fn(|| journal.poll_output()).collect();
+        let kinds = outputs.iter().map(|output| match output {
+            Output::Segment { .. } => 's',
+            Output::Forget(_) => 'f',
+            Output::Keys(_) => 'k',
+            Output::Write { .. } => 'w',
+        });
+        let kinds: String = kinds.collect();
+        assert!(kinds.starts_with("sfk") && kinds.ends_with('w'), "{kinds}");
+        assert!(!kinds[3..].contains(['s', 'f']), "{kinds}");
+        journal.handle_failed(later, Failure::Broken);
+    }
+}
+
 /// A segment cut anywhere gives back every whole record before the cut and nothing else.
 #[test]
 fn a_torn_tail_is_left_where_it_is() {
