@@ -552,7 +552,7 @@ pub struct CallLine {
     pub loss_percent: Option<f64>,
     /// The worst leg's interarrival jitter in milliseconds (RFC 3550).
     pub jitter_ms: Option<f64>,
-    /// Messages that the caller left: each is `recordings/ID.wav` in the data folder.
+    /// Messages and tapes of it, sealed in the data folder; `branchline recording ID` opens one.
     pub recordings: Vec<RecordingId>,
 }
 

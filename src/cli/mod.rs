@@ -22,6 +22,7 @@ mod exit;
 pub mod features;
 mod journal;
 mod journey;
+mod recording;
 mod report;
 pub mod route;
 mod run;
@@ -161,6 +162,9 @@ enum Command {
     /// List mailboxes and how many messages are in them.
     #[command(after_help = "Example: branchline voicemail --json")]
     Voicemail(ask::Options),
+    /// Open one recording, which is sealed on the disk, into a WAV file; that it was opened is written down.
+    #[command(after_help = "Example: branchline recording 5R2T0QW8N4K1C -o call.wav")]
+    Recording(recording::Options),
     /// End a call that is up.
     #[command(after_help = "Example: branchline hangup 5R2T0QW8N4K1C")]
     Hangup {
@@ -286,6 +290,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             ask::main(&options, &Ask::PhoneUrl { mac, once, renew }, ask::Form::Text)
         }
         Command::Voicemail(options) => ask::main(&options, &Ask::Mailboxes, ask::Form::Text),
+        Command::Recording(options) => recording::main(&options),
         Command::Hangup { call, options } => {
             ask::main(&options, &Ask::HangUp { call }, ask::Form::Text)
         }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::driver::segments;
 use crate::journal::chain::{Sealer, hex, unhex};
-use crate::journal::personal::{ENTRY, Keyring, Subject, take_out};
+use crate::journal::personal::{ENTRY, Keyring, Reading, Subject, take_out};
 use crate::journal::replay::{Damage, Replay};
 use crate::journal::{Failure, Journal, Output, Token};
 use crate::random::Random;
@@ -254,6 +254,25 @@ fn read_back(folder: &Path, public_key: &[u8]) -> io::Result<(Replay, Option<Pat
         }
     }
     Ok((Replay::default(), None))
+}
+
+/// What sealed data below `data` is read with, by whoever may read the folder; a box that runs has later keys of its own.
+///
+/// # Errors
+/// When there are no keys, or the box's own does not fit the others.
+pub fn reading(data: &Path) -> Result<Reading, CannotOpen> {
+    let keys = data.join("keys");
+    let (path, subjects) = (keys.join("master"), keys.join("subjects"));
+    let text = fs::read_to_string(&path).map_err(in_file(&path))?;
+    let master = unhex(text.trim()).and_then(|bytes| bytes.try_into().ok());
+    let master = master.ok_or_else(|| CannotOpen::Key(path.clone()))?;
+    let wrapped = fs::read(&subjects).map_err(in_file(&subjects))?;
+    // Nothing is sealed with this ring: it needs no randomness.
+    let ring = Keyring::open(&master, &wrapped, Random::from_number(0));
+    match ring.is_empty() && !wrapped.is_empty() {
+        true => Err(CannotOpen::Key(path)),
+        false => Ok(ring.reading().clone()),
+    }
 }
 
 fn keys_folder(data: &Path) -> Result<PathBuf, CannotOpen> {

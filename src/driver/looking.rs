@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread;
 
 use crate::driver::clock;
+use crate::id::RecordingId;
 use crate::journal;
 use crate::journal::personal::{Personal, Reading, Reads, Subject};
+use crate::journal::tape::{self, Shut};
 use crate::store::Rows;
 use crate::store::context::looking::{Answer, Eyes, Question};
 
@@ -40,6 +42,7 @@ impl std::fmt::Debug for Readers {
 pub struct Busy;
 
 /// Keys that are read by some and added to by one; nobody holds them longer than one text takes.
+#[derive(Debug)]
 struct Keys(RwLock<Reading>);
 
 impl Reads for Keys {
@@ -53,6 +56,10 @@ impl Reads for Keys {
 
     fn by_name(&self, name: &str) -> Subject {
         self.0.read().unwrap_or_else(PoisonError::into_inner).by_name(name)
+    }
+
+    fn tape(&self, header: &[u8; tape::HEADER], recording: RecordingId) -> Result<tape::Key, Shut> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).tape(header, recording)
     }
 }
 

@@ -1,17 +1,14 @@
 //! Media threads: each owns the sockets of its legs and one packet plane, and waits for packets, commands and the beat.
 //!
 //! Commands arrive through a bounded mailbox; events leave in batches, so a burst of them is one letter to the loop.
-//! Recordings are written by a thread of their own: a slow disk must not be heard.
+//! Recordings are handed to a thread of their own ([`taping`](crate::driver::taping)): a slow disk must not be heard.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,10 +18,10 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use crate::driver::clock;
 use crate::driver::gather::Gather;
 use crate::driver::mailbox::{Full, Mailbox, Sender, mailbox};
+use crate::driver::taping::Recorder;
 use crate::driver::turn::Letter;
-use crate::gateway::voicemail;
-use crate::id::{LegId, RecordingId};
-use crate::media::{Command, Event, Kind, Moving, Output, Plane, RATE, plane, wav};
+use crate::id::LegId;
+use crate::media::{Command, Event, Kind, Moving, Output, Plane, plane};
 use crate::random::Random;
 
 /// Packets taken from one socket before the others have their turn.
@@ -37,8 +34,6 @@ const PORT_BUFFER: usize = 256 << 10;
 const EXPEDITED: u32 = 46 << 2;
 /// Events that may wait while the loop's mailbox is full; key presses beyond are lost, which is counted.
 const MAX_EVENTS: usize = 4_096;
-/// Chunks of recordings that may wait for the disk: at half a second each, minutes of a dozen recordings.
-const MAX_CHUNKS: usize = 1_024;
 /// Packets a second of one thread above which they are let gather: 80 legs at 20 ms.
 const BUSY: u32 = 4_000;
 /// For how long: a twentieth of a packet, which nobody hears, and several packets at that rate.
@@ -88,7 +83,7 @@ enum Post {
     Leg { leg: LegId, ports: Option<Ports>, moving: Option<Moving> },
 }
 
-/// Starts `count` threads; what happens goes to `mailbox`, recordings below `recordings`. A beat later than `limit` counts
+/// Starts `count` threads; what happens goes to `mailbox_of_loop`, recordings to `recorder`. A beat later than `limit` counts
 /// as late.
 pub fn spawn(
     count: usize,
@@ -96,13 +91,8 @@ pub fn spawn(
     settings: &plane::Settings,
     random: &mut Random,
     mailbox_of_loop: &Sender<Letter>,
-    recordings: PathBuf,
+    recorder: &Recorder,
 ) -> io::Result<Vec<Handle>> {
-    let told = mailbox_of_loop.clone();
-    let (chunks, waiting) = mpsc::sync_channel(MAX_CHUNKS);
-    thread::Builder::new().name("recordings".to_owned()).spawn(move || {
-        Recordings { folder: recordings, open: BTreeMap::new(), letters: told }.run(&waiting)
-    })?;
     let boxes = (0..count).map(|_| mailbox()).collect::<Result<Vec<_>, _>>()?;
     let posts: Vec<_> = boxes.iter().map(|(sender, _)| sender.clone()).collect();
     boxes
@@ -123,7 +113,7 @@ pub fn spawn(
                 by_leg: BTreeMap::new(),
                 letters: mailbox_of_loop.clone(),
                 events: Vec::new(),
-                chunks: chunks.clone(),
+                recorder: recorder.clone(),
                 lateness: lateness.clone(),
                 limit,
             };
@@ -153,7 +143,7 @@ struct Thread {
     by_leg: BTreeMap<LegId, usize>,
     letters: Sender<Letter>,
     events: Vec<Event>,
-    chunks: mpsc::SyncSender<Chunk>,
+    recorder: Recorder,
     lateness: Arc<Lateness>,
     limit: Duration,
 }
@@ -267,8 +257,8 @@ impl Thread {
                     self.send(leg, kind, to, &bytes);
                     self.plane.recycle(bytes);
                 }
-                Output::Recording { recording, samples, channels, last } => {
-                    if self.chunks.try_send(Chunk { recording, samples, channels, last }).is_err() {
+                Output::Recording { recording, samples, last, .. } => {
+                    if self.recorder.write(recording, samples, last).is_err() {
                         tracing::warn!(%recording, "the disk is too slow for a recording; a piece of it is lost");
                     }
                 }
@@ -367,76 +357,4 @@ fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
     };
     socket.bind(&SockAddr::from(local))?;
     Ok(socket.into())
-}
-
-/// A piece of a recording.
-struct Chunk {
-    recording: RecordingId,
-    samples: Vec<i16>,
-    channels: u8,
-    last: bool,
-}
-
-/// Recordings under way.
-struct Recordings {
-    folder: PathBuf,
-    open: BTreeMap<RecordingId, File>,
-    letters: Sender<Letter>,
-}
-
-impl Recordings {
-    fn run(mut self, waiting: &mpsc::Receiver<Chunk>) {
-        while let Ok(chunk) = waiting.recv() {
-            let (recording, last) = (chunk.recording, chunk.last);
-            let written = self.write(chunk);
-            if let Err(error) = &written {
-                tracing::error!(%recording, %error, "a recording cannot be written");
-            }
-            if last {
-                self.open.remove(&recording);
-                let file = voicemail::File::Written(written.is_ok());
-                // A loop that has stopped looks for it at its next start.
-                let _ = self.letters.deliver_blocking(Letter::Recording(recording, file));
-            }
-        }
-    }
-
-    fn write(&mut self, chunk: Chunk) -> io::Result<()> {
-        let part = part(&self.folder, chunk.recording);
-        let mut file = match self.open.remove(&chunk.recording) {
-            Some(file) => file,
-            None => begin(&self.folder, &part, chunk.channels)?,
-        };
-        let bytes: Vec<u8> = chunk.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        file.write_all(&bytes)?;
-        if !chunk.last {
-            self.open.insert(chunk.recording, file);
-            return Ok(());
-        }
-        let length = file.stream_position()?.saturating_sub(HEADER);
-        file.seek(SeekFrom::Start(0))?;
-        let length = u32::try_from(length).unwrap_or(u32::MAX);
-        file.write_all(&wav::header_of(length, chunk.channels))?;
-        file.sync_all()?;
-        fs::rename(&part, part.with_extension("wav"))?;
-        // The new name is on the disk once its folder is.
-        File::open(&self.folder)?.sync_all()
-    }
-}
-
-/// Bytes of a WAV header as we write it.
-pub(super) const HEADER: u64 = 44;
-
-fn begin(folder: &Path, part: &Path, channels: u8) -> io::Result<File> {
-    fs::create_dir_all(folder)?;
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part)?;
-    // A recording that was cut short by a power cut is a good WAV file of length 0, whose samples can be saved by hand.
-    debug_assert_eq!(RATE, 8_000);
-    file.write_all(&wav::header_of(0, channels))?;
-    Ok(file)
-}
-
-pub(super) fn part(folder: &Path, recording: RecordingId) -> PathBuf {
-    folder.join(format!("{recording}.part"))
 }

@@ -26,6 +26,8 @@ pub mod sip;
 pub mod store;
 pub mod streams;
 pub mod systemd;
+pub mod tape;
+pub mod taping;
 pub mod tls;
 pub mod turn;
 pub mod webhook;
@@ -214,10 +216,12 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     let readers = Readers::start(store.shelf(), opened.journal.keys().reading().clone())?;
     let threads = media_threads(&settings);
     let mirror = settings.capture.hep.as_deref().map(hep::Mirror::start).transpose()?;
-    recordings::finish(runtime.handle(), recordings::unfinished(&data.join("recordings")));
+    let folder = data.join("recordings");
+    let parts = tape::unfinished(&folder);
+    recordings::finish(runtime.handle(), folder.clone(), parts, readers.texts());
+    let recorder = taping::Recorder::start(folder, letters.clone())?;
     let limit = Duration::from_millis(settings.limits.lateness_ms.into());
-    let media =
-        media::spawn(threads, limit, &PLANE, &mut random, &letters, data.join("recordings"))?;
+    let media = media::spawn(threads, limit, &PLANE, &mut random, &letters, &recorder)?;
     let socket = settings.admin.socket.clone();
     let metrics = settings.metrics.listen;
     let name_servers = settings.sip.name_servers.clone().into();
@@ -246,7 +250,12 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     )?;
     let access = api::Guard::new(opened.journal.live().accounts.clone(), random.fork());
     let feed = api::Feed::new(&format!("{:x}", clock::now().unix.seconds()));
-    let api = api::Api::new(letters.clone(), access.clone(), feed.clone(), data.join("recordings"));
+    let api = api::Api::new(
+        letters.clone(),
+        access.clone(),
+        feed.clone(),
+        (data.join("recordings"), readers.texts()),
+    );
     let web = serve_web(&setup.settings, identity.as_ref(), api)?;
     let gateway = Gateway::new(setup, opened.journal, random);
     let turning = Loop {
@@ -265,6 +274,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         runtime: runtime.handle().clone(),
         taken: 0,
         recordings: data.join("recordings"),
+        recorder,
         turns: Arc::default(),
         spans: Spans::default(),
         looked: None,

@@ -27,6 +27,7 @@ use crate::driver::media;
 use crate::driver::recordings;
 use crate::driver::sip::{MAX_DATAGRAM, Sockets};
 use crate::driver::store;
+use crate::driver::taping::Recorder;
 use crate::driver::webhook::Handle as Hooks;
 use crate::gateway::voicemail;
 use crate::gateway::{By, Gateway, Kept, LookFor, Output, ReplyTo};
@@ -125,6 +126,8 @@ pub struct Loop {
     pub readers: Readers,
     /// Where recordings are kept.
     pub recordings: PathBuf,
+    /// Who writes new ones.
+    pub recorder: Recorder,
     /// Who the box is over TLS.
     pub identity: Option<Identity>,
     /// Whom look-ups ask; the system's name servers when empty.
@@ -333,8 +336,14 @@ impl Loop {
                 Output::Records { to, wanted } => self.read_records(to, wanted),
                 Output::Feed(happening) => self.feed.push(*happening),
                 Output::Accounts(accounts) => self.access.handle_accounts(*accounts),
+                Output::Seal(recording, key) => {
+                    if self.recorder.begin(recording, key).is_err() {
+                        tracing::warn!(%recording, "the disk is too slow: nothing of a recording is written");
+                    }
+                }
                 Output::Recording(order) => {
-                    recordings::carry_out(&self.runtime, &self.recordings, order, &self.sender);
+                    let place = (&*self.recordings, self.readers.texts());
+                    recordings::carry_out(&self.runtime, place, order, &self.sender);
                 }
                 Output::Face(peers) => {
                     let pair = |peer| (peer, self.sockets.local_toward(peer));

@@ -226,13 +226,6 @@ impl Gateway {
         Reply::Recordings(Page { items, next })
     }
 
-    pub(super) fn may_listen(&self, recording: RecordingId) -> Reply {
-        match self.journal.live().mail.messages.contains_key(&recording) {
-            true => Reply::Done,
-            false => Reply::Refused(format!("there is no recording {recording}")),
-        }
-    }
-
     /// Where a number would go at this moment.
     pub(super) fn dry_run(&self, now: Now, number: &str, from: &str) -> Reply {
         let origin = match from.strip_prefix("trunk:").map(TrunkId::from) {

@@ -63,10 +63,10 @@ use crate::call::caller_id::CallerIds;
 use crate::call::desk::HotDesks;
 use crate::call::plan::Plan;
 use crate::config::Settings;
-use crate::id::{AgentId, CallId, ExtensionId, HookId, LegId, TrunkId};
+use crate::id::{AgentId, CallId, ExtensionId, HookId, LegId, RecordingId, TrunkId};
 use crate::ivr::{Flows, Walk};
-use crate::journal::Journal;
 use crate::journal::act::{Accounts, Who};
+use crate::journal::{Journal, tape};
 use crate::media;
 use crate::media::port::Pool;
 use crate::queue::Queues;
@@ -126,6 +126,8 @@ pub enum Output {
     },
     /// Hand something to the journal's thread; answer with [`Gateway::handle_journal`].
     Journal(crate::journal::Output),
+    /// A recording is about to begin: its file is sealed with this.
+    Seal(RecordingId, Box<tape::Key>),
     /// Do something about a recording's file; answer with [`Gateway::handle_recording`].
     Recording(voicemail::Order),
     /// Look up which address of ours faces each of these now; answer with [`Gateway::handle_facing`].

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::call::record::Peer;
 use crate::config::settings::Recording;
-use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
+use crate::gateway::{Gateway, Output};
 use crate::id::{LegId, RecordingId};
 use crate::ivr::prompts;
+use crate::journal::context::call_name;
 use crate::journal::event::What;
 use crate::media;
 use crate::time::Now;
@@ -139,10 +140,17 @@ impl Gateway {
         let [left, right] = if self.calls.caller(call) == Some(b) { [b, a] } else { [a, b] };
         let recording = RecordingId(self.random.bits());
         self.tapes.running.insert(recording, [left, right]);
+        self.seal(recording, &call_name(call), 2);
         self.calls.handle_recorded(call, recording);
         self.keep_walk_event(now, call, What::Taped { recording, left, right });
         let max = LONGEST;
         self.tell_leg(left, |_| media::Command::Tape { left, right, recording, max });
+    }
+
+    /// A recording begins: whoever writes it is told what it is sealed with, before there is any sound.
+    pub(super) fn seal(&mut self, recording: RecordingId, whose: &str, channels: u8) {
+        let key = self.journal.tape(whose, recording, channels);
+        self.outputs.push_back(Output::Seal(recording, Box::new(key)));
     }
 
     fn stop_tape(&mut self, recording: RecordingId, leg: LegId) {

@@ -14,6 +14,7 @@ use crate::ivr::mailbox::{
     self, Change, Chosen, Deposit, Mailboxes, Message, Outcome, Purpose, Retrieval, SHORTEST, Seal,
     Sound, Visit,
 };
+use crate::journal::context::{call_name, mailbox_name};
 use crate::journal::event::Event;
 use crate::journal::voicemail::{Begun, Kept, Pin, Voicemail as Record};
 use crate::journal::{State, Token};
@@ -232,6 +233,11 @@ impl Gateway {
             let begun = Begun { recording, mailbox, call, from, taken: now.unix };
             self.keep(now, Event::Voicemail(Record::Begun(begun)));
         }
+        let whose = match purpose {
+            Purpose::Message => call_name(call),
+            Purpose::Greeting => mailbox_name(&mailbox),
+        };
+        self.seal(recording, &whose, 1);
         let underway =
             Underway { mailbox, purpose, call, length: None, written: None, refused: false };
         self.voicemail.underway.insert(recording, underway);

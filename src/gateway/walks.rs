@@ -128,6 +128,7 @@ impl Gateway {
                 walk.handle_recorded(now, recording, Duration::ZERO)
             });
         }
+        self.seal(recording, &call_name(call), 1);
         self.tell_leg(leg, |leg| media::Command::Record {
             leg,
             recording,

@@ -4,7 +4,7 @@
 //! calls are sealed under. So a person is forgotten with a handful of keys, and a number is found again by whoever calls.
 
 use crate::context::{Act, Identity, Kind, Whose};
-use crate::id::{CallId, ContactId};
+use crate::id::{CallId, ContactId, ExtensionId};
 use crate::journal::personal::{Personal, Reads, Subject};
 
 /// What stands for a text whose key was destroyed.
@@ -39,9 +39,15 @@ pub fn read(keys: &dyn Reads, personal: &Personal) -> String {
     keys.read(personal).unwrap_or_else(|| ERASED.to_owned())
 }
 
-/// The name of the subject of what somebody keyed in during a call.
+/// The name of the subject of what somebody keyed in during a call, and of its recordings. Whoever of the call is erased,
+/// it goes with them.
 pub fn call_name(call: CallId) -> String {
     format!("call/{call}")
+}
+
+/// The name of the subject of what the owner of a mailbox spoke for others to hear.
+pub fn mailbox_name(mailbox: &ExtensionId) -> String {
+    format!("mailbox/{mailbox}")
 }
 
 fn contact_name(contact: ContactId) -> String {

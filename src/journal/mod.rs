@@ -1,7 +1,7 @@
 //! The truth: an append-only, checksummed, hash-chained record of everything that happened.
 //!
 //! Owns the form of records ([`record`]), what they say ([`event`]), the chain and its seals ([`chain`]), personal data
-//! and its keys ([`personal`]), what a restart has to know ([`live`], [`phones`]) and how it is read back ([`replay`]). Writes no
+//! and its keys ([`personal`]), the form of recordings ([`tape`]), what a restart has to know ([`live`], [`phones`]) and how it is read back ([`replay`]). Writes no
 //! file: the driver makes bytes durable and says so, and only then is anything acknowledged.
 //!
 //! Decisions: every start begins a segment of its own, so a torn tail stays where it is and is never written over; each
@@ -18,6 +18,7 @@ pub mod personal;
 pub mod phones;
 pub mod record;
 pub mod replay;
+pub mod tape;
 pub mod text;
 pub mod voicemail;
 pub mod work;
@@ -25,6 +26,7 @@ pub mod work;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::id::RecordingId;
 use crate::journal::chain::{Chain, Sealer};
 use crate::journal::event::Event;
 use crate::journal::live::Live;
@@ -277,6 +279,12 @@ impl Journal {
     /// What is live.
     pub fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// What a new recording of whoever has this name is sealed with. Its subject's key is on its way to the disk like
+    /// that of any record.
+    pub fn tape(&mut self, name: &str, recording: RecordingId, channels: u8) -> tape::Key {
+        self.keys.tape(name, recording, channels)
     }
 
     /// The keys, to read sealed data with.

@@ -12,14 +12,16 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::id::RecordingId;
 use crate::journal::chain::{hex, unhex};
+use crate::journal::tape::{self, Shut};
 use crate::random::Random;
 
 /// Bytes that name a subject.
 const NAME: usize = 16;
 /// Bytes of a key, and of the tag behind each sealed text.
-const KEY: usize = 32;
-const TAG: usize = 16;
+pub(super) const KEY: usize = 32;
+pub(super) const TAG: usize = 16;
 /// One entry of the file of keys: the subject, a nonce, the wrapped key.
 pub const ENTRY: usize = NAME + NONCE_LEN + KEY + TAG;
 
@@ -28,6 +30,9 @@ pub const ENTRY: usize = NAME + NONCE_LEN + KEY + TAG;
 pub struct Subject([u8; NAME]);
 
 impl Subject {
+    /// How many bytes it has.
+    pub(super) const LENGTH: usize = NAME;
+
     /// Its bytes, for keys of rows.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -36,6 +41,12 @@ impl Subject {
     /// Its first 64 bits: enough to tell people apart in a report.
     pub fn number(&self) -> u64 {
         self.0.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+    }
+}
+
+impl From<[u8; NAME]> for Subject {
+    fn from(bytes: [u8; NAME]) -> Subject {
+        Subject(bytes)
     }
 }
 
@@ -100,7 +111,7 @@ impl<'de> Deserialize<'de> for Personal {
 }
 
 /// Who can read sealed data, and knows what subjects are called.
-pub trait Reads {
+pub trait Reads: fmt::Debug {
     /// The clear text; nothing once the subject was forgotten.
     fn read(&self, personal: &Personal) -> Option<String>;
 
@@ -109,6 +120,12 @@ pub trait Reads {
 
     /// Who has a name. No number has the same subject.
     fn by_name(&self, name: &str) -> Subject;
+
+    /// What the recording is read with whose file begins like this.
+    ///
+    /// # Errors
+    /// When it is no such recording, or its subject was forgotten.
+    fn tape(&self, header: &[u8; tape::HEADER], recording: RecordingId) -> Result<tape::Key, Shut>;
 }
 
 impl Reads for Reading {
@@ -133,6 +150,12 @@ impl Reads for Reading {
     fn by_name(&self, name: &str) -> Subject {
         // A number has no blank in it.
         self.tagged(&[b"name: ", name.as_bytes()].concat())
+    }
+
+    fn tape(&self, header: &[u8; tape::HEADER], recording: RecordingId) -> Result<tape::Key, Shut> {
+        let subject = tape::subject(header, recording)?;
+        let key = self.keys.get(&subject).ok_or(Shut::Erased)?;
+        Ok(tape::Key::of(header, key))
     }
 }
 
@@ -251,6 +274,13 @@ impl Keyring {
         let key = self.key(subject);
         let sealed = seal(&cipher(&key), &subject.0, text.as_bytes(), &mut self.random);
         *personal = Personal::Sealed(subject, sealed);
+    }
+
+    /// What a new recording of whoever has this name is sealed with.
+    pub fn tape(&mut self, name: &str, recording: RecordingId, channels: u8) -> tape::Key {
+        let subject = self.reading.by_name(name);
+        let key = self.key(subject);
+        tape::Key::new((subject, &key), recording, channels, &mut self.random)
     }
 
     /// The clear text; nothing once the subject was forgotten.

@@ -2,11 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use branchline::driver::tape::Recording;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -177,6 +178,20 @@ impl Branch {
         PathBuf::from(self.ready["dir"].as_str().expect("a folder"))
     }
 
+    /// A recording, opened with the keys that there are by now.
+    pub fn opened(&self, file: &Path) -> Vec<u8> {
+        self.opens(file).expect("a recording that can be opened")
+    }
+
+    /// The same of one that may not open.
+    pub fn opens(&self, file: &Path) -> std::io::Result<Vec<u8>> {
+        let keys = branchline::driver::journal::reading(&self.folder().join("data"));
+        let name = file.file_stem().and_then(|name| name.to_str()).expect("a name");
+        let folder = file.parent().expect("a folder");
+        let recording = name.parse().expect("a recording's id");
+        Recording::open(folder, recording, &keys.expect("keys"))?.read(u64::MAX)
+    }
+
     /// The address of `transport`.
     pub fn address(&self, transport: &str) -> SocketAddr {
         self.ready["sip"][transport].as_str().expect("an address").parse().expect("an address")
@@ -199,6 +214,27 @@ impl Branch {
             .expect("the command line runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("an answer in JSON")
+    }
+
+    /// The same of something that may be refused, which is nothing.
+    pub fn answer(&self, arguments: &[&str]) -> Option<Value> {
+        let output = Command::new(env!("CARGO_BIN_EXE_branchline"))
+            .args(arguments)
+            .arg("--json")
+            .env("BRANCHLINE_SOCKET", self.ready["socket"].as_str().expect("a socket"))
+            .output()
+            .expect("the command line runs");
+        let answer = || serde_json::from_slice(&output.stdout).expect("an answer in JSON");
+        output.status.success().then(answer)
+    }
+
+    /// Whether the branch does something that gives no answer.
+    pub fn orders(&self, arguments: &[&str]) -> bool {
+        let output = Command::new(env!("CARGO_BIN_EXE_branchline"))
+            .args(arguments)
+            .env("BRANCHLINE_SOCKET", self.ready["socket"].as_str().expect("a socket"))
+            .output();
+        output.expect("the command line runs").status.success()
     }
 
     /// The same for people.

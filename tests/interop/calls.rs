@@ -334,9 +334,9 @@ fn a_message_can_be_left() {
     assert_eq!(record["recordings"].as_array().map(Vec::len), Some(1), "{record}");
     let file = scene.branch.until("the finished recording", || {
         let names = std::fs::read_dir(&folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-        names.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "wav"))
+        names.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "tape"))
     });
-    let bytes = std::fs::read(file).unwrap();
+    let bytes = scene.branch.opened(&file);
     let samples: Vec<i16> =
         bytes[44..].chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
     let middle = samples[samples.len() / 4..samples.len() * 3 / 4].to_vec();

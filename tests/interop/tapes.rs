@@ -9,6 +9,7 @@ use crate::sound::{Party, share};
 
 /// Each party's tone, in hertz.
 const CALLER: f64 = 550.0;
+const CALLER_NUMBER: &str = "+15557654321";
 const CALLED: f64 = 900.0;
 /// What a fax machine answers with (CED, ITU-T T.30).
 const FAX: f64 = 2_100.0;
@@ -68,11 +69,20 @@ impl Scene {
         self.branch.until(&what, || self.files("part").iter().any(long).then_some(()));
     }
 
+    /// The caller hangs up. The tape's file, and what is in it.
+    fn end(&self) -> (PathBuf, Vec<u8>) {
+        let file = self.branch.until("the whole file", || self.files("tape").pop());
+        assert!(
+            self.files("part").is_empty() && self.files("tape").len() == 1,
+            "one tape, and whole"
+        );
+        let bytes = self.branch.opened(&file);
+        (file, bytes)
+    }
+
     /// The caller hangs up. What is on tape then, left and right.
     fn ends(self) -> [Vec<i16>; 2] {
-        let Scene { ref branch, .. } = self;
-        let file = branch.until("the whole file", || self.files("wav").pop());
-        let bytes = fs::read(file).expect("the tape");
+        let (_, bytes) = self.end();
         let word = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
         assert_eq!((&bytes[..4], &bytes[8..12]), (&b"RIFF"[..], &b"WAVE"[..]));
         assert_eq!((word(20), word(22), word(24), word(34)), (1, 2, SECOND, 16), "16 bits, stereo");
@@ -80,10 +90,6 @@ impl Scene {
             .chunks_exact(2)
             .map(|two| i16::from_le_bytes([two[0], two[1]]))
             .collect();
-        assert!(
-            self.files("part").is_empty() && self.files("wav").len() == 1,
-            "one tape, and whole"
-        );
         self.carrier.succeeds();
         self.phone.succeeds();
         [0, 1].map(|side| samples.iter().skip(side).step_by(2).copied().collect())
@@ -156,4 +162,59 @@ fn a_fax_machine_in_a_call_on_tape_is_passed_on_as_it_is_and_the_tape_keeps_both
         let voice = clean(half, CALLED);
         assert!(voice >= 5 && clean(half, FAX) == 0, "the voice before and after: {voice}");
     }
+}
+
+#[test]
+fn a_tape_of_somebody_who_is_erased_opens_no_more_not_even_a_copy_from_before() {
+    let scene = Scene::new("3000");
+    let (file, sound) = scene.end();
+    // A stretch of both voices that stands nowhere else.
+    let canary = sound[sound.len() / 2..][..64].to_vec();
+    let branch = &scene.branch;
+    let data = branch.folder().join("data");
+    let clear = |folder: &std::path::Path| is_in_a_file(folder, &canary);
+    assert!(!clear(&data), "no sound is on the disk in clear");
+    let contact = |order: &[&str]| branch.answer(&[&["contact"], order].concat());
+    branch.until("the call on the caller's timeline", || {
+        let shown = contact(&["show", CALLER_NUMBER])?;
+        shown.to_string().contains("recordings").then_some(())
+    });
+    let id = file.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+    let saved = branch.folder().join("saved.wav");
+    let save = || {
+        let (data, saved) = (data.to_str().expect("text"), saved.to_str().expect("text"));
+        branch.orders(&["recording", &id, "--data", data, "-o", saved])
+    };
+    assert!(save());
+    assert_eq!(fs::read(&saved).expect("a file"), sound, "whoever may opens it");
+    fs::remove_file(&saved).expect("removed");
+    let acts = branch.ask(&["acts"]).to_string();
+    assert!(acts.contains("get_recording_audio") && acts.contains(&id), "{acts}");
+    let copies = branch.folder().join("copies");
+    fs::create_dir(&copies).expect("a folder");
+    let copy = copies.join(file.file_name().expect("a name"));
+    fs::copy(&file, &copy).expect("a copy");
+    let hold = contact(&["hold", CALLER_NUMBER, "--reason", "a court asks"]).expect("held");
+    assert!(contact(&["erase", CALLER_NUMBER, "--yes"]).is_none(), "a hold stands");
+    assert!(file.exists() && branch.opened(&copy) == sound, "and keeps the key");
+    let hold = hold["hold"].as_str().expect("an id").to_owned();
+    contact(&["release", CALLER_NUMBER, &hold]).expect("released");
+    contact(&["erase", CALLER_NUMBER, "--yes"]).expect("erased");
+    assert!(!file.exists());
+    let shut = branch.opens(&copy).expect_err("its key is gone").to_string();
+    assert!(shut.contains("erased"), "{shut}");
+    assert!(!clear(&data) && !clear(&copies));
+    assert!(!save() && !saved.exists());
+}
+
+fn is_in_a_file(folder: &std::path::Path, bytes: &[u8]) -> bool {
+    fs::read_dir(folder).expect("a folder").any(|entry| {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            return is_in_a_file(&path, bytes);
+        }
+        // A file may go while we look, such as one of the store's that was replaced.
+        let text = fs::read(&path).unwrap_or_default();
+        text.windows(bytes.len()).any(|window| window == bytes)
+    })
 }

@@ -133,7 +133,7 @@ fn a_kill_loses_no_message_and_one_under_way_is_kept_as_far_as_it_came() {
             .expect("a file")
             .path()
             .extension()
-            .is_some_and(|end| end == "wav"))
+            .is_some_and(|end| end == "tape"))
     );
 }
 

@@ -536,7 +536,7 @@ pub const TABLE: &[Route] = &[
         .says("Messages that callers left, the newest first."),
     get("/recordings/{recording}/audio", Operation::Audio, Answer::Audio)
         .by(LOOKERS, Some(Scope::Recordings))
-        .says("The sound of a message. Whoever listens is written down first."),
+        .says("The sound of a message or a taped conversation, as a WAV file. Whoever listens is written down first."),
     get("/spending", Operation::Spending, one::<admin::Spending>(200))
         .by(LOOKERS, Some(Scope::Read))
         .says("What calls out have cost, and how far each cap is used up."),

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::body::Bytes;
-use axum::http::{HeaderValue, Response, header};
+use axum::body::{Body, Bytes};
+use axum::http::Response;
 
 use crate::admin::access::idempotency::Given;
 use crate::admin::access::{Principal, password, sessions};
@@ -15,10 +14,11 @@ use crate::admin::api::bodies::{
 use crate::admin::api::operations::{self, Ask, Asked};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::{Command, Reply};
-use crate::driver::api::Api;
 use crate::driver::api::answering::COOKIE;
+use crate::driver::api::{Api, audio};
 use crate::driver::clock;
 use crate::driver::http::Peer;
+use crate::driver::tape::Recording;
 use crate::gateway::By;
 use crate::id::RecordingId;
 use crate::journal::act::{Token, User};
@@ -204,13 +204,14 @@ async fn audio(
     if reply != Reply::Done {
         return operations::answer(route, asked, reply).map(Done::Given);
     }
-    let path = api.recordings.join(format!("{recording}.wav"));
-    let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
-    let Ok(Ok(sound)) = read else {
-        return Err(Problem::nothing("recording", &recording.to_string()));
-    };
-    let mut response = Response::new(Body::from(sound));
-    let kind = HeaderValue::from_static("audio/wav");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    Ok(Done::Stream(response))
+    let (folder, keys) = (api.recordings.clone(), api.keys.clone());
+    let opened = move || Recording::open(&folder, recording, &*keys);
+    match tokio::task::spawn_blocking(opened).await {
+        Ok(Ok(opened)) => Ok(Done::Stream(audio::response(recording, opened))),
+        Ok(Err(error)) => {
+            tracing::warn!(%recording, %error, "a recording cannot be read");
+            Err(Problem::nothing("recording", &recording.to_string()))
+        }
+        Err(_) => Err(Problem::busy()),
+    }
 }

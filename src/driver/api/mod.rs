@@ -4,6 +4,7 @@
 //! files. What is decided is decided in [`admin::api`](crate::admin::api) and [`admin::access`](crate::admin::access).
 
 mod answering;
+mod audio;
 mod doing;
 mod feed;
 mod phones;
@@ -23,6 +24,7 @@ use crate::admin::api::table::{Method, TABLE};
 use crate::admin::api::{BASE, document};
 use crate::admin::{Command, Reply};
 use crate::driver::mailbox::Sender;
+use crate::driver::recordings::Keys;
 use crate::driver::turn::Letter;
 use crate::gateway::By;
 use crate::journal::act::Accounts;
@@ -66,12 +68,18 @@ pub struct Api {
     questions: Arc<Semaphore>,
     hashing: Arc<Semaphore>,
     recordings: Arc<PathBuf>,
+    keys: Keys,
     document: Arc<str>,
 }
 
 impl Api {
-    /// Over a loop that reads `letters`, with recordings in that folder.
-    pub fn new(letters: Sender<Letter>, access: Guard, feed: Feed, recordings: PathBuf) -> Api {
+    /// Over a loop that reads `letters`, with recordings in that folder and what reads them.
+    pub fn new(
+        letters: Sender<Letter>,
+        access: Guard,
+        feed: Feed,
+        (recordings, keys): (PathBuf, Keys),
+    ) -> Api {
         Api {
             letters,
             access,
@@ -79,6 +87,7 @@ impl Api {
             questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
             hashing: Arc::new(Semaphore::new(MAX_HASHING)),
             recordings: Arc::new(recordings),
+            keys,
             // Names and types are plain; there is nothing in them that JSON could not say.
             document: document::document().to_json().unwrap_or_default().into(),
         }

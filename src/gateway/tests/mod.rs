@@ -238,6 +238,8 @@ struct World {
     answers: BTreeMap<u64, admin::web::Response>,
     /// Recordings on the disk.
     files: BTreeSet<crate::id::RecordingId>,
+    /// Recordings whose writer was told what they are sealed with.
+    sealed: BTreeSet<crate::id::RecordingId>,
     /// The last messages, which may come once more.
     seen: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
     /// Who hears whom right now.
@@ -329,6 +331,7 @@ impl World {
             shelf: people::Shelf::default(),
             replies: BTreeMap::new(),
             files: BTreeSet::new(),
+            sealed: BTreeSet::new(),
             seen: VecDeque::new(),
             bridged: BTreeMap::new(),
             connected: None,
@@ -418,6 +421,7 @@ impl World {
                     .collect();
                 self.gateway.handle_facing(self.now, &pairs);
             }
+            Output::Seal(recording, _) => assert!(self.sealed.insert(recording)),
             Output::Recording(order) => self.file(order),
             Output::Web(ReplyTo(id), response) => drop(self.answers.insert(id, response)),
             Output::Resolve(question) => {
@@ -464,6 +468,7 @@ impl World {
                 );
             }
             Command::Record { leg, recording, .. } => {
+                assert!(self.sealed.contains(&recording), "nothing is written in clear");
                 let duration = Duration::from_secs(2);
                 self.recording.insert(leg, recording);
                 self.later(500, 5_000, Due::Media(Event::Recorded { leg, recording, duration }));
@@ -481,7 +486,8 @@ impl World {
             Command::Unbridge { leg } | Command::Move { leg, .. } => {
                 self.part(leg);
             }
-            Command::Tape { left, right, .. } => {
+            Command::Tape { left, right, recording, .. } => {
+                assert!(self.sealed.contains(&recording), "nothing is written in clear");
                 assert!(self.open.contains(&left) && self.open.contains(&right));
             }
             Command::Rebind { leg, local } => {
