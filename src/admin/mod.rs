@@ -148,6 +148,11 @@ pub enum Command {
         /// The user.
         user: User,
     },
+    /// Lets in somebody who has signed in at the provider.
+    Enter {
+        /// As the provider has them.
+        user: User,
+    },
     /// Changes one; what is absent stays.
     ChangeUser {
         /// Which.
@@ -343,7 +348,7 @@ pub enum Reply {
     Route(DryRun),
     /// To [`Command::Users`].
     Users(Vec<UserLine>),
-    /// To [`Command::AddUser`] and [`Command::ChangeUser`].
+    /// To [`Command::AddUser`], [`Command::ChangeUser`] and [`Command::Enter`].
     User(UserLine),
     /// To [`Command::Originate`].
     Begun(CallId),
@@ -398,6 +403,7 @@ impl Command {
             Command::PauseWebhook { hook, .. } => (Operation::PauseWebhook, hook.to_string()),
             Command::AddUser { user } => (Operation::NewUser, user.name.clone()),
             Command::ChangeUser { name, .. } => (Operation::ChangeUser, name.clone()),
+            Command::Enter { user } => (Operation::Back, user.name.clone()),
             Command::AddToken { token } => (Operation::NewToken, token.prefix.clone()),
             Command::RevokeToken { prefix } => (Operation::RevokeToken, prefix.clone()),
             Command::Contact { order } => {

@@ -188,6 +188,19 @@ impl Roster {
         }
     }
 
+    /// Is to take work, from wherever they are: a pause or a sign-out that was asked for is taken back, and after-work ends.
+    pub fn handle_ready(&mut self, now: Now, id: &AgentId) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        if agent.afterwards.take().is_some() {
+            self.outputs.push_back(Output::Staying { agent: id.clone() });
+        }
+        match agent.presence {
+            Presence::SignedOut => self.handle_sign_in(now, id),
+            Presence::Paused(_) | Presence::WrapUp => self.turn(now, id, Presence::Ready),
+            Presence::Ready | Presence::Offered | Presence::Talking => Ok(()),
+        }
+    }
+
     /// A contact rings there.
     pub fn handle_offered(&mut self, now: Now, id: &AgentId) -> Done {
         self.expect(id, |p| *p == Presence::Ready)?;

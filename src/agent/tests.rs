@@ -370,3 +370,27 @@ fn after_work_of_written_contacts_ends_one_by_one_beside_a_call() {
     desk.roster.handle_timeout(later);
     assert_eq!((ended(&mut desk.roster), desk.roster.deadline()), (vec![1], None));
 }
+
+#[test]
+fn whoever_is_to_be_ready_is_whatever_was_asked_for_before() {
+    for from in [SignedOut, Ready, Paused(tea()), WrapUp] {
+        let mut desk = desk(&from);
+        desk.roster.handle_ready(desk.now, &ann()).unwrap();
+        assert_eq!(desk.presence(), Ready, "from {from:?}");
+    }
+    // A sign-out or a pause in after-work waits for its end; who takes it back does not leave then.
+    for ask in [sign_out as fn(&mut Roster, Now) -> Done, pause] {
+        let mut own = desk(&WrapUp);
+        ask(&mut own.roster, own.now).unwrap();
+        own.told();
+        own.roster.handle_ready(own.now, &ann()).unwrap();
+        assert_eq!(own.presence(), Ready);
+        let told: Vec<_> = std::iter::from_fn(|| own.roster.poll_output()).collect();
+        assert!(told.contains(&Output::Staying { agent: ann() }), "{told:?}");
+        let mut own = desk(&Talking);
+        ask(&mut own.roster, own.now).unwrap();
+        own.roster.handle_ready(own.now, &ann()).unwrap();
+        own.roster.handle_released(own.now, &ann(), Some(0)).unwrap();
+        assert_eq!(own.presence(), Ready);
+    }
+}

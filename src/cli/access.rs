@@ -129,7 +129,8 @@ pub fn user(options: &ask::Options, order: User) -> ExitCode {
             Ok(password) => {
                 let agent = agent.as_deref().map(AgentId::from);
                 let password = Some(password);
-                let user = act::User { name, role, agent, password, disabled: false };
+                let user =
+                    act::User { name, role, agent, password, disabled: false, subject: None };
                 Command::AddUser { user }
             }
         },

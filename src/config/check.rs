@@ -18,6 +18,7 @@ use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
+mod oidc;
 mod people;
 mod phones;
 mod spending;
@@ -60,6 +61,7 @@ pub(super) fn check(
     check.spending();
     check.people();
     check.webhooks();
+    check.oidc();
     check.conferences();
     check.web();
     check.desk_phones();

@@ -42,6 +42,8 @@ pub enum Owner {
     Hook(HookId),
     /// The same, as it was before.
     OldHook(HookId),
+    /// The provider where people sign in.
+    Provider,
 }
 
 /// One secret that the drivers have to read.
@@ -116,7 +118,13 @@ impl Settings {
             })
         });
         let people = phones.chain(lines).chain(pins).chain(conferences).chain(desks);
-        people.chain(accounts).chain(capture).chain(hooks).chain(old).collect()
+        let provider = self.oidc.client_secret.iter().map(|secret| Wanted {
+            owner: Owner::Provider,
+            from: secret,
+            at: vec![Key("oidc"), Key("client_secret")],
+        });
+        let people = people.chain(accounts).chain(capture).chain(provider);
+        people.chain(hooks).chain(old).collect()
     }
 }
 
@@ -130,6 +138,7 @@ impl fmt::Display for Owner {
             Owner::Hook(hook) => write!(f, "webhook {hook}"),
             Owner::OldHook(hook) => write!(f, "webhook {hook} before"),
             Owner::Trunk(trunk) | Owner::Account(trunk) => write!(f, "trunk {trunk}"),
+            Owner::Provider => f.write_str("the provider where people sign in"),
             Owner::CaptureServer => f.write_str("the capture server"),
         }
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::admin::access::provider;
 use crate::call::conference::Pin;
 use crate::config::document::Step::{self, At, Key};
 use crate::config::secret::{Owner, Wanted};
@@ -117,6 +118,7 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
             (Ok(secret), Owner::Account(trunk)) => {
                 secrets.accounts.insert(trunk, Secret::plain(&secret));
             }
+            (Ok(secret), Owner::Provider) => secrets.provider = Some(provider::Secret::new(secret)),
             (Ok(secret), Owner::CaptureServer) => match hep::Key::new(&secret) {
                 Some(key) => secrets.capture = Some(key),
                 None => {

@@ -9,6 +9,7 @@ pub mod api;
 pub mod clock;
 pub mod control;
 pub mod dns;
+pub mod fetch;
 pub mod files;
 pub mod gather;
 pub mod hep;
@@ -225,7 +226,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     let socket = settings.admin.socket.clone();
     let metrics = settings.metrics.listen;
     let name_servers = settings.sip.name_servers.clone().into();
-    let setup = Setup {
+    let mut setup = Setup {
         settings,
         flows: ready.checked.flows,
         prompts: ready.checked.prompts,
@@ -250,11 +251,15 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     )?;
     let access = api::Guard::new(opened.journal.live().accounts.clone(), random.fork());
     let feed = api::Feed::new(&format!("{:x}", clock::now().unix.seconds()));
+    let proof = setup.secrets.provider.take();
+    let provider = api::provider::Provider::new(&setup.settings.oidc, proof, random.fork())
+        .map_err(CannotStart::Identity)?;
     let api = api::Api::new(
         letters.clone(),
         access.clone(),
         feed.clone(),
         (data.join("recordings"), readers.texts()),
+        provider,
     );
     let web = serve_web(&setup.settings, identity.as_ref(), api)?;
     let gateway = Gateway::new(setup, opened.journal, random);

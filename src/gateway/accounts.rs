@@ -120,7 +120,39 @@ impl Gateway {
             password: password.clone().or_else(|| own.password.clone()),
             agent: agent.clone().or_else(|| own.agent.clone()),
             disabled: disabled.unwrap_or(own.disabled),
+            subject: own.subject.clone(),
         }))
+    }
+
+    /// Somebody whom the provider has let in: the user that they have been, with the role that the provider gives them
+    /// now, or a new one. A user who was made here is nobody's at the provider, whatever they are called there.
+    pub(super) fn let_in(&mut self, now: Now, user: &User) -> Reply {
+        let users = &self.journal.live().accounts.users;
+        let known = users.values().find(|own| own.subject.is_some() && own.subject == user.subject);
+        let is_agent = |agent: &&AgentId| self.roster.presence(agent).is_some();
+        let agent = user.agent.as_ref().filter(is_agent).cloned();
+        let change = match known {
+            Some(known) if known.disabled => {
+                return Reply::Refused(format!("the user {} may not sign in", known.name));
+            }
+            Some(known) => User {
+                role: user.role,
+                agent: agent.or_else(|| known.agent.clone()),
+                ..known.clone()
+            },
+            None => User { agent, ..user.clone() },
+        };
+        if known != Some(&change) {
+            if known.is_none()
+                && let Err(why) = self.new_user(&change)
+            {
+                return Reply::Refused(why);
+            }
+            self.keep(now, Event::Account(Account::User(change.clone())));
+            let accounts = self.journal.live().accounts.clone();
+            self.outputs.push_back(Output::Accounts(Box::new(accounts)));
+        }
+        Reply::User((&change).into())
     }
 
     fn check_agent(&self, agent: Option<&AgentId>) -> Result<(), String> {
@@ -172,12 +204,7 @@ impl Gateway {
         let done = match state {
             State::SignedOut if is_out => Ok(()),
             State::SignedOut => self.roster.handle_sign_out(now, agent),
-            State::Ready if is_out => self.roster.handle_sign_in(now, agent),
-            State::Ready => match presence {
-                Presence::Paused(_) => self.roster.handle_resume(now, agent),
-                Presence::WrapUp => self.roster.handle_wrapped_up(now, agent),
-                _ => Ok(()),
-            },
+            State::Ready => self.roster.handle_ready(now, agent),
             State::Paused => {
                 let why: String = reason.unwrap_or("desk").chars().take(LONGEST_REASON).collect();
                 let why = why.replace(char::is_control, " ");

@@ -51,6 +51,7 @@ impl Gateway {
             | Command::Play { .. }
             | Command::Collect { .. } => self.drive(now, by, command),
             Command::Route { number, from } => self.dry_run(now, number, from),
+            Command::Enter { user } => self.let_in(now, user),
             Command::Users => Reply::Users(self.user_lines()),
             Command::Tokens => Reply::Tokens(self.token_lines()),
             Command::AddUser { .. }

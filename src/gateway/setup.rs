@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::admin::access::provider;
 use crate::agent::Roster;
 use crate::call::Calls;
 use crate::call::conference::Pin;
@@ -86,6 +87,8 @@ pub struct Secrets {
     pub capture: Option<hep::Key>,
     /// What messages to programs elsewhere are signed with.
     pub hooks: BTreeMap<HookId, webhook::Secret>,
+    /// What proves this box to the provider where people sign in.
+    pub provider: Option<provider::Secret>,
 }
 
 /// Where SIP is spoken: the addresses that are bound.

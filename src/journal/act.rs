@@ -156,6 +156,10 @@ pub struct User {
     /// Whether they may not sign in.
     #[serde(default)]
     pub disabled: bool,
+    /// Who they are at the provider where they sign in: its name, a space, and its own name for them. Nothing for one
+    /// who was made here.
+    #[serde(default)]
+    pub subject: Option<String>,
 }
 
 /// A hash of a password is nobody's business.
@@ -290,6 +294,7 @@ mod tests {
             agent: None,
             password: Some("$argon2id$secret".to_owned()),
             disabled: false,
+            subject: None,
         };
         let mut accounts = Accounts::default();
         accounts.apply(&Account::User(user));

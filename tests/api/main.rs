@@ -8,6 +8,7 @@
 mod branch;
 mod doors;
 mod driving;
+mod elsewhere;
 mod fuzzing;
 #[path = "../interop/peer.rs"]
 #[allow(dead_code)]

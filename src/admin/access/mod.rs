@@ -7,6 +7,7 @@
 pub mod idempotency;
 pub mod lockout;
 pub mod password;
+pub mod provider;
 pub mod rate;
 pub mod sessions;
 
@@ -37,6 +38,9 @@ const TOKEN_BYTES: usize = 32;
 const SOURCE_RATE: rate::Limit = rate::Limit { each_second: 50, burst: 200 };
 /// Requests of one token in a second. A program that wants to know everything at once has the feed.
 const TOKEN_RATE: rate::Limit = rate::Limit { each_second: 50, burst: 200 };
+
+/// By what those who come back from the provider are counted: no user can be called so.
+const ELSEWHERE: &str = "*provider";
 
 /// Who asks, once that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,6 +193,31 @@ impl Access {
         };
         self.lockout.succeeded(name, source(from));
         let session = self.sessions.open(now, name, stamp(&user), &mut self.random);
+        Ok((principal(&user, &session.id), session))
+    }
+
+    /// Somebody comes back from the provider: whether that is looked at now. Whoever guesses waits, as with passwords.
+    pub fn begin_return(&self, now: Now, from: IpAddr) -> Result<(), Denied> {
+        self.lockout.check(now.instant, ELSEWHERE, source(from)).map_err(Denied::TooOften)
+    }
+
+    /// It was nothing.
+    pub fn failed_return(&mut self, now: Now, from: IpAddr) {
+        self.lockout.failed(now.instant, ELSEWHERE, source(from));
+    }
+
+    /// The provider has said who it is: a session, where the user may sign in.
+    pub fn end_return(
+        &mut self,
+        now: Now,
+        name: &str,
+        from: IpAddr,
+    ) -> Result<(Principal, Session), Denied> {
+        let user = self.accounts.users.get(name).filter(|user| !user.disabled);
+        let user = user.cloned().ok_or(Denied::Password)?;
+        self.lockout.succeeded(ELSEWHERE, source(from));
+        let session = self.sessions.open(now, name, stamp(&user), &mut self.random);
+        self.sessions.came_back(&session.id);
         Ok((principal(&user, &session.id), session))
     }
 

@@ -31,6 +31,8 @@ pub struct Session {
     pub cookie: String,
     /// What a request that changes something has to carry besides. A secret.
     pub csrf: String,
+    /// Whether they signed in at the provider.
+    pub elsewhere: bool,
     /// What the user's password and role were then.
     pub(super) stamp: String,
     opened: Instant,
@@ -76,6 +78,7 @@ impl Sessions {
             user: user.to_owned(),
             since: now.unix,
             csrf: random.hex(BYTES),
+            elsewhere: false,
             stamp,
             opened: now.instant,
             used: now.instant,
@@ -84,6 +87,13 @@ impl Sessions {
         let kept = Session { cookie: String::new(), ..session.clone() };
         self.0.insert(hash_token(&cookie), kept);
         session
+    }
+
+    /// The session of this name was opened by somebody who signed in at the provider.
+    pub fn came_back(&mut self, id: &str) {
+        if let Some(session) = self.0.values_mut().find(|session| session.id == id) {
+            session.elsewhere = true;
+        }
     }
 
     fn end_oldest(&mut self, which: impl Fn(&Session) -> bool) {

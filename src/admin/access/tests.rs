@@ -21,6 +21,7 @@ fn user(name: &str, role: Role, password: &str) -> User {
         agent: None,
         password: Some(password.to_owned()),
         disabled: false,
+        subject: None,
     }
 }
 

@@ -86,6 +86,10 @@ pub struct Me {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub idle_s: Option<u64>,
+    /// Where somebody who signed in at the provider ends the session there too, once this one is ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub leave: Option<String>,
 }
 
 impl std::fmt::Debug for Me {

@@ -65,7 +65,12 @@ fn method(method: Method) -> HttpMethod {
 fn shape(answer: Answer) -> Option<Shape> {
     match answer {
         Answer::Json(_, shape) => Some(shape),
-        Answer::Nothing | Answer::Audio | Answer::Events | Answer::Document => None,
+        Answer::Nothing
+        | Answer::Audio
+        | Answer::Events
+        | Answer::Redirect
+        | Answer::Page
+        | Answer::Document => None,
     }
 }
 
@@ -177,6 +182,8 @@ fn responses(route: &Route) -> Responses {
         Answer::Events => {
             (200, response("Events, as they happen.", "text/event-stream", plain(string())))
         }
+        Answer::Redirect => (303, Response::new("Go on there.")),
+        Answer::Page => (200, response("Go on from here.", "text/html", plain(string()))),
         Answer::Document => {
             let object = Object::with_type(Type::Object);
             (200, response("The document.", "application/json", plain(object)))
@@ -209,7 +216,10 @@ fn words(kind: Kind) -> String {
 /// Whether a route can be refused so.
 fn may_be(kind: Kind, route: &Route) -> bool {
     let body = route.body.is_some();
+    let back = route.operation == Operation::Back;
     match kind {
+        Kind::NotAllowed | Kind::Forged if back => true,
+        Kind::Refused if route.operation == Operation::Provider => true,
         Kind::SignInNeeded | Kind::NotAllowed | Kind::Forged => route.roles.is_some(),
         Kind::WrongPassword => body && route.roles.is_none(),
         Kind::WrongType => body,

@@ -33,6 +33,21 @@ pub struct Asked {
     pub last_event: Option<String>,
     /// The version that a change is of.
     pub if_match: Option<String>,
+    /// What a browser kept while somebody signed in elsewhere.
+    pub away: Option<String>,
+}
+
+/// What a provider sends a browser back with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Back {
+    /// What the browser left with.
+    pub state: String,
+    /// What a token is had for.
+    pub code: Option<String>,
+    /// Who answers, where the provider says so.
+    pub issuer: Option<String>,
+    /// Why there is no code.
+    pub error: Option<String>,
 }
 
 /// What is to be done for a request.
@@ -42,6 +57,10 @@ pub enum Ask {
     Command(Command),
     /// Look at a password and open a session.
     SignIn(SignIn),
+    /// Send somebody to the provider.
+    Provider,
+    /// Let in who comes back from there.
+    Back(Back),
     /// Close the session that asks.
     SignOut,
     /// Tell who asks.
@@ -71,6 +90,8 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
     Ok(match route.operation {
         Operation::Document => Ask::Document,
         Operation::SignIn => Ask::SignIn(asked.body()?),
+        Operation::Provider => Ask::Provider,
+        Operation::Back => Ask::Back(back(&asked)),
         Operation::Me => Ask::Me,
         Operation::SignOut => Ask::SignOut,
         Operation::Sessions => Ask::Sessions,
@@ -165,6 +186,17 @@ fn question(asked: &Reading) -> Result<Command, Problem> {
         // The rest is told apart above.
         _ => Command::Status,
     })
+}
+
+fn back(asked: &Reading) -> Back {
+    let text = |name| asked.query(name).map(str::to_owned);
+    let error = text("error").map(|error| shown(&error));
+    Back {
+        state: text("state").unwrap_or_default(),
+        code: text("code"),
+        issuer: text("iss"),
+        error,
+    }
 }
 
 /// An order to a call that is up.
@@ -284,6 +316,10 @@ impl Reading<'_> {
         };
         for (at, (name, value)) in self.asked.query.iter().enumerate() {
             let Some(own) = self.route.query.iter().find(|own| own.name == name) else {
+                if self.route.operation == Operation::Back {
+                    // RFC 6749 section 4.1.2: what a client does not know it ignores.
+                    continue;
+                }
                 let known: Vec<_> = self.route.query.iter().map(|own| own.name).collect();
                 let detail = format!("there is no parameter {:?} here", shown(name));
                 return wrong(name, detail, format!("parameters are: {}", known.join(", ")));
@@ -325,6 +361,12 @@ impl Reading<'_> {
 
 /// Whether a parameter's value is one that its pattern allows.
 fn fits(name: &str, value: &str) -> bool {
+    const GIVEN: [&str; 6] =
+        ["state", "code", "iss", "error", "error_description", "session_state"];
+    if GIVEN.contains(&name) {
+        return (1..=2_048).contains(&value.len())
+            && value.bytes().all(|b| matches!(b, b' '..=b'~'));
+    }
     let longest = if name == "identity" { 254 } else { 64 };
     let more: &[u8] = match name {
         "number" => b"+*#.@:-",

@@ -76,6 +76,10 @@ operations! {
     Document = "get_document",
     /// Signs in.
     SignIn = "sign_in",
+    /// Goes to sign in at the provider.
+    Provider = "sign_in_elsewhere",
+    /// Comes back from there.
+    Back = "return_from_provider",
     /// Who asks.
     Me = "get_session",
     /// Signs out.
@@ -274,6 +278,10 @@ pub enum Answer {
     Audio,
     /// Server-Sent Events.
     Events,
+    /// The way to somewhere else: 303.
+    Redirect,
+    /// A page that leads a browser on.
+    Page,
     /// This document.
     Document,
 }
@@ -330,6 +338,17 @@ const ROUTE: &[Query] = &[
         pattern: Some("^[0-9A-Za-z._:-]{1,64}$"),
         words: "Who would dial it: an extension, or `trunk:NAME`.",
     },
+];
+
+const GIVEN: Option<&str> = Some("^[ -~]{1,2048}$");
+/// What a provider sends a browser back with (RFC 6749 section 4.1.2, RFC 9207); whatever else it adds is passed over.
+const BACK: &[Query] = &[
+    Query { name: "state", required: true, pattern: GIVEN, words: "What the browser left with." },
+    Query { name: "code", required: false, pattern: GIVEN, words: "What a token is had for." },
+    Query { name: "iss", required: false, pattern: GIVEN, words: "Who answers." },
+    Query { name: "error", required: false, pattern: GIVEN, words: "Why there is no code." },
+    Query { name: "error_description", required: false, pattern: GIVEN, words: "In words." },
+    Query { name: "session_state", required: false, pattern: GIVEN, words: "Not looked at." },
 ];
 
 /// One route.
@@ -444,6 +463,11 @@ pub const TABLE: &[Route] = &[
     get("/session", Operation::SignIn, one::<Me>(201))
         .with(Method::Post, Some(Shape::of::<SignIn>()))
         .says("Sign in: the answer sets the session's cookie and gives its CSRF token."),
+    get("/session/provider", Operation::Provider, Answer::Redirect)
+        .says("Sign in at the provider of `[oidc]`: a browser is sent there."),
+    get("/session/provider/back", Operation::Back, Answer::Page)
+        .asks(BACK)
+        .says("Come back from the provider: the answer sets the session's cookie and leads the browser on."),
     get("/session", Operation::Me, one::<Me>(200))
         .by(EVERYBODY, Some(Scope::Read))
         .says("Who asks, and what they may do."),
@@ -736,8 +760,11 @@ mod tests {
         for route in TABLE {
             assert!(route.summary.ends_with('.'), "{}", route.path);
             let free = route.roles.is_none();
-            let known = matches!(route.operation, Operation::Document | Operation::SignIn);
-            assert_eq!(free, known, "{}: only these two are for anybody", route.path);
+            let known = matches!(
+                route.operation,
+                Operation::Document | Operation::SignIn | Operation::Provider | Operation::Back
+            );
+            assert_eq!(free, known, "{}: only these are for anybody", route.path);
             if route.method.changes() {
                 let auditor = route.roles.is_some_and(|roles| roles.contains(&Role::Auditor));
                 assert!(!auditor || route.operation == Operation::SignOut, "{}", route.path);

@@ -154,7 +154,8 @@ impl Site {
             let password = self.password(&format!("user-{name}"));
             let password = access::password::hash(password, &salt);
             let agent = agents(name);
-            let user = User { name: name.to_owned(), role, agent, password, disabled: false };
+            let (name, disabled, subject) = (name.to_owned(), false, None);
+            let user = User { name, role, agent, password, disabled, subject };
             // A refusal means that there is one.
             ask::ask(socket, &Command::AddUser { user })?;
         }

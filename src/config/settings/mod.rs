@@ -17,6 +17,7 @@ mod location;
 mod log;
 mod media;
 mod metrics;
+mod oidc;
 mod page;
 mod parking;
 mod people;
@@ -53,6 +54,7 @@ pub use location::Location;
 pub use log::{Format, Level, Log};
 pub use media::{Codec, Media};
 pub use metrics::Metrics;
+pub use oidc::{Oidc, OidcRole};
 pub use page::Page;
 pub use parking::Parking;
 pub use people::{Disposition, LegalHold, People, Retention};
@@ -123,6 +125,8 @@ pub struct Settings {
     pub prompts: Prompts,
     /// `[http]`.
     pub http: Http,
+    /// `[oidc]`.
+    pub oidc: Oidc,
     /// `[provisioning]`.
     pub provisioning: Provisioning,
     /// `[[phone]]`.

@@ -26,6 +26,8 @@ use crate::journal::act::Who;
 
 /// The session's cookie: `__Host-` binds it to this host, to TLS and to the whole of it (RFC 6265bis).
 pub const COOKIE: &str = "__Host-branchline";
+/// What a browser keeps while somebody signs in elsewhere. It has to come along when another site sends the browser back.
+pub const AWAY: &str = "__Host-branchline-away";
 const CSRF: &str = "x-csrf-token";
 const KEY: &str = "idempotency-key";
 /// How long a body may take, and how much of one that is too long is taken in and thrown away.
@@ -98,7 +100,7 @@ fn let_in(api: &Api, route: &Route, headers: &HeaderMap) -> Result<Principal, Pr
     let now = clock::now();
     let who = if let Some(token) = bearer {
         access.by_token(now, token)?
-    } else if let Some(cookie) = cookie(headers) {
+    } else if let Some(cookie) = cookie(headers, COOKIE) {
         let csrf = text(HeaderName::from_static(CSRF));
         access.by_session(now, cookie, route.method.changes(), csrf)?
     } else {
@@ -132,12 +134,12 @@ fn may(route: &Route, who: &Principal) -> Result<(), Problem> {
     Err(Problem::new(Kind::NotAllowed, needed, "have an admin make a token for what it is to do"))
 }
 
-/// The session's cookie among those that a browser sends.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// A cookie among those that a browser sends.
+fn cookie<'a>(headers: &'a HeaderMap, own: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs =
         lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value).next()
+    pairs.filter(|(name, _)| *name == own).map(|(_, value)| value).next()
 }
 
 /// Parameters and body, within bounds.
@@ -156,7 +158,8 @@ async fn read(api: &Api, route: &Route, parts: &mut Parts, body: Body) -> Result
     // A value that is no text is none that names a version.
     let if_match = parts.headers.get(header::IF_MATCH);
     let if_match = if_match.map(|value| value.to_str().unwrap_or_default().to_owned());
-    Ok(Asked { path, query, body: body.to_vec(), last_event, if_match })
+    let away = cookie(&parts.headers, AWAY).map(str::to_owned);
+    Ok(Asked { path, query, body: body.to_vec(), last_event, if_match, away })
 }
 
 async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {

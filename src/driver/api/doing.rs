@@ -15,7 +15,7 @@ use crate::admin::api::operations::{self, Ask, Asked};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::{Command, Reply};
 use crate::driver::api::answering::COOKIE;
-use crate::driver::api::{Api, audio};
+use crate::driver::api::{Api, audio, elsewhere};
 use crate::driver::clock;
 use crate::driver::http::Peer;
 use crate::driver::tape::Recording;
@@ -46,6 +46,8 @@ pub async fn carry_out(
     let given = match ask {
         Ask::Command(command) => operations::answer(route, asked, tell(api, by, command).await?)?,
         Ask::SignIn(sign_in) => return self::sign_in(api, route, peer, sign_in).await,
+        Ask::Provider => return elsewhere::leave(api).await,
+        Ask::Back(back) => return elsewhere::come_back(api, peer, by, asked, back).await,
         Ask::SignOut => return Ok(sign_out(api, who)),
         Ask::Me => operations::json(route, &me(api, who.ok_or_else(Problem::busy)?))?,
         Ask::Sessions => operations::json(route, &Page { items: session_lines(api), next: None })?,
@@ -76,7 +78,7 @@ pub async fn carry_out(
     Ok(Done::Given(given))
 }
 
-async fn tell(api: &Api, by: By, command: Command) -> Result<Reply, Problem> {
+pub async fn tell(api: &Api, by: By, command: Command) -> Result<Reply, Problem> {
     api.ask(by, command).await.ok_or_else(Problem::busy)
 }
 
@@ -102,12 +104,16 @@ async fn sign_in(
     tracing::info!(from = %peer.from, done = done.is_ok(), "somebody signs in");
     let (principal, session) = done?;
     let me = Me { csrf: Some(session.csrf.clone()), ..self::me(api, &principal) };
-    let cookie = format!(
+    Ok(Done::Signed(operations::json(route, &me)?, cookie_of(&session)))
+}
+
+/// The line that gives a browser its session.
+pub fn cookie_of(session: &sessions::Session) -> String {
+    format!(
         "{COOKIE}={}; Path=/; Max-Age={}; HttpOnly; Secure; SameSite=Strict",
         session.cookie,
         sessions::LONGEST.as_secs()
-    );
-    Ok(Done::Signed(operations::json(route, &me)?, cookie))
+    )
 }
 
 fn sign_out(api: &Api, who: Option<&Principal>) -> Done {
@@ -128,6 +134,9 @@ fn me(api: &Api, who: &Principal) -> Me {
         agent: who.agent.clone(),
         csrf: session.map(|session| session.csrf.clone()),
         idle_s: session.map(|_| sessions::IDLE.as_secs()),
+        leave: session
+            .filter(|session| session.elsewhere)
+            .and_then(|_| api.provider.as_ref()?.leave()),
     }
 }
 
@@ -154,7 +163,7 @@ async fn hash(api: &Api, name: &str, password: String) -> Result<String, Problem
 async fn hashed(api: &Api, new: NewUser) -> Result<User, Problem> {
     let NewUser { name, role, password, agent } = new;
     let hash = hash(api, &name, password).await?;
-    Ok(User { name, role, agent, password: Some(hash), disabled: false })
+    Ok(User { name, role, agent, password: Some(hash), disabled: false, subject: None })
 }
 
 async fn changed(api: &Api, name: String, change: UserChange) -> Result<Command, Problem> {

@@ -6,8 +6,11 @@
 mod answering;
 mod audio;
 mod doing;
+mod elsewhere;
 mod feed;
 mod phones;
+pub mod provider;
+mod signed;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,16 +72,19 @@ pub struct Api {
     hashing: Arc<Semaphore>,
     recordings: Arc<PathBuf>,
     keys: Keys,
+    provider: Option<Arc<provider::Provider>>,
     document: Arc<str>,
 }
 
 impl Api {
-    /// Over a loop that reads `letters`, with recordings in that folder and what reads them.
+    /// Over a loop that reads `letters`, with recordings in that folder and what reads them, and a provider where there is
+    /// one.
     pub fn new(
         letters: Sender<Letter>,
         access: Guard,
         feed: Feed,
         (recordings, keys): (PathBuf, Keys),
+        provider: Option<provider::Provider>,
     ) -> Api {
         Api {
             letters,
@@ -88,6 +94,7 @@ impl Api {
             hashing: Arc::new(Semaphore::new(MAX_HASHING)),
             recordings: Arc::new(recordings),
             keys,
+            provider: provider.map(Arc::new),
             // Names and types are plain; there is nothing in them that JSON could not say.
             document: document::document().to_json().unwrap_or_default().into(),
         }

@@ -16,6 +16,7 @@ fn asked(path: &[(&str, &str)], query: &[(&str, &str)], body: &str) -> Asked {
         body: body.as_bytes().to_vec(),
         last_event: None,
         if_match: None,
+        away: None,
     }
 }
 
