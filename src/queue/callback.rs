@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::hours::State;
 use crate::id::ItemId;
-use crate::queue::{Channel, Item, Output, Queues, Refused};
+use crate::queue::{Item, Output, Queues, Refused};
 use crate::time::{Now, UnixTime};
 
 /// How long until opening hours are looked at again that never come.
@@ -21,19 +21,19 @@ impl Queues {
         attempts: u8,
         not_before: Option<UnixTime>,
     ) -> Result<(), Refused> {
-        if self.waiting.contains_key(&item.id) || self.taken.contains_key(&item.id) {
+        if self.waiting.contains(item.id) || self.taken.contains_key(&item.id) {
             return Err(Refused::Known);
         }
         let (id, queue) = (item.id, item.queue.clone());
         self.queues.get_mut(&queue).ok_or(Refused::UnknownQueue)?.counters.arrived += 1;
         self.outputs.push_back(Output::Entered { item: id, queue });
         self.admit(now, item);
-        if let Some(waiting) = self.waiting.get_mut(&id) {
-            let left = not_before.map(|at| at.since(now.unix)).filter(|left| !left.is_zero());
+        let left = not_before.map(|at| at.since(now.unix)).filter(|left| !left.is_zero());
+        self.waiting.change(id, |waiting| {
             // However the clock was set in between: no longer than to the next day.
             waiting.not_before = left.map(|left| now.instant + left.min(ASK_AGAIN));
             waiting.attempts = attempts;
-        }
+        });
         self.offer_all(now);
         Ok(())
     }
@@ -54,15 +54,9 @@ impl Queues {
             let opens = queue.calendar.as_ref().filter(|c| c.state(at) != State::Open);
             let at = opens.and_then(|calendar| calendar.next_open(at)).unwrap_or(at);
             waiting.not_before = Some(now.instant + at.since(now.unix));
-            self.waiting.insert(item, waiting);
+            self.waiting.put(waiting);
             self.outputs.push_back(Output::TriedAgain { item, attempts, at });
         }
         self.offer_all(now);
-    }
-
-    /// Calls back that are promised and wait, in no order.
-    pub fn promised(&self) -> impl Iterator<Item = ItemId> {
-        let promised = self.waiting.values().filter(|w| w.item.channel == Channel::Callback);
-        promised.map(|w| w.item.id)
     }
 }

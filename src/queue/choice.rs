@@ -1,70 +1,143 @@
 //! Who goes next, and to whom: the one rule of the queues.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::time::Duration;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeSet, BinaryHeap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::hours::State;
 use crate::id::{AgentId, ItemId, OfferId, QueueId};
 use crate::queue::explain::{Held, Rule, Standing, millis};
-use crate::queue::{
-    CEILING, Channel, MILLI, Offer, Output, Queue, Queues, Skills, Strategy, Waiting,
-};
+use crate::queue::waiting::Waiting;
+use crate::queue::waits::{Came, Class};
+use crate::queue::{CEILING, Channel, MILLI, Offer, Output, Queue, Queues, Skills, Strategy};
 use crate::time::Now;
 
 /// Smaller goes first.
-type Rank = (Reverse<u128>, Reverse<Duration>, u64);
+pub(super) type Rank = (Reverse<u64>, Came);
 
-/// For which queue and channel anybody could take something now. A look at all members for each item would cost items
-/// times members; this costs members once for each queue, and again after an offer.
-#[derive(Default)]
-struct Takers(BTreeMap<(QueueId, Channel), bool>);
+/// The head of a row of items that somebody could take.
+struct Head {
+    rank: Rank,
+    item: ItemId,
+    /// Which of the classes that are looked at.
+    class: usize,
+    base: u8,
+}
 
-impl Takers {
-    fn any(&mut self, queues: &Queues, waiting: &Waiting) -> bool {
-        let key = (waiting.item.queue.clone(), waiting.item.channel);
-        *self.0.entry(key).or_insert_with_key(|(queue, channel)| {
-            let members = queues.queues.get(queue).map(|queue| queue.asked.as_slice());
-            members.unwrap_or_default().iter().any(|agent| queues.takes(agent, *channel).is_ok())
-        })
+impl Ord for Head {
+    fn cmp(&self, other: &Head) -> Ordering {
+        (self.rank, self.item).cmp(&(other.rank, other.item))
     }
+}
 
-    /// Something was offered: who was free may be no longer; who was not is not.
-    fn offered(&mut self) {
-        self.0.retain(|_, any| !*any);
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Head) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Head) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Head {}
+
+/// Items that the same agents can take, and whether there is anybody yet.
+struct Takers {
+    channel: Channel,
+    queue: QueueId,
+    class: Arc<Class>,
+    any: bool,
+}
+
+/// What became of an item that was looked at.
+enum Looked {
+    Offered,
+    /// It waits for the queue to open.
+    NotNow,
+    /// Nobody is there for it, nor for any of its class.
+    Nobody,
 }
 
 impl Queues {
     /// Offers every item that somebody can take, best first.
     pub(super) fn offer_all(&mut self, now: Now) {
-        if !self.staff.values().any(|desk| desk.phone.is_some() || desk.on_duty) {
-            return;
+        for item in self.waiting.due(now.instant) {
+            self.take_step(now, item);
         }
-        let mut takers = Takers::default();
-        let waiting = self.waiting.values();
-        let mut order: BinaryHeap<_> = waiting
-            .filter(|w| w.offer.is_none() && w.not_before.is_none() && !w.clock.is_paused())
-            .filter(|w| takers.any(self, w))
-            .map(|w| Reverse((self.rank(now, w), w.item.id)))
-            .collect();
-        while let Some(Reverse((_, item))) = order.pop() {
-            let free = self.waiting.get(&item).is_some_and(|w| takers.any(self, w));
-            if free && self.offer_one(now, item) {
-                takers.offered();
+        let (mut takers, mut heads) = self.heads(now);
+        while let Some(Reverse(head)) = heads.pop() {
+            let Some(of) = takers.get_mut(head.class).filter(|of| of.any) else { continue };
+            match self.offer_one(now, head.item) {
+                Looked::Nobody => of.any = false,
+                Looked::Offered | Looked::NotNow => heads.extend(self.head(now, of, &head)),
             }
         }
-        self.join_rings(now, takers);
+        self.join_rings(now);
+    }
+
+    /// What an item needs, and whom it is for, is as of now when somebody is chosen for it.
+    fn take_step(&mut self, now: Now, item: ItemId) {
+        let past = |at: Instant| at <= now.instant;
+        if self.waiting.get(item).is_some_and(|waiting| waiting.step_at.is_some_and(past)) {
+            let queues = &self.queues;
+            self.waiting.change(item, |waiting| {
+                if let Some(queue) = queues.get(&waiting.item.queue) {
+                    waiting.step(now.instant, queue);
+                }
+            });
+        }
+    }
+
+    /// The first of every row that somebody who is free could take something of.
+    fn heads(&self, now: Now) -> (Vec<Takers>, BinaryHeap<Reverse<Head>>) {
+        let (mut takers, mut heads) = (Vec::new(), BinaryHeap::new());
+        for channel in Channel::ALL {
+            let Some(free) = self.free.of(channel) else { continue };
+            for (name, classes) in self.waiting.open(channel) {
+                let Some(queue) = self.queues.get(name) else { continue };
+                let here = in_queue(queue, free);
+                for (class, rows) in classes.iter().filter(|_| !here.is_empty()) {
+                    let first = rows.values().next().and_then(|row| row.first());
+                    let waiting = first.and_then(|(_, item)| self.waiting.get(*item));
+                    let able = |agent: &&AgentId| {
+                        waiting.is_some_and(|w| self.standing(queue, w, agent) == Standing::Able)
+                    };
+                    if !here.iter().copied().any(|agent| able(&agent)) {
+                        continue;
+                    }
+                    let at = takers.len();
+                    let (queue_name, class) = (name.clone(), class.clone());
+                    takers.push(Takers { channel, queue: queue_name, class, any: true });
+                    heads.extend(rows.iter().filter_map(|(base, row)| {
+                        let (came, item) = *row.first()?;
+                        let rank = self.rank_of(now, queue, *base, came);
+                        Some(Reverse(Head { rank, item, class: at, base: *base }))
+                    }));
+                }
+            }
+        }
+        (takers, heads)
+    }
+
+    /// Who is next in the row that one was the head of.
+    fn head(&self, now: Now, of: &Takers, before: &Head) -> Option<Reverse<Head>> {
+        let (came, item) = self.waiting.head((of.channel, &of.queue), &of.class, before.base)?;
+        let rank = self.rank_of(now, self.queues.get(&of.queue)?, before.base, came);
+        Some(Reverse(Head { rank, item, ..*before }))
     }
 
     /// Who is ready and found nothing that rings nowhere joins the best ring of those that everybody may join.
-    fn join_rings(&mut self, now: Now, mut takers: Takers) {
-        let is_open = |o: &OfferId| self.offers.get(o).is_some_and(|o| o.open);
+    fn join_rings(&mut self, now: Now) {
         let mut order: Vec<_> = self
-            .waiting
-            .values()
-            .filter_map(|w| Some((w, w.offer.filter(is_open)?)))
-            .filter(|(w, _)| takers.any(self, w))
+            .offers
+            .iter()
+            .filter(|(_, offer)| offer.open)
+            .filter_map(|(id, offer)| Some((self.waiting.get(offer.item)?, *id)))
+            .filter(|(w, _)| self.free.of(w.item.channel).is_some())
             .map(|(w, offer)| (self.rank(now, w), w.item.id, offer))
             .collect();
         order.sort_unstable();
@@ -76,28 +149,29 @@ impl Queues {
         }
     }
 
-    fn offer_one(&mut self, now: Now, item: ItemId) -> bool {
+    fn offer_one(&mut self, now: Now, item: ItemId) -> Looked {
         if self.is_out_of_hours(now, item) {
-            return false;
+            return Looked::NotNow;
         }
         let able = self.able(item);
-        let Some((agents, rule)) = self.choose(now, item, able.clone()) else { return false };
-        let Some(waiting) = self.waiting.get_mut(&item) else { return false };
-        let Some(queue) = self.queues.get_mut(&waiting.item.queue) else { return false };
-        let Some(last) = agents.last() else { return false };
+        let Some((agents, rule)) = self.choose(now, item, able.clone()) else {
+            return Looked::Nobody;
+        };
+        let queue = self.waiting.get(item).and_then(|w| self.queues.get_mut(&w.item.queue));
+        let (Some(queue), Some(last)) = (queue, agents.last()) else { return Looked::Nobody };
         queue.last = Some(last.clone());
         let asked_alone = matches!(rule, Rule::Asked | Rule::LastAgent);
         let open = queue.settings.strategy == Strategy::RingAll && !asked_alone;
         let offer = OfferId(self.random.bits());
-        waiting.offer = Some(offer);
+        self.waiting.change(item, |waiting| waiting.offer = Some(offer));
         self.offers.insert(offer, Offer { item, agents: Vec::new(), open });
         self.note_choice(now, (item, offer), (agents.clone(), rule, &able));
         self.ring(now, item, offer, agents);
-        true
+        Looked::Offered
     }
 
     fn ring(&mut self, now: Now, item: ItemId, id: OfferId, agents: Vec<AgentId>) {
-        let queue = self.waiting.get(&item).and_then(|w| self.queues.get(&w.item.queue));
+        let queue = self.waiting.get(item).and_then(|w| self.queues.get(&w.item.queue));
         let (Some(queue), Some(offer)) = (queue, self.offers.get_mut(&id)) else { return };
         let ring_for = Duration::from_secs(queue.settings.ring_time.max(1).into());
         offer.agents.extend(agents.iter().map(|agent| (agent.clone(), now.instant + ring_for)));
@@ -109,12 +183,15 @@ impl Queues {
 
     /// Members who could take the item now, in the order in which they are asked.
     fn able(&self, item: ItemId) -> Vec<AgentId> {
-        let Some(waiting) = self.waiting.get(&item) else { return Vec::new() };
+        let Some(waiting) = self.waiting.get(item) else { return Vec::new() };
         let Some(queue) = self.queues.get(&waiting.item.queue) else { return Vec::new() };
-        let mut members: Vec<_> = queue.asked.iter().collect();
-        let after = members.iter().position(|m| Some(*m) == queue.last.as_ref());
-        if let (Strategy::RoundRobin, Some(at)) = (queue.settings.strategy, after) {
-            members.rotate_left(at + 1);
+        let Some(free) = self.free.of(waiting.item.channel) else { return Vec::new() };
+        let mut members = in_queue(queue, free);
+        if let (Strategy::RoundRobin, Some(last)) = (queue.settings.strategy, &queue.last) {
+            let turn = queue.place_of.get(last).map_or(0, |place| place + 1);
+            let place = |agent: &AgentId| queue.place_of.get(agent).copied().unwrap_or_default();
+            let passed = members.partition_point(|agent| place(agent) < turn);
+            members.rotate_left(passed);
         }
         let able = |m: &&AgentId| self.standing(queue, waiting, m) == Standing::Able;
         members.into_iter().filter(able).cloned().collect()
@@ -127,7 +204,7 @@ impl Queues {
         item: ItemId,
         mut able: Vec<AgentId>,
     ) -> Option<(Vec<AgentId>, Rule)> {
-        let waiting = self.waiting.get(&item)?;
+        let waiting = self.waiting.get(item)?;
         let queue = self.queues.get(&waiting.item.queue)?;
         let among = |who: &Option<AgentId>| who.clone().filter(|who| able.contains(who));
         if let Some(preferred) = among(&waiting.item.preferred) {
@@ -201,7 +278,7 @@ impl Queues {
         let last = waiting.item.last_agent.as_ref();
         let coming = |agent: &&AgentId| {
             let standing = self.standing(queue, waiting, agent);
-            let member = queue.asked.contains(agent);
+            let member = queue.place_of.contains_key(*agent);
             let on_duty = self.staff.get(*agent).is_some_and(|desk| desk.on_duty);
             member
                 && on_duty
@@ -219,7 +296,7 @@ impl Queues {
 
     /// Nobody is called back outside of opening hours. Such an item is held until they begin.
     fn is_out_of_hours(&mut self, now: Now, item: ItemId) -> bool {
-        let Some(waiting) = self.waiting.get_mut(&item) else { return false };
+        let Some(waiting) = self.waiting.get(item) else { return false };
         let calendar = self.queues.get(&waiting.item.queue).and_then(|q| q.calendar.as_ref());
         let Some(calendar) = calendar.filter(|_| waiting.item.channel == Channel::Callback) else {
             return false;
@@ -229,27 +306,24 @@ impl Queues {
         }
         let opens = calendar.next_open(now.unix);
         let left = opens.map_or(super::callback::ASK_AGAIN, |at| at.since(now.unix));
-        waiting.not_before = Some(now.instant + left);
+        self.waiting.change(item, |waiting| waiting.not_before = Some(now.instant + left));
         true
     }
 
     pub(super) fn rank(&self, now: Now, waiting: &Waiting) -> Rank {
-        let waited = waiting.waited(now.instant);
-        (Reverse(self.points(now, waiting).into()), Reverse(waited), waiting.number)
+        (Reverse(self.points(now, waiting)), waiting.came)
+    }
+
+    /// The same of whatever stands in a row.
+    pub(super) fn rank_of(&self, now: Now, queue: &Queue, base: u8, came: Came) -> Rank {
+        let waited = self.waiting.waited(now.instant, came);
+        (Reverse(queue.points(base, waited)), came)
     }
 
     /// Effective priority in thousandths of a point.
     pub(super) fn points(&self, now: Now, waiting: &Waiting) -> u64 {
-        let waited = waiting.waited(now.instant);
-        let (base, ageing) = self
-            .queues
-            .get(&waiting.item.queue)
-            .map_or((0, 0), |q| (q.settings.priority, q.settings.ageing));
-        let base = base.saturating_add(waiting.item.priority).clamp(0, CEILING).unsigned_abs();
-        let aged = waited.as_millis() * u128::from(ageing) / 60;
-        let ceiling = u128::from(CEILING.unsigned_abs()) * MILLI;
-        // At most the ceiling, which fits.
-        u64::try_from((u128::from(base) * MILLI + aged).min(ceiling)).unwrap_or(u64::MAX)
+        let queue = self.queues.get(&waiting.item.queue);
+        queue.map_or(0, |queue| queue.points(waiting.base, waiting.waited(now.instant)))
     }
 
     /// Whether the agent has what the item needs by now: what it needed at first, or less once it has waited for that.
@@ -266,4 +340,24 @@ impl Queues {
         let Some(desk) = self.staff.get(agent) else { return false };
         skills.iter().all(|(skill, level)| desk.skills.get(skill).copied().unwrap_or(0) >= *level)
     }
+}
+
+impl Queue {
+    fn points(&self, base: u8, waited: Duration) -> u64 {
+        let aged = waited.as_millis() * u128::from(self.settings.ageing) / 60;
+        let ceiling = u128::from(CEILING.unsigned_abs()) * MILLI;
+        // At most the ceiling, which fits.
+        u64::try_from((u128::from(base) * MILLI + aged).min(ceiling)).unwrap_or(u64::MAX)
+    }
+}
+
+/// Members among those who are free, in the order in which they are asked: found from the shorter of the two lists.
+fn in_queue<'a>(queue: &'a Queue, free: &'a BTreeSet<AgentId>) -> Vec<&'a AgentId> {
+    if queue.asked.len() <= free.len() {
+        return queue.asked.iter().filter(|agent| free.contains(*agent)).collect();
+    }
+    let place = |agent: &'a AgentId| Some((*queue.place_of.get(agent)?, agent));
+    let mut here: Vec<_> = free.iter().filter_map(place).collect();
+    here.sort_unstable();
+    here.into_iter().map(|(_, agent)| agent).collect()
 }

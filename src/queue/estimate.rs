@@ -92,7 +92,7 @@ impl Queues {
     }
 
     fn told(&self, now: Now, item: ItemId) -> Option<Told> {
-        let waiting = self.waiting.get(&item)?;
+        let waiting = self.waiting.get(item)?;
         let queue = self.queues.get(&waiting.item.queue)?;
         let able = |m: &&Member| self.is_skilled(queue, waiting, &m.agent);
         let agents = queue.settings.members.iter().filter(able);
@@ -109,13 +109,11 @@ impl Queues {
     /// Remembers what somebody who begins to wait may expect, to learn from what comes of it.
     pub(super) fn tell_wait(&mut self, now: Now, item: ItemId) {
         let waits = |waiting: &&Waiting| waiting.offer.is_none() && waiting.item.channel.is_live();
-        if self.waiting.get(&item).filter(waits).is_none() {
+        if self.waiting.get(item).filter(waits).is_none() {
             return;
         }
         let told = self.told(now, item);
-        if let Some(waiting) = self.waiting.get_mut(&item) {
-            waiting.told = told;
-        }
+        self.waiting.tell(item, told);
     }
 
     /// What the next caller may expect with so many in front.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AgentId, ItemId, OfferId, QueueId};
 use crate::queue::capacity::Full;
 use crate::queue::staff::Unfit;
-use crate::queue::{Channel, Queue, Queues, Waiting};
+use crate::queue::waiting::Waiting;
+use crate::queue::{Channel, Queue, Queues};
 use crate::time::{Now, UnixTime};
 
 /// Members told of one by one: more than a branch has, and what a screen can hold.
@@ -225,7 +226,7 @@ impl Queues {
     }
 
     fn waiting_in(&self, item: ItemId) -> Option<(&Waiting, &Queue)> {
-        let waiting = self.waiting.get(&item)?;
+        let waiting = self.waiting.get(item)?;
         Some((waiting, self.queues.get(&waiting.item.queue)?))
     }
 }

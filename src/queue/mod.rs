@@ -23,13 +23,16 @@ mod choice;
 mod clock;
 mod estimate;
 mod explain;
+mod row;
 mod settings;
 mod staff;
 #[cfg(test)]
 mod tests;
+mod waiting;
+mod waits;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -45,8 +48,11 @@ pub use words::{Declined, Item, Output, Refused, Stale, Why};
 
 use crate::hours::Calendar;
 use crate::id::{AgentId, ItemId, OfferId, QueueId, SkillId};
-use crate::queue::estimate::{Estimate, Told};
-use crate::queue::staff::{Desk, Hand};
+use crate::queue::estimate::Estimate;
+use crate::queue::row::Row;
+use crate::queue::staff::{Desk, Free, Hand};
+use crate::queue::waiting::Waiting;
+use crate::queue::waits::{Line, Waits};
 use crate::random::Random;
 use crate::time::{Now, earliest};
 
@@ -113,63 +119,6 @@ pub struct Snapshot {
 }
 
 #[derive(Debug)]
-struct Waiting {
-    item: Item,
-    number: u64,
-    entered: Instant,
-    before: Duration,
-    offer: Option<OfferId>,
-    refused: BTreeMap<AgentId, Instant>,
-    announce_at: Option<Instant>,
-    overflow_at: Option<Instant>,
-    taken_at: Option<Instant>,
-    /// Who has it.
-    by: Option<AgentId>,
-    /// The last step of its queue that it has waited for: skills relax, a preference ends.
-    reached: Duration,
-    /// When the next such step is due.
-    step_at: Option<Instant>,
-    /// Not offered before: a call back that failed.
-    not_before: Option<Instant>,
-    /// Calls back that failed.
-    attempts: u8,
-    /// The wait that was told to it when it came.
-    told: Option<Told>,
-    clock: Clock,
-}
-
-impl Waiting {
-    fn waited(&self, now: Instant) -> Duration {
-        self.before.saturating_add(now.saturating_duration_since(self.entered))
-    }
-
-    /// What its service-level clock shows. Where every hour counts, it is the wait, whatever the wall clock does.
-    fn clock(&self, now: Now, calendar: Option<&Calendar>) -> Duration {
-        if calendar.is_none() && !self.clock.has_paused() {
-            return self.waited(now.instant);
-        }
-        self.clock.read(now.unix, calendar)
-    }
-
-    /// Waits again: what was due while an agent had it is due as much later.
-    fn come_back(&mut self, now: Instant) {
-        self.refused.retain(|_, until| *until > now);
-        let away = self.taken_at.take().map(|at| now.saturating_duration_since(at));
-        for at in [&mut self.announce_at, &mut self.overflow_at] {
-            *at = at.zip(away).map(|(at, away)| at + away);
-        }
-    }
-
-    /// Takes the steps of its queue that it has waited for.
-    fn step(&mut self, now: Instant, steps: &[Duration]) {
-        let waited = self.waited(now);
-        self.reached = steps.iter().rfind(|step| **step <= waited).copied().unwrap_or_default();
-        let next = steps.iter().find(|step| **step > waited);
-        self.step_at = next.map(|next| now + next.saturating_sub(waited));
-    }
-}
-
-#[derive(Debug)]
 struct Offer {
     item: ItemId,
     /// Who rings, each until a time of their own.
@@ -189,6 +138,8 @@ struct Queue {
     settings: Settings,
     /// Members in the order in which they are asked.
     asked: Vec<AgentId>,
+    /// Where each of them stands in it.
+    place_of: BTreeMap<AgentId, usize>,
     /// When something changes for an item by its waiting.
     steps: Vec<Duration>,
     calendar: Option<Calendar>,
@@ -210,7 +161,8 @@ impl Queue {
         let estimate = Estimate::new(Duration::from_secs(settings.handle_time.into()));
         let steps = settings.steps();
         let counters = Counters::default();
-        Queue { settings, asked, steps, calendar: None, last: None, estimate, counters }
+        let place_of = asked.iter().cloned().zip(0..).collect();
+        Queue { settings, asked, place_of, steps, calendar: None, last: None, estimate, counters }
     }
 }
 
@@ -218,9 +170,11 @@ impl Queue {
 #[derive(Debug)]
 pub struct Queues {
     queues: BTreeMap<QueueId, Queue>,
-    waiting: BTreeMap<ItemId, Waiting>,
+    waiting: Waits,
     taken: BTreeMap<ItemId, Waiting>,
     staff: BTreeMap<AgentId, Desk>,
+    /// Who could take something of each channel.
+    free: Free,
     capacity: Capacity,
     /// Of agents who have one of their own.
     capacities: BTreeMap<AgentId, Capacity>,
@@ -237,9 +191,10 @@ impl Queues {
         let queue = |settings: Settings| (settings.name.clone(), Queue::new(settings));
         Queues {
             queues: settings.into_iter().map(queue).collect(),
-            waiting: BTreeMap::new(),
+            waiting: Waits::default(),
             taken: BTreeMap::new(),
             staff: BTreeMap::new(),
+            free: Free::default(),
             capacity: Capacity::default(),
             capacities: BTreeMap::new(),
             offers: BTreeMap::new(),
@@ -267,11 +222,10 @@ impl Queues {
 
     /// A contact comes to wait, or is told at once where else to go.
     pub fn handle_enqueue(&mut self, now: Now, item: Item) -> Result<(), Refused> {
-        if self.waiting.contains_key(&item.id) || self.taken.contains_key(&item.id) {
+        if self.waiting.contains(item.id) || self.taken.contains_key(&item.id) {
             return Err(Refused::Known);
         }
-        let on_line = |w: &&Waiting| w.item.queue == item.queue && w.item.channel.is_live();
-        let length = self.waiting.values().filter(on_line).count();
+        let length = self.waiting.line(&item.queue).map_or(0, Line::live);
         let staffed = self.is_staffed(&item.queue);
         let queue = self.queues.get_mut(&item.queue).ok_or(Refused::UnknownQueue)?;
         queue.counters.arrived += 1;
@@ -300,28 +254,11 @@ impl Queues {
         let live = item.channel.is_live();
         let believed = if live { LONGEST_BELIEVED } else { LONGEST_BELIEVED_LATER };
         let before = if before > believed { Duration::ZERO } else { before };
-        let mut waiting = Waiting {
-            number: self.next,
-            entered: now.instant,
-            before,
-            offer: None,
-            refused: BTreeMap::new(),
-            announce_at: None,
-            overflow_at: None,
-            taken_at: None,
-            by: None,
-            reached: Duration::ZERO,
-            step_at: None,
-            not_before: None,
-            attempts: 0,
-            told: None,
-            clock: Clock::started(now.unix - before),
-            item,
-        };
-        waiting.step(now.instant, &queue.steps);
+        let mut waiting = Waiting::new(now, item, self.next, before);
+        waiting.belong(now.instant, queue);
         queue.settings.set_times(now.instant, &mut waiting);
         self.next += 1;
-        self.waiting.insert(waiting.item.id, waiting);
+        self.waiting.put(waiting);
     }
 
     /// The caller gave up. Nothing happens when the item does not wait.
@@ -349,7 +286,7 @@ impl Queues {
         if let Some(queue) = self.queues.get(&moved.item.queue) {
             queue.settings.set_times(now.instant, &mut moved);
         }
-        self.waiting.insert(item, moved);
+        self.waiting.put(moved);
         self.outputs.push_back(Output::Moved { item, from, to });
         self.offer_all(now);
         true
@@ -368,7 +305,7 @@ impl Queues {
             self.clear_hand(&other, ended.item);
             self.outputs.push_back(Output::Withdraw { offer, agent: other });
         }
-        let mut waiting = self.waiting.remove(&ended.item).ok_or(Stale)?;
+        let mut waiting = self.waiting.take(ended.item).ok_or(Stale)?;
         waiting.offer = None;
         waiting.taken_at = Some(now.instant);
         waiting.by = Some(agent.clone());
@@ -403,7 +340,7 @@ impl Queues {
     /// `max_wait` left as when it was taken.
     pub fn handle_connected_failed(&mut self, now: Now, item: ItemId) {
         if let Some(waiting) = self.take_back(now, item) {
-            self.waiting.insert(item, waiting);
+            self.waiting.put(waiting);
             self.outputs.push_back(Output::Returned { item });
             self.offer_all(now);
         }
@@ -417,7 +354,7 @@ impl Queues {
             self.clear_hand(&agent, item);
         }
         if let Some(queue) = self.queues.get(&waiting.item.queue) {
-            waiting.step(now.instant, &queue.steps);
+            waiting.step(now.instant, queue);
         }
         self.count(&waiting.item.queue, |c| c.connected = c.connected.saturating_sub(1));
         Some(waiting)
@@ -437,13 +374,13 @@ impl Queues {
 
     /// The person is waited for: the service-level clock stands, and a waiting item is not offered.
     pub fn handle_pause(&mut self, now: Now, item: ItemId) {
-        let calendars = &self.queues;
-        let waiting = self.waiting.get_mut(&item).or_else(|| self.taken.get_mut(&item));
-        if let Some(waiting) = waiting {
-            let calendar = calendars.get(&waiting.item.queue).and_then(|q| q.calendar.as_ref());
+        let queues = &self.queues;
+        let pause = |waiting: &mut Waiting| {
+            let calendar = queues.get(&waiting.item.queue).and_then(|q| q.calendar.as_ref());
             waiting.clock.pause(now.unix, calendar);
-        }
-        if self.waiting.contains_key(&item) {
+        };
+        self.taken.get_mut(&item).into_iter().for_each(pause);
+        if self.waiting.change(item, pause).is_some() {
             self.stop_ringing(item);
             self.offer_all(now);
         }
@@ -451,9 +388,8 @@ impl Queues {
 
     /// The person is back.
     pub fn handle_resume(&mut self, now: Now, item: ItemId) {
-        let waiting = self.waiting.get_mut(&item).or_else(|| self.taken.get_mut(&item));
-        if let Some(waiting) = waiting {
-            waiting.clock.resume(now.unix);
+        self.taken.get_mut(&item).into_iter().for_each(|taken| taken.clock.resume(now.unix));
+        if self.waiting.change(item, |waiting| waiting.clock.resume(now.unix)).is_some() {
             self.offer_all(now);
         }
     }
@@ -468,43 +404,47 @@ impl Queues {
         for (offer, agent) in rung_out {
             self.miss(now, offer, agent, Declined::Missed);
         }
-        let past = |at: Option<Instant>| at.is_some_and(|at| at <= now.instant);
-        let waited: Vec<_> = self
-            .waiting
-            .values()
-            .filter(|w| past(w.overflow_at))
-            .filter_map(|w| Some((w.item.id, self.queues.get(&w.item.queue)?)))
-            .map(|(id, queue)| (id, queue.settings.overflow.on_wait.clone()))
-            .collect();
-        for (item, target) in waited {
-            self.overflow(item, Why::Waited, target);
+        let due = self.waiting.due(now.instant);
+        for item in &due {
+            self.overflow_waited(now, *item);
         }
-        for waiting in self.waiting.values_mut() {
-            waiting.refused.retain(|_, until| *until > now.instant);
-            waiting.not_before = waiting.not_before.filter(|at| *at > now.instant);
-            if past(waiting.step_at)
-                && let Some(queue) = self.queues.get(&waiting.item.queue)
-            {
-                waiting.step(now.instant, &queue.steps);
-            }
+        for item in &due {
+            self.catch_up(now, *item);
         }
         self.offer_all(now);
-        let told: Vec<_> =
-            self.waiting.values().filter(|w| past(w.announce_at)).map(|w| w.item.id).collect();
-        for item in told {
-            self.announce(now, item);
+        let past = |at: Option<Instant>| at.is_some_and(|at| at <= now.instant);
+        for item in due {
+            if self.waiting.get(item).is_some_and(|w| past(w.announce_at)) {
+                self.announce(now, item);
+            }
         }
+    }
+
+    fn overflow_waited(&mut self, now: Now, item: ItemId) {
+        let Some(waiting) = self.waiting.get(item) else { return };
+        let Some(queue) = self.queues.get(&waiting.item.queue) else { return };
+        if waiting.overflow_at.is_some_and(|at| at <= now.instant) {
+            let target = queue.settings.overflow.on_wait.clone();
+            self.overflow(item, Why::Waited, target);
+        }
+    }
+
+    /// What held an item holds no longer, what it needs is less.
+    fn catch_up(&mut self, now: Now, item: ItemId) {
+        let queues = &self.queues;
+        self.waiting.change(item, |waiting| {
+            waiting.refused.retain(|_, until| *until > now.instant);
+            waiting.not_before = waiting.not_before.filter(|at| *at > now.instant);
+            if let Some(queue) = queues.get(&waiting.item.queue) {
+                waiting.step(now.instant, queue);
+            }
+        });
     }
 
     /// When [`Self::handle_timeout`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        let items = self.waiting.values().fold(None, |first, w| {
-            let held = earliest(w.refused.values().min().copied(), w.not_before);
-            let steps = earliest(w.step_at, held);
-            earliest(first, earliest(steps, earliest(w.announce_at, w.overflow_at)))
-        });
         let rings = self.offers.values().flat_map(|o| &o.agents);
-        earliest(items, rings.map(|(_, until)| *until).min())
+        earliest(self.waiting.deadline(), rings.map(|(_, until)| *until).min())
     }
 
     /// The next thing to do.
@@ -514,15 +454,19 @@ impl Queues {
 
     /// The item's place in its queue, 1 being next.
     pub fn position(&self, now: Now, item: ItemId) -> Option<usize> {
-        let waiting = self.waiting.get(&item)?;
+        let waiting = self.waiting.get(item)?;
         let rank = self.rank(now, waiting);
-        let ahead = |w: &&Waiting| w.item.queue == waiting.item.queue && self.rank(now, w) < rank;
-        Some(1 + self.waiting.values().filter(ahead).count())
+        let queue = self.queues.get(&waiting.item.queue)?;
+        let line = self.waiting.line(&waiting.item.queue)?;
+        let ahead = line.rows.iter().map(|(base, row)| {
+            row.before(|(came, _)| self.rank_of(now, queue, *base, *came) < rank)
+        });
+        Some(1 + ahead.sum::<usize>())
     }
 
     /// An item that waits.
     pub fn item(&self, item: ItemId) -> Option<&Item> {
-        self.waiting.get(&item).map(|waiting| &waiting.item)
+        self.waiting.get(item).map(|waiting| &waiting.item)
     }
 
     /// Who works in a queue, in the order in which they are asked.
@@ -532,25 +476,25 @@ impl Queues {
 
     /// Attempts to call somebody back that have failed.
     pub fn attempts(&self, item: ItemId) -> u8 {
-        let found = self.waiting.get(&item).or_else(|| self.taken.get(&item));
+        let found = self.waiting.get(item).or_else(|| self.taken.get(&item));
         found.map_or(0, |waiting| waiting.attempts)
     }
 
     /// How an item reaches an agent, while it waits or an agent has it.
     pub fn channel(&self, item: ItemId) -> Option<Channel> {
-        let found = self.waiting.get(&item).or_else(|| self.taken.get(&item));
+        let found = self.waiting.get(item).or_else(|| self.taken.get(&item));
         found.map(|waiting| waiting.item.channel)
     }
 
     /// How long ago an item arrived.
     pub fn waited(&self, now: Now, item: ItemId) -> Option<Duration> {
-        let found = self.waiting.get(&item).or_else(|| self.taken.get(&item));
+        let found = self.waiting.get(item).or_else(|| self.taken.get(&item));
         found.map(|waiting| waiting.waited(now.instant))
     }
 
     /// How long an item has waited in opening hours, less pauses: what its service level is measured by.
     pub fn clock(&self, now: Now, item: ItemId) -> Option<Duration> {
-        let found = self.waiting.get(&item).or_else(|| self.taken.get(&item))?;
+        let found = self.waiting.get(item).or_else(|| self.taken.get(&item))?;
         let calendar = self.queues.get(&found.item.queue)?.calendar.as_ref();
         Some(found.clock(now, calendar))
     }
@@ -561,26 +505,49 @@ impl Queues {
     }
 
     fn glance(&self, now: Now, name: &QueueId, queue: &Queue) -> Snapshot {
-        let here = || self.waiting.values().filter(|w| w.item.queue == *name);
-        let members: BTreeSet<_> = queue.settings.members.iter().map(|m| &m.agent).collect();
-        let target = Duration::from_secs(queue.settings.service_level.into());
-        let late = |w: &&Waiting| w.clock(now, queue.calendar.as_ref()) > target;
+        let line = self.waiting.line(name);
+        let members = queue.asked.iter();
         let free = |agent: &AgentId| self.staff.get(agent).is_some_and(|d| d.phone.is_some());
-        let mut channels: BTreeMap<Channel, usize> = BTreeMap::new();
-        here().for_each(|w| *channels.entry(w.item.channel).or_default() += 1);
+        let here = |offer: &&Offer| {
+            self.waiting.get(offer.item).is_some_and(|waiting| waiting.item.queue == *name)
+        };
+        let waiting = line.map_or(0, Line::len);
         Snapshot {
             queue: name.clone(),
-            waiting: here().count(),
-            offered: here().filter(|w| w.offer.is_some()).count(),
-            longest: here().map(|w| w.waited(now.instant)).max().unwrap_or_default(),
-            present: members.iter().filter(|a| self.is_signed_in(a)).count(),
-            ready: members.iter().filter(|a| free(a)).count(),
+            waiting,
+            offered: self.offers.values().filter(here).count(),
+            longest: line.map(|line| self.longest(now, line)).unwrap_or_default(),
+            present: members.clone().filter(|a| self.is_signed_in(a)).count(),
+            ready: members.filter(|a| free(a)).count(),
             counters: queue.counters,
-            late: here().filter(late).count(),
-            wait: self.next_wait(queue, here().count()),
+            late: line.map_or(0, |line| self.late(now, queue, line)),
+            wait: self.next_wait(queue, waiting),
             hit_rate: queue.estimate.hit_rate(),
-            channels,
+            channels: line.map(|line| line.counts.clone()).unwrap_or_default(),
         }
+    }
+
+    fn longest(&self, now: Now, line: &Line) -> Duration {
+        let heads = line.rows.values().filter_map(Row::first);
+        let waited = heads.map(|(came, _)| self.waiting.waited(now.instant, *came));
+        waited.max().unwrap_or_default()
+    }
+
+    /// Those past the service level by their clocks. A clock that never stood is the wait, unless there is a calendar.
+    fn late(&self, now: Now, queue: &Queue, line: &Line) -> usize {
+        let target = Duration::from_secs(queue.settings.service_level.into());
+        let late = |waiting: &Waiting| waiting.clock(now, queue.calendar.as_ref()) > target;
+        let of = |item: ItemId| self.waiting.get(item);
+        if queue.calendar.is_some() {
+            return line.items().filter_map(of).filter(|waiting| late(waiting)).count();
+        }
+        let waited = |came| self.waiting.waited(now.instant, came) > target;
+        let by_wait = line.rows.values().map(|row| row.before(|(came, _)| waited(*came)));
+        let stood = line.paused.iter().filter_map(|item| of(*item));
+        let (not, yes) = stood.fold((0, 0), |(not, yes), waiting| {
+            (not + usize::from(waited(waiting.came)), yes + usize::from(late(waiting)))
+        });
+        by_wait.sum::<usize>() - not + yes
     }
 
     fn is_staffed(&self, queue: &QueueId) -> bool {
@@ -589,17 +556,18 @@ impl Queues {
     }
 
     fn overflow_unstaffed(&mut self) {
-        let unstaffed: BTreeSet<_> =
-            self.queues.keys().filter(|queue| !self.is_staffed(queue)).collect();
-        let unstaffed: Vec<(ItemId, Target)> = self
-            .waiting
-            .values()
-            .filter(|w| w.item.channel.is_live() && unstaffed.contains(&w.item.queue))
-            .filter_map(|w| {
-                let queue = self.queues.get(&w.item.queue)?;
-                Some((w.item.id, queue.settings.overflow.on_no_agent.clone()?))
-            })
-            .collect();
+        let left = |(name, queue): (&QueueId, &Queue)| {
+            let target = queue.settings.overflow.on_no_agent.clone()?;
+            (!self.is_staffed(name)).then(|| (name.clone(), target))
+        };
+        let left: Vec<(QueueId, Target)> = self.queues.iter().filter_map(left).collect();
+        let live =
+            |item: &ItemId| self.waiting.get(*item).is_some_and(|w| w.item.channel.is_live());
+        let all = left.iter().filter_map(|(name, target)| Some((self.waiting.line(name)?, target)));
+        let all = all.flat_map(|(line, target)| line.items().map(move |item| (item, target)));
+        let mut unstaffed: Vec<(ItemId, Target)> =
+            all.filter(|(item, _)| live(item)).map(|(item, to)| (item, to.clone())).collect();
+        unstaffed.sort_unstable_by_key(|(item, _)| *item);
         for (item, target) in unstaffed {
             self.overflow(item, Why::NoAgent, target);
         }
@@ -607,14 +575,15 @@ impl Queues {
 
     fn miss(&mut self, now: Now, offer: OfferId, agent: AgentId, why: Declined) {
         let Some(item) = self.drop_from_offer(offer, &agent) else { return };
-        let Some(waiting) = self.waiting.get_mut(&item) else { return };
+        let Some(waiting) = self.waiting.get(item) else { return };
         let queue = self.queues.get(&waiting.item.queue);
         let pauses = why != Declined::Refused && queue.is_some_and(|q| q.settings.miss_pauses);
         // Without a pause the item would ring at the same dead phone again and again.
         if !pauses {
-            waiting.refused.insert(agent.clone(), now.instant + REFUSAL_HOLD);
-        } else if let Some(desk) = self.staff.get_mut(&agent) {
-            (desk.on_duty, desk.phone) = (false, None);
+            let until = now.instant + REFUSAL_HOLD;
+            self.waiting.change(item, |waiting| waiting.refused.insert(agent.clone(), until));
+        } else {
+            self.at_desk(&agent, |desk| (desk.on_duty, desk.phone) = (false, None));
         }
         self.outputs.push_back(Output::Missed { agent, offer, why, pauses });
     }
@@ -629,7 +598,7 @@ impl Queues {
         self.clear_hand(agent, item);
         if over {
             self.offers.remove(&id);
-            self.waiting.get_mut(&item)?.offer = None;
+            self.waiting.change(item, |waiting| waiting.offer = None)?;
         }
         Some(item)
     }
@@ -637,11 +606,14 @@ impl Queues {
     /// Takes the item out and stops what rings for it.
     fn leave(&mut self, item: ItemId) -> Option<Waiting> {
         self.stop_ringing(item);
-        self.waiting.remove(&item)
+        self.waiting.take(item)
     }
 
     fn stop_ringing(&mut self, item: ItemId) {
-        let offer = self.waiting.get_mut(&item).and_then(|waiting| waiting.offer.take());
+        if self.waiting.get(item).is_none_or(|waiting| waiting.offer.is_none()) {
+            return;
+        }
+        let offer = self.waiting.change(item, |waiting| waiting.offer.take()).flatten();
         if let Some(id) = offer
             && let Some(offer) = self.offers.remove(&id)
         {
@@ -660,11 +632,13 @@ impl Queues {
 
     fn announce(&mut self, now: Now, item: ItemId) {
         let (position, wait) = (self.position(now, item), self.estimate(now, item));
-        let Some(waiting) = self.waiting.get_mut(&item) else { return };
+        let Some(waiting) = self.waiting.get(item) else { return };
         let Some(queue) = self.queues.get(&waiting.item.queue) else { return };
         let says = &queue.settings.announce;
-        waiting.announce_at = Some(now.instant + Duration::from_secs(says.every.max(1).into()));
-        if waiting.offer.is_none() && (says.position || says.wait) {
+        let rings = waiting.offer.is_some();
+        let again = now.instant + Duration::from_secs(says.every.max(1).into());
+        self.waiting.change(item, |waiting| waiting.announce_at = Some(again));
+        if !rings && (says.position || says.wait) {
             let position = position.filter(|_| says.position);
             let wait = wait.filter(|_| says.wait);
             self.outputs.push_back(Output::Announce { item, position, wait });

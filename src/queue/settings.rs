@@ -7,7 +7,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{AgentId, ExtensionId, FlowId, GroupId, QueueId, ScheduleId, SkillId};
-use crate::queue::Waiting;
+use crate::queue::waiting::Waiting;
 
 /// How the agent for an item is chosen among those who are ready and able.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Who works, and what each has in hand: rings, contacts, after-work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::id::{AgentId, ItemId, OfferId};
@@ -44,6 +44,25 @@ pub(super) struct Desk {
     pub hands: BTreeMap<ItemId, (Channel, Hand)>,
     /// When something was last given to them that is not a call.
     pub given_at: Option<Instant>,
+}
+
+/// Who could take something of a channel, whatever its queue and skills: few when many wait.
+#[derive(Debug, Default)]
+pub(super) struct Free(BTreeMap<Channel, BTreeSet<AgentId>>);
+
+impl Free {
+    pub fn of(&self, channel: Channel) -> Option<&BTreeSet<AgentId>> {
+        self.0.get(&channel).filter(|free| !free.is_empty())
+    }
+
+    fn set(&mut self, agent: &AgentId, channel: Channel, is: bool) {
+        let free = self.0.entry(channel).or_default();
+        if is && !free.contains(agent) {
+            free.insert(agent.clone());
+        } else if !is {
+            free.remove(agent);
+        }
+    }
 }
 
 /// Why somebody cannot have an item of a channel now.
@@ -97,29 +116,29 @@ impl Queues {
         skills: Skills,
         idle_since: UnixTime,
     ) {
-        let desk = self.staff.entry(agent).or_default();
-        desk.skills = skills;
-        desk.signed_in = true;
-        desk.on_duty = true;
-        if desk.phone_rings() {
-            return;
+        self.handle_agent_present(agent.clone(), skills);
+        let rings = self.at_desk(&agent, |desk| {
+            desk.on_duty = true;
+            if desk.phone_rings() {
+                return true;
+            }
+            desk.hands.retain(|_, (channel, _)| !channel.is_spoken());
+            desk.phone = Some(Idle { ready_at: now.instant, before: now.unix.since(idle_since) });
+            false
+        });
+        if rings == Some(false) {
+            self.offer_all(now);
         }
-        desk.hands.retain(|_, (channel, _)| !channel.is_spoken());
-        desk.phone = Some(Idle { ready_at: now.instant, before: now.unix.since(idle_since) });
-        self.offer_all(now);
     }
 
     /// The agent is signed in but takes no work now; what rings there is withdrawn.
     pub fn handle_agent_gone(&mut self, now: Now, agent: AgentId) {
-        let rings = match self.staff.get_mut(&agent) {
-            Some(desk) => {
-                desk.phone = None;
-                desk.on_duty = false;
-                desk.rings()
-            }
-            None => Vec::new(),
-        };
-        for (_, offer) in rings {
+        let rings = self.at_desk(&agent, |desk| {
+            desk.phone = None;
+            desk.on_duty = false;
+            desk.rings()
+        });
+        for (_, offer) in rings.unwrap_or_default() {
             self.drop_from_offer(offer, &agent);
             self.outputs.push_back(Output::Withdraw { offer, agent: agent.clone() });
         }
@@ -128,9 +147,7 @@ impl Queues {
 
     /// The agent takes work again that is not on the phone: a pause that was asked for during a call is taken back.
     pub fn handle_agent_stays(&mut self, now: Now, agent: &AgentId) {
-        if let Some(desk) = self.staff.get_mut(agent).filter(|desk| desk.signed_in) {
-            desk.on_duty = true;
-        }
+        self.at_desk(agent, |desk| desk.on_duty |= desk.signed_in);
         self.offer_all(now);
     }
 
@@ -141,13 +158,28 @@ impl Queues {
         desk.signed_in = true;
     }
 
+    /// Changes what is at somebody's desk, and with it what they could take.
+    pub(super) fn at_desk<R>(
+        &mut self,
+        agent: &AgentId,
+        change: impl FnOnce(&mut Desk) -> R,
+    ) -> Option<R> {
+        let desk = self.staff.get_mut(agent)?;
+        let done = change(desk);
+        let capacity = self.capacities.get(agent).unwrap_or(&self.capacity);
+        for channel in Channel::ALL {
+            self.free.set(agent, channel, desk.takes(capacity, channel).is_ok());
+        }
+        Some(done)
+    }
+
     /// The agent signed out. Queues left without anybody overflow when they have a target for it.
     pub fn handle_agent_absent(&mut self, now: Now, agent: AgentId) {
-        if let Some(desk) = self.staff.get_mut(&agent) {
+        self.at_desk(&agent, |desk| {
             desk.signed_in = false;
             // A conversation is over before who holds it signs out; written contacts may still be in hand.
             desk.hands.retain(|_, (c, hand)| !c.is_spoken() || matches!(hand, Hand::Rings(_)));
-        }
+        });
         self.handle_agent_gone(now, agent.clone());
         self.forget_nobody(&agent);
         self.overflow_unstaffed();
@@ -156,9 +188,11 @@ impl Queues {
 
     /// After-work of a contact that was not on the phone is done.
     pub fn handle_wrapped_up(&mut self, now: Now, agent: &AgentId, item: ItemId) {
-        let Some(desk) = self.staff.get_mut(agent) else { return };
-        if desk.hands.get(&item).is_some_and(|(_, hand)| *hand == Hand::AfterWork) {
-            desk.hands.remove(&item);
+        let done = self.at_desk(agent, |desk| {
+            let over = desk.hands.get(&item).is_some_and(|(_, hand)| *hand == Hand::AfterWork);
+            over && desk.hands.remove(&item).is_some()
+        });
+        if done == Some(true) {
             self.forget_nobody(agent);
             self.offer_all(now);
         }
@@ -186,14 +220,15 @@ impl Queues {
 
     /// Something rings there from now on. A phone that rings is not free until the agent is said to be ready again.
     pub(super) fn put_ring(&mut self, now: Now, agent: &AgentId, item: ItemId, offer: OfferId) {
-        let Some(channel) = self.waiting.get(&item).map(|w| w.item.channel) else { return };
-        let Some(desk) = self.staff.get_mut(agent) else { return };
-        desk.hands.insert(item, (channel, Hand::Rings(offer)));
-        if channel.is_spoken() {
-            desk.phone = None;
-        } else {
-            desk.given_at = Some(now.instant);
-        }
+        let Some(channel) = self.waiting.get(item).map(|w| w.item.channel) else { return };
+        self.at_desk(agent, |desk| {
+            desk.hands.insert(item, (channel, Hand::Rings(offer)));
+            if channel.is_spoken() {
+                desk.phone = None;
+            } else {
+                desk.given_at = Some(now.instant);
+            }
+        });
     }
 
     pub(super) fn set_hand(&mut self, agent: &AgentId, item: ItemId, to: Hand) {
@@ -204,8 +239,7 @@ impl Queues {
     }
 
     pub(super) fn clear_hand(&mut self, agent: &AgentId, item: ItemId) {
-        if let Some(desk) = self.staff.get_mut(agent) {
-            desk.hands.remove(&item);
+        if self.at_desk(agent, |desk| desk.hands.remove(&item)).is_some() {
             self.forget_nobody(agent);
         }
     }
