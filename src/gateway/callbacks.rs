@@ -11,8 +11,8 @@ use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
 use crate::id::{AgentId, CallId, ExtensionId, ItemId, OfferId};
 use crate::ivr::{ClipName, prompts, speak};
+use crate::journal::context::of_call;
 use crate::journal::event::Event;
-use crate::journal::personal::Personal;
 use crate::journal::work::{Open, Promise, Step};
 use crate::queue::{Channel, Item};
 use crate::time::Now;
@@ -102,8 +102,8 @@ impl Gateway {
         let dialled = self.calls.numbers(call).map(|(_, to)| to.to_owned()).unwrap_or_default();
         let Some(item) = self.queues.item(id) else { return false };
         let promise = Promise {
-            number: Personal::Clear(number.clone()),
-            dialled: Personal::Clear(dialled),
+            number: of_call(call, number.clone()),
+            dialled: of_call(call, dialled),
             arrived: item.arrived,
             priority: item.priority,
             skills: item.skills.clone(),
@@ -195,6 +195,22 @@ impl Gateway {
         self.note_work(now, item, Step::AttemptFailed { attempts, again: None });
         self.forget_work(item);
         self.promises.numbers.remove(&item);
+    }
+
+    /// Somebody was erased: whoever is forgotten is not called. A promise that an agent is carrying out just now goes on.
+    pub(super) fn forget_promises(&mut self, now: Now) {
+        let keys = self.journal.keys();
+        let promises = self.journal.live().promises.0.iter();
+        let gone = promises.filter(|(_, open)| keys.read(&open.promise.number).is_none());
+        let gone: Vec<_> = gone.map(|(item, _)| *item).collect();
+        for item in gone {
+            if self.queues.position(now, item).is_some() {
+                self.note_work(now, item, Step::TakenOut);
+                self.queues.handle_taken_out(now, item);
+                self.forget_work(item);
+                self.promises.numbers.remove(&item);
+            }
+        }
     }
 
     /// A promise is offered to agents: each is rung in a call of their own, the first to answer has it.

@@ -292,6 +292,7 @@ impl Gateway {
             Event::Context(to_seal(act))
         });
         tracing::warn!(keys = gone, recordings = files, "a person was erased");
+        self.forget_promises(now);
         token
     }
 }

@@ -8,9 +8,8 @@ use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
 use crate::id::{CallId, FlowId, LegId, RecordingId};
 use crate::ivr::{self, Walk};
-use crate::journal::context::call_name;
+use crate::journal::context::{call_name, of_call};
 use crate::journal::event::What;
-use crate::journal::personal::Personal;
 use crate::media;
 use crate::time::Now;
 
@@ -104,8 +103,7 @@ impl Gateway {
             ivr::Output::Visited { node } => self.keep_walk_event(now, call, What::Node { node }),
             ivr::Output::Collected { name, digits } => {
                 // With a key of its own for each call: they may be anything, and are the caller's alone.
-                let subject = call_name(call);
-                let digits = Personal::Named { subject, text: digits };
+                let digits = of_call(call, digits);
                 self.keep_walk_event(now, call, What::Collected { name, digits });
             }
         }

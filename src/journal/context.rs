@@ -45,6 +45,11 @@ pub fn call_name(call: CallId) -> String {
     format!("call/{call}")
 }
 
+/// A text that goes with a call, whoever's it is.
+pub fn of_call(call: CallId, text: String) -> Personal {
+    Personal::Named { subject: call_name(call), text }
+}
+
 /// The name of the subject of what the owner of a mailbox spoke for others to hear.
 pub fn mailbox_name(mailbox: &ExtensionId) -> String {
     format!("mailbox/{mailbox}")

@@ -22,6 +22,7 @@ use crate::id::{
 };
 use crate::journal::act::{self, Account};
 use crate::journal::chain::{Chain, Seal};
+use crate::journal::context::of_call;
 use crate::journal::live::Live;
 use crate::journal::personal::Personal;
 use crate::journal::text::Text;
@@ -537,7 +538,7 @@ impl CallRecord {
             legs: record.legs.into_iter().map(leg).collect(),
             recordings: record.recordings,
             diversions: record.diversions,
-            diverted_by: record.diverted_by.map(|by| Personal::Clear(by.number)),
+            diverted_by: record.diverted_by.map(|by| of_call(record.call, by.number)),
         }
     }
 }

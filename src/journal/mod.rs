@@ -284,7 +284,13 @@ impl Journal {
     /// What a new recording of whoever has this name is sealed with. Its subject's key is on its way to the disk like
     /// that of any record.
     pub fn tape(&mut self, name: &str, recording: RecordingId, channels: u8) -> tape::Key {
-        self.keys.tape(name, recording, channels)
+        let key = self.keys.tape(name, recording, channels);
+        if self.state == State::Healthy {
+            // No record need follow for as long as somebody speaks, and a crash meanwhile must not lose what was said.
+            let keys = self.fresh_keys();
+            self.outputs.extend(keys);
+        }
+        key
     }
 
     /// The keys, to read sealed data with.
@@ -335,7 +341,9 @@ impl Journal {
         if fresh.is_empty() {
             return None;
         }
-        self.unstored_keys.push_back((Token(self.next - 1), fresh.clone()));
+        // Known to be on the disk with the last record of the buffer, or with the next one there is.
+        let upto = if self.buffer.is_empty() { self.next } else { self.next - 1 };
+        self.unstored_keys.push_back((Token(upto), fresh.clone()));
         Some(Output::Keys(fresh))
     }
 

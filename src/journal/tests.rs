@@ -68,6 +68,25 @@ fn agent(presence: Presence) -> Event {
 }
 
 #[test]
+fn the_key_of_a_recording_goes_to_the_disk_before_any_record_needs_it_and_again_after_a_failure() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    disk.take(&mut journal);
+    journal.handle_stored(now, disk.upto);
+    journal.tape("call/1", crate::id::RecordingId(1), 1);
+    let Some(Output::Keys(keys)) = journal.poll_output() else { panic!("no key") };
+    assert!(journal.poll_output().is_none() && keys.len() == personal::ENTRY);
+    // What was stored before says nothing of it.
+    journal.handle_stored(now, disk.upto);
+    journal.handle_failed(now, Failure::Broken);
+    let later = Now { instant: now.instant + RETRY, ..now };
+    journal.handle_timeout(later);
+    disk.take(&mut journal);
+    assert_eq!(disk.keys, keys);
+}
+
+#[test]
 fn the_next_run_knows_what_was_live_and_the_chain_goes_on() {
     let now = start();
     let mut disk = Disk::default();

@@ -6,7 +6,7 @@
 //!
 //! Rows by the first byte of their keys: `p` contacts, `i` identities, `t` timelines (the newest moment of a contact
 //! first), `g` merges by who is gone and `k` by who is kept, `u` suggestions by either, `s` cases, `o` cases by contact,
-//! `x` proofs of erasure.
+//! `z` proofs of erasure.
 
 pub mod looking;
 
@@ -34,7 +34,7 @@ const KEPT: u8 = b'k';
 const SUGGESTION: u8 = b'u';
 const CASE: u8 = b's';
 const CASE_OF: u8 = b'o';
-const PROOF: u8 = b'x';
+const PROOF: u8 = b'z';
 
 /// Every contact's key begins with this; they are in order of their ids.
 pub const CONTACTS: &[u8] = &[CONTACT];

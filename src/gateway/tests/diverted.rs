@@ -1,6 +1,7 @@
 //! Calls that a carrier says were passed on before they reached the branch (RFC 5806, RFC 7044).
 
 use super::*;
+use crate::context::{Kind, Order, Who};
 
 const CARRIER: usize = 0;
 /// Whose mobile passes calls on; the extension has that number.
@@ -76,6 +77,22 @@ fn the_number_of_the_mailboxes_takes_a_message_for_who_passed_the_call_on_first(
         assert_eq!(world.messages("203"), 1, "{}", header.0);
         assert_eq!(world.diverted_by(), [Some(MOBILE.to_owned())], "{}", header.0);
     }
+}
+
+#[test]
+fn who_passed_a_call_on_is_forgotten_with_whoever_called() {
+    let mut world = scene("trusted = true");
+    world.call_diverted("+15550109", DIVERSIONS[0]);
+    world.pass(Duration::from_secs(20));
+    world.finish();
+    assert_eq!(world.diverted_by(), [Some(MOBILE.to_owned())]);
+    let who = Who::Identity(Kind::Phone, "+15557654321".to_owned());
+    world.order(Order::Erase { who, rule: None }).expect("erased");
+    assert_eq!(
+        world.diverted_by(),
+        [Some(String::new())],
+        "there was a number, and nobody knows which"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::scenes::scene;
 use super::*;
+use crate::context::{Kind, Order, Who};
 use crate::journal::work::{Step, Work};
 use crate::queue::Channel;
 
@@ -193,6 +194,29 @@ fn who_does_not_answer_is_called_again_after_a_while_and_then_no_more() {
     }
     assert_eq!(world.parties[CARRIER].called.len(), 2);
     assert!(world.gateway.journal.live().promises.0.is_empty());
+    assert!(world.gateway.work.is_empty() && world.gateway.timesheet.is_empty());
+}
+
+#[test]
+fn whoever_is_erased_is_called_back_no_more_and_their_number_is_in_no_promise() {
+    let mut world = with_callbacks();
+    world.promise();
+    let numbers = |world: &World| {
+        let keys = Keyring::open(&[1; 32], &world.keys, crate::random::Random::from_number(1));
+        let mut read = Vec::new();
+        for mut work in world.work() {
+            work.for_each_personal(&mut |personal| read.extend(keys.read(personal)));
+        }
+        read
+    };
+    assert_eq!(numbers(&world), ["+15557654321", "+15550101"]);
+    let who = Who::Identity(Kind::Phone, "+15557654321".to_owned());
+    world.order(Order::Erase { who, rule: None }).expect("erased");
+    assert!(numbers(&world).is_empty());
+    assert!(world.gateway.journal.live().promises.0.is_empty());
+    world.sign_in("ann");
+    world.seconds(60);
+    assert!(world.parties[ANN].ringing.is_empty() && world.parties[CARRIER].called.is_empty());
     assert!(world.gateway.work.is_empty() && world.gateway.timesheet.is_empty());
 }
 

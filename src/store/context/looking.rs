@@ -418,7 +418,8 @@ impl Eyes<'_> {
         doomed
     }
 
-    /// A call's numbers may be written in other ways than in full: those have keys of their own.
+    /// A call's numbers may be written in other ways than in full: those have keys of their own. What else is known of a
+    /// call alone goes with its key.
     fn doom_call(
         &self,
         arrived: UnixTime,
@@ -433,7 +434,8 @@ impl Eyes<'_> {
             Direction::Outbound => Some(&record.to),
             Direction::Internal => None,
         };
-        for personal in outside.into_iter().chain(&record.party) {
+        // Earlier versions sealed the number that was called first under its own key.
+        for personal in outside.into_iter().chain(&record.party).chain(&record.diverted_by) {
             let subject = self.keys.subject(personal);
             if self.is_theirs(Kind::Phone, &subject, contacts) {
                 doomed.subjects.insert(subject);
