@@ -163,7 +163,7 @@ fn certificates(loaded: &Loaded, problems: &mut Vec<Problem>) {
             tell(key, error);
         }
     }
-    if let Err(error) = tls::client(sip.authorities.as_deref()) {
+    if let Err(error) = tls::Proving::new(sip.authorities.as_deref()) {
         tell("authorities", error);
     }
     for (place, hook) in loaded.settings.webhooks.iter().enumerate() {

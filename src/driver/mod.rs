@@ -502,8 +502,9 @@ fn listen(
         listening.udp.push(bound.local());
         datagrams.push(bound);
     }
-    let client = tls::client(settings.sip.authorities.as_deref()).map_err(CannotStart::Identity)?;
-    let streams = streams::Streams::new(runtime.handle().clone(), letters.clone(), client);
+    let proving =
+        tls::Proving::new(settings.sip.authorities.as_deref()).map_err(CannotStart::Identity)?;
+    let streams = streams::Streams::new(runtime.handle().clone(), letters.clone(), proving);
     for address in &settings.sip.tcp {
         let bound = streams.listen(*address, None);
         listening.tcp.push(bound.map_err(|error| CannotStart::Listen("tcp", *address, error))?);

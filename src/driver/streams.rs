@@ -21,6 +21,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use crate::driver::identity::Identity;
 use crate::driver::mailbox::Sender;
 use crate::driver::sip::Unsent;
+use crate::driver::tls::Proving;
 use crate::driver::turn::Letter;
 use crate::sip::flow::{ConnectionId, Flow, Route};
 use crate::sip::framing::{Frame, StreamFramer};
@@ -56,7 +57,7 @@ pub struct Streams {
     mailbox: Sender<Letter>,
     table: Arc<Mutex<Table>>,
     next: Arc<AtomicU64>,
-    client: Option<Arc<rustls::ClientConfig>>,
+    proving: Arc<Proving>,
 }
 
 #[derive(Default)]
@@ -130,18 +131,14 @@ fn lock(table: &Mutex<Table>) -> std::sync::MutexGuard<'_, Table> {
 }
 
 impl Streams {
-    /// The stream side, with its tasks on `runtime`. Without `client`, no TLS connection is opened from here.
-    pub fn new(
-        runtime: tokio::runtime::Handle,
-        mailbox: Sender<Letter>,
-        client: Option<Arc<rustls::ClientConfig>>,
-    ) -> Self {
+    /// The stream side, with its tasks on `runtime`. TLS connections from here prove the other side by `proving`.
+    pub fn new(runtime: tokio::runtime::Handle, mailbox: Sender<Letter>, proving: Proving) -> Self {
         Streams {
             runtime,
             mailbox,
             table: Arc::default(),
             next: Arc::new(AtomicU64::new(1)),
-            client,
+            proving: Arc::new(proving),
         }
     }
 
@@ -382,7 +379,7 @@ impl Streams {
         peer: SocketAddr,
         stream: TcpStream,
     ) -> Option<tokio_rustls::client::TlsStream<TcpStream>> {
-        let connector = TlsConnector::from(self.client.clone()?);
+        let connector = TlsConnector::from(self.proving.config()?);
         let connect = connector.connect(self.server_name(peer), stream);
         timeout(CONNECT_TIME, connect).await.ok()?.ok()
     }
@@ -473,7 +470,10 @@ mod tests {
 
     fn streams() -> (Streams, Mailbox<Letter>) {
         let (sender, letters) = mailbox().expect("an eventfd");
-        (Streams::new(tokio::runtime::Handle::current(), sender, None), letters)
+        (
+            Streams::new(tokio::runtime::Handle::current(), sender, Proving::new(None).unwrap()),
+            letters,
+        )
     }
 
     /// Sends `bytes` every five seconds. Answers how many seconds the connection lived, an hour at most.

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
@@ -77,29 +77,55 @@ pub fn identity(files: &Files, names: &[String]) -> Result<Arc<ServerConfig>, No
 /// Where Linux distributions keep the certificates of public authorities.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// How we prove carriers' servers when we call them over TLS: by the system's authorities, and by those in `own` for a
-/// carrier with an authority of its own. Nothing where there is neither: then no such connection is made.
+/// How we prove carriers' servers when we call them over TLS: by the system's authorities, and by a carrier's own. The
+/// system's hundred and more are read when the first such connection is made, which most boxes never do: 3 ms of a start.
+#[derive(Debug)]
+pub struct Proving {
+    own: rustls::RootCertStore,
+    config: OnceLock<Option<Arc<rustls::ClientConfig>>>,
+}
+
+impl Proving {
+    /// By the system's authorities and those in the file `own`.
+    pub fn new(own: Option<&Path>) -> Result<Self, NoIdentity> {
+        let mut roots = rustls::RootCertStore::empty();
+        for certificate in own.map_or(Ok(Vec::new()), certificates)? {
+            roots.add(certificate).map_err(NoIdentity::Mismatch)?;
+        }
+        Ok(Proving { own: roots, config: OnceLock::new() })
+    }
+
+    /// What a connection is made with. Nothing where there is no authority at all: then none is made.
+    pub fn config(&self) -> Option<Arc<rustls::ClientConfig>> {
+        self.config.get_or_init(|| config_of(with_system(self.own.clone()))).clone()
+    }
+}
+
+/// The same at once, for whoever is about to connect.
 pub fn client(own: Option<&Path>) -> Result<Option<Arc<rustls::ClientConfig>>, NoIdentity> {
-    let mut roots = rustls::RootCertStore::empty();
+    Ok(Proving::new(own)?.config())
+}
+
+fn with_system(mut roots: rustls::RootCertStore) -> rustls::RootCertStore {
     if let Ok(certificates) = CertificateDer::pem_file_iter(AUTHORITIES) {
         // A certificate that cannot be read proves nobody; the others do.
         roots.add_parsable_certificates(certificates.filter_map(Result::ok));
     }
-    if let Some(own) = own {
-        for certificate in certificates(own)? {
-            roots.add(certificate).map_err(NoIdentity::Mismatch)?;
-        }
-    }
+    roots
+}
+
+fn config_of(roots: rustls::RootCertStore) -> Option<Arc<rustls::ClientConfig>> {
     if roots.is_empty() {
-        return Ok(None);
+        return None;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    // The provider has the versions of TLS that rustls calls safe.
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(NoIdentity::Mismatch)?
+        .ok()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Some(Arc::new(config)))
+    Some(Arc::new(config))
 }
 
 /// Reads a file of authorities: when each of them ends, as far as that can be read.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::Response;
 
 use crate::admin::access::idempotency::Given;
@@ -71,7 +71,7 @@ pub async fn carry_out(
             return api.feed.read(&api.access, who, peer, last).map(Done::Stream);
         }
         Ask::Document => {
-            let body = Bytes::copy_from_slice(api.document.as_bytes()).to_vec();
+            let body = api.document().as_bytes().to_vec();
             Given { status: 200, content_type: "application/json", body }
         }
     };

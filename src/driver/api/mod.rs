@@ -13,7 +13,7 @@ pub mod provider;
 mod signed;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -73,7 +73,7 @@ pub struct Api {
     recordings: Arc<PathBuf>,
     keys: Keys,
     provider: Option<Arc<provider::Provider>>,
-    document: Arc<str>,
+    document: Arc<OnceLock<String>>,
 }
 
 impl Api {
@@ -95,9 +95,14 @@ impl Api {
             recordings: Arc::new(recordings),
             keys,
             provider: provider.map(Arc::new),
-            // Names and types are plain; there is nothing in them that JSON could not say.
-            document: document::document().to_json().unwrap_or_default().into(),
+            document: Arc::default(),
         }
+    }
+
+    /// The OpenAPI document. It is made when somebody first asks for it: a start without it is 9 MB smaller.
+    fn document(&self) -> &str {
+        // Names and types are plain; there is nothing in them that JSON could not say.
+        self.document.get_or_init(|| document::document().to_json().unwrap_or_default())
     }
 
     /// Asks the gateway; nothing if it is too busy to answer.
