@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod callbacks;
 mod disk;
 mod disks;
 mod erasure;

@@ -56,7 +56,7 @@ pub struct Phones {
     pub talked: usize,
 }
 
-fn now() -> Now {
+pub fn now() -> Now {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
     Now { instant: Instant::now(), unix: UnixTime(unix) }
 }
