@@ -8,6 +8,7 @@ pub mod address;
 pub mod admin;
 pub mod agent;
 pub mod call;
+pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod context;

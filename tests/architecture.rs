@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const LONGEST_FILE: usize = 1_200;
 
 /// Names at the bottom that everybody may use.
-const GROUND: [&str; 6] = ["id", "address", "time", "hours", "random", "lib"];
+const GROUND: [&str; 7] = ["id", "address", "time", "hours", "channel", "random", "lib"];
 const PROTOCOL: [&str; 4] = ["sip", "media", "sms", "smpp"];
 const DOMAIN: [&str; 10] = [
     "call",

@@ -16,7 +16,6 @@ use crate::journal::event::{CallEvent, CallRecord, Event, What as Call};
 use crate::journal::personal::Personal;
 use crate::journal::replay::Entry;
 use crate::journal::work::{Step, Work};
-use crate::queue;
 use crate::report::fact::{Channel, Fact, Person, Place, State, What};
 use crate::time::UnixTime;
 
@@ -90,13 +89,13 @@ impl Facts {
         self.recorded = true;
         let name = || event.call.map_or(WorkId(event.item.0), work);
         let work = *self.items.entry(event.item).or_insert_with(name);
-        let promised = event.channel == queue::Channel::Callback;
+        let promised = event.channel == Channel::Callback;
         match &event.what {
             Step::Queued { .. } => {
                 let call = event.call.filter(|call| self.calls.get(call) == Some(&Point::Waiting));
                 // The first one of a journal stands behind what its call has said already.
                 if call.is_none() {
-                    let (queue, channel) = (event.queue.clone(), channel(event.channel));
+                    let (queue, channel) = (event.queue.clone(), event.channel);
                     tell(What::Queued { work, queue, channel });
                 }
             }
@@ -249,17 +248,6 @@ impl Facts {
 /// A call as a contact: under its own id, which `branchline calls show` takes.
 fn work(call: CallId) -> WorkId {
     WorkId(call.0)
-}
-
-fn channel(channel: queue::Channel) -> Channel {
-    match channel {
-        queue::Channel::Voice => Channel::Voice,
-        queue::Channel::Callback => Channel::Callback,
-        queue::Channel::Chat => Channel::Chat,
-        queue::Channel::Message => Channel::Message,
-        queue::Channel::Mail => Channel::Mail,
-        queue::Channel::Task => Channel::Task,
-    }
 }
 
 /// Who called, told apart by the subject of their sealed number: its first 64 bits, of which two people share one in a

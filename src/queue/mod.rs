@@ -18,7 +18,6 @@
 
 mod callback;
 mod capacity;
-mod channel;
 mod choice;
 mod clock;
 mod estimate;
@@ -36,8 +35,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+pub use crate::channel::Channel;
 pub use capacity::{Capacity, Full, Said};
-pub use channel::Channel;
 pub use clock::Clock;
 pub use estimate::HitRate;
 pub use explain::{CHOICES_KEPT, Choice, Held, MOST_TOLD, Rule, Standing, StillWaiting};

@@ -7,63 +7,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::channel::Channel;
 use crate::id::{AgentId, QueueId, WorkId};
 use crate::time::{UnixTime, rfc3339};
-
-/// How a piece of work came.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Channel {
-    /// A call.
-    #[default]
-    Voice,
-    /// A call that was promised, and nobody waits on the line.
-    Callback,
-    /// A chat on a page: both sides are there.
-    Chat,
-    /// A message that may be answered later: SMS and messengers.
-    Message,
-    /// Mail.
-    Mail,
-    /// A task that nobody waits for at the other end.
-    Task,
-}
-
-impl Channel {
-    /// Every channel.
-    pub const ALL: [Channel; 6] = [
-        Channel::Voice,
-        Channel::Callback,
-        Channel::Chat,
-        Channel::Message,
-        Channel::Mail,
-        Channel::Task,
-    ];
-
-    /// Its name, as in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Channel::Voice => "voice",
-            Channel::Callback => "callback",
-            Channel::Chat => "chat",
-            Channel::Message => "message",
-            Channel::Mail => "mail",
-            Channel::Task => "task",
-        }
-    }
-
-    /// Whether an agent has several at a time: handling is then measured by focus, not by the clock of each.
-    pub fn is_digital(self) -> bool {
-        !matches!(self, Channel::Voice | Channel::Callback)
-    }
-
-    /// Whether nobody waits on the line: who is not answered did not abandon.
-    pub fn is_async(self) -> bool {
-        matches!(self, Channel::Message | Channel::Mail)
-    }
-}
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($of:ty)) => {

@@ -100,7 +100,7 @@ impl Moves {
         let Some(going) = self.journeys.get_mut(&journey) else {
             let place = Place { channel: Some(channel), ..Place::default() };
             let home = sheet.home(at, place);
-            let digital = channel.is_digital();
+            let digital = !channel.is_spoken();
             sheet.count(&home, Journeys, of);
             sheet.add(&home, DigitalFirst, i64::from(digital || self_service), of);
             sheet.add(&home, DigitalStarted, i64::from(digital), of);
@@ -115,7 +115,7 @@ impl Moves {
             sheet.add(&going.home, ChangedChosen, i64::from(moved == Some(Moved::Chosen)), of);
             sheet.add(&going.home, ChangedForced, i64::from(moved == Some(Moved::Forced)), of);
         }
-        if going.digital && !channel.is_digital() && !std::mem::replace(&mut going.spoken, true) {
+        if going.digital && channel.is_spoken() && !std::mem::replace(&mut going.spoken, true) {
             sheet.count(&going.home, ReachedVoice, of);
         }
     }

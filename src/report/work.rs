@@ -213,7 +213,7 @@ impl Works {
         stay.at = Point::Answered;
         let counts = by_agent || !stay.handled;
         stay.handled = true;
-        let digital = stay.channel.is_digital();
+        let digital = !stay.channel.is_spoken();
         if work.segments.iter().any(|segment| segment.agent == *agent && segment.over.is_none()) {
             return;
         }

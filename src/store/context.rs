@@ -4,9 +4,7 @@
 //! what the keyring calls them: no row's key says who it is about. A call of a number that nobody has makes a contact,
 //! whose id comes from the record, so that a store made again from the journal has the same ones.
 //!
-//! Rows by the first byte of their keys: `p` contacts, `i` identities, `t` timelines (the newest moment of a contact
-//! first), `g` merges by who is gone and `k` by who is kept, `u` suggestions by either, `s` cases, `o` cases by contact,
-//! `z` proofs of erasure.
+//! The first byte of a key says which of these its row is ([`super::kind`]).
 
 pub mod looking;
 
@@ -15,6 +13,7 @@ use std::collections::BTreeSet;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
+use super::kind::{CASE, CASE_OF, CONTACT, IDENTITY, KEPT, MERGE, MOMENT, PROOF, SUGGESTION};
 use super::{Draft, Rows, numbered_key, read};
 use crate::context::{
     Act, Case, Change, Contact, Edge, Happening, How, Identity, Kind, Link, Merge, Moment, Ref,
@@ -25,16 +24,6 @@ use crate::journal::event::{CallRecord, Direction};
 use crate::journal::personal::{Personal, Subject};
 use crate::journal::replay::Entry;
 use crate::time::UnixTime;
-
-const CONTACT: u8 = b'p';
-const IDENTITY: u8 = b'i';
-const MOMENT: u8 = b't';
-const MERGE: u8 = b'g';
-const KEPT: u8 = b'k';
-const SUGGESTION: u8 = b'u';
-const CASE: u8 = b's';
-const CASE_OF: u8 = b'o';
-const PROOF: u8 = b'z';
 
 /// Every contact's key begins with this; they are in order of their ids.
 pub const CONTACTS: &[u8] = &[CONTACT];

@@ -5,6 +5,7 @@
 //! which were lost or changed are noticed, however quietly.
 
 pub mod context;
+mod kind;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,15 +19,7 @@ use crate::journal::event::{CallEvent, CallRecord, Event};
 use crate::journal::live::{Live, Standing};
 use crate::journal::replay::Entry;
 use crate::time::UnixTime;
-
-/// First byte of each key: what kind of row it is.
-const META: u8 = b'm';
-const CALL: u8 = b'c';
-const EVENT: u8 = b'e';
-const BINDING: u8 = b'b';
-const AGENT: u8 = b'a';
-const PLACE: u8 = b'q';
-const ACT: u8 = b'x';
+use kind::{ACT, AGENT, BINDING, CALL, EVENT, META, PLACE};
 
 /// The row that says where the store stands.
 pub const META_KEY: &[u8] = &[META];

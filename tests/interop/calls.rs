@@ -74,6 +74,23 @@ impl Scene {
         Sipp::start(&self.branch, &setting)
     }
 
+    /// The phone of 201 calls `to`, and hangs up after `talk` ms of talk.
+    fn calls(&self, to: &str, talk: u16) -> Sipp {
+        let keys = [
+            ("to", to.to_owned()),
+            ("rtp", self.caller.port.to_string()),
+            ("talk", talk.to_string()),
+        ];
+        let setting = Setting {
+            scenario: "phone_dials_hangs_up",
+            port: self.port(2),
+            keys: &keys,
+            account: Some(("201", &self.branch.password("201"))),
+            transport: "u1",
+        };
+        Sipp::start(&self.branch, &setting)
+    }
+
     /// The carrier calls `to`.
     fn carrier(&self, scenario: &'static str, to: &str, keys: &[(&str, String)]) -> Sipp {
         let own = [
@@ -229,18 +246,7 @@ fn phones_of_the_branch_call_each_other() {
     scene.register("202", 1);
     let before = scene.branch.records();
     let phone = scene.phone("phone_answers", &[("ring", "100".to_owned())]);
-    let setting = Setting {
-        scenario: "phone_dials_hangs_up",
-        port: scene.port(2),
-        keys: &[
-            ("to", "202".to_owned()),
-            ("rtp", scene.caller.port.to_string()),
-            ("talk", "2500".to_owned()),
-        ],
-        account: Some(("201", &scene.branch.password("201"))),
-        transport: "u1",
-    };
-    let dialling = Sipp::start(&scene.branch, &setting);
+    let dialling = scene.calls("202", 2500);
     scene.agent.speak_to(scene.branch.until("the offer to the phone", || phone.audio_port()));
     scene.both_hear_each_other();
     dialling.succeeds();
@@ -274,18 +280,7 @@ fn a_phone_behind_a_proxy_is_called_along_its_path() {
     register("timer, path", "200", "Path: .sip:inner@10.99.0.7;lr");
     let before = scene.branch.records();
     let phone = scene.phone("edge_answers", &[("ring", "100".to_owned())]);
-    let setting = Setting {
-        scenario: "phone_dials_hangs_up",
-        port: scene.port(2),
-        keys: &[
-            ("to", "202".to_owned()),
-            ("rtp", scene.caller.port.to_string()),
-            ("talk", "2500".to_owned()),
-        ],
-        account: Some(("201", &scene.branch.password("201"))),
-        transport: "u1",
-    };
-    let dialling = Sipp::start(&scene.branch, &setting);
+    let dialling = scene.calls("202", 2500);
     scene.agent.speak_to(scene.branch.until("the offer to the phone", || phone.audio_port()));
     scene.both_hear_each_other();
     dialling.succeeds();
@@ -358,18 +353,7 @@ fn a_call_out_hears_the_carrier_before_it_is_answered() {
         transport: "u1",
     };
     let carrier = Sipp::start(&scene.branch, &carrier);
-    let setting = Setting {
-        scenario: "phone_dials_hangs_up",
-        port: scene.port(2),
-        keys: &[
-            ("to", "95550123".to_owned()),
-            ("rtp", scene.caller.port.to_string()),
-            ("talk", "1500".to_owned()),
-        ],
-        account: Some(("201", &scene.branch.password("201"))),
-        transport: "u1",
-    };
-    let dialling = Sipp::start(&scene.branch, &setting);
+    let dialling = scene.calls("95550123", 1500);
     scene.agent.speak_to(scene.branch.until("the call at the carrier", || carrier.audio_port()));
     scene
         .branch

@@ -1,4 +1,4 @@
-//! The ways in which work comes.
+//! The ways in which work comes, as queues give it out, the configuration names it and reports count it.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,11 @@ impl Channel {
     /// after the longest wait, and turned away where nobody works.
     pub fn is_live(self) -> bool {
         matches!(self, Channel::Voice | Channel::Chat)
+    }
+
+    /// Whether nobody waits for it at the other end for now: who is not answered did not abandon.
+    pub fn is_async(self) -> bool {
+        matches!(self, Channel::Message | Channel::Mail)
     }
 
     /// Its name in files.
