@@ -307,7 +307,8 @@ impl Keeper {
     fn step(&mut self, db: &sled::Db, durable: u64) -> Result<bool, sled::Error> {
         let segments = segments::list(&self.journal)?;
         let meta = meta(db);
-        let (segment, offset) = match self.tail.clone() {
+        // Taken: where it cannot be read, the next try looks for the place anew.
+        let (segment, offset) = match self.tail.take() {
             Some(tail) => tail,
             None => match begin_at(&segments, meta.position + 1) {
                 Some(segment) => (segment, 0),

@@ -11,6 +11,7 @@ use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
 use crate::id::{AgentId, CallId, ExtensionId, ItemId, OfferId};
 use crate::ivr::{ClipName, prompts, speak};
+use crate::journal::State;
 use crate::journal::context::of_call;
 use crate::journal::event::Event;
 use crate::journal::work::{Open, Promise, Step};
@@ -124,8 +125,12 @@ impl Gateway {
         settings.callback.as_ref()
     }
 
-    /// The number that calls, if somebody of the queue's agents may call it: the same rules as of any call out.
+    /// The number that calls, if somebody of the queue's agents may call it: the same rules as of any call out. Nothing while
+    /// the disk fails: whoever hangs up on a promise has nothing else, and the next restart would forget it.
     fn number_to_call(&self, now: Now, call: CallId) -> Option<String> {
+        if self.journal.state() != State::Healthy {
+            return None;
+        }
         let (from, _) = self.calls.numbers(call)?;
         let queue = self.calls.queue(call)?;
         let members = self.queues.members(queue).iter();

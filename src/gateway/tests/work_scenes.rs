@@ -234,6 +234,28 @@ fn whom_the_dial_plan_does_not_let_call_is_not_promised_a_call() {
 }
 
 #[test]
+fn nobody_is_promised_a_call_while_the_disk_fails() {
+    use crate::journal::Failure;
+    let mut world = with_callbacks();
+    world.call(CARRIER, "+15550101");
+    world.seconds(10);
+    world.press_key('1');
+    world.disk_works = false;
+    world.gateway.handle_journal(world.now, super::super::Kept::Failed(Failure::Full));
+    world.press_key('1');
+    world.seconds(20);
+    assert_eq!(world.gateway.calls.len(), 1, "the caller waits on");
+    assert!(world.gateway.journal.live().promises.0.is_empty());
+    world.disk_works = true;
+    world.seconds(20);
+    world.press_key('1');
+    world.press_key('1');
+    world.seconds(20);
+    assert!(world.gateway.calls.is_empty(), "promised once it can be kept");
+    assert_eq!(world.gateway.journal.live().promises.0.len(), 1);
+}
+
+#[test]
 fn an_agent_who_refuses_to_call_back_leaves_the_promise_as_it_is() {
     let mut world = with_callbacks();
     world.promise();
