@@ -12,6 +12,7 @@ pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod context;
+pub mod crm;
 pub mod driver;
 pub mod gateway;
 pub mod hours;

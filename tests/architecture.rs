@@ -12,7 +12,7 @@ const LONGEST_FILE: usize = 1_200;
 /// Names at the bottom that everybody may use.
 const GROUND: [&str; 7] = ["id", "address", "time", "hours", "channel", "random", "lib"];
 const PROTOCOL: [&str; 4] = ["sip", "media", "sms", "smpp"];
-const DOMAIN: [&str; 10] = [
+const DOMAIN: [&str; 11] = [
     "call",
     "ivr",
     "queue",
@@ -23,6 +23,7 @@ const DOMAIN: [&str; 10] = [
     "report",
     "journey",
     "webhook",
+    "crm",
 ];
 const RECORD: [&str; 4] = ["admin", "config", "store", "journal"];
 

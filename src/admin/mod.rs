@@ -6,6 +6,7 @@
 pub mod access;
 pub mod api;
 mod ban;
+mod crm;
 mod exposition;
 mod ladder;
 pub mod outgoing;
@@ -33,6 +34,7 @@ use api::Operation;
 use api::bodies::{ActLine, DryRun, OneCall, Page, Party, RecordingLine, TokenLine, UserLine};
 
 pub use ban::Ban;
+pub use crm::{CrmLine, CrmTest};
 pub use exposition::{Figures, Spans};
 pub use ladder::{Ended as LadderEnd, Ladder, Step as LadderStep, What as Told};
 pub use person::{Ordered, PeoplePage};
@@ -268,6 +270,13 @@ pub enum Command {
     },
     /// Erasures that were.
     Erasures,
+    /// The site's CRM.
+    Crm,
+    /// Tries what it says of a number, and changes nothing.
+    TestCrm {
+        /// As it would be dialled here.
+        number: String,
+    },
     /// Programs elsewhere that are told what happens.
     Webhooks,
     /// Messages to one of them that were given up.
@@ -366,6 +375,10 @@ pub enum Reply {
     Timeline(Vec<Placed>),
     /// To [`Command::Erasures`].
     Erasures(Vec<Proof>),
+    /// To [`Command::Crm`].
+    Crm(Box<CrmLine>),
+    /// To [`Command::TestCrm`].
+    CrmTest(Box<CrmTest>),
     /// To [`Command::Webhooks`].
     Webhooks(Vec<WebhookLine>),
     /// To [`Command::DeadWebhooks`].

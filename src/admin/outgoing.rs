@@ -20,8 +20,12 @@ pub fn event(
     // Checkpoints are long, and nobody wants them: they are not read at all.
     let kind = record.payload.strip_prefix(b"{\"type\":\"")?;
     let kind = kind.split(|b| *b == b'"').next().and_then(|kind| str::from_utf8(kind).ok())?;
+    let kind = if kind == "context" { PERSON } else { kind };
     if !wanted.has_kind(kind) {
         return None;
+    }
+    if kind == PERSON {
+        return person(record, prefix, wanted, texts);
     }
     let mut data: Map<String, Value> = serde_json::from_slice(record.payload).ok()?;
     data.remove("type");
@@ -32,11 +36,60 @@ pub fn event(
     if !wanted.has(&name) {
         return None;
     }
-    let mut data = Value::Object(data);
+    told(record, prefix, &name, Value::Object(data), texts)
+}
+
+fn told(
+    record: &Record<'_>,
+    prefix: &str,
+    name: &str,
+    mut data: Value,
+    texts: Option<&dyn Reads>,
+) -> Option<String> {
     open(&mut data, &sealed(record.payload, texts)?);
     let id = format!("{prefix}-{}", record.seq);
     let told = json!({ "id": id, "type": name, "timestamp": record.at.to_string(), "data": data });
     Some(told.to_string())
+}
+
+/// What was done to the record of a person, with the changes that others are told of. What the site's book of customers
+/// said itself is not told back to it; holds, suggestions and what the box takes down by itself are its own business.
+fn person(
+    record: &Record<'_>,
+    prefix: &str,
+    wanted: &Wanted,
+    texts: Option<&dyn Reads>,
+) -> Option<String> {
+    let mut data: Map<String, Value> = serde_json::from_slice(record.payload).ok()?;
+    data.remove("type");
+    let changes = data.get_mut("changes")?.as_array_mut()?;
+    if changes.iter().any(|change| change["change"] == "learned") {
+        return None;
+    }
+    changes.retain(|change| told_as(change).is_some());
+    let kinds: Vec<_> = changes.iter().filter_map(told_as).collect();
+    // One act is of one kind; a contact that is made with fields is changed.
+    let kind = ORDER.iter().find(|kind| kinds.contains(kind))?;
+    wanted.has(kind).then(|| told(record, prefix, kind, Value::Object(data), texts))?
+}
+
+/// What an act is told as when its changes are of several kinds: the first of these.
+const ORDER: [&str; 5] =
+    ["person.erased", "person.merged", "person.disposition", "person.note", "person.changed"];
+/// The kind of events about people.
+const PERSON: &str = "person";
+
+fn told_as(change: &Value) -> Option<&'static str> {
+    Some(match change["change"].as_str()? {
+        "erased" => "person.erased",
+        "merged" | "unmerged" => "person.merged",
+        "disposed" => "person.disposition",
+        "noted" => "person.note",
+        "created" | "field" | "linked" | "unlinked" | "shared" | "unshared" | "tagged"
+        | "pinned" | "unpinned" | "consented" | "preferred" | "verified" | "case_opened"
+        | "case_closed" => "person.changed",
+        _ => return None,
+    })
 }
 
 /// Each sealed text in an event, as it stands there, and what it says to whoever may read it.

@@ -53,6 +53,7 @@ impl Ordered {
             | Change::Noted { contact, .. }
             | Change::Disposed { contact, .. }
             | Change::Happened { contact, .. }
+            | Change::Learned { contact, .. }
             | Change::Shared { line: contact, .. } => self.contact = Some(*contact),
             Change::Merged(merge) | Change::Unmerged(merge) => {
                 (self.contact, self.merge) = (Some(merge.kept), Some(merge.id));

@@ -300,6 +300,15 @@ pub(super) fn page(dossier: &Dossier) -> String {
         for pin in &contact.pins {
             let _ = writeln!(out, "  ! {}", text::printable(&pin.fact));
         }
+        if let Some(learned) = &contact.learned {
+            let _ = writeln!(out, "  from CRM, at {}, until {}:", learned.at, learned.until);
+            let named = [("id", &learned.id), ("link", &learned.link)];
+            let named = named.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?)));
+            let fields = learned.fields.iter().map(|(name, text)| (name.as_str(), text));
+            for (name, text) in named.chain(fields) {
+                let _ = writeln!(out, "    {name}: {}", text::printable(text));
+            }
+        }
         for hold in &contact.holds {
             let _ = writeln!(out, "  legal hold {}: {}", hold.id, text::printable(&hold.reason));
         }

@@ -16,6 +16,7 @@ mod ask;
 mod calls;
 pub mod check;
 mod contact;
+mod crm;
 pub mod demo;
 mod erlang;
 mod exit;
@@ -179,6 +180,9 @@ enum Command {
     /// List programs elsewhere that are told what happens: how far they are, and what keeps them.
     #[command(after_help = "Example: branchline webhooks replay crm --since 2026-03-01T08:00:00Z")]
     Webhooks(webhooks::Webhooks),
+    /// Show how the site's CRM answers; try what it says of a number.
+    #[command(after_help = "Example: branchline crm test +4930123456")]
+    Crm(crm::Crm),
     /// List sources that are not heard: who guesses passwords, scans, or floods.
     #[command(after_help = "Example: branchline bans --json")]
     Bans(ask::Options),
@@ -296,6 +300,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         }
         Command::Metrics(options) => ask::main(&options, &Ask::Metrics, ask::Form::Text),
         Command::Webhooks(asked) => webhooks::main(asked),
+        Command::Crm(asked) => crm::main(asked),
         Command::Bans(options) => ask::main(&options, &Ask::Bans, ask::Form::Text),
         Command::Unban { address, options } => {
             ask::main(&options, &Ask::Unban { address }, ask::Form::Text)

@@ -41,6 +41,8 @@ pub fn json(reply: &Reply) -> String {
         Reply::Begun(call) => serde_json::to_string_pretty(call),
         Reply::Tokens(tokens) => serde_json::to_string_pretty(tokens),
         Reply::Acts(page) => serde_json::to_string_pretty(page),
+        Reply::Crm(line) => serde_json::to_string_pretty(line),
+        Reply::CrmTest(test) => serde_json::to_string_pretty(test),
         Reply::Webhooks(hooks) => serde_json::to_string_pretty(hooks),
         Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
         Reply::Done | Reply::Refused(_) | Reply::Declined(_) | Reply::NotReady(_) => {
@@ -72,6 +74,8 @@ pub fn table(reply: &Reply) -> String {
         Reply::Ordered(done) => super::contact::ordered(done),
         Reply::Person(dossier) => super::contact::page(dossier),
         Reply::Erasures(proofs) => super::contact::proofs(proofs),
+        Reply::Crm(line) => super::crm::page(line),
+        Reply::CrmTest(test) => super::crm::tried(test),
         Reply::Webhooks(hooks) => super::webhooks::table(hooks),
         Reply::DeadWebhooks(dead) => super::webhooks::dead(dead),
         Reply::Users(users) => super::access::user_table(users),

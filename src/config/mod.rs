@@ -210,6 +210,7 @@ const SECTIONS: &[&str] = &[
     "capture",
     "metrics",
     "webhook",
+    "crm",
     "log",
 ];
 
@@ -268,6 +269,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         capture: one(document, "capture", out),
         metrics: one(document, "metrics", out),
         webhooks: each(document, "webhook", places, out),
+        crm: one(document, "crm", out),
         log: one(document, "log", out),
     }
 }

@@ -9,7 +9,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::document::Step::{self, At, Key};
-use super::settings::Settings;
+use super::settings::{CRM_HOOK, Settings};
 use crate::id::{ConferenceId, ExtensionId, HookId, TrunkId};
 
 /// Where a secret is to be read from. Its debug form names nothing.
@@ -117,6 +117,14 @@ impl Settings {
                 at: vec![Key("webhook"), At(place), Key("old_secret")],
             })
         });
+        let crm = [
+            ("secret", Owner::Hook(CRM_HOOK.into()), &self.crm.secret),
+            ("old_secret", Owner::OldHook(CRM_HOOK.into()), &self.crm.old_secret),
+        ];
+        let crm = crm.into_iter().filter(|_| self.crm.url.is_some());
+        let crm = crm.filter_map(|(key, owner, from)| {
+            Some(Wanted { owner, from: from.as_ref()?, at: vec![Key("crm"), Key(key)] })
+        });
         let people = phones.chain(lines).chain(pins).chain(conferences).chain(desks);
         let provider = self.oidc.client_secret.iter().map(|secret| Wanted {
             owner: Owner::Provider,
@@ -124,7 +132,7 @@ impl Settings {
             at: vec![Key("oidc"), Key("client_secret")],
         });
         let people = people.chain(accounts).chain(capture).chain(provider);
-        people.chain(hooks).chain(old).collect()
+        people.chain(hooks).chain(old).chain(crm).collect()
     }
 }
 

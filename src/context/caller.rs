@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::Channel;
+use super::contact::Learned;
 use super::identity::Sharing;
 use super::timeline::Moment;
 use crate::id::{CaseId, ContactId};
@@ -35,6 +36,18 @@ pub struct Caller {
     pub case: Option<OpenCase>,
     /// What happened last, the newest first.
     pub last: Vec<Moment<String>>,
+    /// What the site's book of customers says.
+    #[serde(default)]
+    pub crm: Option<FromCrm>,
+}
+
+/// What the site's book of customers said, seen some time later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FromCrm {
+    /// What it said, and when.
+    pub learned: Learned<String>,
+    /// When it was looked at here.
+    pub seen: UnixTime,
 }
 
 /// A contact and its name.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Channel;
 use super::case::Ref;
-use super::contact::Source;
+use super::contact::{Learned, Source};
 use super::identity::{How, Identity, Sharing};
 use super::person::Evidence;
 use super::timeline::{Happening, Moment};
@@ -271,6 +271,13 @@ pub enum Change<P> {
         /// What.
         what: Happening<P>,
     },
+    /// The site's book of customers has answered.
+    Learned {
+        /// About whom.
+        contact: ContactId,
+        /// What.
+        learned: Learned<P>,
+    },
     /// Nothing of a person may be erased.
     Held {
         /// Whose.
@@ -320,6 +327,7 @@ impl<P> Change<P> {
             | Change::Unpinned { contact, .. }
             | Change::Consented { contact, .. }
             | Change::Preferred { contact, .. }
+            | Change::Learned { contact, .. }
             | Change::Held { contact, .. }
             | Change::Released { contact, .. } => Some(*contact),
             Change::Verified { contact, case: None, .. } => Some(*contact),
@@ -387,6 +395,9 @@ impl<P> Change<P> {
             Change::Happened { contact, at, what } => {
                 let moment = Moment { at, by: None, case: None, what };
                 Change::Happened { contact, at, what: moment.map(of(contact), to).what }
+            }
+            Change::Learned { contact, learned } => {
+                Change::Learned { contact, learned: learned.map(of(contact), to) }
             }
             Change::Held { contact, hold, reason } => {
                 Change::Held { contact, hold, reason: to(of(contact), reason) }

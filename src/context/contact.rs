@@ -29,6 +29,8 @@ pub enum Source {
     Import,
     /// A rule of the box.
     Rule,
+    /// The site's book of customers, when it was asked.
+    Crm,
 }
 
 /// Where a piece of knowledge comes from.
@@ -137,6 +139,35 @@ pub struct Hold<P> {
     pub at: UnixTime,
 }
 
+/// What the site's book of customers said of a person when it was last asked: as it said it, and as old as that is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learned<P> {
+    /// Whether it knew the person.
+    pub found: bool,
+    /// What it calls the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<P>,
+    /// Where an agent finds more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<P>,
+    /// What it said, by name.
+    pub fields: BTreeMap<String, P>,
+    /// When it said so.
+    pub at: UnixTime,
+    /// Until when it is shown.
+    pub until: UnixTime,
+}
+
+impl<P> Learned<P> {
+    /// The same with its texts turned into something else.
+    pub fn map<Q>(self, whose: Whose, to: &mut dyn FnMut(Whose, P) -> Q) -> Learned<Q> {
+        let Learned { found, id, link, fields, at, until } = self;
+        let fields = fields.into_iter().map(|(name, text)| (name, to(whose, text))).collect();
+        let id = id.map(|id| to(whose, id));
+        Learned { found, id, link: link.map(|link| to(whose, link)), fields, at, until }
+    }
+}
+
 /// One contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact<P> {
@@ -172,6 +203,9 @@ pub struct Contact<P> {
     /// Legal holds.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold<P>>,
+    /// What the site's book of customers said last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned: Option<Learned<P>>,
 }
 
 impl<P> Contact<P> {
@@ -190,6 +224,7 @@ impl<P> Contact<P> {
             preferred: None,
             verified: None,
             holds: Vec::new(),
+            learned: None,
         }
     }
 
@@ -225,6 +260,7 @@ impl<P> Contact<P> {
             preferred: self.preferred,
             verified: self.verified,
             holds: self.holds.into_iter().map(|hold| hold.map(whose, to)).collect(),
+            learned: self.learned.map(|learned| learned.map(whose, to)),
         }
     }
 }
@@ -233,6 +269,11 @@ impl<P: Clone + PartialEq> Contact<P> {
     /// Takes up a change that is about this contact's own row; answers whether it was one.
     pub fn apply(&mut self, at: UnixTime, by: &ActorId, change: &Change<P>) -> bool {
         match change {
+            // Nobody has changed anything: who edits meanwhile has seen the version that there is.
+            Change::Learned { learned, .. } => {
+                self.learned = Some(learned.clone());
+                return true;
+            }
             Change::Field { name, value, source, channel, .. } => {
                 let said = Said { source: *source, by: by.clone(), at, channel: *channel };
                 self.say(name, Past { value: value.clone(), said });

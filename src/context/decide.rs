@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Channel;
 use super::case::{Case, MOST_LINKED, Ref};
 use super::change::Change;
-use super::contact::{Contact, Source};
+use super::contact::{Contact, Learned, Source};
 use super::identity::{Edge, How, Identity, NotAnIdentity, Sharing};
 use super::order::{Order, Who};
 use super::person::{Evidence, Merge, Suggestion, root};
@@ -253,6 +253,7 @@ pub fn decide(
         Order::Record { identities, together, at, happening } => {
             desk.record(identities, *together, at.unwrap_or(now), happening, mint)
         }
+        Order::Learn { identity, learned } => Ok(desk.learn(identity, learned, mint)),
         Order::Hold { who, reason } => {
             let contact = desk.roomy(who, |contact| contact.holds.len())?;
             let (hold, reason) = (HoldId(mint()), good_text(reason)?);
@@ -548,6 +549,25 @@ impl Desk<'_> {
         }
         changes.push(Change::Happened { contact, at, what: what.clone() });
         Ok(changes)
+    }
+
+    fn learn(
+        &self,
+        identity: &Identity<String>,
+        learned: &Learned<String>,
+        mint: &mut dyn FnMut() -> u64,
+    ) -> Vec<Change<String>> {
+        let known = self.view.edges.get(identity).map(|edge| edge.owner);
+        let taken = |contact| Change::Learned { contact, learned: learned.clone() };
+        match known {
+            Some(contact) => vec![taken(contact)],
+            None if learned.found => {
+                let contact = ContactId(mint());
+                let linked = linked(contact, identity, How::First);
+                vec![Change::Created { contact }, linked, taken(contact)]
+            }
+            None => Vec::new(),
+        }
     }
 
     /// Two contacts that came in one interaction and are not one person yet.

@@ -28,10 +28,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use caller::{Caller, Known, OpenCase};
+pub use caller::{Caller, FromCrm, Known, OpenCase};
 pub use case::{Case, MOST_LINKED, Ref};
 pub use change::{Act, Change, Whose};
-pub use contact::{Consent, Contact, Field, Hold, Link, Past, Pin, Said, Source, Verified};
+pub use contact::{
+    Consent, Contact, Field, Hold, Learned, Link, Past, Pin, Said, Source, Verified,
+};
 pub use decide::{Disposition, Refused, Rules, View, decide};
 pub use identity::{Edge, How, Identity, Kind, NotAnIdentity, Sharing, normalise};
 pub use import::{Held, Imported, Person, Row};

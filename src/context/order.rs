@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Channel;
 use super::case::Ref;
-use super::contact::Source;
+use super::contact::{Learned, Source};
 use super::identity::{Identity, Kind, NotAnIdentity, Sharing, normalise};
 use super::import::Row;
 use super::person::Evidence;
@@ -333,6 +333,14 @@ pub enum Order {
         /// What.
         happening: Happening<String>,
     },
+    /// Take up what the site's book of customers says of whoever is known by an identity. Whom it knows and the box does not
+    /// becomes a contact; whom neither knows does not.
+    Learn {
+        /// Known by this.
+        identity: Identity<String>,
+        /// What it says.
+        learned: Learned<String>,
+    },
     /// Let nothing of a person be erased.
     Hold {
         /// Whose.
@@ -394,6 +402,7 @@ impl Order {
                 row.identities.iter_mut().map(|held| &mut held.identity).collect()
             }
             Order::Link { identity, .. }
+            | Order::Learn { identity, .. }
             | Order::Unlink { identity, .. }
             | Order::Share { identity, .. }
             | Order::Unshare { identity, .. } => vec![identity],
@@ -422,6 +431,7 @@ impl Order {
                 needs.identities.extend(identities.iter().cloned());
             }
             Order::Link { identity, .. }
+            | Order::Learn { identity, .. }
             | Order::Unlink { identity, .. }
             | Order::Share { identity, .. }
             | Order::Unshare { identity, .. } => drop(needs.identities.insert(identity.clone())),
@@ -478,6 +488,7 @@ impl Order {
             | Order::SplitCase { .. }
             | Order::MergeCases { .. }
             | Order::CloseCase { .. }
+            | Order::Learn { .. }
             | Order::Record { .. } => Vec::new(),
         }
     }

@@ -171,6 +171,9 @@ fn certificates(loaded: &Loaded, problems: &mut Vec<Problem>) {
         problems
             .extend(hook.authorities.as_deref().and_then(|path| authorities(loaded, &at, path)));
     }
+    let at = [Key("crm"), Key("authorities")];
+    let crm = loaded.settings.crm.authorities.as_deref();
+    problems.extend(crm.and_then(|path| authorities(loaded, &at, path)));
 }
 
 /// What is wrong with a file of authorities: it cannot be read, is no PEM, or all of it has expired. One of several that

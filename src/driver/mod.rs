@@ -8,6 +8,7 @@
 pub mod api;
 pub mod clock;
 pub mod control;
+mod crm;
 pub mod dns;
 pub mod fetch;
 pub mod files;
@@ -21,6 +22,7 @@ pub mod looking;
 pub mod mailbox;
 pub mod media;
 pub mod metrics;
+mod post;
 pub mod recordings;
 pub mod segments;
 pub mod sip;
@@ -236,8 +238,9 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         networks: own_networks(),
         threads,
     };
+    let crm = crm::Crm::new(&setup.settings.crm, &setup.secrets.hooks, random.hex(6));
     let hooks = webhook::start(
-        &setup.settings.webhooks,
+        &setup.settings.receivers(),
         &setup.secrets.hooks,
         &opened.journal.live().hooks,
         &mut random,
@@ -288,6 +291,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         access,
         feed,
         hooks,
+        crm,
         first_start: opened.before.0 == 0,
     };
     if let Some(address) = metrics {

@@ -14,8 +14,10 @@ use tokio::sync::oneshot;
 
 use crate::admin::web;
 use crate::admin::{Command, Figures, Lamp, Part, Reply, Spans, WebhookLine};
+use crate::crm::{AskId, Fault};
 use crate::driver::api::{Feed, Guard};
 use crate::driver::clock;
+use crate::driver::crm::Crm;
 use crate::driver::dns;
 use crate::driver::gather::Gather;
 use crate::driver::hep::Mirror;
@@ -94,6 +96,8 @@ pub enum Letter {
     Api(By, Command, oneshot::Sender<Reply>),
     /// A phone asks over HTTPS.
     Web(web::Request, oneshot::Sender<web::Response>),
+    /// The site's CRM has answered, or has not, after so long.
+    Crm(AskId, Duration, Result<crate::crm::Answer, Fault>),
     /// Something is to be remembered of a program elsewhere that is told what happens.
     Webhook(webhook::Change, oneshot::Sender<Token>),
     /// Take no new calls, end when the last is over.
@@ -152,6 +156,8 @@ pub struct Loop {
     pub web: BTreeMap<u64, oneshot::Sender<web::Response>>,
     /// Who tells programs elsewhere what happens.
     pub hooks: Option<Hooks>,
+    /// The way to the site's CRM.
+    pub crm: Crm,
     /// Whether there was no journal before.
     pub first_start: bool,
 }
@@ -291,6 +297,7 @@ impl Loop {
                 // Who asked may have ended with the program.
                 let _ = kept.send(self.gateway.handle_webhook(now, change));
             }
+            Letter::Crm(id, took, result) => self.gateway.handle_crm(now, id, took, result),
             Letter::Drain => self.gateway.handle_drain(now),
             Letter::Stop => self.gateway.handle_stop(now),
         }
@@ -383,6 +390,7 @@ impl Loop {
                         let _ = answer.send(response);
                     }
                 }
+                Output::Crm(ask) => self.crm.ask(&self.runtime, ask, &self.sender),
                 Output::Hook(hook, what) => self.order_hook(&hook, what),
                 Output::Over => return false,
             }

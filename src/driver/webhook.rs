@@ -4,40 +4,29 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_rustls::TlsConnector;
 
 use crate::admin::{WebhookLine, outgoing};
 use crate::config::settings::Webhook;
 use crate::driver::clock;
 use crate::driver::mailbox::Sender;
+use crate::driver::post::{Broken, Client};
 use crate::driver::segments::{self, Segment};
-use crate::driver::tls;
 use crate::driver::turn::Letter;
 use crate::id::HookId;
 use crate::journal::Token;
 use crate::journal::personal::Reads;
 use crate::journal::record::{Found, decode};
 use crate::random::Random;
-use crate::time::UnixTime;
 use crate::webhook::{
-    Answer, Change, Condition, Courier, Item, MOST_SPANS, Output, Page, Post, Reach, Reading,
-    Secret, Standing, Target, Wanted, What, Why,
+    Answer, Change, Condition, Courier, Item, MOST_SPANS, Output, Page, Post, Reading, Secret,
+    Standing, Wanted, What, Why,
 };
 
 /// Orders that may wait for one receiver's task. Those to send again are never more than the gateway keeps; beside them
@@ -111,8 +100,7 @@ pub fn start(
     let mut handle = Handle { stored, orders: BTreeMap::new(), conditions: Conditions::default() };
     let mut tasks = Vec::new();
     for hook in hooks {
-        let Some(client) = secrets.get(&hook.name).and_then(|secret| Client::new(hook, secret))
-        else {
+        let Some(client) = secrets.get(&hook.name).and_then(|secret| client(hook, secret)) else {
             continue;
         };
         let (orders, waiting) = mpsc::channel(ORDERS);
@@ -211,7 +199,7 @@ impl Task {
                     self.courier.handle_page(clock::now(), page.ok());
                     tokio::task::yield_now().await;
                 }
-                Output::Post(post) => *posting = Some(Box::pin(self.client.clone().post(post))),
+                Output::Post(post) => *posting = Some(Box::pin(send(self.client.clone(), post))),
                 Output::Remember(change) => {
                     if !self.remember(change).await {
                         return false;
@@ -245,6 +233,29 @@ impl Task {
         let stored = *self.stored.borrow_and_update();
         self.courier.handle_stored(clock::now(), stored);
         true
+    }
+}
+
+/// Nothing where the receiver's address or authorities cannot be used; the configuration's check has told of both.
+fn client(hook: &Webhook, secret: &Secret) -> Option<Client> {
+    let timeout = Duration::from_secs(hook.timeout_s.into());
+    let authorities = hook.authorities.as_deref();
+    match Client::new(&hook.url, authorities, secret, hook.reach(), timeout) {
+        Ok(client) => client,
+        Err(error) => {
+            tracing::error!(hook = %hook.name, %error, "a webhook's authorities cannot be read");
+            None
+        }
+    }
+}
+
+/// Nobody needs the answer's body, so nothing of it is read; redirects are not followed.
+async fn send(client: Client, post: Post) -> Answer {
+    match client.post(post, 0).await {
+        Ok(answer) => Answer::Status { status: answer.status, retry_after: answer.retry_after },
+        Err(Broken::Barred) => Answer::Not(Why::Barred),
+        Err(Broken::Late) => Answer::Not(Why::Late),
+        Err(Broken::Wire | Broken::TooLong) => Answer::Not(Why::Unreachable),
     }
 }
 
@@ -339,115 +350,4 @@ impl Reader {
         }
         used
     }
-}
-
-/// Posts to one receiver. A connection serves one message: a receiver that was away is not found out by a dead one.
-#[derive(Clone)]
-struct Client {
-    target: Arc<Target>,
-    secret: Secret,
-    reach: Reach,
-    tls: Option<TlsConnector>,
-    timeout: Duration,
-}
-
-/// Why a message could not be handed over.
-enum Broken {
-    Barred,
-    Wire,
-}
-
-impl Client {
-    /// Nothing where the receiver's address or authorities cannot be used; the configuration's check has told of both.
-    fn new(hook: &Webhook, secret: &Secret) -> Option<Client> {
-        let target = Arc::new(Target::parse(&hook.url).ok()?);
-        let tls = match tls::client(hook.authorities.as_deref()) {
-            Ok(config) => config.map(TlsConnector::from),
-            Err(error) => {
-                tracing::error!(hook = %hook.name, %error, "a webhook's authorities cannot be read");
-                return None;
-            }
-        };
-        let timeout = Duration::from_secs(hook.timeout_s.into());
-        Some(Client { target, secret: secret.clone(), reach: hook.reach(), tls, timeout })
-    }
-
-    async fn post(self, post: Post) -> Answer {
-        match tokio::time::timeout(self.timeout, self.attempt(post)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(Broken::Barred)) => Answer::Not(Why::Barred),
-            Ok(Err(Broken::Wire)) => Answer::Not(Why::Unreachable),
-            Err(_) => Answer::Not(Why::Late),
-        }
-    }
-
-    async fn attempt(&self, post: Post) -> Result<Answer, Broken> {
-        let stream = self.connect().await?;
-        match &self.tls {
-            Some(tls) if self.target.tls => {
-                let name = ServerName::try_from(self.target.host.clone());
-                let name = name.map_err(|_| Broken::Wire)?;
-                let stream = tls.connect(name, stream).await.map_err(|_| Broken::Wire)?;
-                self.exchange(stream, post).await
-            }
-            None if self.target.tls => Err(Broken::Wire),
-            _ => self.exchange(stream, post).await,
-        }
-    }
-
-    /// Connects to the very address that was looked at, so that a name cannot lead elsewhere a moment later.
-    async fn connect(&self) -> Result<TcpStream, Broken> {
-        let Target { host, port, tls, .. } = &*self.target;
-        let found = lookup_host((host.as_str(), *port)).await.map_err(|_| Broken::Wire)?;
-        let found: Vec<SocketAddr> = found.collect();
-        let good = |address: &&SocketAddr| self.reach.admit(*tls, address.ip()).is_ok();
-        let mut why = if found.is_empty() { Broken::Wire } else { Broken::Barred };
-        for address in found.iter().filter(good) {
-            match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(_) => why = Broken::Wire,
-            }
-        }
-        Err(why)
-    }
-
-    /// One request, one answer. Nobody needs the answer's body, so nothing of it is read; redirects are not followed.
-    async fn exchange<S>(&self, stream: S, post: Post) -> Result<Answer, Broken>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|_| Broken::Wire)?;
-        let signature = self.secret.sign(&post.id, post.seconds, post.body.as_bytes());
-        let request = hyper::Request::post(&self.target.path)
-            .header(HOST, &self.target.authority)
-            .header(USER_AGENT, concat!("branchline/", env!("CARGO_PKG_VERSION")))
-            .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", &post.id)
-            .header("webhook-timestamp", post.seconds)
-            .header("webhook-signature", signature)
-            .body(Full::new(Bytes::from(post.body)));
-        let request = request.map_err(|_| Broken::Wire)?;
-        let sending = sender.send_request(request);
-        tokio::pin!(connection, sending);
-        let response = tokio::select! {
-            biased;
-            response = &mut sending => response,
-            // A server that closes at once has often answered before.
-            _ = &mut connection => sending.await,
-        };
-        let response = response.map_err(|_| Broken::Wire)?;
-        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = after.and_then(|text| retry_after(text, clock::now().unix));
-        Ok(Answer::Status { status: response.status().as_u16(), retry_after })
-    }
-}
-
-/// Seconds, or a date (RFC 9110 section 10.2.3).
-fn retry_after(text: &str, now: UnixTime) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
-    Some(UnixTime(date.timestamp().as_microsecond()).since(now))
 }

@@ -23,6 +23,8 @@ use crate::time::Now;
 pub enum LookFor {
     /// A call that rings.
     Call(CallId),
+    /// A call whose card is made anew: nobody else is asked for that.
+    Card(CallId),
     /// An order that has to be decided.
     Order(u64),
     /// Somebody who asks over the control socket.
@@ -66,14 +68,34 @@ impl Gateway {
         self.outputs.push_back(Output::Look { to: LookFor::Call(call), question });
     }
 
+    /// More is known of who is in these calls: their cards are made anew.
+    pub(super) fn look_for_callers_again(&mut self, calls: &[CallId]) {
+        for call in calls {
+            let Some(identity) = self.caller_identity(*call) else { continue };
+            let question = Question::Caller(identity);
+            self.outputs.push_back(Output::Look { to: LookFor::Card(*call), question });
+        }
+    }
+
+    /// What whoever calls is known by.
+    pub(super) fn caller_identity(&self, call: CallId) -> Option<Identity<String>> {
+        let (from, _) = self.calls.numbers(call)?;
+        let value = self.full_number(from)?;
+        Some(Identity { kind: Kind::Phone, value })
+    }
+
     /// The store answers.
     pub fn handle_looked(&mut self, now: Now, to: LookFor, answer: Answer) {
         match (to, answer) {
             (LookFor::Call(call), Answer::Caller(caller)) => {
+                self.ask_crm(now, call, caller.as_deref());
+                self.caller_found(call, caller.map(|caller| *caller));
+            }
+            (LookFor::Card(call), Answer::Caller(caller)) => {
                 self.caller_found(call, caller.map(|caller| *caller));
             }
             // The ring goes on without it.
-            (LookFor::Call(_), _) => {}
+            (LookFor::Call(_) | LookFor::Card(_), _) => {}
             (LookFor::Retention, Answer::Old(old)) => self.old_found(now, Some(old)),
             (LookFor::Retention, _) => self.old_found(now, None),
             (LookFor::Order(id), answer) => self.order_looked_up(now, id, answer),

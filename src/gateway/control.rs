@@ -89,6 +89,8 @@ impl Gateway {
             }
             Command::Webhooks => Reply::Webhooks(self.webhook_lines()),
             Command::DeadWebhooks { hook } => self.dead_webhooks(hook),
+            Command::Crm => self.crm_line(now),
+            Command::TestCrm { number } => return self.test_crm(now, to, number),
             Command::ReplayWebhook { .. } | Command::PauseWebhook { .. } => {
                 return self.order_webhook(now, to, by, command);
             }
@@ -207,6 +209,7 @@ impl Gateway {
         parts.push(self.journal_part());
         parts.extend(self.disk_part());
         parts.extend(self.spending_part(now));
+        parts.extend(self.crm_part(now));
         parts.extend(self.sound_part());
         parts.extend(self.lateness_part(now.instant));
         parts.extend(self.busy_parts(now));

@@ -18,6 +18,7 @@ impl Gateway {
         self.queue_figures(now, &mut figures);
         self.trunk_figures(&mut figures);
         self.journal_figures(&mut figures);
+        self.crm_figures(&mut figures);
         let named = self.counted();
         let help = "What was refused, dropped or gone wrong since the start, by reason.";
         figures.counters(("events_total", "what"), help, named);

@@ -17,6 +17,7 @@ mod causes;
 mod conferences;
 mod contexts;
 mod control;
+mod crm;
 mod desk;
 mod driving;
 mod emergency;
@@ -113,6 +114,8 @@ pub enum Output {
     Expect(ConnectionId, std::time::Duration),
     /// A program elsewhere is to be told again.
     Hook(HookId, What),
+    /// Ask the site's CRM; answer with [`Gateway::handle_crm`].
+    Crm(crate::crm::Ask),
     /// Send a copy of a message to the capture server; it may be lost.
     Capture(Vec<u8>),
     /// Close connections of a source, or do so no longer.
@@ -224,6 +227,7 @@ pub struct Gateway {
     contexts: contexts::Contexts,
     orders: orders::Orders,
     search: retention::Search,
+    crm: crm::Crm,
     /// What the site has decided about people.
     rules: crate::context::Rules,
     hot_desks: HotDesks,

@@ -9,7 +9,7 @@ use crate::admin::{Command, Ordered, Reply};
 use crate::context::{Act, Change, Identity, Imported, Order, Refused, View, decide};
 use crate::gateway::voicemail::Order as FileOrder;
 use crate::gateway::{By, Gateway, LookFor, Output, ReplyTo};
-use crate::id::{ActorId, CaseId, ContactId, RecordingId};
+use crate::id::{ActorId, CallId, CaseId, ContactId, RecordingId};
 use crate::journal::act::Act as Done;
 use crate::journal::context::to_seal;
 use crate::journal::event::Event;
@@ -29,7 +29,7 @@ pub(super) struct Orders {
     /// To be looked up once more when the store shows this record.
     again: Vec<(Token, u64)>,
     /// Decided; to be answered when the store shows this record.
-    decided: Vec<(Token, Option<ReplyTo>, Ordered)>,
+    decided: Vec<(Token, Asker, Ordered)>,
     /// What was changed by records that the store does not show yet.
     touched: BTreeMap<Touched, Token>,
     /// What the store shows.
@@ -38,7 +38,7 @@ pub(super) struct Orders {
 
 #[derive(Debug)]
 struct Waiting {
-    to: Option<ReplyTo>,
+    to: Asker,
     by: ActorId,
     /// What is written down of it beside what it changes; nothing of what a rule does.
     done: Option<Done>,
@@ -46,6 +46,17 @@ struct Waiting {
     /// Recordings of whoever is to be erased that are on the disk yet, and those that are not any more.
     files: BTreeSet<RecordingId>,
     deleted: BTreeSet<RecordingId>,
+}
+
+/// Who is told what came of an order.
+#[derive(Debug, Clone)]
+enum Asker {
+    /// Whoever asked.
+    Reader(ReplyTo),
+    /// Calls, whose cards are made anew.
+    Calls(Vec<CallId>),
+    /// Nobody.
+    Nobody,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,20 +103,26 @@ impl Gateway {
             on,
             done: true,
         });
-        self.take(now, (Some(to), actor, act), order.clone());
+        self.take(now, (Asker::Reader(to), actor, act), order.clone());
     }
 
     /// The same of somebody who need not be told.
     pub(super) fn take_order_of(&mut self, now: Now, by: ActorId, order: Order) {
-        self.take(now, (None, by, None), order);
+        self.take(now, (Asker::Nobody, by, None), order);
     }
 
-    fn take(
+    /// The same for calls, whose cards are made anew when the store shows what was changed.
+    pub(super) fn take_order_for(
         &mut self,
         now: Now,
-        (to, by, done): (Option<ReplyTo>, ActorId, Option<Done>),
+        calls: Vec<CallId>,
+        by: ActorId,
         order: Order,
     ) {
+        self.take(now, (Asker::Calls(calls), by, None), order);
+    }
+
+    fn take(&mut self, now: Now, (to, by, done): (Asker, ActorId, Option<Done>), order: Order) {
         let country = self.settings.site.country;
         let order = match order.normalised(&|digits| country.full(digits)) {
             Ok(order) => order,
@@ -224,19 +241,23 @@ impl Gateway {
     }
 
     /// An order is not carried out; that it was tried is written down first, where such an order is an act of somebody's.
-    fn decline(&mut self, now: Now, to: Option<ReplyTo>, done: Option<Done>, why: Refused) {
-        let Some(to) = to else { return };
-        let Some(done) = done else { return self.tell(Some(to), Reply::Declined(why)) };
+    fn decline(&mut self, now: Now, to: Asker, done: Option<Done>, why: Refused) {
+        let Asker::Reader(to) = to else { return };
+        let Some(done) = done else { return self.tell(Asker::Reader(to), Reply::Declined(why)) };
         let token = self.keep(now, Event::Act(Done { done: false, ..done }));
         self.keeping.replies.push((token, to, Reply::Declined(why)));
         self.send_replies();
     }
 
-    fn tell(&mut self, to: Option<ReplyTo>, reply: Reply) {
-        self.outputs.extend(to.map(|to| Output::Reply(to, reply)));
+    fn tell(&mut self, to: Asker, reply: Reply) {
+        match (to, reply) {
+            (Asker::Reader(to), reply) => self.outputs.push_back(Output::Reply(to, reply)),
+            (Asker::Calls(calls), Reply::Ordered(_)) => self.look_for_callers_again(&calls),
+            (Asker::Calls(_) | Asker::Nobody, _) => {}
+        }
     }
 
-    fn turn_away(&mut self, to: Option<ReplyTo>, why: &str) {
+    fn turn_away(&mut self, to: Asker, why: &str) {
         self.tell(to, Reply::NotReady(why.to_owned()));
     }
 }

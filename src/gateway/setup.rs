@@ -147,6 +147,7 @@ impl Gateway {
             calls: Calls::new(call_settings(&settings, &secrets), random.fork()),
             contexts: super::contexts::Contexts::default(),
             orders: super::orders::Orders::default(),
+            crm: super::crm::Crm::new(&settings.crm),
             search: super::retention::Search::default(),
             rules: settings.people_rules(),
             help,

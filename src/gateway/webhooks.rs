@@ -21,7 +21,7 @@ impl Gateway {
 
     /// Every receiver, as far as the journal knows how it is.
     pub fn webhook_lines(&self) -> Vec<WebhookLine> {
-        self.settings.webhooks.iter().map(|hook| self.webhook_line(hook)).collect()
+        self.settings.receivers().iter().map(|hook| self.webhook_line(hook)).collect()
     }
 
     fn webhook_line(&self, hook: &Webhook) -> WebhookLine {
@@ -171,7 +171,7 @@ impl Gateway {
     }
 
     pub(super) fn no_webhook(&self, hook: &HookId) -> Option<Reply> {
-        let known = self.settings.webhooks.iter().any(|other| other.name == *hook);
+        let known = self.settings.receivers().iter().any(|other| other.name == *hook);
         let words = || format!("there is no webhook {hook}; `branchline webhooks` lists them");
         (!known).then(|| Reply::Refused(words()))
     }

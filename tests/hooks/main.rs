@@ -7,9 +7,13 @@ mod authorities;
 #[path = "../interop/branch.rs"]
 #[allow(dead_code)]
 mod branch;
+mod crm;
 mod delivery;
 mod orders;
 mod page;
+#[path = "../interop/peer.rs"]
+#[allow(dead_code)]
+mod peer;
 mod receiver;
 
 use std::process::Command;
@@ -34,6 +38,15 @@ pub struct Scene {
 impl Scene {
     /// A branch whose receiver is at `url`, in which `@SECOND@` is a free port; `more` of `[[webhook]]`.
     pub fn start(url: &str, more: &str) -> Scene {
+        Scene::with(&format!(
+            "[[webhook]]\nname = \"desk\"\nurl = \"{url}\"\nevents = [\"agent\"]\n\
+             secret = {{ file = \"@DIR@/new\" }}\nauthorities = \"@DIR@/receiver.pem\"\n\
+             timeout_s = 1\nlongest_wait_s = 5\ntries = 0\n{more}\n"
+        ))
+    }
+
+    /// A branch with more in its configuration.
+    pub fn with(more: &str) -> Scene {
         let (certificate, key) = receiver::identity();
         let text = format!(
             "[sip]\nudp = [\"127.0.0.1:@PORT@\"]\ntcp = []\ntls = []\n\
@@ -42,9 +55,7 @@ impl Scene {
              [http]\nlisten = [\"127.0.0.1:@CARRIER@\"]\n\
              [[extension]]\nnumber = \"201\"\nsecret = {{ file = \"@DIR@/password\" }}\n\
              [[agent]]\nid = \"ann\"\nextension = \"201\"\n\
-             [[webhook]]\nname = \"desk\"\nurl = \"{url}\"\nevents = [\"agent\"]\n\
-             secret = {{ file = \"@DIR@/new\" }}\nauthorities = \"@DIR@/receiver.pem\"\n\
-             timeout_s = 1\nlongest_wait_s = 5\ntries = 0\n{more}\n"
+             {more}\n"
         );
         let (own, own_key) = receiver::identity();
         let files = [
@@ -57,7 +68,8 @@ impl Scene {
             ("own.key", &own_key),
         ];
         let branch = Branch::run_with(&text, "127.0.0.1:@PORT@", &files);
-        let scopes = ["--scope", "admin", "--scope", "agents", "--scope", "read"];
+        let scopes =
+            ["--scope", "admin", "--scope", "agents", "--scope", "read", "--scope", "people"];
         let made =
             branch.ask(&[&["token", "add", "test", "--role", "admin"][..], &scopes].concat());
         let token = made["token"].as_str().expect("text").to_owned();

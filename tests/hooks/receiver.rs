@@ -36,11 +36,16 @@ pub struct Receiver {
 impl Receiver {
     /// Starts one that checks with `secret` and does as `mode` says. `folder` has its certificate and key.
     pub fn start(folder: &Path, port: u16, secret: &str, mode: &str) -> Receiver {
+        Receiver::run("receiver.py", folder, port, &[secret, mode])
+    }
+
+    /// Starts a program beside this one.
+    pub fn run(program: &str, folder: &Path, port: u16, more: &[&str]) -> Receiver {
         let mut process = python()
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hooks/receiver.py"))
+            .arg(format!("{}/tests/hooks/{program}", env!("CARGO_MANIFEST_DIR")))
             .arg(port.to_string())
             .args([folder.join("receiver.pem"), folder.join("receiver.key")])
-            .args([secret, mode])
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -64,6 +69,11 @@ impl Receiver {
     /// Does otherwise from here on.
     pub fn becomes(&mut self, mode: &str) {
         writeln!(self.orders, "{mode}").expect("it listens");
+    }
+
+    /// Everything that it has said.
+    pub fn lines(&self) -> Vec<Value> {
+        self.lines.lock().expect("lines").clone()
     }
 
     /// Messages that came, each time that they came. Each was signed, and would not have passed as another.

@@ -438,6 +438,7 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Acts(page) => json(route, &page),
         // Nothing that the API asks is answered so.
         Reply::Ladder(_) | Reply::Metrics(_) | Reply::PhoneUrl { .. } => Err(Problem::busy()),
+        Reply::Crm(_) | Reply::CrmTest(_) => Err(Problem::busy()),
         Reply::Webhooks(items) => all(route, items),
         Reply::DeadWebhooks(items) => all(route, items),
         reply => people::answer(route, asked, reply),

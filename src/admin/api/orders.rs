@@ -326,6 +326,7 @@ pub fn act(order: &Order) -> Option<(Operation, Option<String>)> {
         Order::Create { .. }
         | Order::Record { .. }
         | Order::Share { .. }
+        | Order::Learn { .. }
         | Order::Import { .. } => None,
         Order::Suggest { a: who, .. }
         | Order::Refuse { a: who, .. }
@@ -352,7 +353,8 @@ pub fn act(order: &Order) -> Option<(Operation, Option<String>)> {
 
 fn operation(order: &Order) -> Option<Operation> {
     Some(match order {
-        Order::Import { .. } => return None,
+        // What another system answers is nobody's act.
+        Order::Import { .. } | Order::Learn { .. } => return None,
         Order::Create { .. } | Order::Record { .. } => Operation::NewPerson,
         Order::Edit { .. } => Operation::EditPerson,
         Order::Link { .. } => Operation::LinkIdentity,

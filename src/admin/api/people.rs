@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::context::{
-    Caller, Case, Channel, Consent, Contact, Evidence, Field, Happening, Hold, How, Link, Merge,
-    Moment, Past, Pin, Ref, Said, Sharing, Source, Suggestion, Verified, Way,
+    Caller, Case, Channel, Consent, Contact, Evidence, Field, Happening, Hold, How, Learned, Link,
+    Merge, Moment, Past, Pin, Ref, Said, Sharing, Source, Suggestion, Verified, Way,
 };
 use crate::id::{
     ActorId, AgentId, CallId, CaseId, ContactId, ErasureId, HoldId, MergeId, PinId, QueueId,
@@ -42,6 +42,52 @@ pub struct CallerCard {
     pub case: Option<CardCase>,
     /// What happened last, the newest first; five at most.
     pub last: Vec<MomentLine>,
+    /// What the site's book of customers says, and how old that is. It comes later where it has to be asked first.
+    #[serde(default)]
+    pub crm: Option<CrmCard>,
+}
+
+/// What the site's book of customers (CRM) says of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CrmCard {
+    /// Where it comes from and how old it is, in words: `from CRM, 3 h ago`.
+    pub from: String,
+    /// Whether it knew the person.
+    pub found: bool,
+    /// What it calls the person.
+    pub id: Option<String>,
+    /// Where an agent finds more.
+    pub link: Option<String>,
+    /// What it said, by name.
+    pub fields: BTreeMap<String, String>,
+    /// When it said so.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// How many seconds ago that was when the card was made.
+    pub age_s: u64,
+    /// Until when it is shown if it says nothing else.
+    #[serde(with = "rfc3339")]
+    pub until: UnixTime,
+}
+
+impl CrmCard {
+    fn of(learned: &Learned<String>, now: UnixTime) -> CrmCard {
+        let Learned { found, id, link, fields, at, until } = learned.clone();
+        let age_s = now.since(at).as_secs();
+        let from = format!("from CRM, {}", ago(age_s));
+        CrmCard { from, found, id, link, fields, at, age_s, until }
+    }
+}
+
+/// How long ago, in the largest whole unit.
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0..60 => "just now".to_owned(),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..86_400 => format!("{} h ago", seconds / 3_600),
+        86_400..172_800 => "1 day ago".to_owned(),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
 }
 
 impl Default for CallerCard {
@@ -58,6 +104,7 @@ impl Default for CallerCard {
             verified: None,
             case: None,
             last: Vec::new(),
+            crm: None,
         }
     }
 }
@@ -104,6 +151,7 @@ impl From<&Caller> for CallerCard {
             verified: caller.verified,
             case: caller.case.as_ref().map(open),
             last: caller.last.iter().cloned().map(MomentLine::from).collect(),
+            crm: caller.crm.as_ref().map(|crm| CrmCard::of(&crm.learned, crm.seen)),
         }
     }
 }
@@ -302,6 +350,37 @@ pub struct ContactLine {
     pub verified: Option<VerifiedLine>,
     /// Legal holds.
     pub holds: Vec<HoldLine>,
+    /// What the site's book of customers said when it was last asked.
+    #[serde(default)]
+    pub learned: Option<LearnedLine>,
+}
+
+/// Facts that the site's book of customers gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LearnedLine {
+    /// Who says so: `crm`.
+    pub source: Source,
+    /// Whether it knew the person.
+    pub found: bool,
+    /// What it calls the person.
+    pub id: Option<String>,
+    /// Where an agent finds more.
+    pub link: Option<String>,
+    /// What it said, by name.
+    pub fields: BTreeMap<String, String>,
+    /// When it said so.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// Until when it is shown if it says nothing else.
+    #[serde(with = "rfc3339")]
+    pub until: UnixTime,
+}
+
+impl From<Learned<String>> for LearnedLine {
+    fn from(learned: Learned<String>) -> LearnedLine {
+        let Learned { found, id, link, fields, at, until } = learned;
+        LearnedLine { source: Source::Crm, found, id, link, fields, at, until }
+    }
 }
 
 /// What a field says, and what it said before.
@@ -557,6 +636,7 @@ impl From<Contact<String>> for ContactLine {
             preferred: contact.preferred,
             verified: contact.verified.map(VerifiedLine::from),
             holds: contact.holds.into_iter().map(hold).collect(),
+            learned: contact.learned.map(LearnedLine::from),
         }
     }
 }

@@ -6,6 +6,7 @@ mod admin;
 mod agent;
 mod capture;
 mod conference;
+mod crm;
 mod distribution;
 mod extension;
 mod flow;
@@ -43,6 +44,7 @@ pub use admin::Admin;
 pub use agent::Agent;
 pub use capture::Capture;
 pub use conference::Conference;
+pub use crm::{Crm, HOOK as CRM_HOOK};
 pub use distribution::Distribution;
 pub use extension::Extension;
 pub use flow::FlowFile;
@@ -149,6 +151,8 @@ pub struct Settings {
     pub dispositions: Vec<Disposition>,
     /// `[[legal_hold]]`.
     pub legal_holds: Vec<LegalHold>,
+    /// `[crm]`.
+    pub crm: Crm,
     /// `[[webhook]]`.
     pub webhooks: Vec<Webhook>,
     /// `[log]`.
@@ -156,6 +160,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Programs elsewhere that are told what happens: those of `[[webhook]]`, and the one of `[crm]`.
+    pub fn receivers(&self) -> Vec<Webhook> {
+        self.webhooks.iter().cloned().chain(self.crm.hook()).collect()
+    }
+
     /// The part that the dial plan is compiled from.
     pub fn dial_rules(&self) -> Rules {
         Rules {

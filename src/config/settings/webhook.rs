@@ -67,6 +67,24 @@ fn longest_wait() -> u32 {
 }
 
 impl Webhook {
+    /// One with everything else as it is by default.
+    pub fn new(name: HookId, url: String, events: Vec<String>, secret: SecretRef) -> Webhook {
+        Webhook {
+            name,
+            url,
+            events,
+            secret,
+            old_secret: None,
+            personal: false,
+            private: false,
+            authorities: None,
+            batch: one(),
+            timeout_s: timeout(),
+            tries: tries(),
+            longest_wait_s: longest_wait(),
+        }
+    }
+
     /// How it is treated.
     pub fn limits(&self) -> Limits {
         Limits {

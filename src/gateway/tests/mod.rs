@@ -4,6 +4,7 @@
 mod addresses;
 mod canaries;
 mod carriers;
+mod crm;
 mod desk_scenes;
 mod dialogs;
 mod diverted;
@@ -252,6 +253,8 @@ struct World {
     keys: Vec<u8>,
     /// The look-up store.
     shelf: people::Shelf,
+    /// Questions to the CRM that nobody has answered.
+    asks: Vec<crate::crm::Ask>,
     /// Answers over the control socket.
     replies: BTreeMap<u64, admin::Reply>,
     /// Keys that we pressed towards somebody.
@@ -329,6 +332,7 @@ impl World {
             written: crate::journal::Token::default(),
             answers: BTreeMap::new(),
             shelf: people::Shelf::default(),
+            asks: Vec::new(),
             replies: BTreeMap::new(),
             files: BTreeSet::new(),
             sealed: BTreeSet::new(),
@@ -438,6 +442,7 @@ impl World {
             Output::Project => self.project(),
             // Programs elsewhere are told by the driver.
             Output::Hook(..) => {}
+            Output::Crm(ask) => self.asks.push(ask),
         }
     }
 

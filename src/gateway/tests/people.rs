@@ -50,7 +50,7 @@ impl World {
         }
     }
 
-    fn person(&mut self, who: Who) -> Option<Box<Dossier>> {
+    pub(super) fn person(&mut self, who: Who) -> Option<Box<Dossier>> {
         match self.ask(&Command::Person { who, moments: 100 }) {
             Some(Reply::Person(dossier)) => Some(dossier),
             Some(Reply::Declined(_)) => None,

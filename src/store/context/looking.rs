@@ -11,8 +11,8 @@ use super::{
     merged_into, moment, moment_key, moment_ref, moments_of, proof, second_number, suggestions_of,
 };
 use crate::context::{
-    Caller, Case, Contact, Edge, Happening, Identity, Kind, Known, Merge, Moment, Needs, OpenCase,
-    Person, Ref, Suggestion, View, Who, Whose,
+    Caller, Case, Contact, Edge, FromCrm, Happening, Identity, Kind, Known, Merge, Moment, Needs,
+    OpenCase, Person, Ref, Suggestion, View, Who, Whose,
 };
 use crate::id::{CallId, CaseId, ContactId, RecordingId};
 use crate::journal::context::{contact_subject, identity_subject, read};
@@ -204,10 +204,14 @@ impl Eyes<'_> {
         let open = cases.iter().filter(|case| case.is_open()).max_by_key(|case| case.opened);
         let holds = |until: Option<UnixTime>| until.is_none_or(|until| now < until);
         let pins = contacts.values().flat_map(|contact| &contact.pins);
+        let learned = contacts.values().filter_map(|contact| contact.learned.as_ref());
+        let learned = learned.max_by_key(|learned| learned.at).cloned();
+        let own = name(&contacts, root);
+        let named = || learned.as_ref()?.fields.get("name").cloned();
         Some(Caller {
             contact: root,
             version: first.version,
-            name: if edge.sharing.is_some() { None } else { name(&contacts, root) },
+            name: own.or_else(named).filter(|_| edge.sharing.is_none()),
             shared: edge.sharing,
             users: edge.users.iter().take(MOST_USERS).map(|user| self.known(*user)).collect(),
             tags: contacts.values().flat_map(|contact| contact.tags.clone()).collect(),
@@ -222,6 +226,9 @@ impl Eyes<'_> {
                 opened: case.opened,
             }),
             last: self.timeline(&members, None, LAST).into_iter().map(|one| one.moment).collect(),
+            crm: learned
+                .filter(|learned| now < learned.until)
+                .map(|learned| FromCrm { learned, seen: now }),
         })
     }
 

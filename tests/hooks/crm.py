@@ -1,0 +1,103 @@
+"""A CRM as a stranger would put one behind the contract in firmware-config/crm.md: a table in SQLite, HTTPS, and
+signatures checked with the standard's own library. What it does is told on the input, what it was asked and told is on the output."""
+
+import http.server
+import json
+import sqlite3
+import ssl
+import sys
+import threading
+import time
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+port, certificate, key, secret = sys.argv[1:5]
+mode = "ok"
+printing = threading.Lock()
+book = sqlite3.connect(":memory:", check_same_thread=False)
+book.execute("create table customers (number text primary key, id text, name text, plan text)")
+book.execute("insert into customers values ('+14085551200', 'C-1001', 'Ann Lee', 'gold')")
+
+
+class Crm(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        try:
+            asked = Webhook(secret).verify(body, dict(self.headers.items()))
+        except WebhookVerificationError:
+            return self.answer(401, b"{}")
+        with printing:
+            print(json.dumps({"path": self.path, "body": asked}), flush=True)
+        if self.path.endswith("/events"):
+            return self.answer(204, b"")
+        getattr(self, mode)(asked)
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def ok(self, asked):
+        number = asked["identity"].removeprefix("phone:")
+        row = book.execute("select id, name, plan from customers where number = ?", (number,)).fetchone()
+        if row is None:
+            return self.answer(200, b'{"found":false}')
+        fields = {"name": row[1], "plan": row[2]}
+        link = f"https://crm.example.com/c/{row[0]}"
+        self.answer(200, json.dumps({"found": True, "id": row[0], "link": link, "fields": fields}).encode())
+
+    def slow(self, _):
+        time.sleep(3)
+        self.answer(200, b'{"found":true,"fields":{"name":"Too Late"}}')
+
+    def large(self, _):
+        self.answer(200, json.dumps({"found": True, "fields": {"name": "x" * (1 << 20)}}).encode())
+
+    def deep(self, _):
+        self.answer(200, b'{"found":true,"fields":{"name":' + b"[" * 5000 + b"]" * 5000 + b"}}")
+
+    def wrong(self, _):
+        self.answer(200, b'{"found":"perhaps","fields":7}')
+
+    def garbage(self, _):
+        self.answer(200, bytes(range(256)))
+
+    def refuses(self, _):
+        self.answer(500, b'{"found":true,"fields":{"name":"Not This"}}')
+
+    def moved(self, _):
+        self.send_response(302)
+        self.send_header("Location", f"https://127.0.0.1:{port}/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate, key)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    def finish_request(self, request, address):
+        try:
+            tls = context.wrap_socket(request, server_side=True)
+        except OSError:
+            return
+        super().finish_request(tls, address)
+
+    def handle_error(self, *_):
+        pass
+
+
+server = Server(("127.0.0.1", int(port)), Crm)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(json.dumps({"ready": True}), flush=True)
+for line in sys.stdin:
+    mode = line.strip()
