@@ -162,6 +162,10 @@ pub fn open(
         File::open(&last).and_then(|file| file.sync_data()).map_err(in_file(&last))?;
     }
     let before = Token(replay.resume.next.saturating_sub(1));
+    if before == Token(0) {
+        // A first start: the folders of segments and keys are on the disk when the one that they are in is.
+        sync_folder(&folder).map_err(in_file(data))?;
+    }
     let journal = Journal::new(now, replay.resume, keys.ring, keys.sealer);
     let writer = Writer {
         data: data.to_owned(),
