@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use branchline::config::{self, Loaded};
+use branchline::journey::rule::Known;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-config")
@@ -64,19 +65,56 @@ fn every_flow_is_good() {
 #[test]
 fn every_journey_is_good() {
     let mut journeys = 0;
+    let carried = branchline::journey::Channel::ALL.into();
+    let queues = ["support".to_owned()].into();
+    let known = Known { queues, carried, ..Known::default() };
     for entry in std::fs::read_dir(folder().join("journeys")).unwrap() {
         let path = entry.unwrap().path();
         let text = read(&path).unwrap();
         let opened: String = text.lines().map(|line| format!("{}\n", opened(line))).collect();
         for text in [text, opened] {
-            let rule = config::journeys::rule(&path, &text, &["support".to_owned()].into());
-            rule.unwrap_or_else(|problems| {
-                panic!("{}", branchline::cli::check::problems(&problems))
-            });
+            match config::journeys::rule(&path, &text, &known) {
+                Ok((_, warnings)) => assert!(warnings.is_empty(), "{warnings:?}"),
+                Err(problems) => panic!("{}", branchline::cli::check::problems(&problems)),
+            }
         }
         journeys += 1;
     }
-    assert!(journeys >= 1);
+    assert!(journeys >= 3);
+}
+
+/// What each sample rule would do, as `branchline journey` tells it.
+#[test]
+fn every_journey_is_tried() {
+    let site = folder().join("gateway.toml");
+    let tried = |rule: &str, event: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_branchline"))
+            .arg("journey")
+            .arg(folder().join("journeys").join(rule))
+            .arg("-c")
+            .arg(&site)
+            .args(["--zone", "Europe/Berlin", "--at", "2026-11-16T18:45:00Z"])
+            .args(event)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let missed = tried("missed-call.toml", &["--kind", "call-missed", "--consent", "sms/service"]);
+    assert!(missed[3].starts_with("Tue 2026-11-17 08:00:00  writes by sms: Sorry"), "{missed:?}");
+    let silent = tried("missed-call.toml", &["--kind", "call-missed"]);
+    assert!(silent[2].contains("they have not agreed to it"), "{silent:?}");
+    let waiting = ["--kind", "call-abandoned", "--set", "queue=support"];
+    let waiting = tried("gave-up-waiting.toml", &waiting);
+    assert_eq!(waiting[2], "Mon 2026-11-16 19:55:00  has queue support call them");
+    let late = ["--kind", "appointment", "--set", "at=2026-12-01T10:00:00Z"];
+    let reminded = tried("appointment.toml", &[&late[..], &["--consent", "sms/service"]].concat());
+    assert_eq!(reminded.len(), 4, "{reminded:?}");
+    assert!(reminded[2].starts_with("Mon 2026-11-30 11:00:00  writes by sms: See you"));
+    let over = ["--kind", "appointment", "--set", "at=2026-11-16T12:00:00Z"];
+    let over = tried("appointment.toml", &over);
+    assert!(over[1].ends_with("ends: what it was to come before is over"), "{over:?}");
 }
 
 /// `gateway.toml` with its commented keys taken in: they must be real keys with real defaults.
@@ -85,6 +123,8 @@ fn commented_keys_are_real_and_show_the_default() {
     let path = folder().join("gateway.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let opened: String = text.lines().map(|line| format!("{}\n", opened(line))).collect();
+    // A receiver that this file does not have.
+    let opened = opened.replace("\nmail = \"webhook:sender\"", "");
     let opened = opened.replace("\npattern = \"9.\"", "");
     let all = config::load(&path, &|p| if p == path { Ok(opened.clone()) } else { read(p) });
     let all =
@@ -123,8 +163,8 @@ fn every_section_and_every_key_is_explained() {
             sample.contains(&format!("[{section}]")) || sample.contains(&format!("[{section}.")),
             "[{section}] is not in gateway.toml"
         );
-        if section == "flow" {
-            continue; // Its keys are explained in flows/main.toml.
+        if section == "flow" || section == "journey" {
+            continue; // Their keys are explained in flows/main.toml and in journeys/missed-call.toml.
         }
         let list = sample.contains(&format!("[[{section}]]"));
         let header = if list { format!("[[{section}]]") } else { format!("[{section}]") };

@@ -8,6 +8,7 @@ pub mod api;
 mod ban;
 mod crm;
 mod exposition;
+mod journey;
 mod ladder;
 pub mod outgoing;
 pub mod pcap;
@@ -24,7 +25,8 @@ use utoipa::ToSchema;
 use crate::call::budget::Subject;
 use crate::context::{Order, Ref, Refused as Refusal, Who};
 use crate::id::{
-    AgentId, CallId, ConferenceId, ContactId, ExtensionId, HookId, QueueId, RecordingId, TrunkId,
+    AgentId, CallId, ConferenceId, ContactId, ExtensionId, HookId, JourneyId, QueueId, RecordingId,
+    TrunkId,
 };
 use crate::journal::act::{Role, Token, User};
 use crate::store::context::Proof;
@@ -32,10 +34,12 @@ use crate::store::context::looking::{Dossier, Placed};
 use crate::time::{UnixTime, rfc3339};
 use api::Operation;
 use api::bodies::{ActLine, DryRun, OneCall, Page, Party, RecordingLine, TokenLine, UserLine};
+use api::sites::{SiteEvent, Taken};
 
 pub use ban::Ban;
 pub use crm::{CrmLine, CrmTest};
 pub use exposition::{Figures, Spans};
+pub use journey::{JourneyLine, JourneyTold, JourneysReply, TaskLine};
 pub use ladder::{Ended as LadderEnd, Ladder, Step as LadderStep, What as Told};
 pub use person::{Ordered, PeoplePage};
 pub use spending::{Cap, Spending, Spent};
@@ -277,6 +281,29 @@ pub enum Command {
         /// As it would be dialled here.
         number: String,
     },
+    /// Journeys that run, tasks, and what came of the last steps.
+    Journeys {
+        /// So many that run at most.
+        limit: usize,
+        /// Those behind this one.
+        #[serde(default)]
+        after: Option<JourneyId>,
+    },
+    /// Something happened at a site or a shop.
+    SiteEvents {
+        /// What.
+        events: Vec<SiteEvent>,
+    },
+    /// Stops a journey.
+    StopJourney {
+        /// Which.
+        journey: JourneyId,
+    },
+    /// A task is done with.
+    TaskDone {
+        /// Which.
+        task: String,
+    },
     /// Programs elsewhere that are told what happens.
     Webhooks,
     /// Messages to one of them that were given up.
@@ -379,6 +406,10 @@ pub enum Reply {
     Crm(Box<CrmLine>),
     /// To [`Command::TestCrm`].
     CrmTest(Box<CrmTest>),
+    /// To [`Command::SiteEvents`], in their order.
+    SiteEvents(Vec<Taken>),
+    /// To [`Command::Journeys`].
+    Journeys(JourneysReply),
     /// To [`Command::Webhooks`].
     Webhooks(Vec<WebhookLine>),
     /// To [`Command::DeadWebhooks`].
@@ -411,6 +442,8 @@ impl Command {
             Command::LiftCaps { of, .. } => {
                 return Some((Operation::LiftCaps, of.as_ref().map(ToString::to_string)));
             }
+            Command::StopJourney { journey } => (Operation::StopJourney, journey.to_string()),
+            Command::TaskDone { task } => (Operation::TaskDone, task.clone()),
             Command::Unban { address } => (Operation::Unban, address.to_string()),
             Command::ReplayWebhook { hook, .. } => (Operation::ReplayWebhook, hook.to_string()),
             Command::PauseWebhook { hook, .. } => (Operation::PauseWebhook, hook.to_string()),

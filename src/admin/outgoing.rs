@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::journal::event::Event;
 use crate::journal::personal::Reads;
 use crate::journal::record::Record;
-use crate::webhook::Wanted;
+use crate::journey::Carrier;
+use crate::webhook::{JOURNEY_DUE, Wanted};
 
 /// The event in a record as a JSON object, if it is wanted. Personal data is in it where `texts` can read it, and left
 /// out altogether without.
@@ -33,7 +34,7 @@ pub fn event(
         Some(Value::String(what)) => format!("{kind}.{what}"),
         _ => kind.to_owned(),
     };
-    if !wanted.has(&name) {
+    if !wanted.has(&name) || (name == JOURNEY_DUE && !is_for(wanted, &data)) {
         return None;
     }
     told(record, prefix, &name, Value::Object(data), texts)
@@ -90,6 +91,12 @@ fn told_as(change: &Value) -> Option<&'static str> {
         | "case_closed" => "person.changed",
         _ => return None,
     })
+}
+
+/// Whether a step of a journey is for this receiver: it carries it out, and nobody else does.
+fn is_for(wanted: &Wanted, due: &Map<String, Value>) -> bool {
+    let carrier = due.get("carrier").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    matches!(carrier, Some(Carrier::Webhook(name)) if wanted.is(name.as_str()))
 }
 
 /// Each sealed text in an event, as it stands there, and what it says to whoever may read it.

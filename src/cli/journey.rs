@@ -1,4 +1,5 @@
-//! `branchline journey`: checks a rule, and says what it would do after an event, without doing it.
+//! `branchline journey`: checks a rule, and says what it would do after an event, without doing it. `branchline journeys`:
+//! what runs, and what came of it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,18 +7,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use crate::cli::{check, exit};
+use crate::admin::{Command, JourneysReply};
+use crate::cli::{ask, check, exit, text};
 use crate::config::{self, journeys};
 use crate::driver::clock;
 use crate::hours;
-use crate::journey::engine::{Journeys, Output};
+use crate::id::JourneyId;
+use crate::journey::engine::{Journeys as Machine, Output};
 use crate::journey::rule::Rule;
 use crate::journey::{Action, Change, Event, Outcome, Person, Standing};
 use crate::time::{Now, UnixTime};
 
+/// Steps that a terminal shows.
+const LAST: usize = 30;
 /// Most turns of a dry run: a rule has at most 50 steps, and each takes a few.
 const TURNS: usize = 1_000;
 
@@ -38,6 +43,9 @@ pub struct Options {
     /// What the person has agreed to, such as sms/service.
     #[arg(long, value_name = "CHANNEL/PURPOSE")]
     consent: Vec<String>,
+    /// What the person has refused, such as voice/service.
+    #[arg(long, value_name = "CHANNEL/PURPOSE")]
+    refused: Vec<String>,
     /// A case of theirs is open.
     #[arg(long)]
     open_case: bool,
@@ -47,6 +55,85 @@ pub struct Options {
     /// The configuration file, for queues and the site's zone.
     #[arg(short, long, default_value = "/etc/branchline/gateway.toml")]
     config: PathBuf,
+}
+
+/// What is asked of journeys that run.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Journeys {
+    #[command(subcommand)]
+    order: Option<Order>,
+    /// At most this many that run.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+    #[command(flatten)]
+    options: ask::Options,
+}
+
+/// What can be done about one of them.
+#[derive(Debug, Subcommand)]
+enum Order {
+    /// Stop a journey: nothing more comes of it.
+    #[command(after_help = "Example: branchline journeys stop 5R2T0QW8N4K1C")]
+    Stop {
+        /// Which.
+        journey: JourneyId,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+}
+
+/// Asks the running box, prints, and gives the exit code.
+pub fn running(asked: Journeys) -> ExitCode {
+    let (command, options) = match asked.order {
+        None => (Command::Journeys { limit: asked.limit as usize, after: None }, asked.options),
+        Some(Order::Stop { journey, options }) => (Command::StopJourney { journey }, options),
+    };
+    ask::main(&options, &command, ask::Form::Text)
+}
+
+/// What runs, what is to be done, what came of the last steps: for a terminal.
+pub fn table(found: &JourneysReply) -> String {
+    let rows = found.running.iter().map(|line| {
+        let until = line.until.map(|until| format!(" until {until}")).unwrap_or_default();
+        vec![
+            line.journey.to_string(),
+            line.rule.clone(),
+            line.person.to_string(),
+            line.since.to_string(),
+            format!("{}/{} {}", line.step, line.steps, line.does),
+            format!("{}{until}", line.words),
+        ]
+    });
+    let head = &["JOURNEY", "RULE", "PERSON", "SINCE", "STEP", "STATE"];
+    let mut out = text::columns(head, rows, "no journey runs");
+    if found.count > found.running.len() {
+        out += &format!("{} run in all\n", found.count);
+    }
+    if !found.tasks.is_empty() {
+        let rows = found.tasks.iter().map(|task| {
+            let (since, person) = (task.since.to_string(), task.person.to_string());
+            vec![task.task.clone(), task.queue.to_string(), since, person, task.text.clone()]
+        });
+        let head = &["TASK", "QUEUE", "SINCE", "PERSON", "WHAT"];
+        out += &format!("\n{}", text::columns(head, rows, ""));
+    }
+    if !found.last.is_empty() {
+        let rows = found.last.iter().take(LAST).map(|line| {
+            let step = line.step.map_or("-".to_owned(), |step| step.to_string());
+            let (at, journey) = (line.at.to_string(), line.journey.to_string());
+            vec![at, journey, line.rule.clone(), step, line.words.clone()]
+        });
+        let head = &["AT", "JOURNEY", "RULE", "STEP", "WHAT CAME OF IT"];
+        out += &format!("\n{}", text::columns(head, rows, ""));
+    }
+    if found.events_waiting > 0 {
+        out += &format!("\n{} events wait for the look-up store\n", found.events_waiting);
+    }
+    if found.events_missed > 0 {
+        out += &format!("{} events were not taken: too many waited\n", found.events_missed);
+    }
+    out
 }
 
 fn attribute(text: &str) -> Result<(String, String), &'static str> {
@@ -69,9 +156,11 @@ pub fn main(options: &Options) -> ExitCode {
             return exit::fail(exit::NO_INPUT, format!("{}: {error}", options.rule.display()));
         }
     };
-    let queues = loaded.settings.queues.iter().map(|queue| queue.name.to_string()).collect();
-    let rule = match journeys::rule(&options.rule, &text, &queues) {
-        Ok(rule) => rule,
+    let rule = match journeys::rule(&options.rule, &text, &loaded.settings.known_to_rules()) {
+        Ok((rule, warnings)) => {
+            warnings.iter().for_each(|warning| eprintln!("{warning}\n"));
+            rule
+        }
         Err(problems) => {
             eprint!("{}", check::problems(&problems));
             return ExitCode::from(exit::CONFIG);
@@ -94,6 +183,7 @@ pub fn main(options: &Options) -> ExitCode {
         standing: Standing {
             zone: Some(zone.to_owned()),
             consents: options.consent.iter().cloned().collect(),
+            refused: options.refused.iter().cloned().collect(),
             open_case: options.open_case,
         },
     };
@@ -106,7 +196,7 @@ pub fn main(options: &Options) -> ExitCode {
 fn tried(rule: Rule, event: &Event, begin: Now) -> String {
     let zone =
         event.standing.zone.as_deref().and_then(hours::zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    let mut machine = Journeys::new(BTreeMap::from([("try".to_owned(), rule)]), zone.clone());
+    let mut machine = Machine::new(BTreeMap::from([("try".to_owned(), rule)]), zone.clone());
     let mut out = String::new();
     let mut now = begin;
     machine.handle_event(now, event);
@@ -115,6 +205,7 @@ fn tried(rule: Rule, event: &Event, begin: Now) -> String {
             let words = match &output {
                 Output::Record(change) => told(change),
                 Output::Do { action, .. } => Some(order(action)),
+                Output::Look { .. } => None,
             };
             if let Some(words) = words {
                 let clock = Timestamp::from_microsecond(now.unix.0).unwrap_or_default();
@@ -122,8 +213,12 @@ fn tried(rule: Rule, event: &Event, begin: Now) -> String {
                     clock.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M:%S").to_string();
                 out += &format!("{clock}  {words}\n");
             }
-            if let Output::Do { key, .. } = output {
-                machine.handle_done(now, key, Outcome::Done);
+            match output {
+                Output::Do { key, .. } => machine.handle_done(now, key, Outcome::Done),
+                Output::Look { key, .. } => {
+                    machine.handle_standing(now, key, Some(event.standing.clone()));
+                }
+                Output::Record(_) => {}
             }
         }
         let Some(next) = next(&machine, now) else { break };
@@ -138,7 +233,7 @@ fn tried(rule: Rule, event: &Event, begin: Now) -> String {
 }
 
 /// The moment at which something is due; the machine would look at the clock in between.
-fn next(machine: &Journeys, now: Now) -> Option<Now> {
+fn next(machine: &Machine, now: Now) -> Option<Now> {
     let _: Instant = machine.deadline(now)?;
     let until = machine.kept().running.values().filter_map(|running| running.until).min()?;
     Some(now.after(until.since(now.unix)))
@@ -148,16 +243,9 @@ fn told(change: &Change) -> Option<String> {
     Some(match change {
         Change::Began { .. } => "begins".to_owned(),
         Change::Waits { .. } => "waits".to_owned(),
-        Change::Did { outcome: Outcome::NotMeant, key } => {
-            format!("step {} is passed over: its condition does not hold", key.step + 1)
-        }
-        Change::Did { outcome: Outcome::NoConsent, key } => {
-            format!("step {} is passed over: they have not agreed to it", key.step + 1)
-        }
-        Change::Did { outcome: Outcome::Capped, key } => {
-            format!("step {} is passed over: they have had enough messages", key.step + 1)
-        }
-        Change::Ended { why, .. } => format!("ends: {why:?}").to_lowercase(),
+        Change::Did { outcome: Outcome::Done, .. } => return None,
+        Change::Did { outcome, key } => format!("step {}: {outcome}", key.step + 1),
+        Change::Ended { why, .. } => format!("ends: {why}"),
         _ => return None,
     })
 }
@@ -168,6 +256,9 @@ fn order(action: &Action) -> String {
         Action::Callback { queue } => format!("has queue {queue} call them"),
         Action::Task { queue, text } => format!("makes a task in queue {queue}: {text}"),
         Action::Webhook { name } => format!("tells webhook {name}"),
+        Action::Tag { tag, on: true } => format!("puts on the tag {tag}"),
+        Action::Tag { tag, on: false } => format!("takes off the tag {tag}"),
+        Action::Note { text } => format!("notes: {text}"),
     }
 }
 
@@ -179,7 +270,7 @@ mod tests {
     fn a_dry_run_says_when_each_step_comes() {
         let text =
             "on = 'cart'\n[[step]]\nwait = '2h'\n[[step]]\nmessage = 'sms'\ntext = 'Hello.'\n";
-        let rule = journeys::rule("j".as_ref(), text, &Default::default()).unwrap();
+        let (rule, _) = journeys::rule("j".as_ref(), text, &Default::default()).unwrap();
         let mut event = Event {
             id: "1".to_owned(),
             kind: "cart".to_owned(),
@@ -188,7 +279,7 @@ mod tests {
             standing: Standing {
                 zone: Some("Europe/Berlin".to_owned()),
                 consents: ["sms/service".to_owned()].into(),
-                open_case: false,
+                ..Standing::default()
             },
         };
         let at: Timestamp = "2026-11-16T18:30:00Z".parse().unwrap();

@@ -247,8 +247,13 @@ enum Command {
                       branchline erlang --calls 120 --aht 180 --target 80/20 --patience 60"
     )]
     Erlang(erlang::Options),
-    /// Check a rule of journeys, and say what it would do after an event, without doing it. The box does not carry
-    /// rules out yet.
+    /// List journeys that run, tasks, and what came of the last steps and why; or stop a journey.
+    #[command(
+        after_help = "Examples: branchline journeys --json\n          branchline journeys stop 5R2T0QW8N4K1C",
+        args_conflicts_with_subcommands = true
+    )]
+    Journeys(journey::Journeys),
+    /// Check a rule of journeys, and say what it would do after an event, without doing it.
     #[command(
         after_help = "Example: branchline journey journeys/missed-call.toml --kind call-abandoned --set queue=support \
                       --zone Europe/Berlin --consent sms/service"
@@ -316,6 +321,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Journal(options) => journal::main(&options),
         Command::Report(options) => report::main(&options),
         Command::Erlang(options) => erlang::main(&options),
+        Command::Journeys(asked) => journey::running(asked),
         Command::Journey(options) => journey::main(&options),
         Command::StoreCheck { store } => run::store_check(&store),
     }

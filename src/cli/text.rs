@@ -43,6 +43,8 @@ pub fn json(reply: &Reply) -> String {
         Reply::Acts(page) => serde_json::to_string_pretty(page),
         Reply::Crm(line) => serde_json::to_string_pretty(line),
         Reply::CrmTest(test) => serde_json::to_string_pretty(test),
+        Reply::SiteEvents(taken) => serde_json::to_string_pretty(taken),
+        Reply::Journeys(journeys) => serde_json::to_string_pretty(journeys),
         Reply::Webhooks(hooks) => serde_json::to_string_pretty(hooks),
         Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
         Reply::Done | Reply::Refused(_) | Reply::Declined(_) | Reply::NotReady(_) => {
@@ -76,6 +78,7 @@ pub fn table(reply: &Reply) -> String {
         Reply::Erasures(proofs) => super::contact::proofs(proofs),
         Reply::Crm(line) => super::crm::page(line),
         Reply::CrmTest(test) => super::crm::tried(test),
+        Reply::Journeys(journeys) => super::journey::table(journeys),
         Reply::Webhooks(hooks) => super::webhooks::table(hooks),
         Reply::DeadWebhooks(dead) => super::webhooks::dead(dead),
         Reply::Users(users) => super::access::user_table(users),
@@ -83,7 +86,7 @@ pub fn table(reply: &Reply) -> String {
         Reply::Tokens(tokens) => super::access::token_table(tokens),
         Reply::Acts(page) => super::access::act_table(&page.items),
         // Only the API asks these, or whoever writes files of them.
-        Reply::People(_) => json(reply),
+        Reply::People(_) | Reply::SiteEvents(_) => json(reply),
         Reply::Begun(_)
         | Reply::OneCall(_)
         | Reply::Recordings(_)

@@ -18,6 +18,7 @@ use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
+mod messages;
 mod oidc;
 mod people;
 mod phones;
@@ -62,6 +63,7 @@ pub(super) fn check(
     check.people();
     check.webhooks();
     check.oidc();
+    check.messages();
     check.conferences();
     check.web();
     check.desk_phones();

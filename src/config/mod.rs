@@ -20,6 +20,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::id::FlowId;
+use crate::journey::rule::Known;
 use document::{Document, Step};
 pub use problem::{Problem, Severity};
 pub use secret::SecretRef;
@@ -139,10 +140,9 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
     let document = Document::parse(path, &text)?;
     let mut problems = Vec::new();
     let mut places = Places::new();
-    let settings = sections(&document, &mut places, &mut problems);
+    let mut settings = sections(&document, &mut places, &mut problems);
     let (flows, calendars) = fragments(&document, read, &mut problems);
     check::check(&document, &settings, &places, &mut problems);
-    problem::order(&mut problems);
     let text = document.source.text.clone();
     let whole = Fragment { file: path.to_owned(), text, path: Vec::new() };
     let written = |section, key| {
@@ -157,6 +157,9 @@ pub fn draft(path: &Path, read: Read<'_>) -> Result<Draft, Vec<Problem>> {
         groups: written("group", "name"),
         mailboxes: mailboxes(&document),
     };
+    let known = Known { queues: names.queues.clone(), ..settings.known_to_rules() };
+    settings.journeys = journeys::rules(&document, read, &known, &mut problems);
+    problem::order(&mut problems);
     let loaded = Loaded { settings, whole, flows, calendars, warnings: Vec::new(), names };
     Ok(Draft { loaded, problems })
 }
@@ -211,6 +214,8 @@ const SECTIONS: &[&str] = &[
     "metrics",
     "webhook",
     "crm",
+    "messages",
+    "journey",
     "log",
 ];
 
@@ -270,6 +275,9 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         metrics: one(document, "metrics", out),
         webhooks: each(document, "webhook", places, out),
         crm: one(document, "crm", out),
+        messages: one(document, "messages", out),
+        // Read when it is known what they may name.
+        journeys: BTreeMap::new(),
         log: one(document, "log", out),
     }
 }

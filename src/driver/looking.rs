@@ -103,7 +103,8 @@ impl Readers {
         question: Question,
         answer: impl FnOnce(Answer) + Send + 'static,
     ) -> Result<(), Busy> {
-        let short = matches!(question, Question::Caller(_) | Question::View(_));
+        let short =
+            matches!(question, Question::Caller(_) | Question::View(_) | Question::Stands(_));
         let job: Job = Box::new(move |eyes| {
             answer(match eyes {
                 Some(eyes) => eyes.answer(clock::now().unix, &question),

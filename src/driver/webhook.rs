@@ -113,7 +113,9 @@ pub fn start(
             folder: common.journal.clone(),
             tail: None,
             // The configuration's check has read each name.
-            wanted: Wanted::new(hook.events.iter().map(String::as_str)).unwrap_or_default(),
+            wanted: Wanted::new(hook.events.iter().map(String::as_str))
+                .unwrap_or_default()
+                .of(hook.name.clone()),
             texts: hook.personal.then(|| common.texts.clone()),
             prefix: common.prefix.clone(),
         };

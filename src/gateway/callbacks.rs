@@ -9,11 +9,12 @@ use crate::call::{CallBack, OfferOutcome, Saying};
 use crate::config::settings;
 use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
-use crate::id::{AgentId, CallId, ExtensionId, ItemId, OfferId};
+use crate::id::{AgentId, CallId, ExtensionId, ItemId, OfferId, QueueId};
 use crate::ivr::{ClipName, prompts, speak};
 use crate::journal::State;
 use crate::journal::context::of_call;
 use crate::journal::event::Event;
+use crate::journal::personal::Personal;
 use crate::journal::work::{Open, Promise, Step};
 use crate::queue::{Channel, Item};
 use crate::time::Now;
@@ -111,6 +112,7 @@ impl Gateway {
         };
         let Some(event) = self.promised(now, id, promise) else { return false };
         self.promises.numbers.insert(id, number);
+        self.hear_promise(call, id);
         self.say_when_kept(now, event, call, Saying::CalledBack);
         self.keep(now, Event::QueueLeft { item: id });
         self.work.part(call);
@@ -133,13 +135,62 @@ impl Gateway {
         }
         let (from, _) = self.calls.numbers(call)?;
         let queue = self.calls.queue(call)?;
+        self.may_be_called(now, queue, from).then(|| from.to_owned())
+    }
+
+    /// Whether somebody of a queue's agents may call a number: the same rules as of any call out.
+    fn may_be_called(&self, now: Now, queue: &QueueId, number: &str) -> bool {
         let members = self.queues.members(queue).iter();
         let mut members = members.filter_map(|agent| self.roster.settings(agent));
         let may = |extension: &ExtensionId| {
-            let way = self.way_to(now, extension, from, queue);
+            let way = self.way_to(now, extension, number, queue);
             matches!(way, Destination::Outbound { hidden: false, .. } | Destination::Extension(_))
         };
-        members.any(|agent| may(&agent.extension)).then(|| from.to_owned())
+        members.any(|agent| may(&agent.extension))
+    }
+
+    /// A rule has somebody called, who waits from now on like anybody who was promised a call. Answers whether the number
+    /// may be called; said again under the same name it changes nothing.
+    pub(super) fn promise_by_rule(
+        &mut self,
+        now: Now,
+        id: ItemId,
+        queue: QueueId,
+        number: &str,
+    ) -> bool {
+        if self.journal.live().promises.0.contains_key(&id) {
+            return true;
+        }
+        if !self.may_be_called(now, &queue, number) {
+            return false;
+        }
+        let item = Item {
+            id,
+            queue,
+            arrived: now.unix,
+            priority: 0,
+            skills: BTreeMap::new(),
+            preferred: None,
+            channel: Channel::Callback,
+            last_agent: None,
+        };
+        let promise = Promise {
+            // A number in full: it goes with whoever has it.
+            number: Personal::Clear(number.to_owned()),
+            dialled: Personal::Clear(String::new()),
+            arrived: item.arrived,
+            priority: item.priority,
+            skills: BTreeMap::new(),
+        };
+        self.note_queued(now, &item, None);
+        let Some(event) = self.promised(now, id, promise) else { return false };
+        self.keep(now, event);
+        self.promises.numbers.insert(id, number.to_owned());
+        if self.queues.handle_promised_before(now, item, 0, None).is_err() {
+            self.drop_promise(now, id, 0);
+            return false;
+        }
+        true
     }
 
     /// Where a number leads that an agent calls back.
@@ -198,8 +249,10 @@ impl Gateway {
 
     fn drop_promise(&mut self, now: Now, item: ItemId, attempts: u8) {
         self.note_work(now, item, Step::AttemptFailed { attempts, again: None });
+        if let Some(number) = self.promises.numbers.remove(&item) {
+            self.hear_callback(now, item, false, &number);
+        }
         self.forget_work(item);
-        self.promises.numbers.remove(&item);
     }
 
     /// Somebody was erased: whoever is forgotten is not called. A promise that an agent is carrying out just now goes on.
@@ -290,8 +343,11 @@ impl Gateway {
         let Some(attempt) = attempt.filter(|attempt| !attempt.kept) else { return };
         attempt.kept = true;
         let (item, agent) = (attempt.item, attempt.agent.clone());
-        self.promises.numbers.remove(&item);
+        let number = self.promises.numbers.remove(&item);
         self.note_work(now, item, Step::Kept { agent });
+        if let Some(number) = number {
+            self.hear_callback(now, item, true, &number);
+        }
     }
 
     /// The conversation of an agent who called back is over. Answers whether the person was never reached, so that the

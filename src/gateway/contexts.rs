@@ -31,6 +31,8 @@ pub enum LookFor {
     Reader(ReplyTo),
     /// The rules on how long records are kept.
     Retention,
+    /// A journey, or an event that may begin one.
+    Journey(u64),
 }
 
 /// What is known of people who are in a call.
@@ -98,6 +100,7 @@ impl Gateway {
             (LookFor::Call(_) | LookFor::Card(_), _) => {}
             (LookFor::Retention, Answer::Old(old)) => self.old_found(now, Some(old)),
             (LookFor::Retention, _) => self.old_found(now, None),
+            (LookFor::Journey(id), answer) => self.journey_looked_up(now, id, answer),
             (LookFor::Order(id), answer) => self.order_looked_up(now, id, answer),
             (LookFor::Reader(to), answer) => {
                 let reply = match answer {
@@ -118,6 +121,7 @@ impl Gateway {
     /// The store reflects the journal up to here.
     pub fn handle_projected(&mut self, now: Now, position: Token) {
         self.orders_are_shown(position);
+        self.journeys_are_shown(position);
         self.settle(now);
     }
 

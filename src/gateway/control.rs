@@ -87,6 +87,12 @@ impl Gateway {
                 let question = Question::Proofs(MOST_RECORDS);
                 return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
             }
+            Command::Journeys { limit, after } => {
+                self.journeys_reply((*limit).min(MOST_RECORDS), *after)
+            }
+            Command::SiteEvents { .. } => return self.take_site_events(now, to, by, command),
+            Command::StopJourney { journey } => self.stop_journey(now, *journey),
+            Command::TaskDone { task } => self.task_done(now, task),
             Command::Webhooks => Reply::Webhooks(self.webhook_lines()),
             Command::DeadWebhooks { hook } => self.dead_webhooks(hook),
             Command::Crm => self.crm_line(now),

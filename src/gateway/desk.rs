@@ -14,6 +14,7 @@ use crate::journal::event::{Event, PhoneChoice};
 use crate::media::Clip;
 use crate::sip::message::{Headers, Method};
 use crate::sip::registrar::Binding;
+use crate::sip::transaction::ClientKey;
 use crate::sip::uri::{Host, NameAddr, Uri, host_port};
 use crate::time::Now;
 
@@ -233,8 +234,15 @@ impl Gateway {
         self.write_to(now, by, "parking", &format!("Parked at {slot}"));
     }
 
-    /// A text for every phone of an extension (RFC 3428).
-    fn write_to(&mut self, now: Now, extension: &ExtensionId, from: &str, text: &str) {
+    /// A text for every phone of an extension (RFC 3428). Answers what each was sent as.
+    pub(super) fn write_to(
+        &mut self,
+        now: Now,
+        extension: &ExtensionId,
+        from: &str,
+        text: &str,
+    ) -> Vec<ClientKey> {
+        let mut sent = Vec::new();
         for binding in self.phones_of(now, extension) {
             let Some(mut request) = binding.request(Method::MESSAGE) else { continue };
             let (host, port) = host_port(binding.local);
@@ -246,8 +254,9 @@ impl Gateway {
             let Ok(request) = request.with_body("text/plain", text.as_bytes().to_vec()) else {
                 continue;
             };
-            self.endpoint.request(now, binding.route(), binding.local, request, None);
+            sent.push(self.endpoint.request(now, binding.route(), binding.local, request, None));
         }
+        sent
     }
 
     /// A sentence in clips.

@@ -19,10 +19,22 @@ impl Gateway {
         self.trunk_figures(&mut figures);
         self.journal_figures(&mut figures);
         self.crm_figures(&mut figures);
+        self.site_figures(&mut figures);
         let named = self.counted();
         let help = "What was refused, dropped or gone wrong since the start, by reason.";
         figures.counters(("events_total", "what"), help, named);
         figures
+    }
+
+    fn site_figures(&self, figures: &mut Figures) {
+        let counts = |kept: bool| {
+            let own = self.site_counts().filter(move |(_, with, _)| *with == kept);
+            own.map(|(kind, _, count)| (kind.to_owned(), count))
+        };
+        let help = "Events that sites told of with consent, by kind.";
+        figures.counters(("site_events_total", "kind"), help, counts(true));
+        let help = "Events that sites told of without consent: counted and nothing else.";
+        figures.counters(("site_events_without_consent_total", "kind"), help, counts(false));
     }
 
     fn box_figures(&self, figures: &mut Figures) {

@@ -60,6 +60,11 @@ impl Keeping {
             && self.records.is_empty()
     }
 
+    /// Whether the record of a call is being put together.
+    pub fn is_ending(&self, call: CallId) -> bool {
+        self.records.contains_key(&call)
+    }
+
     pub fn deadline(&self) -> Option<Instant> {
         self.records.values().map(|(until, _)| *until).min()
     }
@@ -87,6 +92,7 @@ impl Gateway {
         self.send_answers(now);
         self.mail_is_stored(now);
         self.orders_are_stored();
+        self.journeys_are_stored(now);
         self.send_web_answers();
         self.send_replies();
         self.send_kept();
@@ -275,6 +281,7 @@ impl Gateway {
             }
             let party = self.party_of(&record);
             let qualities = &self.keeping.qualities;
+            let outside = party.clone();
             let kept = CallRecord::new(record, party, |leg| qualities.get(&leg).copied());
             for leg in legs {
                 self.keeping.qualities.remove(&leg);
@@ -284,7 +291,9 @@ impl Gateway {
             tracing::info!(%call, direction = ?kept.direction, cause, "a call has ended");
             self.note_end(&kept);
             self.tell_end(now, &kept);
+            let heard = self.hears_calls().then(|| kept.clone());
             self.keep(now, Event::CallRecord(Box::new(kept)));
+            self.hear_call(now, call, heard.as_ref(), outside);
         }
     }
 
@@ -333,8 +342,12 @@ impl Gateway {
         for (call, open) in live.calls {
             let from = self.journal.keys().read(&open.from);
             let party = from.and_then(|from| self.full_number(&from));
-            self.keep(now, Event::CallRecord(Box::new(cut_off(now, call, open, party))));
+            let record = cut_off(now, call, open, party.clone());
+            let heard = self.hears_calls().then(|| record.clone());
+            self.keep(now, Event::CallRecord(Box::new(record)));
+            self.hear_call(now, call, heard.as_ref(), party);
         }
+        self.restore_journeys(now);
         self.keep(now, Event::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
     }
 }

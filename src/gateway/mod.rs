@@ -6,7 +6,7 @@
 //! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents,
 //! `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
 //! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
-//! calls, `feed` what they are told, `setup` the configuration.
+//! calls, `feed` what they are told, `journeys` rules, `setup` the configuration.
 
 mod accounts;
 mod addresses;
@@ -25,6 +25,7 @@ mod faults;
 mod feed;
 mod figures;
 mod hiding;
+mod journeys;
 mod keeping;
 mod keys;
 mod lateness;
@@ -230,6 +231,7 @@ pub struct Gateway {
     crm: crm::Crm,
     /// What the site has decided about people.
     rules: crate::context::Rules,
+    journeys: journeys::Walking,
     hot_desks: HotDesks,
     queues: Queues,
     roster: Roster,
@@ -385,6 +387,7 @@ impl Gateway {
         self.hot_desks_time_out(now);
         self.queues.handle_timeout(now);
         self.roster.handle_timeout(now);
+        self.journeys_time_out(now);
         self.trunks.values_mut().for_each(|trunk| trunk.handle_timeout(now));
         self.patience_is_over(now);
         self.keys_time_out(now);
@@ -423,6 +426,7 @@ impl Gateway {
             self.patience.deadline(),
             self.held_keys.deadline(),
             self.driving.deadline(),
+            self.journeys.deadline(now),
             self.feed.deadline(),
             self.swept,
             end,
@@ -477,6 +481,8 @@ impl Gateway {
             self.keep_change(now, change);
         } else if let Some(output) = self.watching.notifier.poll_output() {
             self.notifier_says(now, output)
+        } else if let Some(output) = self.journeys.poll_output() {
+            self.journeys_say(now, output);
         } else {
             return self.tell_watchers(now) || self.step_trunks(now);
         }

@@ -72,6 +72,18 @@ impl Orders {
         self.waiting.is_empty() && self.again.is_empty() && self.decided.is_empty()
     }
 
+    /// The last record that changed a contact and that the store does not show yet.
+    pub(super) fn written(&self, contact: ContactId) -> Token {
+        self.touched.get(&Touched::Contact(contact)).copied().unwrap_or_default()
+    }
+
+    /// Somebody else has changed a contact, in this record.
+    pub(super) fn handle_written(&mut self, contact: ContactId, token: Token) {
+        if token > self.shown && token != Token(u64::MAX) {
+            self.touched.insert(Touched::Contact(contact), token);
+        }
+    }
+
     /// The last record that changed anything that this is about.
     fn changed(&self, about: &BTreeSet<Touched>) -> Option<Token> {
         about.iter().filter_map(|one| self.touched.get(one)).max().copied()
@@ -190,6 +202,7 @@ impl Gateway {
             let made = answer.contact.map(|contact| contact.to_string());
             self.keep(now, Event::Act(Done { on: done.on.or(made), ..done }));
         }
+        let told = changes.clone();
         let act = Act { by, at: now.unix, changes };
         let token = if erases {
             let recordings = waiting.deleted.len();
@@ -200,6 +213,7 @@ impl Gateway {
         for one in about(&order, view).into_iter().chain(answer.touched()) {
             self.orders.touched.insert(one, token);
         }
+        self.hear_changes(now, token, &told, view);
         self.orders.decided.push((token, waiting.to, answer));
     }
 

@@ -150,6 +150,7 @@ impl Gateway {
             crm: super::crm::Crm::new(&settings.crm),
             search: super::retention::Search::default(),
             rules: settings.people_rules(),
+            journeys: super::journeys::Walking::new(&settings),
             help,
             hot_desks: desk::HotDesks::new(secrets.desk_pins.clone()),
             caller_ids: callers::caller_ids(&settings),

@@ -76,12 +76,16 @@ impl Gateway {
         match event {
             Event::Request { key, request, flow } => self.request(now, key, &request, flow),
             Event::Response { key, response } => {
-                if !self.notify_answered(now, key, &response) {
+                if !self.text_answered(now, key, Some(response.status))
+                    && !self.notify_answered(now, key, &response)
+                {
                     self.trunk_response(now, key, &response);
                 }
             }
             Event::Failed { key, why } => {
-                if !self.notify_failed(key, why == Failure::Unreachable) {
+                if !self.text_failed(now, key, why == Failure::Unreachable)
+                    && !self.notify_failed(key, why == Failure::Unreachable)
+                {
                     self.trunk_failed(now, key);
                 }
             }

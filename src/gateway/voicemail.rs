@@ -370,6 +370,7 @@ impl Gateway {
                 self.take_up_message(recording);
                 tracing::info!(%recording, mailbox = %underway.mailbox, "a message was left");
                 self.calls.handle_recorded(underway.call, recording);
+                self.hear_voicemail(now, underway.call, recording, &underway.mailbox);
                 self.messages_changed(now, &underway.mailbox);
                 self.visit_recorded(now, underway.call, Outcome::Kept(recording));
             } else {

@@ -109,6 +109,7 @@ impl Gateway {
         match leaving {
             Leaving::GaveUp => {
                 self.note_abandoned(now, item);
+                self.hear_abandoned(call, item);
                 self.queues.handle_abandon(now, item);
             }
             Leaving::TakenOut => {
@@ -415,6 +416,7 @@ impl Gateway {
     fn overflow(&mut self, now: Now, item: ItemId, why: queue::Why, target: queue::Target) {
         self.note_work(now, item, Step::FlowedOut { why, target: target.clone() });
         let Some(call) = self.work.calls.get(&item).copied() else { return };
+        self.hear_overflow(call, item, why);
         self.forget_item(now, item);
         let destination = match target {
             queue::Target::HangUp => None,

@@ -88,6 +88,8 @@ pub enum Scope {
     People,
     /// Writing in them.
     Records,
+    /// Telling of what happens at a site or a shop, and nothing else.
+    Events,
     /// Users, tokens, caps.
     Admin,
     /// Reading who did what.
@@ -96,7 +98,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 9] = [
+    pub const ALL: [Scope; 10] = [
         Scope::Read,
         Scope::Calls,
         Scope::Control,
@@ -104,6 +106,7 @@ impl Scope {
         Scope::Recordings,
         Scope::People,
         Scope::Records,
+        Scope::Events,
         Scope::Admin,
         Scope::Audit,
     ];
@@ -118,6 +121,7 @@ impl Scope {
             Scope::Recordings => "recordings",
             Scope::People => "people",
             Scope::Records => "records",
+            Scope::Events => "events",
             Scope::Admin => "admin",
             Scope::Audit => "audit",
         }
@@ -135,7 +139,7 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> Result<Scope, NotKnown> {
         let known = Scope::ALL.into_iter().find(|scope| scope.name() == text);
         known.ok_or(NotKnown(
-            "read, calls, control, agents, recordings, people, records, admin, audit",
+            "read, calls, control, agents, recordings, people, records, events, admin, audit",
         ))
     }
 }

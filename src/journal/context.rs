@@ -55,6 +55,11 @@ pub fn mailbox_name(mailbox: &ExtensionId) -> String {
     format!("mailbox/{mailbox}")
 }
 
+/// The name of the subject of what an event of a site was about: it is known by whom before it is known whose.
+pub fn detail_name(identity: &Identity<String>) -> String {
+    format!("site/{}:{}", identity.kind, identity.value)
+}
+
 fn contact_name(contact: ContactId) -> String {
     format!("contact/{contact}")
 }

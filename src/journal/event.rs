@@ -23,8 +23,10 @@ use crate::id::{
 use crate::journal::act::{self, Account};
 use crate::journal::chain::{Chain, Seal};
 use crate::journal::context::of_call;
+use crate::journal::journey::Journey;
 use crate::journal::live::Live;
 use crate::journal::personal::Personal;
+use crate::journal::site::Site;
 use crate::journal::text::Text;
 use crate::journal::voicemail::{Begun, Voicemail};
 use crate::journal::work::Work;
@@ -153,6 +155,10 @@ pub enum Event {
     Work(Work),
     /// A program elsewhere was told, or could not be.
     Webhook(webhook::Change),
+    /// Something happened to a journey.
+    Journey(Journey),
+    /// Something happened at a site or a shop.
+    Site(Site),
 }
 
 /// What was chosen at a phone.
@@ -566,6 +572,8 @@ impl Event {
             }
             Event::Voicemail(Voicemail::Begun(Begun { from, .. })) => touch(from),
             Event::Work(work) => work.for_each_personal(touch),
+            Event::Journey(journey) => journey.for_each_personal(touch),
+            Event::Site(site) => site.for_each_personal(touch),
             Event::Phone(choice) => choice.forwards.values_mut().flatten().for_each(touch),
             // What is live came from events, and was sealed there.
             _ => {}

@@ -16,8 +16,10 @@ use crate::id::{
 };
 use crate::journal::act::Accounts;
 use crate::journal::event::{CallEvent, Event, PhoneChoice, QueuePlace, What};
+use crate::journal::journey::Journeys;
 use crate::journal::personal::Personal;
 use crate::journal::phones::Phones;
+use crate::journal::site::Told;
 use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
 use crate::journal::work::Promises;
@@ -58,6 +60,10 @@ pub struct Live {
     pub accounts: Accounts,
     /// How far programs elsewhere were told.
     pub hooks: BTreeMap<HookId, HookStanding>,
+    /// Journeys that run, and what they wait for.
+    pub journeys: Journeys,
+    /// What sites and shops have told lately.
+    pub told: Told,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
@@ -239,7 +245,9 @@ impl Live {
                 }
             }
             // There may be hundreds of thousands of people: the store alone has them.
-            Event::Context(_) => {}
+            Event::Context(act) => self.journeys.apply_act(act),
+            Event::Journey(journey) => self.journeys.apply(at, journey),
+            Event::Site(site) => self.told.apply(site),
             Event::Account(change) => self.accounts.apply(change),
             Event::Webhook(change) => HookStanding::apply_to(&mut self.hooks, change),
             Event::Act(_)

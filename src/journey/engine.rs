@@ -7,13 +7,14 @@ use jiff::tz::TimeZone;
 
 use crate::hours;
 use crate::id::JourneyId;
-use crate::journey::kept::{Kept, Running};
-use crate::journey::rule::{Doing, Rule, fingerprint, holds};
-use crate::journey::{Action, Change, Event, Key, Outcome, Person, Why};
+use crate::journey::kept::{Kept, Running, Written};
+use crate::journey::rule::{Doing, Rule, fingerprint, holds, moment};
+use crate::journey::{Action, Carrier, Change, Event, Key, Outcome, Passed, Person, Standing, Why};
 use crate::time::{Now, UnixTime};
 
-/// The most journeys at a time: beyond it something is wrong with a rule or with who sends events.
-pub const MOST_RUNNING: usize = 100_000;
+/// The most journeys at a time: beyond it something is wrong with a rule or with who sends events. Each takes some 200
+/// bytes of every checkpoint.
+pub const MOST_RUNNING: usize = 20_000;
 /// The wall clock is looked at again at least so often while anything waits: it may be set.
 const LOOK: Duration = Duration::from_secs(60);
 
@@ -22,24 +23,24 @@ const LOOK: Duration = Duration::from_secs(60);
 pub enum Output {
     /// For the journal.
     Record(Change),
+    /// To be looked up before the step is decided; answer with [`Journeys::handle_standing`].
+    Look {
+        /// For this step.
+        key: Key,
+        /// Who.
+        person: Person,
+    },
     /// To be done once everything recorded before it is on the disk; answer with [`Journeys::handle_done`].
     Do {
         /// Under this key: if it was seen before, it is done already.
         key: Key,
+        /// By which rule.
+        rule: String,
         /// For whom.
         person: Person,
         /// What.
         action: Action,
     },
-}
-
-/// Whether an event was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// So many journeys began.
-    Taken(usize),
-    /// [`MOST_RUNNING`] are running.
-    Full,
 }
 
 /// All journeys.
@@ -51,6 +52,9 @@ pub struct Journeys {
     due: BTreeSet<(UnixTime, JourneyId)>,
     /// Steps that were asked for and are not known to be done.
     asked: BTreeSet<Key>,
+    /// Steps for which it is being looked up how the person stands, and those for which that is known.
+    looking: BTreeSet<Key>,
+    fresh: BTreeMap<Key, Standing>,
     outputs: VecDeque<Output>,
 }
 
@@ -67,6 +71,8 @@ impl Journeys {
             kept: Kept::default(),
             due: BTreeSet::new(),
             asked: BTreeSet::new(),
+            looking: BTreeSet::new(),
+            fresh: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -79,9 +85,9 @@ impl Journeys {
         }
     }
 
-    /// Something happened.
-    pub fn handle_event(&mut self, now: Now, event: &Event) -> Verdict {
-        self.end_those_that_stop(now, event);
+    /// Something happened. Answers what came of it.
+    pub fn handle_event(&mut self, now: Now, event: &Event) -> Passed {
+        let ended = self.end_those_that_stop(now, event);
         let beginning = self.rules.iter().filter(|(_, (rule, _))| rule.begins_with(event));
         let beginning: Vec<_> = beginning
             .map(|(name, (rule, print))| {
@@ -105,14 +111,77 @@ impl Journeys {
                 continue;
             }
             if self.kept.running.len() >= MOST_RUNNING {
-                return Verdict::Full;
+                return Passed::Full;
             }
             self.record(now, change);
             begun.push(journey);
         }
         self.note_standing(now, event);
         begun.iter().for_each(|journey| self.advance(now, *journey));
-        Verdict::Taken(begun.len())
+        if begun.is_empty() && !ended { Passed::NotMeant } else { Passed::Taken }
+    }
+
+    /// Whether any rule begins with events of this kind, or ends at them.
+    pub fn wants(&self, kind: &str) -> bool {
+        self.rules.values().any(|(rule, _)| rule.on == kind || rule.stop_on.contains(kind))
+    }
+
+    /// Of what is known of an event, what rules ask for.
+    pub fn wanted(&self, kind: &str, known: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let rules = self.rules.values().filter(|(rule, _)| rule.on == kind);
+        let asked: BTreeSet<_> = rules.flat_map(|(rule, _)| rule.asks_for()).collect();
+        let wanted = known.iter().filter(|(name, _)| asked.contains(name.as_str()));
+        wanted.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// How somebody stands at this moment; nothing: they are not there any more.
+    pub fn handle_standing(&mut self, now: Now, key: Key, standing: Option<Standing>) {
+        if !self.looking.remove(&key) {
+            return;
+        }
+        let Some(standing) = standing else { return self.end(now, key.journey, Why::Gone) };
+        self.fresh.insert(key, standing);
+        self.advance(now, key.journey);
+    }
+
+    /// Somebody stops a journey. Answers whether it was running.
+    pub fn handle_stop(&mut self, now: Now, journey: JourneyId) -> bool {
+        let runs = self.kept.running.contains_key(&journey);
+        if runs {
+            self.end(now, journey, Why::ByHand);
+        }
+        runs
+    }
+
+    /// A person was erased: so is what is known of them here.
+    pub fn handle_gone(&mut self, now: Now, person: Person) {
+        let theirs = self.kept.running.iter().filter(|(_, running)| running.person == person);
+        for journey in theirs.map(|(journey, _)| *journey).collect::<Vec<_>>() {
+            self.end(now, journey, Why::Gone);
+        }
+        self.kept.forget(person);
+    }
+
+    /// A task is done with. Answers whether it was there.
+    pub fn handle_task_done(&mut self, now: Now, key: Key) -> bool {
+        let known = self.kept.tasks.contains_key(&key);
+        if known {
+            self.record(now, Change::TaskDone { key });
+        }
+        known
+    }
+
+    /// Who carries a step out has it: on the disk before anything leaves the box.
+    pub fn handle_handed(
+        &mut self,
+        now: Now,
+        (key, person): (Key, Person),
+        action: Action,
+        carrier: Option<Carrier>,
+    ) -> Change {
+        let change = Change::Due { key, person, action, carrier };
+        self.kept.apply(now.unix, &change);
+        change
     }
 
     /// Who carries out a step has done it, or refuses it. Said again it changes nothing.
@@ -139,6 +208,23 @@ impl Journeys {
         Some(now.instant + at.since(now.unix).min(LOOK))
     }
 
+    /// It was too long ago that a step was asked for: how the person stands is asked once more.
+    pub fn handle_put_off(&mut self, now: Now, key: Key) {
+        if self.asked.remove(&key) {
+            self.advance(now, key.journey);
+        }
+    }
+
+    /// Whether a step was asked for and is not known to be done.
+    pub fn is_asked(&self, key: Key) -> bool {
+        self.asked.contains(&key)
+    }
+
+    /// Whether it is being looked up how the person of a step stands.
+    pub fn is_looking(&self, key: Key) -> bool {
+        self.looking.contains(&key)
+    }
+
     /// The next thing to record or do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -155,11 +241,18 @@ impl Journeys {
     }
 
     fn record(&mut self, now: Now, change: Change) {
+        // What was looked up holds for one decision.
+        match &change {
+            Change::Waits { journey, .. } => self.fresh.retain(|key, _| key.journey != *journey),
+            Change::Intends { key, .. } | Change::Did { key, .. } => _ = self.fresh.remove(key),
+            _ => {}
+        }
         self.kept.apply(now.unix, &change);
         self.outputs.push_back(Output::Record(change));
     }
 
-    fn end_those_that_stop(&mut self, now: Now, event: &Event) {
+    /// Answers whether it ended any.
+    fn end_those_that_stop(&mut self, now: Now, event: &Event) -> bool {
         let ends = |running: &Running| {
             running.person == event.person
                 && self
@@ -168,9 +261,9 @@ impl Journeys {
                     .is_some_and(|(rule, _)| rule.stop_on.contains(&event.kind))
         };
         let ending = self.kept.running.iter().filter(|(_, running)| ends(running));
-        for journey in ending.map(|(journey, _)| *journey).collect::<Vec<_>>() {
-            self.end(now, journey, Why::Event);
-        }
+        let ending: Vec<_> = ending.map(|(journey, _)| *journey).collect();
+        ending.iter().for_each(|journey| self.end(now, *journey, Why::Event));
+        !ending.is_empty()
     }
 
     /// What an event says of a person holds for all journeys of theirs.
@@ -193,10 +286,14 @@ impl Journeys {
                     self.due.insert((until, journey));
                     return;
                 }
-                Next::Do(key, message, person, action) => {
-                    self.record(now, Change::Intends { key, message });
+                Next::Look(key, person) => {
+                    self.looking.insert(key);
+                    return self.outputs.push_back(Output::Look { key, person });
+                }
+                Next::Do(key, rule, purpose, person, action) => {
+                    self.record(now, Change::Intends { key, purpose });
                     self.asked.insert(key);
-                    return self.outputs.push_back(Output::Do { key, person, action });
+                    return self.outputs.push_back(Output::Do { key, rule, person, action });
                 }
             }
         }
@@ -210,14 +307,15 @@ impl Journeys {
             return Some(Next::End(Why::RuleChanged));
         };
         let key = Key { journey, step: running.step };
-        if self.asked.contains(&key) {
+        if self.asked.contains(&key) || self.looking.contains(&key) {
             return None;
         }
-        let standing = self.kept.standings.get(&running.person);
+        let known = self.kept.standings.get(&running.person);
+        let standing = self.fresh.get(&key).or(known);
         let did = |outcome| Some(Next::Record(Change::Did { key, outcome }));
-        // What was handed over before a crash is done.
-        if self.kept.handed.contains_key(&key) {
-            return did(Outcome::Done);
+        // What was handed over before a crash is done, as far as anybody knows.
+        if let Some(due) = self.kept.handed.get(&key) {
+            return did(due.carrier.as_ref().map_or(Outcome::Done, Carrier::after_crash));
         }
         if rule.offer && standing.is_some_and(|standing| standing.open_case) {
             return Some(Next::End(Why::OpenCase));
@@ -238,8 +336,32 @@ impl Journeys {
                 let until = UnixTime(now.unix.0.saturating_add(*span));
                 Some(Next::Record(Change::Waits { journey, until }))
             }
+            Doing::Until { .. } if running.until.is_some() => did(Outcome::Done),
+            Doing::Until { attribute, before } => {
+                let Some(at) = running.attributes.get(attribute).and_then(|text| moment(text))
+                else {
+                    return did(Outcome::NotMeant);
+                };
+                let until = UnixTime(at.0.saturating_sub(*before));
+                match () {
+                    () if at <= now.unix => Some(Next::End(Why::TooLate)),
+                    () if until <= now.unix => did(Outcome::Done),
+                    () => Some(Next::Record(Change::Waits { journey, until })),
+                }
+            }
+            Doing::Act(_) if self.is_too_late(now, running, rule) => Some(Next::End(Why::TooLate)),
             Doing::Act(action) => self.act(now, key, running, rule, action),
         }
+    }
+
+    /// Whether what a step before this one waited for has come and gone: a reminder is of no use then.
+    fn is_too_late(&self, now: Now, running: &Running, rule: &Rule) -> bool {
+        let before = rule.steps.iter().take(usize::from(running.step));
+        let mut moments = before.filter_map(|(_, doing)| match doing {
+            Doing::Until { attribute, .. } => moment(running.attributes.get(attribute)?),
+            _ => None,
+        });
+        moments.any(|at| at <= now.unix)
     }
 
     fn act(
@@ -251,38 +373,42 @@ impl Journeys {
         action: &Action,
     ) -> Option<Next> {
         let person = running.person;
-        let standing = self.kept.standings.get(&person).cloned().unwrap_or_default();
-        // What was about to be done before a crash was allowed then, and counted.
-        if let Some(channel) = action.channel().filter(|_| !running.intended) {
-            let consent = format!("{}/{}", channel.name(), rule.purpose);
-            if !standing.consents.contains(&consent) {
-                return Some(Next::Record(Change::Did { key, outcome: Outcome::NoConsent }));
-            }
-            if self.is_capped(now, person, rule) {
-                return Some(Next::Record(Change::Did { key, outcome: Outcome::Capped }));
-            }
+        let did = |outcome| Some(Next::Record(Change::Did { key, outcome }));
+        let Some(standing) = self.fresh.get(&key) else { return Some(Next::Look(key, person)) };
+        if !is_allowed(standing, rule, action) {
+            return did(Outcome::NoConsent);
+        }
+        // What was about to be done before a crash was counted then.
+        let message = action.channel().is_some();
+        if message && !running.intended && self.is_capped(now, person, rule) {
+            return did(Outcome::Capped);
         }
         if action.reaches_person() {
             let zone = standing.zone.as_deref().and_then(hours::zone);
             let zone = zone.unwrap_or_else(|| self.zone.clone());
             let loud = rule.quiet.over(now.unix, &zone);
             if loud > now.unix {
-                let until = loud;
-                return Some(Next::Record(Change::Waits { journey: key.journey, until }));
+                return Some(Next::Record(Change::Waits { journey: key.journey, until: loud }));
             }
         }
-        Some(Next::Do(key, action.channel().is_some(), person, action.clone()))
+        let purpose = message.then(|| rule.purpose.clone());
+        Some(Next::Do(key, running.rule.clone(), purpose, person, action.clone()))
     }
 
+    /// Whether the person has had as many messages for this purpose as the rule allows.
     fn is_capped(&self, now: Now, person: Person, rule: &Rule) -> bool {
         let (most, within) = rule.at_most;
-        let recent = |at: &&UnixTime| now.unix.0.saturating_sub(at.0) < within;
+        let counts = |written: &&Written| {
+            written.purpose == rule.purpose && now.unix.0.saturating_sub(written.at.0) < within
+        };
         let written = self.kept.written.get(&person);
-        written.is_some_and(|times| times.iter().filter(recent).count() >= most)
+        written.is_some_and(|all| all.iter().filter(counts).count() >= most)
     }
 
     fn end(&mut self, now: Now, journey: JourneyId, why: Why) {
         self.asked.retain(|key| key.journey != journey);
+        self.looking.retain(|key| key.journey != journey);
+        self.fresh.retain(|key, _| key.journey != journey);
         self.due.retain(|(_, waiting)| *waiting != journey);
         self.record(now, Change::Ended { journey, why });
     }
@@ -293,5 +419,20 @@ enum Next {
     Record(Change),
     End(Why),
     Sleep(UnixTime),
-    Do(Key, bool, Person, Action),
+    Look(Key, Person),
+    Do(Key, String, Option<String>, Person, Action),
+}
+
+/// Whether a person may be reached so, for the rule's purpose: by message if they have agreed, by call unless they have
+/// refused; nobody is called with an offer that they have not agreed to.
+fn is_allowed(standing: &Standing, rule: &Rule, action: &Action) -> bool {
+    let said = |channel: &str| format!("{channel}/{}", rule.purpose);
+    match action {
+        Action::Message { channel, .. } => standing.consents.contains(&said(channel.name())),
+        Action::Callback { .. } => {
+            let agreed = standing.consents.contains(&said("voice"));
+            agreed || !(rule.offer || standing.refused.contains(&said("voice")))
+        }
+        _ => true,
+    }
 }

@@ -1,13 +1,15 @@
 //! Journeys: what happens by itself after something happened. An event, a condition, and steps: wait, send a message, call
-//! back, make a task, tell a webhook, stop.
+//! back, make a task, tell a webhook, write on the person's record, stop.
 //!
-//! Owns rules and their checks ([`rule`]), quiet hours ([`quiet`]), what is kept of running journeys ([`kept`]) and the
-//! machine that walks them ([`engine`]). Sends nothing: it says what is to be done, under a key that never changes, and is
-//! told when it is.
+//! Owns rules and their checks ([`rule`]), quiet hours ([`quiet`]), by whom messages are carried ([`carrier`]), what is kept
+//! of running journeys ([`kept`]) and the machine that walks them ([`engine`]). Sends nothing: it asks how a person stands
+//! at the moment of each step, says what is to be done, under a key that never changes, and is told when it is.
 //!
 //! Each step happens once. Its intention is on the disk before it is asked for, its completion after; whoever carries it
-//! out passes over a key that they have seen. After a crash between the two it is asked for again, under the same key.
+//! out passes over a key that they have seen. After a crash between the two it is asked for again, under the same key; a
+//! message that may have been on the wire by then is not: nobody knows, and that is what is kept of it.
 
+pub mod carrier;
 pub mod engine;
 pub mod kept;
 pub mod quiet;
@@ -20,17 +22,17 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::id::{JourneyId, NotAnId, QueueId};
 use crate::time::UnixTime;
 
+pub use carrier::{Carrier, Carriers};
 pub use engine::{Journeys, Output};
 pub use kept::Kept;
 
-/// Whom a journey is about, told apart and not named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Person(pub u64);
+/// Whom a journey is about: the contact under which a person goes.
+pub use crate::id::ContactId as Person;
 
 /// Names one step of one journey, for ever: who carries it out passes over one that they have seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +78,8 @@ pub struct Standing {
     pub zone: Option<String>,
     /// What they have agreed to: channel and purpose, `sms/service`.
     pub consents: BTreeSet<String>,
+    /// What they have refused, in the same words.
+    pub refused: BTreeSet<String>,
     /// Whether a case of theirs is open.
     pub open_case: bool,
 }
@@ -99,8 +103,11 @@ pub struct Event {
 }
 
 /// By which channel a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = JourneyChannel)]
 pub enum Channel {
     /// A text message.
     Sms,
@@ -111,6 +118,9 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Every one.
+    pub const ALL: [Channel; 3] = [Channel::Sms, Channel::Chat, Channel::Mail];
+
     /// Its name, as in consents.
     pub fn name(self) -> &'static str {
         match self {
@@ -149,9 +159,34 @@ pub enum Action {
         /// Its name.
         name: String,
     },
+    /// Put a tag on the person, or take it off.
+    Tag {
+        /// Which.
+        tag: String,
+        /// On, or off.
+        on: bool,
+    },
+    /// Write a note on the person's record.
+    Note {
+        /// The words of the rule; nothing personal.
+        text: String,
+    },
 }
 
 impl Action {
+    /// Its kind, as rules have it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Action::Message { .. } => "message",
+            Action::Callback { .. } => "callback",
+            Action::Task { .. } => "task",
+            Action::Webhook { .. } => "webhook",
+            Action::Tag { on: true, .. } => "tag",
+            Action::Tag { on: false, .. } => "untag",
+            Action::Note { .. } => "note",
+        }
+    }
+
     /// Whether it reaches the person: then quiet hours hold.
     pub fn reaches_person(&self) -> bool {
         matches!(self, Action::Message { .. } | Action::Callback { .. })
@@ -167,8 +202,9 @@ impl Action {
 }
 
 /// How a step went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = StepOutcome)]
 pub enum Outcome {
     /// It was done.
     Done,
@@ -180,11 +216,33 @@ pub enum Outcome {
     Capped,
     /// Who was to carry it out refused.
     Refused,
+    /// The box has nobody who carries messages of that channel.
+    NoCarrier,
+    /// The person has no number or address of that kind.
+    NoAddress,
+    /// It may have been on the wire when the box stopped, or may not: it is not sent again.
+    Unknown,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Outcome::Done => "done",
+            Outcome::NotMeant => "passed over: its condition does not hold",
+            Outcome::NoConsent => "passed over: they have not agreed to it",
+            Outcome::Capped => "passed over: they have had enough messages",
+            Outcome::Refused => "not done: refused",
+            Outcome::NoCarrier => "not sent: nobody carries messages of this channel",
+            Outcome::NoAddress => "not sent: there is no number or address for it",
+            Outcome::Unknown => "unknown: the box stopped while it was sent; not sent again",
+        })
+    }
 }
 
 /// Why a journey is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = JourneyEnd)]
 pub enum Why {
     /// All steps are done.
     Finished,
@@ -196,12 +254,79 @@ pub enum Why {
     Event,
     /// Its rule is gone, or another one by now.
     RuleChanged,
+    /// What it was to come before is over.
+    TooLate,
+    /// Somebody stopped it.
+    ByHand,
+    /// The person was erased.
+    Gone,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Why::Finished => "finished",
+            Why::Stopped => "a step ended it",
+            Why::OpenCase => "a case of theirs is open",
+            Why::Event => "something happened that ends it",
+            Why::RuleChanged => "its rule was changed or is gone",
+            Why::TooLate => "what it was to come before is over",
+            Why::ByHand => "somebody stopped it",
+            Why::Gone => "the person was erased",
+        })
+    }
+}
+
+/// Why an event began nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = EventPassed)]
+pub enum Passed {
+    /// It began what it was to begin, or ended it.
+    Taken,
+    /// No rule begins with what it says, or a case is open.
+    NotMeant,
+    /// Nobody is known by that number or address.
+    Nobody,
+    /// As many journeys run as may.
+    Full,
+}
+
+impl fmt::Display for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Passed::Taken => "taken",
+            Passed::NotMeant => "no rule begins with it as it was",
+            Passed::Nobody => "nobody is known by that number or address",
+            Passed::Full => "as many journeys run as may",
+        })
+    }
 }
 
 /// What happened to a journey: what the journal keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum Change {
+    /// Something happened that a rule wants to know of; who it is about is being looked up.
+    Heard {
+        /// What it is called: the same event said twice begins nothing twice.
+        id: String,
+        /// What kind: one of [`rule::KINDS`].
+        kind: String,
+        /// About whom, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<Person>,
+        /// What rules ask for of it, and no more.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        attributes: BTreeMap<String, String>,
+    },
+    /// It was taken up.
+    Passed {
+        /// Which.
+        id: String,
+        /// What came of it.
+        why: Passed,
+    },
     /// It began.
     Began {
         /// Which.
@@ -234,8 +359,9 @@ pub enum Change {
         /// Which.
         #[serde(rename = "step")]
         key: Key,
-        /// Whether it is a message to the person.
-        message: bool,
+        /// What it is for, where it is a message to the person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        purpose: Option<String>,
     },
     /// Who carries it out has it.
     Due {
@@ -246,6 +372,15 @@ pub enum Change {
         person: Person,
         /// What.
         action: Action,
+        /// Who carries it, where somebody outside does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        carrier: Option<Carrier>,
+    },
+    /// A task is done with.
+    TaskDone {
+        /// Which.
+        #[serde(rename = "step")]
+        key: Key,
     },
     /// A step is over.
     Did {

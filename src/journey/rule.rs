@@ -9,20 +9,35 @@ use toml::Spanned;
 
 use crate::journey::quiet::Quiet;
 use crate::journey::{Action, Channel, Event};
+use crate::time::UnixTime;
 
 /// What a rule can begin with, or end at.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 21] = [
+    "appointment",
     "call-abandoned",
     "call-ended",
+    "call-missed",
+    "callback-failed",
+    "callback-kept",
+    "callback-promised",
+    "cart",
     "case-closed",
     "case-opened",
-    "cart",
+    "consent-given",
+    "consent-refused",
+    "contact-changed",
     "device",
     "form",
-    "message-received",
+    "order",
     "page-visit",
+    "queue-overflow",
+    "tag-added",
+    "voicemail-left",
     "walk-in",
 ];
+/// Of these, what sites and shops tell of over the API; the rest is noticed by the box itself.
+pub const FROM_OUTSIDE: [&str; 7] =
+    ["appointment", "cart", "device", "form", "order", "page-visit", "walk-in"];
 /// What messages are for; a consent is to one of these by one channel.
 pub const PURPOSES: [&str; 3] = ["service", "survey", "marketing"];
 /// Most steps of a rule: whoever needs more wants several rules.
@@ -92,6 +107,12 @@ pub struct Step {
     /// Wait so long: `90s`, `30m`, `2h`, `3d`.
     #[serde(default)]
     pub wait: Option<Spanned<String>>,
+    /// Wait until the moment that this attribute of the event names (RFC 3339), or until `before` it.
+    #[serde(default)]
+    pub until: Option<Spanned<String>>,
+    /// So long before the moment: `1d`.
+    #[serde(default)]
+    pub before: Option<Spanned<String>>,
     /// Send `text` by this channel.
     #[serde(default)]
     pub message: Option<Channel>,
@@ -104,10 +125,19 @@ pub struct Step {
     /// Tell this receiver.
     #[serde(default)]
     pub webhook: Option<Spanned<String>>,
+    /// Put this tag on the person.
+    #[serde(default)]
+    pub tag: Option<Spanned<String>>,
+    /// Take this tag off.
+    #[serde(default)]
+    pub untag: Option<Spanned<String>>,
+    /// Write `text` on the person's record.
+    #[serde(default)]
+    pub note: bool,
     /// End here.
     #[serde(default)]
     pub stop: bool,
-    /// Words of a message or a task.
+    /// Words of a message, a task or a note.
     #[serde(default)]
     pub text: Option<Spanned<String>>,
 }
@@ -141,6 +171,13 @@ pub type Condition = BTreeMap<String, Vec<String>>;
 pub enum Doing {
     /// Waits so many microseconds.
     Wait(i64),
+    /// Waits until so many microseconds before the moment that an attribute of the event names.
+    Until {
+        /// Which.
+        attribute: String,
+        /// Microseconds.
+        before: i64,
+    },
     /// Has something done.
     Act(Action),
     /// Ends the journey.
@@ -169,6 +206,16 @@ pub enum Mistake {
     Purpose(String),
     /// No such queue.
     Queue(String),
+    /// No such receiver of webhooks.
+    Webhook(String),
+    /// A receiver that is not told of `journey.due`.
+    Deaf(String),
+    /// Not the name of a tag.
+    Tag,
+    /// `before` without `until`.
+    Before,
+    /// Nobody carries messages of this channel.
+    NoCarrier(Channel),
     /// Not a time of day, or quiet hours that end as they begin.
     Time,
     /// Not a span of time, or longer than 30 days.
@@ -191,10 +238,22 @@ impl fmt::Display for Mistake {
             Mistake::Kind(name) => write!(f, "there is no kind of event `{name}`"),
             Mistake::Purpose(name) => write!(f, "there is no purpose `{name}`"),
             Mistake::Queue(name) => write!(f, "there is no queue `{name}`"),
+            Mistake::Webhook(name) => write!(f, "there is no webhook `{name}`"),
+            Mistake::Deaf(name) => {
+                write!(f, "webhook `{name}` is not told of `journey.due`: add it to its `events`")
+            }
+            Mistake::Tag => f.write_str("that is no tag"),
+            Mistake::Before => f.write_str("`before` goes with `until` alone"),
+            Mistake::NoCarrier(channel) => {
+                let name = channel.name();
+                write!(f, "nobody carries messages by {name} here: none will be sent")
+            }
             Mistake::Time => f.write_str("that is no time of day, or the end is the beginning"),
             Mistake::Span => f.write_str("that is no span of time up to 30 days"),
             Mistake::Step => f.write_str("a step does exactly one thing"),
-            Mistake::Text => f.write_str("a message or a task has words, and nothing else has"),
+            Mistake::Text => {
+                f.write_str("a message, a task or a note has words, and nothing else has")
+            }
             Mistake::Long => write!(f, "a text has at most {LONGEST_TEXT} characters"),
             Mistake::Messages => f.write_str("a cap is 1 to 100 messages"),
             Mistake::Steps => write!(f, "a rule has 1 to {MOST_STEPS} steps"),
@@ -208,10 +267,25 @@ impl Mistake {
         match self {
             Mistake::Time => Some("`20:00`"),
             Mistake::Span => Some("a number and `s`, `m`, `h` or `d`, such as `30m`"),
-            Mistake::Step => Some("`wait`, `message`, `callback`, `task`, `webhook` or `stop`"),
+            Mistake::Step => Some(
+                "`wait`, `until`, `message`, `callback`, `task`, `webhook`, `tag`, `untag`, `note` or `stop`",
+            ),
+            Mistake::Tag => Some("1 to 64 small letters, digits, `-`, `_` and `.`"),
+            Mistake::NoCarrier(_) => Some("`[messages]` says who does"),
             _ => None,
         }
     }
+}
+
+/// What there is that rules may name.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Queues.
+    pub queues: BTreeSet<String>,
+    /// Receivers of webhooks, and whether each is told of `journey.due`.
+    pub webhooks: BTreeMap<String, bool>,
+    /// Channels that somebody carries messages of.
+    pub carried: BTreeSet<Channel>,
 }
 
 /// Whether an event has what a condition asks for.
@@ -222,9 +296,12 @@ pub fn holds(condition: &Condition, attributes: &BTreeMap<String, String>) -> bo
 }
 
 impl Rule {
-    /// Checks a rule; `queues` are all there are. Every mistake is listed.
-    pub fn new(settings: &Settings, queues: &BTreeSet<String>) -> Result<Rule, Vec<Problem>> {
-        let mut check = Check { queues, problems: Vec::new() };
+    /// Checks a rule. Every mistake is listed.
+    ///
+    /// # Errors
+    /// When there is any.
+    pub fn new(settings: &Settings, known: &Known) -> Result<Rule, Vec<Problem>> {
+        let mut check = Check { known, problems: Vec::new() };
         check.kind(&settings.on);
         settings.stop_on.iter().for_each(|kind| check.kind(kind));
         let purpose = check.purpose(settings.purpose.as_ref());
@@ -253,6 +330,18 @@ impl Rule {
         })
     }
 
+    /// What works and sends nothing: messages by channels that nobody carries.
+    pub fn unheard(settings: &Settings, known: &Known) -> Vec<Problem> {
+        let steps = settings.step.iter().filter_map(|step| {
+            let channel = step.get_ref().message?;
+            let (written, names) = (channel.name().to_owned(), Vec::new());
+            let mistake = Mistake::NoCarrier(channel);
+            let problem = Problem { mistake, span: step.span(), written, known: names };
+            (!known.carried.contains(&channel)).then_some(problem)
+        });
+        steps.collect()
+    }
+
     /// Whether an event begins it.
     pub fn begins_with(&self, event: &Event) -> bool {
         self.on == event.kind
@@ -268,8 +357,18 @@ impl Rule {
     /// Attributes that its conditions ask for; no others are kept.
     pub fn asks_for(&self) -> BTreeSet<&str> {
         let conditions = self.steps.iter().map(|(condition, _)| condition).chain([&self.when]);
-        conditions.flat_map(|condition| condition.keys()).map(String::as_str).collect()
+        let asked = conditions.flat_map(|condition| condition.keys()).map(String::as_str);
+        let awaited = self.steps.iter().filter_map(|(_, doing)| match doing {
+            Doing::Until { attribute, .. } => Some(attribute.as_str()),
+            _ => None,
+        });
+        asked.chain(awaited).collect()
     }
+}
+
+/// A moment as an attribute names it (RFC 3339).
+pub fn moment(text: &str) -> Option<UnixTime> {
+    Some(UnixTime(text.parse::<jiff::Timestamp>().ok()?.as_microsecond()))
 }
 
 /// FNV-1a over texts, each with its end marked. Not against anybody who wants two to be alike: they come from the site.
@@ -281,7 +380,7 @@ pub fn fingerprint(texts: &[&str]) -> u64 {
 }
 
 struct Check<'q> {
-    queues: &'q BTreeSet<String>,
+    known: &'q Known,
     problems: Vec<Problem>,
 }
 
@@ -309,7 +408,28 @@ impl Check<'_> {
     }
 
     fn queue(&mut self, queue: &Spanned<String>) {
-        self.one_of(queue, self.queues.iter().cloned().collect(), Mistake::Queue);
+        self.one_of(queue, self.known.queues.iter().cloned().collect(), Mistake::Queue);
+    }
+
+    fn webhook(&mut self, name: &Spanned<String>) {
+        match self.known.webhooks.get(name.get_ref()) {
+            Some(true) => {}
+            Some(false) => self.tell(Mistake::Deaf(name.get_ref().clone()), name.span()),
+            None => {
+                let known = self.known.webhooks.keys().cloned().collect();
+                self.one_of(name, known, Mistake::Webhook);
+            }
+        }
+    }
+
+    /// A tag, as the records of people have them.
+    fn tag(&mut self, tag: &Spanned<String>) -> String {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
+        let text = tag.get_ref();
+        if !(1..=64).contains(&text.len()) || !text.bytes().all(plain) {
+            self.tell(Mistake::Tag, tag.span());
+        }
+        text.clone()
     }
 
     fn purpose(&mut self, purpose: Option<&Spanned<String>>) -> String {
@@ -356,39 +476,59 @@ impl Check<'_> {
         let step = spanned.get_ref();
         let kinds = [
             step.wait.is_some(),
+            step.until.is_some(),
             step.message.is_some(),
             step.callback.is_some(),
             step.task.is_some(),
             step.webhook.is_some(),
+            step.tag.is_some(),
+            step.untag.is_some(),
+            step.note,
             step.stop,
         ];
         if kinds.iter().filter(|is| **is).count() != 1 {
             self.tell(Mistake::Step, spanned.span());
             return None;
         }
+        if let Some(before) = step.before.as_ref().filter(|_| step.until.is_none()) {
+            self.tell(Mistake::Before, before.span());
+        }
         let text = self.text(step, spanned.span())?;
-        if let Some(channel) = step.message {
-            return Some(Doing::Act(Action::Message { channel, text }));
-        }
-        if let Some(queue) = step.callback.as_ref().or(step.task.as_ref()) {
-            self.queue(queue);
-            let name = queue.get_ref().as_str().into();
-            return Some(Doing::Act(match step.task {
-                Some(_) => Action::Task { queue: name, text },
-                None => Action::Callback { queue: name },
-            }));
-        }
         if let Some(wait) = &step.wait {
             return self.span(wait).map(Doing::Wait);
         }
-        Some(match &step.webhook {
-            Some(name) => Doing::Act(Action::Webhook { name: name.get_ref().clone() }),
-            None => Doing::Stop,
-        })
+        if let Some(until) = &step.until {
+            let before = step.before.as_ref().map_or(Some(0), |before| self.span(before))?;
+            return Some(Doing::Until { attribute: until.get_ref().clone(), before });
+        }
+        Some(self.action(step, text).map_or(Doing::Stop, Doing::Act))
+    }
+
+    /// What a step has done; nothing where it ends the journey.
+    fn action(&mut self, step: &Step, text: String) -> Option<Action> {
+        if let Some(channel) = step.message {
+            return Some(Action::Message { channel, text });
+        }
+        if let Some(queue) = step.callback.as_ref().or(step.task.as_ref()) {
+            self.queue(queue);
+            let queue = queue.get_ref().as_str().into();
+            return Some(match step.task {
+                Some(_) => Action::Task { queue, text },
+                None => Action::Callback { queue },
+            });
+        }
+        if let Some(name) = &step.webhook {
+            self.webhook(name);
+            return Some(Action::Webhook { name: name.get_ref().clone() });
+        }
+        if let Some(tag) = step.tag.as_ref().or(step.untag.as_ref()) {
+            return Some(Action::Tag { tag: self.tag(tag), on: step.tag.is_some() });
+        }
+        step.note.then_some(Action::Note { text })
     }
 
     fn text(&mut self, step: &Step, span: Range<usize>) -> Option<String> {
-        let wanted = step.message.is_some() || step.task.is_some();
+        let wanted = step.message.is_some() || step.task.is_some() || step.note;
         match (&step.text, wanted) {
             (None, false) => Some(String::new()),
             (Some(text), true) if text.get_ref().trim().is_empty() => {

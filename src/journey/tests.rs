@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::engine::Verdict;
-use super::rule::{Mistake, Rule, Settings};
+use super::rule::{Known, Mistake, Rule, Settings};
 use super::*;
 use crate::hours;
 use crate::random::Random;
@@ -15,7 +14,12 @@ use crate::time::Now;
 
 fn rule(text: &str) -> Rule {
     let settings: Settings = toml::from_str(text).unwrap();
-    Rule::new(&settings, &["support".to_owned()].into()).unwrap()
+    Rule::new(&settings, &known()).unwrap()
+}
+
+fn known() -> Known {
+    let webhooks = [("crm".to_owned(), true), ("wall".to_owned(), false)].into();
+    Known { queues: ["support".to_owned()].into(), webhooks, carried: Channel::ALL.into() }
 }
 
 fn rules(text: &str) -> BTreeMap<String, Rule> {
@@ -33,7 +37,7 @@ fn event(id: &str, person: u64, zone: &str) -> Event {
         kind: "call-abandoned".to_owned(),
         person: Person(person),
         attributes: [("queue".to_owned(), "support".to_owned())].into(),
-        standing: Standing { zone: Some(zone.to_owned()), consents, open_case: false },
+        standing: Standing { zone: Some(zone.to_owned()), consents, ..Standing::default() },
     }
 }
 
@@ -49,6 +53,10 @@ struct World {
     now: Now,
     rules: BTreeMap<String, Rule>,
     machine: Journeys,
+    /// How people stand, whoever asks.
+    people: BTreeMap<Person, Standing>,
+    /// Whom nobody has asked after yet.
+    looks: Vec<(Key, Person)>,
     /// What is on the disk.
     disk: Kept,
     /// What is not yet.
@@ -67,6 +75,8 @@ impl World {
             now,
             machine: Journeys::new(rules.clone(), TimeZone::UTC),
             rules,
+            people: BTreeMap::new(),
+            looks: Vec::new(),
             disk: Kept::default(),
             waiting: Vec::new(),
             asked: Vec::new(),
@@ -76,7 +86,8 @@ impl World {
         }
     }
 
-    fn tells(&mut self, event: &Event) -> Verdict {
+    fn tells(&mut self, event: &Event) -> Passed {
+        self.people.insert(event.person, event.standing.clone());
         let verdict = self.machine.handle_event(self.now, event);
         self.listen();
         verdict
@@ -86,8 +97,14 @@ impl World {
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Record(change) => self.waiting.push(change),
-                Output::Do { key, person, action } => self.asked.push((key, person, action)),
+                Output::Look { key, person } => self.looks.push((key, person)),
+                Output::Do { key, person, action, .. } => self.asked.push((key, person, action)),
             }
+        }
+        for (key, person) in std::mem::take(&mut self.looks) {
+            let standing = self.people.get(&person).cloned();
+            self.machine.handle_standing(self.now, key, standing);
+            self.listen();
         }
     }
 
@@ -106,10 +123,9 @@ impl World {
     /// Who carries out steps takes one up: what is under a key that they know is passed over.
     fn carry_out(&mut self) {
         for (key, person, action) in std::mem::take(&mut self.asked) {
-            if !self.disk.handed.contains_key(&key) {
-                self.done.push((key, self.now.unix, person, action.clone()));
-                self.disk.apply(self.now.unix, &Change::Due { key, person, action });
-            }
+            self.done.push((key, self.now.unix, person, action.clone()));
+            let due = self.machine.handle_handed(self.now, (key, person), action, None);
+            self.disk.apply(self.now.unix, &due);
             self.machine.handle_done(self.now, key, Outcome::Done);
         }
         self.listen();
@@ -119,6 +135,7 @@ impl World {
     fn dies(&mut self) {
         self.waiting.clear();
         self.asked.clear();
+        self.looks.clear();
         self.machine = Journeys::new(self.rules.clone(), TimeZone::UTC);
         self.machine.restore(self.now, self.disk.clone());
         self.listen();
@@ -173,10 +190,10 @@ fn days(now: Now, days: u64) -> UnixTime {
 fn a_journey_waits_writes_and_makes_a_task() {
     let now = at("2026-11-16T12:00:00Z");
     let mut world = World::new(now, rules(SORRY));
-    assert_eq!(world.tells(&event("e1", 7, "Europe/Berlin")), Verdict::Taken(1));
-    assert_eq!(world.tells(&event("e1", 7, "Europe/Berlin")), Verdict::Taken(0), "said twice");
+    assert_eq!(world.tells(&event("e1", 7, "Europe/Berlin")), Passed::Taken);
+    assert_eq!(world.tells(&event("e1", 7, "Europe/Berlin")), Passed::NotMeant, "said twice");
     world.until(days(now, 9), never);
-    assert_eq!(world.tells(&event("e1", 7, "Europe/Berlin")), Verdict::Taken(0), "said much later");
+    assert_eq!(world.tells(&event("e1", 7, "Europe/Berlin")), Passed::NotMeant, "said much later");
     let done: Vec<_> = world.done.iter().map(|(_, at, _, _)| at.to_string()).collect();
     assert_eq!(done, ["2026-11-16T12:30:00.000Z", "2026-11-17T12:30:00.000Z"]);
     assert_eq!(world.ends, [Why::Finished]);
@@ -189,7 +206,7 @@ fn an_event_without_what_the_rule_asks_for_begins_nothing() {
     let mut world = World::new(at("2026-11-16T12:00:00Z"), rules(SORRY));
     let mut other = event("e1", 7, "UTC");
     other.attributes.insert("queue".to_owned(), "sales".to_owned());
-    assert_eq!(world.tells(&other), Verdict::Taken(0));
+    assert_eq!(world.tells(&other), Passed::NotMeant);
 }
 
 #[test]
@@ -215,8 +232,8 @@ fn no_offers_during_an_open_case() {
         event
     };
     let mut world = World::new(now, rules(offer));
-    assert_eq!(world.tells(&cart("e1", true)), Verdict::Taken(0), "one is open");
-    assert_eq!(world.tells(&cart("e2", false)), Verdict::Taken(1));
+    assert_eq!(world.tells(&cart("e1", true)), Passed::NotMeant, "one is open");
+    assert_eq!(world.tells(&cart("e2", false)), Passed::Taken);
     // Half an hour later one is opened.
     world.now = now.after(Duration::from_secs(1_800));
     world.tells(&Event { kind: "case-opened".to_owned(), ..cart("e3", true) });
@@ -332,7 +349,7 @@ fn mistakes_are_all_found_where_they_stand() {
                 [[step]]\nmessage = 'sms'\n[[step]]\nstop = true\nwebhook = 'crm'\n\
                 [[step]]\nstop = true\ntext = 'x'";
     let settings: Settings = toml::from_str(text).unwrap();
-    let problems = Rule::new(&settings, &["support".to_owned()].into()).unwrap_err();
+    let problems = Rule::new(&settings, &known()).unwrap_err();
     let found: Vec<_> =
         problems.iter().map(|problem| (&problem.mistake, &text[problem.span.clone()])).collect();
     let kind = Mistake::Kind("call-abandonned".to_owned());

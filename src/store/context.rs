@@ -23,6 +23,7 @@ use crate::id::{ActorId, CaseId, ContactId, ErasureId};
 use crate::journal::event::{CallRecord, Direction};
 use crate::journal::personal::{Personal, Subject};
 use crate::journal::replay::Entry;
+use crate::journal::site::Site;
 use crate::time::UnixTime;
 
 /// Every contact's key begins with this; they are in order of their ids.
@@ -187,16 +188,39 @@ impl Draft<'_> {
 
     /// Who has the number; a new contact if nobody has.
     fn contact_of_call(&mut self, entry: &Entry, party: &Personal) -> Option<ContactId> {
-        let subject = subject_of(party)?;
-        let key = identity_key(Kind::Phone, &subject);
-        if let Some(edge) = self.row::<Edge>(&key) {
+        let identity = Identity { kind: Kind::Phone, value: party.clone() };
+        self.contact_of(entry, &[identity])
+    }
+
+    /// Whoever has the first of these that anybody has; a new contact if nobody has any.
+    fn contact_of(
+        &mut self,
+        entry: &Entry,
+        identities: &[Identity<Personal>],
+    ) -> Option<ContactId> {
+        let mut edges = identities.iter().filter_map(|one| self.row::<Edge>(&key_of(one)?));
+        if let Some(edge) = edges.next() {
             return Some(edge.owner);
         }
-        let contact = implicit(entry.seq, &subject);
-        let identity = Identity { kind: Kind::Phone, value: party.clone() };
+        let first = identities.first()?;
+        let contact = implicit(entry.seq, &subject_of(&first.value)?);
         self.put(contact_key(contact), &Contact::<Personal>::new(contact, entry.at, BOX.into()));
-        self.link((&BOX.into(), entry.at), contact, &identity, How::First);
+        self.link((&BOX.into(), entry.at), contact, first, How::First);
         Some(contact)
+    }
+
+    /// What happened at a site goes onto the timeline of whom it happened with.
+    pub(super) fn take_site(&mut self, entry: &Entry, site: &Site) {
+        let Some(contact) = self.contact_of(entry, &site.identities) else { return };
+        for identity in site.identities.iter().filter(|_| site.together) {
+            let known = key_of(identity).and_then(|key| self.row::<Edge>(&key));
+            if known.is_none() {
+                self.link((&BOX.into(), entry.at), contact, identity, How::Together);
+            }
+        }
+        let (channel, name, detail) = (site.channel, site.kind.clone(), site.detail.clone());
+        let what = Happening::Seen { channel, name, detail };
+        self.happened(entry.seq, contact, &Moment { at: site.at, by: None, case: None, what });
     }
 }
 

@@ -211,6 +211,12 @@ impl Draft<'_> {
             Event::Account(_) => {}
             // Where each program is stands in the journal's checkpoints.
             Event::Webhook(_) => {}
+            Event::Journey(journey) => {
+                if let Some(act) = &journey.act {
+                    self.take_act(entry, act);
+                }
+            }
+            Event::Site(site) => self.take_site(entry, site),
             Event::Voicemail(_) | Event::PhoneFetched { .. } | Event::PhoneRenewed { .. } => {}
             // Read from the journal's own list of what is live.
             Event::Phone(_) | Event::HotDesk { .. } | Event::Schedule { .. } => {}

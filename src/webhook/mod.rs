@@ -16,7 +16,7 @@ pub use courier::{Answer, Condition, Courier, Item, Limits, Output, Page, Post, 
 pub use signature::{Secret, WrongSecret};
 pub use standing::{Change, Dead, MOST_SPANS, Pause, Span, Standing, What, Why};
 pub use target::{Barred, NotATarget, Reach, Target};
-pub use wanted::{EVENTS, Wanted};
+pub use wanted::{EVENTS, JOURNEY_DUE, Wanted};
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]

@@ -2,6 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::id::HookId;
+
+/// A step of a journey that a receiver carries out: a message to send, or just the word. Only the receiver that the rule or
+/// `[messages]` names is told.
+pub const JOURNEY_DUE: &str = "journey.due";
+
 /// Every event that goes out, by name. What is left out is the box's own business (registrations, seals, accounts), or
 /// would give secrets away (keyed-in digits, PINs), or is told by another one.
 pub const EVENTS: &[&str] = &[
@@ -29,6 +35,7 @@ pub const EVENTS: &[&str] = &[
     "call.voicemail",
     "call_record",
     "hot_desk",
+    JOURNEY_DUE,
     "person.changed",
     "person.disposition",
     "person.erased",
@@ -61,7 +68,7 @@ pub const EVENTS: &[&str] = &[
 
 /// What one receiver wants.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wanted(BTreeSet<&'static str>);
+pub struct Wanted(BTreeSet<&'static str>, Option<HookId>);
 
 impl Wanted {
     /// From names, kinds such as `call.*`, and `*` for everything.
@@ -83,7 +90,17 @@ impl Wanted {
             }
             wanted.extend(found);
         }
-        Ok(Wanted(wanted))
+        Ok(Wanted(wanted, None))
+    }
+
+    /// The same of the receiver with this name: what is for one receiver alone is for this one.
+    pub fn of(self, own: HookId) -> Wanted {
+        Wanted(self.0, Some(own))
+    }
+
+    /// Whether what is for the receiver with this name is for this one.
+    pub fn is(&self, name: &str) -> bool {
+        self.1.as_ref().is_some_and(|own| own.as_str() == name)
     }
 
     /// Whether an event is wanted.

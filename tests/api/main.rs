@@ -17,6 +17,7 @@ mod people;
 mod programs;
 mod ringing;
 mod roles;
+mod sites;
 
 use std::process::Command;
 

@@ -28,6 +28,8 @@ fn ask(api: &Api, way: &Way, route: &Route) -> u16 {
         ("pin", "0000000000001"),
         ("hold", "0000000000001"),
         ("tag", "vip"),
+        ("journey", "0000000000001"),
+        ("task", "0000000000001-0"),
         ("webhook", "nobody"),
     ];
     let path = names.iter().fold(route.path.to_owned(), |path, (name, value)| {

@@ -4,6 +4,7 @@
 //! in whenever they change. Sessions are in memory alone: a restart signs everybody out. Nothing here can lock the
 //! branch out of itself, because whoever may open the control socket makes users and passwords there.
 
+pub mod events;
 pub mod idempotency;
 pub mod lockout;
 pub mod password;
@@ -22,6 +23,7 @@ use crate::journal::act::{Accounts, Role, Scope, Token, User, Who};
 use crate::random::Random;
 use crate::time::{Now, UnixTime};
 
+use events::EventRates;
 use idempotency::Repeats;
 use lockout::Lockout;
 use rate::Rates;
@@ -97,6 +99,8 @@ pub struct Access {
     tokens: Rates<String>,
     /// Requests that carry a key of their own.
     pub repeats: Repeats,
+    /// How often events are told of.
+    pub events: EventRates,
     random: Random,
 }
 
@@ -110,6 +114,7 @@ impl Access {
             sources: Rates::new(SOURCE_RATE),
             tokens: Rates::new(TOKEN_RATE),
             repeats: Repeats::default(),
+            events: EventRates::default(),
             random,
         }
     }

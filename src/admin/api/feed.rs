@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 
 use crate::admin::api::people::CallerCard;
 use crate::admin::{Agent, Queue, Trunk};
-use crate::id::{AgentId, CallId, QueueId};
+use crate::id::{AgentId, CallId, ContactId, QueueId};
 use crate::journal::act::Role;
+use crate::time::{UnixTime, rfc3339};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -108,6 +109,17 @@ pub enum Happening {
         /// Whose doing that was.
         class: String,
     },
+    /// Something happened at a site or a shop.
+    SiteEvent {
+        /// What, such as `cart`.
+        kind: String,
+        /// When.
+        #[serde(with = "rfc3339")]
+        at: UnixTime,
+        /// With whom, where that is known by now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<ContactId>,
+    },
     /// An agent's state.
     Agent(Agent),
     /// A queue's figures.
@@ -162,6 +174,7 @@ impl Happening {
             Happening::CallPlayed { .. } => "call_played",
             Happening::CallCollected { .. } => "call_collected",
             Happening::CallEnded { .. } => "call_ended",
+            Happening::SiteEvent { .. } => "site_event",
             Happening::Agent(_) => "agent",
             Happening::Queue(_) => "queue",
             Happening::Trunk(_) => "trunk",

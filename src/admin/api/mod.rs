@@ -11,6 +11,7 @@ pub mod operations;
 pub mod orders;
 pub mod people;
 pub mod problem;
+pub mod sites;
 pub mod table;
 
 pub use problem::Problem;

@@ -11,9 +11,10 @@ use crate::admin::api::bodies::{
     Replay, SignIn, Transfer, UserChange, Wanted,
 };
 use crate::admin::api::problem::{Kind, Problem};
+use crate::admin::api::sites::NewEvents;
 use crate::admin::api::table::{Answer, Operation, Route, path_parameter};
 use crate::admin::api::{MOST_ROWS, USUAL_ROWS};
-use crate::admin::{Command, Reply};
+use crate::admin::{Command, JourneysReply, Reply};
 use crate::id::{AgentId, RecordingId};
 use crate::journal::act::Role;
 
@@ -77,6 +78,8 @@ pub enum Ask {
     NewToken(NewToken),
     /// Send a recording, once it is in the journal that it was asked for.
     Audio(RecordingId),
+    /// Take events of a site, as often as that may be.
+    SiteEvents(NewEvents),
     /// Send events, behind this one.
     Feed(Option<String>),
     /// Send the document.
@@ -99,6 +102,7 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         Operation::NewUser => Ask::NewUser(asked.body()?),
         Operation::ChangeUser => Ask::ChangeUser(asked.name("user")?.to_owned(), asked.body()?),
         Operation::NewToken => Ask::NewToken(asked.body()?),
+        Operation::SiteEvents => Ask::SiteEvents(asked.body()?),
         Operation::Audio => Ask::Audio(asked.id("recording")?),
         Operation::SetPresence => Ask::Command(presence(who, &asked)?),
         Operation::LiftCaps => {
@@ -171,6 +175,16 @@ fn question(asked: &Reading) -> Result<Command, Problem> {
             let address = source.parse().map_err(|_| Problem::nothing("source", source))?;
             Command::Unban { address }
         }
+        Operation::Journeys => {
+            let after = match asked.query("after") {
+                Some(text) => Some(text.parse().map_err(|_| asked.no_cursor())?),
+                None => None,
+            };
+            Command::Journeys { limit: asked.limit(), after }
+        }
+        Operation::JourneySteps | Operation::Tasks => Command::Journeys { limit: 0, after: None },
+        Operation::StopJourney => Command::StopJourney { journey: asked.id("journey")? },
+        Operation::TaskDone => Command::TaskDone { task: asked.name("task")?.to_owned() },
         Operation::Users => Command::Users,
         Operation::Webhooks => Command::Webhooks,
         Operation::DeadWebhooks => Command::DeadWebhooks { hook: asked.name("webhook")?.into() },
@@ -405,6 +419,20 @@ fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() && !"<>&".contains(*c)).take(120).collect()
 }
 
+/// Journeys, what came of them, or tasks: as the route has it.
+fn journeys(route: &Route, asked: &Asked, found: JourneysReply) -> Result<Given, Problem> {
+    match route.operation {
+        Operation::JourneySteps => all(route, found.last),
+        Operation::Tasks => all(route, found.tasks),
+        _ => {
+            let items = found.running;
+            let full = items.len() >= (Reading { route, asked }).limit();
+            let next = items.last().filter(|_| full).map(|last| last.journey.to_string());
+            json(route, &Page { items, next })
+        }
+    }
+}
+
 /// The answer to a reply of the gateway.
 pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Problem> {
     match reply {
@@ -422,6 +450,7 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
             json(route, &Page { items, next })
         }
         Reply::OneCall(call) => json(route, &call),
+        Reply::Journeys(found) => journeys(route, asked, found),
         Reply::Queues(items) => all(route, items),
         Reply::Agents(items) => all(route, items),
         Reply::Trunks(items) => all(route, items),
@@ -441,6 +470,8 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Crm(_) | Reply::CrmTest(_) => Err(Problem::busy()),
         Reply::Webhooks(items) => all(route, items),
         Reply::DeadWebhooks(items) => all(route, items),
+        // Answered where it is asked.
+        Reply::SiteEvents(_) => Err(Problem::busy()),
         reply => people::answer(route, asked, reply),
     }
 }

@@ -214,7 +214,7 @@ impl From<Denied> for Problem {
 }
 
 /// Rounded up, so that nobody comes too early.
-fn whole_seconds(span: Duration) -> u32 {
+pub(super) fn whole_seconds(span: Duration) -> u32 {
     let seconds = span.as_millis().div_ceil(1_000).max(1);
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }

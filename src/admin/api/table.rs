@@ -14,9 +14,10 @@ use crate::admin::api::orders::{
     Verification,
 };
 use crate::admin::api::people::{ErasureLine, MomentLine, PersonRecord};
+use crate::admin::api::sites::{EventsTaken, NewEvents};
 use crate::admin::{
-    self, ActiveCall, Agent, Ban, CallLine, DeadLine, Mailbox, Ordered, Phone, Queue, Status,
-    Trunk, WebhookLine,
+    self, ActiveCall, Agent, Ban, CallLine, DeadLine, JourneyLine, JourneyTold, Mailbox, Ordered,
+    Phone, Queue, Status, TaskLine, Trunk, WebhookLine,
 };
 use crate::journal::act::{Role, Scope};
 
@@ -226,6 +227,18 @@ operations! {
     ReleasePerson = "release_person",
     /// Erasures that were.
     Erasures = "list_erasures",
+    /// Tells of events of a site or a shop.
+    SiteEvents = "tell_events",
+    /// Journeys that run.
+    Journeys = "list_journeys",
+    /// What came of the last steps.
+    JourneySteps = "list_journey_steps",
+    /// Stops a journey.
+    StopJourney = "stop_journey",
+    /// Tasks that rules have made.
+    Tasks = "list_tasks",
+    /// A task is done with.
+    TaskDone = "finish_task",
 }
 
 /// A type as the document has it.
@@ -396,6 +409,8 @@ pub fn path_parameter(name: &str) -> (&'static str, &'static str) {
         "case" => (MINTED, "A case's id."),
         "pin" => (MINTED, "A pinned fact's id."),
         "hold" => (MINTED, "A legal hold's id."),
+        "journey" => (MINTED, "A journey's id."),
+        "task" => ("^[0-9A-Za-z-]{15,20}$", "A task's name."),
         "tag" => ("^[0-9a-z._-]{1,64}$", "A tag."),
         "source" => ("^[0-9A-Fa-f.:]{2,45}$", "An address."),
         "webhook" => ("^[0-9A-Za-z._-]{1,64}$", "A receiver's name."),
@@ -741,6 +756,28 @@ pub const TABLE: &[Route] = &[
     get("/erasures", Operation::Erasures, page::<ErasureLine>())
         .by(AUDITORS, Some(Scope::Audit))
         .says("Erasures that were, with nothing of whom they were about."),
+    get("/events", Operation::SiteEvents, one::<EventsTaken>(200))
+        .with(Method::Post, Some(Shape::of::<NewEvents>()))
+        .by(WORKERS, Some(Scope::Events))
+        .says("Tell of what happened at a site or a shop; with consent it goes onto the person's record and begins journeys, without it is counted."),
+    get("/journeys", Operation::Journeys, page::<JourneyLine>())
+        .by(LOOKERS, Some(Scope::Read))
+        .asks(PAGED)
+        .says("Journeys that run, and what each waits for."),
+    get("/journeys/steps", Operation::JourneySteps, page::<JourneyTold>())
+        .by(LOOKERS, Some(Scope::Read))
+        .says("What came of the last steps and journeys, and why something was not done; the newest first."),
+    get("/journeys/{journey}", Operation::StopJourney, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(LEADERS, Some(Scope::Control))
+        .says("Stop a journey: nothing more comes of it."),
+    get("/tasks", Operation::Tasks, page::<TaskLine>())
+        .by(EVERYBODY, Some(Scope::Read))
+        .says("Tasks that rules have made and nobody has done, the oldest first."),
+    get("/tasks/{task}/done", Operation::TaskDone, Answer::Nothing)
+        .with(Method::Post, None)
+        .by(WORKERS, Some(Scope::Records))
+        .says("Say that a task is done with."),
 ];
 
 #[cfg(test)]

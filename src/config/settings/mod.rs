@@ -12,11 +12,13 @@ mod extension;
 mod flow;
 mod group;
 mod http;
+mod journey;
 mod keys;
 mod limits;
 mod location;
 mod log;
 mod media;
+mod messages;
 mod metrics;
 mod oidc;
 mod page;
@@ -34,11 +36,14 @@ mod trust;
 mod voicemail;
 mod webhook;
 
+use std::collections::BTreeMap;
+
 use crate::call::budget::{Cap, Rate};
 use crate::call::plan::{
     DeskRules, Emergency, Features, Inbound, Internal, Outbound, Rules, Schedule,
 };
 use crate::hours::{self, Calendar};
+use crate::journey::rule::Rule;
 
 pub use admin::Admin;
 pub use agent::Agent;
@@ -50,11 +55,13 @@ pub use extension::Extension;
 pub use flow::FlowFile;
 pub use group::Group;
 pub use http::Http;
+pub use journey::JourneyFile;
 pub use keys::Keys;
 pub use limits::Limits;
 pub use location::Location;
 pub use log::{Format, Level, Log};
 pub use media::{Codec, Media};
+pub use messages::Messages;
 pub use metrics::Metrics;
 pub use oidc::{Oidc, OidcRole};
 pub use page::Page;
@@ -155,6 +162,10 @@ pub struct Settings {
     pub crm: Crm,
     /// `[[webhook]]`.
     pub webhooks: Vec<Webhook>,
+    /// `[messages]`.
+    pub messages: Messages,
+    /// `[journey.NAME]`, those without mistakes, by name.
+    pub journeys: BTreeMap<String, Rule>,
     /// `[log]`.
     pub log: Log,
 }

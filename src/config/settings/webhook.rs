@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::config::SecretRef;
 use crate::id::HookId;
-use crate::webhook::{Limits, Reach};
+use crate::webhook::{JOURNEY_DUE, Limits, Reach, Wanted};
 
 /// `[[webhook]]`: a program elsewhere that is told what happens.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -93,6 +93,12 @@ impl Webhook {
             first_wait: FIRST_WAIT,
             longest_wait: Duration::from_secs(self.longest_wait_s.into()),
         }
+    }
+
+    /// Whether it gets what rules of journeys have for it.
+    pub fn is_told_of_journeys(&self) -> bool {
+        let wanted = Wanted::new(self.events.iter().map(String::as_str));
+        wanted.is_ok_and(|wanted| wanted.has(JOURNEY_DUE))
     }
 
     /// Which addresses it may have.

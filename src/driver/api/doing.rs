@@ -13,6 +13,7 @@ use crate::admin::api::bodies::{
 };
 use crate::admin::api::operations::{self, Ask, Asked};
 use crate::admin::api::problem::{Kind, Problem};
+use crate::admin::api::sites::{Batch, NewEvents};
 use crate::admin::{Command, Reply};
 use crate::driver::api::answering::COOKIE;
 use crate::driver::api::{Api, audio, elsewhere};
@@ -64,6 +65,7 @@ pub async fn carry_out(
             operations::answer(route, asked, tell(api, by, command).await?)?
         }
         Ask::NewToken(new) => new_token(api, route, asked, by, new).await?,
+        Ask::SiteEvents(new) => site_events(api, route, asked, by, new).await?,
         Ask::Audio(recording) => return audio(api, route, asked, by, recording).await,
         Ask::Feed(after) => {
             let who = who.ok_or_else(Problem::busy)?;
@@ -197,6 +199,26 @@ async fn new_token(
     let about = TokenLine::from(&token);
     match tell(api, by, Command::AddToken { token }).await? {
         Reply::Done => operations::json(route, &MadeToken { token: text, about }),
+        reply => operations::answer(route, asked, reply),
+    }
+}
+
+/// Takes events of a site: those that can be read and do not come too often.
+async fn site_events(
+    api: &Api,
+    route: &Route,
+    asked: &Asked,
+    by: By,
+    new: NewEvents,
+) -> Result<Given, Problem> {
+    let now = clock::now().instant;
+    let mut batch = Batch::new(&new.events, &mut api.access.hold().events, now, &by.who)?;
+    let events = std::mem::take(&mut batch.events);
+    if events.is_empty() {
+        return operations::json(route, &batch.answer(Vec::new()));
+    }
+    match tell(api, by, Command::SiteEvents { events }).await? {
+        Reply::SiteEvents(taken) => operations::json(route, &batch.answer(taken)),
         reply => operations::answer(route, asked, reply),
     }
 }

@@ -12,6 +12,7 @@ mod emergency;
 mod files;
 mod flows;
 mod fraud;
+mod journeys;
 mod ladders;
 mod lasting;
 mod media_scenes;
@@ -132,7 +133,14 @@ fn branch_after(now: Now, config: &str, resume: Resume, keys: &[u8]) -> Gateway 
 
 /// The same, with other random numbers than before.
 fn branch_of(now: Now, config: &str, resume: Resume, keys: &[u8], seed: u64) -> Gateway {
-    let loaded = config::load(Path::new("g"), &|_| Ok(config.to_owned())).unwrap();
+    // Other files stand behind the first, each behind its name.
+    let files: Vec<&str> = config.split("\n#### ").collect();
+    let file = |path: &Path| {
+        let name = format!("{}\n", path.display());
+        let own = files.iter().skip(1).find_map(|file| file.strip_prefix(&name));
+        Ok(own.unwrap_or(files[0]).to_owned())
+    };
+    let loaded = config::load(Path::new("g"), &file).unwrap();
     // Decoded once: hundreds of branches are set up.
     static BUILTIN: std::sync::LazyLock<prompts::Prompts> =
         std::sync::LazyLock::new(prompts::Prompts::builtin);

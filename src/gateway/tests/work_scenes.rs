@@ -99,7 +99,7 @@ fn with_callbacks() -> World {
 
 impl World {
     /// The caller of the newest call presses a key.
-    fn press_key(&mut self, digit: char) {
+    pub(super) fn press_key(&mut self, digit: char) {
         let view = self.gateway.calls.views().into_iter().max_by_key(|view| view.arrived).unwrap();
         let leg = self.gateway.calls.caller(view.call).unwrap();
         self.gateway

@@ -11,11 +11,11 @@ use super::{
     merged_into, moment, moment_key, moment_ref, moments_of, proof, second_number, suggestions_of,
 };
 use crate::context::{
-    Caller, Case, Contact, Edge, FromCrm, Happening, Identity, Kind, Known, Merge, Moment, Needs,
-    OpenCase, Person, Ref, Suggestion, View, Who, Whose,
+    Caller, Case, Channel, Contact, Edge, FromCrm, Happening, Identity, Kind, Known, Merge, Moment,
+    Needs, OpenCase, Person, Ref, Suggestion, View, Who, Whose,
 };
 use crate::id::{CallId, CaseId, ContactId, RecordingId};
-use crate::journal::context::{contact_subject, identity_subject, read};
+use crate::journal::context::{contact_subject, detail_name, identity_subject, read};
 use crate::journal::event::{CallRecord, Direction};
 use crate::journal::personal::{Personal, Reads, Subject};
 use crate::store::{META_KEY, Meta, Rows, call_key};
@@ -70,6 +70,21 @@ pub struct Dossier {
     pub timeline: Vec<Placed>,
 }
 
+/// How a person stands, as far as rules ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stands {
+    /// Under which contact the person goes; the line's own while it is shared.
+    pub contact: ContactId,
+    /// The zone that is said to be theirs: the field `time_zone`.
+    pub zone: Option<String>,
+    /// The last word on each channel and purpose.
+    pub consents: BTreeMap<(Channel, String), bool>,
+    /// Whether a case of theirs is open.
+    pub open_case: bool,
+    /// By what they are known.
+    pub identities: Vec<Identity<String>>,
+}
+
 /// What an erasure destroys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Doomed {
@@ -86,6 +101,8 @@ pub enum Question {
     Caller(Identity<String>),
     /// What a decision needs.
     View(Needs),
+    /// How somebody stands at this moment.
+    Stands(Who),
     /// Everything of a person, with so many moments at most.
     Dossier(Who, usize),
     /// People, of the contacts behind one, so many at most.
@@ -127,6 +144,8 @@ pub enum Answer {
     Caller(Option<Box<Caller>>),
     /// What a decision needs; and what an erasure of those contacts destroys, if it is about one.
     View(Box<View>, Doomed),
+    /// How somebody stands; nothing if nobody is known by that.
+    Stands(Option<Box<Stands>>),
     /// Everything of a person; nothing if there is none.
     Dossier(Option<Box<Dossier>>),
     /// People, and behind which contact to go on; nothing at the end.
@@ -151,6 +170,10 @@ impl Eyes<'_> {
                 let contacts = view.contacts.keys().copied().collect();
                 let doomed = if needs.erasure { self.doomed(&contacts) } else { Doomed::default() };
                 Answer::View(Box::new(view), doomed)
+            }
+            Question::Stands(who) => {
+                let found = self.named(who).and_then(|contact| self.stands(contact));
+                Answer::Stands(found.map(Box::new))
             }
             Question::Dossier(who, moments) => {
                 let contact = self.named(who);
@@ -229,6 +252,30 @@ impl Eyes<'_> {
             crm: learned
                 .filter(|learned| now < learned.until)
                 .map(|learned| FromCrm { learned, seen: now }),
+        })
+    }
+
+    /// How the person that a contact belongs to stands.
+    fn stands(&self, contact: ContactId) -> Option<Stands> {
+        let (parents, members) = self.person(contact);
+        let root = crate::context::root(&parents, contact);
+        let contacts: BTreeMap<_, _> =
+            members.iter().filter_map(|id| Some((*id, self.contact(*id)?))).collect();
+        let first = contacts.get(&root)?;
+        let ordered = || std::iter::once(first).chain(contacts.values().filter(|c| c.id != root));
+        let mut said: Vec<_> = ordered().flat_map(|contact| &contact.consents).collect();
+        // The last word counts, whichever of the person's contacts it was said under.
+        said.sort_by_key(|consent| consent.said.at);
+        let links = ordered().flat_map(|contact| &contact.identities);
+        Some(Stands {
+            contact: root,
+            zone: ordered().find_map(|contact| contact.field("time_zone")).cloned(),
+            consents: said
+                .into_iter()
+                .map(|one| ((one.channel, one.purpose.clone()), one.given))
+                .collect(),
+            open_case: self.cases(&members).iter().any(Case::is_open),
+            identities: links.map(|link| link.identity.clone()).collect(),
         })
     }
 
@@ -411,6 +458,10 @@ impl Eyes<'_> {
                 if self.is_theirs(identity.kind, &subject, contacts) {
                     doomed.subjects.insert(subject);
                 }
+                // What sites told of is read with a key of its own, which nobody else's texts have.
+                let value = self.read(&identity.value);
+                let name = detail_name(&Identity { kind: identity.kind, value });
+                doomed.subjects.insert(self.keys.by_name(&name));
             }
             for (key, row) in self.rows.page(&moments_of(*contact), None, usize::MAX) {
                 let (Some(place), Some(moment)) = (moment_ref(&key), moment(&row)) else {
