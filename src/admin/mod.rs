@@ -118,6 +118,13 @@ pub enum Command {
         /// Begins, or ends.
         on: bool,
     },
+    /// Lets nothing onto a recording that runs, or everything again.
+    PauseTape {
+        /// Of which call.
+        call: CallId,
+        /// Nothing, or everything.
+        on: bool,
+    },
     /// Plays a prompt.
     Play {
         /// In which call.
@@ -435,6 +442,8 @@ impl Command {
             Command::Hold { call, on: false } => (Operation::Resume, call.to_string()),
             Command::Tape { call, on: true } => (Operation::Record, call.to_string()),
             Command::Tape { call, on: false } => (Operation::StopRecording, call.to_string()),
+            Command::PauseTape { call, on: true } => (Operation::PauseRecording, call.to_string()),
+            Command::PauseTape { call, on: false } => (Operation::GoOnRecording, call.to_string()),
             Command::Play { call, .. } => (Operation::Play, call.to_string()),
             Command::Collect { call, .. } => (Operation::Collect, call.to_string()),
             Command::Listen { recording } => (Operation::Audio, recording.to_string()),

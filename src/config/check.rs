@@ -18,10 +18,12 @@ use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
+mod api;
 mod messages;
 mod oidc;
 mod people;
 mod phones;
+mod reports;
 mod spending;
 mod trunks;
 mod work;
@@ -62,8 +64,10 @@ pub(super) fn check(
     check.spending();
     check.people();
     check.webhooks();
+    check.api();
     check.oidc();
     check.messages();
+    check.reports();
     check.conferences();
     check.web();
     check.desk_phones();

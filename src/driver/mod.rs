@@ -24,6 +24,7 @@ pub mod media;
 pub mod metrics;
 mod post;
 pub mod recordings;
+pub mod reports;
 pub mod segments;
 pub mod sip;
 pub mod store;
@@ -263,6 +264,8 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         feed.clone(),
         (data.join("recordings"), readers.texts()),
         provider,
+        reports::Source::new(&setup.settings, journal::folder(&data)),
+        networks(&setup.settings.api.admin_networks),
     );
     let web = serve_web(&setup.settings, identity.as_ref(), api)?;
     let gateway = Gateway::new(setup, opened.journal, random);
@@ -326,24 +329,40 @@ fn serve_web(
     identity: Option<&Identity>,
     api: api::Api,
 ) -> Result<Option<tokio::runtime::Runtime>, CannotStart> {
-    let Some(identity) = identity.filter(|_| !settings.http.listen.is_empty()) else {
-        return Ok(None);
-    };
+    let (phones, own) = (&settings.http, &settings.api);
+    let listens = !phones.listen.is_empty() || !own.listen.is_empty();
+    let Some(identity) = identity.filter(|_| listens) else { return Ok(None) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WEB_THREADS)
         .thread_name("web")
         .enable_all()
         .build()?;
-    // The configuration's check has read each of them.
-    let networks = settings.http.networks.iter().filter_map(|text| Network::parse(text).ok());
-    let server = http::Server::new(identity, networks.collect(), api::router(api));
-    for address in &settings.http.listen {
-        let bound = server
-            .listen(runtime.handle(), *address)
-            .map_err(|error| CannotStart::Web(*address, error))?;
-        tracing::info!(%bound, "HTTPS");
+    let apart = !own.listen.is_empty();
+    let at_phones = if apart { api::Serves::Phones } else { api::Serves::All };
+    let all = [
+        (&phones.listen, &phones.networks, at_phones),
+        (
+            &own.listen,
+            if own.networks.is_empty() { &phones.networks } else { &own.networks },
+            api::Serves::Api,
+        ),
+    ];
+    for (addresses, served, what) in all {
+        let router = api::router(api.clone(), what);
+        let server = http::Server::new(identity, networks(served), router);
+        for address in addresses {
+            let bound = server
+                .listen(runtime.handle(), *address)
+                .map_err(|error| CannotStart::Web(*address, error))?;
+            tracing::info!(%bound, serves = ?what, "HTTPS");
+        }
     }
     Ok(Some(runtime))
+}
+
+/// Networks of the configuration, whose check has read each of them.
+fn networks(texts: &[String]) -> Vec<Network> {
+    texts.iter().filter_map(|text| Network::parse(text).ok()).collect()
 }
 
 /// Locks the data folder and opens the journal in it. A disk that fails at start is no reason to have no telephone:
@@ -513,7 +532,8 @@ fn listen(
         let bound = streams.listen(*address, None);
         listening.tcp.push(bound.map_err(|error| CannotStart::Listen("tcp", *address, error))?);
     }
-    let identity = match settings.sip.tls.is_empty() && settings.http.listen.is_empty() {
+    let web = settings.http.listen.iter().chain(&settings.api.listen);
+    let identity = match settings.sip.tls.is_empty() && web.count() == 0 {
         true => None,
         false => Some(identity(settings)?),
     };
@@ -546,6 +566,7 @@ fn identity(settings: &Settings) -> Result<Identity, CannotStart> {
             .http
             .listen
             .iter()
+            .chain(&settings.api.listen)
             .filter(|a| !a.ip().is_unspecified())
             .map(|a| a.ip().to_string()),
     );

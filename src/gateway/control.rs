@@ -48,6 +48,7 @@ impl Gateway {
             | Command::Transfer { .. }
             | Command::Hold { .. }
             | Command::Tape { .. }
+            | Command::PauseTape { .. }
             | Command::Play { .. }
             | Command::Collect { .. } => self.drive(now, by, command),
             Command::Route { number, from } => self.dry_run(now, number, from),

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use crate::address::Number;
 use crate::admin::api::bodies::Party;
 use crate::admin::api::feed::Happening;
 use crate::admin::{Command, Reply};
@@ -15,11 +16,14 @@ use crate::call::{LegEvent, Origination};
 use crate::gateway::sound::Playing;
 use crate::gateway::{By, Gateway};
 use crate::id::{AgentId, CallId, ExtensionId, LegId};
-use crate::ivr::ClipName;
+use crate::ivr::{self, ClipName};
+use crate::media;
 use crate::time::{Now, earliest};
 
 /// The longest that keys are waited for at once.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// The longest that a program records one caller at a time: a long message.
+const LONGEST_MESSAGE: Duration = Duration::from_secs(600);
 /// Most keys that are wanted at once: a card number, and some.
 const MOST_KEYS: usize = 32;
 
@@ -61,7 +65,10 @@ impl Gateway {
             }
             Command::Hold { call, on } => self.hold(now, by, *call, *on),
             Command::Tape { call, on } => self.tape_on_order(now, by, *call, *on),
-            Command::Play { call, prompt, party } => self.play_on_order(by, *call, prompt, *party),
+            Command::PauseTape { call, on } => self.pause_on_order(by, *call, *on),
+            Command::Play { call, prompt, party } => {
+                self.play_on_order(now, by, *call, prompt, *party)
+            }
             Command::Collect { call, party, keys, seconds, prompt } => {
                 let wanted = (usize::from(*keys), Duration::from_secs((*seconds).into()));
                 self.collect(now, by, *call, *party, wanted, prompt.as_deref())
@@ -98,24 +105,50 @@ impl Gateway {
         }
     }
 
-    /// Where a number leads that a phone would dial. Help is called by people, who are where they say; and codes are for
-    /// the phone that dials them.
+    /// Where a number leads that a phone would dial.
     fn where_to(&self, now: Now, from: &ExtensionId, to: &str) -> Result<Destination, String> {
         let asked = Asked { dialled: to, from: Origin::Extension(from.clone()), unix: now.unix };
-        match self.plan.decide(&asked).destination {
-            Destination::Emergency { .. } => Err("help is called from a phone alone".to_owned()),
-            Destination::Feature(..) | Destination::Override(..) | Destination::Page(_) => {
-                Err("that is a code for phones".to_owned())
+        for_programs(self.plan.decide(&asked).destination)
+    }
+
+    /// Where a caller is sent who waits for a program's orders: what a flow might send that caller to.
+    fn where_for(&self, now: Now, call: CallId, to: &str) -> Result<ivr::Destination, String> {
+        let (kind, name) = to.split_once(':').unwrap_or(("extension", to));
+        let there = match kind {
+            "queue" => self.settings.queues.iter().any(|queue| queue.name.as_str() == name),
+            "group" => self.settings.groups.iter().any(|group| group.name.as_str() == name),
+            "extension" | "voicemail" => self.extension(name).is_some(),
+            _ => false,
+        };
+        Ok(match kind {
+            "queue" if there => {
+                let (queue, skills) = (name.into(), BTreeMap::new());
+                ivr::Destination::Queue { queue, skills, priority: 0 }
             }
-            Destination::Nowhere(why) => {
-                Err(format!("that number leads nowhere: {}", Cause::from(&why).name()))
+            "group" if there => ivr::Destination::Group(name.into()),
+            "voicemail" if there => ivr::Destination::Voicemail(name.into()),
+            "extension" if there => ivr::Destination::Extension(name.into()),
+            _ => {
+                let gone = || format!("there is no call {call}");
+                for_programs(self.outside(now, call, to).ok_or_else(gone)?)?;
+                let number = Number::parse(to).map_err(|_| format!("{to} is no number"))?;
+                ivr::Destination::Number(number)
             }
-            destination => Ok(destination),
-        }
+        })
     }
 
     fn phone_of_agent(&self, agent: &AgentId) -> Option<&ExtensionId> {
         self.roster.settings(agent).map(|settings| &settings.extension)
+    }
+
+    /// Those in a call who may hear something or press keys for `by`: the two of a conversation, the caller's first, or the
+    /// one caller whom a program has taken over.
+    fn parties(&self, by: &By, call: CallId) -> Result<(LegId, Option<LegId>), String> {
+        match self.waits_for_orders(call) {
+            Some(_) if by.own.is_some() => Err("an agent acts on the own calls alone".to_owned()),
+            Some(caller) => Ok((caller, None)),
+            None => self.talking(by, call).map(|[caller, other]| (caller, Some(other))),
+        }
     }
 
     /// The two legs of a conversation, the caller's first, if `by` may act on it.
@@ -159,19 +192,24 @@ impl Gateway {
         to: Option<&str>,
         with: Option<CallId>,
     ) -> Result<(), String> {
-        let (leg, phone) = self.phone_in(by, call)?;
-        let done = match (to, with) {
+        if self.waits_for_orders(call).is_some() {
+            self.parties(by, call)?;
+            let to = to.ok_or_else(|| "a caller who waits is sent to a number".to_owned())?;
+            let destination = self.where_for(now, call, to)?;
+            self.walk_sent_on(now, call, destination);
+            return Ok(());
+        }
+        let (leg, done) = match (to, with) {
             (Some(to), None) => {
+                let (leg, phone) = self.phone_in(by, call)?;
                 let destination = self.where_to(now, &phone, to)?;
                 self.driving.sending.insert(leg);
-                self.calls.handle_transfer(now, leg, destination)
+                (leg, self.calls.handle_transfer(now, leg, destination))
             }
             (None, Some(with)) => {
-                let [caller, other] = self.talking(by, with)?;
-                let own = [caller, other].into_iter().find(|l| self.phone_at(*l) == Some(&phone));
-                let own = own.ok_or_else(|| format!("{phone} is not in the call {with}"))?;
+                let [leg, own] = self.phone_in_both(by, call, with)?;
                 self.driving.sending.insert(leg);
-                self.calls.handle_join(now, leg, own)
+                (leg, self.calls.handle_join(now, leg, own))
             }
             _ => return Err("give either `to` or `with`".to_owned()),
         };
@@ -179,6 +217,19 @@ impl Gateway {
             self.driving.sending.remove(&leg);
         }
         done.then_some(()).ok_or_else(|| "nobody could be sent on".to_owned())
+    }
+
+    /// The legs of the phone that talks in both calls.
+    fn phone_in_both(&self, by: &By, one: CallId, other: CallId) -> Result<[LegId; 2], String> {
+        let own = by.own.as_ref().map(|agent| self.phone_of_agent(agent));
+        let (legs, others) = (self.talking(by, one)?, self.talking(by, other)?);
+        let pairs = legs.iter().flat_map(|leg| others.iter().map(move |other| [*leg, *other]));
+        let same = |[leg, other]: &[LegId; 2]| {
+            let phone = self.phone_at(*leg);
+            phone.is_some() && phone == self.phone_at(*other) && own.is_none_or(|own| own == phone)
+        };
+        let mut pairs = pairs.filter(same);
+        pairs.next().ok_or_else(|| format!("no phone talks in {one} and in {other}"))
     }
 
     /// Whether a transfer was a program's, which follows it on the feed.
@@ -194,39 +245,67 @@ impl Gateway {
     }
 
     fn tape_on_order(&mut self, now: Now, by: &By, call: CallId, on: bool) -> Result<(), String> {
+        match self.parties(by, call)? {
+            (a, Some(b)) if on => self.start_tape(now, a, b),
+            (a, Some(b)) => self.end_tape(a, b),
+            (_, None) if on && !self.may_record() => {
+                Err("the disk is nearly full: nothing is recorded".to_owned())
+            }
+            (_, None) if on => {
+                self.walk_records(now, call, LONGEST_MESSAGE);
+                Ok(())
+            }
+            (caller, None) => {
+                self.tell_leg(caller, |leg| media::Command::StopRecord { leg });
+                Ok(())
+            }
+        }
+    }
+
+    fn pause_on_order(&mut self, by: &By, call: CallId, on: bool) -> Result<(), String> {
         let [a, b] = self.talking(by, call)?;
-        if on { self.start_tape(now, a, b) } else { self.end_tape(a, b) }
+        self.pause_tape(a, b, on)
     }
 
     fn play_on_order(
         &mut self,
+        now: Now,
         by: &By,
         call: CallId,
         prompt: &str,
         party: Party,
     ) -> Result<(), String> {
-        let [caller, other] = self.talking(by, call)?;
+        let (caller, other) = self.parties(by, call)?;
         let clips = self.prompts.clips(&[ClipName::from(prompt)]);
         if clips.is_empty() {
             return Err(format!("there is no prompt {prompt}"));
         }
-        let legs: &[LegId] = match party {
-            Party::Caller => &[caller],
-            Party::Other => &[other],
-            Party::Both => &[caller, other],
+        let legs = match party {
+            Party::Caller => [Some(caller), None],
+            Party::Other => [Some(other.unwrap_or(caller)), None],
+            Party::Both => [Some(caller), other],
         };
-        for leg in legs {
-            self.play(*leg, Playing::Ordered(call), clips.clone(), false, false);
+        self.walk_ordered(now, call);
+        for leg in legs.into_iter().flatten() {
+            self.play(leg, Playing::Ordered(call), clips.clone(), false, false);
         }
         Ok(())
     }
 
     /// What a program had played has come to its end: the two hear each other again.
-    pub(super) fn order_played(&mut self, leg: LegId, call: CallId) {
+    pub(super) fn order_played(&mut self, now: Now, leg: LegId, call: CallId) {
         if let Some(partner) = self.calls.partner(leg) {
             self.join(leg, partner);
         }
         self.publish(Happening::CallPlayed { call });
+        self.order_done(now, leg, call);
+    }
+
+    /// An order is carried out: the next one is waited for, unless keys are still wanted.
+    fn order_done(&mut self, now: Now, leg: LegId, call: CallId) {
+        if !self.driving.collecting.contains_key(&leg) && !self.playing.contains_key(&leg) {
+            self.walk_order_done(now, call);
+        }
     }
 
     fn collect(
@@ -238,15 +317,16 @@ impl Gateway {
         (most, time): (usize, Duration),
         prompt: Option<&str>,
     ) -> Result<(), String> {
-        let [caller, other] = self.talking(by, call)?;
+        let (caller, other) = self.parties(by, call)?;
         let leg = match party {
             Party::Caller => caller,
-            Party::Other => other,
+            Party::Other => other.unwrap_or(caller),
             Party::Both => return Err("keys are wanted of one party".to_owned()),
         };
         if let Some(prompt) = prompt {
-            self.play_on_order(by, call, prompt, party)?;
+            self.play_on_order(now, by, call, prompt, party)?;
         }
+        self.walk_ordered(now, call);
         let (most, until) = (most.clamp(1, MOST_KEYS), now.instant + time.min(LONGEST_WAIT));
         let wanted = Collecting { call, digits: String::new(), most, until };
         self.driving.collecting.insert(leg, wanted);
@@ -254,13 +334,16 @@ impl Gateway {
     }
 
     /// A key was pressed: whether a program wanted it. Nobody else hears of it then.
-    pub(super) fn is_collected(&mut self, leg: LegId, key: char) -> bool {
+    pub(super) fn is_collected(&mut self, now: Now, leg: LegId, key: char) -> bool {
         let Some(own) = self.driving.collecting.get_mut(&leg) else { return false };
         if key != '#' {
             own.digits.push(key);
         }
         if key == '#' || own.digits.len() >= own.most {
             self.collected(leg, true);
+            if let Some(call) = self.calls.call_of(leg) {
+                self.order_done(now, leg, call);
+            }
         }
         true
     }
@@ -275,12 +358,31 @@ impl Gateway {
     pub(super) fn collecting_times_out(&mut self, now: Now) {
         let due = self.driving.collecting.iter().filter(|(_, own)| own.until <= now.instant);
         let due: Vec<_> = due.map(|(leg, _)| *leg).collect();
-        due.into_iter().for_each(|leg| self.collected(leg, false));
+        for leg in due {
+            self.collected(leg, false);
+            if let Some(call) = self.calls.call_of(leg) {
+                self.order_done(now, leg, call);
+            }
+        }
     }
 
     /// A leg is gone: nobody presses a key there any more.
     pub(super) fn forget_driven(&mut self, leg: LegId) {
         self.driving.sending.remove(&leg);
         self.collected(leg, false);
+    }
+}
+
+/// Help is called by people, who are where they say; and codes are for the phone that dials them.
+fn for_programs(destination: Destination) -> Result<Destination, String> {
+    match destination {
+        Destination::Emergency { .. } => Err("help is called from a phone alone".to_owned()),
+        Destination::Feature(..) | Destination::Override(..) | Destination::Page(_) => {
+            Err("that is a code for phones".to_owned())
+        }
+        Destination::Nowhere(why) => {
+            Err(format!("that number leads nowhere: {}", Cause::from(&why).name()))
+        }
+        destination => Ok(destination),
     }
 }

@@ -82,7 +82,7 @@ impl Gateway {
         if self.is_same_press(now, leg, key, way) {
             return self.held_keys.drop_one(leg, key);
         }
-        if self.is_collected(leg, key) {
+        if self.is_collected(now, leg, key) {
             return;
         }
         self.record_on_demand(now, leg, key);

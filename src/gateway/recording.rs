@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::admin::api::feed::{Happening, Tape};
 use crate::call::record::Peer;
 use crate::config::settings::Recording;
 use crate::gateway::sound::Playing;
@@ -102,6 +103,24 @@ impl Gateway {
         Ok(())
     }
 
+    /// Lets nothing onto it, or everything again.
+    pub(super) fn pause_tape(&mut self, a: LegId, b: LegId, paused: bool) -> Result<(), String> {
+        let own =
+            self.tapes.running.iter().find(|(_, legs)| legs.contains(&a) && legs.contains(&b));
+        let Some((recording, left)) = own.map(|(recording, legs)| (*recording, legs[0])) else {
+            return Err("it is not being recorded".to_owned());
+        };
+        self.tell_leg(left, |_| media::Command::PauseTape { recording, paused });
+        self.tell_tape(left, recording, if paused { Tape::Paused } else { Tape::Runs });
+        Ok(())
+    }
+
+    fn tell_tape(&mut self, leg: LegId, recording: RecordingId, state: Tape) {
+        if let Some(call) = self.calls.call_of(leg) {
+            self.publish(Happening::CallRecording { call, recording, state });
+        }
+    }
+
     /// Ends it.
     pub(super) fn end_tape(&mut self, a: LegId, b: LegId) -> Result<(), String> {
         let own =
@@ -145,6 +164,7 @@ impl Gateway {
         self.keep_walk_event(now, call, What::Taped { recording, left, right });
         let max = LONGEST;
         self.tell_leg(left, |_| media::Command::Tape { left, right, recording, max });
+        self.tell_tape(left, recording, Tape::Runs);
     }
 
     /// A recording begins: whoever writes it is told what it is sealed with, before there is any sound.
@@ -156,6 +176,7 @@ impl Gateway {
     fn stop_tape(&mut self, recording: RecordingId, leg: LegId) {
         self.tapes.running.remove(&recording);
         self.tell_leg(leg, |_| media::Command::StopTape { recording });
+        self.tell_tape(leg, recording, Tape::Ended);
     }
 
     /// What the settings of a leg's phone, line and queue say together.

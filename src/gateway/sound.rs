@@ -465,7 +465,7 @@ impl Gateway {
         match self.playing.remove(&leg) {
             Some((_, Playing::Walk(call))) => self.walk_played(now, call),
             Some((_, Playing::Visit(call))) => self.visit_played(now, call),
-            Some((_, Playing::Ordered(call))) => self.order_played(leg, call),
+            Some((_, Playing::Ordered(call))) => self.order_played(now, leg, call),
             Some((_, Playing::Notice)) => self.notice_played(now, leg),
             Some((_, Playing::Farewell(call))) => self.calls.handle_said(call),
             Some((_, Playing::Announcement(call))) if self.calls.is_queued(call) => {

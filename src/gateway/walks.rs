@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::admin::api::feed::Happening;
 use crate::call::ending::Cause;
 use crate::call::plan::{Asked, Destination, Origin};
 use crate::gateway::Gateway;
@@ -77,6 +78,33 @@ impl Gateway {
         }
     }
 
+    /// The caller whom a program may give orders for at this moment, where the call is at a program's node.
+    pub(super) fn waits_for_orders(&self, call: CallId) -> Option<LegId> {
+        self.calls.caller(call).filter(|_| self.walks.get(&call).is_some_and(Walk::takes_orders))
+    }
+
+    pub(super) fn walk_ordered(&mut self, now: Now, call: CallId) {
+        self.with_walk(now, call, |walk, _| walk.handle_order());
+    }
+
+    pub(super) fn walk_order_done(&mut self, now: Now, call: CallId) {
+        self.with_walk(now, call, Walk::handle_order_done);
+    }
+
+    /// Sends a caller on who waits for a program's orders.
+    pub(super) fn walk_sent_on(&mut self, now: Now, call: CallId, to: ivr::Destination) {
+        self.with_walk(now, call, |walk, _| walk.handle_sent_on());
+        self.walk_leaves(now, call, to);
+    }
+
+    /// Takes a message of a caller who waits for a program's orders, until the program ends it.
+    pub(super) fn walk_records(&mut self, now: Now, call: CallId, longest: Duration) {
+        if let Some(leg) = self.waits_for_orders(call) {
+            self.walk_ordered(now, call);
+            self.record(now, leg, call, longest, None, false);
+        }
+    }
+
     /// Tells one walk something and does what it wants.
     fn with_walk(&mut self, now: Now, call: CallId, tell: impl FnOnce(&mut Walk, Now)) {
         let Some(walk) = self.walks.get_mut(&call) else { return };
@@ -98,6 +126,11 @@ impl Gateway {
                 self.record(now, leg, call, max, silence, beep)
             }
             ivr::Output::Leave(destination) => self.walk_leaves(now, call, destination),
+            ivr::Output::Waits { node } => {
+                let (from, to) = self.calls.numbers(call).unwrap_or_default();
+                let (from, to) = (from.to_owned(), to.to_owned());
+                self.publish(Happening::CallWaits { call, program: node, from, to });
+            }
             ivr::Output::HangUp => self.calls.handle_ivr_hang_up(call),
             ivr::Output::Echo => self.echo(leg),
             ivr::Output::Visited { node } => self.keep_walk_event(now, call, What::Node { node }),

@@ -76,6 +76,7 @@ pub(super) enum Step {
     Hours { calendar: usize, open: Spot, closed: Spot, holiday: Spot },
     Leave { to: Destination, busy: Spot, no_answer: Spot, otherwise: Spot },
     Goto(Spot),
+    Program { prompt: Vec<Said>, wait: Duration, otherwise: Spot },
     HangUp { prompt: Vec<Said> },
     Echo,
 }
@@ -284,6 +285,12 @@ impl<'a> Compiler<'a> {
             .goto
             .iter()
             .for_each(|(name, goto)| add(name, Step::Goto(self.target(draft, &goto.to))));
+        settings.program.iter().for_each(|(name, node)| {
+            let prompt = self.prompt(draft, &node.prompt);
+            let wait = self.seconds(&node.wait, 1, 60);
+            let otherwise = self.otherwise(draft, &node.otherwise, prompts::UNAVAILABLE);
+            add(name, Step::Program { prompt, wait, otherwise });
+        });
         settings.hang_up.iter().for_each(|(name, node)| {
             add(name, Step::HangUp { prompt: self.prompt(draft, &node.prompt) });
         });
@@ -572,6 +579,7 @@ fn node_names(settings: &Settings) -> Vec<&Text> {
     names.extend(settings.extension.keys());
     names.extend(settings.number.keys());
     names.extend(settings.goto.keys());
+    names.extend(settings.program.keys());
     names.extend(settings.hang_up.keys());
     names
 }

@@ -53,6 +53,9 @@ pub struct Settings {
     /// Nodes that lead to another flow or node.
     #[serde(default)]
     pub goto: Nodes<Goto>,
+    /// Nodes where a program outside takes the caller over.
+    #[serde(default)]
+    pub program: Nodes<Program>,
     /// Nodes that say a last word and hang up.
     #[serde(default)]
     pub hang_up: Nodes<HangUp>,
@@ -231,6 +234,23 @@ pub struct Number {
 pub struct Goto {
     /// Where.
     pub to: Text,
+}
+
+/// `[program.NAME]`: a program outside takes the caller over: the live feed tells that the caller waits, and orders of the
+/// API play, ask for keys, record, send the caller on or hang up.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// What is said first. Default nothing.
+    #[serde(default)]
+    pub prompt: Prompt,
+    /// Seconds without an order after which the caller goes on: no program is there. 1 to 60, default 5.
+    #[serde(default = "wait")]
+    pub wait: Spanned<u16>,
+    /// Where the caller goes then, and when the program sent them where nobody took them. Default: `unavailable`, and hang
+    /// up.
+    #[serde(default)]
+    pub otherwise: Option<Text>,
 }
 
 /// `[hang_up.NAME]`: a last word.

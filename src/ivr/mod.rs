@@ -69,6 +69,12 @@ pub enum Output {
     },
     /// Send the caller there; answer with [`Walk::handle_refused`] if that does not work out.
     Leave(Destination),
+    /// A program outside may take the caller over from here; tell it. Its orders come as [`Walk::handle_order`] and what
+    /// follows there.
+    Waits {
+        /// The node that waits.
+        node: String,
+    },
     /// The walk is over: let the caller go.
     HangUp,
     /// Send the caller his own sound.

@@ -35,6 +35,8 @@ enum Doing {
     Listening,
     /// The end of a recording.
     Recording,
+    /// Orders of a program, or the end of one.
+    Orders,
     /// Word from where the caller was sent.
     Away,
     /// Nothing: the walk is over, or the caller hears himself.
@@ -123,13 +125,50 @@ impl Walk {
                 self.doing = Doing::Recording;
                 self.outputs.push_back(Output::Record { max: *max, silence: *silence, beep: true });
             }
+            (Step::Program { wait, .. }, Doing::Playing) => {
+                self.doing = Doing::Orders;
+                self.deadline = Some(now.instant + *wait);
+                self.outputs.push_back(Output::Waits { node: node.name.clone() });
+            }
             (Step::HangUp { .. }, Doing::Playing) => self.over(Output::HangUp),
             _ => {}
         }
     }
 
+    /// Whether a program may give orders here at this moment.
+    pub fn takes_orders(&self) -> bool {
+        self.doing == Doing::Orders
+    }
+
+    /// A program's order is carried out: whoever gave it is there, and is waited for.
+    pub fn handle_order(&mut self) {
+        if self.takes_orders() {
+            self.deadline = None;
+        }
+    }
+
+    /// It was: the next one has to come in time.
+    pub fn handle_order_done(&mut self, now: Now) {
+        let flows = self.flows.clone();
+        if let (Some(Step::Program { wait, .. }), Doing::Orders) =
+            (flows.node(self.at).map(|node| &node.step), self.doing)
+        {
+            self.deadline = Some(now.instant + *wait);
+        }
+    }
+
+    /// The program sends the caller on; [`Walk::handle_refused`] follows if nobody takes them.
+    pub fn handle_sent_on(&mut self) {
+        if self.takes_orders() {
+            self.doing = Doing::Away;
+            self.deadline = None;
+            self.ahead.clear();
+        }
+    }
+
     /// The message was taken.
     pub fn handle_recorded(&mut self, now: Now, _recording: RecordingId, _length: Duration) {
+        self.handle_order_done(now);
         let flows = self.flows.clone();
         if let (Some(Step::Record { next, .. }), Doing::Recording) =
             (flows.node(self.at).map(|node| &node.step), self.doing)
@@ -141,27 +180,27 @@ impl Walk {
     /// Where the caller was sent did not take him.
     pub fn handle_refused(&mut self, now: Now, outcome: Outcome) {
         let flows = self.flows.clone();
-        let (Some(Step::Leave { busy, no_answer, otherwise, .. }), Doing::Away) =
-            (flows.node(self.at).map(|node| &node.step), self.doing)
-        else {
-            return;
-        };
-        let next = match outcome {
-            Outcome::Busy => busy,
-            Outcome::NoAnswer => no_answer,
-            Outcome::Failed => otherwise,
+        let step = flows.node(self.at).map(|node| &node.step);
+        let next = match (step, self.doing, outcome) {
+            (Some(Step::Leave { busy, .. }), Doing::Away, Outcome::Busy) => busy,
+            (Some(Step::Leave { no_answer, .. }), Doing::Away, Outcome::NoAnswer) => no_answer,
+            (Some(Step::Leave { otherwise, .. }), Doing::Away, Outcome::Failed)
+            | (Some(Step::Program { otherwise, .. }), Doing::Away, _) => otherwise,
+            _ => return,
         };
         self.enter(now, *next);
     }
 
-    /// The time for a key is over.
+    /// The time for a key, or for an order, is over.
     pub fn handle_timeout(&mut self, now: Now) {
-        if !(self.doing == Doing::Listening && self.deadline.is_some_and(|at| at <= now.instant)) {
+        let waits = matches!(self.doing, Doing::Listening | Doing::Orders);
+        if !(waits && self.deadline.is_some_and(|at| at <= now.instant)) {
             return;
         }
         self.deadline = None;
         let flows = self.flows.clone();
         match flows.node(self.at).map(|node| &node.step) {
+            Some(Step::Program { otherwise, .. }) => self.enter(now, *otherwise),
             Some(Step::Menu(menu)) => {
                 self.again(now, &menu.silence, &menu.prompt, menu.retries, menu.otherwise)
             }
@@ -220,7 +259,7 @@ impl Walk {
                 self.ahead.clear();
                 self.say(now, prompt, false);
             }
-            Step::HangUp { prompt } => self.say(now, prompt, false),
+            Step::HangUp { prompt } | Step::Program { prompt, .. } => self.say(now, prompt, false),
             Step::Goto(next) => return Some(*next),
             Step::Hours { calendar, open, closed, holiday } => {
                 let state = self.flows.calendar(*calendar).map(|calendar| calendar.state(now.unix));

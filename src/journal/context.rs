@@ -3,6 +3,8 @@
 //! Texts about a contact are sealed under the contact's key, an identity under its own: a number's is the one that its
 //! calls are sealed under. So a person is forgotten with a handful of keys, and a number is found again by whoever calls.
 
+use ring::digest::{SHA256, digest};
+
 use crate::context::{Act, Identity, Kind, Whose};
 use crate::id::{CallId, ContactId, ExtensionId};
 use crate::journal::personal::{Personal, Reads, Subject};
@@ -22,6 +24,13 @@ pub fn personal(whose: Whose, text: String) -> Personal {
 /// What somebody did, to be sealed.
 pub fn to_seal(act: Act<String>) -> Act<Personal> {
     act.map(&mut personal)
+}
+
+/// The contact that a call of an unknown number makes: the same one however often the journal is read.
+pub fn implicit(seq: u64, subject: &Subject) -> ContactId {
+    let said = [b"contact of a call", &seq.to_be_bytes()[..], subject.as_bytes()].concat();
+    let hash = digest(&SHA256, &said);
+    ContactId(hash.as_ref().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
 }
 
 /// The subject of what is known of a contact.

@@ -4,16 +4,16 @@
 //! the records of work. Journals from before there were any are read by following each call: it is queued, offered, and
 //! taken by the agent who then begins to talk; who leaves the queue for anything else flowed out, and whose call ends while
 //! it waits abandoned it, unless this box ended it. Callers are told apart by the subject that their number is
-//! sealed under, so that no number is read for a report.
+//! sealed under, so that no number is read for a report; who is one person by their record is one here.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::agent::Presence;
 use crate::call::ending::{Cause, Class};
 use crate::call::record::Peer;
 use crate::id::{AgentId, CallId, ItemId, QueueId, WorkId};
 use crate::journal::event::{CallEvent, CallRecord, Event, What as Call};
-use crate::journal::personal::Personal;
+use crate::journal::facts_of_people::People;
 use crate::journal::replay::Entry;
 use crate::journal::work::{Step, Work};
 use crate::report::fact::{Channel, Fact, Person, Place, State, What};
@@ -38,6 +38,11 @@ pub struct Facts {
     finished: VecDeque<ItemId>,
     /// Whether there are records of work: then calls say nothing of queues.
     recorded: bool,
+    /// Nodes of flows that callers come for.
+    goals: Vec<String>,
+    /// Calls that are, or were, in self-service.
+    served: BTreeSet<CallId>,
+    people: People,
 }
 
 /// How many items that are over keep their names, for after-work: more than any site has agents.
@@ -52,6 +57,11 @@ enum Point {
 }
 
 impl Facts {
+    /// From the beginning of a journal. `goals` are the nodes of flows that callers come for.
+    pub fn new(goals: &[String]) -> Facts {
+        Facts { goals: goals.to_vec(), ..Facts::default() }
+    }
+
     /// Hands the facts of one entry to `each`.
     pub fn handle(&mut self, entry: &Entry, each: &mut dyn FnMut(Fact)) {
         let before = self.last;
@@ -78,8 +88,12 @@ impl Facts {
             }
             Some(Event::Work(work)) => self.work(work, &mut tell),
             Some(Event::Call(event)) => self.call(event, &mut tell),
-            Some(Event::CallRecord(record)) => self.record(record, &mut tell),
+            Some(Event::CallRecord(record)) => {
+                self.people.called(entry.seq, record);
+                self.record(record, &mut tell);
+            }
             Some(Event::Agent { agent, presence, .. }) => self.agent(agent, presence, &mut tell),
+            Some(Event::Context(act)) => self.people.act(act, &mut tell),
             _ => {}
         }
         self.begun = true;
@@ -144,7 +158,7 @@ impl Facts {
             Call::Arrived { peer, from, .. } => {
                 self.calls.insert(call, Point::Arrived);
                 if let Peer::Trunk(_) = peer {
-                    let (person, channel) = (person(from), Channel::Voice);
+                    let (person, channel) = (self.people.person(from), Channel::Voice);
                     self.callers.extend(person.map(|person| (call, person)));
                     tell(What::Inbound { work, person, channel, topic: None });
                 }
@@ -154,8 +168,10 @@ impl Facts {
                 self.elsewhere(call, tell);
                 let place = Place { channel: Some(Channel::Voice), ..Place::default() };
                 let person = self.callers.get(&call).copied();
+                self.served.insert(call);
                 tell(What::SelfService { work, person, place });
             }
+            Call::Node { node } if self.goals.contains(node) => tell(What::Goal { work }),
             Call::Voicemail { .. } | Call::Group { .. } | Call::Forwarded { .. } => {
                 self.elsewhere(call, tell)
             }
@@ -198,6 +214,9 @@ impl Facts {
             });
         }
         self.callers.remove(&record.call);
+        if self.served.remove(&record.call) && record.connected.is_some() {
+            tell(What::ToHuman { work });
+        }
         tell(What::Closed { work });
         self.offers.retain(|_, offered| *offered != record.call);
     }
@@ -242,19 +261,13 @@ impl Facts {
         }
         self.offers.clear();
         self.callers.clear();
+        self.served.clear();
     }
 }
 
 /// A call as a contact: under its own id, which `branchline calls show` takes.
 fn work(call: CallId) -> WorkId {
     WorkId(call.0)
-}
-
-/// Who called, told apart by the subject of their sealed number: its first 64 bits, of which two people share one in a
-/// branch with a million callers once in 30 million branches.
-fn person(from: &Personal) -> Option<Person> {
-    let Personal::Sealed(subject, _) = from else { return None };
-    Some(Person(subject.number()))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod chain;
 pub mod context;
 pub mod event;
 pub mod facts;
+mod facts_of_people;
 pub mod journey;
 pub mod live;
 pub mod personal;

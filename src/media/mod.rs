@@ -243,6 +243,13 @@ pub enum Command {
         /// At most this long.
         max: Duration,
     },
+    /// Let nothing of what is said onto such a recording for a while: silence as long stands in its place.
+    PauseTape {
+        /// Which.
+        recording: RecordingId,
+        /// Nothing goes onto it, or everything again.
+        paused: bool,
+    },
     /// End such a recording.
     StopTape {
         /// Which.

@@ -22,6 +22,8 @@ pub(super) struct Tape {
     /// Samples of each side so far, and the most there may be.
     length: usize,
     most: usize,
+    /// Nothing that is said goes onto it: a card number, as a rule.
+    paused: bool,
 }
 
 impl Tape {
@@ -31,12 +33,19 @@ impl Tape {
             ready: Vec::new(),
             length: 0,
             most: (max.as_millis() * u128::from(RATE) / 1_000) as usize,
+            paused: false,
         }
     }
 
     /// The buffer of what a leg says.
     pub fn side(&mut self, leg: LegId) -> Option<&mut Jitter> {
         self.sides.iter_mut().find(|(of, _)| *of == leg).map(|(_, said)| said)
+    }
+
+    /// Nothing goes onto it from now on, or everything again. What was said a moment ago and waits for its turn is not on
+    /// it either: rather too little than a digit too many.
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// The legs on it.
@@ -50,6 +59,9 @@ impl Tape {
         let (mut a, mut b) = ([0; FRAME], [0; FRAME]);
         left.1.take(&mut a);
         right.1.take(&mut b);
+        if self.paused {
+            (a, b) = ([0; FRAME], [0; FRAME]);
+        }
         self.ready.extend(a.iter().zip(&b).flat_map(|(a, b)| [*a, *b]));
         self.length += FRAME;
         self.length >= self.most
@@ -64,5 +76,37 @@ impl Tape {
     pub fn finish(self) -> (Vec<i16>, Duration) {
         let length = Duration::from_millis(self.length as u64 * 1_000 / u64::from(RATE));
         (self.ready, length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_as_long_on_tape_and_silent() {
+        let mut tape = Tape::new(LegId(1), LegId(2), Duration::from_secs(60));
+        let mut timestamp = 0;
+        let mut speak = |tape: &mut Tape, frames: usize| {
+            for _ in 0..frames {
+                for leg in [LegId(1), LegId(2)] {
+                    tape.side(leg).unwrap().put(timestamp, &[7_000; FRAME]);
+                }
+                timestamp += FRAME as u32;
+                tape.tick();
+            }
+        };
+        speak(&mut tape, 50);
+        tape.pause(true);
+        speak(&mut tape, 50);
+        tape.pause(false);
+        speak(&mut tape, 50);
+        let (samples, length) = tape.finish();
+        assert_eq!(length, Duration::from_secs(3), "one file, as long as the conversation");
+        let part = |second: usize| &samples[second * 2 * CHUNK..(second + 1) * 2 * CHUNK];
+        assert!(part(1).iter().all(|sample| *sample == 0), "nothing of the pause is on it");
+        for second in [0, 2] {
+            assert!(part(second).iter().filter(|sample| **sample != 0).count() > CHUNK);
+        }
     }
 }

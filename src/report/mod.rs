@@ -14,6 +14,7 @@ mod issues;
 mod moves;
 mod service;
 mod sheet;
+pub mod span;
 mod surveys;
 pub mod wfm;
 pub mod wilson;

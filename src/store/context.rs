@@ -10,7 +10,6 @@ pub mod looking;
 
 use std::collections::BTreeSet;
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::kind::{CASE, CASE_OF, CONTACT, IDENTITY, KEPT, MERGE, MOMENT, PROOF, SUGGESTION};
@@ -20,6 +19,7 @@ use crate::context::{
     Sharing, Suggestion, Verified, Way,
 };
 use crate::id::{ActorId, CaseId, ContactId, ErasureId};
+use crate::journal::context::implicit;
 use crate::journal::event::{CallRecord, Direction};
 use crate::journal::personal::{Personal, Subject};
 use crate::journal::replay::Entry;
@@ -137,13 +137,6 @@ fn pair_key(kind: u8, one: u64, other: u64) -> Vec<u8> {
 
 fn newest_first(at: UnixTime) -> [u8; 8] {
     (u64::MAX - (at.0.cast_unsigned() ^ (1 << 63))).to_be_bytes()
-}
-
-/// The contact that a call of an unknown number makes.
-fn implicit(seq: u64, subject: &Subject) -> ContactId {
-    let said = [b"contact of a call", &seq.to_be_bytes()[..], subject.as_bytes()].concat();
-    let hash = digest(&SHA256, &said);
-    ContactId(hash.as_ref().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
 }
 
 fn subject_of(personal: &Personal) -> Option<Subject> {

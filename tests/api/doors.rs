@@ -155,3 +155,56 @@ fn health_is_told_to_anybody_and_phones_are_served_as_before() {
     let printed = api.branch.ask_text(&["openapi"]);
     assert_eq!(document, serde_json::from_str::<Value>(&printed).expect("JSON"));
 }
+
+/// The API has an address of its own; the phones' serves phones alone; and nobody runs the box from just anywhere.
+const APART: &str = r#"
+[sip]
+udp = ["127.0.0.1:@PORT@"]
+tcp = []
+tls = []
+[http]
+listen = ["127.0.0.1:@CARRIER@"]
+[api]
+listen = ["127.0.0.1:@SECOND@"]
+networks = ["127.0.0.0/16", "127.9.0.0/16"]
+admin_networks = ["127.9.0.0/16"]
+"#;
+
+#[test]
+fn the_api_is_served_where_it_belongs_and_admins_are_where_they_may() {
+    let api = Api::start_own(APART, &[]);
+    let header = format!("Authorization: Bearer {}", api.token);
+    let ask = |path: &str, from: &str| api.curl(path, &["-H", &header, "--interface", from]);
+    assert_eq!(ask("/api/v1/status", "127.9.0.1").status, 200);
+    ask("/api/v1/status", "127.0.0.5").is_problem(403, "not-allowed");
+    // Others who are served may come, and those who are not are cut off before TLS.
+    let lead = api.ask(
+        &Way(["--interface", "127.9.0.1", "-H", &header].map(str::to_owned).to_vec()),
+        "POST",
+        "/api/v1/tokens",
+        Some(r#"{"name":"lead","role":"supervisor","scopes":["read"]}"#),
+    );
+    let lead = format!("Authorization: Bearer {}", lead.json()["token"].as_str().expect("text"));
+    let as_lead = |from: &str| api.curl("/api/v1/status", &["-H", &lead, "--interface", from]);
+    assert_eq!(as_lead("127.0.0.5").status, 200);
+    assert_eq!(as_lead("127.8.0.1").status, 0);
+    // The phones' address knows nothing of the API, and the API's nothing of phones.
+    let url = format!("https://127.0.0.1:{}/api/v1/status", api.branch.free + 1);
+    let asked = std::process::Command::new("curl")
+        .args([
+            "--silent",
+            "--cacert",
+            &api.certificate,
+            "-H",
+            &header,
+            "--write-out",
+            "%{http_code}",
+            &url,
+        ])
+        .output()
+        .expect("curl runs");
+    let told = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(told.ends_with("404") && !told.contains("problem"), "{told}");
+    api.curl("/p/0123/001565aabbcc.cfg", &[]).is_problem(404, "not-found");
+    assert_eq!(api.curl("/healthz", &[]).body, "ok\n");
+}

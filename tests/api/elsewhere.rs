@@ -4,7 +4,6 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::branch::Branch;
 use crate::fuzzing::tool;
 use crate::{Api, Way};
 
@@ -29,12 +28,10 @@ const BEGIN: &str = "/api/v1/session/provider";
 
 /// A box of its own, whose provider is not there yet.
 fn start() -> Api {
-    let branch = Branch::run_with(CONFIG, "127.0.0.1:@PORT@", &[("oidc", "a secret\n")]);
-    let url = format!("https://127.0.0.1:{}", branch.free + 2);
-    let certificate = branch.folder().join("data/tls/certificate.pem").display().to_string();
+    let api = Api::start_own(CONFIG, &[("oidc", "a secret\n")]);
     let mut add = Command::new(env!("CARGO_BIN_EXE_branchline"))
         .args(["user", "add", "admin", "--role", "admin"])
-        .env("BRANCHLINE_SOCKET", branch.folder().join("admin.sock"))
+        .env("BRANCHLINE_SOCKET", api.branch.folder().join("admin.sock"))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
@@ -43,7 +40,7 @@ fn start() -> Api {
     std::io::Write::write_all(&mut input, b"tulips and roses\n").expect("it reads");
     drop(input);
     assert!(add.wait().expect("it ends").success());
-    Api { branch, url, certificate, token: String::new() }
+    api
 }
 
 /// Ends with the test.

@@ -15,15 +15,21 @@ mod fuzzing;
 mod peer;
 mod people;
 mod programs;
+mod reports;
 mod ringing;
 mod roles;
 mod sites;
+#[path = "../interop/sound.rs"]
+#[allow(dead_code)]
+mod sound;
+mod taking_over;
 
 use std::process::Command;
 
 use serde_json::Value;
 
 use branch::Branch;
+use branchline::journal::act::Scope;
 
 /// One answer.
 pub struct Answer {
@@ -92,6 +98,18 @@ impl Api {
         let text = |name: &str| branch.ready(name).as_str().expect("text").to_owned();
         let (url, certificate) = (format!("https://{}", text("https")), text("certificate"));
         let token = text("token");
+        Api { branch, url, certificate, token }
+    }
+
+    /// A branch of the test's own making, which serves HTTPS at `@SECOND@`.
+    pub fn start_own(config: &str, files: &[(&str, &str)]) -> Api {
+        let branch = Branch::run_with(config, "127.0.0.1:@PORT@", files);
+        let url = format!("https://127.0.0.1:{}", branch.free + 2);
+        let certificate = branch.folder().join("data/tls/certificate.pem").display().to_string();
+        let mut add = vec!["token", "add", "test", "--role", "admin"];
+        add.extend(Scope::ALL.iter().flat_map(|scope| ["--scope", scope.name()]));
+        let made = branch.ask(&add);
+        let token = made["token"].as_str().expect("a token").to_owned();
         Api { branch, url, certificate, token }
     }
 

@@ -309,7 +309,8 @@ pub struct BegunCall {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
-    /// To this number, without asking there first.
+    /// To this number, without asking there first. A caller who waits for a program's orders may also be sent to
+    /// `queue:NAME`, `group:NAME` and `voicemail:NUMBER`.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 64)]
     pub to: Option<String>,

@@ -68,6 +68,7 @@ fn shape(answer: Answer) -> Option<Shape> {
         Answer::Nothing
         | Answer::Audio
         | Answer::Events
+        | Answer::Lines
         | Answer::Redirect
         | Answer::Page
         | Answer::Document => None,
@@ -182,6 +183,7 @@ fn responses(route: &Route) -> Responses {
         Answer::Events => {
             (200, response("Events, as they happen.", "text/event-stream", plain(string())))
         }
+        Answer::Lines => (200, response("The lines.", "text/csv", plain(string()))),
         Answer::Redirect => (303, Response::new("Go on there.")),
         Answer::Page => (200, response("Go on from here.", "text/html", plain(string()))),
         Answer::Document => {

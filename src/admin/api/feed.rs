@@ -7,9 +7,21 @@ use utoipa::ToSchema;
 
 use crate::admin::api::people::CallerCard;
 use crate::admin::{Agent, Queue, Trunk};
-use crate::id::{AgentId, CallId, ContactId, QueueId};
+use crate::id::{AgentId, CallId, ContactId, QueueId, RecordingId};
 use crate::journal::act::Role;
 use crate::time::{UnixTime, rfc3339};
+
+/// How a recording of a conversation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tape {
+    /// It runs, anew or again.
+    Runs,
+    /// Nothing of what is said goes onto it.
+    Paused,
+    /// It has ended.
+    Ended,
+}
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -70,6 +82,26 @@ pub enum Happening {
         call: CallId,
         /// Who, such as `extension 201`.
         by: String,
+    },
+    /// A caller waits at a program's node of a flow: whoever it is for gives orders now.
+    CallWaits {
+        /// The call.
+        call: CallId,
+        /// The node's name.
+        program: String,
+        /// The caller's number, as it is shown.
+        from: String,
+        /// What was dialled.
+        to: String,
+    },
+    /// A recording of a conversation.
+    CallRecording {
+        /// The call.
+        call: CallId,
+        /// The recording.
+        recording: RecordingId,
+        /// Whether it runs, is paused, or has ended.
+        state: Tape,
     },
     /// Somebody is on hold.
     CallHeld {
@@ -168,6 +200,8 @@ impl Happening {
             Happening::CallerKnown { .. } => "caller_known",
             Happening::CallTaken { .. } => "call_taken",
             Happening::CallAnswered { .. } => "call_answered",
+            Happening::CallWaits { .. } => "call_waits",
+            Happening::CallRecording { .. } => "call_recording",
             Happening::CallHeld { .. } => "call_held",
             Happening::CallResumed { .. } => "call_resumed",
             Happening::CallTransferred { .. } => "call_transferred",

@@ -7,6 +7,7 @@
 pub mod bodies;
 pub mod document;
 pub mod feed;
+pub mod figures;
 pub mod operations;
 pub mod orders;
 pub mod people;

@@ -10,6 +10,7 @@ use crate::admin::api::bodies::{
     BegunCall, Collect, Lifting, NewCall, NewToken, NewUser, Page, Pausing, Play, PresenceChange,
     Replay, SignIn, Transfer, UserChange, Wanted,
 };
+use crate::admin::api::figures::Wish;
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::sites::NewEvents;
 use crate::admin::api::table::{Answer, Operation, Route, path_parameter};
@@ -62,6 +63,14 @@ pub enum Ask {
     Provider,
     /// Let in who comes back from there.
     Back(Back),
+    /// List formulas.
+    Formulas,
+    /// Make a report, and answer its figures.
+    Report(Wish),
+    /// Make a report, and answer what this formula counted.
+    OpenFigure(String, Wish),
+    /// Make a report for planners.
+    Planners(Wish),
     /// Close the session that asks.
     SignOut,
     /// Tell who asks.
@@ -95,6 +104,10 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         Operation::SignIn => Ask::SignIn(asked.body()?),
         Operation::Provider => Ask::Provider,
         Operation::Back => Ask::Back(back(&asked)),
+        Operation::Formulas => Ask::Formulas,
+        Operation::Report => Ask::Report(wish(&asked)),
+        Operation::Planners => Ask::Planners(wish(&asked)),
+        Operation::OpenFigure => Ask::OpenFigure(asked.name("formula")?.to_owned(), wish(&asked)),
         Operation::Me => Ask::Me,
         Operation::SignOut => Ask::SignOut,
         Operation::Sessions => Ask::Sessions,
@@ -134,6 +147,8 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         | Operation::Resume
         | Operation::Record
         | Operation::StopRecording
+        | Operation::PauseRecording
+        | Operation::GoOnRecording
         | Operation::Play
         | Operation::Collect => Ask::Command(order(&asked)?),
         _ => match people::ask(&asked)? {
@@ -202,6 +217,20 @@ fn question(asked: &Reading) -> Result<Command, Problem> {
     })
 }
 
+fn wish(asked: &Reading) -> Wish {
+    let text = |name| asked.query(name).map(str::to_owned);
+    Wish {
+        since: text("since"),
+        until: text("until"),
+        interval: text("interval"),
+        by: text("by"),
+        formula: text("formula"),
+        group: text("group"),
+        after: text("after"),
+        limit: asked.limit(),
+    }
+}
+
 fn back(asked: &Reading) -> Back {
     let text = |name| asked.query(name).map(str::to_owned);
     let error = text("error").map(|error| shown(&error));
@@ -231,6 +260,8 @@ fn order(asked: &Reading) -> Result<Command, Problem> {
         Operation::Resume => Command::Hold { call, on: false },
         Operation::Record => Command::Tape { call, on: true },
         Operation::StopRecording => Command::Tape { call, on: false },
+        Operation::PauseRecording => Command::PauseTape { call, on: true },
+        Operation::GoOnRecording => Command::PauseTape { call, on: false },
         Operation::Play => {
             let Play { prompt, party } = asked.body()?;
             Command::Play { call, prompt: asked.short("prompt", prompt)?, party }
@@ -279,7 +310,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn name(&self, name: &str) -> Result<&str, Problem> {
         let text = self.asked.path.get(name).map_or("", String::as_str);
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-@:".contains(&b);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-@:+".contains(&b);
         match text.len() <= 64 && !text.is_empty() && text.bytes().all(plain) {
             true => Ok(text),
             false => Err(Problem::new(
@@ -381,11 +412,24 @@ fn fits(name: &str, value: &str) -> bool {
         return (1..=2_048).contains(&value.len())
             && value.bytes().all(|b| matches!(b, b' '..=b'~'));
     }
-    let longest = if name == "identity" { 254 } else { 64 };
+    let moment = |b: u8| b.is_ascii_alphanumeric() || b":+.-".contains(&b);
+    match name {
+        "since" | "until" => return (8..=40).contains(&value.len()) && value.bytes().all(moment),
+        "interval" => return ["15m", "30m", "60m", "day"].contains(&value),
+        "by" => return ["queue", "agent", "channel"].contains(&value),
+        _ => {}
+    }
+    let longest = match name {
+        "identity" => 254,
+        "formula" => 200,
+        _ => 64,
+    };
     let more: &[u8] = match name {
         "number" => b"+*#.@:-",
         "from" => b"._:-",
         "identity" => b"+*#.@:_-",
+        "formula" => b",+-",
+        "group" => b"._-",
         _ => b"-",
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);

@@ -8,6 +8,7 @@ use crate::admin::api::bodies::{
     OneCall, Page, Pausing, Play, PresenceChange, RecordingLine, Replay, SessionLine, SignIn,
     TokenLine, Transfer, UserChange, UserLine,
 };
+use crate::admin::api::figures::{FormulaLine, OpenedLine, ReportPage};
 use crate::admin::api::orders::{
     CaseChange, ConsentChange, Moments, NewCase, NewDisposition, NewHold, NewNote, NewPerson,
     NewPin, NewSharing, OneIdentity, OtherCase, OtherContact, PersonChange, Preference,
@@ -111,6 +112,10 @@ operations! {
     Record = "start_recording",
     /// Ends it.
     StopRecording = "stop_recording",
+    /// Lets nothing onto a recording.
+    PauseRecording = "pause_recording",
+    /// Lets everything onto it again.
+    GoOnRecording = "go_on_recording",
     /// Plays a prompt.
     Play = "play_prompt",
     /// Asks for keys.
@@ -123,6 +128,14 @@ operations! {
     Agents = "list_agents",
     /// Sets an agent's state.
     SetPresence = "set_presence",
+    /// Formulas of reports.
+    Formulas = "list_formulas",
+    /// Figures by interval.
+    Report = "get_report",
+    /// What a figure counted.
+    OpenFigure = "open_figure",
+    /// The export for planners of shifts.
+    Planners = "export_intervals",
     /// Trunks.
     Trunks = "list_trunks",
     /// Phones.
@@ -291,6 +304,8 @@ pub enum Answer {
     Audio,
     /// Server-Sent Events.
     Events,
+    /// Comma-separated values.
+    Lines,
     /// The way to somewhere else: 303.
     Redirect,
     /// A page that leads a browser on.
@@ -353,6 +368,60 @@ const ROUTE: &[Query] = &[
     },
 ];
 
+const MOMENT: Option<&str> = Some("^[0-9A-Za-z:+.-]{8,40}$");
+const SINCE: Query = Query {
+    name: "since",
+    required: false,
+    pattern: MOMENT,
+    words: "From here on: a date, a local time such as 2026-11-16T08:00, or an RFC 3339 time; today when absent.",
+};
+const UNTIL: Query = Query {
+    name: "until",
+    required: false,
+    pattern: MOMENT,
+    words: "Until here; a date counts whole.",
+};
+const INTERVAL: Query = Query {
+    name: "interval",
+    required: false,
+    pattern: Some("^(15m|30m|60m|day)$"),
+    words: "How long intervals are; a day when absent.",
+};
+const GROUPED: Query = Query {
+    name: "by",
+    required: false,
+    pattern: Some("^(queue|agent|channel)$"),
+    words: "What rows are grouped by.",
+};
+const REPORT: &[Query] = &[
+    SINCE,
+    UNTIL,
+    INTERVAL,
+    GROUPED,
+    Query {
+        name: "formula",
+        required: false,
+        pattern: Some("^[0-9A-Za-z,+-]{1,200}$"),
+        words: "Ids with commas between, `all` for every one; F1,F4,F5,F7 when absent. F3 has what Asterisk, Connect and \
+                Genesys print; Genesys has switches: F3-genesys+flow-outs, +no-short, +no-abandons, +rewrite.",
+    },
+    LIMIT,
+    AFTER,
+];
+const OPENED: &[Query] = &[
+    SINCE,
+    UNTIL,
+    GROUPED,
+    Query {
+        name: "group",
+        required: false,
+        pattern: Some("^[0-9A-Za-z._-]{1,64}$"),
+        words: "Only of this queue, agent or channel.",
+    },
+    LIMIT,
+    AFTER,
+];
+const PLANNED: &[Query] = &[SINCE, UNTIL, INTERVAL];
 const GIVEN: Option<&str> = Some("^[ -~]{1,2048}$");
 /// What a provider sends a browser back with (RFC 6749 section 4.1.2, RFC 9207); whatever else it adds is passed over.
 const BACK: &[Query] = &[
@@ -412,6 +481,7 @@ pub fn path_parameter(name: &str) -> (&'static str, &'static str) {
         "journey" => (MINTED, "A journey's id."),
         "task" => ("^[0-9A-Za-z-]{15,20}$", "A task's name."),
         "tag" => ("^[0-9a-z._-]{1,64}$", "A tag."),
+        "formula" => ("^[0-9A-Za-z+-]{2,64}$", "A formula's id."),
         "source" => ("^[0-9A-Fa-f.:]{2,45}$", "An address."),
         "webhook" => ("^[0-9A-Za-z._-]{1,64}$", "A receiver's name."),
         _ => ("^[0-9A-Za-z._-]{1,64}$", "A name."),
@@ -538,6 +608,14 @@ pub const TABLE: &[Route] = &[
         .with(Method::Delete, None)
         .by(WORKERS, Some(Scope::Control))
         .says("End the recording; beginning again makes another."),
+    get("/calls/{call}/recording/pause", Operation::PauseRecording, Answer::Nothing)
+        .with(Method::Post, None)
+        .by(WORKERS, Some(Scope::Control))
+        .says("Let nothing of what is said onto the recording, as while a card number is told: it stays one file, silent there."),
+    get("/calls/{call}/recording/pause", Operation::GoOnRecording, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(WORKERS, Some(Scope::Control))
+        .says("Let everything onto it again."),
     get("/calls/{call}/play", Operation::Play, Answer::Nothing)
         .with(Method::Post, Some(Shape::of::<Play>()))
         .by(WORKERS, Some(Scope::Control))
@@ -560,6 +638,21 @@ pub const TABLE: &[Route] = &[
         .with(Method::Put, Some(Shape::of::<PresenceChange>()))
         .by(WORKERS, Some(Scope::Agents))
         .says("Sign an agent in or out, or let them pause. Agents do so for themselves alone."),
+    get("/reports", Operation::Report, one::<ReportPage>(200))
+        .by(LOOKERS, Some(Scope::Calls))
+        .asks(REPORT)
+        .says("Figures by interval and group, each under the id of its formula."),
+    get("/reports/formulas", Operation::Formulas, page::<FormulaLine>())
+        .by(LOOKERS, Some(Scope::Calls))
+        .says("Every formula, and by what it can be given."),
+    get("/reports/intervals", Operation::Planners, Answer::Lines)
+        .by(LOOKERS, Some(Scope::Calls))
+        .asks(PLANNED)
+        .says("What planners of shifts read: a line for each interval, queue and channel."),
+    get("/reports/{formula}/contacts", Operation::OpenFigure, page::<OpenedLine>())
+        .by(LOOKERS, Some(Scope::Calls))
+        .asks(OPENED)
+        .says("What a figure counted, above and below the line."),
     get("/trunks", Operation::Trunks, page::<Trunk>())
         .by(LOOKERS, Some(Scope::Read))
         .says("Trunks and their lamps."),

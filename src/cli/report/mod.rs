@@ -3,7 +3,6 @@
 //! Needs no running box: it reads the data folder, or a copy of it, and numbers in it stay sealed.
 
 mod print;
-mod span;
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -16,10 +15,8 @@ use jiff::tz::TimeZone;
 use crate::cli::exit;
 use crate::config::problem::nearest;
 use crate::config::{self, Settings};
-use crate::driver::{clock, segments};
+use crate::driver::{clock, reports};
 use crate::hours::{self, Calendar};
-use crate::journal::facts::Facts;
-use crate::journal::replay::Replay;
 use crate::report::fact::Fact;
 use crate::report::formula::{self, Formula};
 use crate::report::grid::{Every, Grid};
@@ -96,15 +93,16 @@ struct Over {
     /// A calendar of the configuration.
     #[arg(long)]
     calendar: Option<String>,
-    /// Seconds within which an answer is in target.
-    #[arg(long, default_value_t = 20)]
-    target: u32,
-    /// Seconds before which an abandon is short.
-    #[arg(long, default_value_t = 5)]
-    short: u32,
-    /// What an hour of an agent costs.
-    #[arg(long, default_value_t = 0.0)]
-    hourly_cost: f64,
+    /// Seconds within which an answer is in target; each queue's own `service_level` when absent, 20 without a
+    /// configuration.
+    #[arg(long)]
+    target: Option<u32>,
+    /// Seconds before which an abandon is short; that of `[reports]` when absent, 5 without a configuration.
+    #[arg(long)]
+    short: Option<u32>,
+    /// What an hour of an agent costs; that of `[reports]` when absent.
+    #[arg(long)]
+    hourly_cost: Option<f64>,
     /// The data folder; that of the configuration when absent.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -212,7 +210,8 @@ fn formulas(list: &str) -> Outcome<Vec<Formula>> {
 
 /// Where facts come from.
 enum Source {
-    Journal(PathBuf),
+    /// A folder of segments, and the nodes of flows that callers come for.
+    Journal(PathBuf, Vec<String>),
     Facts(PathBuf),
 }
 
@@ -226,13 +225,16 @@ fn query(over: &Over, every: Every, by: By) -> Outcome<(Query, Source)> {
     let name = over.zone.as_deref().or(site.map(|site| site.time_zone.as_str())).unwrap_or("UTC");
     let usage = |words: String| Failure(exit::USAGE, words);
     let zone = hours::zone(name).ok_or_else(|| usage(format!("there is no time zone {name}")))?;
+    let goals = settings.as_ref().map(|own| own.reports.goals.clone()).unwrap_or_default();
     let source = match (&over.facts, &over.data, site) {
         (Some(file), ..) => Source::Facts(file.clone()),
-        (_, Some(data), _) => Source::Journal(data.join("journal")),
-        (.., site) => Source::Journal(site.map(|s| s.data_dir.join("journal")).unwrap_or_default()),
+        (_, Some(data), _) => Source::Journal(data.join("journal"), goals),
+        (.., site) => {
+            Source::Journal(site.map(|s| s.data_dir.join("journal")).unwrap_or_default(), goals)
+        }
     };
     let now = clock::now().unix;
-    let (from, to) = span::read(over.from.as_deref(), over.to.as_deref(), &zone, now)
+    let (from, to) = report::span::read(over.from.as_deref(), over.to.as_deref(), &zone, now)
         .map_err(|text| usage(format!("{text} is no date and no time")))?;
     let hours = match (over.hours, &over.calendar, &settings) {
         (Some(state), Some(name), Some(settings)) => {
@@ -240,12 +242,18 @@ fn query(over: &Over, every: Every, by: By) -> Outcome<(Query, Source)> {
         }
         _ => None,
     };
-    let mut words = report::Settings {
-        target: i64::from(over.target) * 1_000_000,
-        short: i64::from(over.short) * 1_000_000,
-        ..report::Settings::default()
-    };
-    words.rate = (over.hourly_cost * 1e6) as i64;
+    let mut words = settings.as_ref().map(Settings::report_words).unwrap_or_default();
+    if let Some(target) = over.target {
+        words.target = i64::from(target) * 1_000_000;
+        words.targets.clear();
+    }
+    if let Some(short) = over.short {
+        words.short = i64::from(short) * 1_000_000;
+    }
+    if let Some(cost) = over.hourly_cost {
+        words.rate = (cost * 1e6) as i64;
+        words.rates.clear();
+    }
     Ok((Query { from, to, zone, every, by, hours, open: None, settings: words }, source))
 }
 
@@ -291,8 +299,8 @@ fn read(query: Query, source: &Source) -> Outcome<Done> {
         Failure(exit::USAGE, words)
     })?;
     let now = match source {
-        Source::Journal(folder) => {
-            from_journal(folder, &mut report).map_err(|error| {
+        Source::Journal(folder, goals) => {
+            from_journal(folder, goals, &mut report).map_err(|error| {
                 Failure(exit::NO_INPUT, format!("{}: {error}", folder.display()))
             })?;
             Some(clock::now().unix)
@@ -306,17 +314,8 @@ fn read(query: Query, source: &Source) -> Outcome<Done> {
     Ok(report.finish(now.unwrap_or(UnixTime(i64::MIN))))
 }
 
-fn from_journal(folder: &Path, report: &mut Report) -> io::Result<()> {
-    let segments = segments::list(folder)?;
-    if segments.is_empty() {
-        return Err(io::Error::other("there is no journal here"));
-    }
-    let (mut replay, mut facts) = (Replay::new(None), Facts::default());
-    for segment in &segments {
-        let bytes = fs::read(&segment.path)?;
-        replay.read(&bytes, &mut |entry| facts.handle(&entry, &mut |fact| report.handle(&fact)));
-    }
-    if !replay.damage.is_none() {
+fn from_journal(folder: &Path, goals: &[String], report: &mut Report) -> io::Result<()> {
+    if !reports::read(folder, goals, report)? {
         eprintln!(
             "branchline: the journal is damaged; figures are of what can be read (see `branchline journal`)"
         );

@@ -4,6 +4,7 @@
 
 mod admin;
 mod agent;
+mod api;
 mod capture;
 mod conference;
 mod crm;
@@ -28,6 +29,7 @@ mod prompts;
 mod provisioning;
 mod queue;
 mod recording;
+mod reports;
 mod sip;
 mod site;
 mod spending;
@@ -47,6 +49,7 @@ use crate::journey::rule::Rule;
 
 pub use admin::Admin;
 pub use agent::Agent;
+pub use api::Api;
 pub use capture::Capture;
 pub use conference::Conference;
 pub use crm::{Crm, HOOK as CRM_HOOK};
@@ -71,6 +74,7 @@ pub use prompts::Prompts;
 pub use provisioning::{DeskPhone, Mac, Provisioning};
 pub use queue::{CallbackOffer, Queue};
 pub use recording::Recording;
+pub use reports::Reports;
 pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;
 pub use spending::Spending;
@@ -134,6 +138,10 @@ pub struct Settings {
     pub prompts: Prompts,
     /// `[http]`.
     pub http: Http,
+    /// `[reports]`.
+    pub reports: Reports,
+    /// `[api]`.
+    pub api: Api,
     /// `[oidc]`.
     pub oidc: Oidc,
     /// `[provisioning]`.

@@ -1,8 +1,9 @@
 //! One request: who asks, whether they may, what they carry; then it is done, and answered.
 
-use axum::Extension;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Query, RawPathParams, State};
 use axum::http::request::Parts;
@@ -22,7 +23,7 @@ use crate::driver::api::doing::{self, Done};
 use crate::driver::clock;
 use crate::driver::http::Peer;
 use crate::gateway::By;
-use crate::journal::act::Who;
+use crate::journal::act::{Role, Who};
 
 /// The session's cookie: `__Host-` binds it to this host, to TLS and to the whole of it (RFC 6265bis).
 pub const COOKIE: &str = "__Host-branchline";
@@ -52,7 +53,7 @@ async fn carry_out(
     api.access.hold().admit(clock::now(), peer.from)?;
     let who = match route.roles {
         None => None,
-        Some(_) => Some(let_in(api, route, &parts.headers)?),
+        Some(_) => Some(let_in(api, route, &parts.headers, peer.from)?),
     };
     let asked = read(api, route, &mut parts, body).await?;
     let key = match &who {
@@ -90,7 +91,12 @@ async fn carry_out(
 }
 
 /// Who asks, and whether that is enough for this route.
-fn let_in(api: &Api, route: &Route, headers: &HeaderMap) -> Result<Principal, Problem> {
+fn let_in(
+    api: &Api,
+    route: &Route,
+    headers: &HeaderMap,
+    from: IpAddr,
+) -> Result<Principal, Problem> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(header::AUTHORIZATION).map(|value| {
         let token = value.split_once(' ').filter(|(way, _)| way.eq_ignore_ascii_case("bearer"));
@@ -106,6 +112,14 @@ fn let_in(api: &Api, route: &Route, headers: &HeaderMap) -> Result<Principal, Pr
     } else {
         return Err(Denied::Unknown.into());
     };
+    if who.role == Role::Admin && !api.admins.is_empty() {
+        let near = api.admins.iter().any(|network| network.contains(from));
+        if !near {
+            let detail = "nobody acts as an admin from there";
+            let advice = "come from a network of [api] admin_networks, or as somebody else";
+            return Err(Problem::new(Kind::NotAllowed, detail, advice));
+        }
+    }
     may(route, &who)?;
     Ok(who)
 }

@@ -11,12 +11,13 @@ use crate::admin::api::Route;
 use crate::admin::api::bodies::{
     MadeToken, Me, NewToken, NewUser, Page, SessionLine, SignIn, TokenLine, UserChange,
 };
+use crate::admin::api::figures::formula_lines;
 use crate::admin::api::operations::{self, Ask, Asked};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::sites::{Batch, NewEvents};
 use crate::admin::{Command, Reply};
 use crate::driver::api::answering::COOKIE;
-use crate::driver::api::{Api, audio, elsewhere};
+use crate::driver::api::{Api, audio, elsewhere, figures};
 use crate::driver::clock;
 use crate::driver::http::Peer;
 use crate::driver::tape::Recording;
@@ -47,6 +48,13 @@ pub async fn carry_out(
     let given = match ask {
         Ask::Command(command) => operations::answer(route, asked, tell(api, by, command).await?)?,
         Ask::SignIn(sign_in) => return self::sign_in(api, route, peer, sign_in).await,
+        Ask::Formulas => {
+            let items = formula_lines();
+            operations::json(route, &Page { items, next: None })?
+        }
+        Ask::Report(wish) => figures::report(api, route, wish).await?,
+        Ask::OpenFigure(id, wish) => figures::opened(api, route, &id, wish).await?,
+        Ask::Planners(wish) => figures::planners(api, wish).await?,
         Ask::Provider => return elsewhere::leave(api).await,
         Ask::Back(back) => return elsewhere::come_back(api, peer, by, asked, back).await,
         Ask::SignOut => return Ok(sign_out(api, who)),

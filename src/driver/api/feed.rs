@@ -209,6 +209,61 @@ impl hyper::body::Body for Lines {
 mod tests {
     use super::*;
     use crate::id::CallId;
+    use crate::journal::act::{Account, Accounts, Role, Token, Who};
+    use crate::random::Random;
+    use crate::time::UnixTime;
+
+    /// Somebody with a token that lasts.
+    fn reader(feed: &Feed, lines: mpsc::Sender<Bytes>) -> Reader {
+        let token = Token {
+            prefix: "bl_01234567".to_owned(),
+            hash: String::new(),
+            name: "crm".to_owned(),
+            role: Role::Admin,
+            scopes: Scope::ALL.to_vec(),
+            made: UnixTime(0),
+            expires: None,
+        };
+        let mut accounts = Accounts::default();
+        accounts.apply(&Account::Token(token));
+        let who = Principal {
+            who: Who::Token("bl_01234567".to_owned()),
+            role: Role::Admin,
+            scopes: Some(Scope::ALL.to_vec()),
+            agent: None,
+            session: None,
+        };
+        let guard = Guard::new(accounts, Random::from_number(1));
+        Reader { feed: feed.clone(), guard, who, lines }
+    }
+
+    /// A reader who takes nothing in for a while: what waits for it is bounded, and it is told that it has missed something.
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_is_told_to_look_anew_and_one_that_stands_still_is_let_go() {
+        let feed = Feed::new("7");
+        let (lines, mut body) = mpsc::channel(WAITING);
+        let running = tokio::spawn(reader(&feed, lines).run(Some(0)));
+        for number in 0..(2 * REMEMBERED as u64) {
+            feed.push(Happening::CallHeld { call: CallId(number) });
+            if number % 1_000 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!(body.len(), WAITING, "no more waits for it than that");
+        let (mut seen, mut resets) = (0, 0);
+        while let Ok(Some(line)) = timeout(STILL / 2, body.recv()).await {
+            let line = String::from_utf8(line.to_vec()).unwrap();
+            seen += usize::from(line.contains("call_held"));
+            resets += usize::from(line.contains("event: reset"));
+        }
+        assert!(seen <= REMEMBERED + WAITING && resets == 1, "{seen} events, {resets} resets");
+        // It has caught up; then it stands still, and does not hold its place for ever.
+        for number in 0..(2 * WAITING as u64) {
+            feed.push(Happening::CallHeld { call: CallId(number) });
+        }
+        tokio::time::sleep(STILL * 2).await;
+        assert!(running.is_finished());
+    }
 
     #[test]
     fn the_ring_is_bounded_and_says_when_it_has_forgotten() {

@@ -8,6 +8,7 @@ mod audio;
 mod doing;
 mod elsewhere;
 mod feed;
+mod figures;
 mod phones;
 pub mod provider;
 mod signed;
@@ -28,10 +29,12 @@ use crate::admin::api::{BASE, document};
 use crate::admin::{Command, Reply};
 use crate::driver::mailbox::Sender;
 use crate::driver::recordings::Keys;
+use crate::driver::reports::Source;
 use crate::driver::turn::Letter;
 use crate::gateway::By;
 use crate::journal::act::Accounts;
 use crate::random::Random;
+use crate::sip::trunk::Network;
 
 pub use feed::Feed;
 
@@ -73,6 +76,9 @@ pub struct Api {
     recordings: Arc<PathBuf>,
     keys: Keys,
     provider: Option<Arc<provider::Provider>>,
+    reports: Source,
+    /// Networks from which somebody may act as an admin; all when there are none.
+    admins: Arc<[Network]>,
     document: Arc<OnceLock<String>>,
 }
 
@@ -85,6 +91,8 @@ impl Api {
         feed: Feed,
         (recordings, keys): (PathBuf, Keys),
         provider: Option<provider::Provider>,
+        reports: Source,
+        admins: Vec<Network>,
     ) -> Api {
         Api {
             letters,
@@ -95,6 +103,8 @@ impl Api {
             recordings: Arc::new(recordings),
             keys,
             provider: provider.map(Arc::new),
+            reports,
+            admins: admins.into(),
             document: Arc::default(),
         }
     }
@@ -114,8 +124,35 @@ impl Api {
     }
 }
 
-/// The routes of the table, those that say how the box is, and the phones' configuration for everything else.
-pub fn router(api: Api) -> Router {
+/// What is served at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    /// The API, and the phones' configuration for everything else.
+    All,
+    /// The phones' configuration.
+    Phones,
+    /// The API.
+    Api,
+}
+
+/// What is served at an address; how the box is, at each.
+pub fn router(api: Api, what: Serves) -> Router {
+    let routes = match what {
+        Serves::Phones => Router::new(),
+        Serves::All | Serves::Api => table(),
+    };
+    let routes = routes
+        .route("/healthz", routing::get(answering::health).fallback(answering::wrong_method))
+        .route("/readyz", routing::get(answering::ready).fallback(answering::wrong_method));
+    match what {
+        Serves::Api => routes.fallback(answering::nowhere),
+        Serves::All | Serves::Phones => routes.fallback(phones::answer),
+    }
+    .with_state(api)
+}
+
+/// The routes of the table.
+fn table() -> Router<Api> {
     let mut paths: Vec<&str> = TABLE.iter().map(|route| route.path).collect();
     paths.sort_unstable();
     paths.dedup();
@@ -130,12 +167,8 @@ pub fn router(api: Api) -> Router {
         router = router.route(&format!("{BASE}{path}"), methods.fallback(answering::wrong_method));
     }
     router
-        .route("/healthz", routing::get(answering::health).fallback(answering::wrong_method))
-        .route("/readyz", routing::get(answering::ready).fallback(answering::wrong_method))
         .route("/api", routing::any(answering::nowhere))
         .route("/api/{*rest}", routing::any(answering::nowhere))
-        .fallback(phones::answer)
-        .with_state(api)
 }
 
 fn filter(method: Method) -> MethodFilter {

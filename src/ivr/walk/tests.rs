@@ -65,6 +65,7 @@ impl Caller {
                     )
                 }
                 Output::StopPlaying => "hush".to_owned(),
+                Output::Waits { node } => format!("waits {node}"),
                 Output::Record { max, .. } => format!("record {}", max.as_secs()),
                 Output::Leave(Destination::Queue { queue, priority, .. }) => {
                     format!("queue {queue} {priority}")
@@ -347,4 +348,33 @@ fn stroll(flows: Arc<Flows>, random: &mut Random, seed: u64) {
             }
         }
     }
+}
+
+#[test]
+fn a_program_gives_orders_in_time_or_the_caller_goes_on() {
+    let text =
+        "start = 'it'\n[program.it]\nprompt = 'hello'\nwait = 3\notherwise = 'extension:201'";
+    let mut caller = Caller::new(text);
+    assert_eq!(caller.hears(), "\"hello\"");
+    assert!(!caller.walk.takes_orders(), "not while it speaks itself");
+    caller.walk.handle_played(caller.now);
+    assert_eq!(caller.hears(), "waits it");
+    // An order may take as long as it takes; the next one has its own time.
+    caller.walk.handle_order();
+    assert_eq!(caller.walk.deadline(), None);
+    caller.now = caller.now.after(Duration::from_secs(60));
+    caller.walk.handle_order_done(caller.now);
+    assert_eq!(caller.walk.deadline(), Some(caller.now.instant + Duration::from_secs(3)));
+    caller.walk.handle_digit(caller.now, '5');
+    assert!(caller.walk.takes_orders());
+    // Sent where nobody takes them, callers are where no program was.
+    caller.walk.handle_sent_on();
+    assert!(!caller.walk.takes_orders() && caller.walk.deadline().is_none());
+    caller.walk.handle_refused(caller.now, Outcome::Busy);
+    assert_eq!(caller.hears(), "extension 201");
+    let mut alone = Caller::new(text);
+    alone.walk.handle_played(alone.now);
+    alone.now = alone.now.after(Duration::from_secs(3));
+    alone.walk.handle_timeout(alone.now);
+    assert!(alone.hears().ends_with("extension 201"));
 }

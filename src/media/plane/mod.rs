@@ -135,6 +135,11 @@ impl Plane {
             Command::Tape { left, right, recording, max } => {
                 self.tape(now, [left, right], recording, max);
             }
+            Command::PauseTape { recording, paused } => {
+                if let Some(tape) = self.tapes.get_mut(&recording) {
+                    tape.pause(paused);
+                }
+            }
             Command::StopTape { recording } => self.stop_tape(recording),
             Command::Close { leg } => self.close(leg),
         }

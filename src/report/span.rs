@@ -8,7 +8,10 @@ use crate::time::UnixTime;
 
 /// From and to. Days are whole ones of the zone: `--to 2026-11-30` reaches to the end of the 30th. On an error: the text
 /// that is no time.
-pub(super) fn read(
+///
+/// # Errors
+/// When one of them is no date and no time.
+pub fn read(
     from: Option<&str>,
     to: Option<&str>,
     zone: &TimeZone,

@@ -1,0 +1,56 @@
+//! `[reports]`: what the site means by its words.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Queue, Settings};
+use crate::call::budget::Money;
+use crate::id::AgentId;
+use crate::report;
+
+/// `[reports]`: what the site means by its words. A queue's target is its own `service_level`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reports {
+    /// Seconds before which somebody who hangs up does not count as lost; 0 to 60, default 5.
+    pub short_abandon: u16,
+    /// Hours after which a message or mail counts as unanswered; 1 to 720, default 24.
+    pub unanswered_hours: u16,
+    /// What an hour of an agent costs; default 0.
+    pub hourly_cost: Money,
+    /// Agents who cost something else.
+    pub hourly_costs: BTreeMap<AgentId, Money>,
+    /// Nodes of flows that callers came for: who reached one was served without a human. Default none.
+    pub goals: Vec<String>,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        Reports {
+            short_abandon: 5,
+            unanswered_hours: 24,
+            hourly_cost: Money::default(),
+            hourly_costs: BTreeMap::new(),
+            goals: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// What reports are made with.
+    pub fn report_words(&self) -> report::Settings {
+        let own = &self.reports;
+        let seconds = |seconds: u64| i64::try_from(seconds * 1_000_000).unwrap_or(i64::MAX);
+        let money = |money: &Money| i64::try_from(money.0).unwrap_or(i64::MAX);
+        let target = |queue: &Queue| (queue.name.clone(), seconds(queue.service_level.into()));
+        report::Settings {
+            targets: self.queues.iter().map(target).collect(),
+            short: seconds(own.short_abandon.into()),
+            unanswered: seconds(u64::from(own.unanswered_hours) * 3_600),
+            rate: money(&own.hourly_cost),
+            rates: own.hourly_costs.iter().map(|(id, cost)| (id.clone(), money(cost))).collect(),
+            ..report::Settings::default()
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Reports over the API: made away from whatever waits, one at a time.
+
+use jiff::tz::TimeZone;
+
+use crate::admin::access::idempotency::Given;
+use crate::admin::api::Route;
+use crate::admin::api::bodies::Page;
+use crate::admin::api::figures::{Asked, Wish};
+use crate::admin::api::operations;
+use crate::admin::api::problem::{Kind, Problem};
+use crate::driver::api::Api;
+use crate::driver::clock;
+use crate::report::{self, Done};
+use crate::time::UnixTime;
+
+fn site(api: &Api) -> (&TimeZone, &report::Settings, UnixTime) {
+    (&api.reports.zone, &api.reports.words, clock::now().unix)
+}
+
+async fn make(api: &Api, asked: &Asked) -> Result<Done, Problem> {
+    match api.reports.make(asked.query.clone()).await {
+        Some(done) => Ok(done?),
+        None => {
+            let detail = "another report is being made, or the journal cannot be read";
+            Err(Problem::new(Kind::Busy, detail, "ask again in some seconds").after(5))
+        }
+    }
+}
+
+/// Figures by interval.
+pub async fn report(api: &Api, route: &Route, wish: Wish) -> Result<Given, Problem> {
+    let asked = wish.figures(site(api))?;
+    let done = make(api, &asked).await?;
+    operations::json(route, &asked.page(&done)?)
+}
+
+/// What a figure counted.
+pub async fn opened(api: &Api, route: &Route, id: &str, wish: Wish) -> Result<Given, Problem> {
+    let asked = wish.opened(site(api), id)?;
+    let done = make(api, &asked).await?;
+    let (items, next) = asked.opened(&done)?;
+    operations::json(route, &Page { items, next })
+}
+
+/// The export for planners.
+pub async fn planners(api: &Api, wish: Wish) -> Result<Given, Problem> {
+    let asked = wish.planners(site(api))?;
+    let done = make(api, &asked).await?;
+    let body = asked.lines(&done).into_bytes();
+    Ok(Given { status: 200, content_type: "text/csv; charset=utf-8", body })
+}
