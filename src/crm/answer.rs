@@ -127,9 +127,15 @@ fn plain(value: &Value) -> Option<String> {
         Value::Bool(yes) => yes.to_string(),
         _ => return None,
     };
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String =
+        text.chars().filter(|c| !turns(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let text = text.trim();
     (1..=LONGEST).contains(&text.chars().count()).then(|| text.to_owned())
+}
+
+/// Marks that write a text in another direction than it is read (UAX #9 section 2): with them a card says what it does not.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{61C}')
 }
 
 fn is_name(name: &str) -> bool {

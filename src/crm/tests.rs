@@ -135,7 +135,7 @@ fn a_slow_one_has_a_handful_of_questions_and_old_ones_are_dropped() {
 #[test]
 fn of_an_answer_what_is_small_and_plain_is_taken() {
     let body = r#"{"found":true,"id":42,"link":"https://crm.example.com/c/42","more":[1],"fields":{
-        "name":" Ann\u0007 Lee\n","vip":true,"orders":3,"nothing":null,"Bad Name":"x","deep":{"a":1},"list":[],
+        "name":" Ann\u0007 \u202eLee\n","vip":true,"orders":3,"nothing":null,"Bad Name":"x","deep":{"a":1},"list":[],
         "empty":"  ","long":"LONG"}}"#
         .replace("LONG", &"x".repeat(600));
     let Ok(Answer::Found(found)) = read(200, body.as_bytes()) else { panic!("found") };

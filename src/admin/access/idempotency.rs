@@ -10,6 +10,8 @@ use crate::journal::act::Who;
 pub const KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// Answers that are kept; the oldest go first.
 const MOST: usize = 1_000;
+/// Of one who asks: nobody makes the box forget what it has done for others.
+const MOST_OF_ONE: usize = 100;
 /// Bytes of the longest answer that is kept. Answers to what changes something are short.
 const LONGEST: usize = 64 << 10;
 /// Characters of the longest key.
@@ -41,6 +43,7 @@ pub enum Verdict {
 
 #[derive(Debug)]
 struct Known {
+    who: String,
     request: String,
     answer: Option<Given>,
     at: Instant,
@@ -66,8 +69,10 @@ impl Repeats {
                 None => Verdict::Running,
             };
         }
+        let who = who.to_string();
+        self.make_room(&who);
         self.order.push_back(name.clone());
-        self.known.insert(name.clone(), Known { request, answer: None, at: now });
+        self.known.insert(name.clone(), Known { who, request, answer: None, at: now });
         Verdict::New(name)
     }
 
@@ -92,6 +97,16 @@ impl Repeats {
     fn drop_one(&mut self, name: &str) {
         self.known.remove(name);
         self.order.retain(|other| other != name);
+    }
+
+    fn make_room(&mut self, who: &str) {
+        let is_own = |name: &&String| self.known.get(*name).is_some_and(|known| known.who == who);
+        let own: Vec<_> = self.order.iter().filter(is_own).collect();
+        if own.len() >= MOST_OF_ONE
+            && let Some(oldest) = own.first().map(|name| (*name).clone())
+        {
+            self.drop_one(&oldest);
+        }
     }
 
     fn forget(&mut self, now: Instant) {
@@ -139,7 +154,17 @@ mod tests {
         let Verdict::New(name) = repeats.begin(now, &who, "k", b"a") else { panic!("new") };
         repeats.done(&name, Given { status: 503, ..given("") });
         assert!(matches!(repeats.begin(now, &who, "k", b"a"), Verdict::New(_)));
+        // Whoever asks without end makes the box forget nothing that it has done for others.
+        let other = Who::Token("bl_1".to_owned());
+        let Verdict::New(name) = repeats.begin(now, &other, "k", b"a") else { panic!("new") };
+        repeats.done(&name, given("x"));
         for number in 0..5_000 {
+            repeats.begin(now, &who, &number.to_string(), b"");
+        }
+        assert_eq!(repeats.begin(now, &other, "k", b"a"), Verdict::Again(given("x")));
+        assert!(repeats.known.len() <= MOST_OF_ONE + 1);
+        for number in 0..5_000 {
+            let who = Who::User(format!("user{}", number % 50));
             repeats.begin(now, &who, &number.to_string(), b"");
         }
         assert!(repeats.known.len() <= MOST && repeats.order.len() <= MOST);

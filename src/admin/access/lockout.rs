@@ -17,6 +17,8 @@ const MEMORY: Duration = Duration::from_secs(60 * 60);
 const MOST: usize = 4_096;
 /// Wrong passwords of one source for all accounts together after which it waits, whichever name it tries.
 const FREE_OF_SOURCE: u32 = 20;
+/// Characters of an account's name that are remembered: no user has a longer one, and a stranger's need no memory.
+const LONGEST_NAME: usize = 64;
 
 /// Wrong passwords so far.
 #[derive(Debug, Default)]
@@ -42,7 +44,7 @@ impl Wrong {
 impl Lockout {
     /// Whether a password may be tried now; if not, after how long.
     pub fn check(&self, now: Instant, account: &str, from: IpAddr) -> Result<(), Duration> {
-        let pair = self.pairs.get(&(account.to_owned(), from));
+        let pair = self.pairs.get(&pair(account, from));
         let left = pair.map_or(Duration::ZERO, |wrong| wrong.left(now, FREE));
         let source = self.sources.get(&from);
         let left = left.max(source.map_or(Duration::ZERO, |w| w.left(now, FREE_OF_SOURCE)));
@@ -51,13 +53,32 @@ impl Lockout {
 
     /// A password was wrong.
     pub fn failed(&mut self, now: Instant, account: &str, from: IpAddr) {
-        count(&mut self.pairs, now, (account.to_owned(), from));
+        count(&mut self.pairs, now, pair(account, from));
         count(&mut self.sources, now, from);
+    }
+
+    /// What was counted was no mistake after all.
+    pub fn taken_back(&mut self, account: &str, from: IpAddr) {
+        take_back(&mut self.pairs, &pair(account, from));
+        take_back(&mut self.sources, &from);
     }
 
     /// A password was right: that account's mistakes from there are forgiven.
     pub fn succeeded(&mut self, account: &str, from: IpAddr) {
-        self.pairs.remove(&(account.to_owned(), from));
+        self.pairs.remove(&pair(account, from));
+    }
+}
+
+fn pair(account: &str, from: IpAddr) -> (String, IpAddr) {
+    (account.chars().take(LONGEST_NAME).collect(), from)
+}
+
+fn take_back<K: Ord>(table: &mut BTreeMap<K, Wrong>, key: &K) {
+    if let Some(wrong) = table.get_mut(key) {
+        wrong.count = wrong.count.saturating_sub(1);
+        if wrong.count == 0 {
+            table.remove(key);
+        }
     }
 }
 
@@ -107,6 +128,18 @@ mod tests {
         }
         lockout.succeeded("ann", HERE);
         assert!(lockout.pairs.is_empty());
+    }
+
+    #[test]
+    fn a_name_without_end_takes_no_memory() {
+        let now = Instant::now();
+        let mut lockout = Lockout::default();
+        let long = "a".repeat(1 << 20);
+        lockout.failed(now, &long, HERE);
+        let held: usize = lockout.pairs.keys().map(|(account, _)| account.len()).sum();
+        assert_eq!(held, LONGEST_NAME);
+        lockout.taken_back(&long, HERE);
+        assert!(lockout.pairs.is_empty() && lockout.sources.is_empty());
     }
 
     #[test]

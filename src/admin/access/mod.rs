@@ -175,15 +175,22 @@ impl Access {
     }
 
     /// Somebody wants to sign in: the hash that the password has to match, or why they are not even asked. A name that
-    /// nobody has gets a hash that no password matches, so that it takes as long as any other.
+    /// nobody has gets a hash that no password matches, so that it takes as long as any other. It counts as a mistake from
+    /// here on, until it turns out to be none: else a source could have as many guesses looked at side by side as it likes.
     pub fn begin_sign_in(&mut self, now: Now, name: &str, from: IpAddr) -> Result<String, Denied> {
         self.lockout.check(now.instant, name, source(from)).map_err(Denied::TooOften)?;
+        self.lockout.failed(now.instant, name, source(from));
         let user = self.accounts.users.get(name).filter(|user| !user.disabled);
         let hash = user.and_then(|user| user.password.clone());
         Ok(hash.unwrap_or_else(|| password::NOBODY.to_owned()))
     }
 
-    /// The password was looked at: a session, or a mark against the source.
+    /// There was no time to look at the password: nothing can be learned from that, and nothing is counted.
+    pub fn give_up_sign_in(&mut self, name: &str, from: IpAddr) {
+        self.lockout.taken_back(name, source(from));
+    }
+
+    /// The password was looked at: a session, or the mark against the source stays.
     pub fn end_sign_in(
         &mut self,
         now: Now,
@@ -193,9 +200,9 @@ impl Access {
     ) -> Result<(Principal, Session), Denied> {
         let user = self.accounts.users.get(name).filter(|user| matched && !user.disabled);
         let Some(user) = user.cloned() else {
-            self.lockout.failed(now.instant, name, source(from));
             return Err(Denied::Password);
         };
+        self.lockout.taken_back(name, source(from));
         self.lockout.succeeded(name, source(from));
         let session = self.sessions.open(now, name, stamp(&user), &mut self.random);
         Ok((principal(&user, &session.id), session))
@@ -283,9 +290,12 @@ fn principal(user: &User, session: &str) -> Principal {
     }
 }
 
-/// Changes when a password or a role does: sessions from before end.
+/// Changes when a password, a role or the agent that somebody is does: sessions from before end, and with them feeds that
+/// were let in as what the user was then.
 fn stamp(user: &User) -> String {
-    let text = format!("{} {}", user.role, user.password.as_deref().unwrap_or_default());
+    let agent = user.agent.as_ref().map_or("", AgentId::as_str);
+    let password = user.password.as_deref().unwrap_or_default();
+    let text = format!("{} {password} {agent}", user.role);
     hash_token(&text)
 }
 

@@ -77,6 +77,8 @@ fn sessions_end_with_a_new_password_role_or_when_the_user_is_disabled() {
         User { password: Some("other".to_owned()), ..ann.clone() },
         User { role: Role::Admin, ..ann.clone() },
         User { disabled: true, ..ann.clone() },
+        // A feed that was let in as Bob's would go on telling who calls him.
+        User { agent: Some(AgentId::from("bob")), ..ann.clone() },
     ];
     for change in changes {
         let mut access = access(std::slice::from_ref(&ann), &[]);
@@ -141,4 +143,32 @@ fn a_token_is_known_by_all_of_it_until_it_ends() {
     assert_eq!(access.by_token(later, &text), Err(Denied::Token));
     let many = (0..1_000).filter(|_| access.by_token(now, &text).is_ok()).count();
     assert!(many < 300, "{many} in one instant");
+}
+
+#[test]
+fn guesses_side_by_side_are_counted_before_any_is_looked_at() {
+    let now = now();
+    let mut access = access(&[user("ann", Role::Admin, "hash")], &[]);
+    let passed = (0..100).filter(|_| access.begin_sign_in(now, "ann", HERE).is_ok()).count();
+    assert_eq!(passed, 5, "none of them has ended yet");
+    // What could not be looked at, and what was right, counts for nothing.
+    (0..5).for_each(|_| access.give_up_sign_in("ann", HERE));
+    for _ in 0..100 {
+        assert!(access.begin_sign_in(now, "ann", HERE).is_ok());
+        assert!(access.end_sign_in(now, "ann", HERE, true).is_ok());
+    }
+    // One's own password does not wash off guesses at others'.
+    let mut access = self::access(&[user("ann", Role::Agent, "hash")], &[]);
+    let mut guesses = 0;
+    for number in 0..100 {
+        if access.begin_sign_in(now, &format!("user{number}"), HERE).is_err() {
+            break;
+        }
+        access.end_sign_in(now, "nobody", HERE, false).unwrap_err();
+        guesses += 1;
+        if access.begin_sign_in(now, "ann", HERE).is_ok() {
+            access.end_sign_in(now, "ann", HERE, true).unwrap();
+        }
+    }
+    assert_eq!(guesses, 20);
 }

@@ -243,7 +243,8 @@ fn under_key(api: &Api, who: &Principal, parts: &Parts, asked: &Asked) -> Result
         let detail = format!("a key has 1 to {LONGEST_KEY} printable ASCII characters");
         return Err(Problem::new(Kind::Malformed, detail, "make up a UUID").at(at));
     };
-    let mut request = format!("{} {}\n", parts.method, parts.uri).into_bytes();
+    let version = asked.if_match.as_deref().unwrap_or_default();
+    let mut request = format!("{} {} {version}\n", parts.method, parts.uri).into_bytes();
     request.extend(&asked.body);
     match api.access.hold().repeats.begin(clock::now().instant, &who.who, key, &request) {
         Verdict::New(name) => Ok(Key::New(name)),

@@ -109,7 +109,13 @@ async fn sign_in(
     SignIn { name, password }: SignIn,
 ) -> Result<Done, Problem> {
     let kept = api.access.hold().begin_sign_in(clock::now(), &name, peer.from)?;
-    let matched = hashing(api, move || password::matches(&password, &kept)).await?;
+    let matched = match hashing(api, move || password::matches(&password, &kept)).await {
+        Ok(matched) => matched,
+        Err(busy) => {
+            api.access.hold().give_up_sign_in(&name, peer.from);
+            return Err(busy);
+        }
+    };
     let done = api.access.hold().end_sign_in(clock::now(), &name, peer.from, matched);
     tracing::info!(from = %peer.from, done = done.is_ok(), "somebody signs in");
     let (principal, session) = done?;
