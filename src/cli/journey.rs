@@ -182,6 +182,7 @@ pub fn main(options: &Options) -> ExitCode {
         attributes: options.attributes.iter().cloned().collect(),
         standing: Standing {
             zone: Some(zone.to_owned()),
+            abroad: Vec::new(),
             consents: options.consent.iter().cloned().collect(),
             refused: options.refused.iter().cloned().collect(),
             open_case: options.open_case,

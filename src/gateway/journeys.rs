@@ -11,8 +11,9 @@ mod sites;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use crate::call::country::Class;
 use crate::config::Settings;
-use crate::context::{Identity, Who};
+use crate::context::{Identity, Kind, Who};
 use crate::gateway::{Gateway, LookFor, Output};
 use crate::hours;
 use crate::id::{CallId, ContactId};
@@ -20,6 +21,7 @@ use crate::journal::event::Event;
 use crate::journal::journey::Journey;
 use crate::journal::personal::Personal;
 use crate::journal::{State, Token};
+use crate::journey::abroad::zones;
 use crate::journey::{Action, Carriers, Change, Journeys, Key, Passed, Standing, engine};
 use crate::sip::endpoint::ClientKey;
 use crate::store::context::looking::{Answer, Question, Stands};
@@ -234,6 +236,8 @@ impl Gateway {
     /// The store shows the journal up to here.
     pub(super) fn journeys_are_shown(&mut self, position: Token) {
         self.journeys.shown = self.journeys.shown.max(position);
+        // The store is there.
+        self.journeys.again = None;
         self.look_on();
     }
 
@@ -250,7 +254,7 @@ impl Gateway {
             match look.what {
                 For::Event(event) => self.take_event(now, event, stands.map(|stands| *stands)),
                 For::Step(key) => {
-                    let standing = stands.as_ref().map(|stands| standing(stands));
+                    let standing = stands.as_ref().map(|stands| self.person_stands(stands));
                     if let Some(stands) = stands {
                         self.journeys.known.insert(key, *stands);
                     }
@@ -277,7 +281,7 @@ impl Gateway {
                     kind: heard.kind,
                     person: stands.contact,
                     attributes: heard.attributes,
-                    standing: standing(&stands),
+                    standing: self.person_stands(&stands),
                 };
                 let passed = self.journeys.machine.handle_event(now, &event);
                 // What began is in the journal before the event is crossed off.
@@ -324,14 +328,29 @@ impl Gateway {
     }
 }
 
-/// As far as rules ask.
-fn standing(stands: &Stands) -> Standing {
+impl Gateway {
+    /// How somebody stands, as far as rules ask. Whoever has a number of the site's own country is there, if nobody has said
+    /// otherwise.
+    fn person_stands(&self, stands: &Stands) -> Standing {
+        let phones = stands.identities.iter().filter(|one| one.kind == Kind::Phone);
+        let mut phones = phones.map(|one| one.value.as_str());
+        let country = self.settings.site.country;
+        let abroad = |number: &&str| country.class(number) == Class::International;
+        let first = phones.clone().next().filter(|_| phones.all(|number| abroad(&number)));
+        let abroad = first.map(zones).unwrap_or_default().iter().map(|zone| (*zone).to_owned());
+        Standing { abroad: abroad.collect(), ..said(stands) }
+    }
+}
+
+/// What was said of somebody, as far as rules ask.
+fn said(stands: &Stands) -> Standing {
     let of = |wanted: bool| {
         let said = stands.consents.iter().filter(move |(_, given)| **given == wanted);
         said.map(|((channel, purpose), _)| format!("{channel}/{purpose}")).collect()
     };
     Standing {
         zone: stands.zone.clone(),
+        abroad: Vec::new(),
         consents: of(true),
         refused: of(false),
         open_case: stands.open_case,

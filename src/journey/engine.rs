@@ -384,15 +384,22 @@ impl Journeys {
             return did(Outcome::Capped);
         }
         if action.reaches_person() {
-            let zone = standing.zone.as_deref().and_then(hours::zone);
-            let zone = zone.unwrap_or_else(|| self.zone.clone());
-            let loud = rule.quiet.over(now.unix, &zone);
+            let loud = rule.quiet.over_all(now.unix, &self.zones(standing));
             if loud > now.unix {
                 return Some(Next::Record(Change::Waits { journey: key.journey, until: loud }));
             }
         }
         let purpose = message.then(|| rule.purpose.clone());
         Some(Next::Do(key, running.rule.clone(), purpose, person, action.clone()))
+    }
+
+    /// Where a person is, or may be: as somebody has said, else as far as a number from abroad tells, else at the site.
+    fn zones(&self, standing: &Standing) -> Vec<TimeZone> {
+        if let Some(zone) = standing.zone.as_deref().and_then(hours::zone) {
+            return vec![zone];
+        }
+        let abroad: Vec<_> = standing.abroad.iter().filter_map(|name| hours::zone(name)).collect();
+        if abroad.is_empty() { vec![self.zone.clone()] } else { abroad }
     }
 
     /// Whether the person has had as many messages for this purpose as the rule allows.

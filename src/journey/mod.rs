@@ -1,7 +1,7 @@
 //! Journeys: what happens by itself after something happened. An event, a condition, and steps: wait, send a message, call
 //! back, make a task, tell a webhook, write on the person's record, stop.
 //!
-//! Owns rules and their checks ([`rule`]), quiet hours ([`quiet`]), by whom messages are carried ([`carrier`]), what is kept
+//! Owns rules and their checks ([`rule`]), quiet hours ([`quiet`]), where numbers from abroad are ([`abroad`]), by whom messages are carried ([`carrier`]), what is kept
 //! of running journeys ([`kept`]) and the machine that walks them ([`engine`]). Sends nothing: it asks how a person stands
 //! at the moment of each step, says what is to be done, under a key that never changes, and is told when it is.
 //!
@@ -9,6 +9,7 @@
 //! out passes over a key that they have seen. After a crash between the two it is asked for again, under the same key; a
 //! message that may have been on the wire by then is not: nobody knows, and that is what is kept of it.
 
+pub mod abroad;
 pub mod carrier;
 pub mod engine;
 pub mod kept;
@@ -76,6 +77,8 @@ impl<'de> Deserialize<'de> for Key {
 pub struct Standing {
     /// IANA name of the zone they live in; the site's when absent or unknown.
     pub zone: Option<String>,
+    /// Where they may be besides, where nobody has said it: by a number from abroad. Quiet hours hold in all of these.
+    pub abroad: Vec<String>,
     /// What they have agreed to: channel and purpose, `sms/service`.
     pub consents: BTreeSet<String>,
     /// What they have refused, in the same words.

@@ -17,6 +17,8 @@ pub struct Quiet {
 
 /// How often a clock change may lead back into quiet hours before minutes are tried one by one.
 const TRIES: usize = 4;
+/// How often one zone's morning may be another's night: some days ahead are enough.
+const ROUNDS: usize = 16;
 /// Minutes of a day and more: the longest that is looked ahead one by one.
 const LOOK: i64 = 27 * 60;
 
@@ -51,6 +53,20 @@ impl Quiet {
         let minutes = (0..LOOK).map(|minute| UnixTime(at.0.saturating_add(minute * 60_000_000)));
         let first = minutes.into_iter().find(|moment| !self.covers(*moment, zone));
         first.unwrap_or(UnixTime(at.0.saturating_add(LOOK * 60_000_000)))
+    }
+
+    /// The first moment from `at` on that is quiet in none of these zones, as far as the next days have one: then it is a
+    /// moment that is quiet in some of them, and whoever wakes then asks again.
+    pub fn over_all(&self, at: UnixTime, zones: &[TimeZone]) -> UnixTime {
+        let mut now = at;
+        for _ in 0..ROUNDS {
+            let later = zones.iter().map(|zone| self.over(now, zone)).max().unwrap_or(now);
+            if later == now {
+                break;
+            }
+            now = later;
+        }
+        now
     }
 
     fn next_end(&self, at: UnixTime, zone: &TimeZone) -> Option<UnixTime> {
@@ -89,6 +105,17 @@ mod tests {
         for (zone, from, to) in cases {
             assert_eq!(night.over(at(from), &hours::zone(zone).unwrap()), at(to), "{zone} {from}");
         }
+    }
+
+    #[test]
+    fn who_may_be_in_any_of_several_zones_is_left_alone_in_all() {
+        let night = Quiet { from: 20 * 60, to: 8 * 60 };
+        let zones = ["America/New_York", "Pacific/Honolulu"].map(|name| hours::zone(name).unwrap());
+        // Eight in Honolulu is one in the afternoon in New York, where it is loud until eight in the evening.
+        assert_eq!(night.over_all(at("2026-11-16T14:00:00Z"), &zones), at("2026-11-16T18:00:00Z"));
+        assert_eq!(night.over_all(at("2026-11-16T20:00:00Z"), &zones), at("2026-11-16T20:00:00Z"));
+        assert_eq!(night.over_all(at("2026-11-17T02:00:00Z"), &zones), at("2026-11-17T18:00:00Z"));
+        assert_eq!(night.over_all(at("2026-11-17T02:00:00Z"), &[]), at("2026-11-17T02:00:00Z"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use branchline::journal::event::Event;
 use branchline::journey::Change;
@@ -181,16 +181,18 @@ fn each_step_of_each_journey_runs_once_through_fifty_kills() {
     let people = 2 * KILLS;
     (0..people).for_each(|person| known(&console, &site, person));
     let mut random = Random::from_number(11);
-    let (mut told, mut again) = (0, 0);
+    let (mut told, mut again) = (0_usize, 0);
     for _ in 0..KILLS {
-        // Two more leave a cart; the box is killed at any moment after the first has been said, heard or not.
-        let until = Instant::now() + Duration::from_millis(random.below(1_500));
-        let mut answers = Vec::new();
-        for person in told..told + 2 {
-            answers.push(console.tells(&cart(person)));
-        }
-        std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        // Two more leave a cart while the box is killed, at any moment: before they are heard, while, or after.
+        let (wait, life) = (random.below(300), random.below(1_200));
+        let teller = Console(console.0.clone());
+        let telling = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(wait));
+            (told..told + 2).map(|person| teller.tells(&cart(person))).collect::<Vec<_>>()
+        });
+        std::thread::sleep(Duration::from_millis(life));
         running.kill();
+        let answers = telling.join().expect("who tells");
         running = site.start().0;
         // What was not acknowledged is said again.
         for (person, answer) in (told..told + 2).zip(answers) {
@@ -268,4 +270,57 @@ fn each_step_of_each_journey_runs_once_through_fifty_kills() {
         did.len(),
         at_receiver.len()
     );
+}
+
+/// Somebody in every time zone there is, at whatever time it is: those whom it is night for are left alone, the others have
+/// their message.
+#[test]
+fn nobody_is_written_to_by_night_wherever_they_are() {
+    let folder = Folder::new("nights");
+    let data = folder.0.join("data");
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let at = at.expect("a port");
+    let receiver = Receiver::default();
+    receiver.listen(at);
+    let site = site(&folder, &data, at);
+    let rule = "on = 'cart'\n[[step]]\nmessage = 'sms'\ntext = 'Hello.'\n";
+    fs::write(folder.0.join("rule.toml"), rule).expect("the rule");
+    let (running, _) = site.start();
+    let console = Console(folder.0.join("admin.sock"));
+    let zones: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    let order = |order: Value| {
+        site.until("an order", || {
+            let answer = console.ask(&json!({"command": "contact", "order": order}))?;
+            (answer["reply"] == "ordered").then_some(())
+        });
+    };
+    for (person, zone) in zones.iter().enumerate() {
+        order(json!({"order": "create", "fields": {"time_zone": zone},
+            "identities": [{"kind": "phone", "value": phone(person)}]}));
+        order(json!({"order": "consent", "who": format!("phone:{}", phone(person)),
+            "channel": "sms", "purpose": "service", "given": true}));
+        assert_eq!(console.tells(&cart(person)).as_deref(), Some("kept"));
+    }
+    let waiting = site.until("everybody to be written to or left alone", || {
+        let found = console.journeys()?;
+        let lines = found["running"].as_array()?.clone();
+        let asleep = |line: &Value| line["words"] == "waits for the end of quiet hours";
+        let settled = found["events_waiting"] == 0 && lines.iter().all(asleep);
+        (settled && receiver.0.lock().expect("told").len() + lines.len() == zones.len())
+            .then_some(lines.len())
+    });
+    let told = receiver.0.lock().expect("told").clone();
+    for (_, _, data) in &told {
+        let number = data["to"]["value"].as_str().expect("a number");
+        let person: usize = number.trim_start_matches("+1408555").parse().expect("a person");
+        let zone = jiff::tz::TimeZone::get(&zones[person]).expect("a zone");
+        let at: jiff::Timestamp = data["at"]
+            .as_str()
+            .map_or_else(jiff::Timestamp::now, |text| text.parse().expect("a time"));
+        let hour = at.to_zoned(zone).hour();
+        assert!((8..20).contains(&hour), "{} at {hour}", zones[person]);
+    }
+    println!("{} zones: {} written to, {waiting} left alone", zones.len(), told.len());
+    assert!(waiting > zones.len() / 10 && told.len() > zones.len() / 10);
+    running.stop();
 }

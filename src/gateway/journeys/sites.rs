@@ -1,6 +1,6 @@
 //! Events that sites and shops tell of: counted without consent, kept and told with it.
 
-use super::For;
+use super::{For, MOST_HEARD};
 use crate::admin::api::feed::Happening;
 use crate::admin::api::sites::{SiteEvent, Taken};
 use crate::admin::{Command, Reply};
@@ -77,7 +77,11 @@ impl Gateway {
         self.forget_told();
         let who = Who::Identity(first.kind, first.value);
         self.hear(now, &event.kind, format!("site/{id}"), who.clone(), &event.attributes);
-        self.look_for_journey(token, who, For::Feed(Box::new(site)));
+        match self.journeys.looks.len() < MOST_HEARD {
+            true => self.look_for_journey(token, who, For::Feed(Box::new(site))),
+            // The store is away for long: the feed is told without whom it was.
+            false => self.tell_site_event(None, &site),
+        }
         Taken::Kept
     }
 

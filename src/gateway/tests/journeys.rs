@@ -397,6 +397,45 @@ fn nothing_is_done_before_its_intention_is_on_the_disk() {
     assert_eq!(world.parties[1].texts.len(), texts + 2);
 }
 
+/// Where nobody has said where somebody lives, a number from abroad tells.
+#[test]
+fn a_number_from_abroad_is_left_alone_by_the_clock_over_there() {
+    let rule = "on = 'cart'\n[[step]]\nmessage = 'sms'\ntext = 'Hello.'\n";
+    let config = with_rules(&[("hello", rule)], "sms = 'webhook:sender'");
+    // Nine in the evening in Tokyo, noon at the site.
+    let mut world = World::journeys(&config, "2026-11-16T12:00:00Z");
+    for (number, id) in [("+81312345678", "1"), ("+14085551200", "2")] {
+        let identities = vec![Identity { kind: Kind::Phone, value: number.to_owned() }];
+        let (source, channel) = (Default::default(), None);
+        let order = Order::Create {
+            fields: BTreeMap::new(),
+            identities: identities.clone(),
+            source,
+            channel,
+        };
+        let who = Who::Contact(world.order(order).unwrap().contact.unwrap());
+        let order = Order::Consent {
+            who,
+            channel: By::Sms,
+            purpose: "service".to_owned(),
+            given: true,
+            source: Default::default(),
+            through: None,
+        };
+        world.order(order).unwrap();
+        let event =
+            SiteEvent { id: id.to_owned(), kind: "cart".to_owned(), identities, ..walk_in("") };
+        assert_eq!(world.tells(&event), Taken::Kept);
+    }
+    world.seconds(60);
+    assert_eq!(world.due(), [(sms("Hello."), Some("+14085551200".to_owned()))]);
+    let listed = world.listed();
+    assert_eq!(listed.running[0].words, "waits for the end of quiet hours");
+    assert_eq!(listed.running[0].until, Some(at("2026-11-16T23:00:00Z")));
+    world.seconds(11 * 3_600);
+    assert_eq!(world.due().last(), Some(&(sms("Hello."), Some("+81312345678".to_owned()))));
+}
+
 const OFFER: &str = "on = 'cart'\npurpose = 'marketing'\nat_most = { messages = 1, within = '7d' }\n\
                      [[step]]\nwait = '1h'\n[[step]]\nmessage = 'sms'\ntext = 'Ten percent off.'\n";
 
