@@ -3,7 +3,8 @@
 //! `cargo bench --bench context` makes a journal of contacts with a name, a number and five moments each, lets the store be
 //! made from it, and asks who calls as the loop does: a question to the reader's thread, the answer back. Once while
 //! nothing else happens, once while the store takes up new calls, and once after it was opened again. `-- 20000` does one
-//! size alone. Prints p50, p99, p99.9 and the worst in microseconds, rows made a second, bytes of disk and memory per
+//! size alone. Then it searches, a page of twenty hits at a time, and tells what the index took to make and what it weighs.
+//! Prints p50, p99, p99.9 and the worst in microseconds, rows made a second, bytes of disk and memory per
 //! contact. The aim is a p99 of a millisecond with 200,000 contacts and 1,000,000 moments.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
@@ -22,6 +23,7 @@ use branchline::journal::context::to_seal;
 use branchline::journal::event::Event;
 use branchline::journal::{Journal, Token};
 use branchline::random::Random;
+use branchline::store::context::finding::{self, Search};
 use branchline::store::context::looking::{Answer, Question};
 use branchline::time::UnixTime;
 
@@ -31,6 +33,9 @@ const SIZES: [u64; 3] = [20_000, 60_000, 200_000];
 const MOMENTS: i64 = 5;
 /// Look-ups that are timed.
 const LOOKS: usize = 20_000;
+/// Searches of each kind that are timed, and hits on a page of them.
+const SEARCHES: usize = 500;
+const PAGE: usize = 20;
 /// Records that are appended before the disk is waited for.
 const AT_A_TIME: u64 = 500;
 /// What happens while look-ups are timed the second time: a branch with ten times the calls of a large one.
@@ -59,8 +64,25 @@ fn measure(contacts: u64) {
     let took = began.elapsed();
     let moments = contacts * MOMENTS.unsigned_abs();
     let readers = Readers::start(store.shelf(), site.journal.keys().reading().clone());
-    let readers = readers.expect("two threads");
+    let readers = readers.expect("three threads");
+    store.tell(readers.index());
+    let plain = memory();
+    let began = Instant::now();
+    while find(&readers, "customer", 1).is_none() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (indexed, index) = (began.elapsed(), memory().saturating_sub(plain));
     line(contacts, moments, "quiet", look(&readers, contacts, 1));
+    let searches: [(&str, &dyn Fn(u64) -> String); 5] = [
+        ("search: a number's end", &|contact| format!("{:05}", contact % 100_000)),
+        ("search: a whole name", &|contact| format!("customer number {contact}")),
+        ("search: what one word begins", &|contact| format!("{}", 10 + contact % 90)),
+        ("search: words in everything", &|_| "order mon".to_owned()),
+        ("search: nothing", &|contact| format!("order {contact}x")),
+    ];
+    for (what, text) in searches {
+        line(contacts, moments, what, search(&readers, contacts, text));
+    }
     // The same while calls come in.
     let ends = Arc::new(AtomicBool::new(false));
     let (stop, more) = (ends.clone(), store.clone());
@@ -89,13 +111,15 @@ fn measure(contacts: u64) {
     let readers = Readers::start(store.shelf(), site.journal.keys().reading().clone());
     line(contacts, moments, "opened again", look(&readers.expect("two threads"), contacts, 3));
     println!(
-        "{contacts:>9} {moments:>9}  made in {:.1} s: {:.0} rows a second; per contact: store {} B, journal {} B, keys in memory {} B, the rest {} B",
+        "{contacts:>9} {moments:>9}  made in {:.1} s: {:.0} rows a second; per contact: store {} B, journal {} B, keys in memory {} B, the rest {} B; search index in {:.1} s, {} B per contact",
         took.as_secs_f64(),
         (contacts * 2 + moments) as f64 / took.as_secs_f64(),
         size / contacts,
         journal / contacts,
         keys / contacts,
-        rest / contacts,
+        rest.saturating_sub(index) / contacts,
+        indexed.as_secs_f64(),
+        index / contacts,
     );
     store.finish();
 }
@@ -132,6 +156,33 @@ fn look(readers: &Readers, contacts: u64, seed: u64) -> Vec<Duration> {
         std::thread::sleep(Duration::from_micros(random.below(200)));
     }
     took
+}
+
+/// What a page of hits takes, as somebody sees who types.
+fn search(readers: &Readers, contacts: u64, text: &dyn Fn(u64) -> String) -> Vec<Duration> {
+    let mut random = Random::from_number(5);
+    let took = (0..SEARCHES).map(|_| {
+        let text = text(random.below(contacts));
+        let began = Instant::now();
+        find(readers, &text, PAGE).expect("an index");
+        began.elapsed()
+    });
+    took.collect()
+}
+
+/// How much is found; nothing while the index is being made.
+fn find(readers: &Readers, text: &str, limit: usize) -> Option<usize> {
+    let expression = finding::expression(text).expect("words");
+    let (answers, answered) = mpsc::sync_channel(1);
+    let question = Question::Search(Search { expression, after: None, limit });
+    let asked = readers.ask(question, move |answer| {
+        let _ = answers.send(answer);
+    });
+    asked.expect("nobody else asks");
+    match answered.recv().expect("an answer") {
+        Answer::Found(hits) => Some(hits.hits.len()),
+        _ => None,
+    }
 }
 
 struct Site {

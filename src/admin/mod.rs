@@ -30,6 +30,7 @@ use crate::id::{
 };
 use crate::journal::act::{Role, Token, User};
 use crate::store::context::Proof;
+use crate::store::context::finding::Hits;
 use crate::store::context::looking::{Dossier, Placed};
 use crate::time::{UnixTime, rfc3339};
 use api::Operation;
@@ -269,6 +270,16 @@ pub enum Command {
         /// So many contacts are looked at, 256 at most.
         limit: usize,
     },
+    /// People, cases and moments that some words fit.
+    Search {
+        /// The words: beginnings of them, or how a number ends.
+        text: String,
+        /// Behind this one.
+        #[serde(default)]
+        after: Option<i64>,
+        /// So many at most, 256 at most.
+        limit: usize,
+    },
     /// What happened with a person, the newest first.
     Timeline {
         /// Who.
@@ -405,6 +416,8 @@ pub enum Reply {
     Person(Box<Dossier>),
     /// To [`Command::People`].
     People(PeoplePage),
+    /// To [`Command::Search`].
+    Hits(Hits),
     /// To [`Command::Timeline`].
     Timeline(Vec<Placed>),
     /// To [`Command::Erasures`].

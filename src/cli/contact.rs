@@ -10,6 +10,7 @@ use crate::cli::{ask, exit, text};
 use crate::context::{Happening, Identity, Moment, NotAnIdentity, Order, Sharing, Who};
 use crate::id::{ContactId, HoldId};
 use crate::store::context::Proof;
+use crate::store::context::finding::{Hits, What};
 use crate::store::context::looking::Dossier;
 
 mod export;
@@ -56,6 +57,21 @@ pub enum One {
         /// Who.
         #[arg(value_parser = who)]
         who: Who,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// Find people, cases and what happened by words: their beginnings, with or without accents, or how a number ends.
+    #[command(after_help = "Example: branchline contact search 'muller invoice'\n         \
+                            branchline contact search 555-1200")]
+    Search {
+        /// The words; all of them fit.
+        text: String,
+        /// At most so many.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=256))]
+        limit: u16,
+        /// The number that the page before ended with.
+        #[arg(long)]
+        after: Option<i64>,
         #[command(flatten)]
         options: ask::Options,
     },
@@ -228,6 +244,10 @@ pub fn main(one: One) -> ExitCode {
         One::Show { who, options } => {
             return ask::main(&options, &Command::Person { who, moments: SHOWN }, ask::Form::Text);
         }
+        One::Search { text, limit, after, options } => {
+            let command = Command::Search { text, after, limit: limit.into() };
+            return ask::main(&options, &command, ask::Form::Text);
+        }
         One::Export { who: None, format, options } => return export::main(&options, format),
         One::Export { who: Some(who), mut options, .. } => {
             options.json = true;
@@ -341,6 +361,33 @@ fn moment(moment: &Moment<String>) -> String {
         Happening::Disposition { code, .. } => format!("came out as {code}"),
     };
     text::printable(&(words + &by))
+}
+
+/// What was found, for a terminal.
+pub(super) fn hits(found: &Hits) -> String {
+    let mut out = String::new();
+    for hit in &found.hits {
+        let words = match &hit.what {
+            What::Contact { identities } => {
+                let all: Vec<_> = identities.iter().map(|one| one.value.as_str()).collect();
+                all.join(", ")
+            }
+            What::Case { case, title } => {
+                format!("case {case} {}", title.as_deref().unwrap_or_default())
+            }
+            What::Moment { moment: placed } => {
+                format!("{} {}", placed.moment.at, moment(&placed.moment))
+            }
+        };
+        let name = hit.name.as_deref().unwrap_or("-");
+        let _ = writeln!(out, "{}", text::printable(&format!("{}  {name}  {words}", hit.person)));
+    }
+    match found.next {
+        Some(next) => _ = writeln!(out, "more with --after {next}"),
+        None if found.hits.is_empty() => out.push_str("nobody\n"),
+        None => {}
+    }
+    out
 }
 
 /// Proofs of erasures for a terminal.

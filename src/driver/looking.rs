@@ -1,6 +1,7 @@
 //! Looking people up beside the store's own thread, so that no batch that is being written keeps a ring waiting.
 //!
-//! Two threads: one for what a ring or an order needs, which is short; one for whatever may take longer. They read the
+//! Two threads: one for what a ring or an order needs, which is short; one for whatever may take longer. Searches go to
+//! the index ([`search`]), which has its own. They read the
 //! store's rows, and texts with a copy of the keys that is kept up from what the journal hands to the disk.
 
 use std::io;
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread;
 
 use crate::driver::clock;
+use crate::driver::search::{self, Index};
 use crate::id::RecordingId;
 use crate::journal;
 use crate::journal::personal::{Personal, Reading, Reads, Subject};
@@ -28,6 +30,7 @@ type Job = Box<dyn FnOnce(Option<Eyes<'_>>) + Send>;
 pub struct Readers {
     short: mpsc::SyncSender<Job>,
     long: mpsc::SyncSender<Job>,
+    index: Index,
     keys: Arc<Keys>,
 }
 
@@ -64,7 +67,7 @@ impl Reads for Keys {
 }
 
 impl Readers {
-    /// Starts both threads, which read from `shelf` what `keys` can read.
+    /// Starts the threads, which read from `shelf` what `keys` can read.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -76,7 +79,13 @@ impl Readers {
             let thread = thread::Builder::new().name(name.to_owned());
             thread.spawn(move || run(&waiting, &shelf, &keys)).map(|_| jobs)
         };
-        Ok(Readers { short: start("look-up")?, long: start("read-out")?, keys })
+        let index = Index::start(shelf, keys.clone())?;
+        Ok(Readers { short: start("look-up")?, long: start("read-out")?, index, keys })
+    }
+
+    /// What finds people by words; whoever changes rows tells it.
+    pub fn index(&self) -> Index {
+        self.index.clone()
     }
 
     /// Who reads texts, with keys that are kept up.
@@ -94,7 +103,7 @@ impl Readers {
         }
     }
 
-    /// Asks; `answer` is called on a reader's thread.
+    /// Asks; `answer` is called on a reader's thread, or the index's.
     ///
     /// # Errors
     /// When more waits than may; `answer` is not called then.
@@ -103,6 +112,9 @@ impl Readers {
         question: Question,
         answer: impl FnOnce(Answer) + Send + 'static,
     ) -> Result<(), Busy> {
+        if let Question::Search(search) = question {
+            return self.index.search(search, answer).map_err(|search::Busy| Busy);
+        }
         let short =
             matches!(question, Question::Caller(_) | Question::View(_) | Question::Stands(_));
         let job: Job = Box::new(move |eyes| {

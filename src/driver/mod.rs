@@ -25,6 +25,7 @@ pub mod metrics;
 mod post;
 pub mod recordings;
 pub mod reports;
+pub mod search;
 pub mod segments;
 pub mod sip;
 pub mod store;
@@ -218,6 +219,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     let old_records = lost.or_else(|| old_records(&opened));
     let store = open_store(&data, opened.before, program, &letters)?;
     let readers = Readers::start(store.shelf(), opened.journal.keys().reading().clone())?;
+    store.tell(readers.index());
     let threads = media_threads(&settings);
     let mirror = settings.capture.hep.as_deref().map(hep::Mirror::start).transpose()?;
     let folder = data.join("recordings");

@@ -11,15 +11,17 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::driver::looking::Shelf;
+use crate::driver::search::Index;
 use crate::driver::segments::{self, Segment};
 use crate::journal::Token;
 use crate::journal::record::{self, decode};
 use crate::journal::replay::Entry;
+use crate::store::context::finding::FOUND;
 use crate::store::{self, Found, META_KEY, Meta, Rows, Wanted};
 
 /// Time to open a small store; the time limit grows with its size.
@@ -81,6 +83,8 @@ struct Shared {
     position: std::sync::atomic::AtomicU64,
     rebuilt: std::sync::atomic::AtomicU64,
     rows: Shelf,
+    /// Who is told which rows have changed.
+    index: OnceLock<Index>,
 }
 
 /// The store is not there to answer.
@@ -107,6 +111,12 @@ impl Handle {
     /// Where readers find the rows, once the store is ready.
     pub fn shelf(&self) -> &Shelf {
         &self.shared.rows
+    }
+
+    /// From here on that index is told which rows have changed.
+    pub fn tell(&self, index: Index) {
+        // There is one index; it was told before then.
+        let _ = self.shared.index.set(index);
     }
 
     /// Reads rows; `answer` is called on the store's thread.
@@ -163,6 +173,7 @@ pub fn open(
         position: 0.into(),
         rebuilt: 0.into(),
         rows: Shelf::default(),
+        index: OnceLock::new(),
     });
     let keeper = Keeper {
         folder: data.join("store"),
@@ -237,6 +248,10 @@ impl Keeper {
 
     fn shelve(&self, rows: Option<Arc<dyn Rows + Send + Sync>>) {
         *self.shared.rows.lock().unwrap_or_else(PoisonError::into_inner) = rows;
+    }
+
+    fn is_shelved(&self) -> bool {
+        self.shared.rows.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn be(&self, state: State) {
@@ -332,13 +347,24 @@ impl Keeper {
         }
         let batch = store::project(meta, &entries, &Table(db.clone()));
         let mut rows = sled::Batch::default();
+        let mut found = Vec::new();
         for (key, row) in batch.rows {
+            if FOUND.iter().any(|prefix| key.starts_with(prefix)) {
+                found.push(key.clone());
+            }
             match row {
                 Some(row) => rows.insert(key, row),
                 None => rows.remove(key),
             }
         }
         db.apply_batch(rows)?;
+        // Before the rows are on the shelf nobody has looked at them.
+        if let Some(index) = self.shared.index.get()
+            && !found.is_empty()
+            && self.is_shelved()
+        {
+            index.changed(found);
+        }
         Ok(true)
     }
 }

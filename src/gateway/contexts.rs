@@ -109,6 +109,7 @@ impl Gateway {
                     Answer::Dossier(None) => Reply::Declined(Refused::UnknownContact),
                     Answer::Timeline(Some(moments)) => Reply::Timeline(moments),
                     Answer::Timeline(None) => Reply::Declined(Refused::UnknownContact),
+                    Answer::Found(hits) => Reply::Hits(hits),
                     Answer::Proofs(proofs) => Reply::Erasures(proofs),
                     _ => Reply::NotReady(NOT_READY.to_owned()),
                 };

@@ -13,6 +13,7 @@ use crate::journal::event::{CallRecord, Direction, Quality};
 use crate::journal::{Failure, State};
 use crate::sip::registrar::Binding;
 use crate::sip::trunk;
+use crate::store::context::finding::{self, Hits, Search};
 use crate::store::context::looking::Question;
 use crate::store::{Found, Wanted};
 use crate::time::{Now, UnixTime};
@@ -84,6 +85,16 @@ impl Gateway {
                 return self
                     .look_for_person(to, who, |who| Question::Timeline(who, *after, *limit));
             }
+            Command::Search { text, after, limit } => match finding::expression(text) {
+                Some(expression) => {
+                    let limit = (*limit).clamp(1, MOST_PEOPLE);
+                    let search = Search { expression, after: *after, limit };
+                    let (to, question) = (LookFor::Reader(to), Question::Search(search));
+                    return self.outputs.push_back(Output::Look { to, question });
+                }
+                // Whoever types has not come further yet.
+                None => Reply::Hits(Hits::default()),
+            },
             Command::Erasures => {
                 let question = Question::Proofs(MOST_RECORDS);
                 return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });

@@ -6,6 +6,7 @@
 //!
 //! The first byte of a key says which of these its row is ([`super::kind`]).
 
+pub mod finding;
 pub mod looking;
 
 use std::collections::BTreeSet;

@@ -143,3 +143,35 @@ fn two_are_merged_and_parted_and_one_is_held_released_erased() {
         assert!(acts.contains(act), "{act} in {acts}");
     }
 }
+
+#[test]
+fn words_find_people_and_what_happened_with_them_page_by_page() {
+    let api = Api::start();
+    let ann = make(&api, "Änne Müller", "phone:+14085551200");
+    let way = Way::token(&api.token);
+    for text in ["a lamp, please", "the lamp is broken"] {
+        assert_eq!(post(&api, &way, &format!("/{ann}/notes"), json!({ "text": text })).status, 201);
+    }
+    let search = |query: &str| api.order("GET", &format!("/api/v1/search?q={query}"), None);
+    let count = |found: &Value| found["items"].as_array().map_or(0, Vec::len);
+    // The index follows some moments later.
+    let found = (0..200).map(|_| search("lamp")).find(|found| count(found) == 2);
+    let found = found.expect("both notes");
+    assert_eq!(found["items"][0]["moment"]["text"], "the lamp is broken", "{found}");
+    let first = search("lamp&limit=1");
+    let next = first["next"].as_str().expect("there is more");
+    let second = search(&format!("lamp&limit=1&after={next}"));
+    assert_eq!(second["items"][0]["moment"]["text"], "a lamp, please", "{second}");
+    for words in ["muller", "m%C3%BCll%20%C3%A4n", "555-1200"] {
+        let found = search(words);
+        let hit = &found["items"][0];
+        let about = (&hit["found"], &hit["name"], &hit["person"]);
+        assert_eq!(about, (&json!("contact"), &json!("Änne Müller"), &json!(ann)), "{words}");
+        assert_eq!(hit["identities"], json!(["phone:+14085551200"]));
+    }
+    assert_eq!(count(&search("m")), 0, "who types goes on");
+    let ask = |query: &str| api.ask(&way, "GET", &format!("/api/v1/search{query}"), None);
+    ask("?q=").is_problem(400, "malformed");
+    ask("?q=lamp&after=x").is_problem(400, "malformed");
+    ask("").is_problem(400, "malformed");
+}

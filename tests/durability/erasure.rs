@@ -37,6 +37,13 @@ fn nothing_of_an_erased_person_is_in_any_file() {
         assert!(!is_in_a_file(&data, canary.as_bytes()), "{canary} stands in clear in a file");
     }
     assert!(readable(&site).iter().any(|text| text == CANARIES[3]), "the journal can be read");
+    let finds = |words: &str| {
+        let found = order(&["search", words])?;
+        found["hits"].as_array().map(Vec::len)
+    };
+    for words in ["kestrel", "canary sang", "555-9981", "kestrel@canary", "canary77"] {
+        site.until("what somebody searches for", || finds(words).filter(|count| *count > 0));
+    }
     let held = order(&["hold", NUMBER, "--reason", "a court asks"]).expect("held");
     assert!(order(&["erase", NUMBER, "--yes"]).is_none(), "a hold stands");
     let hold = held["hold"].as_str().expect("an id").to_owned();
@@ -44,6 +51,10 @@ fn nothing_of_an_erased_person_is_in_any_file() {
     let before = fs::read(data.join("keys/subjects")).expect("keys");
     order(&["erase", NUMBER, "--yes"]).expect("erased");
     assert!(order(&["show", NUMBER]).is_none() && order(&["show", CANARIES[2]]).is_none());
+    for words in ["kestrel", "canary", "5559981"] {
+        site.until("nothing to be found any more", || finds(words).filter(|count| *count == 0));
+    }
+    assert_eq!(finds("somebody else"), Some(1));
     nothing_is_left(&site, &before);
     running.kill();
     nothing_is_left(&site, &before);

@@ -412,6 +412,9 @@ fn fits(name: &str, value: &str) -> bool {
         return (1..=2_048).contains(&value.len())
             && value.bytes().all(|b| matches!(b, b' '..=b'~'));
     }
+    if name == "q" {
+        return (1..=200).contains(&value.chars().count()) && !value.chars().any(|c| c < ' ');
+    }
     let moment = |b: u8| b.is_ascii_alphanumeric() || b":+.-".contains(&b);
     match name {
         "since" | "until" => return (8..=40).contains(&value.len()) && value.bytes().all(moment),

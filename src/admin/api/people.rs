@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::context::{
-    Caller, Case, Channel, Consent, Contact, Evidence, Field, Happening, Hold, How, Learned, Link,
-    Merge, Moment, Past, Pin, Ref, Said, Sharing, Source, Suggestion, Verified, Way,
+    Caller, Case, Channel, Consent, Contact, Evidence, Field, Happening, Hold, How, Identity,
+    Learned, Link, Merge, Moment, Past, Pin, Ref, Said, Sharing, Source, Suggestion, Verified, Way,
 };
 use crate::id::{
     ActorId, AgentId, CallId, CaseId, ContactId, ErasureId, HoldId, MergeId, PinId, QueueId,
     RecordingId,
 };
 use crate::store::context::Proof;
+use crate::store::context::finding::{Hit, What};
 use crate::store::context::looking::{Dossier, Placed};
 use crate::time::{UnixTime, rfc3339};
 
@@ -303,6 +304,60 @@ pub fn read_place(text: &str) -> Option<Ref> {
     let (at, seq) = rest.split_once('-')?;
     let (contact, at) = (contact.parse().ok()?, UnixTime(at.parse().ok()?));
     Some(Ref { contact, at, seq: seq.parse().ok()? })
+}
+
+/// Something that a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HitLine {
+    /// Under which contact the person goes.
+    pub person: ContactId,
+    /// The person's name, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub name: Option<String>,
+    /// What fits: `contact`, `case` or `moment`.
+    pub found: String,
+    /// Of a contact, what it is known by: `phone:+4930123456`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<String>,
+    /// The case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub case: Option<CaseId>,
+    /// What the case is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub title: Option<String>,
+    /// What happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub moment: Option<MomentLine>,
+}
+
+impl From<Hit> for HitLine {
+    fn from(hit: Hit) -> HitLine {
+        let Hit { person, name, what } = hit;
+        let line = |found: &str| HitLine {
+            person,
+            name,
+            found: found.to_owned(),
+            identities: Vec::new(),
+            case: None,
+            title: None,
+            moment: None,
+        };
+        match what {
+            What::Contact { identities } => {
+                let text = |one: Identity<String>| format!("{}:{}", one.kind, one.value);
+                let identities = identities.into_iter().map(text).collect();
+                HitLine { identities, ..line("contact") }
+            }
+            What::Case { case, title } => HitLine { case: Some(case), title, ..line("case") },
+            What::Moment { moment } => {
+                HitLine { moment: Some(MomentLine::from(*moment)), ..line("moment") }
+            }
+        }
+    }
 }
 
 /// Everything that is known of a person.

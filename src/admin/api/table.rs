@@ -14,7 +14,7 @@ use crate::admin::api::orders::{
     NewPin, NewSharing, OneIdentity, OtherCase, OtherContact, PersonChange, Preference,
     Verification,
 };
-use crate::admin::api::people::{ErasureLine, MomentLine, PersonRecord};
+use crate::admin::api::people::{ErasureLine, HitLine, MomentLine, PersonRecord};
 use crate::admin::api::sites::{EventsTaken, NewEvents};
 use crate::admin::{
     self, ActiveCall, Agent, Ban, CallLine, DeadLine, JourneyLine, JourneyTold, Mailbox, Ordered,
@@ -188,6 +188,8 @@ operations! {
     ExportPerson = "export_person",
     /// What happened with a person.
     Timeline = "list_moments",
+    /// People, cases and moments that some words fit.
+    Search = "search_people",
     /// Says fields.
     EditPerson = "edit_person",
     /// Erases a person.
@@ -347,6 +349,17 @@ const LAST: Query = Query {
 };
 /// Parameters of a list that has pages.
 const PAGED: &[Query] = &[LIMIT, AFTER];
+/// Those of a search.
+const WORDS: &[Query] = &[
+    LIMIT,
+    AFTER,
+    Query {
+        name: "q",
+        required: true,
+        pattern: Some(r"^[^\u0000-\u001F]{1,200}$"),
+        words: "Beginnings of words, all of which fit, with or without accents; or how a number ends, in any form.",
+    },
+];
 const KNOWN_BY: &[Query] = &[Query {
     name: "identity",
     required: true,
@@ -745,6 +758,10 @@ pub const TABLE: &[Route] = &[
         .by(WORKERS, Some(Scope::People))
         .asks(PAGED)
         .says("What happened with a person, the newest first."),
+    get("/search", Operation::Search, page::<HitLine>())
+        .by(WORKERS, Some(Scope::People))
+        .asks(WORDS)
+        .says("People, cases and moments that words fit, people first, then cases, then what happened, the newest first."),
     get("/people/{contact}", Operation::EditPerson, one::<Ordered>(200))
         .with(Method::Patch, Some(Shape::of::<PersonChange>()))
         .by(WORKERS, Some(Scope::Records))

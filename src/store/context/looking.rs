@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::finding::{Hits, Search};
 use super::{
     CONTACTS, PROOFS, Proof, case_key, cases_of, contact_key, get, identity_key, merge_key,
     merged_into, moment, moment_key, moment_ref, moments_of, proof, second_number, suggestions_of,
@@ -109,6 +110,8 @@ pub enum Question {
     People(Option<ContactId>, usize),
     /// What happened with a person, from behind a moment on, so many at most.
     Timeline(Who, Option<Ref>, usize),
+    /// Who and what fits some words; asked of whoever keeps an index, not of rows.
+    Search(Search),
     /// Erasures that were.
     Proofs(usize),
     /// What was kept for long enough.
@@ -152,6 +155,8 @@ pub enum Answer {
     People(Vec<Person>, Option<ContactId>),
     /// What happened with a person; nothing if there is none.
     Timeline(Option<Vec<Placed>>),
+    /// Who and what fits some words.
+    Found(Hits),
     /// Erasures that were.
     Proofs(Vec<Proof>),
     /// What was kept for long enough.
@@ -189,6 +194,7 @@ impl Eyes<'_> {
                 let members = found.map(|contact| self.person(contact).1);
                 Answer::Timeline(members.map(|all| self.timeline(&all, *after, *limit)))
             }
+            Question::Search(_) => Answer::NotReady,
             Question::Proofs(limit) => Answer::Proofs(self.proofs(*limit)),
             Question::Old { after, limit, idle, moments, held } => {
                 Answer::Old(self.old((*after, *limit), *idle, *moments, held))
@@ -565,7 +571,7 @@ impl Eyes<'_> {
         keys.iter().filter_map(|key| get(self.rows, key)).collect()
     }
 
-    fn known(&self, contact: ContactId) -> Known {
+    pub(super) fn known(&self, contact: ContactId) -> Known {
         let (parents, members) = self.person(contact);
         let contacts = members.iter().filter_map(|id| Some((*id, self.contact(*id)?))).collect();
         Known { contact, name: name(&contacts, crate::context::root(&parents, contact)) }

@@ -8,11 +8,14 @@ use crate::admin::api::orders::{
     NewPin, NewSharing, OneIdentity, OtherCase, OtherContact, PersonChange, Preference,
     Verification, Wrong, identity,
 };
-use crate::admin::api::people::{ErasureLine, MomentLine, PersonRecord, place, read_place};
+use crate::admin::api::people::{
+    ErasureLine, HitLine, MomentLine, PersonRecord, place, read_place,
+};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::table::{Operation, Route};
 use crate::admin::{Command, Reply};
 use crate::context::{Order, Refused, Who};
+use crate::store::context::finding::Hits;
 
 /// Moments that come with a record: a page of what is looked at first.
 const SHOWN: usize = 20;
@@ -36,6 +39,12 @@ pub fn ask(asked: &Reading) -> Result<Option<Command>, Problem> {
             let after =
                 asked.query("after").map(|text| read_place(text).ok_or_else(|| asked.no_cursor()));
             Command::Timeline { who: contact()?, limit: asked.limit(), after: after.transpose()? }
+        }
+        Operation::Search => {
+            let after =
+                asked.query("after").map(|text| text.parse().map_err(|_| asked.no_cursor()));
+            let text = asked.query("q").unwrap_or_default().to_owned();
+            Command::Search { text, after: after.transpose()?, limit: asked.limit() }
         }
         Operation::Erasures => Command::Erasures,
         _ => match order(asked)? {
@@ -157,6 +166,10 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
             let next = moments.last().filter(|_| full).map(|last| place(last.place));
             let items = moments.into_iter().map(MomentLine::from).collect();
             json(route, &Page { items, next })
+        }
+        Reply::Hits(Hits { hits, next }) => {
+            let items = hits.into_iter().map(HitLine::from).collect();
+            json(route, &Page { items, next: next.map(|next| next.to_string()) })
         }
         Reply::Erasures(proofs) => {
             all(route, proofs.into_iter().map(ErasureLine::from).collect::<Vec<_>>())
