@@ -186,16 +186,16 @@ impl Thread {
     }
 
     fn patience(&self) -> EpollTimeout {
+        // Events that found the loop's mailbox full are tried again soon, whatever else is due: records wait for them.
+        let longest: u16 = if self.events.is_empty() { 1_000 } else { 5 };
         let Some(deadline) = self.plane.deadline() else {
-            // Events that found the loop's mailbox full are tried again soon.
-            return if self.events.is_empty() {
-                EpollTimeout::NONE
-            } else {
-                EpollTimeout::from(5_u8)
+            return match self.events.is_empty() {
+                true => EpollTimeout::NONE,
+                false => EpollTimeout::from(longest),
             };
         };
         let left = deadline.saturating_duration_since(Instant::now());
-        EpollTimeout::from(left.as_micros().div_ceil(1_000).min(1_000) as u16)
+        EpollTimeout::from(left.as_micros().div_ceil(1_000).min(longest.into()) as u16)
     }
 
     fn note_lateness(&self) {

@@ -162,6 +162,9 @@ const APART: &str = r#"
 udp = ["127.0.0.1:@PORT@"]
 tcp = []
 tls = []
+[media]
+port_min = @RTP_FIRST@
+port_max = @RTP_LAST@
 [http]
 listen = ["127.0.0.1:@CARRIER@"]
 [api]
