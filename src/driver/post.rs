@@ -131,29 +131,21 @@ impl Client {
             .header("webhook-signature", signature)
             .body(Full::new(Bytes::from(post.body)));
         let request = request.map_err(|_| Broken::Wire)?;
-        let sending = sender.send_request(request);
-        tokio::pin!(connection, sending);
-        let response = tokio::select! {
-            biased;
-            response = &mut sending => response,
-            // A server that closes at once has often answered before.
-            _ = &mut connection => sending.await,
+        let answered = async move {
+            let response = sender.send_request(request).await.map_err(|_| Broken::Wire)?;
+            let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let retry_after = after.and_then(|text| retry_after(text, clock::now().unix));
+            let status = response.status().as_u16();
+            let body = if most > 0 { read(response.into_body(), most).await? } else { Vec::new() };
+            Ok(Answered { status, retry_after, body })
         };
-        let response = response.map_err(|_| Broken::Wire)?;
-        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = after.and_then(|text| retry_after(text, clock::now().unix));
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        if most > 0 {
-            let reading = read(response.into_body(), most);
-            tokio::pin!(reading);
-            body = tokio::select! {
-                biased;
-                body = &mut reading => body?,
-                _ = &mut connection => reading.await?,
-            };
+        tokio::pin!(connection, answered);
+        tokio::select! {
+            biased;
+            answered = &mut answered => answered,
+            // A server that closes at once has often answered before. It is over, and is not asked again.
+            _ = &mut connection => answered.await,
         }
-        Ok(Answered { status, retry_after, body })
     }
 }
 

@@ -54,6 +54,20 @@ class Crm(http.server.BaseHTTPRequestHandler):
         link = f"https://crm.example.com/c/{row[0]}"
         self.answer(200, json.dumps({"found": True, "id": row[0], "link": link, "fields": fields}).encode())
 
+    def old(self, _):
+        """As old servers do: no length, and the end is where the connection ends."""
+        self.cut(_)
+        try:
+            self.connection.unwrap()
+        except OSError:
+            pass
+
+    def cut(self, _):
+        """The same, and TLS does not say that it is the end: somebody on the way may have cut it off."""
+        self.close_connection = True
+        self.wfile.write(b'HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n')
+        self.wfile.write(b'{"found":true,"fields":{"name":"Ann Lee"}}')
+
     def slow(self, _):
         time.sleep(3)
         self.answer(200, b'{"found":true,"fields":{"name":"Too Late"}}')

@@ -179,7 +179,7 @@ fn a_hostile_crm_costs_nothing_but_itself() {
     let feed = Feed::read(&scene);
     let mut count = 0;
     let mut worst = 0.0_f64;
-    for mode in ["slow", "large", "deep", "wrong", "garbage", "refuses", "moved"] {
+    for mode in ["slow", "large", "deep", "wrong", "garbage", "refuses", "moved", "cut"] {
         crm.becomes(mode);
         let faults = scene.crm_line()["faults"].as_u64().expect("a number");
         count += 1;
@@ -201,9 +201,13 @@ fn a_hostile_crm_costs_nothing_but_itself() {
     let parts = status["parts"].as_array().expect("parts");
     let lamp = parts.iter().find(|part| part["name"] == "crm").expect("its lamp");
     assert_eq!(lamp["lamp"], "amber", "{lamp}");
-    // It comes to itself.
-    crm.becomes("ok");
-    assert!(scene.branch.ask_text(&["crm", "test", ANN]).contains("Ann Lee"));
+    // It comes to itself; how it ends its answers is its business.
+    for mode in ["old", "ok"] {
+        crm.becomes(mode);
+        scene.branch.until(mode, || {
+            scene.branch.ask_text(&["crm", "test", ANN]).contains("Ann Lee").then_some(())
+        });
+    }
     scene.called_by(ANN, count + 1);
     scene.branch.until("her card", || {
         feed.cards().last().filter(|card| card["crm"]["found"] == true).map(drop)
