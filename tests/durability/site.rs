@@ -22,6 +22,9 @@ pub const START: Duration = Duration::from_secs(5);
 /// How long a thing may take that is not what the test is about, on a slow disk beside a dozen of others.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Ports for sound of one test.
+const SOUND_PORTS: u16 = 750;
+
 /// A site's configuration.
 pub struct Site {
     folder: PathBuf,
@@ -41,6 +44,14 @@ fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// The first of the ports that a test's branches have for sound. Branches of two tests at once have none in common: one
+/// that finds a port taken turns a call down.
+fn sound_ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    thread_local!(static OWN: u16 = NEXT.fetch_add(1, Ordering::Relaxed));
+    10_000 + OWN.with(|own| *own) % 20 * SOUND_PORTS
 }
 
 impl Site {
@@ -63,12 +74,14 @@ impl Site {
                 )
             })
             .collect();
+        let sound = sound_ports();
         let text = format!(
             "[site]\ndata_dir = \"{}\"\n[sip]\nudp = [\"127.0.0.1:{port}\"]\ntcp = []\ntls = []\n\
-             [media]\nport_min = 10000\nport_max = 24999\nthreads = 1\n[admin]\nsocket = \"{}/admin.sock\"\n\
+             [media]\nport_min = {sound}\nport_max = {}\nthreads = 1\n[admin]\nsocket = \"{}/admin.sock\"\n\
              [[trunk]]\nname = \"carrier\"\naccept_from = [\"127.0.0.1\"]\n\
              [[inbound]]\nnumber = \"+15550100\"\nto = \"echo\"\n{extensions}{more}",
             data.display(),
+            sound + SOUND_PORTS - 1,
             folder.display(),
         );
         let config = folder.join(format!("gateway-{port}.toml"));

@@ -144,7 +144,10 @@ fn a_receiver_gets_everything_in_order_through_kills() {
     running.kill();
     let (running, _) = site.start();
     phones.turn_to(site.sip);
-    phones.go(Duration::from_millis(800));
+    site.until("calls enough", || {
+        phones.go(Duration::from_millis(800));
+        (phones.talked > 20).then_some(())
+    });
 
     // Up: slow, and the box is killed between two messages.
     receiver.listen(at);
