@@ -548,10 +548,15 @@ impl Draft<'_> {
     fn erase_identities(&mut self, contact: ContactId) -> u32 {
         let Some(row) = self.contact(contact) else { return 0 };
         let mut count = 0;
-        for key in row.identities.iter().filter_map(|link| key_of(&link.identity)) {
+        for identity in row.identities.iter().map(|link| &link.identity) {
+            let Some(key) = key_of(identity) else { continue };
             count += 1;
             match self.row::<Edge>(&key) {
-                Some(edge) if edge.owner == contact => self.delete(&key),
+                Some(edge) if edge.owner == contact => {
+                    // With the line its number is gone for whoever used it: nobody could read it any more, or take it away.
+                    edge.users.iter().for_each(|user| self.drop_link(*user, identity));
+                    self.delete(&key);
+                }
                 Some(mut edge) => {
                     edge.users.remove(&contact);
                     self.put(key, &edge);

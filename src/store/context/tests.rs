@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::CASES;
 use super::looking::Eyes;
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
-use crate::context::{Act, Change, Happening, Identity, Kind, Order, Refused, Rules, Who, decide};
-use crate::id::{CallId, ContactId, RecordingId};
+use crate::context::{
+    Act, Change, Happening, Identity, Kind, Order, Ref, Refused, Rules, Sharing, Who, decide,
+};
+use crate::id::{CallId, CaseId, ContactId, RecordingId};
 use crate::journal::chain::Sealer;
 use crate::journal::context::to_seal;
 use crate::journal::event::{CallRecord, Direction, Event};
@@ -132,6 +135,13 @@ impl Site {
         texts
     }
 
+    /// Some of what happened with a contact's person.
+    fn some_moments(&self, contact: ContactId, random: &mut Random) -> Vec<Ref> {
+        let (_, members) = self.eyes().person(contact);
+        let line = self.eyes().timeline(&members, None, usize::MAX);
+        line.iter().map(|placed| placed.place).filter(|_| random.below(3) == 0).collect()
+    }
+
     /// What is on a contact's own timeline, the newest first.
     fn told(&self, contact: ContactId) -> Vec<String> {
         let (_, members) = self.eyes().person(contact);
@@ -156,9 +166,27 @@ fn created(changes: &[Change<String>]) -> ContactId {
     }
 }
 
+/// What somebody wants, in a plain list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wish {
+    contact: ContactId,
+    title: String,
+    moments: BTreeSet<(UnixTime, u64, ContactId)>,
+    merged_into: Option<CaseId>,
+}
+
+fn placed(moments: &[Ref]) -> impl Iterator<Item = (UnixTime, u64, ContactId)> {
+    moments.iter().map(|one| (one.at, one.seq, one.contact))
+}
+
 /// What people are, in plain lists.
 #[derive(Default)]
 struct Model {
+    /// By which numbers each contact is known.
+    known: BTreeMap<ContactId, BTreeSet<String>>,
+    /// Who uses each number that several people share; its owner is the line.
+    users: BTreeMap<String, BTreeSet<ContactId>>,
+    cases: BTreeMap<CaseId, Wish>,
     /// Contacts that are there, each with what happened, the oldest first.
     lines: BTreeMap<ContactId, Vec<(UnixTime, String)>>,
     owners: BTreeMap<String, ContactId>,
@@ -198,6 +226,25 @@ impl Model {
     fn new_contact(&mut self, contact: ContactId) {
         assert!(self.ever.insert(contact), "an id that was there before");
         self.lines.insert(contact, Vec::new());
+        self.known.insert(contact, BTreeSet::new());
+    }
+
+    fn has(&mut self, contact: ContactId, number: &str) {
+        self.known.get_mut(&contact).expect("it is there").insert(number.to_owned());
+    }
+
+    fn has_no_more(&mut self, contact: ContactId, number: &str) {
+        self.known.get_mut(&contact).expect("it is there").remove(number);
+    }
+
+    fn open(&self, case: CaseId) -> Result<&Wish, Refused> {
+        let wish = self.cases.get(&case).ok_or(Refused::UnknownCase)?;
+        if wish.merged_into.is_none() { Ok(wish) } else { Err(Refused::CaseClosed) }
+    }
+
+    fn any_case(&self, random: &mut Random) -> Option<CaseId> {
+        let count = self.cases.len() as u64;
+        self.cases.keys().nth(random.below(count.max(1)) as usize).copied()
     }
 
     fn any(&self, random: &mut Random) -> Option<ContactId> {
@@ -214,7 +261,7 @@ fn number(random: &mut Random) -> String {
 fn step(site: &mut Site, model: &mut Model, random: &mut Random) {
     let at = site.now.unix;
     let (a, b) = (model.any(random), model.any(random));
-    match (random.below(9), a, b) {
+    match (random.below(16), a, b) {
         (0, ..) => {
             let (n, name) = (number(random), format!("name-{}", random.below(1 << 40)));
             let fields = BTreeMap::from([("name".to_owned(), name)]);
@@ -229,6 +276,7 @@ fn step(site: &mut Site, model: &mut Model, random: &mut Random) {
                 (Ok(changes), None) => {
                     let contact = created(&changes);
                     model.new_contact(contact);
+                    model.has(contact, &n);
                     model.owners.insert(n, contact);
                 }
                 (Err(Refused::Taken(by)), Some(owner)) => assert_eq!(by, *owner),
@@ -243,6 +291,7 @@ fn step(site: &mut Site, model: &mut Model, random: &mut Random) {
                 Some(known) => assert_eq!(owner, *known),
                 None => {
                     model.new_contact(owner);
+                    model.has(owner, &n);
                     model.owners.insert(n, owner);
                 }
             }
@@ -257,9 +306,15 @@ fn step(site: &mut Site, model: &mut Model, random: &mut Random) {
         (4, Some(a), _) => {
             let n = number(random);
             let done = site.order(Order::Link { who: Who::Contact(a), identity: phone(&n) });
+            if let Some(users) = model.users.get_mut(&n) {
+                done.expect("one more user");
+                users.insert(a);
+                return model.has(a, &n);
+            }
             match model.owners.get(&n) {
                 None => {
                     done.expect("linked");
+                    model.has(a, &n);
                     model.owners.insert(n, a);
                 }
                 Some(owner) if *owner == a => assert_eq!(done, Ok(Vec::new())),
@@ -269,12 +324,20 @@ fn step(site: &mut Site, model: &mut Model, random: &mut Random) {
         (5, Some(a), _) => {
             let n = number(random);
             let done = site.order(Order::Unlink { who: Who::Contact(a), identity: phone(&n) });
-            if model.owners.get(&n) == Some(&a) {
-                done.expect("unlinked");
-                model.owners.remove(&n);
-            } else {
-                assert_eq!(done, Err(Refused::NotLinked));
+            let owns = model.owners.get(&n) == Some(&a);
+            if !model.known[&a].contains(&n) {
+                return assert_eq!(done, Err(Refused::NotLinked));
             }
+            match model.users.get_mut(&n) {
+                Some(_) if owns => {
+                    return assert_eq!(done, Err(Refused::SharedIdentity(Sharing::Family)));
+                }
+                Some(users) => _ = users.remove(&a),
+                None if owns => _ = model.owners.remove(&n),
+                None => {}
+            }
+            done.expect("unlinked");
+            model.has_no_more(a, &n);
         }
         (6, Some(a), Some(b)) => merge(site, model, random, a, b),
         (7, Some(a), _) => {
@@ -290,8 +353,126 @@ fn step(site: &mut Site, model: &mut Model, random: &mut Random) {
             }
         }
         (8, Some(a), _) if random.below(3) == 0 => erase(site, model, a),
+        (9, ..) => share(site, model, &number(random)),
+        (10, Some(a), _) => unshare(site, model, &number(random), a),
+        (11, Some(a), _) => {
+            let (moments, title) =
+                (site.some_moments(a, random), format!("note-{}", random.below(1 << 40)));
+            let (who, named) = (Who::Contact(a), Some(title.clone()));
+            let order = Order::OpenCase { who, title: named, moments: moments.clone() };
+            let changes = site.order(order).expect("opened");
+            let [Change::CaseOpened { case, .. }] = changes.as_slice() else { panic!() };
+            let moments = placed(&moments).collect();
+            model.cases.insert(*case, Wish { contact: a, title, moments, merged_into: None });
+        }
+        (12.., Some(a), _) => case_step(site, model, random, a),
         _ => {}
     }
+}
+
+/// Something happens to a case that is there.
+fn case_step(site: &mut Site, model: &mut Model, random: &mut Random, a: ContactId) {
+    let (Some(case), Some(other)) = (model.any_case(random), model.any_case(random)) else {
+        return;
+    };
+    let own = |site: &Site| site.eyes().case(case).map(|row| row.moments).unwrap_or_default();
+    match random.below(4) {
+        0 => {
+            let moments = site.some_moments(a, random);
+            let done = site.order(Order::LinkCase { case, moments: moments.clone() });
+            match model.open(case) {
+                Err(why) => assert_eq!(done, Err(why)),
+                Ok(wish) if !moments.is_empty() && !model.person(wish.contact).contains(&a) => {
+                    assert_eq!(done, Err(Refused::UnknownMoment));
+                }
+                Ok(_) => {
+                    done.expect("linked");
+                    let wish = model.cases.get_mut(&case).expect("it is there");
+                    wish.moments.extend(placed(&moments));
+                }
+            }
+        }
+        1 => {
+            let some: Vec<_> = own(site).into_iter().filter(|_| random.below(2) == 0).collect();
+            let done = site.order(Order::UnlinkCase { case, moments: some.clone() });
+            match model.open(case) {
+                Err(why) => assert_eq!(done, Err(why)),
+                Ok(_) => {
+                    done.expect("taken out");
+                    let wish = model.cases.get_mut(&case).expect("it is there");
+                    placed(&some).for_each(|one| _ = wish.moments.remove(&one));
+                }
+            }
+        }
+        2 => {
+            let some: Vec<_> = own(site).into_iter().filter(|_| random.below(2) == 0).collect();
+            let order = Order::SplitCase { case, title: None, moments: some.clone() };
+            let done = site.order(order);
+            match model.open(case).cloned() {
+                Err(why) => assert_eq!(done, Err(why)),
+                Ok(wish) if some.is_empty() || some.len() == wish.moments.len() => {
+                    assert_eq!(done, Err(Refused::NothingToSplit));
+                }
+                Ok(wish) => {
+                    let changes = done.expect("split");
+                    let [Change::CaseSplit { case: new, .. }] = changes.as_slice() else {
+                        panic!()
+                    };
+                    let moments: BTreeSet<_> = placed(&some).collect();
+                    let from = model.cases.get_mut(&case).expect("it is there");
+                    from.moments.retain(|one| !moments.contains(one));
+                    let title = String::new();
+                    model.cases.insert(*new, Wish { title, moments, ..wish });
+                }
+            }
+        }
+        _ => {
+            let done = site.order(Order::MergeCases { kept: case, gone: other });
+            let both = model.open(case).and_then(|one| Ok((one, model.open(other)?)));
+            match both.map(|(one, gone)| (one.contact, gone.contact)) {
+                Err(why) => assert_eq!(done, Err(why)),
+                Ok((one, gone)) if case == other || !model.person(one).contains(&gone) => {
+                    assert_eq!(done, Err(Refused::ForeignCase));
+                }
+                Ok(_) => {
+                    done.expect("merged");
+                    let gone = model.cases.get_mut(&other).expect("it is there");
+                    gone.merged_into = Some(case);
+                    let moments = std::mem::take(&mut gone.moments);
+                    model.cases.get_mut(&case).expect("it is there").moments.extend(moments);
+                }
+            }
+        }
+    }
+}
+
+/// From now on a number is a line's own, and whoever had it is one of its users.
+fn share(site: &mut Site, model: &mut Model, n: &str) {
+    let order = Order::Share { identity: phone(n), sharing: Sharing::Family };
+    let changes = site.order(order).expect("shared");
+    let [Change::Shared { line, .. }] = changes.as_slice() else { panic!("{changes:?}") };
+    if model.users.contains_key(n) {
+        return assert_eq!(model.owners[n], *line);
+    }
+    model.new_contact(*line);
+    model.has(*line, n);
+    let before = model.owners.insert(n.to_owned(), *line);
+    model.users.insert(n.to_owned(), before.into_iter().collect());
+}
+
+/// It is one person's after all.
+fn unshare(site: &mut Site, model: &mut Model, n: &str, a: ContactId) {
+    let done = site.order(Order::Unshare { identity: phone(n), who: Who::Contact(a) });
+    let Some(line) = model.owners.get(n).copied() else {
+        return assert_eq!(done, Err(Refused::UnknownIdentity));
+    };
+    let Some(users) = model.users.remove(n) else {
+        return assert_eq!(done, Err(Refused::NotLinked));
+    };
+    done.expect("it is one person's");
+    users.into_iter().chain([line]).for_each(|one| model.has_no_more(one, n));
+    model.has(a, n);
+    model.owners.insert(n.to_owned(), a);
 }
 
 fn merge(site: &mut Site, model: &mut Model, random: &mut Random, a: ContactId, b: ContactId) {
@@ -319,7 +500,9 @@ fn erase(site: &mut Site, model: &mut Model, a: ContactId) {
     let person = model.person(a);
     let gone: Vec<_> = model.lines.iter().filter(|(id, _)| person.contains(id)).collect();
     let notes = gone.iter().flat_map(|(_, line)| line.iter().map(|(_, text)| text.clone()));
-    let notes: Vec<_> = notes.filter(|text| text.starts_with("note-")).collect();
+    let theirs = model.cases.values().filter(|wish| person.contains(&wish.contact));
+    let titles = theirs.map(|wish| wish.title.clone());
+    let notes: Vec<_> = notes.chain(titles).filter(|text| text.starts_with("note-")).collect();
     let numbers = model.owners.iter().filter(|(_, owner)| person.contains(owner));
     let numbers: Vec<_> = numbers.map(|(number, _)| number.clone()).collect();
     let readable = site.readable();
@@ -328,7 +511,25 @@ fn erase(site: &mut Site, model: &mut Model, a: ContactId) {
     }
     model.erased.extend(notes);
     model.lines.retain(|id, _| !person.contains(id));
+    model.known.retain(|id, _| !person.contains(id));
+    for (number, users) in &mut model.users {
+        if !person.contains(&model.owners[number]) {
+            users.retain(|user| !person.contains(user));
+            continue;
+        }
+        // The number of a line that is gone is nobody's.
+        for user in users.iter() {
+            if let Some(numbers) = model.known.get_mut(user) {
+                numbers.remove(number);
+            }
+        }
+    }
+    model.users.retain(|number, _| !person.contains(&model.owners[number]));
     model.owners.retain(|_, owner| !person.contains(owner));
+    model.cases.retain(|_, wish| !person.contains(&wish.contact));
+    for wish in model.cases.values_mut() {
+        wish.moments.retain(|(.., contact)| !person.contains(contact));
+    }
     model.merges.retain(|(kept, _)| !person.contains(kept));
 }
 
@@ -352,6 +553,25 @@ fn compare(site: &Site, model: &Model) {
     for n in 0..12 {
         let n = format!("+1555{n:07}");
         assert_eq!(site.owner(&n), model.owners.get(&n).copied(), "{n}");
+        let edge = site.eyes().edge(&phone(&n)).filter(|edge| edge.sharing.is_some());
+        assert_eq!(edge.map(|edge| edge.users), model.users.get(&n).cloned(), "{n}");
+    }
+    for (contact, numbers) in &model.known {
+        let row = site.eyes().contact(*contact).expect("it is there");
+        assert_eq!(row.identities.len(), numbers.len(), "{contact}");
+    }
+    let cases = site.table.0.keys().filter(|key| key.starts_with(CASES)).count();
+    assert_eq!(cases, model.cases.len());
+    for (case, wish) in &model.cases {
+        let row = site.eyes().case(*case).expect("it is there");
+        assert_eq!(placed(&row.moments).collect::<BTreeSet<_>>(), wish.moments, "{case}");
+        let known = (row.contact, row.merged_into);
+        assert_eq!(known, (wish.contact, wish.merged_into), "{case}");
+        // Whoever has a part in a case is led to it.
+        for (.., contact) in &wish.moments {
+            let key = super::pair_key(super::CASE_OF, contact.0, case.0);
+            assert!(site.table.0.contains_key(&key), "{case} of {contact}");
+        }
     }
 }
 
@@ -360,7 +580,7 @@ fn random_lives_are_as_a_plain_list_has_them_and_replay_to_the_same_rows() {
     for seed in 0..40 {
         let mut random = Random::from_number(seed);
         let (mut site, mut model) = (Site::new(seed), Model::default());
-        for _ in 0..120 {
+        for _ in 0..160 {
             step(&mut site, &mut model, &mut random);
             compare(&site, &model);
         }
