@@ -2,7 +2,6 @@
 //!
 //! Connects to the very address that was looked at, follows nothing, reads no more than it was told to.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,11 +10,9 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
+use crate::driver::outward::{Stream, Unreached, connect};
 use crate::driver::tls;
 use crate::webhook::{Reach, Target};
 
@@ -87,38 +84,20 @@ impl Client {
     }
 
     async fn attempt(&self, target: &Target, ask: Ask) -> Result<(u16, Bytes), NoAnswer> {
-        let stream = self.connect(target).await?;
-        match &self.tls {
-            Some(tls) if target.tls => {
-                let name = ServerName::try_from(target.host.clone());
-                let name = name.map_err(|_| NoAnswer::Address)?;
-                let stream = tls.connect(name, stream).await;
-                exchange(stream.map_err(|_| NoAnswer::Unreachable)?, target, ask).await
-            }
-            None if target.tls => Err(NoAnswer::Unreachable),
-            _ => exchange(stream, target, ask).await,
-        }
-    }
-
-    async fn connect(&self, target: &Target) -> Result<TcpStream, NoAnswer> {
-        let found = lookup_host((target.host.as_str(), target.port)).await;
-        let found: Vec<SocketAddr> = found.map_err(|_| NoAnswer::Unreachable)?.collect();
-        let good = |address: &&SocketAddr| self.reach.admit(target.tls, address.ip()).is_ok();
-        let mut why = if found.is_empty() { NoAnswer::Unreachable } else { NoAnswer::Barred };
-        for address in found.iter().filter(good) {
-            match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(_) => why = NoAnswer::Unreachable,
-            }
-        }
-        Err(why)
+        let stream = connect(target, self.reach, self.tls.as_ref()).await;
+        let stream = stream.map_err(|why| match why {
+            Unreached::Barred => NoAnswer::Barred,
+            Unreached::Away => NoAnswer::Unreachable,
+        })?;
+        exchange(stream, target, ask).await
     }
 }
 
-async fn exchange<S>(stream: S, target: &Target, ask: Ask) -> Result<(u16, Bytes), NoAnswer>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn exchange(
+    stream: Box<dyn Stream>,
+    target: &Target,
+    ask: Ask,
+) -> Result<(u16, Bytes), NoAnswer> {
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|_| NoAnswer::Unreachable)?;
     let mut request = hyper::Request::builder()

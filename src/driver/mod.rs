@@ -22,6 +22,7 @@ pub mod looking;
 pub mod mailbox;
 pub mod media;
 pub mod metrics;
+mod outward;
 mod post;
 pub mod recordings;
 pub mod reports;

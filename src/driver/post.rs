@@ -2,7 +2,6 @@
 //!
 //! One request on a connection of its own, to the very address that was looked at; nothing is followed, nothing is kept.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +11,10 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
 use crate::driver::clock;
+use crate::driver::outward::{Stream, Unreached, connect};
 use crate::driver::tls;
 use crate::time::UnixTime;
 use crate::webhook::{Post, Reach, Secret, Target};
@@ -85,40 +82,21 @@ impl Client {
     }
 
     async fn attempt(&self, post: Post, most: usize) -> Result<Answered, Broken> {
-        let stream = self.connect().await?;
-        match &self.tls {
-            Some(tls) if self.target.tls => {
-                let name = ServerName::try_from(self.target.host.clone());
-                let name = name.map_err(|_| Broken::Wire)?;
-                let stream = tls.connect(name, stream).await.map_err(|_| Broken::Wire)?;
-                self.exchange(stream, post, most).await
-            }
-            None if self.target.tls => Err(Broken::Wire),
-            _ => self.exchange(stream, post, most).await,
-        }
-    }
-
-    /// Connects to the very address that was looked at, so that a name cannot lead elsewhere a moment later.
-    async fn connect(&self) -> Result<TcpStream, Broken> {
-        let Target { host, port, tls, .. } = &*self.target;
-        let found = lookup_host((host.as_str(), *port)).await.map_err(|_| Broken::Wire)?;
-        let found: Vec<SocketAddr> = found.collect();
-        let good = |address: &&SocketAddr| self.reach.admit(*tls, address.ip()).is_ok();
-        let mut why = if found.is_empty() { Broken::Wire } else { Broken::Barred };
-        for address in found.iter().filter(good) {
-            match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(_) => why = Broken::Wire,
-            }
-        }
-        Err(why)
+        let stream = connect(&self.target, self.reach, self.tls.as_ref()).await;
+        let stream = stream.map_err(|why| match why {
+            Unreached::Barred => Broken::Barred,
+            Unreached::Away => Broken::Wire,
+        })?;
+        self.exchange(stream, post, most).await
     }
 
     /// One request, one answer. Redirects are not followed.
-    async fn exchange<S>(&self, stream: S, post: Post, most: usize) -> Result<Answered, Broken>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn exchange(
+        &self,
+        stream: Box<dyn Stream>,
+        post: Post,
+        most: usize,
+    ) -> Result<Answered, Broken> {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|_| Broken::Wire)?;
         let signature = self.secret.sign(&post.id, post.seconds, post.body.as_bytes());
