@@ -81,6 +81,14 @@ enum Order {
         #[command(flatten)]
         options: ask::Options,
     },
+    /// Say that a task is done with.
+    #[command(after_help = "Example: branchline journeys done 5R2T0QW8N4K1C-2")]
+    Done {
+        /// Which.
+        task: String,
+        #[command(flatten)]
+        options: ask::Options,
+    },
 }
 
 /// Asks the running box, prints, and gives the exit code.
@@ -88,6 +96,7 @@ pub fn running(asked: Journeys) -> ExitCode {
     let (command, options) = match asked.order {
         None => (Command::Journeys { limit: asked.limit as usize, after: None }, asked.options),
         Some(Order::Stop { journey, options }) => (Command::StopJourney { journey }, options),
+        Some(Order::Done { task, options }) => (Command::TaskDone { task }, options),
     };
     ask::main(&options, &command, ask::Form::Text)
 }

@@ -4,7 +4,7 @@
 //! what the keyring calls them: no row's key says who it is about. A call of a number that nobody has makes a contact,
 //! whose id comes from the record, so that a store made again from the journal has the same ones.
 //!
-//! The first byte of a key says which of these its row is ([`super::kind`]).
+//! The first byte of a key says which of these its row is (`super::kind`).
 
 pub mod finding;
 pub mod looking;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Due;
 use crate::context::{Act, Change as Said, Identity, Kind};
 use crate::gateway::Gateway;
-use crate::id::{ExtensionId, ItemId};
+use crate::id::{ContactId, ExtensionId, ItemId};
 use crate::journal::context::{personal, to_seal};
 use crate::journal::event::Event;
 use crate::journal::journey::Journey;
@@ -67,24 +67,32 @@ impl Gateway {
                     Some(_) => Outcome::Refused,
                 }
             }
-            Action::Tag { .. } | Action::Note { .. } => {
-                let said = match &action {
-                    Action::Tag { tag, on } => {
-                        Said::Tagged { contact: person, tag: tag.clone(), on: *on }
-                    }
-                    Action::Note { text } => {
-                        Said::Noted { contact: person, case: None, text: text.clone() }
-                    }
-                    _ => return,
-                };
-                let by = format!("rule {rule}").as_str().into();
-                let act = to_seal(Act { by, at: now.unix, changes: vec![said] });
-                let token = self.hand_over(now, (key, person), action, None, None, Some(act));
-                self.orders.handle_written(person, token);
-                Outcome::Done
+            Action::Tag { tag, on } => {
+                let said = Said::Tagged { contact: person, tag: tag.clone(), on: *on };
+                self.write_down(now, (key, person), &rule, action, said)
+            }
+            Action::Note { text } => {
+                let said = Said::Noted { contact: person, case: None, text: text.clone() };
+                self.write_down(now, (key, person), &rule, action, said)
             }
         };
         self.step_done(now, key, outcome);
+    }
+
+    /// Writes on the record of a person, in the same record of the journal that says that the step is handed over.
+    fn write_down(
+        &mut self,
+        now: Now,
+        whose: (Key, ContactId),
+        rule: &str,
+        action: Action,
+        said: Said<String>,
+    ) -> Outcome {
+        let by = format!("rule {rule}").as_str().into();
+        let act = to_seal(Act { by, at: now.unix, changes: vec![said] });
+        let token = self.hand_over(now, whose, action, None, None, Some(act));
+        self.orders.handle_written(whose.1, token);
+        Outcome::Done
     }
 
     fn step_done(&mut self, now: Now, key: Key, outcome: Outcome) {
@@ -96,7 +104,7 @@ impl Gateway {
     fn hand_over(
         &mut self,
         now: Now,
-        whose: (Key, crate::id::ContactId),
+        whose: (Key, ContactId),
         action: Action,
         carrier: Option<Carrier>,
         to: Option<Identity<Personal>>,
@@ -110,7 +118,7 @@ impl Gateway {
     fn message(
         &mut self,
         now: Now,
-        whose: (Key, crate::id::ContactId),
+        whose: (Key, ContactId),
         action: &Action,
         to: Option<Identity<String>>,
     ) -> Option<Outcome> {
