@@ -8,7 +8,8 @@ use super::looking::Eyes;
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
 use crate::context::{
-    Act, Change, Happening, Identity, Kind, Order, Ref, Refused, Rules, Sharing, Who, decide,
+    Act, Change, Channel, Happening, Identity, Kind, Order, Ref, Refused, Rules, Sharing, Source,
+    Who, decide,
 };
 use crate::id::{CallId, CaseId, ContactId, RecordingId};
 use crate::journal::chain::Sealer;
@@ -600,4 +601,73 @@ fn random_lives_are_as_a_plain_list_has_them_and_replay_to_the_same_rows() {
         }
         assert_eq!(pieces, site.table, "in pieces");
     }
+}
+
+const ANN: &str = "+15550000001";
+
+/// A site that Ann has called.
+fn called_by_ann() -> (Site, Who) {
+    let mut site = Site::new(1);
+    site.call(ANN, None);
+    (site, Who::Identity(Kind::Phone, ANN.to_owned()))
+}
+
+#[test]
+fn a_pinned_fact_is_shown_until_it_expires_and_says_who_said_it() {
+    let (mut site, who) = called_by_ann();
+    let until = site.now.unix + Duration::from_secs(60);
+    for (fact, until) in [("deaf in one ear", None), ("on holiday", Some(until))] {
+        let (fact, channel) = (fact.to_owned(), Some(Channel::Voice));
+        let (who, source) = (who.clone(), Source::Customer);
+        site.order(Order::Pin { who, fact, source, channel, until }).expect("pinned");
+    }
+    let shown = |at| site.eyes().caller(&phone(ANN), at).expect("known").pins;
+    assert_eq!(shown(site.now.unix), ["deaf in one ear", "on holiday"]);
+    assert_eq!(shown(until), ["deaf in one ear"]);
+    let contact = site.eyes().contact(site.owner(ANN).expect("known")).expect("there");
+    for pin in contact.pins {
+        let said = (pin.said.source, pin.said.channel, pin.said.by.as_str().to_owned());
+        assert_eq!(said, (Source::Customer, Some(Channel::Voice), "ann".to_owned()));
+    }
+}
+
+#[test]
+fn a_verified_level_goes_with_its_case_through_splits_and_merges_and_ends_with_it() {
+    let (mut site, who) = called_by_ann();
+    site.call(ANN, None);
+    let ann = site.owner(ANN).expect("known");
+    let moments: Vec<_> = {
+        let line = site.eyes().timeline(&BTreeSet::from([ann]), None, 9);
+        line.iter().map(|placed| placed.place).collect()
+    };
+    let open = |site: &mut Site, moments: &[Ref]| {
+        let (who, moments) = (who.clone(), moments.to_vec());
+        let changes = site.order(Order::OpenCase { who, title: None, moments }).expect("opened");
+        let [Change::CaseOpened { case, .. }] = changes[..] else { panic!("{changes:?}") };
+        case
+    };
+    let level = |site: &Site, case| {
+        let verified = site.eyes().case(case).expect("there").verified;
+        verified.and_then(|verified| verified.level_at(site.now.unix))
+    };
+    let at_ring =
+        |site: &Site| site.eyes().caller(&phone(ANN), site.now.unix).expect("known").verified;
+    let case = open(&mut site, &moments);
+    let minutes = Some(10);
+    site.order(Order::Verify { who: who.clone(), case: Some(case), level: 2, minutes })
+        .expect("so");
+    assert_eq!((level(&site, case), at_ring(&site)), (Some(2), Some(2)));
+    let order = Order::SplitCase { case, title: None, moments: moments[..1].to_vec() };
+    let changes = site.order(order).expect("split");
+    let [Change::CaseSplit { case: part, .. }] = changes[..] else { panic!("{changes:?}") };
+    assert_eq!(level(&site, part), Some(2), "the part need not ask again");
+    let plain = open(&mut site, &[]);
+    assert_eq!(level(&site, plain), None);
+    site.order(Order::MergeCases { kept: plain, gone: part }).expect("merged");
+    assert_eq!(level(&site, plain), Some(2));
+    for case in [case, plain] {
+        assert_eq!(at_ring(&site), Some(2));
+        site.order(Order::CloseCase { case, closed: true }).expect("closed");
+    }
+    assert_eq!(at_ring(&site), None, "what is over vouches for nobody");
 }
