@@ -13,6 +13,7 @@ mod ladder;
 pub mod outgoing;
 pub mod pcap;
 mod person;
+pub mod queueing;
 mod spending;
 pub mod web;
 mod webhook;
@@ -25,10 +26,11 @@ use utoipa::ToSchema;
 use crate::call::budget::Subject;
 use crate::context::{Order, Ref, Refused as Refusal, Who};
 use crate::id::{
-    AgentId, CallId, ConferenceId, ContactId, ExtensionId, HookId, JourneyId, QueueId, RecordingId,
-    TrunkId,
+    AgentId, CallId, ConferenceId, ContactId, ExtensionId, HookId, ItemId, JourneyId, QueueId,
+    RecordingId, TrunkId,
 };
 use crate::journal::act::{Role, Token, User};
+use crate::queue::Channel;
 use crate::store::context::Proof;
 use crate::store::context::finding::Hits;
 use crate::store::context::looking::{Dossier, Placed};
@@ -206,6 +208,49 @@ pub enum Command {
     },
     /// Queues and who waits.
     Queues,
+    /// Those who wait in a queue, by place.
+    Waiting {
+        /// In which.
+        queue: QueueId,
+    },
+    /// Why an item still waits, and to whom it was offered and why.
+    Explain {
+        /// In this queue, if that is said.
+        #[serde(default)]
+        queue: Option<QueueId>,
+        /// Which.
+        item: ItemId,
+    },
+    /// Lets one who waits wait in another queue, with what they have waited.
+    MoveToQueue {
+        /// In this queue, if that is said.
+        #[serde(default)]
+        queue: Option<QueueId>,
+        /// Which.
+        item: ItemId,
+        /// Where to.
+        to: QueueId,
+    },
+    /// Lets one who waits wait in another way, at their place.
+    MoveToChannel {
+        /// In this queue, if that is said.
+        #[serde(default)]
+        queue: Option<QueueId>,
+        /// Which.
+        item: ItemId,
+        /// How.
+        to: Channel,
+    },
+    /// Gives one who waits another priority.
+    Prioritise {
+        /// In this queue, if that is said.
+        #[serde(default)]
+        queue: Option<QueueId>,
+        /// Which.
+        item: ItemId,
+        /// 0 to 100.
+        priority: i32,
+    },
     /// Agents and their states.
     Agents,
     /// Trunks and their lamps.
@@ -371,6 +416,10 @@ pub enum Reply {
     CallRecords(Vec<CallLine>),
     /// To [`Command::Queues`].
     Queues(Vec<Queue>),
+    /// To [`Command::Waiting`].
+    Waiting(Vec<queueing::WaitingItem>),
+    /// To [`Command::Explain`].
+    Explained(Box<queueing::Explanation>),
     /// To [`Command::Agents`].
     Agents(Vec<Agent>),
     /// To [`Command::Trunks`].
@@ -461,6 +510,10 @@ impl Command {
             Command::Collect { call, .. } => (Operation::Collect, call.to_string()),
             Command::Listen { recording } => (Operation::Audio, recording.to_string()),
             Command::SetPresence { agent, .. } => (Operation::SetPresence, agent.to_string()),
+            Command::MoveToQueue { item, .. } | Command::MoveToChannel { item, .. } => {
+                (Operation::MoveWaiting, item.to_string())
+            }
+            Command::Prioritise { item, .. } => (Operation::Prioritise, item.to_string()),
             Command::LiftCaps { of, .. } => {
                 return Some((Operation::LiftCaps, of.as_ref().map(ToString::to_string)));
             }
@@ -650,6 +703,16 @@ pub struct Queue {
     pub taken_out: u64,
     /// Callers sent elsewhere since the start.
     pub overflowed: u64,
+    /// Seconds that the next caller may expect to wait, from and to; absent while nobody is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub wait_s: Option<[u64; 2]>,
+    /// Estimates of which it is known what became of them, of the last 40.
+    #[serde(default)]
+    pub estimates: usize,
+    /// Of those, how many waits were within the range that was told.
+    #[serde(default)]
+    pub estimates_held: usize,
 }
 
 /// An agent and their state.

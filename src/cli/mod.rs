@@ -23,7 +23,9 @@ mod exit;
 pub mod features;
 mod journal;
 mod journey;
+mod queues;
 mod recording;
+mod replay;
 mod report;
 pub mod route;
 mod run;
@@ -120,8 +122,10 @@ enum Command {
         one: contact::One,
     },
     /// List queues and who waits in them.
-    #[command(after_help = "Example: branchline queues")]
-    Queues(ask::Options),
+    #[command(
+        after_help = "Examples: branchline queues\n          branchline queues explain support"
+    )]
+    Queues(queues::Queues),
     /// List agents and their states.
     #[command(after_help = "Example: branchline agents")]
     Agents(ask::Options),
@@ -287,7 +291,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             ask::main(&options, &command, if csv { ask::Form::Csv } else { ask::Form::Text })
         }
         Command::Contact { one } => contact::main(one),
-        Command::Queues(options) => ask::main(&options, &Ask::Queues, ask::Form::Text),
+        Command::Queues(asked) => queues::main(&asked),
         Command::Agents(options) => ask::main(&options, &Ask::Agents, ask::Form::Text),
         Command::Trunks(options) => ask::main(&options, &Ask::Trunks, ask::Form::Text),
         Command::Phones(options) => ask::main(&options, &Ask::Phones, ask::Form::Text),

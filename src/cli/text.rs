@@ -17,6 +17,8 @@ pub fn json(reply: &Reply) -> String {
         Reply::ActiveCalls(calls) => serde_json::to_string_pretty(calls),
         Reply::CallRecords(calls) => serde_json::to_string_pretty(calls),
         Reply::Queues(queues) => serde_json::to_string_pretty(queues),
+        Reply::Waiting(items) => serde_json::to_string_pretty(items),
+        Reply::Explained(told) => serde_json::to_string_pretty(told),
         Reply::Agents(agents) => serde_json::to_string_pretty(agents),
         Reply::Trunks(trunks) => serde_json::to_string_pretty(trunks),
         Reply::Phones(phones) => serde_json::to_string_pretty(phones),
@@ -62,6 +64,8 @@ pub fn table(reply: &Reply) -> String {
         Reply::ActiveCalls(calls) => active_calls(calls),
         Reply::CallRecords(calls) => call_records(calls),
         Reply::Queues(queues) => queue_table(queues),
+        Reply::Waiting(items) => super::queues::waiting(items),
+        Reply::Explained(told) => super::queues::explained(told),
         Reply::Agents(agents) => agent_table(agents),
         Reply::Trunks(trunks) => trunk_table(trunks),
         Reply::Phones(phones) => phone_table(phones),
@@ -261,6 +265,7 @@ fn queue_table(queues: &[Queue]) -> String {
             queue.queue.to_string(),
             queue.waiting.to_string(),
             format!("{}s", queue.longest_wait_s),
+            super::queues::expected(queue),
             queue.ready.to_string(),
             queue.connected.to_string(),
             queue.abandoned.to_string(),
@@ -269,7 +274,17 @@ fn queue_table(queues: &[Queue]) -> String {
         ]
     });
     columns(
-        &["QUEUE", "WAITING", "LONGEST", "READY", "CONNECTED", "GAVE UP", "TAKEN OUT", "OVERFLOW"],
+        &[
+            "QUEUE",
+            "WAITING",
+            "LONGEST",
+            "EXPECTED (RIGHT)",
+            "READY",
+            "CONNECTED",
+            "GAVE UP",
+            "TAKEN OUT",
+            "OVERFLOW",
+        ],
         rows,
         "no queue is configured: add a [[queue]] to gateway.toml",
     )

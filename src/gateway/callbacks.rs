@@ -98,7 +98,7 @@ impl Gateway {
 
     /// Promises the caller who waits in a queue a call back at the same place, where the number that calls may be called.
     /// The caller is told once the promise is on the disk.
-    fn promise_callback(&mut self, now: Now, call: CallId) -> bool {
+    pub(super) fn promise_callback(&mut self, now: Now, call: CallId) -> bool {
         let Some(id) = self.work.item_of(call) else { return false };
         let Some(number) = self.number_to_call(now, call) else { return false };
         let dialled = self.calls.numbers(call).map(|(_, to)| to.to_owned()).unwrap_or_default();
@@ -226,7 +226,7 @@ impl Gateway {
     }
 
     fn restore_promise(&mut self, now: Now, id: ItemId, open: Open) {
-        let Open { queue, promise, attempts, again, .. } = open;
+        let Open { queue, promise, attempts, again, contact, .. } = open;
         let number = self.journal.keys().read(&promise.number);
         let item = Item {
             id,
@@ -239,6 +239,7 @@ impl Gateway {
             last_agent: None,
         };
         self.know_work(now, &item, None);
+        self.work_is_of(id, contact);
         // Whoever is forgotten is not called; where the queue is gone nobody is there to call.
         let Some(number) = number else { return self.drop_promise(now, id, attempts) };
         match self.queues.handle_promised_before(now, item, attempts, again) {

@@ -91,10 +91,10 @@ impl Gateway {
         match (to, answer) {
             (LookFor::Call(call), Answer::Caller(caller)) => {
                 self.ask_crm(now, call, caller.as_deref());
-                self.caller_found(call, caller.map(|caller| *caller));
+                self.caller_found(now, call, caller.map(|caller| *caller));
             }
             (LookFor::Card(call), Answer::Caller(caller)) => {
-                self.caller_found(call, caller.map(|caller| *caller));
+                self.caller_found(now, call, caller.map(|caller| *caller));
             }
             // The ring goes on without it.
             (LookFor::Call(_) | LookFor::Card(_), _) => {}
@@ -127,13 +127,14 @@ impl Gateway {
     }
 
     /// The store says who calls.
-    fn caller_found(&mut self, call: CallId, caller: Option<Caller>) {
+    fn caller_found(&mut self, now: Now, call: CallId, caller: Option<Caller>) {
         if let Some(caller) = caller.filter(|_| self.calls.numbers(call).is_some()) {
             tracing::debug!(%call, contact = %caller.contact, "the caller is known");
             let agent = self.contexts.offered.get(&call).cloned();
             let card = Box::new(CallerCard::from(&caller));
             self.publish(Happening::CallerKnown { call, agent, caller: card });
             self.contexts.callers.insert(call, caller);
+            self.caller_has_last_agent(now, call);
         }
     }
 

@@ -61,6 +61,11 @@ impl Gateway {
             | Command::AddToken { .. }
             | Command::RevokeToken { .. } => self.change_accounts(now, command),
             Command::Queues => Reply::Queues(self.queue_lines(now)),
+            Command::Waiting { .. }
+            | Command::Explain { .. }
+            | Command::MoveToQueue { .. }
+            | Command::MoveToChannel { .. }
+            | Command::Prioritise { .. } => self.place(now, command),
             Command::Agents => Reply::Agents(self.agent_lines()),
             Command::Trunks => Reply::Trunks(self.trunk_lines()),
             Command::Phones => Reply::Phones(self.phone_lines(now)),
@@ -364,6 +369,9 @@ impl Gateway {
             abandoned: queue.counters.abandoned,
             taken_out: queue.counters.taken_out,
             overflowed: queue.counters.overflowed,
+            wait_s: queue.wait.map(|wait| [wait.start().as_secs(), wait.end().as_secs()]),
+            estimates: queue.hit_rate.of,
+            estimates_held: queue.hit_rate.hits,
         };
         self.queues.snapshot(now).into_iter().map(line).collect()
     }

@@ -138,6 +138,12 @@ impl Gateway {
             "Callers at a time (max_waiting).",
             limits,
         );
+        let told = each(|queue| queue.hit_rate.of as u64);
+        let help = "Waits whose estimate is known to have held or not, of the last.";
+        figures.gauges(("queue_estimates", "queue"), help, told);
+        let held = each(|queue| queue.hit_rate.hits as u64);
+        let help = "Of those, waits that were within the range that was told.";
+        figures.gauges(("queue_estimates_held", "queue"), help, held);
         let connected = each(|queue| queue.counters.connected);
         figures.counters(
             ("queue_connected_total", "queue"),

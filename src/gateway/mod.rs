@@ -32,6 +32,7 @@ mod lateness;
 mod legs;
 mod orders;
 mod phones;
+mod placing;
 pub mod prompts;
 mod recording;
 mod redirects;
@@ -90,7 +91,7 @@ use crate::webhook::What;
 
 pub use contexts::LookFor;
 pub use keeping::Kept;
-pub use setup::{Listening, Secrets, Setup};
+pub use setup::{Listening, Secrets, Setup, queues as empty_queues};
 
 /// How long calls may take to end when the program is told to stop.
 const LAST_WORDS: Duration = Duration::from_millis(1_500);

@@ -436,7 +436,8 @@ fn agent_settings(agent: &settings::Agent) -> agent::Settings {
     }
 }
 
-fn queues(settings: &Settings, random: crate::random::Random) -> queue::Queues {
+/// Queues as a configuration has them, with nobody in them.
+pub fn queues(settings: &Settings, random: crate::random::Random) -> queue::Queues {
     let capacity = queue::Capacity::default().with(&settings.distribution);
     let own = settings.agents.iter().filter(|agent| agent.distribution != queue::Said::default());
     let own = own.map(|agent| (agent.id.clone(), capacity.with(&agent.distribution))).collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::call;
 use crate::gateway::Gateway;
 use crate::gateway::keeping::NO_EVENTS;
-use crate::id::{AgentId, CallId, ItemId, LegId, OfferId, QueueId};
+use crate::id::{AgentId, CallId, ContactId, ItemId, LegId, OfferId, QueueId};
 use crate::journal::event::Event;
 use crate::journal::work::{Promise, Step, Work};
 use crate::queue::{Channel, Item};
@@ -27,6 +27,7 @@ struct Line {
     channel: Channel,
     queue: QueueId,
     call: Option<CallId>,
+    contact: Option<ContactId>,
     taken: Option<UnixTime>,
     /// Who has put the other on hold, and since when somebody has.
     holding: (BTreeSet<LegId>, UnixTime),
@@ -79,6 +80,7 @@ impl Gateway {
             channel: item.channel,
             queue: item.queue.clone(),
             call,
+            contact: None,
             taken: None,
             holding: (BTreeSet::new(), now.unix),
             held: Duration::ZERO,
@@ -106,20 +108,36 @@ impl Gateway {
 
     /// The person is called back instead of holding the line.
     pub(super) fn promised(&mut self, now: Now, item: ItemId, promise: Promise) -> Option<Event> {
-        let line = self.timesheet.items.get_mut(&item)?;
-        line.channel = Channel::Callback;
-        let (channel, queue, call) = (line.channel, line.queue.clone(), line.call);
-        let what = Step::Promised(promise);
-        Some(Event::Work(Work { item, channel, queue, at: now.unix, call, what }))
+        self.timesheet.items.get_mut(&item)?.channel = Channel::Callback;
+        Some(Event::Work(self.work_event(now, item, Step::Promised(promise))?))
     }
 
     /// Keeps a step in the life of an item that is known.
     pub(super) fn note_work(&mut self, now: Now, item: ItemId, what: Step) {
-        let Some(line) = self.timesheet.items.get(&item) else { return };
-        let (channel, queue, call) = (line.channel, line.queue.clone(), line.call);
-        let work = Work { item, channel, queue, at: now.unix, call, what };
+        let Some(work) = self.work_event(now, item, what) else { return };
         if work.is_promise() || self.keeping.room < NO_EVENTS {
             self.keep(now, Event::Work(work));
+        }
+    }
+
+    fn work_event(&mut self, now: Now, item: ItemId, what: Step) -> Option<Work> {
+        let call = self.timesheet.items.get(&item)?.call;
+        let known = call.and_then(|call| self.known_caller(call)).map(|caller| caller.contact);
+        let line = self.timesheet.items.get_mut(&item)?;
+        line.contact = known.or(line.contact);
+        let (channel, queue, contact) = (line.channel, line.queue.clone(), line.contact);
+        Some(Work { item, channel, queue, at: now.unix, call, contact, what })
+    }
+
+    /// Whose an item is, where that is known.
+    pub(super) fn contact_of(&self, item: ItemId) -> Option<ContactId> {
+        self.timesheet.items.get(&item)?.contact
+    }
+
+    /// It is known from before whose an item is.
+    pub(super) fn work_is_of(&mut self, item: ItemId, contact: Option<ContactId>) {
+        if let Some(line) = self.timesheet.items.get_mut(&item) {
+            line.contact = contact;
         }
     }
 
@@ -153,6 +171,14 @@ impl Gateway {
             line.channel = to;
         }
         self.note_work(now, item, Step::Moved { from });
+    }
+
+    /// It waits in another queue.
+    pub(super) fn note_rerouted(&mut self, now: Now, item: ItemId, from: QueueId, to: QueueId) {
+        if let Some(line) = self.timesheet.items.get_mut(&item) {
+            line.queue = to;
+        }
+        self.note_work(now, item, Step::Rerouted { from });
     }
 
     /// A contact is over; its after-work, if any, begins.

@@ -9,7 +9,9 @@ use crate::call::plan::{Destination, Feature};
 use crate::call::{Leaving, OfferOutcome, Saying};
 use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
-use crate::id::{AgentId, CallId, ExtensionId, ItemId, LegId, OfferId, QueueId, SkillId};
+use crate::id::{
+    AgentId, CallId, ContactId, ExtensionId, ItemId, LegId, OfferId, QueueId, SkillId,
+};
 use crate::ivr::{prompts, speak};
 use crate::journal::event;
 use crate::journal::work::Step;
@@ -27,8 +29,15 @@ pub(super) struct Work {
     offers: BTreeMap<OfferId, ItemId>,
     /// Agents in a conversation that a queue gave them, with the item and when it began.
     talking: BTreeMap<AgentId, (ItemId, UnixTime)>,
-    /// Who spoke last with whoever has a number, and when.
-    last_agents: BTreeMap<String, (AgentId, UnixTime)>,
+    /// Who spoke last with whom, and when.
+    last_agents: BTreeMap<Person, (AgentId, UnixTime)>,
+}
+
+/// Who calls or is called back: the person, by whatever way they come, or the number of whoever is not known yet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Person {
+    Contact(ContactId),
+    Number(String),
 }
 
 /// People whose last agent is remembered: a branch's callers of some weeks; about 1 MB.
@@ -45,6 +54,16 @@ impl Work {
         self.items.remove(&call);
     }
 
+    /// The call that an item is.
+    pub fn call_of(&self, item: ItemId) -> Option<CallId> {
+        self.calls.get(&item).copied()
+    }
+
+    /// A call waits in another queue.
+    pub fn waits_in(&mut self, call: CallId, queue: QueueId) {
+        self.queues.insert(call, queue);
+    }
+
     /// An item without a line is talked about in this call.
     pub fn talks_in(&mut self, item: ItemId, call: CallId, queue: QueueId) {
         self.calls.insert(item, call);
@@ -54,6 +73,11 @@ impl Work {
 
 #[cfg(test)]
 impl Work {
+    /// Leaves who spoke with whom as far as persons are known.
+    pub fn forget_numbers(&mut self) {
+        self.last_agents.retain(|person, _| matches!(person, Person::Contact(_)));
+    }
+
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()
             && self.items.is_empty()
@@ -198,26 +222,41 @@ impl Gateway {
     fn remember_agent(&mut self, now: Now, item: ItemId, agent: &AgentId) {
         let wanted = self.settings.queues.iter().any(|queue| queue.last_agent_hours > 0);
         let Some(call) = self.work.calls.get(&item).copied().filter(|_| wanted) else { return };
-        let Some(number) = self.person_of(call) else { return };
-        if self.work.last_agents.len() >= MOST_REMEMBERED {
-            let oldest = self.work.last_agents.iter().min_by_key(|(_, (_, at))| *at);
-            if let Some(number) = oldest.map(|(number, _)| number.clone()) {
-                self.work.last_agents.remove(&number);
+        // By both: who calls may be known only after the next call has come into the queue.
+        let contact = self.contact_of(item).map(Person::Contact);
+        for person in contact.into_iter().chain(self.number_in(call).map(Person::Number)) {
+            if self.work.last_agents.len() >= MOST_REMEMBERED {
+                let oldest = self.work.last_agents.iter().min_by_key(|(_, (_, at))| *at);
+                if let Some(person) = oldest.map(|(person, _)| person.clone()) {
+                    self.work.last_agents.remove(&person);
+                }
             }
+            self.work.last_agents.insert(person, (agent.clone(), now.unix));
         }
-        self.work.last_agents.insert(number, (agent.clone(), now.unix));
+    }
+
+    /// It becomes known who waits, and with that perhaps who spoke with them last by another way.
+    pub(super) fn caller_has_last_agent(&mut self, now: Now, call: CallId) {
+        let Some(item) = self.work.item_of(call) else { return };
+        let Some(queue) = self.queues.item(item).map(|waits| waits.queue.clone()) else { return };
+        if let Some(agent) = self.last_agent(now, call, &queue) {
+            self.queues.handle_last_agent(now, item, agent);
+        }
     }
 
     /// Who spoke with a caller last, where the queue wants to know.
     fn last_agent(&self, now: Now, call: CallId, queue: &QueueId) -> Option<AgentId> {
         let settings = self.settings.queues.iter().find(|settings| settings.name == *queue)?;
         let within = Duration::from_secs(u64::from(settings.last_agent_hours) * 3_600);
-        let (agent, at) = self.work.last_agents.get(&self.person_of(call)?)?;
-        (now.unix.since(*at) < within).then(|| agent.clone())
+        let contact = self.known_caller(call).map(|caller| Person::Contact(caller.contact));
+        let persons = contact.into_iter().chain(self.number_in(call).map(Person::Number));
+        let mut found = persons.filter_map(|person| self.work.last_agents.get(&person));
+        let (agent, _) = found.find(|(_, at)| now.unix.since(*at) < within)?;
+        Some(agent.clone())
     }
 
     /// The number of who calls, or is called back, by whatever way it is written.
-    fn person_of(&self, call: CallId) -> Option<String> {
+    fn number_in(&self, call: CallId) -> Option<String> {
         let (from, to) = self.calls.numbers(call)?;
         let number = if self.calls.is_back(call) { to } else { from };
         let full = self.settings.site.country.full(number);
@@ -353,6 +392,7 @@ impl Gateway {
             }
             queue::Output::Abandoned { item } => self.forget_item(now, item),
             queue::Output::Moved { item, from, to } => self.note_moved(now, item, from, to),
+            queue::Output::Rerouted { item, from, to } => self.rerouted(now, item, from, to),
             queue::Output::Returned { item } => self.note_work(now, item, Step::Returned),
             queue::Output::TriedAgain { item, attempts, at } => {
                 self.callback_tried(now, item, attempts, Some(at));

@@ -129,6 +129,11 @@ impl Facts {
                 self.items.remove(&event.item);
             }
             Step::TakenOut | Step::FlowedOut { .. } => tell(What::FlowedOut { work }),
+            Step::Rerouted { .. } => {
+                tell(What::FlowedOut { work });
+                let (queue, channel) = (event.queue.clone(), event.channel);
+                tell(What::Queued { work, queue, channel });
+            }
             Step::Promised(_) => tell(What::CallbackAccepted { work }),
             Step::AttemptFailed { again: None, .. } => tell(What::CallbackLost { work }),
             Step::Closed { agent, .. } => {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentId, CallId, ItemId, OfferId, QueueId, SkillId};
+use crate::id::{AgentId, CallId, ContactId, ItemId, OfferId, QueueId, SkillId};
 use crate::journal::personal::Personal;
 use crate::queue::{Channel, Declined, Rule, Target, Why};
 use crate::time::UnixTime;
@@ -28,6 +28,9 @@ pub struct Work {
     /// The call that it is, or was when it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<CallId>,
+    /// Whose it is, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
     /// What.
     #[serde(flatten)]
     pub what: Step,
@@ -120,6 +123,16 @@ pub enum Step {
         /// Before.
         from: Channel,
     },
+    /// It waits in another queue from now on, with what it has waited.
+    Rerouted {
+        /// Before.
+        from: QueueId,
+    },
+    /// It has another priority of its own from now on.
+    Prioritised {
+        /// Which.
+        priority: i32,
+    },
     /// The contact is over but for after-work.
     Closed {
         /// Whose it was.
@@ -170,6 +183,9 @@ pub struct Open {
     /// Not tried before.
     #[serde(default)]
     pub again: Option<UnixTime>,
+    /// Whose it is, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
 }
 
 /// Promises that are not kept yet.
@@ -183,7 +199,8 @@ impl Promises {
         match &work.what {
             Step::Promised(promise) => {
                 let (queue, promise) = (work.queue.clone(), promise.clone());
-                let open = Open { queue, promised: work.at, promise, attempts: 0, again: None };
+                let (promised, contact) = (work.at, work.contact);
+                let open = Open { queue, promised, promise, attempts: 0, again: None, contact };
                 self.0.insert(work.item, open);
             }
             Step::Attempted { attempt, .. } => {
@@ -202,6 +219,16 @@ impl Promises {
             | Step::TakenOut
             | Step::FlowedOut { .. } => {
                 self.0.remove(&work.item);
+            }
+            Step::Rerouted { .. } => {
+                if let Some(open) = self.0.get_mut(&work.item) {
+                    open.queue = work.queue.clone();
+                }
+            }
+            Step::Prioritised { priority } => {
+                if let Some(open) = self.0.get_mut(&work.item) {
+                    open.promise.priority = *priority;
+                }
             }
             Step::Moved { .. } if work.channel != Channel::Callback => {
                 self.0.remove(&work.item);
@@ -240,7 +267,8 @@ mod tests {
 
     fn work(what: Step) -> Work {
         let (item, queue, at) = (ItemId(7), "support".into(), UnixTime(1_000));
-        Work { item, channel: Channel::Callback, queue, at, call: Some(CallId(3)), what }
+        let (call, contact) = (Some(CallId(3)), Some(ContactId(5)));
+        Work { item, channel: Channel::Callback, queue, at, call, contact, what }
     }
 
     fn promise() -> Promise {
@@ -274,6 +302,8 @@ mod tests {
             Step::AttemptFailed { attempts: 1, again: Some(UnixTime(2)) },
             Step::AttemptFailed { attempts: 2, again: None },
             Step::Moved { from: Channel::Voice },
+            Step::Rerouted { from: "sales".into() },
+            Step::Prioritised { priority: 70 },
             Step::WrappedUp { agent: ann(), wrap_ms: 4 },
         ];
         for what in more {
@@ -281,6 +311,18 @@ mod tests {
             let text = serde_json::to_string(&event).unwrap();
             assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event, "{text}");
         }
+    }
+
+    #[test]
+    fn a_promise_that_is_moved_or_put_forward_is_so_after_a_restart_too() {
+        let mut promises = Promises::default();
+        promises.apply(&work(Step::Promised(promise())));
+        let moved = Step::Rerouted { from: "support".into() };
+        promises.apply(&Work { queue: "sales".into(), ..work(moved) });
+        promises.apply(&work(Step::Prioritised { priority: 70 }));
+        let open = &promises.0[&ItemId(7)];
+        assert_eq!((open.queue.as_str(), open.promise.priority), ("sales", 70));
+        assert_eq!(open.promise.arrived, UnixTime(500), "the place");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::time::{Now, UnixTime};
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(86_400);
 
 impl Queues {
-    /// A promise from before a restart waits again at its place: nothing turns it away.
+    /// A promise from before a restart, or whatever else was kept, waits again at its place: nothing turns it away.
     pub fn handle_promised_before(
         &mut self,
         now: Now,

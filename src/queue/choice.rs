@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::hours::State;
 use crate::id::{AgentId, ItemId, OfferId, QueueId};
@@ -65,7 +65,7 @@ enum Looked {
 impl Queues {
     /// Offers every item that somebody can take, best first.
     pub(super) fn offer_all(&mut self, now: Now) {
-        for item in self.waiting.due(now.instant) {
+        while let Some(item) = self.waiting.steps(now.instant) {
             self.take_step(now, item);
         }
         let (mut takers, mut heads) = self.heads(now);
@@ -81,15 +81,11 @@ impl Queues {
 
     /// What an item needs, and whom it is for, is as of now when somebody is chosen for it.
     fn take_step(&mut self, now: Now, item: ItemId) {
-        let past = |at: Instant| at <= now.instant;
-        if self.waiting.get(item).is_some_and(|waiting| waiting.step_at.is_some_and(past)) {
-            let queues = &self.queues;
-            self.waiting.change(item, |waiting| {
-                if let Some(queue) = queues.get(&waiting.item.queue) {
-                    waiting.step(now.instant, queue);
-                }
-            });
-        }
+        let queues = &self.queues;
+        self.waiting.change(item, |waiting| match queues.get(&waiting.item.queue) {
+            Some(queue) => waiting.step(now.instant, queue),
+            None => waiting.step_at = None,
+        });
     }
 
     /// The first of every row that somebody who is free could take something of.
@@ -306,7 +302,9 @@ impl Queues {
         }
         let opens = calendar.next_open(now.unix);
         let left = opens.map_or(super::callback::ASK_AGAIN, |at| at.since(now.unix));
-        self.waiting.change(item, |waiting| waiting.not_before = Some(now.instant + left));
+        self.waiting.change(item, |waiting| {
+            (waiting.not_before, waiting.closed) = (Some(now.instant + left), true);
+        });
         true
     }
 

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, ItemId, OfferId, QueueId};
 use crate::queue::capacity::Full;
+use crate::queue::row::Row;
 use crate::queue::staff::Unfit;
 use crate::queue::waiting::Waiting;
+use crate::queue::waits::Stands;
 use crate::queue::{Channel, Queue, Queues};
 use crate::time::{Now, UnixTime};
 
@@ -167,6 +169,20 @@ impl Queues {
             agents: members.iter().take(MOST_TOLD).map(|m| standing(&m.agent)).collect(),
             left_off: members.len().saturating_sub(MOST_TOLD),
         })
+    }
+
+    /// The first of a queue by place, at most so many.
+    pub fn in_order(&self, now: Now, queue: &QueueId, most: usize) -> Vec<ItemId> {
+        let (Some(line), Some(of)) = (self.waiting.line(queue), self.queues.get(queue)) else {
+            return Vec::new();
+        };
+        let first = |(base, row): (&u8, &Row<Stands>)| {
+            let rank = |(came, item): &Stands| (self.rank_of(now, of, *base, *came), *item);
+            row.iter().take(most).map(rank).collect::<Vec<_>>()
+        };
+        let mut all: Vec<_> = line.rows.iter().flat_map(first).collect();
+        all.sort_unstable();
+        all.into_iter().take(most).map(|(_, item)| item).collect()
     }
 
     /// Why an agent was chosen, of the last [`CHOICES_KEPT`] offers.

@@ -22,6 +22,8 @@ mod choice;
 mod clock;
 mod estimate;
 mod explain;
+mod moving;
+pub mod rehearsal;
 mod row;
 mod settings;
 mod staff;
@@ -80,7 +82,7 @@ pub struct Counters {
     pub connected: u64,
     /// Items whose caller gave up.
     pub abandoned: u64,
-    /// Items sent elsewhere, at the door or later.
+    /// Items sent elsewhere, at the door or later, to another queue too.
     pub overflowed: u64,
     /// Items that somebody took out: an admin who ended the call, a colleague who picked it up, the end of the box.
     pub taken_out: u64,
@@ -276,21 +278,6 @@ impl Queues {
         self.offer_all(now);
     }
 
-    /// A waiting item goes on in another channel, at its old place. What rings for it stops. Answers whether it waits.
-    pub fn handle_move_channel(&mut self, now: Now, item: ItemId, to: Channel) -> bool {
-        let Some(waiting) = self.leave(item) else { return false };
-        let from = waiting.item.channel;
-        let mut moved = Waiting { offer: None, told: None, ..waiting };
-        moved.item.channel = to;
-        if let Some(queue) = self.queues.get(&moved.item.queue) {
-            queue.settings.set_times(now.instant, &mut moved);
-        }
-        self.waiting.put(moved);
-        self.outputs.push_back(Output::Moved { item, from, to });
-        self.offer_all(now);
-        true
-    }
-
     /// The agent answered. Only the first of an offer has the item; a stale answer is to be hung up.
     pub fn handle_accepted(
         &mut self,
@@ -434,6 +421,7 @@ impl Queues {
         self.waiting.change(item, |waiting| {
             waiting.refused.retain(|_, until| *until > now.instant);
             waiting.not_before = waiting.not_before.filter(|at| *at > now.instant);
+            waiting.closed &= waiting.not_before.is_some();
             if let Some(queue) = queues.get(&waiting.item.queue) {
                 waiting.step(now.instant, queue);
             }

@@ -35,6 +35,8 @@ pub(super) struct Waiting {
     pub for_last: bool,
     /// Not offered before: a call back that failed.
     pub not_before: Option<Instant>,
+    /// Whether that is because its queue is closed: another one may be open.
+    pub closed: bool,
     /// Calls back that failed.
     pub attempts: u8,
     /// The wait that was told to it when it came.
@@ -46,6 +48,8 @@ pub(super) struct Waiting {
     pub class: Option<Arc<Class>>,
     /// Kept by [`Waits`](super::waits::Waits): when something is due for it.
     pub due: Option<Instant>,
+    /// The same of its next step alone.
+    pub step_due: Option<Instant>,
 }
 
 impl Waiting {
@@ -65,12 +69,14 @@ impl Waiting {
             step_at: None,
             for_last: false,
             not_before: None,
+            closed: false,
             attempts: 0,
             told: None,
             clock: Clock::started(now.unix - before),
             came: Came::default(),
             class: None,
             due: None,
+            step_due: None,
             item,
         }
     }

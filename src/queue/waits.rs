@@ -85,7 +85,8 @@ impl Line {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Waits {
-    items: BTreeMap<ItemId, Waiting>,
+    /// Boxed: nodes of a tree are half empty, and one is half a kilobyte.
+    items: BTreeMap<ItemId, Box<Waiting>>,
     index: Index,
 }
 
@@ -94,13 +95,15 @@ struct Index {
     lines: BTreeMap<QueueId, Line>,
     open: BTreeMap<(Channel, QueueId), BTreeMap<Arc<Class>, Rows>>,
     due: BTreeSet<(Instant, ItemId)>,
+    /// Those of which somebody else may be able to take it from then on: it is looked at before any choice.
+    steps: BTreeSet<(Instant, ItemId)>,
     /// The moment that [`Came`] counts from.
     start: Option<Instant>,
 }
 
 impl Waits {
     pub fn get(&self, item: ItemId) -> Option<&Waiting> {
-        self.items.get(&item)
+        self.items.get(&item).map(|waiting| &**waiting)
     }
 
     pub fn contains(&self, item: ItemId) -> bool {
@@ -140,6 +143,11 @@ impl Waits {
         due
     }
 
+    /// The first that takes a step of its queue by now.
+    pub fn steps(&self, now: Instant) -> Option<ItemId> {
+        self.index.steps.first().filter(|(at, _)| *at <= now).map(|(_, item)| *item)
+    }
+
     /// Since when an item that has waited so long by then waits, as [`Came`] counts.
     pub fn since(&self, now: Instant, waited: Duration) -> i64 {
         self.index.since(now, waited)
@@ -156,12 +164,12 @@ impl Waits {
         self.index.start.get_or_insert(waiting.entered);
         waiting.came = (self.since(waiting.entered, waiting.before), waiting.number);
         self.index.line_up(&mut waiting);
-        self.items.insert(waiting.item.id, waiting);
+        self.items.insert(waiting.item.id, Box::new(waiting));
     }
 
     /// It waits no longer.
     pub fn take(&mut self, item: ItemId) -> Option<Waiting> {
-        let mut waiting = self.items.remove(&item)?;
+        let mut waiting = *self.items.remove(&item)?;
         self.index.step_out(&mut waiting);
         Some(waiting)
     }
@@ -204,6 +212,8 @@ impl Index {
         }
         waiting.due = waiting.next_due();
         self.due.extend(waiting.due.map(|at| (at, waiting.item.id)));
+        waiting.step_due = waiting.step_at;
+        self.steps.extend(waiting.step_at.map(|at| (at, waiting.item.id)));
         if waiting.is_open() {
             self.open_to(waiting, stands);
         }
@@ -224,6 +234,9 @@ impl Index {
         let stands = (waiting.came, waiting.item.id);
         if let Some(at) = waiting.due.take() {
             self.due.remove(&(at, waiting.item.id));
+        }
+        if let Some(at) = waiting.step_due.take() {
+            self.steps.remove(&(at, waiting.item.id));
         }
         self.close_to(waiting, stands);
         let Some(line) = self.lines.get_mut(&waiting.item.queue) else { return };

@@ -153,6 +153,15 @@ pub enum Output {
         /** From now on. */
         to: Channel,
     },
+    /// It waits in another queue now, with what it has waited.
+    Rerouted {
+        /** Which. */
+        item: ItemId,
+        /** Before. */
+        from: QueueId,
+        /** From now on. */
+        to: QueueId,
+    },
     /// A call back did not reach the person and is tried again later, at its old place.
     TriedAgain {
         /** Which. */

@@ -254,14 +254,16 @@ impl Sim {
             24..27 => self.abandon(),
             27..45 => self.accept(),
             45..50 => self.decline(),
-            50..66 => self.finish(),
-            66..72 => self.wrapped_up(),
-            72..74 => self.dies(),
-            74..77 => self.customer_absent(),
+            50..63 => self.finish(),
+            63..69 => self.wrapped_up(),
+            69..71 => self.dies(),
+            71..77 => self.customer_absent(),
             77..81 => self.move_channel(),
             81..84 => self.pause_or_resume(),
             84..90 => self.come_or_go(),
             90 if self.below(12) == 0 => self.restart(),
+            91 => self.move_queue(),
+            92 => self.prioritise(),
             _ => self.pass_time(),
         }
     }
@@ -420,12 +422,35 @@ impl Sim {
     }
 
     fn move_channel(&mut self) {
-        let waiting = self.all(|work| work.taken.is_none() && work.channel.is_live());
+        let waiting = self.all(|work| work.taken.is_none());
         let Some(id) = self.one(&waiting) else { return };
-        let to = self.one(&[Channel::Callback, Channel::Callback, Channel::Message, Channel::Chat]);
+        // There and back, by every channel.
+        let often = [Channel::Callback, Channel::Callback, Channel::Callback, Channel::Chat];
+        let to = if self.below(3) == 0 { self.one(&Channel::ALL) } else { self.one(&often) };
         let before = self.queues.position(self.now, ItemId(id));
         assert!(self.queues.handle_move_channel(self.now, ItemId(id), to.unwrap()));
         assert_eq!(self.queues.position(self.now, ItemId(id)), before, "a move changed the place");
+    }
+
+    /// Somebody wants it in another queue: there it stands as if it had come there when it came.
+    fn move_queue(&mut self) {
+        let waiting = self.all(|work| work.taken.is_none());
+        let Some(id) = self.one(&waiting) else { return };
+        let to = self.below(LINES.len());
+        let before = self.queues.waited(self.now, ItemId(id));
+        let moved = self.queues.handle_move_queue(self.now, ItemId(id), &LINES[to].name.into());
+        assert_eq!(moved, Ok(()));
+        assert_eq!(self.queues.waited(self.now, ItemId(id)), before, "a move took the wait away");
+    }
+
+    fn prioritise(&mut self) {
+        let waiting = self.all(|work| work.taken.is_none());
+        let Some(id) = self.one(&waiting) else { return };
+        let priority = self.below(101) as i32;
+        self.work.get_mut(&id).unwrap().priority = priority;
+        assert!(self.queues.handle_prioritise(self.now, ItemId(id), priority));
+        self.signs += 1;
+        self.count("prioritised");
     }
 
     fn pause_or_resume(&mut self) {
@@ -482,11 +507,7 @@ impl Sim {
             work.refused.clear();
             let (attempts, at) = (work.attempts, UnixTime((START + work.not_before) * 1000));
             let item = self.item(id, &self.work[&id]);
-            let again = if item.channel == Channel::Callback {
-                self.queues.handle_promised_before(self.now, item, attempts, Some(at))
-            } else {
-                self.queues.handle_enqueue(self.now, item)
-            };
+            let again = self.queues.handle_promised_before(self.now, item, attempts, Some(at));
             again.expect("nothing that was kept is turned away");
         }
         while self.queues.poll_output().is_some() {}
@@ -618,7 +639,14 @@ impl Sim {
             Output::Moved { item, from, to } => {
                 let work = self.work.get_mut(&item.0).unwrap();
                 assert_eq!(std::mem::replace(&mut work.channel, to), from);
+                work.not_before = 0;
                 self.count("moved");
+            }
+            Output::Rerouted { item, from, to } => {
+                let work = self.work.get_mut(&item.0).unwrap();
+                assert_eq!(LINES[work.queue].name, from.as_str());
+                work.queue = LINES.iter().position(|line| line.name == to.as_str()).unwrap();
+                self.count("rerouted");
             }
             Output::TriedAgain { item, attempts, at } => {
                 silent.extend(self.back(item.0));
@@ -633,7 +661,9 @@ impl Sim {
             Output::GaveUp { item, attempts } => {
                 silent.extend(self.back(item.0));
                 let work = &self.work[&item.0];
-                assert_eq!((attempts, work.attempts + 1), (LINES[work.queue].callback.0, attempts));
+                assert_eq!(attempts, work.attempts + 1);
+                // More, where it comes from a queue that tries more often.
+                assert!(attempts >= LINES[work.queue].callback.0);
                 self.leave(item.0, "given up");
             }
         }

@@ -44,6 +44,29 @@ pub struct Pausing {
     pub paused: bool,
 }
 
+/// Where or how one who waits is to wait: one of both.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveWaiting {
+    /// In this queue.
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    pub queue: Option<String>,
+    /// In this way: `callback`.
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    pub channel: Option<String>,
+}
+
+/// How much one who waits matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Priority {
+    /// 0 to 100; the queue's comes on top.
+    #[schema(minimum = 0, maximum = 100)]
+    pub priority: i32,
+}
+
 /// Signing in.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

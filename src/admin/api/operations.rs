@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::admin::access::{Principal, idempotency::Given};
 use crate::admin::api::bodies::{
-    BegunCall, Collect, Lifting, NewCall, NewToken, NewUser, Page, Pausing, Play, PresenceChange,
-    Replay, SignIn, Transfer, UserChange, Wanted,
+    BegunCall, Collect, Lifting, MoveWaiting, NewCall, NewToken, NewUser, Page, Pausing, Play,
+    PresenceChange, Priority, Replay, SignIn, Transfer, UserChange, Wanted,
 };
 use crate::admin::api::figures::Wish;
 use crate::admin::api::problem::{Kind, Problem};
@@ -18,6 +18,7 @@ use crate::admin::api::{MOST_ROWS, USUAL_ROWS};
 use crate::admin::{Command, JourneysReply, Reply};
 use crate::id::{AgentId, RecordingId};
 use crate::journal::act::Role;
+use crate::queue::Channel;
 
 /// Deepest nesting of a body; ours have three levels (bad-input table row 39 sends 10,000).
 const DEEPEST: usize = 32;
@@ -133,6 +134,12 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
             let hook = asked.name("webhook")?.into();
             Ask::Command(Command::ReplayWebhook { hook, since, until, records: None, id })
         }
+        Operation::MoveWaiting => Ask::Command(moving(&asked)?),
+        Operation::Prioritise => {
+            let Priority { priority } = asked.body()?;
+            let (queue, item) = (Some(asked.name("queue")?.into()), asked.id("item")?);
+            Ask::Command(Command::Prioritise { queue, item, priority })
+        }
         Operation::PauseWebhook => {
             let Pausing { paused: on } = asked.body()?;
             Ask::Command(Command::PauseWebhook { hook: asked.name("webhook")?.into(), on })
@@ -171,6 +178,11 @@ fn question(asked: &Reading) -> Result<Command, Problem> {
         Operation::OneCall => Command::OneCall { call: asked.id("call")? },
         Operation::HangUp => Command::HangUp { call: asked.id("call")? },
         Operation::Queues => Command::Queues,
+        Operation::Waiting => Command::Waiting { queue: asked.name("queue")?.into() },
+        Operation::Explain => {
+            let (queue, item) = (Some(asked.name("queue")?.into()), asked.id("item")?);
+            Command::Explain { queue, item }
+        }
         Operation::Agents => Command::Agents,
         Operation::Trunks => Command::Trunks,
         Operation::Phones => Command::Phones,
@@ -239,6 +251,29 @@ fn back(asked: &Reading) -> Back {
         code: text("code"),
         issuer: text("iss"),
         error,
+    }
+}
+
+/// Where or how one who waits is to wait.
+fn moving(asked: &Reading) -> Result<Command, Problem> {
+    let (queue, item) = (Some(asked.name("queue")?.into()), asked.id("item")?);
+    let wrong =
+        |detail: &str, advice: &str| Err(Problem::new(Kind::Malformed, detail, advice).at("body"));
+    match asked.body()? {
+        MoveWaiting { queue: Some(to), channel: None } => {
+            let to = asked.short("queue", to)?.as_str().into();
+            Ok(Command::MoveToQueue { queue, item, to })
+        }
+        MoveWaiting { queue: None, channel: Some(name) } => {
+            match Channel::ALL.into_iter().find(|channel| channel.name() == name) {
+                Some(to) => Ok(Command::MoveToChannel { queue, item, to }),
+                None => wrong("there is no such channel", "say `callback`"),
+            }
+        }
+        _ => wrong(
+            "one of `queue` and `channel` has to be there",
+            "say `queue` for another queue, or `channel` for another way",
+        ),
     }
 }
 
@@ -499,6 +534,8 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::OneCall(call) => json(route, &call),
         Reply::Journeys(found) => journeys(route, asked, found),
         Reply::Queues(items) => all(route, items),
+        Reply::Waiting(items) => all(route, items),
+        Reply::Explained(told) => json(route, &told),
         Reply::Agents(items) => all(route, items),
         Reply::Trunks(items) => all(route, items),
         Reply::Phones(items) => all(route, items),
@@ -525,9 +562,8 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
 
 /// Where the path names something, a refusal means that it is not there; else that it cannot be done.
 fn refused(route: &Route, asked: &Asked, why: String) -> Problem {
-    let named = route.parameters().next();
     let absent = |name: &&str| why.starts_with(&format!("there is no {name} "));
-    match (named.filter(absent), route.operation) {
+    match (route.parameters().find(absent), route.operation) {
         (Some(name), _) => {
             let text = asked.path.get(name).map_or("", String::as_str);
             Problem { detail: why, ..Problem::nothing(name, &shown(text)) }

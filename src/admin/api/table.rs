@@ -4,9 +4,9 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::admin::api::bodies::{
-    ActLine, BegunCall, Collect, DryRun, Lifting, MadeToken, Me, NewCall, NewToken, NewUser,
-    OneCall, Page, Pausing, Play, PresenceChange, RecordingLine, Replay, SessionLine, SignIn,
-    TokenLine, Transfer, UserChange, UserLine,
+    ActLine, BegunCall, Collect, DryRun, Lifting, MadeToken, Me, MoveWaiting, NewCall, NewToken,
+    NewUser, OneCall, Page, Pausing, Play, PresenceChange, Priority, RecordingLine, Replay,
+    SessionLine, SignIn, TokenLine, Transfer, UserChange, UserLine,
 };
 use crate::admin::api::figures::{FormulaLine, OpenedLine, ReportPage};
 use crate::admin::api::orders::{
@@ -16,6 +16,7 @@ use crate::admin::api::orders::{
 };
 use crate::admin::api::people::{ErasureLine, HitLine, MomentLine, PersonRecord};
 use crate::admin::api::sites::{EventsTaken, NewEvents};
+use crate::admin::queueing::{Explanation, WaitingItem};
 use crate::admin::{
     self, ActiveCall, Agent, Ban, CallLine, DeadLine, JourneyLine, JourneyTold, Mailbox, Ordered,
     Phone, Queue, Status, TaskLine, Trunk, WebhookLine,
@@ -124,6 +125,14 @@ operations! {
     Feed = "read_feed",
     /// Queues.
     Queues = "list_queues",
+    /// Those who wait in a queue.
+    Waiting = "list_waiting",
+    /// Why one of them waits.
+    Explain = "explain_waiting",
+    /// Lets one wait elsewhere or otherwise.
+    MoveWaiting = "move_waiting",
+    /// Puts one forward or back.
+    Prioritise = "set_priority",
     /// Agents.
     Agents = "list_agents",
     /// Sets an agent's state.
@@ -482,6 +491,8 @@ pub fn path_parameter(name: &str) -> (&'static str, &'static str) {
     const MINTED: &str = "^[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{13}$";
     match name {
         "call" => (MINTED, "A call's id."),
+        "item" => (MINTED, "The id of one who waits."),
+        "queue" => ("^[0-9A-Za-z._-]{1,64}$", "A queue's name."),
         "recording" => (MINTED, "A recording's id."),
         "agent" => ("^[0-9A-Za-z._-]{1,64}$", "An agent's name."),
         "user" => ("^[0-9A-Za-z._@-]{1,64}$", "A user's name."),
@@ -644,6 +655,20 @@ pub const TABLE: &[Route] = &[
     get("/queues", Operation::Queues, page::<Queue>())
         .by(EVERYBODY, Some(Scope::Read))
         .says("Queues and who waits in them."),
+    get("/queues/{queue}/items", Operation::Waiting, page::<WaitingItem>())
+        .by(LOOKERS, Some(Scope::Read))
+        .says("The first hundred of those who wait in a queue, by place, and why each still waits."),
+    get("/queues/{queue}/items/{item}/explain", Operation::Explain, one::<Explanation>(200))
+        .by(LOOKERS, Some(Scope::Read))
+        .says("Why one still waits, how each agent stands to it, and to whom it was offered and why."),
+    get("/queues/{queue}/items/{item}/move", Operation::MoveWaiting, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<MoveWaiting>()))
+        .by(LEADERS, Some(Scope::Calls))
+        .says("Let one who waits wait in another queue, or be called back instead, at the same place."),
+    get("/queues/{queue}/items/{item}/priority", Operation::Prioritise, Answer::Nothing)
+        .with(Method::Put, Some(Shape::of::<Priority>()))
+        .by(LEADERS, Some(Scope::Calls))
+        .says("Give one who waits another priority."),
     get("/agents", Operation::Agents, page::<Agent>())
         .by(EVERYBODY, Some(Scope::Read))
         .says("Agents and their states."),

@@ -233,6 +233,16 @@ impl Calls {
         }
     }
 
+    /// Whoever waits in a queue waits in another one from now on.
+    pub fn handle_rerouted(&mut self, now: Now, call: CallId, queue: QueueId) {
+        let state = self.calls.get_mut(&call);
+        if let Some(state) = state.filter(|state| matches!(state.activity, Activity::Queued(_))) {
+            state.activity = Activity::Queued(queue.clone());
+            state.queue = Some(queue.clone());
+            self.happened(now, call, What::Queued(queue));
+        }
+    }
+
     /// Where a destination leads that [`Output::Route`] asked for.
     pub fn handle_routed(&mut self, now: Now, call: CallId, destination: Destination) {
         if self.calls.get(&call).is_some_and(|c| c.activity == Activity::Ringing) {

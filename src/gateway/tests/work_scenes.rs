@@ -2,7 +2,10 @@
 
 use super::scenes::scene;
 use super::*;
+use crate::admin::queueing::{Explanation, WaitingItem};
+use crate::admin::{Command, Reply};
 use crate::context::{Kind, Order, Who};
+use crate::id::ItemId;
 use crate::journal::work::{Step, Work};
 use crate::queue::Channel;
 
@@ -109,13 +112,17 @@ impl World {
 
     /// The box dies at this moment and starts from what is on the disk; agents and phones are where they were.
     fn dies(&mut self) {
+        self.dies_with(&WITH_CALLBACKS);
+    }
+
+    fn dies_with(&mut self, changes: &[(&str, &str)]) {
         let mut replay = Replay::default();
         self.journal.iter().for_each(|segment| _ = replay.read(segment, &mut |_| {}));
         self.parties.iter_mut().for_each(|party| {
             party.ringing.clear();
             party.up.clear();
         });
-        let config = super::scenes::config(&WITH_CALLBACKS);
+        let config = super::scenes::config(changes);
         self.gateway = branch_of(self.now, &config, replay.resume, &self.keys, 77);
         self.gateway.handle_started(self.now, false);
         self.seconds(1);
@@ -300,4 +307,134 @@ fn a_promise_outlives_the_box_before_during_and_after_the_agent_is_rung() {
         world.seconds(5);
         assert!(world.gateway.journal.live().promises.0.is_empty(), "{moment}: kept");
     }
+}
+
+/// The same with a second queue, where only bob works.
+fn with_sales() -> Vec<(&'static str, &'static str)> {
+    let sales = (
+        "[[agent]]\nid = \"ann\"",
+        "[[queue]]\nname = \"sales\"\nmembers = [\"bob\"]\ncallback = { dial = \"9\" }\n[[agent]]\nid = \"ann\"",
+    );
+    WITH_CALLBACKS.into_iter().chain([sales]).collect()
+}
+
+impl World {
+    fn done(&mut self, command: Command) -> Result<(), String> {
+        match self.ask(&command) {
+            Some(Reply::Done) => Ok(()),
+            Some(Reply::Refused(why)) => Err(why),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn waiting(&mut self, queue: &str) -> Vec<WaitingItem> {
+        match self.ask(&Command::Waiting { queue: queue.into() }) {
+            Some(Reply::Waiting(items)) => items,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn explained(&mut self, item: ItemId) -> Explanation {
+        match self.ask(&Command::Explain { queue: None, item }) {
+            Some(Reply::Explained(told)) => *told,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_supervisor_is_told_why_somebody_waits_and_moves_them_with_what_they_have_waited() {
+    let mut world = scene(&with_sales());
+    world.call(CARRIER, "+15550101");
+    world.seconds(10);
+    let waits = world.waiting("support").remove(0);
+    assert_eq!((waits.position, waits.why.as_str()), (1, "nobody is free for it: 2 signed out"));
+    let item = waits.item;
+    let told = world.explained(item);
+    assert_eq!(told.agents.iter().map(|a| a.standing.as_str()).collect::<Vec<_>>(), ["absent"; 2]);
+    let (queue, to) = (None, "nowhere".into());
+    let why = world.done(Command::MoveToQueue { queue: queue.clone(), item, to }).unwrap_err();
+    assert_eq!(why, "no queue is called nowhere");
+    let (elsewhere, to) = (Some("sales".into()), "support".into());
+    let why = world.done(Command::MoveToQueue { queue: elsewhere, item, to }).unwrap_err();
+    assert!(why.starts_with("there is no item"), "it waits in another queue: {why}");
+    let to = Channel::Message;
+    let why = world.done(Command::MoveToChannel { queue: None, item, to }).unwrap_err();
+    assert_eq!(why, "nothing carries a message on this box");
+    world.done(Command::MoveToQueue { queue, item, to: "sales".into() }).unwrap();
+    world.done(Command::Prioritise { queue: None, item, priority: 80 }).unwrap();
+    assert!(world.waiting("support").is_empty());
+    assert!(world.waiting("sales")[0].waited_s >= 9, "as if they had come here");
+    assert_eq!(world.waiting("sales")[0].priority, 80);
+    assert_eq!(world.steps(), ["queued", "rerouted", "prioritised"]);
+    world.sign_in("ann");
+    assert!(world.parties[ANN].ringing.is_empty(), "she does not work in sales");
+    world.sign_in("bob");
+    let told = world.explained(item);
+    assert_eq!(told.waiting.unwrap().why, "it rings at bob");
+    assert_eq!((told.chosen.len(), told.chosen[0].rule.as_str()), (1, "longest-idle"));
+    world.take_call(BOB);
+    world.seconds(5);
+    let told = world.explained(item);
+    assert!(told.waiting.is_none() && told.chosen.len() == 1, "why bob has it");
+    let why = world.done(Command::Prioritise { queue: None, item, priority: 1 }).unwrap_err();
+    assert!(why.starts_with("there is no item"), "{why}");
+    world.hang_up(CARRIER);
+    world.seconds(60);
+    assert!(world.gateway.work.is_empty() && world.gateway.timesheet.is_empty());
+    assert_eq!(world.work().last().map(|work| work.queue.clone()), Some("sales".into()));
+}
+
+#[test]
+fn who_is_moved_to_a_call_back_keeps_place_queue_and_priority_over_a_restart() {
+    let mut world = scene(&with_sales());
+    world.call(CARRIER, "+15550101");
+    world.seconds(10);
+    let item = world.waiting("support").remove(0).item;
+    world.done(Command::MoveToChannel { queue: None, item, to: Channel::Callback }).unwrap();
+    world.seconds(20);
+    assert!(world.gateway.calls.is_empty(), "told so, and the line is free");
+    world.done(Command::MoveToQueue { queue: None, item, to: "sales".into() }).unwrap();
+    world.done(Command::Prioritise { queue: None, item, priority: 60 }).unwrap();
+    let why = world.done(Command::MoveToChannel { queue: None, item, to: Channel::Voice });
+    assert_eq!(why, Err("nobody is on the line".to_owned()));
+    let before = world.waiting("sales").remove(0);
+    world.dies_with(&with_sales());
+    let after = world.waiting("sales").remove(0);
+    assert_eq!((after.item, after.channel.as_str()), (item, "callback"));
+    assert!((60..65).contains(&after.priority), "with what waiting adds: {}", after.priority);
+    assert!(after.waited_s >= before.waited_s, "the place");
+    world.sign_in("bob");
+    world.take_call(BOB);
+    world.seconds(1);
+    assert_eq!(world.parties[CARRIER].called, ["15557654321"]);
+}
+
+#[test]
+fn whom_somebody_spoke_with_last_is_known_by_the_person_not_by_the_number() {
+    let mut world = scene(&[
+        ("to = \"extension:201\"\n[[internal]]", "to = \"queue:support\"\n[[internal]]"),
+        ("overflow = \"extension:201\"", "last_agent_hours = 24"),
+    ]);
+    // The first call makes the person known, the second says with whom they spoke.
+    for _ in 0..2 {
+        world.call(CARRIER, "+15550101");
+        world.seconds(2);
+        world.take_call(ANN);
+        world.seconds(5);
+        world.hang_up(CARRIER);
+        world.seconds(30);
+    }
+    let contacts: Vec<_> = world.work().iter().filter_map(|work| work.contact).collect();
+    assert!(!contacts.is_empty() && contacts.iter().all(|contact| *contact == contacts[0]));
+    world.gateway.work.forget_numbers();
+    for agent in ["ann", "bob"] {
+        let reason = crate::agent::Reason::Chosen("tea".to_owned());
+        world.gateway.roster.handle_pause(world.now, &agent.into(), reason).unwrap();
+    }
+    world.call(CARRIER, "+15550101");
+    world.seconds(2);
+    let item = world.waiting("support").remove(0).item;
+    let last = world.gateway.queues.item(item).and_then(|waits| waits.last_agent.clone());
+    assert_eq!(last, Some("ann".into()));
 }
