@@ -117,9 +117,7 @@ impl Gateway {
     /// Whether keys go to a leg by INFO: its settings say that it understands nothing else.
     pub(super) fn wants_info(&self, leg: LegId) -> bool {
         let keys = match self.legs.get(leg).map(|leg| &leg.peer) {
-            Some(Peer::Extension(number)) => {
-                self.settings.extensions.iter().find(|e| e.number == *number).map(|e| e.keys)
-            }
+            Some(Peer::Extension(number)) => self.extension(number.as_str()).map(|e| e.keys),
             Some(Peer::Trunk(trunk)) => self.trunk_settings(trunk).map(|trunk| trunk.keys),
             None => None,
         };

@@ -491,8 +491,10 @@ impl Gateway {
     }
 
     fn step_trunks(&mut self, now: Now) -> bool {
-        let said =
-            self.trunks.iter_mut().find_map(|(id, trunk)| Some((id.clone(), trunk.poll_output()?)));
+        let said = self.trunks.iter_mut().find_map(|(id, trunk)| {
+            let output = trunk.poll_output()?;
+            Some((id.clone(), output))
+        });
         let Some((id, output)) = said else { return false };
         self.trunk_says(now, &id, output);
         true

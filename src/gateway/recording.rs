@@ -188,9 +188,7 @@ impl Gateway {
 
     fn own_policy(&self, leg: LegId) -> Recording {
         let own = match self.legs.get(leg).map(|leg| &leg.peer) {
-            Some(Peer::Extension(number)) => {
-                self.settings.extensions.iter().find(|e| e.number == *number).map(|e| e.record)
-            }
+            Some(Peer::Extension(number)) => self.extension(number.as_str()).map(|e| e.record),
             Some(Peer::Trunk(trunk)) => self.trunk_settings(trunk).map(|trunk| trunk.record),
             None => None,
         };
