@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -19,10 +19,10 @@ pub struct Chain([u8; 32]);
 impl Chain {
     /// Adds a record.
     pub fn add(&mut self, record: &[u8]) {
-        let mut linked = Vec::with_capacity(32 + record.len());
-        linked.extend(self.0);
-        linked.extend(record);
-        self.0.copy_from_slice(digest(&SHA256, &linked).as_ref());
+        let mut linked = Context::new(&SHA256);
+        linked.update(&self.0);
+        linked.update(record);
+        self.0.copy_from_slice(linked.finish().as_ref());
     }
 }
 
@@ -108,12 +108,10 @@ fn signed(upto: u64, head: &Chain) -> Vec<u8> {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
-        }
-        text
-    })
+    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' - 10 + half });
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    text
 }
 
 /// Bytes from hexadecimal.

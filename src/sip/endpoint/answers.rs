@@ -138,7 +138,9 @@ impl Endpoint {
         response: &Response,
         flow: Flow,
     ) -> bool {
-        let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get(&id) else {
+        let Some(Session { phase: Phase::Calling(calling), .. }) =
+            self.sessions.get(&id).map(Box::as_ref)
+        else {
             return false;
         };
         let raises = response.status == Status::SESSION_INTERVAL_TOO_SMALL && !calling.raised;
@@ -158,7 +160,9 @@ impl Endpoint {
         self.forget_early(id, None);
         let key = self.send_request(now, route, local, &mut request);
         self.purposes.insert(key, Purpose::Invite(id, 0));
-        if let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get_mut(&id) {
+        if let Some(Session { phase: Phase::Calling(calling), .. }) =
+            self.sessions.get_mut(&id).map(Box::as_mut)
+        {
             calling.key = key;
             calling.request = request;
             calling.challenged |= !raises;

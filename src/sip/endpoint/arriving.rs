@@ -117,7 +117,7 @@ impl Endpoint {
         let mut session = Session::new(tag, phase);
         session.open = offer.is_some().then_some(Side::Theirs);
         session.invited = name.clone();
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         self.by_server.insert(key, id);
         name.map(|name| self.by_invite.insert(name, id));
         self.tell(Event::Invited { session: id, request, offer, replaces, flow });
@@ -235,7 +235,7 @@ impl Endpoint {
         }
         self.answer_now(now, key, Response::to(request, Status::OK));
         if let Some(Session { phase: Phase::Incoming { key, request, .. }, tag, .. }) =
-            self.sessions.get(&id)
+            self.sessions.get(&id).map(Box::as_ref)
         {
             // The caller hangs up before the answer: as good as a CANCEL.
             let response = Response::to(request, Status::REQUEST_TERMINATED).with_to_tag(tag);

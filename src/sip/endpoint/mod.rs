@@ -319,7 +319,8 @@ pub struct Endpoint {
     settings: Settings,
     random: Random,
     transactions: Transactions,
-    sessions: HashMap<SessionId, Session>,
+    /// Each on its own: they are large, and a table of them that grows would move them all.
+    sessions: HashMap<SessionId, Box<Session>>,
     by_dialog: HashMap<DialogId, SessionId>,
     by_server: HashMap<ServerKey, SessionId>,
     by_invite: HashMap<Invited, SessionId>,

@@ -18,7 +18,7 @@ impl Endpoint {
     /// forges an INVITE makes us send as little as possible to the address that he names.
     pub fn trying(&mut self, now: Now, id: SessionId) {
         let Some(Session { phase: Phase::Incoming { key, request, .. }, .. }) =
-            self.sessions.get(&id)
+            self.sessions.get(&id).map(Box::as_ref)
         else {
             return;
         };
@@ -38,7 +38,8 @@ impl Endpoint {
 
     /// Passes a new call over in silence.
     pub fn ignore(&mut self, id: SessionId) {
-        let Some(Session { phase: Phase::Incoming { key, .. }, .. }) = self.sessions.get(&id)
+        let Some(Session { phase: Phase::Incoming { key, .. }, .. }) =
+            self.sessions.get(&id).map(Box::as_ref)
         else {
             return;
         };
@@ -57,7 +58,8 @@ impl Endpoint {
 
     /// Refuses a new call with a status, and the seconds after which it may be tried again.
     pub fn reject(&mut self, now: Now, id: SessionId, status: Status, retry_after: Option<u32>) {
-        let Some(Session { phase: Phase::Incoming { request, .. }, .. }) = self.sessions.get(&id)
+        let Some(Session { phase: Phase::Incoming { request, .. }, .. }) =
+            self.sessions.get(&id).map(Box::as_ref)
         else {
             return;
         };
@@ -196,7 +198,7 @@ impl Endpoint {
         self.purposes.insert(key, Purpose::Invite(id, 0));
         let mut session = Session::new(tag, Phase::Calling(Box::new(calling)));
         session.open = invite.sdp.is_some().then_some(Side::Ours);
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         self.settle(now);
         id
     }
@@ -233,7 +235,9 @@ impl Endpoint {
 
     /// RFC 3261 section 9.1: a CANCEL waits for the first provisional answer.
     pub(super) fn cancel_if_possible(&mut self, now: Now, id: SessionId) {
-        let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get(&id) else {
+        let Some(Session { phase: Phase::Calling(calling), .. }) =
+            self.sessions.get(&id).map(Box::as_ref)
+        else {
             return;
         };
         let (Some(reason), true) = (&calling.cancelled, calling.provisional) else { return };
@@ -262,7 +266,9 @@ impl Endpoint {
     /// Sends a BYE; the session is over without waiting for its answer. A call that was not answered yet is refused
     /// instead: its INVITE would wait for a final answer for ever.
     pub(super) fn bye(&mut self, now: Now, id: SessionId, reason: Option<&str>, cause: Ended) {
-        if let Some(Session { phase: Phase::Incoming { .. }, .. }) = self.sessions.get(&id) {
+        if let Some(Session { phase: Phase::Incoming { .. }, .. }) =
+            self.sessions.get(&id).map(Box::as_ref)
+        {
             return self.reject(now, id, Status::TEMPORARILY_UNAVAILABLE, None);
         }
         if let Some(mut dialog) = self.sessions.get_mut(&id).and_then(|s| s.dialog.take()) {

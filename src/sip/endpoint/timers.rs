@@ -17,7 +17,7 @@ impl Endpoint {
     ) {
         let Some(own) = self.settings.session_expires else { return };
         let up = |session: &Session| matches!(session.phase, Phase::Confirmed);
-        if !self.sessions.get(&id).is_some_and(up) {
+        if !self.sessions.get(&id).map(Box::as_ref).is_some_and(up) {
             // RFC 4028 section 7.4: the timer begins with the call.
             return;
         }

@@ -168,6 +168,12 @@ pub fn call_id(bytes: &[u8]) -> Option<&str> {
 fn header<'b>(bytes: &'b [u8], name: &str, short: &str) -> Option<&'b str> {
     let lines = bytes.split(|byte| *byte == b'\n').skip(1);
     lines.take_while(|line| !line.is_empty() && *line != b"\r").find_map(|line| {
+        // Most lines are another header's, as their first letter tells: this runs for every message.
+        let first = |name: &str| name.bytes().next().map(|byte| byte.to_ascii_lowercase());
+        let begins = line.trim_ascii_start().first().map(u8::to_ascii_lowercase);
+        if begins != first(name) && begins != first(short) {
+            return None;
+        }
         let colon = line.iter().position(|byte| *byte == b':')?;
         let (own, value) = line.split_at_checked(colon)?;
         let own = std::str::from_utf8(own).ok()?.trim();

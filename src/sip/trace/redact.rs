@@ -2,9 +2,11 @@
 
 use super::header;
 
+/// The body in which a key may stand.
+const SDP: &str = "application/sdp";
 /// Bodies that are kept: descriptions, and what transfers and lamps say. All others hold texts or digits.
 const KEPT: [&str; 5] = [
-    "application/sdp",
+    SDP,
     "message/sipfrag",
     "application/simple-message-summary",
     "application/dialog-info+xml",
@@ -17,13 +19,14 @@ pub fn redact(message: &[u8]) -> Box<[u8]> {
     let head =
         message.windows(4).position(|at| at == b"\r\n\r\n").map_or(message.len(), |at| at + 4);
     let kind = header(message, "Content-Type", "c").unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_kept = KEPT.contains(&kind.as_str());
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let is_kept = KEPT.iter().any(|kept| kind.eq_ignore_ascii_case(kept));
+    let described = kind.eq_ignore_ascii_case(SDP);
     let (head, body) = bytes.split_at_mut(head);
     for header in fields(head).filter(|header| is_answer(header)) {
         overwrite_response(header);
     }
-    if kind == "application/sdp" {
+    if described {
         body.split_mut(|byte| *byte == b'\n')
             .for_each(|line| overwrite_after(line, b"inline:", b"|;"));
     } else if !is_kept {
@@ -37,19 +40,31 @@ pub fn redact(message: &[u8]) -> Box<[u8]> {
 fn fields(mut head: &mut [u8]) -> impl Iterator<Item = &mut [u8]> {
     std::iter::from_fn(move || {
         let rest = std::mem::take(&mut head);
-        let ends =
-            |at: &usize| rest[*at] == b'\n' && !matches!(rest.get(at + 1), Some(b' ' | b'\t'));
-        let length = (0..rest.len()).find(ends).map_or(rest.len(), |at| at + 1);
+        let length = length_of_field(rest);
         let (field, after) = rest.split_at_mut(length);
         head = after;
         (!field.is_empty()).then_some(field)
     })
 }
 
+/// How long the first header field is, with the lines that it goes on in.
+fn length_of_field(text: &[u8]) -> usize {
+    let mut length = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        if length > 0 && !matches!(line.first(), Some(b' ' | b'\t')) {
+            break;
+        }
+        length += line.len();
+    }
+    length
+}
+
 /// Authorization and Proxy-Authorization (RFC 3261 section 20.7): what they answer can be guessed at without us.
 fn is_answer(line: &[u8]) -> bool {
-    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-    name.trim_ascii().to_ascii_lowercase().ends_with(b"authorization")
+    const NAME: &[u8] = b"authorization";
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
+    let end = name.len().checked_sub(NAME.len()).and_then(|at| name.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(NAME))
 }
 
 /// Writes over what follows `response` and an equals sign, with or without quotes, blanks and line ends between them.

@@ -170,7 +170,7 @@ fn who_made_no_offer_gets_ours_reliably_and_answers_it_in_the_prack() {
     let (_, callee) = calling(&mut pair);
     // As if the caller required it: our own side never does without an offer.
     if let Some(Session { phase: Phase::Incoming { request, .. }, .. }) =
-        pair.sides[1].endpoint.sessions.get_mut(&callee)
+        pair.sides[1].endpoint.sessions.get_mut(&callee).map(Box::as_mut)
     {
         request.headers.push("Require", "100rel").unwrap();
     }

@@ -130,7 +130,7 @@ fn row_24_a_challenge_is_answered_to_whom_the_call_went_alone() {
         let secret = Secret::plain("secret");
         let own = Credentials { username: "branch".into(), secret, realm: None };
         if let Some(Session { phase: Phase::Calling(calling), .. }) =
-            pair.sides[0].endpoint.sessions.get_mut(&id)
+            pair.sides[0].endpoint.sessions.get_mut(&id).map(Box::as_mut)
         {
             calling.credentials = Some(own);
         }
