@@ -78,6 +78,11 @@ impl<T> Sender<T> {
         Ok(())
     }
 
+    /// Leaves a letter if there is room, and does not wake whoever reads it: [`Self::ring`] does.
+    pub fn leave(&self, letter: T) -> Result<(), Full> {
+        self.letters.try_send(letter).map_err(|_| Full)
+    }
+
     /// Leaves a letter if there is room, and gives it back if there is none.
     pub fn try_post(&self, letter: T) -> Result<(), T> {
         self.letters.try_send(letter).map_err(|error| match error {

@@ -58,9 +58,14 @@ struct Lateness {
 }
 
 impl Handle {
-    /// Hands a command over. Never waits.
-    pub fn send(&self, command: Command) -> Result<(), Full> {
-        self.commands.post(Post::Command(command))
+    /// Leaves a command; it is carried out once the thread is woken. Never waits.
+    pub fn leave(&self, command: Command) -> Result<(), Full> {
+        self.commands.leave(Post::Command(command))
+    }
+
+    /// Wakes the thread.
+    pub fn wake(&self) {
+        self.commands.ring();
     }
 
     /// How late the beat was at worst since this was last asked.

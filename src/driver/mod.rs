@@ -36,6 +36,7 @@ pub mod tape;
 pub mod taping;
 pub mod tls;
 pub mod turn;
+pub mod waking;
 pub mod webhook;
 
 use std::collections::BTreeMap;
@@ -63,6 +64,7 @@ use identity::Identity;
 use looking::Readers;
 use mailbox::Sender;
 use turn::{Letter, Loop};
+use waking::Waking;
 
 /// A leg that should send and has not for this long is over: its phone lost power.
 const INACTIVITY: Duration = Duration::from_secs(60);
@@ -278,6 +280,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         mirror,
         mailbox,
         sender: letters.clone(),
+        waking: Waking::new(media.len()),
         media,
         journal: opened.handle,
         old_records,

@@ -30,6 +30,7 @@ use crate::driver::recordings;
 use crate::driver::sip::{MAX_DATAGRAM, Sockets};
 use crate::driver::store;
 use crate::driver::taping::Recorder;
+use crate::driver::waking::Waking;
 use crate::driver::webhook::Handle as Hooks;
 use crate::gateway::voicemail;
 use crate::gateway::{By, Gateway, Kept, LookFor, Output, ReplyTo};
@@ -39,7 +40,7 @@ use crate::sip::flow::{Flow, Route};
 use crate::sip::locate::{self, Records};
 use crate::store::context::looking::{Answer, Question};
 use crate::store::{Found, Wanted};
-use crate::time::Now;
+use crate::time::{Now, earliest};
 use crate::webhook;
 
 /// Datagrams taken from one socket before the others and the mailbox have their turn.
@@ -120,6 +121,8 @@ pub struct Loop {
     pub sender: Sender<Letter>,
     /// The media threads.
     pub media: Vec<media::Handle>,
+    /// Which of them are to be woken.
+    pub waking: Waking,
     /// The journal's thread.
     pub journal: journal::Handle,
     /// What is wrong with what earlier runs wrote.
@@ -190,8 +193,10 @@ impl Loop {
                     Ok(index) if event.data() != BELL => self.read_socket(index, &mut buffer),
                     _ => self.read_mailbox(),
                 };
+                self.wake_media();
             }
             going &= self.time_passes();
+            self.wake_media();
             let ended = Instant::now();
             let took = ended.saturating_duration_since(began);
             self.spans.add(took);
@@ -208,7 +213,8 @@ impl Loop {
     /// How long `epoll` may wait: until the next deadline, rounded up so that we do not wake before it.
     fn patience(&self) -> EpollTimeout {
         let now = clock::now();
-        let Some(deadline) = self.gateway.deadline(now) else { return EpollTimeout::NONE };
+        let deadline = earliest(self.gateway.deadline(now), self.waking.deadline());
+        let Some(deadline) = deadline else { return EpollTimeout::NONE };
         let left = deadline.saturating_duration_since(now.instant);
         let millis = left.as_micros().div_ceil(1000).min(60_000) as u16;
         EpollTimeout::from(millis)
@@ -331,7 +337,7 @@ impl Loop {
                 Output::Expect(connection, silence) => self.sockets.expect(connection, silence),
                 Output::Disconnect(route) => self.sockets.disconnect(&route),
                 Output::Bar(change) => self.sockets.bar(change),
-                Output::Media { thread, command } => self.command(thread, command),
+                Output::Media { thread, command } => self.command(now, thread, command),
                 Output::Journal(output) => {
                     self.readers.keep_up(&output);
                     if self.journal.submit(output).is_err() {
@@ -413,11 +419,20 @@ impl Loop {
         self.gateway.handle_journal(now, kept);
     }
 
-    fn command(&self, thread: usize, command: crate::media::Command) {
+    fn command(&mut self, now: Now, thread: usize, command: crate::media::Command) {
         let Some(media) = self.media.get(thread) else { return };
-        if media.send(command).is_err() {
+        self.waking.handle_left(now.instant, thread, command.can_wait());
+        if media.leave(command).is_err() {
+            media.wake();
             // A thread that has not taken its mail for a thousand commands is stuck; its calls end by inactivity.
             tracing::error!(thread, "a media thread does not take commands");
+        }
+    }
+
+    fn wake_media(&mut self) {
+        let now = Instant::now();
+        while let Some(thread) = self.waking.pop_due(now) {
+            self.media.get(thread).into_iter().for_each(media::Handle::wake);
         }
     }
 

@@ -262,6 +262,13 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whether nobody hears it if it is carried out some milliseconds later.
+    pub fn can_wait(&self) -> bool {
+        matches!(self, Command::Open { .. } | Command::Close { .. })
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
