@@ -36,8 +36,10 @@ pub fn list(folder: &Path) -> io::Result<Vec<Segment>> {
 /// What a file holds from `offset` on, at most `limit` bytes.
 pub fn read_from(path: &Path, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
     let mut file = fs::File::open(path)?;
+    let there = file.metadata()?.len().saturating_sub(offset);
     file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = Vec::new();
+    // Room for all of it at once: a list that grows while it is read is copied again and again.
+    let mut bytes = Vec::with_capacity(usize::try_from(there.min(limit)).unwrap_or_default());
     file.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -161,6 +161,17 @@ pub enum Event {
     Site(Site),
 }
 
+impl Event {
+    /// Whether somebody may wait until it is on the disk. Nobody does for what only tells of a call.
+    pub fn is_awaited(&self) -> bool {
+        match self {
+            Event::Call(_) | Event::CallRecord(_) => false,
+            Event::Work(work) => work.is_promise(),
+            _ => true,
+        }
+    }
+}
+
 /// What was chosen at a phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneChoice {

@@ -67,6 +67,8 @@ pub enum Output {
         /// The last of them.
         upto: Token,
     },
+    /// Somebody waits for what was handed over: it is not to be let gather.
+    Hurry,
 }
 
 /// How the journal is.
@@ -113,6 +115,8 @@ pub struct Journal {
     /// Bytes in the current segment after its checkpoint.
     size: u64,
     buffer: Vec<u8>,
+    /// Somebody waits for what is in it.
+    awaited: bool,
     outputs: VecDeque<Output>,
     seal_at: Option<Instant>,
     retry_at: Option<Instant>,
@@ -142,6 +146,7 @@ impl Journal {
             state: State::Healthy,
             size: 0,
             buffer: Vec::new(),
+            awaited: false,
             outputs: VecDeque::new(),
             seal_at: None,
             retry_at: None,
@@ -168,6 +173,7 @@ impl Journal {
         if self.size >= SEGMENT {
             self.begin_segment(now);
         }
+        self.awaited |= event.is_awaited();
         self.write(now, &event)
     }
 
@@ -225,6 +231,7 @@ impl Journal {
         self.state = State::Failed(why);
         self.segment = self.next;
         self.buffer.clear();
+        self.awaited = false;
         self.outputs.clear();
         self.retry_at = Some(now.instant + RETRY);
     }
@@ -255,7 +262,7 @@ impl Journal {
         }
         if self.buffer.is_empty() {
             // A key that no record needs yet waits for one that does.
-            return None;
+            return std::mem::take(&mut self.awaited).then_some(Output::Hurry);
         }
         self.fresh_keys().or_else(|| Some(self.write_out()))
     }

@@ -41,6 +41,7 @@ impl Disk {
                     self.segments.last_mut().unwrap().extend(bytes);
                     self.upto = upto;
                 }
+                Output::Hurry => {}
             }
         }
     }
@@ -343,12 +344,26 @@ fn keys_that_a_failure_swallowed_follow_the_beginning_of_the_segment() {
             Output::Forget(_) => 'f',
             Output::Keys(_) => 'k',
             Output::Write { .. } => 'w',
+            Output::Hurry => 'h',
         });
         let kinds: String = kinds.collect();
         assert!(kinds.starts_with("sfk") && kinds.ends_with('w'), "{kinds}");
         assert!(!kinds[3..].contains(['s', 'f']), "{kinds}");
         journal.handle_failed(later, Failure::Broken);
     }
+}
+
+/// What somebody may wait for is not let gather; what only tells of a call is.
+#[test]
+fn a_registration_hurries_and_what_happens_in_a_call_does_not() {
+    let now = start();
+    let mut journal = journal(now, Resume::default(), &[]);
+    let mut hurries = |event: Option<Event>| {
+        event.map(|event| journal.append(now, event));
+        std::iter::from_fn(|| journal.poll_output()).last() == Some(Output::Hurry)
+    };
+    assert!(!hurries(None) && !hurries(Some(arrived(1, "+15550123"))));
+    assert!(hurries(Some(agent(Presence::Ready))) && !hurries(None));
 }
 
 /// A segment cut anywhere gives back every whole record before the cut and nothing else.

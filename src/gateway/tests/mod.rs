@@ -414,6 +414,7 @@ impl World {
             Output::Journal(crate::journal::Output::Segment { .. }) => {
                 self.journal.push(Vec::new())
             }
+            Output::Journal(crate::journal::Output::Hurry) => {}
             Output::Journal(crate::journal::Output::Keys(bytes)) => self.keys.extend(bytes),
             Output::Journal(crate::journal::Output::Forget(subjects)) => {
                 crate::journal::personal::take_out(&mut self.keys, &subjects);
