@@ -7,7 +7,6 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread;
-use std::time::Duration;
 
 use crate::driver::clock;
 use crate::driver::search::{self, Index};
@@ -21,20 +20,10 @@ use crate::store::context::looking::{Answer, Eyes, Question};
 /// Questions that may wait for one thread: as many calls as arrive in a second of a branch under attack.
 const WAITING: usize = 1_024;
 
-/// How long questions about who calls gather: waking a thread costs ten times what finding a caller does, and nobody sees
-/// a name come up later by this.
-const GATHER: Duration = Duration::from_millis(5);
-
 /// The store's rows, once it is open.
 pub type Shelf = Arc<Mutex<Option<Arc<dyn Rows + Send + Sync>>>>;
 
-type Look = Box<dyn FnOnce(Option<Eyes<'_>>) + Send>;
-
-struct Job {
-    /// Whether others may be waited for.
-    patient: bool,
-    look: Look,
-}
+type Job = Box<dyn FnOnce(Option<Eyes<'_>>) + Send>;
 
 /// The way to both threads.
 #[derive(Clone)]
@@ -128,18 +117,16 @@ impl Readers {
         if let Question::Search(search) = question {
             return self.index.search(search, answer).map_err(|search::Busy| Busy);
         }
-        let patient = matches!(question, Question::Caller(_));
-        let jobs = match question {
-            Question::Caller(_) | Question::View(_) | Question::Stands(_) => &self.short,
-            _ => &self.long,
-        };
-        let look = Box::new(move |eyes: Option<Eyes<'_>>| {
+        let short =
+            matches!(question, Question::Caller(_) | Question::View(_) | Question::Stands(_));
+        let job: Job = Box::new(move |eyes| {
             answer(match eyes {
                 Some(eyes) => eyes.answer(clock::now().unix, &question),
                 None => Answer::NotReady,
             });
         });
-        jobs.try_send(Job { patient, look }).map_err(|_| Busy)
+        let jobs = if short { &self.short } else { &self.long };
+        jobs.try_send(job).map_err(|_| Busy)
     }
 
     /// Lets the thread for longer things look at whatever it likes; nothing to look with while the store is not open.
@@ -147,18 +134,13 @@ impl Readers {
     /// # Errors
     /// When more waits than may; `look` is not called then.
     pub fn read(&self, look: impl FnOnce(Option<Eyes<'_>>) + Send + 'static) -> Result<(), Busy> {
-        self.long.try_send(Job { patient: false, look: Box::new(look) }).map_err(|_| Busy)
+        self.long.try_send(Box::new(look)).map_err(|_| Busy)
     }
 }
 
 fn run(waiting: &mpsc::Receiver<Job>, shelf: &Shelf, keys: &Keys) {
-    while let Ok(first) = waiting.recv() {
-        if first.patient {
-            thread::sleep(GATHER);
-        }
-        for job in std::iter::once(first).chain(waiting.try_iter()) {
-            let rows = shelf.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            (job.look)(rows.as_ref().map(|rows| Eyes { rows: rows.as_ref(), keys }));
-        }
+    while let Ok(job) = waiting.recv() {
+        let rows = shelf.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        job(rows.as_ref().map(|rows| Eyes { rows: rows.as_ref(), keys }));
     }
 }
