@@ -1,14 +1,13 @@
 """A CRM as a stranger would put one behind the contract in firmware-config/crm.md: a table in SQLite, HTTPS, and
 signatures checked with the standard's own library. What it does is told on the input, what it was asked and told is on the output."""
 
-import http.server
 import json
 import sqlite3
-import ssl
 import sys
 import threading
 import time
 
+import over_tls
 from standardwebhooks import Webhook, WebhookVerificationError
 
 port, certificate, key, secret = sys.argv[1:5]
@@ -19,12 +18,7 @@ book.execute("create table customers (number text primary key, id text, name tex
 book.execute("insert into customers values ('+14085551200', 'C-1001', 'Ann Lee', 'gold')")
 
 
-class Crm(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Crm(over_tls.Handler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         try:
@@ -94,24 +88,7 @@ class Crm(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
 
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(certificate, key)
-
-
-class Server(http.server.ThreadingHTTPServer):
-    def finish_request(self, request, address):
-        try:
-            tls = context.wrap_socket(request, server_side=True)
-        except OSError:
-            return
-        super().finish_request(tls, address)
-
-    def handle_error(self, *_):
-        pass
-
-
-server = Server(("127.0.0.1", int(port)), Crm)
-threading.Thread(target=server.serve_forever, daemon=True).start()
+over_tls.serve(port, certificate, key, Crm)
 print(json.dumps({"ready": True}), flush=True)
 for line in sys.stdin:
     mode = line.strip()

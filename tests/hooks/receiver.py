@@ -2,15 +2,14 @@
 
 Each message that came is one line of JSON on the output. What it does with messages is told on the input, by name."""
 
-import http.server
 import json
 import socket
-import ssl
 import struct
 import sys
 import threading
 import time
 
+import over_tls
 from standardwebhooks import Webhook, WebhookVerificationError
 
 port, certificate, key, secret, first = sys.argv[1:6]
@@ -27,12 +26,7 @@ def is_good(body, headers):
         return False
 
 
-class Receiver(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Receiver(over_tls.Handler):
     def do_POST(self):
         doing = mode
         if doing == "never":
@@ -118,24 +112,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(certificate, key)
-
-
-class Server(http.server.ThreadingHTTPServer):
-    def finish_request(self, request, address):
-        try:
-            tls = context.wrap_socket(request, server_side=True)
-        except OSError:
-            return
-        super().finish_request(tls, address)
-
-    def handle_error(self, *_):
-        pass
-
-
-server = Server(("127.0.0.1", int(port)), Receiver)
-threading.Thread(target=server.serve_forever, daemon=True).start()
+over_tls.serve(port, certificate, key, Receiver)
 print(json.dumps({"ready": True}), flush=True)
 for line in sys.stdin:
     mode = line.strip()

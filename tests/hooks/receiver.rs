@@ -23,7 +23,10 @@ pub fn identity() -> (String, String) {
 pub fn python() -> Command {
     let folder = std::env::var("BRANCHLINE_PYTHON")
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/target/python").to_owned());
-    Command::new(format!("{folder}/bin/python3"))
+    let mut python = Command::new(format!("{folder}/bin/python3"));
+    // Programs beside each other leave nothing compiled among the sources.
+    python.env("PYTHONDONTWRITEBYTECODE", "1");
+    python
 }
 
 /// A receiver in a process of its own; ends with the test.
