@@ -227,11 +227,12 @@ struct Words(Connection);
 impl Words {
     fn new() -> rusqlite::Result<Words> {
         let words = Connection::open_in_memory()?;
-        // No content, and no places in it: which rows a word is in is all that is asked. Words of two to four letters are
-        // the beginnings of too many others to look each of those up.
+        // No content, and no places in it: which rows a word is in is all that is asked. What begins with a word is kept for
+        // each length up to ten: without that SQLite gathers every row of every such word before it hands out the first,
+        // which is 95 ms for a word that is in a million rows (0.1 ms with it). It costs a third more memory.
         words.execute_batch(
             "CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, detail=none, \
-             prefix='2 3 4', tokenize='unicode61 remove_diacritics 2');
+             prefix='2 3 4 5 6 7 8 9 10', tokenize='unicode61 remove_diacritics 2');
              CREATE TABLE places(number INTEGER PRIMARY KEY, key BLOB NOT NULL);",
         )?;
         Ok(Words(words))
