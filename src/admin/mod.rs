@@ -299,6 +299,10 @@ pub enum Command {
     Contact {
         /// How.
         order: Order,
+        /// Versions of the contact that whoever orders may have seen: of another one nothing is changed. Not looked at when
+        /// nothing.
+        #[serde(default)]
+        seen: Option<Vec<u64>>,
     },
     /// Everything that is known of a person.
     Person {
@@ -527,7 +531,7 @@ impl Command {
             Command::Enter { user } => (Operation::Back, user.name.clone()),
             Command::AddToken { token } => (Operation::NewToken, token.prefix.clone()),
             Command::RevokeToken { prefix } => (Operation::RevokeToken, prefix.clone()),
-            Command::Contact { order } => {
+            Command::Contact { order, .. } => {
                 return api::orders::act(order);
             }
             // So much of a person at once is taken along, not looked at.

@@ -281,7 +281,7 @@ pub fn main(one: One) -> ExitCode {
         One::Hold { who, reason, options } => (Order::Hold { who, reason }, options),
         One::Release { who, hold, options } => (Order::Release { who, hold }, options),
     };
-    ask::main(&options, &Command::Contact { order }, ask::Form::Text)
+    ask::main(&options, &Command::Contact { order, seen: None }, ask::Form::Text)
 }
 
 /// What came of an order.

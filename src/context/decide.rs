@@ -274,6 +274,25 @@ pub fn decide(
     }
 }
 
+/// Whether the contact that an order is about is as somebody saw it who ordered: at one of these versions. True of anything
+/// where nobody said so, and of what is not there, which the decision says better.
+///
+/// # Errors
+/// When it is at another version by now.
+pub fn unchanged(order: &Order, view: &View, seen: Option<&[u64]>) -> Result<(), Refused> {
+    let (Some(seen), Some(who)) = (seen, order.person()) else { return Ok(()) };
+    let contact = match who {
+        Who::Contact(contact) => Some(contact),
+        Who::Identity(kind, value) => {
+            view.edges.get(&Identity { kind, value }).map(|edge| edge.owner)
+        }
+    };
+    match contact.and_then(|contact| view.contacts.get(&contact)) {
+        Some(contact) if !seen.contains(&contact.version) => Err(Refused::Stale(contact.version)),
+        _ => Ok(()),
+    }
+}
+
 pub(super) struct Desk<'a> {
     pub(super) view: &'a View,
     rules: &'a Rules,

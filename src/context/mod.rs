@@ -34,7 +34,7 @@ pub use change::{Act, Change, Whose};
 pub use contact::{
     Consent, Contact, Field, Hold, Learned, Link, Past, Pin, Said, Source, Verified,
 };
-pub use decide::{Disposition, Refused, Rules, View, decide};
+pub use decide::{Disposition, Refused, Rules, View, decide, unchanged};
 pub use identity::{Edge, How, Identity, Kind, NotAnIdentity, Sharing, normalise};
 pub use import::{Held, Imported, Person, Row};
 pub use order::{Needs, Order, Who};

@@ -459,6 +459,15 @@ impl Order {
         needs
     }
 
+    /// The person that this is about: of two the first. Nobody where a row, a case or an identity says who it is.
+    pub fn person(&self) -> Option<Who> {
+        match self {
+            Order::Unmerge { gone } => Some(Who::Contact(*gone)),
+            Order::Import { .. } => None,
+            order => order.clone().people().into_iter().next().cloned(),
+        }
+    }
+
     fn people(&mut self) -> Vec<&mut Who> {
         match self {
             Order::Edit { who, .. }

@@ -81,7 +81,7 @@ impl Gateway {
                 let question = Question::People(*after, (*limit).min(MOST_PEOPLE));
                 return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
             }
-            Command::Contact { order } => return self.take_order(now, to, by, command, order),
+            Command::Contact { .. } => return self.take_order(now, to, by, command),
             Command::Person { who, moments } => {
                 self.note_reader(now, to, by, command);
                 return self.look_for_person(to, who, |who| Question::Dossier(who, *moments));

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::admin::{Command, Ordered, Reply};
-use crate::context::{Act, Change, Identity, Imported, Order, Refused, View, decide};
+use crate::context::{Act, Change, Identity, Imported, Order, Refused, View, decide, unchanged};
 use crate::gateway::voicemail::Order as FileOrder;
 use crate::gateway::{By, Gateway, LookFor, Output, ReplyTo};
 use crate::id::{ActorId, CallId, CaseId, ContactId, RecordingId};
@@ -43,6 +43,8 @@ struct Waiting {
     /// What is written down of it beside what it changes; nothing of what a rule does.
     done: Option<Done>,
     order: Order,
+    /// Versions that whoever ordered may have seen, where they said so.
+    seen: Option<Vec<u64>>,
     /// Recordings of whoever is to be erased that are on the disk yet, and those that are not any more.
     files: BTreeSet<RecordingId>,
     deleted: BTreeSet<RecordingId>,
@@ -94,14 +96,8 @@ impl Orders {
 impl Gateway {
     /// Somebody wants something done to the record of a person; answered with [`Reply::Ordered`] once it is on the disk
     /// and whoever looks sees it.
-    pub(super) fn take_order(
-        &mut self,
-        now: Now,
-        to: ReplyTo,
-        by: &By,
-        command: &Command,
-        order: &Order,
-    ) {
+    pub(super) fn take_order(&mut self, now: Now, to: ReplyTo, by: &By, command: &Command) {
+        let Command::Contact { order, seen } = command else { return };
         // Beside every value that a file brought stands which file it was.
         let actor = match order {
             Order::Import { source, .. } => format!("{}, import of {source}", by.who),
@@ -115,12 +111,12 @@ impl Gateway {
             on,
             done: true,
         });
-        self.take(now, (Asker::Reader(to), actor, act), order.clone());
+        self.take(now, (Asker::Reader(to), actor, act), order.clone(), seen.clone());
     }
 
     /// The same of somebody who need not be told.
     pub(super) fn take_order_of(&mut self, now: Now, by: ActorId, order: Order) {
-        self.take(now, (Asker::Nobody, by, None), order);
+        self.take(now, (Asker::Nobody, by, None), order, None);
     }
 
     /// The same for calls, whose cards are made anew when the store shows what was changed.
@@ -131,10 +127,16 @@ impl Gateway {
         by: ActorId,
         order: Order,
     ) {
-        self.take(now, (Asker::Calls(calls), by, None), order);
+        self.take(now, (Asker::Calls(calls), by, None), order, None);
     }
 
-    fn take(&mut self, now: Now, (to, by, done): (Asker, ActorId, Option<Done>), order: Order) {
+    fn take(
+        &mut self,
+        now: Now,
+        (to, by, done): (Asker, ActorId, Option<Done>),
+        order: Order,
+        seen: Option<Vec<u64>>,
+    ) {
         let country = self.settings.site.country;
         let order = match order.normalised(&|digits| country.full(digits)) {
             Ok(order) => order,
@@ -149,7 +151,7 @@ impl Gateway {
         let id = self.orders.next;
         self.orders.next += 1;
         let (files, deleted) = (BTreeSet::new(), BTreeSet::new());
-        self.orders.waiting.insert(id, Waiting { to, by, done, order, files, deleted });
+        self.orders.waiting.insert(id, Waiting { to, by, done, order, seen, files, deleted });
         self.look_for_order(id);
     }
 
@@ -179,7 +181,8 @@ impl Gateway {
         let Some(waiting) = self.orders.waiting.get(&id) else { return };
         let (by, order) = (waiting.by.clone(), waiting.order.clone());
         let random = &mut self.random;
-        let decided = decide(&order, view, &self.rules, &by, now.unix, &mut || random.bits());
+        let decided = unchanged(&order, view, waiting.seen.as_deref())
+            .and_then(|()| decide(&order, view, &self.rules, &by, now.unix, &mut || random.bits()));
         let changes = match decided {
             Ok(changes) => changes,
             Err(why) => return self.refuse_order(now, id, why),

@@ -20,6 +20,11 @@ fn post(api: &Api, way: &Way, path: &str, body: Value) -> crate::Answer {
     api.ask(way, "POST", &format!("{BASE}{path}"), Some(&body.to_string()))
 }
 
+fn etag(api: &Api, way: &Way, path: &str) -> String {
+    let answer = api.ask(way, "GET", path, None);
+    answer.header("etag").unwrap_or_else(|| panic!("{}", answer.head)).to_owned()
+}
+
 #[test]
 fn what_is_ordered_is_seen_and_a_stale_edit_changes_nothing() {
     let api = Api::start();
@@ -47,6 +52,29 @@ fn what_is_ordered_is_seen_and_a_stale_edit_changes_nothing() {
         (&field["now"]["value"], &field["before"][0]["value"]),
         (&json!("Ann Lee"), &json!("Ann"))
     );
+    let seen = etag(&api, &way, &format!("{BASE}/{ann}"));
+    let tag = |version: &str, tag: &str| {
+        let mut way = way.clone();
+        way.0.extend(["-H".to_owned(), format!("If-Match: {version}")]);
+        api.ask(&way, "PUT", &format!("{BASE}/{ann}/tags/{tag}"), None)
+    };
+    // Weak tags match nothing (RFC 9110 section 13.1.1), nor does what is no version of ours; one of a list is enough.
+    for other in [&format!("W/{seen}"), "\"0\"", "\"abc\"", "\"99999999999999999999\""] {
+        tag(other, "vip").is_problem(412, "stale");
+    }
+    tag("7", "vip").is_problem(400, "malformed");
+    assert_eq!(get(&api, &ann)["contacts"][0]["tags"], json!([]));
+    assert_eq!(tag(&format!("\"0\", {seen}"), "vip").status, 200);
+    tag(&seen, "vip").is_problem(412, "stale");
+    let again = etag(&api, &way, &format!("{BASE}/{ann}/export"));
+    assert!(again != seen, "{again}");
+    assert_eq!(tag("*", "new").status, 200);
+    let gone = format!("{BASE}/0000000000000/tags/vip");
+    let mut stale = way.clone();
+    stale.0.extend(["-H".to_owned(), "If-Match: \"1\"".to_owned()]);
+    api.ask(&stale, "PUT", &gone, None).is_problem(404, "not-found");
+    let erase = api.ask(&stale, "DELETE", &format!("{BASE}/{ann}"), None);
+    erase.is_problem(412, "stale");
     for text in ["one", "two", "three"] {
         assert_eq!(post(&api, &way, &format!("/{ann}/notes"), json!({ "text": text })).status, 201);
     }

@@ -26,6 +26,8 @@ pub struct Given {
     pub content_type: &'static str,
     /// The body.
     pub body: Vec<u8>,
+    /// The version of what is answered, where edits may name it.
+    pub etag: Option<u64>,
 }
 
 /// What is to be done with a request that carries a key.
@@ -127,7 +129,12 @@ mod tests {
     use super::*;
 
     fn given(body: &str) -> Given {
-        Given { status: 201, content_type: "application/json", body: body.as_bytes().to_vec() }
+        Given {
+            status: 201,
+            content_type: "application/json",
+            body: body.as_bytes().to_vec(),
+            etag: None,
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
-    Components, Content, HttpMethod, Info, OpenApi, Paths, Ref, RefOr, Required, Response,
+    Components, Content, Header, HttpMethod, Info, OpenApi, Paths, Ref, RefOr, Required, Response,
     Responses, SecurityRequirement,
 };
 
@@ -85,9 +85,9 @@ fn describe(route: &Route) -> Described {
     if route.method.changes() && route.roles.is_some() {
         parameters.push(key());
     }
-    if route.operation == Operation::EditPerson {
+    if route.honours_if_match() {
         let words =
-            "The version that was seen, in quotation marks: of another one nothing is changed.";
+            "The version that was seen, as `ETag` gave it: of another one nothing is changed.";
         parameters.push(parameter("If-Match", ParameterIn::Header, false, words, text(IF_MATCH)));
     }
     own.parameters = Some(parameters.into_iter().map(RefOr::T).collect());
@@ -172,7 +172,11 @@ fn responses(route: &Route) -> Responses {
     let string = || Object::with_type(Type::String);
     let (status, good) = match route.answer {
         Answer::Json(status, shape) => {
-            (status, response("Done.", "application/json", content(&shape)))
+            let mut good = response("Done.", "application/json", content(&shape));
+            if route.carries_etag() {
+                good.headers.insert("ETag".to_owned(), RefOr::T(etag()));
+            }
+            (status, good)
         }
         Answer::Nothing => (204, Response::new("Done; there is nothing to say.")),
         Answer::Audio => {
@@ -207,6 +211,13 @@ fn response(words: &str, kind: &str, content: Content) -> Response {
     response
 }
 
+/// The version of the contact that the path names.
+fn etag() -> Header {
+    let mut header = Header::new(text(IF_MATCH));
+    header.description = Some("The contact's version: edits name it in `If-Match`.".to_owned());
+    header
+}
+
 fn plain(object: Object) -> Content {
     Content::new(Some(Schema::Object(object)))
 }
@@ -225,7 +236,7 @@ fn may_be(kind: Kind, route: &Route) -> bool {
         Kind::SignInNeeded | Kind::NotAllowed | Kind::Forged => route.roles.is_some(),
         Kind::WrongPassword => body && route.roles.is_none(),
         Kind::WrongType => body,
-        Kind::Stale => route.operation == Operation::EditPerson,
+        Kind::Stale => route.honours_if_match(),
         Kind::NotFound => route.parameters().next().is_some(),
         Kind::Conflict | Kind::Refused => route.method.changes() || !route.query.is_empty(),
         Kind::Malformed | Kind::TooLong | Kind::TooOften | Kind::Busy => true,

@@ -577,7 +577,7 @@ fn refused(route: &Route, asked: &Asked, why: String) -> Problem {
 
 /// 204.
 pub fn nothing() -> Given {
-    Given { status: 204, content_type: "", body: Vec::new() }
+    Given { status: 204, content_type: "", body: Vec::new(), etag: None }
 }
 
 fn all<T: Serialize>(route: &Route, items: Vec<T>) -> Result<Given, Problem> {
@@ -592,7 +592,7 @@ pub fn json<T: Serialize>(route: &Route, value: &T) -> Result<Given, Problem> {
     };
     // Answers are plain data; there is nothing in them that JSON could not say.
     let body = serde_json::to_vec(value).map_err(|_| Problem::busy())?;
-    Ok(Given { status, content_type: "application/json", body })
+    Ok(Given { status, content_type: "application/json", body, etag: None })
 }
 
 mod people;

@@ -245,10 +245,10 @@ impl NewPerson {
 }
 
 impl PersonChange {
-    /// As an order; `expects` is the version that the request's header names.
-    pub fn order(self, who: Who, expects: Option<u64>) -> Order {
+    /// As an order.
+    pub fn order(self, who: Who) -> Order {
         let PersonChange { fields, version, source, channel } = self;
-        Order::Edit { who, expects: expects.or(version), fields, source, channel }
+        Order::Edit { who, expects: version, fields, source, channel }
     }
 }
 
@@ -322,31 +322,7 @@ pub fn act(order: &Order) -> Option<(Operation, Option<String>)> {
         | Order::SplitCase { case, .. }
         | Order::MergeCases { kept: case, .. }
         | Order::CloseCase { case, .. } => Some(case.to_string()),
-        Order::Unmerge { gone } => Some(gone.to_string()),
-        Order::Create { .. }
-        | Order::Record { .. }
-        | Order::Share { .. }
-        | Order::Learn { .. }
-        | Order::Import { .. } => None,
-        Order::Suggest { a: who, .. }
-        | Order::Refuse { a: who, .. }
-        | Order::Merge { kept: who, .. }
-        | Order::Edit { who, .. }
-        | Order::Link { who, .. }
-        | Order::Unlink { who, .. }
-        | Order::Unshare { who, .. }
-        | Order::OpenCase { who, .. }
-        | Order::Note { who, .. }
-        | Order::Dispose { who, .. }
-        | Order::Tag { who, .. }
-        | Order::Pin { who, .. }
-        | Order::Unpin { who, .. }
-        | Order::Consent { who, .. }
-        | Order::Prefer { who, .. }
-        | Order::Verify { who, .. }
-        | Order::Hold { who, .. }
-        | Order::Release { who, .. }
-        | Order::Erase { who, .. } => contact_of(who),
+        order => order.person().as_ref().and_then(contact_of),
     };
     Some((operation, on))
 }

@@ -53,30 +53,18 @@ pub struct CallerCard {
 pub struct CrmCard {
     /// Where it comes from and how old it is, in words: `from CRM, 3 h ago`.
     pub from: String,
-    /// Whether it knew the person.
-    pub found: bool,
-    /// What it calls the person.
-    pub id: Option<String>,
-    /// Where an agent finds more.
-    pub link: Option<String>,
-    /// What it said, by name.
-    pub fields: BTreeMap<String, String>,
-    /// When it said so.
-    #[serde(with = "rfc3339")]
-    pub at: UnixTime,
-    /// How many seconds ago that was when the card was made.
+    /// How many seconds ago it said so when the card was made.
     pub age_s: u64,
-    /// Until when it is shown if it says nothing else.
-    #[serde(with = "rfc3339")]
-    pub until: UnixTime,
+    /// What it said.
+    #[serde(flatten)]
+    pub learned: LearnedLine,
 }
 
 impl CrmCard {
     fn of(learned: &Learned<String>, now: UnixTime) -> CrmCard {
-        let Learned { found, id, link, fields, at, until } = learned.clone();
-        let age_s = now.since(at).as_secs();
+        let age_s = now.since(learned.at).as_secs();
         let from = format!("from CRM, {}", ago(age_s));
-        CrmCard { from, found, id, link, fields, at, age_s, until }
+        CrmCard { from, age_s, learned: LearnedLine::from(learned.clone()) }
     }
 }
 

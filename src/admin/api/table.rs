@@ -484,6 +484,16 @@ impl Route {
         let parts = self.path.split('/');
         parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
     }
+
+    /// Whether it changes a contact that its path names: then the header `If-Match` may say which version was seen.
+    pub fn honours_if_match(&self) -> bool {
+        self.method.changes() && self.path.contains("{contact}")
+    }
+
+    /// Whether the answer carries the version of the contact that its path names, as an `ETag`.
+    pub fn carries_etag(&self) -> bool {
+        matches!(self.operation, Operation::OnePerson | Operation::ExportPerson)
+    }
 }
 
 /// The pattern that a parameter in the path matches, and what it is.

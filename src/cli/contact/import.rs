@@ -184,7 +184,7 @@ impl Batch {
         for (read, line) in rows.iter().zip(lines.iter_mut()) {
             let (source, dry_run) = (options.source.clone(), options.dry_run);
             let order = Order::Import { row: read.row.clone(), source, dry_run };
-            line.send(&Command::Contact { order }).map_err(lost)?;
+            line.send(&Command::Contact { order, seen: None }).map_err(lost)?;
         }
         for (read, line) in rows.into_iter().zip(lines.iter_mut()) {
             match line.hear().map_err(lost)? {

@@ -285,7 +285,7 @@ impl Drop for Begun<'_> {
 
 fn given_problem(problem: &Problem) -> Given {
     let body = serde_json::to_vec(problem).unwrap_or_default();
-    Given { status: problem.status, content_type: "application/problem+json", body }
+    Given { status: problem.status, content_type: "application/problem+json", body, etag: None }
 }
 
 /// A problem document.
@@ -309,6 +309,11 @@ fn given_response(given: Given) -> Response<Body> {
     let mut response = Response::new(Body::from(given.body));
     *response.status_mut() =
         StatusCode::from_u16(given.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Some(etag) =
+        given.etag.and_then(|etag| HeaderValue::from_str(&format!("\"{etag}\"")).ok())
+    {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
     if !given.content_type.is_empty() {
         let kind = HeaderValue::from_static(given.content_type);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -371,5 +376,5 @@ pub async fn ready(State(api): State<Api>, Extension(peer): Extension<Peer>) -> 
 
 fn plain(status: u16, words: &'static str) -> Response<Body> {
     let content_type = "text/plain; charset=utf-8";
-    given_response(Given { status, content_type, body: words.as_bytes().to_vec() })
+    given_response(Given { status, content_type, body: words.as_bytes().to_vec(), etag: None })
 }

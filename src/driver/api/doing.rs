@@ -82,7 +82,7 @@ pub async fn carry_out(
         }
         Ask::Document => {
             let body = api.document().as_bytes().to_vec();
-            Given { status: 200, content_type: "application/json", body }
+            Given { status: 200, content_type: "application/json", body, etag: None }
         }
     };
     Ok(Done::Given(given))

@@ -47,5 +47,5 @@ pub async fn planners(api: &Api, wish: Wish) -> Result<Given, Problem> {
     let asked = wish.planners(site(api))?;
     let done = make(api, &asked).await?;
     let body = asked.lines(&done).into_bytes();
-    Ok(Given { status: 200, content_type: "text/csv; charset=utf-8", body })
+    Ok(Given { status: 200, content_type: "text/csv; charset=utf-8", body, etag: None })
 }

@@ -71,7 +71,10 @@ fn the_ring_does_not_wait_and_the_card_is_made_anew_when_the_answer_comes() {
     let card = world.card(call).expect("a card");
     assert_eq!(card.name.as_deref(), Some("Ann Lee"));
     let crm = card.crm.expect("what the CRM said");
-    assert_eq!((crm.fields["plan"].as_str(), crm.id.as_deref()), ("gold", Some("C-7")));
+    assert_eq!(
+        (crm.learned.fields["plan"].as_str(), crm.learned.id.as_deref()),
+        ("gold", Some("C-7"))
+    );
     assert_eq!(crm.from, "from CRM, just now");
     assert!(world.asks.is_empty(), "the new card does not ask once more");
     world.ends();
@@ -106,7 +109,10 @@ fn without_a_line_the_last_answer_is_shown_with_its_age() {
     world.hours(3);
     let call = world.incoming();
     let crm = world.card(call).and_then(|card| card.crm).expect("the last answer");
-    assert_eq!((crm.from.as_str(), crm.fields["name"].as_str()), ("from CRM, 3 h ago", "Ann Lee"));
+    assert_eq!(
+        (crm.from.as_str(), crm.learned.fields["name"].as_str()),
+        ("from CRM, 3 h ago", "Ann Lee")
+    );
     // It is asked for anew beside it, and the line is down.
     world.crm_says(Err(Fault::Unreachable));
     let crm = world.card(call).and_then(|card| card.crm).expect("the last answer");
@@ -118,7 +124,10 @@ fn without_a_line_the_last_answer_is_shown_with_its_age() {
     let gold = br#"{"found":true,"fields":{"name":"Ann Lee","plan":"silver"}}"#;
     world.crm_says(read(200, gold));
     let crm = world.card(call).and_then(|card| card.crm).expect("a new answer");
-    assert_eq!((crm.from.as_str(), crm.fields["plan"].as_str()), ("from CRM, just now", "silver"));
+    assert_eq!(
+        (crm.from.as_str(), crm.learned.fields["plan"].as_str()),
+        ("from CRM, just now", "silver")
+    );
     world.ends();
     // After three months without a word nothing of it is shown any more.
     world.hours(24 * 91);

@@ -43,7 +43,7 @@ impl World {
     }
 
     pub(super) fn order(&mut self, order: Order) -> Result<Ordered, String> {
-        match self.ask(&Command::Contact { order }) {
+        match self.ask(&Command::Contact { order, seen: None }) {
             Some(Reply::Ordered(done)) => Ok(done),
             Some(Reply::Declined(why)) => Err(why.to_string()),
             other => panic!("{other:?}"),
@@ -160,7 +160,7 @@ fn two_who_edit_at_once_do_not_both_win() {
     let version = world.person(caller()).expect("there").contacts[0].version;
     world.disk_waits = true;
     for (to, name) in [(1, "Bea"), (2, "Cid")] {
-        let command = Command::Contact { order: edit(name, Some(version)) };
+        let command = Command::Contact { order: edit(name, Some(version)), seen: None };
         world.gateway.handle_control(world.now, ReplyTo(to), &command);
         world.carry_out();
     }

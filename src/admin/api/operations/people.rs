@@ -48,7 +48,11 @@ pub fn ask(asked: &Reading) -> Result<Option<Command>, Problem> {
         }
         Operation::Erasures => Command::Erasures,
         _ => match order(asked)? {
-            Some(order) => Command::Contact { order },
+            Some(order) => {
+                let honoured = asked.route.honours_if_match();
+                let seen = honoured.then(|| versions(asked.asked)).transpose()?.flatten();
+                Command::Contact { order, seen }
+            }
             None => return Ok(None),
         },
     }))
@@ -75,7 +79,7 @@ fn order(asked: &Reading) -> Result<Option<Order>, Problem> {
     let who = Who::Contact(contact);
     let one = |body: OneIdentity| identity(&body.identity).map_err(in_body);
     Ok(Some(match asked.route.operation {
-        Operation::EditPerson => asked.body::<PersonChange>()?.order(who, version(asked.asked)?),
+        Operation::EditPerson => asked.body::<PersonChange>()?.order(who),
         Operation::ErasePerson => Order::Erase { who, rule: None },
         Operation::Note => {
             let NewNote { text, case } = asked.body()?;
@@ -135,15 +139,24 @@ fn case_order(asked: &Reading) -> Result<Order, Problem> {
     order.map_err(|Wrong(member, should)| wrong(&format!("body/{member}"), should))
 }
 
-/// The version that the header `If-Match` names (RFC 9110 section 13.1.1); a weak one never matches.
-fn version(asked: &Asked) -> Result<Option<u64>, Problem> {
-    let Some(text) = asked.if_match.as_deref().filter(|text| *text != "*") else { return Ok(None) };
-    let digits = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let digits = digits.filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-    match digits.and_then(|digits| digits.parse().ok()) {
-        Some(version) => Ok(Some(version)),
-        None => Err(wrong("header/If-Match", "a contact's version in quotation marks")),
+/// The versions that the header `If-Match` names (RFC 9110 section 13.1.1); nothing where it asks for none in particular.
+/// A weak tag and one that is no version of ours match nothing.
+fn versions(asked: &Asked) -> Result<Option<Vec<u64>>, Problem> {
+    let Some(text) = asked.if_match.as_deref().map(str::trim).filter(|text| *text != "*") else {
+        return Ok(None);
+    };
+    let mut versions = Vec::new();
+    for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+        let (weak, strong) = tag.strip_prefix("W/").map_or((false, tag), |tag| (true, tag));
+        let own = strong.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let own = own.filter(|text| !text.contains('"'));
+        let Some(own) = own else {
+            return Err(wrong("header/If-Match", "a contact's version in quotation marks"));
+        };
+        let plain = !weak && own.bytes().all(|b| b.is_ascii_digit());
+        versions.extend(own.parse::<u64>().ok().filter(|_| plain));
     }
+    Ok(Some(versions))
 }
 
 fn wrong(at: &str, should: &str) -> Problem {
@@ -158,7 +171,14 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
             let record = PersonRecord::from(*dossier);
             match route.operation {
                 Operation::FindPeople => all(route, vec![record]),
-                _ => json(route, &record),
+                // Edits go to the contact that the path names: its version is what they have to have seen. The rest of the
+                // record is no part of it, so that a call that comes in meanwhile stops nobody's edit.
+                _ => {
+                    let own = asked.path.get("contact").and_then(|text| text.parse().ok());
+                    let own = record.contacts.iter().find(|line| Some(line.contact) == own);
+                    let etag = own.map(|line| line.version);
+                    Ok(Given { etag, ..json(route, &record)? })
+                }
             }
         }
         Reply::Timeline(moments) => {
