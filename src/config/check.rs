@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 use super::Places;
 use super::document::{Document, Step};
@@ -20,6 +21,7 @@ use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
 mod api;
 mod messages;
+mod names;
 mod oidc;
 mod people;
 mod phones;
@@ -28,6 +30,7 @@ mod spending;
 mod trunks;
 mod work;
 
+use names::{AllNames, Names};
 use trunks::bits_of;
 
 use Step::{At, Key};
@@ -45,7 +48,8 @@ pub(super) fn check(
     places: &Places,
     out: &mut Vec<Problem>,
 ) {
-    let mut check = Check { document, settings, places, out };
+    let names = names::all(document, settings);
+    let mut check = Check { document, settings, places, names, out };
     check.timers();
     check.media();
     check.limits();
@@ -84,6 +88,7 @@ struct Check<'c, 'i> {
     document: &'c Document<'i>,
     settings: &'c Settings,
     places: &'c Places,
+    names: AllNames<'c>,
     out: &'c mut Vec<Problem>,
 }
 
@@ -110,19 +115,15 @@ impl<'c> Check<'c, '_> {
         }
     }
 
-    /// What the `key` of every element of a list says in the file, also of elements that could not be read.
-    fn raw_names(&self, section: &str, key: &str) -> Vec<&'c str> {
-        let count = self.document.len(&[Key(section)]).unwrap_or(0);
-        (0..count).filter_map(|i| self.document.text(&[Key(section), At(i), Key(key)])).collect()
+    /// What things of this kind are called.
+    fn names_of(&self, kind: &str) -> Rc<Names<'c>> {
+        self.names.get(kind).cloned().unwrap_or_default()
     }
 
-    fn flow_names(&self) -> Vec<&'c str> {
-        self.document.keys(&[Key("flow")]).into_iter().map(|(name, _)| name).collect()
-    }
-
-    fn known(&mut self, path: &[Step<'_>], kind: &str, name: &str, all: &[&str]) {
-        if !all.contains(&name) {
+    fn known(&mut self, path: &[Step<'_>], kind: &str, name: &str, names: &Names<'_>) {
+        if !names.has(name) {
             let what = format!("there is no {kind} `{name}`");
+            let all = &names.all;
             let mut problem =
                 self.document.problem(path, what).suggesting(name, all.iter().copied());
             if all.is_empty() {
@@ -357,13 +358,6 @@ impl<'c> Check<'c, '_> {
         }
     }
 
-    /// Extensions with a mailbox.
-    fn mailboxes(&self) -> Vec<&'c str> {
-        let settings: &'c Settings = self.settings;
-        let with = settings.extensions.iter().filter(|extension| extension.voicemail.is_some());
-        with.map(|extension| extension.number.as_str()).collect()
-    }
-
     fn mailbox(&mut self, index: usize) {
         let settings = self.settings;
         let Some(own) = settings.extensions.get(index).and_then(|e| e.voicemail.as_ref()) else {
@@ -458,37 +452,32 @@ impl<'c> Check<'c, '_> {
         match target {
             Target::Echo | Target::Messages => {}
             Target::Voicemail(name) => {
-                let all = self.mailboxes();
+                let all = self.names_of("mailbox");
                 self.known(path, "mailbox", name.as_str(), &all);
             }
             Target::Group(name) => {
-                self.known(path, "group", name.as_str(), &self.raw_names("group", "name"));
+                self.known(path, "group", name.as_str(), &self.names_of("group"));
             }
             Target::Schedule(name) => {
-                self.known(path, "schedule", name.as_str(), &self.raw_names("schedule", "name"));
+                self.known(path, "schedule", name.as_str(), &self.names_of("schedule"));
             }
-            Target::Ivr(name) => self.known(path, "flow", name.as_str(), &self.flow_names()),
+            Target::Ivr(name) => self.known(path, "flow", name.as_str(), &self.names_of("flow")),
             Target::Extension(name) => {
-                self.known(
-                    path,
-                    "extension",
-                    name.as_str(),
-                    &self.raw_names("extension", "number"),
-                );
+                self.known(path, "extension", name.as_str(), &self.names_of("extension"));
             }
             Target::Conference(name) => {
-                let all = self.raw_names("conference", "name");
+                let all = self.names_of("conference");
                 self.known(path, "conference", name.as_str(), &all);
             }
             Target::Queue(name) => {
-                self.known(path, "queue", name.as_str(), &self.raw_names("queue", "name"))
+                self.known(path, "queue", name.as_str(), &self.names_of("queue"))
             }
         }
     }
 
     fn targets(&mut self) {
         let settings = self.settings;
-        let trunks = self.raw_names("trunk", "name");
+        let trunks = self.names_of("trunk");
         for (index, rule) in settings.inbound.iter().enumerate() {
             let place = self.place("inbound", index);
             self.target(&[Key("inbound"), At(place), Key("to")], &rule.to);
@@ -509,8 +498,8 @@ impl<'c> Check<'c, '_> {
 
     fn outbound(&mut self) {
         let settings = self.settings;
-        let trunks = self.raw_names("trunk", "name");
-        let extensions = self.raw_names("extension", "number");
+        let trunks = self.names_of("trunk");
+        let extensions = self.names_of("extension");
         for (index, rule) in settings.outbound.iter().enumerate() {
             let place = self.place("outbound", index);
             self.pattern(rule, place);
@@ -608,7 +597,7 @@ impl<'c> Check<'c, '_> {
 
     fn queues(&mut self) {
         let settings = self.settings;
-        let agents = self.raw_names("agent", "id");
+        let agents = self.names_of("agent");
         for (index, queue) in settings.queues.iter().enumerate() {
             let place = self.place("queue", index);
             let at = |key| [Key("queue"), At(place), Key(key)];
@@ -653,8 +642,8 @@ impl<'c> Check<'c, '_> {
 
     fn agents(&mut self) {
         let settings = self.settings;
-        let queues = self.raw_names("queue", "name");
-        let extensions = self.raw_names("extension", "number");
+        let queues = self.names_of("queue");
+        let extensions = self.names_of("extension");
         let mut phones: BTreeMap<&ExtensionId, &AgentId> = BTreeMap::new();
         for (index, agent) in settings.agents.iter().enumerate() {
             let place = self.place("agent", index);
@@ -684,8 +673,8 @@ impl<'c> Check<'c, '_> {
 
     fn emergency(&mut self) {
         let settings = self.settings;
-        let trunks = self.raw_names("trunk", "name");
-        let extensions = self.raw_names("extension", "number");
+        let trunks = self.names_of("trunk");
+        let extensions = self.names_of("extension");
         for (i, trunk) in settings.emergency.trunks.iter().enumerate() {
             self.known(&[Key("emergency"), Key("trunks"), At(i)], "trunk", trunk.as_str(), &trunks);
         }

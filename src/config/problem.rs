@@ -49,6 +49,8 @@ pub struct Source {
     pub file: PathBuf,
     /// All of it.
     pub text: Arc<str>,
+    /// Where its lines end: a file of thousands of sections is asked for a line thousands of times.
+    ends: Arc<[usize]>,
 }
 
 /// Keys whose quoted values are masked in anything printed.
@@ -58,7 +60,8 @@ const SECRET_KEYS: [&str; 7] =
 impl Source {
     /// A file and its text.
     pub fn new(file: &Path, text: &str) -> Self {
-        Source { file: file.to_owned(), text: Arc::from(text) }
+        let ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        Source { file: file.to_owned(), text: Arc::from(text), ends }
     }
 
     /// A problem with the bytes of `span`. A span outside the text is moved to its end.
@@ -66,7 +69,9 @@ impl Source {
         let start = self.floor(span.start);
         let end = self.floor(span.end.max(span.start));
         let before = self.text.get(..start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let lines = self.ends.partition_point(|end| *end < start);
+        let line_start = lines.checked_sub(1).and_then(|last| self.ends.get(last));
+        let line_start = line_start.map_or(0, |end| end + 1);
         let rest = self.text.get(line_start..).unwrap_or_default();
         let line = rest.lines().next().unwrap_or_default();
         let line_end = line_start + line.len();
@@ -74,7 +79,7 @@ impl Source {
         Problem {
             severity: Severity::Error,
             file: self.file.clone(),
-            line: before.matches('\n').count() + 1,
+            line: lines + 1,
             column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
             width: covered.chars().count().max(1),
             key: key.to_owned(),

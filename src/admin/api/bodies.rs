@@ -250,7 +250,7 @@ pub struct NewToken {
     /// What it may do at most.
     pub role: Role,
     /// And of that, these.
-    #[schema(min_items = 1, max_items = 9)]
+    #[schema(min_items = 1, max_items = 10)]
     pub scopes: Vec<Scope>,
     /// After so many days it ends; never when absent.
     #[serde(default)]

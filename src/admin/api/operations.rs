@@ -17,11 +17,14 @@ use crate::admin::api::table::{Answer, Operation, Route, path_parameter};
 use crate::admin::api::{MOST_ROWS, USUAL_ROWS};
 use crate::admin::{Command, JourneysReply, Reply};
 use crate::id::{AgentId, RecordingId};
-use crate::journal::act::Role;
+use crate::journal::act::{Role, Scope};
 use crate::queue::Channel;
 
 /// Deepest nesting of a body; ours have three levels (bad-input table row 39 sends 10,000).
 const DEEPEST: usize = 32;
+
+/// Days of a token that ends at all: ten years.
+const MOST_DAYS: u16 = 3_650;
 
 /// A request, taken apart.
 #[derive(Debug, Clone, Default)]
@@ -115,7 +118,7 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         Operation::EndSession => Ask::EndSession(asked.name("session")?.to_owned()),
         Operation::NewUser => Ask::NewUser(asked.body()?),
         Operation::ChangeUser => Ask::ChangeUser(asked.name("user")?.to_owned(), asked.body()?),
-        Operation::NewToken => Ask::NewToken(asked.body()?),
+        Operation::NewToken => Ask::NewToken(new_token(&asked)?),
         Operation::SiteEvents => Ask::SiteEvents(asked.body()?),
         Operation::Audio => Ask::Audio(asked.id("recording")?),
         Operation::SetPresence => Ask::Command(presence(who, &asked)?),
@@ -437,6 +440,23 @@ impl Reading<'_> {
         }
         serde_json::from_slice(&self.asked.body).map_err(|error| wrong(shown(&error.to_string())))
     }
+}
+
+/// A token's scopes are a set: said twice they are said once, and nobody needs to say more of them than there are.
+fn new_token(asked: &Reading<'_>) -> Result<NewToken, Problem> {
+    let mut new: NewToken = asked.body()?;
+    if !(1..=Scope::ALL.len()).contains(&new.scopes.len()) {
+        let detail = format!("scopes are 1 to {}", Scope::ALL.len());
+        let problem = Problem::new(Kind::Malformed, detail, "name each scope once");
+        return Err(problem.at("body/scopes"));
+    }
+    if new.days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
+        let detail = format!("days are 1 to {MOST_DAYS}");
+        return Err(Problem::new(Kind::Malformed, detail, "give such a number").at("body/days"));
+    }
+    new.scopes.sort_unstable();
+    new.scopes.dedup();
+    Ok(new)
 }
 
 /// Whether a parameter's value is one that its pattern allows.

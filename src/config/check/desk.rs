@@ -55,7 +55,7 @@ impl Check<'_, '_> {
     }
 
     fn members(&mut self, section: &'static str, place: usize, members: &[ExtensionId]) {
-        let extensions = self.raw_names("extension", "number");
+        let extensions = self.names_of("extension");
         let list = [Key(section), At(place), Key("members")];
         if !MEMBERS.contains(&members.len()) {
             let what = format!("{} members", members.len());
@@ -118,8 +118,8 @@ impl Check<'_, '_> {
 
     fn schedules(&mut self) {
         let settings = self.settings;
-        let calendars = self.raw_names("calendar", "name");
-        let extensions = self.raw_names("extension", "number");
+        let calendars = self.names_of("calendar");
+        let extensions = self.names_of("extension");
         for (index, schedule) in settings.schedules.iter().enumerate() {
             let place = self.place("schedule", index);
             let at = |key| [Key("schedule"), At(place), Key(key)];

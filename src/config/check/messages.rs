@@ -8,7 +8,7 @@ use Step::Key;
 impl Check<'_, '_> {
     pub(super) fn messages(&mut self) {
         let settings = self.settings;
-        let hooks: Vec<&str> = settings.webhooks.iter().map(|hook| hook.name.as_str()).collect();
+        let hooks = self.names_of("webhook");
         for (channel, text) in settings.messages.each() {
             let at = [Key("messages"), Key(channel.name())];
             match text.parse() {

@@ -1,9 +1,10 @@
 //! What `[http]`, `[provisioning]` and `[[phone]]` say: networks, addresses, lines and keys.
 
+use std::collections::BTreeSet;
+
 use super::trunks::bits_of;
 use super::{Check, Step};
 use crate::address::Number;
-use crate::config::settings::DeskPhone;
 
 use Step::{At, Key};
 
@@ -40,7 +41,8 @@ impl Check<'_, '_> {
 
     pub(super) fn desk_phones(&mut self) {
         let settings = self.settings;
-        let extensions = self.raw_names("extension", "number");
+        let extensions = self.names_of("extension");
+        let mut seen = BTreeSet::new();
         for (index, phone) in settings.phones.iter().enumerate() {
             let place = self.place("phone", index);
             if phone.lines.is_empty() {
@@ -57,8 +59,7 @@ impl Check<'_, '_> {
                     self.tell(&at, format!("`{}` cannot be dialled", key.number), "a number");
                 }
             }
-            let same = |other: &&DeskPhone| other.mac == phone.mac;
-            if settings.phones.iter().take(index).any(|other| same(&other)) {
+            if !seen.insert(&phone.mac) {
                 let what = "another [[phone]] has this hardware address already";
                 self.tell(&[Key("phone"), At(place), Key("mac")], what, "");
             }

@@ -15,7 +15,7 @@ pub(super) fn check(check: &mut Check<'_, '_>) {
     let hours = settings.emergency.callback_hours;
     check.within(&[Key("emergency"), Key("callback_hours")], hours, 0..=MOST_HOURS);
     networks_of_the_site(check);
-    let names = check.raw_names("location", "name");
+    let names = check.names_of("location");
     if let Some(name) = &settings.emergency.location {
         check.known(&[Key("emergency"), Key("location")], "location", name.as_str(), &names);
     }

@@ -54,10 +54,10 @@ impl Check<'_, '_> {
         let at = [Key("cap"), At(place), Key("of")];
         match &cap.of {
             Scope::One(Subject::Extension(name)) => {
-                self.known(&at, "extension", name.as_str(), &self.raw_names("extension", "number"));
+                self.known(&at, "extension", name.as_str(), &self.names_of("extension"));
             }
             Scope::One(Subject::Trunk(name)) => {
-                self.known(&at, "trunk", name.as_str(), &self.raw_names("trunk", "name"));
+                self.known(&at, "trunk", name.as_str(), &self.names_of("trunk"));
             }
             Scope::One(Subject::Site) | Scope::Extensions | Scope::Trunks => {}
         }

@@ -78,7 +78,7 @@ fn of_queue(check: &mut Check<'_, '_>, place: usize, queue: &Queue) {
         check.tell(&at("relax"), what, &format!("at most {MOST_STEPS}"));
     }
     if let Some(calendar) = &queue.calendar {
-        let names = check.raw_names("calendar", "name");
+        let names = check.names_of("calendar");
         check.known(&at("calendar"), "calendar", calendar, &names);
     }
 }

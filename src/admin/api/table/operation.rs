@@ -1,0 +1,210 @@
+//! What can be asked for, by name.
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+        /// What is asked for; the document's `operationId`, and what the journal calls it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Operation { $($(#[$doc])* $name),+ }
+
+        impl Operation {
+            /// Every operation.
+            pub const ALL: &[Operation] = &[$(Operation::$name),+];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self { $(Operation::$name => $text),+ }
+            }
+        }
+    };
+}
+
+operations! {
+    /// This document.
+    Document = "get_document",
+    /// Signs in.
+    SignIn = "sign_in",
+    /// Goes to sign in at the provider.
+    Provider = "sign_in_elsewhere",
+    /// Comes back from there.
+    Back = "return_from_provider",
+    /// Who asks.
+    Me = "get_session",
+    /// Signs out.
+    SignOut = "sign_out",
+    /// Everybody's sessions.
+    Sessions = "list_sessions",
+    /// Ends somebody's session.
+    EndSession = "end_session",
+    /// The whole box at a glance.
+    Status = "get_status",
+    /// Calls that are up.
+    LiveCalls = "list_live_calls",
+    /// Calls that are over.
+    Calls = "list_calls",
+    /// One call.
+    OneCall = "get_call",
+    /// Makes a call.
+    Originate = "make_call",
+    /// Ends a call.
+    HangUp = "hang_up",
+    /// Sends the other party on.
+    Transfer = "transfer_call",
+    /// Puts the other party on hold.
+    Hold = "hold_call",
+    /// Takes it off hold.
+    Resume = "resume_call",
+    /// Begins a recording.
+    Record = "start_recording",
+    /// Ends it.
+    StopRecording = "stop_recording",
+    /// Lets nothing onto a recording.
+    PauseRecording = "pause_recording",
+    /// Lets everything onto it again.
+    GoOnRecording = "go_on_recording",
+    /// Plays a prompt.
+    Play = "play_prompt",
+    /// Asks for keys.
+    Collect = "collect_keys",
+    /// What happens, as it happens.
+    Feed = "read_feed",
+    /// Queues.
+    Queues = "list_queues",
+    /// Those who wait in a queue.
+    Waiting = "list_waiting",
+    /// Why one of them waits.
+    Explain = "explain_waiting",
+    /// Lets one wait elsewhere or otherwise.
+    MoveWaiting = "move_waiting",
+    /// Puts one forward or back.
+    Prioritise = "set_priority",
+    /// Agents.
+    Agents = "list_agents",
+    /// Sets an agent's state.
+    SetPresence = "set_presence",
+    /// Formulas of reports.
+    Formulas = "list_formulas",
+    /// Figures by interval.
+    Report = "get_report",
+    /// What a figure counted.
+    OpenFigure = "open_figure",
+    /// The export for planners of shifts.
+    Planners = "export_intervals",
+    /// Trunks.
+    Trunks = "list_trunks",
+    /// Phones.
+    Phones = "list_phones",
+    /// Mailboxes.
+    Mailboxes = "list_mailboxes",
+    /// Messages that callers left.
+    Recordings = "list_recordings",
+    /// The sound of one.
+    Audio = "get_recording_audio",
+    /// What calls out have cost.
+    Spending = "get_spending",
+    /// Lifts caps on spending.
+    LiftCaps = "lift_caps",
+    /// Where a number would go.
+    DryRun = "try_route",
+    /// Sources that are not heard.
+    Bans = "list_bans",
+    /// Hears a source again.
+    Unban = "lift_ban",
+    /// Users.
+    Users = "list_users",
+    /// Makes a user.
+    NewUser = "add_user",
+    /// Changes a user.
+    ChangeUser = "change_user",
+    /// Tokens.
+    Tokens = "list_tokens",
+    /// Makes a token.
+    NewToken = "add_token",
+    /// Revokes a token.
+    RevokeToken = "revoke_token",
+    /// Programs elsewhere that are told what happens.
+    Webhooks = "list_webhooks",
+    /// Messages to one of them that were given up.
+    DeadWebhooks = "list_dead_messages",
+    /// Sends it again what happened before.
+    ReplayWebhook = "replay_webhook",
+    /// Sends it nothing for a time.
+    PauseWebhook = "pause_webhook",
+    /// Who did what.
+    Acts = "list_acts",
+    /// People by what they are known by.
+    FindPeople = "find_people",
+    /// Makes a contact.
+    NewPerson = "add_person",
+    /// One person.
+    OnePerson = "get_person",
+    /// Everything of one person.
+    ExportPerson = "export_person",
+    /// What happened with a person.
+    Timeline = "list_moments",
+    /// People, cases and moments that some words fit.
+    Search = "search_people",
+    /// Says fields.
+    EditPerson = "edit_person",
+    /// Erases a person.
+    ErasePerson = "erase_person",
+    /// Writes a note.
+    Note = "add_note",
+    /// Says how something came out.
+    Dispose = "add_disposition",
+    /// Gives an identity.
+    LinkIdentity = "link_identity",
+    /// Takes it away.
+    UnlinkIdentity = "unlink_identity",
+    /// Several people share an identity.
+    ShareIdentity = "share_identity",
+    /// One person has it after all.
+    UnshareIdentity = "unshare_identity",
+    /// Makes one person of two contacts.
+    MergePerson = "merge_person",
+    /// And two again.
+    UnmergePerson = "unmerge_person",
+    /// Puts a tag on.
+    Tag = "add_tag",
+    /// Takes it off.
+    Untag = "remove_tag",
+    /// Pins a fact.
+    Pin = "add_pin",
+    /// Takes it off.
+    Unpin = "remove_pin",
+    /// Notes consent.
+    Consent = "set_consent",
+    /// Notes the preferred channel.
+    Prefer = "set_preferred_channel",
+    /// Notes that somebody was identified.
+    Verify = "set_verified",
+    /// Opens a case.
+    OpenCase = "open_case",
+    /// Closes a case, or opens it again.
+    ChangeCase = "change_case",
+    /// Adds to a case.
+    LinkCase = "link_case",
+    /// Takes out of a case.
+    UnlinkCase = "unlink_case",
+    /// Makes two of a case.
+    SplitCase = "split_case",
+    /// Makes one of two cases.
+    MergeCases = "merge_cases",
+    /// Lets nothing of a person be erased.
+    HoldPerson = "hold_person",
+    /// Ends that.
+    ReleasePerson = "release_person",
+    /// Erasures that were.
+    Erasures = "list_erasures",
+    /// Tells of events of a site or a shop.
+    SiteEvents = "tell_events",
+    /// Journeys that run.
+    Journeys = "list_journeys",
+    /// What came of the last steps.
+    JourneySteps = "list_journey_steps",
+    /// Stops a journey.
+    StopJourney = "stop_journey",
+    /// Tasks that rules have made.
+    Tasks = "list_tasks",
+    /// A task is done with.
+    TaskDone = "finish_task",
+}

@@ -1,0 +1,131 @@
+//! Parameters behind the question mark.
+
+/// A parameter behind the question mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Query {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it has to be there.
+    pub required: bool,
+    /// The pattern that it matches; a number from 1 to [`MOST_ROWS`](crate::admin::api::MOST_ROWS) for none.
+    pub pattern: Option<&'static str>,
+    /// What it is.
+    pub words: &'static str,
+}
+
+pub(super) const LIMIT: Query = Query {
+    name: "limit",
+    required: false,
+    pattern: None,
+    words: "At most so many; 100 when absent.",
+};
+pub(super) const AFTER: Query = Query {
+    name: "after",
+    required: false,
+    pattern: Some("^[0-9A-Za-z-]{1,64}$"),
+    words: "The `next` of the page before.",
+};
+pub(super) const LAST: Query = Query {
+    name: "after",
+    required: false,
+    pattern: Some("^[0-9A-Za-z-]{1,64}$"),
+    words: "The id of the last event that was seen, where no Last-Event-ID can be sent.",
+};
+/// Parameters of a list that has pages.
+pub(super) const PAGED: &[Query] = &[LIMIT, AFTER];
+/// Those of a search.
+pub(super) const WORDS: &[Query] = &[
+    LIMIT,
+    AFTER,
+    Query {
+        name: "q",
+        required: true,
+        pattern: Some(r"^[^\u0000-\u001F]{1,200}$"),
+        words: "Beginnings of words, all of which fit, with or without accents; or how a number ends, in any form.",
+    },
+];
+pub(super) const KNOWN_BY: &[Query] = &[Query {
+    name: "identity",
+    required: true,
+    pattern: Some("^[0-9A-Za-z+*#.@:_-]{1,254}$"),
+    words: "What the person is known by, exactly: `phone:+4930123456`, `email:ann@example.com`.",
+}];
+pub(super) const ROUTE: &[Query] = &[
+    Query {
+        name: "number",
+        required: true,
+        pattern: Some("^[0-9A-Za-z+*#.@:-]{1,64}$"),
+        words: "The number as it would be dialled.",
+    },
+    Query {
+        name: "from",
+        required: true,
+        pattern: Some("^[0-9A-Za-z._:-]{1,64}$"),
+        words: "Who would dial it: an extension, or `trunk:NAME`.",
+    },
+];
+
+pub(super) const MOMENT: Option<&str> = Some("^[0-9A-Za-z:+.-]{8,40}$");
+pub(super) const SINCE: Query = Query {
+    name: "since",
+    required: false,
+    pattern: MOMENT,
+    words: "From here on: a date, a local time such as 2026-11-16T08:00, or an RFC 3339 time; today when absent.",
+};
+pub(super) const UNTIL: Query = Query {
+    name: "until",
+    required: false,
+    pattern: MOMENT,
+    words: "Until here; a date counts whole.",
+};
+pub(super) const INTERVAL: Query = Query {
+    name: "interval",
+    required: false,
+    pattern: Some("^(15m|30m|60m|day)$"),
+    words: "How long intervals are; a day when absent.",
+};
+pub(super) const GROUPED: Query = Query {
+    name: "by",
+    required: false,
+    pattern: Some("^(queue|agent|channel)$"),
+    words: "What rows are grouped by.",
+};
+pub(super) const REPORT: &[Query] = &[
+    SINCE,
+    UNTIL,
+    INTERVAL,
+    GROUPED,
+    Query {
+        name: "formula",
+        required: false,
+        pattern: Some("^[0-9A-Za-z,+-]{1,200}$"),
+        words: "Ids with commas between, `all` for every one; F1,F4,F5,F7 when absent. F3 has what Asterisk, Connect and \
+                Genesys print; Genesys has switches: F3-genesys+flow-outs, +no-short, +no-abandons, +rewrite.",
+    },
+    LIMIT,
+    AFTER,
+];
+pub(super) const OPENED: &[Query] = &[
+    SINCE,
+    UNTIL,
+    GROUPED,
+    Query {
+        name: "group",
+        required: false,
+        pattern: Some("^[0-9A-Za-z._-]{1,64}$"),
+        words: "Only of this queue, agent or channel.",
+    },
+    LIMIT,
+    AFTER,
+];
+pub(super) const PLANNED: &[Query] = &[SINCE, UNTIL, INTERVAL];
+pub(super) const GIVEN: Option<&str> = Some("^[ -~]{1,2048}$");
+/// What a provider sends a browser back with (RFC 6749 section 4.1.2, RFC 9207); whatever else it adds is passed over.
+pub(super) const BACK: &[Query] = &[
+    Query { name: "state", required: true, pattern: GIVEN, words: "What the browser left with." },
+    Query { name: "code", required: false, pattern: GIVEN, words: "What a token is had for." },
+    Query { name: "iss", required: false, pattern: GIVEN, words: "Who answers." },
+    Query { name: "error", required: false, pattern: GIVEN, words: "Why there is no code." },
+    Query { name: "error_description", required: false, pattern: GIVEN, words: "In words." },
+    Query { name: "session_state", required: false, pattern: GIVEN, words: "Not looked at." },
+];

@@ -1,0 +1,54 @@
+//! Queues, agents, and reports about both.
+
+use crate::admin::api::bodies::{MoveWaiting, PresenceChange, Priority};
+use crate::admin::api::figures::{FormulaLine, OpenedLine, ReportPage};
+use crate::admin::api::table::query::{OPENED, PLANNED, REPORT};
+use crate::admin::api::table::{
+    Answer, EVERYBODY, LEADERS, LOOKERS, Method, Operation, Route, Shape, WORKERS, get, one, page,
+};
+use crate::admin::queueing::{Explanation, WaitingItem};
+use crate::admin::{Agent, Queue};
+use crate::journal::act::Scope;
+
+/// These routes.
+pub(super) const ROUTES: &[Route] = &[
+    get("/queues", Operation::Queues, page::<Queue>())
+        .by(EVERYBODY, Some(Scope::Read))
+        .says("Queues and who waits in them."),
+    get("/queues/{queue}/items", Operation::Waiting, page::<WaitingItem>())
+        .by(LOOKERS, Some(Scope::Read))
+        .says("The first hundred of those who wait in a queue, by place, and why each still waits."),
+    get("/queues/{queue}/items/{item}/explain", Operation::Explain, one::<Explanation>(200))
+        .by(LOOKERS, Some(Scope::Read))
+        .says("Why one still waits, how each agent stands to it, and to whom it was offered and why."),
+    get("/queues/{queue}/items/{item}/move", Operation::MoveWaiting, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<MoveWaiting>()))
+        .by(LEADERS, Some(Scope::Calls))
+        .says("Let one who waits wait in another queue, or be called back instead, at the same place."),
+    get("/queues/{queue}/items/{item}/priority", Operation::Prioritise, Answer::Nothing)
+        .with(Method::Put, Some(Shape::of::<Priority>()))
+        .by(LEADERS, Some(Scope::Calls))
+        .says("Give one who waits another priority."),
+    get("/agents", Operation::Agents, page::<Agent>())
+        .by(EVERYBODY, Some(Scope::Read))
+        .says("Agents and their states."),
+    get("/agents/{agent}/presence", Operation::SetPresence, Answer::Nothing)
+        .with(Method::Put, Some(Shape::of::<PresenceChange>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Sign an agent in or out, or let them pause. Agents do so for themselves alone."),
+    get("/reports", Operation::Report, one::<ReportPage>(200))
+        .by(LOOKERS, Some(Scope::Calls))
+        .asks(REPORT)
+        .says("Figures by interval and group, each under the id of its formula."),
+    get("/reports/formulas", Operation::Formulas, page::<FormulaLine>())
+        .by(LOOKERS, Some(Scope::Calls))
+        .says("Every formula, and by what it can be given."),
+    get("/reports/intervals", Operation::Planners, Answer::Lines)
+        .by(LOOKERS, Some(Scope::Calls))
+        .asks(PLANNED)
+        .says("What planners of shifts read: a line for each interval, queue and channel."),
+    get("/reports/{formula}/contacts", Operation::OpenFigure, page::<OpenedLine>())
+        .by(LOOKERS, Some(Scope::Calls))
+        .asks(OPENED)
+        .says("What a figure counted, above and below the line."),
+];
