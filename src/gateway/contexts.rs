@@ -123,6 +123,7 @@ impl Gateway {
     pub fn handle_projected(&mut self, now: Now, position: Token) {
         self.orders_are_shown(position);
         self.journeys_are_shown(position);
+        self.records_are_shown(position);
         self.settle(now);
     }
 

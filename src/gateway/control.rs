@@ -169,7 +169,9 @@ impl Gateway {
     fn one_call(&self, call: CallId, record: Option<&CallRecord>) -> Reply {
         let views = self.calls.views();
         let live = views.iter().find(|view| view.call == call).map(|view| self.active_call(view));
+        let record = record.or_else(|| self.unshown_record(call));
         let record = record.map(|record| self.call_line(record));
+        let live = live.or_else(|| self.ending_call(call).filter(|_| record.is_none()));
         if live.is_none() && record.is_none() {
             return Reply::Refused(format!("there is no call {call}"));
         }

@@ -42,6 +42,7 @@ pub(super) struct Keeping {
     closing: BTreeSet<LegId>,
     qualities: BTreeMap<LegId, Quality>,
     records: BTreeMap<CallId, (Instant, Record)>,
+    pub(super) unshown: super::ended::Unshown,
     /// Legs whose record was kept without the last word on them: a media thread was silent for too long.
     pub unheard_of: u64,
     /// Percent of the disk in use.
@@ -63,6 +64,11 @@ impl Keeping {
     /// Whether the record of a call is being put together.
     pub fn is_ending(&self, call: CallId) -> bool {
         self.records.contains_key(&call)
+    }
+
+    /// What is known of a call whose record is being put together.
+    pub fn record_of(&self, call: CallId) -> Option<&Record> {
+        self.records.get(&call).map(|(_, record)| record)
     }
 
     pub fn deadline(&self) -> Option<Instant> {
@@ -292,7 +298,7 @@ impl Gateway {
             self.note_end(&kept);
             self.tell_end(now, &kept);
             let heard = self.hears_calls().then(|| kept.clone());
-            self.keep(now, Event::CallRecord(Box::new(kept)));
+            self.keep_record(now, kept);
             self.hear_call(now, call, heard.as_ref(), outside);
         }
     }
@@ -344,7 +350,7 @@ impl Gateway {
             let party = from.and_then(|from| self.full_number(&from));
             let record = cut_off(now, call, open, party.clone());
             let heard = self.hears_calls().then(|| record.clone());
-            self.keep(now, Event::CallRecord(Box::new(record)));
+            self.keep_record(now, record);
             self.hear_call(now, call, heard.as_ref(), party);
         }
         self.restore_journeys(now);

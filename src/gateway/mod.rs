@@ -21,6 +21,7 @@ mod crm;
 mod desk;
 mod driving;
 mod emergency;
+mod ended;
 mod faults;
 mod feed;
 mod figures;

@@ -331,6 +331,7 @@ impl Gateway {
         });
         tracing::warn!(keys = gone, recordings = files, "a person was erased");
         self.forget_promises(now);
+        self.forget_unshown();
         token
     }
 }

@@ -389,7 +389,7 @@ pub struct Collect {
 /// One call: what is known of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OneCall {
-    /// While it is up.
+    /// While it is up, and until its record is kept.
     pub live: Option<ActiveCall>,
     /// Once it is over.
     pub record: Option<CallLine>,

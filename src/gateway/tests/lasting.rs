@@ -59,6 +59,8 @@ impl World {
         self.finish();
         (1..4).for_each(|at| self.register(at, 3_600));
         self.pass(Duration::from_secs(60));
+        // The store has what was kept.
+        self.gateway.handle_projected(self.now, self.written);
     }
 }
 

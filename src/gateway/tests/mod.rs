@@ -9,6 +9,7 @@ mod desk_scenes;
 mod dialogs;
 mod diverted;
 mod emergency;
+mod ended;
 mod files;
 mod flows;
 mod fraud;
@@ -261,6 +262,8 @@ struct World {
     keys: Vec<u8>,
     /// The look-up store.
     shelf: people::Shelf,
+    /// Whether the look-up store is behind the journal.
+    store_waits: bool,
     /// Questions to the CRM that nobody has answered.
     asks: Vec<crate::crm::Ask>,
     /// Answers over the control socket.
@@ -340,6 +343,7 @@ impl World {
             written: crate::journal::Token::default(),
             answers: BTreeMap::new(),
             shelf: people::Shelf::default(),
+            store_waits: false,
             asks: Vec::new(),
             replies: BTreeMap::new(),
             files: BTreeSet::new(),
@@ -446,7 +450,7 @@ impl World {
                 self.gateway.handle_answer(self.now, &question, &answer);
             }
             Output::Accounts(_) | Output::Feed(_) => {}
-            Output::Records { to, .. } => self.gateway.handle_records(to, None),
+            Output::Records { to, wanted } => self.read_records(to, &wanted),
             Output::Look { to, question } => self.look(to, &question),
             Output::Project => self.project(),
             // Programs elsewhere are told by the driver.

@@ -28,6 +28,15 @@ impl World {
         self.gateway.handle_looked(self.now, to, answer);
     }
 
+    /// Reads records of calls, which the store has as far as it was let follow the journal.
+    pub(super) fn read_records(&mut self, to: ReplyTo, wanted: &crate::store::Wanted) {
+        if !self.store_waits && !self.disk_waits {
+            self.project();
+        }
+        let found = crate::store::look(wanted, &self.shelf.table);
+        self.gateway.handle_records(to, Some(found));
+    }
+
     pub(super) fn project(&mut self) {
         self.follow();
         let position = crate::journal::Token(self.shelf.table.meta().position);
