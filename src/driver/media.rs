@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::driver::clock;
 use crate::driver::gather::Gather;
@@ -21,6 +21,7 @@ use crate::driver::mailbox::{Full, Mailbox, Sender, mailbox};
 use crate::driver::taping::Recorder;
 use crate::driver::turn::Letter;
 use crate::id::LegId;
+use crate::media::stock::Wish;
 use crate::media::{Command, Event, Kind, Moving, Output, Plane, plane};
 use crate::random::Random;
 
@@ -30,6 +31,10 @@ const PACKETS_A_TURN: usize = 32;
 const MAX_PACKET: usize = 1_600;
 /// Kernel buffer of one port: a second of 20 ms packets, many times over.
 const PORT_BUFFER: usize = 256 << 10;
+/// The same while no leg has it: the least that the kernel gives, which a packet or two fill.
+const HELD_BUFFER: usize = 1;
+/// Packets that are taken out of such a socket: more than fit.
+const MOST_STRAY: usize = 16;
 /// Expedited forwarding (RFC 3246) in the place of the traffic class.
 const EXPEDITED: u32 = 46 << 2;
 /// Events that may wait while the loop's mailbox is full; key presses beyond are lost, which is counted.
@@ -99,6 +104,7 @@ pub fn spawn(
     recorder: &Recorder,
 ) -> io::Result<Vec<Handle>> {
     let boxes = (0..count).map(|_| mailbox()).collect::<Result<Vec<_>, _>>()?;
+    let held = Held::default();
     let posts: Vec<_> = boxes.iter().map(|(sender, _)| sender.clone()).collect();
     boxes
         .into_iter()
@@ -116,6 +122,7 @@ pub fn spawn(
                 ports: Vec::new(),
                 free: Vec::new(),
                 by_leg: BTreeMap::new(),
+                held: held.clone(),
                 letters: mailbox_of_loop.clone(),
                 events: Vec::new(),
                 recorder: recorder.clone(),
@@ -136,6 +143,9 @@ struct Ports {
     rtcp: UdpSocket,
 }
 
+/// Sockets that wait for a leg, of whichever thread, by where they are bound.
+type Held = Arc<Mutex<BTreeMap<SocketAddr, (UdpSocket, UdpSocket)>>>;
+
 struct Thread {
     plane: Plane,
     mailbox: Mailbox<Post>,
@@ -146,6 +156,7 @@ struct Thread {
     ports: Vec<Option<Ports>>,
     free: Vec<usize>,
     by_leg: BTreeMap<LegId, usize>,
+    held: Held,
     letters: Sender<Letter>,
     events: Vec<Event>,
     recorder: Recorder,
@@ -250,6 +261,8 @@ impl Thread {
     fn carry_out(&mut self) {
         while let Some(output) = self.plane.poll_output() {
             match output {
+                Output::Stock(Wish::Hold(local)) => self.hold(local),
+                Output::Stock(Wish::Release(local)) => drop(self.take_held(local)),
                 Output::Open { leg, local } => {
                     if let Err(error) = self.open(leg, local) {
                         tracing::warn!(%leg, port = local.port(), %error, "no sockets for a leg");
@@ -283,10 +296,39 @@ impl Thread {
     }
 
     fn open(&mut self, leg: LegId, local: SocketAddr) -> io::Result<()> {
-        let rtp = bind(local)?;
-        let above = local.port().checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let rtcp = bind(SocketAddr::new(local.ip(), above))?;
+        let (rtp, rtcp) = match self.take_held(local) {
+            Some(pair) => pair,
+            None => pair(local)?,
+        };
+        for socket in [&rtp, &rtcp] {
+            let _ = SockRef::from(socket).set_recv_buffer_size(PORT_BUFFER);
+        }
         self.keep(Ports { leg, rtp, rtcp })
+    }
+
+    /// Opens sockets for a leg to come.
+    fn hold(&mut self, local: SocketAddr) {
+        let pair = pair(local);
+        if let Err(error) = &pair {
+            tracing::debug!(port = local.port(), %error, "a media port is not to be had");
+        }
+        let held = pair.is_ok();
+        if let Ok(pair) = pair {
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(local, pair);
+        }
+        self.events.push(Event::Held { local, held });
+    }
+
+    /// Sockets that were opened before, with what strangers have sent there taken out.
+    fn take_held(&self, local: SocketAddr) -> Option<(UdpSocket, UdpSocket)> {
+        let pair = self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&local)?;
+        for socket in [&pair.0, &pair.1] {
+            let mut left = MOST_STRAY;
+            while left > 0 && socket.recv_from(&mut [0]).is_ok() {
+                left -= 1;
+            }
+        }
+        Some(pair)
     }
 
     /// Listens at a leg's sockets.
@@ -351,11 +393,17 @@ impl Thread {
     }
 }
 
+/// A socket for sound and one for reports.
+fn pair(local: SocketAddr) -> io::Result<(UdpSocket, UdpSocket)> {
+    let above = local.port().checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
+    Ok((bind(local)?, bind(SocketAddr::new(local.ip(), above))?))
+}
+
 fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     // Priority and room are worth having, and a call works without them.
-    let _ = socket.set_recv_buffer_size(PORT_BUFFER);
+    let _ = socket.set_recv_buffer_size(HELD_BUFFER);
     let _ = match local {
         SocketAddr::V4(_) => socket.set_tos_v4(EXPEDITED),
         SocketAddr::V6(_) => socket.set_tclass_v6(EXPEDITED),

@@ -72,7 +72,7 @@ use crate::ivr::{Flows, Walk};
 use crate::journal::act::{Accounts, Who};
 use crate::journal::{Journal, tape};
 use crate::media;
-use crate::media::port::Pool;
+use crate::media::stock::Stock;
 use crate::queue::Queues;
 use crate::random::Random;
 use crate::sip::access::Gate;
@@ -260,7 +260,7 @@ pub struct Gateway {
     tapes: recording::Tapes,
     driving: driving::Driving,
     feed: feed::Feed,
-    pool: Pool,
+    pool: Stock,
     codecs: Vec<Codec>,
     thread: usize,
     threads: usize,
@@ -281,6 +281,7 @@ impl Gateway {
     pub fn handle_started(&mut self, now: Now, first_start: bool) {
         self.started = now.unix;
         self.swept = Some(now.instant + SWEEP);
+        self.prepare_media(now);
         self.restore(now, first_start);
         self.trunks.values_mut().for_each(|trunk| trunk.handle_started(now));
         self.settle(now);

@@ -25,6 +25,7 @@ use crate::ivr::mailbox::{self, Mailboxes};
 use crate::ivr::{ClipName, Flows};
 use crate::journal::Journal;
 use crate::media::port::Pool;
+use crate::media::stock::Stock;
 use crate::random::Random;
 use crate::sip::access::{self, Gate};
 use crate::sip::auth::{Algorithm, Credentials, Secret};
@@ -126,6 +127,7 @@ impl Gateway {
         let media = &settings.media;
         let boxes = mailboxes(&settings, &secrets, &flows);
         let pool = Pool::new(media.port_min, media.port_max, PORT_REST, random.fork());
+        let pool = Stock::new(pool);
         let help = super::emergency::Help::new(&settings, networks);
         Gateway {
             endpoint: Endpoint::new(endpoint_settings(&settings), random.fork()),

@@ -300,11 +300,30 @@ impl Gateway {
         if let Some(port) = leg.port {
             return Some((shown, port));
         }
-        let port = self.pool.take(now.instant, leg.help)?;
+        let port = self.pool.take(now.instant, own, leg.help)?;
         leg.port = Some(port);
         let local = SocketAddr::new(own, port);
         self.command(thread, media::Command::Open { leg: id, local });
+        self.stock_up(thread);
         Some((shown, port))
+    }
+
+    /// Sockets are opened before legs need them, at the addresses where they will.
+    pub(super) fn prepare_media(&mut self, now: Now) {
+        let bound = self.listening.udp.iter().chain(&self.listening.tcp).chain(&self.listening.tls);
+        let bound: Vec<IpAddr> = bound.map(SocketAddr::ip).collect();
+        let everywhere = bound.iter().any(IpAddr::is_unspecified);
+        let own = self.addresses.iter().filter(|own| everywhere && !own.is_loopback());
+        for address in bound.iter().chain(own) {
+            self.pool.prepare(now.instant, *address);
+        }
+        self.stock_up(0);
+    }
+
+    fn stock_up(&mut self, thread: usize) {
+        while let Some(wish) = self.pool.poll_wish() {
+            self.command(thread, media::Command::Stock(wish));
+        }
     }
 
     /// Whether packets may be sent to where a peer wants them. Not to a port of ours, or two calls would send to each
@@ -443,6 +462,10 @@ fn stream_of(agreed: &Negotiated, leg: &Leg) -> media::Stream {
 impl Gateway {
     pub(super) fn media_event(&mut self, now: Now, event: media::Event) {
         match event {
+            media::Event::Held { local, held } => {
+                self.pool.handle_held(now.instant, local, held);
+                self.stock_up(0);
+            }
             media::Event::OpenFailed { leg } => self.hang_up(now, leg, Cause::Congestion),
             media::Event::Digit { leg, digit, .. } => self.key(now, leg, digit, Way::Media),
             media::Event::Played { leg, token, .. } => self.played(now, leg, token),

@@ -8,7 +8,7 @@
 //! [`leg`] is one stream in and one out; [`plane`] owns the legs and joins them; [`rtp`], [`rtcp`], [`dtmf`] are the
 //! wire; [`keys`] are key presses in the sound itself; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`jitter`], [`conceal`] and
 //! [`comfort`] make steady sound of what arrives, [`mixer`] one of many; [`quality`] judges; [`port`] hands out port
-//! numbers.
+//! numbers, [`stock`] those whose sockets are open already.
 
 pub mod codec;
 pub mod comfort;
@@ -27,6 +27,7 @@ pub mod quality;
 pub mod recorder;
 pub mod rtcp;
 pub mod rtp;
+pub mod stock;
 mod tape;
 pub mod tone;
 pub mod wav;
@@ -110,6 +111,8 @@ impl Stream {
 /// What to do.
 #[derive(Debug, Clone)]
 pub enum Command {
+    /// Open sockets that a leg will be given, or close them.
+    Stock(stock::Wish),
     /// Make a leg with its sockets: RTP at `local`, RTCP one port above.
     Open {
         /// The new leg.
@@ -265,13 +268,20 @@ pub enum Command {
 impl Command {
     /// Whether nobody hears it if it is carried out some milliseconds later.
     pub fn can_wait(&self) -> bool {
-        matches!(self, Command::Open { .. } | Command::Close { .. })
+        matches!(self, Command::Stock(_) | Command::Open { .. } | Command::Close { .. })
     }
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    /// Sockets are held for legs to come, or could not be had.
+    Held {
+        /// RTP here, RTCP one port above.
+        local: SocketAddr,
+        /// Whether they are.
+        held: bool,
+    },
     /// A leg's sockets could not be had: the port is taken, or the system has no more.
     OpenFailed {
         /// The leg.
@@ -358,7 +368,9 @@ pub enum Kind {
 /// What the driver has to carry out.
 #[derive(Debug)]
 pub enum Output {
-    /// Open the leg's sockets.
+    /// Open sockets that a leg will be given, and say so in [`Event::Held`]; or close them.
+    Stock(stock::Wish),
+    /// Open the leg's sockets, or give it those that are held for it.
     Open {
         /// The leg.
         leg: LegId,

@@ -146,9 +146,7 @@ fn a_program_answers_plays_collects_records_sends_on_and_pauses_the_tape() {
     // One file: both tones, a silence in the middle as long as the pause, both tones again.
     let file = scene.api.branch.folder().join("tape.wav");
     let record = scene.api.branch.until("its record", || {
-        // Between its end and its record it is nowhere to be found.
-        let answer = scene.api.ask(&way, "GET", &path, None);
-        let one = (answer.status == 200).then(|| answer.json())?;
+        let one = scene.api.order("GET", &path, None);
         one["record"].is_object().then(|| one["record"].clone())
     });
     let tapes = record["recordings"].as_array().expect("a list").clone();

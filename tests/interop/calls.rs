@@ -384,3 +384,44 @@ fn nobody_calls_out_who_may_not() {
     };
     Sipp::start(&scene.branch, &setting).succeeds();
 }
+
+/// Other programs have four of five ports of the range for sound, and get them while the box runs: nobody's call ends for
+/// it, and an agent whose phone rings is reached.
+#[test]
+fn a_port_that_another_program_holds_costs_nobody_a_call() {
+    let scene = Scene::new(true);
+    let first = scene.branch.sip.port() + 100;
+    let bind = |port: u16| std::net::UdpSocket::bind(("127.0.0.1", port)).ok();
+    let pairs = (first..first + 400).step_by(2).filter(|port| port % 10 != 0);
+    // Of some pairs the sound's port is taken, of others the reports'.
+    let taken: Vec<_> = pairs.filter_map(|port| bind(port + u16::from(port % 4 == 0))).collect();
+    assert!(taken.len() > 120, "the box has few of them: {}", taken.len());
+    let before = scene.branch.records();
+    let keys = [
+        ("to", "600".to_owned()),
+        ("rtp", scene.caller.port.to_string()),
+        ("talk", "300".to_owned()),
+    ];
+    let setting = Setting {
+        scenario: "phone_dials_hangs_up",
+        port: scene.port(2),
+        keys: &keys,
+        account: Some(("201", &scene.branch.password("201"))),
+        transport: "u1",
+    };
+    for round in 1..=5 {
+        Sipp::start_many(&scene.branch, &setting, 4).succeeds();
+        scene.branch.record(before + round * 4);
+    }
+    let calls = scene.branch.ask(&["calls"]);
+    let causes = calls.as_array().expect("records").iter().take(20).map(|call| text(call, "cause"));
+    assert_eq!(causes.collect::<Vec<_>>(), ["completed"; 20]);
+    let phone = scene.phone("phone_answers", &[("ring", "200".to_owned())]);
+    let carrier = scene.carrier("trunk_hangs_up", "+15550100", &[("talk", "4000".to_owned())]);
+    scene.press(1);
+    scene.both_hear_each_other();
+    assert_eq!(scene.state_of("ann"), "talking");
+    carrier.succeeds();
+    phone.succeeds();
+    assert_eq!(text(&scene.branch.record(before + 21), "agent"), "ann");
+}

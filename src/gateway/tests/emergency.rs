@@ -265,7 +265,10 @@ impl Fault {
                 world.wait(1);
                 world.gateway.handle_drain(world.now);
             }
-            Fault::Ports => while world.gateway.pool.take(world.now.instant, false).is_some() {},
+            Fault::Ports => {
+                let now = world.now.instant;
+                while world.gateway.pool.take(now, OURS.ip(), false).is_some() {}
+            }
             Fault::JournalBroken => {
                 let why = super::super::Kept::Failed(crate::journal::Failure::Broken);
                 world.gateway.handle_journal(world.now, why);

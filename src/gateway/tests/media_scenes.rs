@@ -254,3 +254,25 @@ fn a_phone_that_talks_with_its_own_extension_confers_with_nobody_and_leaves_no_c
     world.pass(Duration::from_secs(10));
     assert_eq!((world.gateway.calls.len(), world.gateway.legs.is_empty()), (0, true));
 }
+
+#[test]
+fn a_port_that_another_program_has_costs_nobody_a_call() {
+    let mut world = super::scenes::scene(&[]);
+    // Three of four, from before the box opened anything on.
+    world.foreign = (16_384..32_768).filter(|port| port % 8 < 6).collect();
+    world.gateway = super::branch(world.now, CONFIG);
+    world.gateway.handle_started(world.now, true);
+    (1..4).for_each(|party| world.register(party, 3_600));
+    world.seconds(1);
+    for _ in 0..30 {
+        world.call(1, "700");
+        world.seconds(2);
+        world.take_call(2);
+        world.seconds(2);
+        assert!(!world.bridged.is_empty(), "they hear each other");
+        world.hang_up(1);
+        world.seconds(10);
+    }
+    assert_eq!((world.answered, world.joined), (30, 30));
+    assert_eq!(world.gateway.pool.in_use(), 0);
+}

@@ -237,6 +237,8 @@ struct World {
     journal: Vec<Vec<u8>>,
     /// Whether the disk takes what is written.
     disk_works: bool,
+    /// Media ports that other programs have.
+    foreign: BTreeSet<u16>,
     /// Legs whose media threads hold them.
     open: BTreeSet<LegId>,
     /// Who plays what until when.
@@ -337,6 +339,7 @@ impl World {
             due: Timers::default(),
             journal: Vec::new(),
             disk_works: true,
+            foreign: BTreeSet::new(),
             open: BTreeSet::new(),
             recording: BTreeMap::new(),
             disk_waits: false,
@@ -463,7 +466,16 @@ impl World {
     fn media(&mut self, command: media::Command) {
         use media::{Command, Event};
         match command {
-            Command::Open { leg, .. } => assert!(self.open.insert(leg), "{leg} was opened twice"),
+            Command::Stock(media::stock::Wish::Hold(local)) => {
+                let held = !self.foreign.contains(&local.port());
+                self.due.set(self.now.instant, Due::Media(Event::Held { local, held }));
+            }
+            Command::Open { leg, local } => {
+                assert!(self.open.insert(leg), "{leg} was opened twice");
+                if self.foreign.contains(&local.port()) {
+                    self.later(0, 5, Due::Media(Event::OpenFailed { leg }));
+                }
+            }
             Command::Close { leg } => {
                 assert!(self.open.remove(&leg), "{leg} was closed and not open");
                 self.part(leg);

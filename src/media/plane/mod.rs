@@ -86,6 +86,7 @@ impl Plane {
     pub fn handle_command(&mut self, now: Now, command: Command) {
         let Some(command) = self.not_for_expected(command) else { return };
         match command {
+            Command::Stock(wish) => self.outputs.push_back(Output::Stock(wish)),
             Command::Open { leg, local } => self.open(leg, local),
             Command::Rebind { leg, local } => self.rebind(leg, local),
             Command::Configure { leg, stream } => {

@@ -67,7 +67,9 @@ impl Command {
         match self {
             Command::Bridge { a, b } => [Some(*a), Some(*b)],
             Command::Tape { left, right, .. } => [Some(*left), Some(*right)],
-            Command::PauseTape { .. } | Command::StopTape { .. } => [None, None],
+            Command::Stock(_) | Command::PauseTape { .. } | Command::StopTape { .. } => {
+                [None, None]
+            }
             Command::Open { leg, .. }
             | Command::Rebind { leg, .. }
             | Command::Configure { leg, .. }
