@@ -273,6 +273,8 @@ fn stream(codec: Codec, leg: LegId) -> Stream {
         clock_rate: media::RATE,
         dtmf: Some(101),
         ours: (if codec == Codec::Pcma { 8 } else { 0 }, Some(101)),
+        dtmf_clock: 8_000,
+        wishes: Default::default(),
         tones: false,
         comfort: None,
         ptime_ms: 20,

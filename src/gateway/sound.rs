@@ -11,6 +11,7 @@ use crate::gateway::legs::Leg;
 use crate::gateway::{Gateway, Output, setup};
 use crate::id::{CallId, LegId};
 use crate::media;
+use crate::media::codec::opus::Wishes;
 use crate::media::player::Clip;
 use crate::sip::endpoint::SessionId;
 use crate::sip::message::Status;
@@ -438,6 +439,8 @@ fn stream_of(agreed: &Negotiated, leg: &Leg) -> media::Stream {
     let codec = match agreed.codec.encoding.to_ascii_uppercase().as_str() {
         "PCMU" => media::Codec::Pcmu,
         "PCMA" => media::Codec::Pcma,
+        "G722" => media::Codec::G722,
+        "OPUS" => media::Codec::Opus,
         _ => media::Codec::Relay,
     };
     media::Stream {
@@ -445,8 +448,10 @@ fn stream_of(agreed: &Negotiated, leg: &Leg) -> media::Stream {
         payload_type: agreed.codec.payload_type,
         clock_rate: agreed.codec.clock_rate,
         dtmf: agreed.dtmf,
+        dtmf_clock: agreed.dtmf_clock,
+        wishes: agreed.codec.fmtp.as_deref().map(Wishes::read).unwrap_or_default(),
         ours: agreed.ours,
-        tones: agreed.dtmf.is_none() && agreed.codec.is_g711(),
+        tones: agreed.dtmf.is_none() && codec != media::Codec::Relay,
         comfort: agreed.comfort,
         ptime_ms: agreed.ptime,
         remote: agreed.remote,

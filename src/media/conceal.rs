@@ -6,6 +6,9 @@
 //! may begin and end anywhere.
 
 use crate::media::RATE;
+use crate::media::codec::Rate;
+
+// All of them in samples at 8 kHz; at 16 kHz there are twice as many.
 
 /// The longest period looked for: a voice of 66 Hz.
 const LONGEST: usize = RATE as usize * 15 / 1_000;
@@ -25,8 +28,10 @@ const BLEND: usize = RATE as usize * 4 / 1_000;
 /// Fills gaps in one stream.
 #[derive(Debug)]
 pub struct Conceal {
+    /// Samples in place of one at 8 kHz.
+    factor: usize,
     /// The last samples, oldest at `place`.
-    history: [i16; HISTORY],
+    history: Vec<i16>,
     place: usize,
     /// What is repeated, while something is missing or blending.
     period: Vec<i16>,
@@ -38,21 +43,29 @@ pub struct Conceal {
 
 impl Default for Conceal {
     fn default() -> Self {
-        Conceal { history: [0; HISTORY], place: 0, period: Vec::new(), made: 0, blending: 0 }
+        Conceal::new(Rate::Narrow)
     }
 }
 
 impl Conceal {
+    /// For sound at a rate.
+    pub fn new(rate: Rate) -> Conceal {
+        let factor = rate.factor();
+        let history = vec![0; HISTORY * factor];
+        Conceal { factor, history, place: 0, period: Vec::new(), made: 0, blending: 0 }
+    }
+
     /// The next sample is here. Answers what to play.
     pub fn good(&mut self, sample: i16) -> i16 {
         let mut played = sample;
         if self.made > 0 {
+            let most = BLEND * self.factor;
             if self.blending == 0 {
-                self.blending = BLEND;
+                self.blending = most;
             }
             let made_up = i32::from(self.make());
-            let share = (BLEND - self.blending + 1) as i32;
-            let most = BLEND as i32;
+            let share = (most - self.blending + 1) as i32;
+            let most = most as i32;
             played = ((i32::from(sample) * share + made_up * (most - share)) / most) as i16;
             self.blending -= 1;
             if self.blending == 0 {
@@ -70,54 +83,60 @@ impl Conceal {
             (self.made, self.blending) = (0, 0);
         }
         let made = self.make();
-        let audible = self.made < GONE;
+        let audible = self.made < self.gone();
         (if audible { made } else { 0 }, audible)
     }
 
     /// Nothing is missing: the far end has nothing to say.
     pub fn rest(&mut self) {
-        if self.made < GONE {
-            *self = Conceal::default();
+        if self.made < self.gone() {
+            let rate = if self.factor == 1 { Rate::Narrow } else { Rate::Wide };
+            *self = Conceal::new(rate);
         }
-        self.made = GONE;
+        self.made = self.gone();
+    }
+
+    fn gone(&self) -> usize {
+        GONE * self.factor
     }
 
     /// The next sample of the repetition.
     fn make(&mut self) -> i16 {
-        let at = self.made;
-        self.made = (at + 1).min(GONE);
+        let (at, gone, full) = (self.made, self.gone(), FULL * self.factor);
+        self.made = (at + 1).min(gone);
         let Some(sample) = self.period.get(at % self.period.len().max(1)) else { return 0 };
-        if at >= GONE {
+        if at >= gone {
             return 0;
         }
-        let left = if at < FULL { GONE - FULL } else { GONE - at };
-        (i32::from(*sample) * left as i32 / (GONE - FULL) as i32) as i16
+        let left = if at < full { gone - full } else { gone - at };
+        (i32::from(*sample) * left as i32 / (gone - full) as i32) as i16
     }
 
     fn remember(&mut self, sample: i16) {
         if let Some(place) = self.history.get_mut(self.place) {
             *place = sample;
         }
-        self.place = (self.place + 1) % HISTORY;
+        self.place = (self.place + 1) % self.history.len().max(1);
     }
 
     /// The last period of the sound: the distance at which the last 20 ms look most like what was before.
     fn last_period(&self) -> Vec<i16> {
-        let mut past = self.history;
+        let mut past = self.history.clone();
         past.rotate_left(self.place);
-        let newest = past.get(HISTORY - COMPARED..).unwrap_or_default();
+        let (whole, compared) = (past.len(), COMPARED * self.factor);
+        let newest = past.get(whole - compared..).unwrap_or_default();
         let likeness = |lag: usize| -> f64 {
-            let before = past.get(HISTORY - COMPARED - lag..).unwrap_or_default();
+            let before = past.get(whole - compared - lag..).unwrap_or_default();
             let (product, energy) = newest.iter().zip(before).fold((0i64, 1i64), |sum, (a, b)| {
                 let (a, b) = (i64::from(*a), i64::from(*b));
                 (sum.0 + a * b, sum.1 + b * b)
             });
             product as f64 / (energy as f64).sqrt()
         };
-        let best = (SHORTEST..=LONGEST)
+        let best = (SHORTEST * self.factor..=LONGEST * self.factor)
             .map(|lag| (lag, likeness(lag)))
             .fold((SHORTEST, f64::MIN), |best, next| if next.1 > best.1 { next } else { best });
-        past.get(HISTORY - best.0..).unwrap_or_default().to_vec()
+        past.get(whole - best.0..).unwrap_or_default().to_vec()
     }
 }
 
@@ -144,6 +163,21 @@ mod tests {
         for (at, sample) in made.iter().enumerate() {
             let ought = tone(125.0, 800 + at);
             assert!((i32::from(*sample) - i32::from(ought)).abs() < 400, "{at}: {sample} {ought}");
+        }
+    }
+
+    #[test]
+    fn it_goes_on_as_the_voice_at_16_khz_too() {
+        let wide = |at: usize| {
+            ((std::f64::consts::TAU * 125.0 * at as f64 / 16_000.0).sin() * 8_000.0) as i16
+        };
+        let mut conceal = Conceal::new(Rate::Wide);
+        for at in 0..1_600 {
+            conceal.good(wide(at));
+        }
+        for at in 0..160 {
+            let (made, ought) = (conceal.missing().0, wide(1_600 + at));
+            assert!((i32::from(made) - i32::from(ought)).abs() < 400, "{at}: {made} {ought}");
         }
     }
 

@@ -38,6 +38,15 @@ impl Event {
     }
 }
 
+/// A payload whose duration counts ticks of `from` a second, in ticks of `to`; nothing if it is too short.
+pub fn in_clock(payload: &[u8], from: u32, to: u32) -> Option<[u8; 4]> {
+    let [code, flags, high, low] = *payload.get(..4)? else { return None };
+    let ticks = u64::from(u16::from_be_bytes([high, low])) * u64::from(to) / u64::from(from.max(1));
+    // A press longer than the counter is told to last as long as it can (section 2.5.1.3).
+    let [high, low] = (ticks.min(u64::from(u16::MAX)) as u16).to_be_bytes();
+    Some([code, flags, high, low])
+}
+
 /// The key of a code.
 pub fn key(code: u8) -> Option<char> {
     KEYS.get(usize::from(code)).copied()
@@ -145,6 +154,16 @@ mod tests {
         assert_eq!(lost.hear(0, event(480, false)), Some('5'));
         assert_eq!(lost.hear(4_000, event(160, false)), Some('5'));
         assert_eq!(lost.hear(4_000, Event { code: 6, ..event(320, false) }), Some('6'));
+    }
+
+    #[test]
+    fn a_press_lasts_as_long_on_any_clock() {
+        let told = |ticks: u16| Event { code: 4, end: true, duration: ticks }.write();
+        assert_eq!(in_clock(&told(800), 8_000, 48_000), Some(told(4_800)));
+        assert_eq!(in_clock(&told(4_800), 48_000, 8_000), Some(told(800)));
+        assert_eq!(in_clock(&told(16_000), 8_000, 48_000), Some(told(u16::MAX)), "two seconds");
+        assert_eq!(in_clock(&told(160), 8_000, 8_000), Some(told(160)));
+        assert_eq!(in_clock(&[1, 2, 3], 8_000, 48_000), None);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Whatever a leg hears, a prompt, music, the other party, it hears as one RTP stream with one SSRC, sequence numbers
 //! without holes and a clock that runs on: phones drop what looks like a stranger.
 
+mod carrying;
+mod hearing;
 mod incoming;
 mod outgoing;
 
@@ -10,13 +12,17 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use carrying::Carrying;
+use hearing::Hearing;
+
 use crate::id::{LegId, RecordingId, RoomId};
-use crate::media::Stream;
+use crate::media::codec::Encoder;
 use crate::media::dtmf;
 use crate::media::keys;
 use crate::media::listening::Listening;
 use crate::media::player::Player;
 use crate::media::recorder::Recorder;
+use crate::media::{Codec, Stream};
 use crate::time::UnixTime;
 
 /// Packets from one unexpected place before it is believed, and how long the expected one is waited for (bad-input
@@ -27,6 +33,8 @@ const PROBATION_TIME: Duration = Duration::from_millis(200);
 /// A peer that is sent sound and not heard for this long has a line that goes one way: longer than any pause between
 /// packets, short enough that the two are still on the line.
 const ONE_WAY: Duration = Duration::from_secs(4);
+
+pub(super) use hearing::Sound;
 
 /// What a leg hears.
 #[derive(Debug)]
@@ -95,6 +103,12 @@ struct Outgoing {
     relay: Option<Relay>,
     digits: VecDeque<u8>,
     press: Option<Press>,
+    /// Codes what we make, once there is something.
+    encoder: Option<Encoder>,
+    /// What it made last; the room is used again.
+    payload: Vec<u8>,
+    /// Percent of our packets that the peer says it loses.
+    loss: Option<u8>,
 }
 
 /// How a relayed stream maps onto ours.
@@ -148,6 +162,8 @@ pub(super) struct Leg {
     pub was_one_way: bool,
     ears: Listening,
     keys: keys::Listener,
+    hearing: Hearing,
+    carrying: Carrying,
     incoming: Incoming,
     outgoing: Outgoing,
 }
@@ -167,6 +183,8 @@ impl Leg {
             one_way: false,
             was_one_way: false,
             ears: Listening::default(),
+            hearing: Hearing::default(),
+            carrying: Carrying::default(),
             keys: keys::Listener::default(),
             incoming: Incoming {
                 latch: Latch::Open,
@@ -205,6 +223,9 @@ impl Leg {
                 relay: None,
                 digits: VecDeque::new(),
                 press: None,
+                encoder: None,
+                payload: Vec::new(),
+                loss: None,
             },
         }
     }
@@ -214,6 +235,12 @@ impl Leg {
         self.listening = Some(now);
         if self.stream.is_some_and(|before| before.remote != stream.remote) {
             self.incoming.latch = Latch::Open;
+        }
+        let stream = in_frames(stream);
+        let speaks = |stream: &Stream| (stream.codec, stream.wishes, stream.ptime_ms);
+        if self.stream.as_ref().map(speaks) != Some(speaks(&stream)) {
+            self.outgoing.encoder = None;
+            (self.hearing, self.carrying) = (Hearing::default(), Carrying::default());
         }
         self.stream = Some(stream);
     }
@@ -263,4 +290,16 @@ impl Leg {
     pub fn silent_since(&self) -> Option<Instant> {
         self.incoming.last.max(self.listening)
     }
+}
+
+/// An Opus packet of ours is one frame, and not every length is one (RFC 6716 section 2.1.4).
+fn in_frames(stream: Stream) -> Stream {
+    let ptime_ms = match stream.ptime_ms {
+        _ if stream.codec != Codec::Opus => stream.ptime_ms,
+        0..20 => 10,
+        20..40 => 20,
+        40..60 => 40,
+        60.. => 60,
+    };
+    Stream { ptime_ms, ..stream }
 }

@@ -1,9 +1,9 @@
 //! The packet plane: RTP in, RTP out, without sockets.
 //!
 //! One [`Plane`] for each media thread. It relays between the legs of a call without decoding where it can, converts
-//! between the G.711 laws where it must, plays, records, sends and hears digits, and counts what a person would
-//! complain about. Knows nothing of SIP, calls or queues: it is told what to do by [`Command`]s and tells what happened
-//! by [`Event`]s.
+//! between the G.711 laws where it must and between other codecs where nothing else is left, plays, records, sends and
+//! hears digits, and counts what a person would complain about. Knows nothing of SIP, calls or queues: it is told what
+//! to do by [`Command`]s and tells what happened by [`Event`]s.
 //!
 //! [`leg`] is one stream in and one out; [`plane`] owns the legs and joins them; [`rtp`], [`rtcp`], [`dtmf`] are the
 //! wire; [`keys`] are key presses in the sound itself; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`jitter`], [`conceal`] and
@@ -51,8 +51,29 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722: 16 kHz, though its RTP clock counts 8,000 a second.
+    G722,
+    /// Opus.
+    Opus,
     /// Something that is passed on as it is, to a leg that has the same.
     Relay,
+}
+
+impl Codec {
+    /// Whether it is one of the two laws of G.711, of which either is made from the other by table.
+    pub fn is_g711(self) -> bool {
+        matches!(self, Codec::Pcmu | Codec::Pcma)
+    }
+
+    /// Whether it may carry more than a telephone does.
+    pub fn is_wide(self) -> bool {
+        matches!(self, Codec::G722 | Codec::Opus)
+    }
+
+    /// Whether what is in packets of the one is passed on to a leg with the other without being decoded.
+    pub fn passes_as(self, other: Codec) -> bool {
+        self == other || (self.is_g711() && other.is_g711())
+    }
 }
 
 /// What was agreed on for one leg.
@@ -66,6 +87,11 @@ pub struct Stream {
     pub clock_rate: u32,
     /// The payload type of telephone-events (RFC 4733), if agreed.
     pub dtmf: Option<u8>,
+    /// Ticks a second in which telephone-events tell how long a key is pressed: those of the codec's clock, or 8,000 with
+    /// peers that know no others (RFC 4733 section 2.1 asks for the former).
+    pub dtmf_clock: u32,
+    /// What the peer asked of an Opus coder.
+    pub wishes: codec::opus::Wishes,
     /// What the peer's packets may say instead: the payload types of our own description, for codec and telephone-events,
     /// where the peer's differ (RFC 3264 section 5.1: each side is sent what it listed itself).
     pub ours: (u8, Option<u8>),
@@ -147,7 +173,7 @@ pub enum Command {
         leg: LegId,
     },
     /// Put a leg into a room, which is there from its first member to its last: everybody in it hears all who speak,
-    /// but nobody himself. Again to change what the leg may. Parts it from a partner; its codec must be G.711. All
+    /// but nobody himself. Again to change what the leg may. Parts it from a partner; its codec must be one that is decoded. All
     /// members of a room are on one media thread.
     Mix {
         /// The room; any number that no other has.

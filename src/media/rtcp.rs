@@ -47,6 +47,8 @@ pub struct Told {
     pub round_trip: Option<u32>,
     /// How it says that it hears us, in tenths of a mean opinion score (RFC 3611 section 4.7.5).
     pub mos_tenths: Option<u8>,
+    /// Percent of our packets that it lost since its last report.
+    pub lost_percent: Option<u8>,
 }
 
 /// How we hear a peer, for its ears.
@@ -175,11 +177,19 @@ pub fn read(bytes: &[u8], ssrc: u32, now: UnixTime) -> Option<Told> {
             _ => length,
         };
         for at in (0..usize::from(first & 0x1f)).map(|n| blocks + n * 24) {
-            if let (Some(of), Some(last), Some(delay)) =
-                (word(packet, at), word(packet, at + 16), word(packet, at + 20))
-                && of == ssrc
-                && last != 0
-            {
+            let (Some(of), Some(loss), Some(last), Some(delay)) = (
+                word(packet, at),
+                word(packet, at + 4),
+                word(packet, at + 16),
+                word(packet, at + 20),
+            ) else {
+                continue;
+            };
+            if of != ssrc {
+                continue;
+            }
+            told.lost_percent = Some(((loss >> 24) * 100).div_ceil(256) as u8);
+            if last != 0 {
                 told.round_trip = middle(now).wrapping_sub(last).checked_sub(delay);
             }
         }
@@ -208,7 +218,7 @@ mod tests {
         let told = read(&sent, 2, start).unwrap();
         let back = Block {
             ssrc: 1,
-            fraction: 0,
+            fraction: 25,
             lost: 0,
             highest: 0,
             jitter: 0,
@@ -219,6 +229,7 @@ mod tests {
         let told = read(&answer, 1, start + Duration::from_millis(580)).unwrap();
         let round_trip = f64::from(told.round_trip.unwrap()) / 65_536.0;
         assert!((round_trip - 0.080).abs() < 0.001, "{round_trip}");
+        assert_eq!(told.lost_percent, Some(10));
         assert_eq!(sent.len() % 4, 0);
     }
 

@@ -531,6 +531,8 @@ fn stream_of(leg: LegId, codec: Codec) -> Stream {
         clock_rate: 8_000,
         dtmf: Some(101),
         ours: (if codec == Codec::Pcma { 8 } else { 0 }, Some(101)),
+        dtmf_clock: 8_000,
+        wishes: Default::default(),
         tones: true,
         comfort: Some(13),
         ptime_ms: 20,

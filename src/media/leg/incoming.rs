@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Heard, Incoming, Latch, Leg, ONE_WAY, PROBATION_PACKETS, PROBATION_TIME, Source};
-use crate::media::codec::g711;
 use crate::media::dtmf;
+use crate::media::leg::Sound;
 use crate::media::quality::{self, Report};
 use crate::media::rtcp;
 use crate::media::rtp::{self, Packet};
-use crate::media::{Codec, RATE, Stream};
+use crate::media::{RATE, Stream};
 use crate::time::{Now, UnixTime};
 
 /// Packets that come in.
@@ -40,20 +40,24 @@ impl Leg {
         }
         let Some(event) = dtmf::Event::read(packet.payload) else { return Heard::Nothing };
         let key = self.incoming.ear.hear(packet.timestamp, event);
-        Heard::Press { key, lasted: dtmf::lasted(event, stream.clock_rate) }
+        Heard::Press { key, lasted: dtmf::lasted(event, stream.dtmf_clock) }
     }
 
-    /// Looks into the sound of a packet, where somebody has to know what is in it. Answers whether it just turned out that a
-    /// machine is there, and a key that was pressed.
-    pub fn attend(&mut self, packet: &Packet<'_>) -> (bool, Option<char>) {
+    /// Whether somebody has to know what is in a packet: keys that are in the sound, or every now and then who speaks. What is
+    /// relayed in a codec that is much work is not looked into for the latter.
+    pub fn listens_to(&self, packet: &Packet<'_>) -> bool {
+        let Some(stream) = self.stream else { return false };
+        let looks = stream.codec.is_g711() && self.ears.looks_at(packet.sequence);
+        looks || (stream.tones && !self.ears.machine)
+    }
+
+    /// Looks into the sound of a packet. Answers whether it just turned out that a machine is there, and a key that was
+    /// pressed.
+    pub fn attend(&mut self, packet: &Packet<'_>, sound: &Sound) -> (bool, Option<char>) {
         let tones = self.stream.is_some_and(|stream| stream.tones) && !self.ears.machine;
         let looks = self.ears.looks_at(packet.sequence);
-        if !tones && !looks {
-            return (false, None);
-        }
-        let Some(samples) = self.decode(packet.payload) else { return (false, None) };
-        let machine = looks && self.ears.look(&samples);
-        let key = if tones { self.keys.hear(&samples) } else { None };
+        let machine = looks && self.ears.look(&sound.narrow);
+        let key = if tones { self.keys.hear(&sound.narrow) } else { None };
         (machine, key)
     }
 
@@ -93,15 +97,7 @@ impl Leg {
         }
         self.incoming.round_trip = told.round_trip.or(self.incoming.round_trip);
         self.incoming.mos_there = told.mos_tenths.or(self.incoming.mos_there);
-    }
-
-    /// The sound of a packet as samples; nothing for codecs that are not decoded here.
-    pub fn decode(&self, payload: &[u8]) -> Option<Vec<i16>> {
-        match self.stream?.codec {
-            Codec::Pcmu => Some(payload.iter().map(|code| g711::ulaw_decode(*code)).collect()),
-            Codec::Pcma => Some(payload.iter().map(|code| g711::alaw_decode(*code)).collect()),
-            Codec::Relay => None,
-        }
+        told.lost_percent.into_iter().for_each(|percent| self.outgoing.expect_loss(percent));
     }
 
     /// How the leg was.

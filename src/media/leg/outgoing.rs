@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Leg, Outgoing, Press, Relay, Source};
-use crate::media::codec::g711;
+use crate::media::codec::{Encoder, Rate, g711};
 use crate::media::dtmf;
 use crate::media::keys;
 use crate::media::quality;
@@ -35,7 +35,7 @@ impl Leg {
             // Nobody listens: the clip runs on unheard, as a broadcast would.
             return (false, !going);
         }
-        self.outgoing.write_sound(now, &stream, frame, buffer);
+        self.outgoing.write_sound(now, &stream, frame, Rate::Narrow, buffer);
         (true, false)
     }
 
@@ -48,7 +48,7 @@ impl Leg {
             self.outgoing.fresh = true;
             return false;
         }
-        self.outgoing.write_sound(now, &stream, samples, buffer);
+        self.outgoing.write_sound(now, &stream, samples, Rate::Narrow, buffer);
         true
     }
 
@@ -85,13 +85,19 @@ impl Leg {
         if rtp::ahead(packet.sequence, relay.first) < 0 {
             return false;
         }
+        let clocks = from.dtmf_clock != stream.dtmf_clock;
+        let press = if event && clocks {
+            dtmf::in_clock(packet.payload, from.dtmf_clock, stream.dtmf_clock)
+        } else {
+            None
+        };
         let header = Packet {
             marker: packet.marker || std::mem::take(&mut self.outgoing.fresh),
             payload_type,
             sequence,
             timestamp: packet.timestamp.wrapping_add(relay.timestamp),
             ssrc: self.outgoing.ssrc,
-            payload: packet.payload,
+            payload: press.as_ref().map_or(packet.payload, |press| press),
         };
         rtp::write(buffer, &header);
         if !event
@@ -176,30 +182,41 @@ impl Outgoing {
         now: Instant,
         stream: &Stream,
         samples: &[i16],
+        rate: Rate,
         buffer: &mut Vec<u8>,
     ) {
-        let encode =
-            if stream.codec == Codec::Pcma { g711::alaw_encode } else { g711::ulaw_encode };
-        let mut payload = [0u8; MOST_SAMPLES];
-        for (code, sample) in payload.iter_mut().zip(samples) {
-            *code = encode(*sample);
+        if self.encoder.is_none() {
+            self.encoder = Encoder::new(stream.codec, stream.wishes);
+            self.loss.into_iter().for_each(|loss| self.expect_loss(loss));
         }
-        let payload = payload.get(..samples.len()).unwrap_or_default();
-        self.write(now, stream.payload_type, payload, stream.clock_rate, buffer);
+        let mut payload = std::mem::take(&mut self.payload);
+        payload.clear();
+        if let Some(encoder) = &mut self.encoder {
+            // What cannot be coded is an empty packet: the peer conceals it, and the clock runs on.
+            encoder.encode(samples, rate, &mut payload);
+        }
+        let ticks = samples.len() as u64 * u64::from(stream.clock_rate) / u64::from(rate.hertz());
+        self.write(now, stream, &payload, ticks as u32, buffer);
+        self.payload = payload;
+    }
+
+    /// The peer loses so many of our packets in a hundred.
+    pub(super) fn expect_loss(&mut self, percent: u8) {
+        self.loss = Some(percent);
+        self.encoder.iter_mut().for_each(|encoder| encoder.expect_loss(percent));
     }
 
     /// A packet of our own making.
     pub(super) fn write(
         &mut self,
         now: Instant,
-        payload_type: u8,
+        stream: &Stream,
         payload: &[u8],
-        clock_rate: u32,
+        ticks: u32,
         buffer: &mut Vec<u8>,
     ) {
-        let ticks = (payload.len() as u64 * u64::from(clock_rate) / u64::from(RATE)) as u32;
         if self.fresh {
-            self.advance(now, clock_rate);
+            self.advance(now, stream.clock_rate);
         } else {
             self.timestamp = self.timestamp.wrapping_add(ticks);
             self.at = Some(now);
@@ -207,6 +224,7 @@ impl Outgoing {
         self.sequence = self.sequence.wrapping_add(1);
         let marker = std::mem::take(&mut self.fresh);
         let (sequence, timestamp, ssrc) = (self.sequence, self.timestamp, self.ssrc);
+        let payload_type = stream.payload_type;
         rtp::write(buffer, &Packet { marker, payload_type, sequence, timestamp, ssrc, payload });
         self.count(payload.len());
     }
@@ -262,33 +280,36 @@ impl Outgoing {
                 Press { code, packets: 0, timestamp: self.timestamp }
             }
         };
-        let ticks = u32::from(stream.ptime_ms.max(10)) * stream.clock_rate / 1_000;
+        let ticks = u32::from(stream.ptime_ms.max(10)) * stream.dtmf_clock / 1_000;
         let held = u32::from((press.packets + 1).min(dtmf::PACKETS)) * ticks;
         let event = dtmf::Event {
             code: press.code,
             end: press.packets >= dtmf::PACKETS,
             duration: held.min(u32::from(u16::MAX)) as u16,
         };
-        self.sequence = self.sequence.wrapping_add(1);
-        let payload = event.write();
-        rtp::write(
-            buffer,
-            &Packet {
-                marker: press.packets == 0,
-                payload_type,
-                sequence: self.sequence,
-                timestamp: press.timestamp,
-                ssrc: self.ssrc,
-                payload: &payload,
-            },
-        );
-        self.count(payload.len());
+        let first = press.packets == 0;
+        self.write_event(payload_type, press.timestamp, first, &event.write(), buffer);
         press.packets += 1;
         self.relay = None;
         if press.packets < dtmf::PACKETS + dtmf::ENDS {
             self.press = Some(press);
         }
         true
+    }
+
+    /// A packet of a press that began at `timestamp`.
+    pub(super) fn write_event(
+        &mut self,
+        payload_type: u8,
+        timestamp: u32,
+        marker: bool,
+        payload: &[u8],
+        buffer: &mut Vec<u8>,
+    ) {
+        self.sequence = self.sequence.wrapping_add(1);
+        let (sequence, ssrc) = (self.sequence, self.ssrc);
+        rtp::write(buffer, &Packet { marker, payload_type, sequence, timestamp, ssrc, payload });
+        self.count(payload.len());
     }
 
     /// The next packet of a key press in the sound: a tone of 100 ms and a pause of 80.
@@ -314,7 +335,8 @@ impl Outgoing {
         for (at, place) in (begun..).zip(samples.iter_mut().take(count)) {
             *place = sample(at);
         }
-        self.write_sound(now, stream, samples.get(..count).unwrap_or_default(), buffer);
+        let samples = samples.get(..count).unwrap_or_default();
+        self.write_sound(now, stream, samples, Rate::Narrow, buffer);
         press.packets += 1;
         self.relay = None;
         if begun + (count as u32) < TONE + PAUSE {
@@ -335,10 +357,10 @@ const TONE: u32 = RATE / 10;
 const PAUSE: u32 = RATE * 8 / 100;
 
 /// Samples in the longest packet that we make: 60 ms.
-const MOST_SAMPLES: usize = 480;
+pub(super) const MOST_SAMPLES: usize = 480;
 
 /// Samples in a packet of `ptime` milliseconds.
-fn samples_in(ptime_ms: u8) -> usize {
+pub(super) fn samples_in(ptime_ms: u8) -> usize {
     (usize::from(ptime_ms.clamp(10, 60)) * RATE as usize / 1_000).min(MOST_SAMPLES)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Plane;
 use crate::id::{LegId, RoomId};
 use crate::media::jitter::Jitter;
-use crate::media::leg::{Heard, Source};
+use crate::media::leg::{Heard, Sound, Source};
 use crate::media::mixer::FRAME;
 use crate::media::rtp::Packet;
 use crate::media::{Event, Kind, RATE};
@@ -57,15 +57,20 @@ impl Plane {
     }
 
     /// A member said something.
-    pub(super) fn speak(&mut self, id: LegId, packet: &Packet<'_>, heard: Heard) {
+    pub(super) fn speak(
+        &mut self,
+        id: LegId,
+        packet: &Packet<'_>,
+        heard: Heard,
+        sound: Option<&Sound>,
+    ) {
         let Some(leg) = self.legs.get(&id) else { return };
         let Some(speaker) = leg.room.and_then(|room| self.rooms.get_mut(&room)?.speaker(id)) else {
             return;
         };
         match heard {
             Heard::Sound => {
-                let samples = leg.decode(packet.payload).unwrap_or_default();
-                speaker.put(packet.timestamp, &samples);
+                sound.into_iter().for_each(|sound| speaker.put(sound.timestamp, &sound.narrow));
             }
             Heard::Noise => speaker.put_noise(packet.payload),
             Heard::Press { .. } | Heard::Nothing => {}

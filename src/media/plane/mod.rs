@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::id::{LegId, RecordingId, RoomId};
+use crate::media::codec::Rate;
 use crate::media::keys;
-use crate::media::leg::{Heard, Leg, Source};
+use crate::media::leg::{Heard, Leg, Sound, Source};
 use crate::media::mixer::Mix;
 use crate::media::player::Player;
 use crate::media::recorder::Recorder;
@@ -354,47 +355,85 @@ impl Plane {
         let (Some(packet), Some(leg)) = (rtp::read(bytes), self.legs.get_mut(&id)) else { return };
         let Some(stream) = leg.stream else { return };
         let heard = leg.receive(now.instant, from, &packet);
-        match heard {
-            Heard::Nothing => return,
-            Heard::Press { key: Some(digit), lasted } => self.pressed(id, digit, lasted),
-            Heard::Press { key: None, .. } | Heard::Noise => {}
-            Heard::Sound => self.attend(now, id, &packet),
+        if heard == Heard::Nothing {
+            return;
+        }
+        let room = leg.room.is_some();
+        let to = if room { None } else { self.hearer_of(id) };
+        let sound = match heard {
+            Heard::Sound => self.sound(id, to, &packet),
+            Heard::Press { key: Some(digit), lasted } => {
+                self.pressed(id, digit, lasted);
+                None
+            }
+            Heard::Press { key: None, .. } | Heard::Noise | Heard::Nothing => None,
+        };
+        if let Some(sound) = &sound {
+            self.attend(now, id, &packet, sound);
         }
         if self.legs.get(&id).is_some_and(|leg| leg.tape.is_some()) {
-            self.put_on_tape(id, &packet, heard);
+            self.put_on_tape(id, &packet, heard, sound.as_ref());
         }
-        if self.legs.get(&id).is_some_and(|leg| leg.room.is_some()) {
-            return self.speak(id, &packet, heard);
+        if room {
+            return self.speak(id, &packet, heard, sound.as_ref());
         }
-        let to = match self.legs.get(&id).map(|leg| &leg.source) {
-            Some(Source::Echo) => id,
-            Some(Source::Partner(partner)) => *partner,
-            _ => match self.listener_of(id) {
-                Some(listener) => listener,
-                None => return,
-            },
+        let Some((to, listener)) = to.and_then(|to| Some((to, self.legs.get_mut(&to)?))) else {
+            return;
         };
         if let Heard::Press { key, .. } = heard
-            && self.legs.get(&to).and_then(|leg| leg.stream).is_some_and(|stream| stream.tones)
+            && listener.stream.is_some_and(|stream| stream.tones)
         {
             return key.into_iter().for_each(|key| self.press(now, to, &key.to_string()));
         }
+        if !hears(listener, id, to) {
+            return;
+        }
+        if let Some(sound) = sound.filter(|_| listener.needs_coding(&stream)) {
+            let packets = listener.carry(now.instant, &sound, &mut self.spare);
+            return packets.into_iter().for_each(|packet| self.send(to, Kind::Rtp, packet));
+        }
         let mut buffer = self.spare.pop().unwrap_or_default();
-        let Some(listener) = self.legs.get_mut(&to).filter(|listener| hears(listener, id, to))
-        else {
-            return self.recycle(buffer);
+        let written = match heard {
+            Heard::Press { .. } if listener.needs_coding(&stream) => {
+                listener.carry_press(now.instant, &packet, &stream, &mut buffer)
+            }
+            _ => listener.relay(now.instant, &packet, &stream, &mut buffer),
         };
-        if listener.relay(now.instant, &packet, &stream, &mut buffer) {
+        if written {
             self.send(to, Kind::Rtp, buffer);
         } else {
             self.recycle(buffer);
         }
     }
 
+    /// Who hears `id` now.
+    fn hearer_of(&self, id: LegId) -> Option<LegId> {
+        match self.legs.get(&id).map(|leg| &leg.source) {
+            Some(Source::Echo) => Some(id),
+            Some(Source::Partner(partner)) => Some(*partner),
+            _ => self.listener_of(id),
+        }
+    }
+
+    /// What a packet sounds like, if anybody has to know: `to` or somebody else.
+    fn sound(&mut self, id: LegId, to: Option<LegId>, packet: &Packet<'_>) -> Option<Sound> {
+        let leg = self.legs.get(&id)?;
+        let stream = leg.stream?;
+        let kept = leg.recorder.is_some() || leg.tape.is_some() || leg.room.is_some();
+        let hearer = to.and_then(|to| self.legs.get(&to).filter(|leg| hears(leg, id, to)));
+        let coded = hearer.filter(|leg| leg.needs_coding(&stream)).and_then(|leg| leg.stream);
+        if !kept && coded.is_none() && !leg.listens_to(packet) {
+            return None;
+        }
+        let wide = coded.is_some_and(|to| to.codec.is_wide());
+        let rate = if wide { Rate::Wide } else { Rate::Narrow };
+        self.legs.get_mut(&id)?.hear_packet(packet, rate)
+    }
+
     /// Sound came: whoever has to know what is in it looks.
-    fn attend(&mut self, now: Now, id: LegId, packet: &Packet<'_>) {
+    fn attend(&mut self, now: Now, id: LegId, packet: &Packet<'_>, sound: &Sound) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        let (machine, key) = leg.attend(packet);
+        let (machine, key) = leg.attend(packet, sound);
         if machine {
             self.carry_data(id);
             self.tell(Event::Machine { leg: id });
@@ -402,7 +441,7 @@ impl Plane {
         if let Some(key) = key {
             self.pressed(id, key, keys::LEAST);
         }
-        self.keep(now, id, packet);
+        self.keep(now, id, sound);
     }
 
     /// Somebody who hears `id` though `id` hears something else, such as a caller who is played to while bridged.
@@ -442,14 +481,10 @@ impl Plane {
     }
 
     /// Keeps the sound of a leg that is being recorded.
-    fn keep(&mut self, now: Now, id: LegId, packet: &Packet<'_>) {
+    fn keep(&mut self, now: Now, id: LegId, sound: &Sound) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        if leg.recorder.is_none() {
-            return;
-        }
-        let Some(samples) = leg.decode(packet.payload) else { return };
         let Some(recorder) = &mut leg.recorder else { return };
-        let complete = recorder.take(now.instant, packet.timestamp, &samples);
+        let complete = recorder.take(now.instant, sound.timestamp, &sound.narrow);
         let recording = recorder.recording;
         if let Some(samples) = recorder.chunk() {
             self.kept(recording, samples);

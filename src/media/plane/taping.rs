@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Plane;
 use crate::id::{LegId, RecordingId};
-use crate::media::leg::Heard;
+use crate::media::leg::{Heard, Sound};
 use crate::media::rtp::Packet;
 use crate::media::tape::Tape;
 use crate::media::{Event, Output};
@@ -50,15 +50,20 @@ impl Plane {
     }
 
     /// A leg on a tape said something.
-    pub(super) fn put_on_tape(&mut self, id: LegId, packet: &Packet<'_>, heard: Heard) {
+    pub(super) fn put_on_tape(
+        &mut self,
+        id: LegId,
+        packet: &Packet<'_>,
+        heard: Heard,
+        sound: Option<&Sound>,
+    ) {
         let Some(leg) = self.legs.get(&id) else { return };
         let Some(side) = leg.tape.and_then(|tape| self.tapes.get_mut(&tape)?.side(id)) else {
             return;
         };
         match heard {
             Heard::Sound => {
-                let samples = leg.decode(packet.payload).unwrap_or_default();
-                side.put(packet.timestamp, &samples);
+                sound.into_iter().for_each(|sound| side.put(sound.timestamp, &sound.narrow));
             }
             Heard::Noise => side.put_noise(packet.payload),
             Heard::Press { .. } | Heard::Nothing => {}

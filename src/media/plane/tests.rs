@@ -1,5 +1,6 @@
 //! Whole calls through a plane, in virtual time: who hears whom, and as what.
 
+mod codecs;
 mod hostile;
 mod rooms;
 mod signs;
@@ -55,6 +56,8 @@ fn stream(codec: Codec, remote: SocketAddr) -> Stream {
             if codec == Codec::Pcma { 8 } else { 0 },
             Some(if codec == Codec::Pcma { 96 } else { 101 }),
         ),
+        dtmf_clock: 8_000,
+        wishes: Default::default(),
         tones: false,
         comfort: None,
         ptime_ms: 20,

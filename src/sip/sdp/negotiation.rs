@@ -64,6 +64,8 @@ pub struct Negotiated {
     pub alternatives: Vec<Codec>,
     /// The payload type for telephone events.
     pub dtmf: Option<u8>,
+    /// The clock of telephone events, in hertz.
+    pub dtmf_clock: u32,
     /// The payload types of codec and telephone events that they use toward us: those of our own description.
     pub ours: (u8, Option<u8>),
     /// The payload type for comfort noise (RFC 3389), which goes with G.711 alone.
@@ -227,12 +229,17 @@ fn agree(
     let direction = remote.direction_of(theirs);
     // RFC 3264 8.4: an unspecified address is the old way to hold; nothing can be sent there.
     let reachable = Direction::of(!ip.is_unspecified(), true);
-    let dtmf = theirs.telephone_event(codec.clock_rate).or_else(|| theirs.telephone_event(8000));
+    // RFC 4733 2.1: they count the codec's ticks; some peers know 8,000 a second alone.
+    let (dtmf, dtmf_clock) = match theirs.telephone_event(codec.clock_rate) {
+        None => (theirs.telephone_event(8_000), 8_000),
+        events => (events, codec.clock_rate),
+    };
     Ok(Negotiated {
         // An answer of ours lists what was offered.
         ours: (codec.payload_type, dtmf),
         comfort: theirs.comfort_noise().filter(|_| codec.is_g711()),
         dtmf,
+        dtmf_clock,
         codec,
         alternatives: common.collect(),
         remote: SocketAddr::new(ip, theirs.port),

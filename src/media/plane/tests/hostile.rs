@@ -34,6 +34,8 @@ fn stream(remote: SocketAddr) -> Stream {
         clock_rate: 8_000,
         dtmf: Some(101),
         ours: (0, Some(101)),
+        dtmf_clock: 8_000,
+        wishes: Default::default(),
         tones: false,
         comfort: None,
         ptime_ms: 20,
