@@ -27,4 +27,5 @@ pub mod report;
 pub mod sip;
 pub mod store;
 pub mod time;
+pub mod web;
 pub mod webhook;

@@ -9,6 +9,7 @@ use utoipa::openapi::{
     Responses, SecurityRequirement,
 };
 
+use crate::admin::api::feed::Happening;
 use crate::admin::api::problem::Kind;
 use crate::admin::api::table::{
     Answer, Method, Operation, Query, Route, Shape, TABLE, path_parameter,
@@ -65,9 +66,10 @@ fn method(method: Method) -> HttpMethod {
 fn shape(answer: Answer) -> Option<Shape> {
     match answer {
         Answer::Json(_, shape) => Some(shape),
+        // What stands behind each `data:`.
+        Answer::Events => Some(Shape::of::<Happening>()),
         Answer::Nothing
         | Answer::Audio
-        | Answer::Events
         | Answer::Lines
         | Answer::Redirect
         | Answer::Page

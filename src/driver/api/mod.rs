@@ -9,6 +9,7 @@ mod doing;
 mod elsewhere;
 mod feed;
 mod figures;
+mod pages;
 mod phones;
 pub mod provider;
 mod signed;
@@ -127,11 +128,11 @@ impl Api {
 /// What is served at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Serves {
-    /// The API, and the phones' configuration for everything else.
+    /// The API and the pages, and the phones' configuration for everything else.
     All,
     /// The phones' configuration.
     Phones,
-    /// The API.
+    /// The API and the pages.
     Api,
 }
 
@@ -139,7 +140,7 @@ pub enum Serves {
 pub fn router(api: Api, what: Serves) -> Router {
     let routes = match what {
         Serves::Phones => Router::new(),
-        Serves::All | Serves::Api => table(),
+        Serves::All | Serves::Api => table().merge(pages::routes()),
     };
     let routes = routes
         .route("/healthz", routing::get(answering::health).fallback(answering::wrong_method))
