@@ -1,5 +1,5 @@
 // Signing in; also over a page whose session has ended, with whatever was being written still there behind it.
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Problem, signIn, signOut } from './api'
 import { Button, Dialog, Field, Notice, wordsOf } from './parts/ui'
 import { choose, clock, language, LANGUAGES, t, type Language } from './words'
@@ -48,7 +48,8 @@ function Form({ name }: { name?: string }) {
   const [problem, setProblem] = useState<string | null>(null)
   const [shut, setShut] = useState(0)
   const first = useRef<HTMLInputElement>(null)
-  useEffect(() => {
+  // Before anybody can have begun to type.
+  useLayoutEffect(() => {
     document.title = `${t('signin')} – Branchline`
     first.current?.focus()
   }, [])

@@ -1,6 +1,6 @@
 // The small things that every page is made of.
 import type { ButtonHTMLAttributes, ComponentChildren } from 'preact'
-import { useEffect, useId, useRef } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef } from 'preact/hooks'
 import { Problem } from '../api'
 import { t, type Key } from '../words'
 import { Icon, type IconName } from './icon'
@@ -116,7 +116,7 @@ type DialogProps = Children & { title: string; close: () => void; wide?: boolean
 export function Dialog({ title, close, children, wide, lasting }: DialogProps) {
   const own = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => {
+  useLayoutEffect(() => {
     own.current?.showModal()
   }, [])
   return (
