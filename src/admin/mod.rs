@@ -371,6 +371,42 @@ pub enum Command {
         /// Which.
         task: String,
     },
+    /// Work that nobody holds a line for and that is not over.
+    Errands {
+        /// Of this queue.
+        #[serde(default)]
+        queue: Option<QueueId>,
+        /// On the screen or in the hand of this agent.
+        #[serde(default)]
+        agent: Option<AgentId>,
+        /// So much at most.
+        limit: usize,
+        /// Behind this one.
+        #[serde(default)]
+        after: Option<ItemId>,
+    },
+    /// Makes a task.
+    NewTask {
+        /// What.
+        task: api::errands::NewTask,
+    },
+    /// Does something with a piece of work.
+    Errand {
+        /// Which.
+        item: ItemId,
+        /// For which agent, where that is said.
+        #[serde(default)]
+        agent: Option<AgentId>,
+        /// What.
+        doing: api::errands::Doing,
+    },
+    /// Ends an agent's after-work.
+    WrapUp {
+        /// Whose.
+        agent: AgentId,
+        /// How.
+        end: api::errands::EndOfWork,
+    },
     /// Programs elsewhere that are told what happens.
     Webhooks,
     /// Messages to one of them that were given up.
@@ -483,6 +519,10 @@ pub enum Reply {
     SiteEvents(Vec<Taken>),
     /// To [`Command::Journeys`].
     Journeys(JourneysReply),
+    /// To [`Command::Errands`].
+    Errands(Vec<api::errands::WorkLine>),
+    /// To [`Command::NewTask`].
+    Made(ItemId),
     /// To [`Command::Webhooks`].
     Webhooks(Vec<WebhookLine>),
     /// To [`Command::DeadWebhooks`].
@@ -523,6 +563,17 @@ impl Command {
             }
             Command::StopJourney { journey } => (Operation::StopJourney, journey.to_string()),
             Command::TaskDone { task } => (Operation::TaskDone, task.clone()),
+            Command::NewTask { task } => (Operation::NewTask, task.queue.clone()),
+            Command::Errand { item, doing, .. } => {
+                let operation = match doing {
+                    api::errands::Doing::Take => Operation::TakeWork,
+                    api::errands::Doing::Decline => Operation::DeclineWork,
+                    api::errands::Doing::Return => Operation::ReturnWork,
+                    api::errands::Doing::Finish { .. } => Operation::FinishWork,
+                };
+                (operation, item.to_string())
+            }
+            Command::WrapUp { agent, .. } => (Operation::WrapUp, agent.to_string()),
             Command::Unban { address } => (Operation::Unban, address.to_string()),
             Command::ReplayWebhook { hook, .. } => (Operation::ReplayWebhook, hook.to_string()),
             Command::PauseWebhook { hook, .. } => (Operation::PauseWebhook, hook.to_string()),
@@ -602,6 +653,9 @@ pub struct Status {
     pub ports_in_use: usize,
     /// RTP port pairs there are.
     pub ports: usize,
+    /// How often the waits that were told to callers were right, of queues where that is known.
+    #[serde(default)]
+    pub estimates: Vec<Held>,
     /// Journal, store, media, trunks: how each is.
     pub parts: Vec<Part>,
     /// What was counted since the start: SIP requests refused, strangers' packets dropped and the like.
@@ -692,8 +746,11 @@ pub struct CallLine {
 pub struct Queue {
     /// Its name.
     pub queue: QueueId,
-    /// Callers waiting.
+    /// Callers waiting, and whatever else somebody waits for.
     pub waiting: usize,
+    /// Tasks waiting: nobody waits for those.
+    #[serde(default)]
+    pub tasks: usize,
     /// Seconds that the first of them has waited.
     pub longest_wait_s: u64,
     /// Agents ready for it.
@@ -717,6 +774,23 @@ pub struct Queue {
     /// Of those, how many waits were within the range that was told.
     #[serde(default)]
     pub estimates_held: usize,
+    /// The same in percent; absent until one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub estimates_held_percent: Option<u8>,
+}
+
+/// How often the waits that a queue told were right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Held {
+    /// Which queue.
+    pub queue: QueueId,
+    /// Estimates of which it is known what became of them, of the last 40.
+    pub estimates: usize,
+    /// Of those, how many waits were within the range that was told.
+    pub held: usize,
+    /// The same in percent.
+    pub percent: u8,
 }
 
 /// An agent and their state.

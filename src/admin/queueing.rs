@@ -186,7 +186,8 @@ fn name(standing: &Standing) -> &'static str {
     }
 }
 
-fn words(standing: &Standing) -> String {
+/// How an agent stands to an item, in words.
+pub fn words(standing: &Standing) -> String {
     match standing {
         Standing::Absent => "is not signed in".to_owned(),
         Standing::Unskilled => "lacks a skill that it needs".to_owned(),
@@ -204,9 +205,11 @@ fn words(standing: &Standing) -> String {
     }
 }
 
-fn rule(rule: &Rule) -> (&'static str, String) {
+/// By which rule somebody was chosen: its name, and the same in words.
+pub fn rule(rule: &Rule) -> (&'static str, String) {
     match rule {
         Rule::Asked => ("asked", "the item asked for this agent".to_owned()),
+        Rule::Picked => ("picked", "took it without being asked".to_owned()),
         Rule::LastAgent => ("last-agent", "had the person last".to_owned()),
         Rule::RingAll => ("ring-all", "everybody who could have it rings".to_owned()),
         Rule::LongestIdle { idle_ms } => {

@@ -97,6 +97,13 @@ pub enum Output {
         agent: AgentId,
         /** Which contact. */
         item: ItemId,
+        /** Because the time for it was over. */
+        ran_out: bool,
+    },
+    /// After-work of a call is over because the time for it was; said before the change that follows.
+    RanOut {
+        /** Who. */
+        agent: AgentId,
     },
     /// For the journal and the screens.
     Changed {
@@ -254,10 +261,18 @@ impl Roster {
     ) -> Done {
         let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
         if seconds == 0 {
-            self.outputs.push_back(Output::WrappedUp { agent: id.clone(), item });
+            self.outputs.push_back(Output::WrappedUp { agent: id.clone(), item, ran_out: false });
         } else {
             agent.written.insert(item, now.instant + Duration::from_secs(seconds.into()));
         }
+        Ok(())
+    }
+
+    /// After-work of a contact that was not on the phone is done early.
+    pub fn handle_written_wrapped_up(&mut self, id: &AgentId, item: ItemId) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        agent.written.remove(&item).ok_or(Misfit::WrongState)?;
+        self.outputs.push_back(Output::WrappedUp { agent: id.clone(), item, ran_out: false });
         Ok(())
     }
 
@@ -308,10 +323,12 @@ impl Roster {
                 agent.written.iter().find(|(_, at)| **at <= now.instant).map(|(item, _)| *item)
             {
                 agent.written.remove(&item);
-                self.outputs.push_back(Output::WrappedUp { agent: id.clone(), item });
+                let ran_out = true;
+                self.outputs.push_back(Output::WrappedUp { agent: id.clone(), item, ran_out });
             }
         }
         for id in due {
+            self.outputs.push_back(Output::RanOut { agent: id.clone() });
             // Only an agent in after-work has such a time, and each was just found.
             let _ = self.settle(now, &id);
         }

@@ -31,6 +31,7 @@ pub mod route;
 mod run;
 mod text;
 mod webhooks;
+mod work;
 
 /// A branch office's own exchange: SIP trunks and phones, IVR and queues on one box.
 #[derive(Debug, Parser)]
@@ -126,6 +127,11 @@ enum Command {
         after_help = "Examples: branchline queues\n          branchline queues explain support"
     )]
     Queues(queues::Queues),
+    /// List tasks and whatever else is to be done that nobody holds a line for; make, take, return and finish it.
+    #[command(
+        after_help = "Examples: branchline work\n          branchline work add support 'Call the plumber'"
+    )]
+    Work(work::Work),
     /// List agents and their states.
     #[command(after_help = "Example: branchline agents")]
     Agents(ask::Options),
@@ -326,6 +332,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Report(options) => report::main(&options),
         Command::Erlang(options) => erlang::main(&options),
         Command::Journeys(asked) => journey::running(asked),
+        Command::Work(asked) => work::main(asked),
         Command::Journey(options) => journey::main(&options),
         Command::StoreCheck { store } => run::store_check(&store),
     }

@@ -320,7 +320,12 @@ mod tests {
                 Event::Work(Work { item, channel, queue, at: at(second), call, contact, what }),
             )
         };
-        let queued = |second| Step::Queued { arrived: at(second), priority: 0, skills: [].into() };
+        let queued = |second| Step::Queued {
+            arrived: at(second),
+            priority: 0,
+            skills: [].into(),
+            errand: None,
+        };
         let offered = |agent: &str| Step::Offered {
             agent: agent.into(),
             offer: crate::id::OfferId(1),
@@ -351,7 +356,7 @@ mod tests {
             work(105, 2, taken("bob", 85_000)),
             work(135, 1, closed("ann", 120_000)),
             work(155, 2, closed("bob", 50_000)),
-            work(165, 2, Step::WrappedUp { agent: "bob".into(), wrap_ms: 10_000 }),
+            work(165, 2, Step::WrappedUp { agent: "bob".into(), wrap_ms: 10_000, code: None }),
             work(300, 4, queued(300)),
             work(303, 4, gone(3_000)),
         ];

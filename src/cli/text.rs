@@ -48,6 +48,8 @@ pub fn json(reply: &Reply) -> String {
         Reply::CrmTest(test) => serde_json::to_string_pretty(test),
         Reply::SiteEvents(taken) => serde_json::to_string_pretty(taken),
         Reply::Journeys(journeys) => serde_json::to_string_pretty(journeys),
+        Reply::Errands(lines) => serde_json::to_string_pretty(lines),
+        Reply::Made(item) => serde_json::to_string_pretty(item),
         Reply::Webhooks(hooks) => serde_json::to_string_pretty(hooks),
         Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
         Reply::Done | Reply::Refused(_) | Reply::Declined(_) | Reply::NotReady(_) => {
@@ -85,6 +87,8 @@ pub fn table(reply: &Reply) -> String {
         Reply::CrmTest(test) => super::crm::tried(test),
         Reply::Journeys(journeys) => super::journey::table(journeys),
         Reply::Hits(hits) => super::contact::hits(hits),
+        Reply::Errands(lines) => super::work::table(lines),
+        Reply::Made(item) => format!("{item}\n"),
         Reply::Webhooks(hooks) => super::webhooks::table(hooks),
         Reply::DeadWebhooks(dead) => super::webhooks::dead(dead),
         Reply::Users(users) => super::access::user_table(users),

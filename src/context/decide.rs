@@ -48,6 +48,39 @@ pub struct Rules {
     pub verified_for: Duration,
 }
 
+impl Rules {
+    /// Whether a contact may come out like this.
+    ///
+    /// # Errors
+    /// When the code is none of the site's, a field that it requires is missing, or something is too long.
+    pub fn check_disposition(
+        &self,
+        code: &str,
+        fields: &BTreeMap<String, String>,
+    ) -> Result<(), Refused> {
+        good_name(code)?;
+        if fields.len() > MOST_FIELDS {
+            return Err(Refused::TooMany);
+        }
+        for (name, value) in fields {
+            good_name(name)?;
+            good_text(value)?;
+        }
+        self.requires(code, fields)
+    }
+
+    fn requires(&self, code: &str, fields: &BTreeMap<String, String>) -> Result<(), Refused> {
+        if self.dispositions.is_empty() {
+            return Ok(());
+        }
+        let rule = self.dispositions.get(code).ok_or(Refused::UnknownDisposition)?;
+        match rule.requires.iter().find(|name| !fields.contains_key(*name)) {
+            Some(name) => Err(Refused::MissingField(name.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What the store knows of what an order is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
@@ -498,22 +531,7 @@ impl Desk<'_> {
     }
 
     fn disposition(&self, code: &str, fields: &BTreeMap<String, String>) -> Result<(), Refused> {
-        good_name(code)?;
-        if fields.len() > MOST_FIELDS {
-            return Err(Refused::TooMany);
-        }
-        for (name, value) in fields {
-            good_name(name)?;
-            good_text(value)?;
-        }
-        if self.rules.dispositions.is_empty() {
-            return Ok(());
-        }
-        let rule = self.rules.dispositions.get(code).ok_or(Refused::UnknownDisposition)?;
-        match rule.requires.iter().find(|name| !fields.contains_key(*name)) {
-            Some(name) => Err(Refused::MissingField(name.clone())),
-            None => Ok(()),
-        }
+        self.rules.check_disposition(code, fields)
     }
 
     fn verify(

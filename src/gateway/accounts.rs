@@ -200,6 +200,9 @@ impl Gateway {
         let Some(presence) = self.roster.presence(agent).cloned() else {
             return Reply::Refused(format!("there is no agent {agent}"));
         };
+        if let Some(why) = self.wants_code(agent).filter(|_| state == State::Ready) {
+            return Reply::Refused(why);
+        }
         let is_out = presence == Presence::SignedOut;
         let done = match state {
             State::SignedOut if is_out => Ok(()),

@@ -109,7 +109,14 @@ impl Gateway {
             }
             Command::SiteEvents { .. } => return self.take_site_events(now, to, by, command),
             Command::StopJourney { journey } => self.stop_journey(now, *journey),
-            Command::TaskDone { task } => self.task_done(now, task),
+            Command::TaskDone { task } => self.task_done(now, by, task),
+            Command::Errands { queue, agent, limit, after } => {
+                let limit = (*limit).min(MOST_RECORDS);
+                self.errand_lines(now, by, (queue.as_ref(), agent.as_ref()), (limit, *after))
+            }
+            Command::NewTask { .. } | Command::Errand { .. } | Command::WrapUp { .. } => {
+                self.order_errand(now, by, command)
+            }
             Command::Webhooks => Reply::Webhooks(self.webhook_lines()),
             Command::DeadWebhooks { hook } => self.dead_webhooks(hook),
             Command::Crm => self.crm_line(now),
@@ -252,7 +259,8 @@ impl Gateway {
             listeners: self.listening.each().collect(),
             calls: self.calls.len(),
             max_calls: self.settings.limits.calls.into(),
-            waiting: self.queues.snapshot(now).iter().map(|queue| queue.waiting).sum(),
+            waiting: self.queue_lines(now).iter().map(|queue| queue.waiting).sum(),
+            estimates: self.queues.snapshot(now).iter().filter_map(held).collect(),
             agents_ready: self
                 .roster
                 .iter()
@@ -364,7 +372,8 @@ impl Gateway {
     pub(super) fn queue_lines(&self, now: Now) -> Vec<admin::Queue> {
         let line = |queue: crate::queue::Snapshot| admin::Queue {
             queue: queue.queue,
-            waiting: queue.waiting,
+            waiting: queue.waiting.saturating_sub(queue.tasks),
+            tasks: queue.tasks,
             longest_wait_s: queue.longest.as_secs(),
             ready: queue.ready,
             connected: queue.counters.connected,
@@ -374,6 +383,7 @@ impl Gateway {
             wait_s: queue.wait.map(|wait| [wait.start().as_secs(), wait.end().as_secs()]),
             estimates: queue.hit_rate.of,
             estimates_held: queue.hit_rate.hits,
+            estimates_held_percent: queue.hit_rate.percent(),
         };
         self.queues.snapshot(now).into_iter().map(line).collect()
     }
@@ -456,6 +466,13 @@ impl Gateway {
         }
         active
     }
+}
+
+/// How often a queue's estimates were right, where that is known.
+fn held(queue: &crate::queue::Snapshot) -> Option<admin::Held> {
+    let (estimates, held) = (queue.hit_rate.of, queue.hit_rate.hits);
+    let percent = queue.hit_rate.percent()?;
+    Some(admin::Held { queue: queue.queue.clone(), estimates, held, percent })
 }
 
 fn active_call(call: &CallView) -> ActiveCall {

@@ -103,7 +103,8 @@ impl Gateway {
         let (from, to) = self.calls.numbers(call).unwrap_or_default();
         let (from, to) = (from.to_owned(), to.to_owned());
         let caller = self.known_caller(call).map(|caller| Box::new(CallerCard::from(caller)));
-        Happening::CallOffered { call, agent, from, to, caller }
+        let reason = self.why_offered(call, &agent);
+        Happening::CallOffered { call, agent, from, to, caller, reason }
     }
 
     /// A call is over.

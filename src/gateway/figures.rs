@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::admin::{Figures, Lamp};
 use crate::gateway::{Ending, Gateway};
 use crate::journal::State;
+use crate::queue::HitRate;
 use crate::time::Now;
 
 impl Gateway {
@@ -125,8 +126,10 @@ impl Gateway {
         let each = |of: fn(&crate::queue::Snapshot) -> u64| {
             queues.iter().map(|queue| (queue.queue.to_string(), of(queue))).collect::<Vec<_>>()
         };
-        let waiting = each(|queue| queue.waiting as u64);
+        let waiting = each(|queue| queue.waiting.saturating_sub(queue.tasks) as u64);
         figures.gauges(("queue_waiting", "queue"), "Callers waiting.", waiting);
+        let tasks = each(|queue| queue.tasks as u64);
+        figures.gauges(("queue_tasks", "queue"), "Tasks waiting.", tasks);
         let longest = each(|queue| queue.longest.as_secs());
         figures.gauges(("queue_longest_wait_seconds", "queue"), "The first one's wait.", longest);
         let ready = each(|queue| queue.ready as u64);
@@ -144,6 +147,12 @@ impl Gateway {
         let held = each(|queue| queue.hit_rate.hits as u64);
         let help = "Of those, waits that were within the range that was told.";
         figures.gauges(("queue_estimates_held", "queue"), help, held);
+        let known = queues.iter().filter_map(|queue| {
+            let HitRate { of, hits } = queue.hit_rate;
+            (of > 0).then(|| (queue.queue.to_string(), format!("{:.3}", hits as f64 / of as f64)))
+        });
+        let help = "Share of the last waits that were within the range that was told.";
+        figures.gauges(("queue_estimate_hit_ratio", "queue"), help, known);
         let connected = each(|queue| queue.counters.connected);
         figures.counters(
             ("queue_connected_total", "queue"),

@@ -8,6 +8,8 @@ mod events;
 mod lines;
 mod sites;
 
+pub(super) use lines::task_name;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 

@@ -354,6 +354,7 @@ impl Gateway {
             self.hear_call(now, call, heard.as_ref(), party);
         }
         self.restore_journeys(now);
+        self.restore_errands(now);
         self.keep(now, Event::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
     }
 }

@@ -4,7 +4,7 @@
 //! [`crate::sip::access`]'s answer, where a number leads [`crate::call::plan`]'s, whom to ring [`crate::call`]'s, who
 //! gets a caller [`crate::queue`]'s. Files here follow the machine they join: `signalling` SIP, `switching` calls,
 //! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents,
-//! `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
+//! `errands` work without a line, `telling` what of it is told, `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
 //! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
 //! calls, `feed` what they are told, `journeys` rules, `setup` the configuration.
 
@@ -22,6 +22,7 @@ mod desk;
 mod driving;
 mod emergency;
 mod ended;
+mod errands;
 mod faults;
 mod feed;
 mod figures;
@@ -45,6 +46,7 @@ mod signalling;
 mod sound;
 mod spending;
 mod switching;
+mod telling;
 mod timesheet;
 mod transfers;
 mod trunks;

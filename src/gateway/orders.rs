@@ -319,6 +319,11 @@ impl Gateway {
         doomed: &Doomed,
         files: usize,
     ) -> Token {
+        let erased = act.changes.iter().filter_map(|change| match change {
+            Change::Erased { contacts, .. } => Some(contacts),
+            _ => None,
+        });
+        let erased: Vec<_> = erased.flatten().copied().collect();
         let subjects: Vec<_> = doomed.subjects.iter().copied().collect();
         let (gone, token) = self.journal.forget(now, &subjects, |gone| {
             for change in &mut act.changes {
@@ -332,6 +337,7 @@ impl Gateway {
         tracing::warn!(keys = gone, recordings = files, "a person was erased");
         self.forget_promises(now);
         self.forget_unshown();
+        self.forget_errands(now, &erased);
         token
     }
 }

@@ -477,6 +477,7 @@ fn one_queue(queue: &settings::Queue, settings: &Settings) -> queue::Settings {
         strategy: queue.strategy,
         members: (0..).zip(members).map(place).collect(),
         ring_time: queue.ring_time.into(),
+        offer_time: queue.offer_time.into(),
         wrap_up: Some(queue.wrap_up.into()),
         music: queue.music.clone(),
         announce: queue::Announce {

@@ -7,6 +7,7 @@ use crate::call;
 use crate::gateway::Gateway;
 use crate::gateway::keeping::NO_EVENTS;
 use crate::id::{AgentId, CallId, ContactId, ItemId, LegId, OfferId, QueueId};
+use crate::journal::errands::Errand;
 use crate::journal::event::Event;
 use crate::journal::work::{Promise, Step, Work};
 use crate::queue::{Channel, Item};
@@ -17,8 +18,8 @@ use crate::time::{Now, UnixTime};
 pub(super) struct Timesheet {
     items: BTreeMap<ItemId, Line>,
     by_call: BTreeMap<CallId, ItemId>,
-    /// Whose after-work is of which contact, and since when.
-    wrapping: BTreeMap<AgentId, (ItemId, UnixTime)>,
+    /// Whose after-work is of which contact, and since when; of calls one at a time.
+    wrapping: BTreeMap<(AgentId, ItemId), UnixTime>,
 }
 
 /// One item.
@@ -70,8 +71,13 @@ impl Gateway {
     /// An item comes to wait.
     pub(super) fn note_queued(&mut self, now: Now, item: &Item, call: Option<CallId>) {
         self.know_work(now, item, call);
+        self.note_arrival(now, item, None);
+    }
+
+    /// An item that is known comes to wait; what it is, where nobody holds a line for it.
+    pub(super) fn note_arrival(&mut self, now: Now, item: &Item, errand: Option<Box<Errand>>) {
         let (arrived, priority, skills) = (item.arrived, item.priority, item.skills.clone());
-        self.note_work(now, item.id, Step::Queued { arrived, priority, skills });
+        self.note_work(now, item.id, Step::Queued { arrived, priority, skills, errand });
     }
 
     /// An item that has come to wait before.
@@ -115,7 +121,7 @@ impl Gateway {
     /// Keeps a step in the life of an item that is known.
     pub(super) fn note_work(&mut self, now: Now, item: ItemId, what: Step) {
         let Some(work) = self.work_event(now, item, what) else { return };
-        if work.is_promise() || self.keeping.room < NO_EVENTS {
+        if work.is_kept() || self.keeping.room < NO_EVENTS {
             self.keep(now, Event::Work(work));
         }
     }
@@ -132,6 +138,13 @@ impl Gateway {
     /// Whose an item is, where that is known.
     pub(super) fn contact_of(&self, item: ItemId) -> Option<ContactId> {
         self.timesheet.items.get(&item)?.contact
+    }
+
+    /// An agent has had it from before a restart.
+    pub(super) fn work_is_taken(&mut self, item: ItemId, since: UnixTime) {
+        if let Some(line) = self.timesheet.items.get_mut(&item) {
+            line.taken = Some(since);
+        }
     }
 
     /// It is known from before whose an item is.
@@ -192,17 +205,62 @@ impl Gateway {
         let all = now.unix.since(line.taken.unwrap_or(now.unix));
         let (talk_ms, hold_ms) = (millis(all.saturating_sub(held)), millis(held.min(all)));
         self.note_work(now, item, Step::Closed { agent: agent.clone(), talk_ms, hold_ms });
-        if let Some((old, _)) = self.timesheet.wrapping.insert(agent.clone(), (item, now.unix)) {
-            self.timesheet.forget(old);
+        for old in self.spoken_after_work(agent) {
+            // Whoever speaks with the next one has no after-work left of the one before.
+            if self.channel_of_work(item).is_some_and(Channel::is_spoken) {
+                self.timesheet.wrapping.remove(&(agent.clone(), old));
+                self.timesheet.forget(old);
+            }
+        }
+        self.timesheet.wrapping.insert((agent.clone(), item), now.unix);
+    }
+
+    /// Calls of an agent that are over but for their after-work: one at most.
+    fn spoken_after_work(&self, agent: &AgentId) -> Vec<ItemId> {
+        let of = self.after_work_of(agent);
+        of.filter(|item| self.channel_of_work(*item).is_some_and(Channel::is_spoken)).collect()
+    }
+
+    /// What an agent has after-work of.
+    pub(super) fn after_work_of(&self, agent: &AgentId) -> impl Iterator<Item = ItemId> {
+        let first = (agent.clone(), ItemId(0));
+        let of =
+            self.timesheet.wrapping.range(first..).take_while(move |((who, _), _)| who == agent);
+        of.map(|((_, item), _)| *item)
+    }
+
+    /// How an item that is known reaches an agent.
+    pub(super) fn channel_of_work(&self, item: ItemId) -> Option<Channel> {
+        self.timesheet.items.get(&item).map(|line| line.channel)
+    }
+
+    /// The call that an item is, or was when it came.
+    pub(super) fn call_of_work(&self, item: ItemId) -> Option<CallId> {
+        self.timesheet.items.get(&item)?.call
+    }
+
+    /// After-work of a call is over, or there was none.
+    pub(super) fn note_wrapped_up(&mut self, now: Now, agent: &AgentId, code: Option<&str>) {
+        for item in self.spoken_after_work(agent) {
+            self.note_wrapped_up_of(now, agent, item, code);
         }
     }
 
-    /// After-work is over, or there was none.
-    pub(super) fn note_wrapped_up(&mut self, now: Now, agent: &AgentId) {
-        let Some((item, since)) = self.timesheet.wrapping.remove(agent) else { return };
+    /// After-work of one contact is over.
+    pub(super) fn note_wrapped_up_of(
+        &mut self,
+        now: Now,
+        agent: &AgentId,
+        item: ItemId,
+        code: Option<&str>,
+    ) {
+        let Some(since) = self.timesheet.wrapping.remove(&(agent.clone(), item)) else { return };
         let wrap_ms = millis(now.unix.since(since));
-        if wrap_ms > 0 {
-            self.note_work(now, item, Step::WrappedUp { agent: agent.clone(), wrap_ms });
+        let written = self.channel_of_work(item).is_some_and(|channel| !channel.is_spoken());
+        // Of what is written there is always such a record: that it is over is known by nothing else.
+        if wrap_ms > 0 || written || code.is_some() {
+            let (agent, code) = (agent.clone(), code.map(str::to_owned));
+            self.note_work(now, item, Step::WrappedUp { agent, wrap_ms, code });
         }
         self.timesheet.forget(item);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::agent::{self, Presence};
 use crate::call::plan::{Destination, Feature};
 use crate::call::{Leaving, OfferOutcome, Saying};
+use crate::config::settings;
 use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
 use crate::id::{
@@ -14,7 +15,7 @@ use crate::id::{
 };
 use crate::ivr::{prompts, speak};
 use crate::journal::event;
-use crate::journal::work::Step;
+use crate::journal::work::{AUTO, Step};
 use crate::queue::{self, Channel, Declined, Item};
 use crate::time::{Now, UnixTime};
 
@@ -29,6 +30,8 @@ pub(super) struct Work {
     offers: BTreeMap<OfferId, ItemId>,
     /// Agents in a conversation that a queue gave them, with the item and when it began.
     talking: BTreeMap<AgentId, (ItemId, UnixTime)>,
+    /// What is offered to whom on a screen.
+    screens: BTreeMap<(OfferId, AgentId), ItemId>,
     /// Who spoke last with whom, and when.
     last_agents: BTreeMap<Person, (AgentId, UnixTime)>,
 }
@@ -59,6 +62,17 @@ impl Work {
         self.calls.get(&item).copied()
     }
 
+    /// On whose screens an item is.
+    pub fn on_screens_of(&self, item: ItemId) -> Vec<AgentId> {
+        let of = self.screens.iter().filter(|(_, shown)| **shown == item);
+        of.map(|((_, agent), _)| agent.clone()).collect()
+    }
+
+    /// Offers that are on screens.
+    pub fn screens(&mut self) -> &mut BTreeMap<(OfferId, AgentId), ItemId> {
+        &mut self.screens
+    }
+
     /// A call waits in another queue.
     pub fn waits_in(&mut self, call: CallId, queue: QueueId) {
         self.queues.insert(call, queue);
@@ -84,6 +98,7 @@ impl Work {
             && self.queues.is_empty()
             && self.offers.is_empty()
             && self.talking.is_empty()
+            && self.screens.is_empty()
     }
 }
 
@@ -212,10 +227,13 @@ impl Gateway {
 
     fn wrap_up_of(&self, item: ItemId) -> Option<u32> {
         let queue = self.work.queues.get(self.work.calls.get(&item)?)?;
-        let settings = self.settings.queues.iter().find(|settings| settings.name == *queue)?;
-        let channel = self.queues.channel(item).unwrap_or_default();
-        let own = settings.wrap_up_of.get(&channel).copied();
-        Some(own.unwrap_or(settings.wrap_up).into())
+        let settings = self.queue_settings(queue)?;
+        Some(settings.wrap_up_after(self.queues.channel(item).unwrap_or_default()).into())
+    }
+
+    /// What the site says of a queue.
+    pub(super) fn queue_settings(&self, queue: &QueueId) -> Option<&settings::Queue> {
+        self.settings.queues.iter().find(|settings| settings.name == *queue)
     }
 
     /// Remembers who spoke with whom, where a queue leads callers back to the agent of the last time.
@@ -225,14 +243,25 @@ impl Gateway {
         // By both: who calls may be known only after the next call has come into the queue.
         let contact = self.contact_of(item).map(Person::Contact);
         for person in contact.into_iter().chain(self.number_in(call).map(Person::Number)) {
-            if self.work.last_agents.len() >= MOST_REMEMBERED {
-                let oldest = self.work.last_agents.iter().min_by_key(|(_, (_, at))| *at);
-                if let Some(person) = oldest.map(|(person, _)| person.clone()) {
-                    self.work.last_agents.remove(&person);
-                }
-            }
-            self.work.last_agents.insert(person, (agent.clone(), now.unix));
+            self.remember(now, person, agent);
         }
+    }
+
+    /// The same of something that took no phone.
+    pub(super) fn remember_agent_of(&mut self, now: Now, contact: ContactId, agent: &AgentId) {
+        if self.settings.queues.iter().any(|queue| queue.last_agent_hours > 0) {
+            self.remember(now, Person::Contact(contact), agent);
+        }
+    }
+
+    fn remember(&mut self, now: Now, person: Person, agent: &AgentId) {
+        if self.work.last_agents.len() >= MOST_REMEMBERED {
+            let oldest = self.work.last_agents.iter().min_by_key(|(_, (_, at))| *at);
+            if let Some(person) = oldest.map(|(person, _)| person.clone()) {
+                self.work.last_agents.remove(&person);
+            }
+        }
+        self.work.last_agents.insert(person, (agent.clone(), now.unix));
     }
 
     /// It becomes known who waits, and with that perhaps who spoke with them last by another way.
@@ -246,10 +275,29 @@ impl Gateway {
 
     /// Who spoke with a caller last, where the queue wants to know.
     fn last_agent(&self, now: Now, call: CallId, queue: &QueueId) -> Option<AgentId> {
-        let settings = self.settings.queues.iter().find(|settings| settings.name == *queue)?;
-        let within = Duration::from_secs(u64::from(settings.last_agent_hours) * 3_600);
         let contact = self.known_caller(call).map(|caller| Person::Contact(caller.contact));
         let persons = contact.into_iter().chain(self.number_in(call).map(Person::Number));
+        self.last_of(now, persons, queue)
+    }
+
+    /// Who had something of a person last, where the queue wants to know.
+    pub(super) fn last_agent_of(
+        &self,
+        now: Now,
+        contact: ContactId,
+        queue: &QueueId,
+    ) -> Option<AgentId> {
+        self.last_of(now, [Person::Contact(contact)].into_iter(), queue)
+    }
+
+    fn last_of(
+        &self,
+        now: Now,
+        persons: impl Iterator<Item = Person>,
+        queue: &QueueId,
+    ) -> Option<AgentId> {
+        let hours = u64::from(self.queue_settings(queue)?.last_agent_hours);
+        let within = Duration::from_secs(hours * 3_600);
         let mut found = persons.filter_map(|person| self.work.last_agents.get(&person));
         let (agent, _) = found.find(|(_, at)| now.unix.since(*at) < within)?;
         Some(agent.clone())
@@ -341,13 +389,14 @@ impl Gateway {
                 self.queues.handle_agent_gone(now, agent);
             }
             agent::Output::Staying { agent } => self.queues.handle_agent_stays(now, &agent),
-            agent::Output::WrappedUp { agent, item } => {
-                self.queues.handle_wrapped_up(now, &agent, item);
+            agent::Output::WrappedUp { agent, item, ran_out } => {
+                self.errand_wrapped_up(now, &agent, item, ran_out.then_some(AUTO));
             }
+            agent::Output::RanOut { agent } => self.note_wrapped_up(now, &agent, Some(AUTO)),
             agent::Output::Changed { agent, from, to, at } => {
                 tracing::info!(%agent, ?from, ?to, "an agent's state");
                 if matches!(from, Presence::Talking | Presence::WrapUp) && to != Presence::WrapUp {
-                    self.note_wrapped_up(now, &agent);
+                    self.note_wrapped_up(now, &agent, None);
                 }
                 if from == Presence::SignedOut {
                     let skills =
@@ -368,8 +417,19 @@ impl Gateway {
     pub(super) fn queues_say(&mut self, now: Now, output: queue::Output) {
         self.figures_changed(now);
         match output {
-            queue::Output::Offer { offer, item, agents, .. } => {
-                self.offer(now, offer, item, &agents)
+            queue::Output::Offer { offer, item, agents, ring_for } => {
+                match self.channel_of_work(item).is_some_and(|channel| !channel.is_spoken()) {
+                    true => self.offer_errand(now, (offer, item), &agents, ring_for),
+                    false => self.offer(now, offer, item, &agents),
+                }
+            }
+            queue::Output::Withdraw { offer, agent } if self.errand_is_offered(offer, &agent) => {
+                self.errand_withdrawn(now, offer, &agent);
+            }
+            queue::Output::Missed { agent, offer, why, pauses }
+                if self.errand_is_offered(offer, &agent) =>
+            {
+                self.errand_missed(now, offer, &agent, why, pauses);
             }
             queue::Output::Withdraw { offer, agent } => {
                 let done = self.roster.handle_withdrawn(now, &agent);
@@ -390,17 +450,24 @@ impl Gateway {
             queue::Output::Overflow { item, why, target } => {
                 self.overflow(now, item, why, target);
             }
-            queue::Output::Abandoned { item } => self.forget_item(now, item),
+            queue::Output::Abandoned { item } => {
+                self.tell_errand_gone(item);
+                self.forget_item(now, item);
+            }
             queue::Output::Moved { item, from, to } => self.note_moved(now, item, from, to),
             queue::Output::Rerouted { item, from, to } => self.rerouted(now, item, from, to),
-            queue::Output::Returned { item } => self.note_work(now, item, Step::Returned),
+            queue::Output::Returned { item } => {
+                self.note_work(now, item, Step::Returned);
+                self.tell_waits(now, item);
+            }
             queue::Output::TriedAgain { item, attempts, at } => {
                 self.callback_tried(now, item, attempts, Some(at));
             }
             queue::Output::GaveUp { item, attempts } => {
                 self.callback_tried(now, item, attempts, None);
             }
-            queue::Output::Entered { .. } | queue::Output::Connected { .. } => {}
+            queue::Output::Entered { item, .. } => self.tell_waits(now, item),
+            queue::Output::Connected { .. } => {}
         }
     }
 
@@ -455,7 +522,10 @@ impl Gateway {
 
     fn overflow(&mut self, now: Now, item: ItemId, why: queue::Why, target: queue::Target) {
         self.note_work(now, item, Step::FlowedOut { why, target: target.clone() });
-        let Some(call) = self.work.calls.get(&item).copied() else { return };
+        self.tell_errand_gone(item);
+        let Some(call) = self.work.calls.get(&item).copied() else {
+            return self.forget_item(now, item);
+        };
         self.hear_overflow(call, item, why);
         self.forget_item(now, item);
         let destination = match target {

@@ -69,6 +69,7 @@ pub fn detail_name(identity: &Identity<String>) -> String {
     format!("site/{}:{}", identity.kind, identity.value)
 }
 
-fn contact_name(contact: ContactId) -> String {
+/// The name of the subject of what is known of a contact.
+pub fn contact_name(contact: ContactId) -> String {
     format!("contact/{contact}")
 }

@@ -75,7 +75,7 @@ impl Days {
     }
 
     fn work(&mut self, work: &Work) {
-        if let Step::Queued { arrived, priority, skills } = &work.what {
+        if let Step::Queued { arrived, priority, skills, .. } = &work.what {
             if work.at < self.day.from || work.at >= self.day.to {
                 return;
             }

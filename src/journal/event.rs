@@ -166,7 +166,7 @@ impl Event {
     pub fn is_awaited(&self) -> bool {
         match self {
             Event::Call(_) | Event::CallRecord(_) => false,
-            Event::Work(work) => work.is_promise(),
+            Event::Work(work) => work.is_kept(),
             _ => true,
         }
     }

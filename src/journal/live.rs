@@ -15,6 +15,7 @@ use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, HookId, ItemId, QueueId, RecordingId, ScheduleId,
 };
 use crate::journal::act::Accounts;
+use crate::journal::errands::Errands;
 use crate::journal::event::{CallEvent, Event, PhoneChoice, QueuePlace, What};
 use crate::journal::journey::Journeys;
 use crate::journal::personal::Personal;
@@ -56,6 +57,8 @@ pub struct Live {
     pub desk_phones: BTreeMap<String, DeskPhone>,
     /// Calls back that are promised.
     pub promises: Promises,
+    /// What is to be done that nobody holds a line for.
+    pub errands: Errands,
     /// Who may use the box through its API.
     pub accounts: Accounts,
     /// How far programs elsewhere were told.
@@ -238,7 +241,10 @@ impl Live {
             Event::Schedule { schedule, forced: None } => {
                 self.schedules.remove(schedule);
             }
-            Event::Work(work) => self.promises.apply(work),
+            Event::Work(work) => {
+                self.promises.apply(work);
+                self.errands.apply(work);
+            }
             Event::Call(CallEvent { call, at, what }) => {
                 if let Some(open) = self.calls.get_mut(call) {
                     open.so_far.apply(*at, what);

@@ -12,6 +12,7 @@ pub mod act;
 pub mod chain;
 pub mod context;
 pub mod days;
+pub mod errands;
 pub mod event;
 pub mod facts;
 mod facts_of_people;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, CallId, ContactId, ItemId, OfferId, QueueId, SkillId};
+use crate::journal::errands::Errand;
 use crate::journal::personal::Personal;
 use crate::queue::{Channel, Declined, Rule, Target, Why};
 use crate::time::UnixTime;
@@ -49,6 +50,9 @@ pub enum Step {
         /// Skills that it needs besides its queue's.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         skills: BTreeMap<SkillId, u8>,
+        /// What it is, where nobody holds a line for it: what keeps it over a restart.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        errand: Option<Box<Errand>>,
     },
     /// It rings at an agent's.
     Offered {
@@ -148,8 +152,14 @@ pub enum Step {
         agent: AgentId,
         /// How long it was.
         wrap_ms: u64,
+        /// How the contact came out, in the site's words; [`AUTO`] where the time for saying so was over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
     },
 }
+
+/// The code of after-work that ended by itself.
+pub const AUTO: &str = "auto";
 
 /// A promise to call somebody back: all that keeps it over a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,6 +255,15 @@ impl Work {
             touch(&mut promise.number);
             touch(&mut promise.dialled);
         }
+        if let Step::Queued { errand: Some(errand), .. } = &mut self.what {
+            errand.text.iter_mut().for_each(touch);
+        }
+    }
+
+    /// Whether it is kept however full the disk is: a promise, or something that nobody holds a line for, of which there
+    /// is nothing else.
+    pub fn is_kept(&self) -> bool {
+        self.is_promise() || !self.channel.is_spoken()
     }
 
     /// Whether it is a promise or belongs to one: kept however full the disk is.
@@ -285,7 +304,8 @@ mod tests {
         let rule = Rule::LongestIdle { idle_ms: 7 };
         let offered = Step::Offered { agent: "ann".into(), offer: OfferId(4), rule: Some(rule) };
         let ann = || AgentId::from("ann");
-        let queued = Step::Queued { arrived: UnixTime(1), priority: 2, skills: BTreeMap::new() };
+        let (arrived, skills) = (UnixTime(1), BTreeMap::new());
+        let queued = Step::Queued { arrived, priority: 2, skills, errand: None };
         let declined = Declined::Unreachable;
         let more = [
             queued,
@@ -304,7 +324,8 @@ mod tests {
             Step::Moved { from: Channel::Voice },
             Step::Rerouted { from: "sales".into() },
             Step::Prioritised { priority: 70 },
-            Step::WrappedUp { agent: ann(), wrap_ms: 4 },
+            Step::WrappedUp { agent: ann(), wrap_ms: 4, code: None },
+            Step::WrappedUp { agent: ann(), wrap_ms: 4, code: Some(AUTO.to_owned()) },
         ];
         for what in more {
             let event = Event::Work(work(what));

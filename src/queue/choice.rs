@@ -10,7 +10,9 @@ use crate::id::{AgentId, ItemId, OfferId, QueueId};
 use crate::queue::explain::{Held, Rule, Standing, millis};
 use crate::queue::waiting::Waiting;
 use crate::queue::waits::{Came, Class};
-use crate::queue::{CEILING, Channel, MILLI, Offer, Output, Queue, Queues, Skills, Strategy};
+use crate::queue::{
+    CEILING, Channel, MILLI, Offer, Output, PRESSING, Queue, Queues, Skills, Strategy,
+};
 use crate::time::Now;
 
 /// Smaller goes first.
@@ -169,7 +171,8 @@ impl Queues {
     fn ring(&mut self, now: Now, item: ItemId, id: OfferId, agents: Vec<AgentId>) {
         let queue = self.waiting.get(item).and_then(|w| self.queues.get(&w.item.queue));
         let (Some(queue), Some(offer)) = (queue, self.offers.get_mut(&id)) else { return };
-        let ring_for = Duration::from_secs(queue.settings.ring_time.max(1).into());
+        let channel = self.waiting.get(item).map(|waiting| waiting.item.channel);
+        let ring_for = queue.settings.offered_for(channel.unwrap_or_default());
         offer.agents.extend(agents.iter().map(|agent| (agent.clone(), now.instant + ring_for)));
         for agent in &agents {
             self.put_ring(now, agent, item, id);
@@ -342,6 +345,9 @@ impl Queues {
 
 impl Queue {
     fn points(&self, base: u8, waited: Duration) -> u64 {
+        if base == PRESSING {
+            return u64::from(base) * 1000;
+        }
         let aged = waited.as_millis() * u128::from(self.settings.ageing) / 60;
         let ceiling = u128::from(CEILING.unsigned_abs()) * MILLI;
         // At most the ceiling, which fits.

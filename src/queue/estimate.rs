@@ -25,6 +25,14 @@ pub struct HitRate {
     pub hits: usize,
 }
 
+impl HitRate {
+    /// In percent; nothing while no outcome is known.
+    pub fn percent(self) -> Option<u8> {
+        let percent = (self.hits * 100).checked_div(self.of)?;
+        u8::try_from(percent).ok()
+    }
+}
+
 /// What was told to somebody who came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Told {
@@ -97,7 +105,7 @@ impl Queues {
         let able = |m: &&Member| self.is_skilled(queue, waiting, &m.agent);
         let agents = queue.settings.members.iter().filter(able);
         let places = agents.map(|m| self.places(&m.agent, waiting)).sum();
-        let point = queue.estimate.point(self.position(now, item)?, places)?;
+        let point = queue.estimate.point(self.place(now, item)?, places)?;
         Some(Told { point, range: queue.estimate.range(point) })
     }
 

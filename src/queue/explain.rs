@@ -97,6 +97,8 @@ pub struct StillWaiting {
 pub enum Rule {
     /// The item asked for this agent.
     Asked,
+    /// The agent took it out of the queue without being asked.
+    Picked,
     /// Had the person last.
     LastAgent,
     /// Everybody who is able rings.

@@ -7,7 +7,8 @@
 //!
 //! Order: effective priority is the queue's plus the item's plus ageing, held to 0..=[`CEILING`]. Every item
 //! that ages reaches the ceiling, where only arrival counts, so nothing starves: after `(CEILING - priority) / ageing`
-//! minutes no later arrival passes it. An item that no agent can take does not hold up those behind it. The place is
+//! minutes no later arrival passes it, but for what is due within [`URGENT`]: that goes before all else, and an agent has
+//! room for so much of a channel alone ([`Capacity`]), so that it keeps nobody off the phone. An item that no agent can take does not hold up those behind it. The place is
 //! the item's own: it keeps it when it comes back, when it moves to another channel, and over a restart.
 //!
 //! Waits are measured with the steady clock. The wall clock counts once, when an item comes that arrived before:
@@ -22,6 +23,7 @@ mod choice;
 mod clock;
 mod estimate;
 mod explain;
+mod held;
 mod moving;
 pub mod rehearsal;
 mod row;
@@ -42,6 +44,7 @@ pub use capacity::{Capacity, Full, Said};
 pub use clock::Clock;
 pub use estimate::HitRate;
 pub use explain::{CHOICES_KEPT, Choice, Held, MOST_TOLD, Rule, Standing, StillWaiting};
+pub use held::NotPicked;
 pub use settings::{
     Announce, Callback, Member, OverflowTargets, Prefers, Relax, Settings, Strategy, Target,
 };
@@ -50,7 +53,6 @@ pub use words::{Declined, Item, Output, Refused, Stale, Why};
 use crate::hours::Calendar;
 use crate::id::{AgentId, ItemId, OfferId, QueueId, SkillId};
 use crate::queue::estimate::Estimate;
-use crate::queue::row::Row;
 use crate::queue::staff::{Desk, Free, Hand};
 use crate::queue::waiting::Waiting;
 use crate::queue::waits::{Line, Waits};
@@ -61,11 +63,19 @@ use crate::time::{Now, earliest};
 pub const CEILING: i32 = 100;
 /// How long an agent who refused or missed an item without a pause is not asked about it again; long enough to ask others.
 pub const REFUSAL_HOLD: Duration = Duration::from_secs(30);
+/// The same of what nobody waits for on a line or at a screen: who has not looked at it within the time of an offer is
+/// away from the screen for longer.
+pub const REFUSAL_HOLD_LATER: Duration = Duration::from_secs(15 * 60);
+/// How long before its due time an item goes before all that is not due: an agent with something in hand comes to it in
+/// time.
+pub const URGENT: Duration = Duration::from_secs(30 * 60);
 /// The longest wait that is believed of an item that arrived before; beyond the longest `max_wait` that can be set, the
 /// wall clock was set in between, as on a box without a battery for it, and the item counts as new.
 pub const LONGEST_BELIEVED: Duration = Duration::from_secs(86_400);
 /// The same of what nobody holds a line for: a letter, a promised call. Longer than the longest holidays.
 pub const LONGEST_BELIEVED_LATER: Duration = Duration::from_secs(60 * 86_400);
+/// What stands in the place of the priority of an item that is due soon: above the ceiling, which all that wait come to.
+const PRESSING: u8 = 101;
 /// Points are counted in thousandths, so that ageing is smooth within a minute.
 const MILLI: u128 = 1000;
 
@@ -101,7 +111,9 @@ pub struct Snapshot {
     pub waiting: usize,
     /// Of those, how many ring somewhere.
     pub offered: usize,
-    /// The longest time since one of them arrived.
+    /// Of those that wait, how many are tasks, which nobody waits for.
+    pub tasks: usize,
+    /// The longest time since one of the others arrived.
     pub longest: Duration,
     /// Members who are signed in.
     pub present: usize,
@@ -165,6 +177,11 @@ impl Queue {
         let place_of = asked.iter().cloned().zip(0..).collect();
         Queue { settings, asked, place_of, steps, calendar: None, last: None, estimate, counters }
     }
+}
+
+/// Whether one of these takes the turn of the other.
+fn rivals(one: Channel, other: Channel) -> bool {
+    one == other || (one.is_spoken() && other.is_spoken())
 }
 
 /// All queues of the branch.
@@ -250,7 +267,14 @@ impl Queues {
     }
 
     fn admit(&mut self, now: Now, item: Item) {
-        let Some(queue) = self.queues.get(&item.queue) else { return };
+        if let Some(waiting) = self.begin(now, item) {
+            self.waiting.put(waiting);
+        }
+    }
+
+    /// As it comes to its queue; nothing where there is no such queue.
+    fn begin(&mut self, now: Now, item: Item) -> Option<Waiting> {
+        let queue = self.queues.get(&item.queue)?;
         let before = now.unix.since(item.arrived);
         let live = item.channel.is_live();
         let believed = if live { LONGEST_BELIEVED } else { LONGEST_BELIEVED_LATER };
@@ -259,7 +283,7 @@ impl Queues {
         waiting.belong(now.instant, queue);
         queue.settings.set_times(now.instant, &mut waiting);
         self.next += 1;
-        self.waiting.put(waiting);
+        Some(waiting)
     }
 
     /// The caller gave up. Nothing happens when the item does not wait.
@@ -353,7 +377,9 @@ impl Queues {
         if let Some(agent) = &taken.by {
             self.set_hand(agent, item, Hand::AfterWork);
         }
-        if let Some(queue) = self.queues.get_mut(&taken.item.queue) {
+        // How long a letter takes says nothing of how long callers wait.
+        let queue = self.queues.get_mut(&taken.item.queue);
+        if let Some(queue) = queue.filter(|_| taken.item.channel.is_spoken()) {
             queue.estimate.learn_handling(handled);
         }
     }
@@ -451,9 +477,32 @@ impl Queues {
         Some(1 + ahead.sum::<usize>())
     }
 
+    /// The item's place among those who wait for the same: what callers are told. Letters and tasks take nobody's turn on
+    /// the phone.
+    pub fn place(&self, now: Now, item: ItemId) -> Option<usize> {
+        let waiting = self.waiting.get(item)?;
+        let line = self.waiting.line(&waiting.item.queue)?;
+        let rivals = |channel: Channel| rivals(waiting.item.channel, channel);
+        if line.counts.keys().all(|channel| rivals(*channel)) {
+            return self.position(now, item);
+        }
+        let queue = self.queues.get(&waiting.item.queue)?;
+        let rank = self.rank(now, waiting);
+        let ahead = line.rows.iter().flat_map(|(base, row)| {
+            row.iter().take_while(|(came, _)| self.rank_of(now, queue, *base, *came) < rank)
+        });
+        let before = ahead.filter_map(|(_, other)| self.waiting.get(*other));
+        Some(1 + before.filter(|other| rivals(other.item.channel)).count())
+    }
+
     /// An item that waits.
     pub fn item(&self, item: ItemId) -> Option<&Item> {
         self.waiting.get(item).map(|waiting| &waiting.item)
+    }
+
+    /// Whether an item that waits rings somewhere.
+    pub fn is_offered(&self, item: ItemId) -> bool {
+        self.waiting.get(item).is_some_and(|waiting| waiting.offer.is_some())
     }
 
     /// Who works in a queue, in the order in which they are asked.
@@ -504,23 +553,27 @@ impl Queues {
             waiting,
             offered: self.offers.values().filter(here).count(),
             longest: line.map(|line| self.longest(now, line)).unwrap_or_default(),
+            tasks: line.and_then(|line| line.counts.get(&Channel::Task)).copied().unwrap_or(0),
             present: members.clone().filter(|a| self.is_signed_in(a)).count(),
             ready: members.filter(|a| free(a)).count(),
             counters: queue.counters,
             late: line.map_or(0, |line| self.late(now, queue, line)),
-            wait: self.next_wait(queue, waiting),
+            wait: self.next_wait(queue, line.map_or(0, Line::spoken)),
             hit_rate: queue.estimate.hit_rate(),
             channels: line.map(|line| line.counts.clone()).unwrap_or_default(),
         }
     }
 
     fn longest(&self, now: Now, line: &Line) -> Duration {
-        let heads = line.rows.values().filter_map(Row::first);
+        let task = |item: ItemId| {
+            self.waiting.get(item).is_some_and(|waiting| waiting.item.channel == Channel::Task)
+        };
+        let heads = line.rows.values().filter_map(|row| row.iter().find(|(_, item)| !task(*item)));
         let waited = heads.map(|(came, _)| self.waiting.waited(now.instant, *came));
         waited.max().unwrap_or_default()
     }
 
-    /// Those past the service level by their clocks. A clock that never stood is the wait, unless there is a calendar.
+    /// Those past the service level by their clocks, tasks too. A clock that never stood is the wait, unless there is a calendar.
     fn late(&self, now: Now, queue: &Queue, line: &Line) -> usize {
         let target = Duration::from_secs(queue.settings.service_level.into());
         let late = |waiting: &Waiting| waiting.clock(now, queue.calendar.as_ref()) > target;
@@ -564,10 +617,15 @@ impl Queues {
         let Some(item) = self.drop_from_offer(offer, &agent) else { return };
         let Some(waiting) = self.waiting.get(item) else { return };
         let queue = self.queues.get(&waiting.item.queue);
-        let pauses = why != Declined::Refused && queue.is_some_and(|q| q.settings.miss_pauses);
+        let channel = waiting.item.channel;
+        // Who does not look at what nobody waits for is at work all the same, perhaps without a screen.
+        let rings = channel.is_live() || channel.is_spoken();
+        let pauses =
+            rings && why != Declined::Refused && queue.is_some_and(|q| q.settings.miss_pauses);
         // Without a pause the item would ring at the same dead phone again and again.
         if !pauses {
-            let until = now.instant + REFUSAL_HOLD;
+            let hold = if rings { REFUSAL_HOLD } else { REFUSAL_HOLD_LATER };
+            let until = now.instant + hold;
             self.waiting.change(item, |waiting| waiting.refused.insert(agent.clone(), until));
         } else {
             self.at_desk(&agent, |desk| (desk.on_duty, desk.phone) = (false, None));
@@ -618,7 +676,7 @@ impl Queues {
     }
 
     fn announce(&mut self, now: Now, item: ItemId) {
-        let (position, wait) = (self.position(now, item), self.estimate(now, item));
+        let (position, wait) = (self.place(now, item), self.estimate(now, item));
         let Some(waiting) = self.waiting.get(item) else { return };
         let Some(queue) = self.queues.get(&waiting.item.queue) else { return };
         let says = &queue.settings.announce;

@@ -7,6 +7,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{AgentId, ExtensionId, FlowId, GroupId, QueueId, ScheduleId, SkillId};
+use crate::queue::Channel;
 use crate::queue::waiting::Waiting;
 
 /// How the agent for an item is chosen among those who are ready and able.
@@ -145,6 +146,10 @@ pub struct Settings {
     /// Seconds a phone rings before the offer is missed. Default 20; 0 counts as 1.
     #[serde(default = "ring_time")]
     pub ring_time: u32,
+    /// Seconds for which something that nobody holds a line or looks at a screen for is offered to one agent before the
+    /// next is asked. Default 120: who writes a letter finishes the sentence first. 0 counts as 1.
+    #[serde(default = "offer_time")]
+    pub offer_time: u32,
     /// Seconds of after-work for contacts of this queue, for the gateway to hand to the agent. Default: the agent's.
     #[serde(default)]
     pub wrap_up: Option<u32>,
@@ -209,6 +214,13 @@ impl Settings {
         steps.map(|step| step.level).fold(level, u8::min)
     }
 
+    /// How long something of a channel is offered to one agent.
+    pub(super) fn offered_for(&self, channel: Channel) -> Duration {
+        let rings = channel.is_live() || channel.is_spoken();
+        let seconds = if rings { self.ring_time } else { self.offer_time };
+        Duration::from_secs(seconds.max(1).into())
+    }
+
     /// When an item of a channel is told its place, and when it goes elsewhere.
     pub(super) fn set_times(&self, now: Instant, waiting: &mut Waiting) {
         let live = waiting.item.channel.is_live();
@@ -227,6 +239,7 @@ impl Default for Settings {
             members: Vec::new(),
             skills: BTreeMap::new(),
             ring_time: 20,
+            offer_time: 120,
             wrap_up: None,
             music: "music".to_owned(),
             announce: Announce::default(),
@@ -256,6 +269,10 @@ fn not_blank<'de, D: Deserializer<'de>>(from: D) -> Result<QueueId, D::Error> {
 
 fn ring_time() -> u32 {
     Settings::default().ring_time
+}
+
+fn offer_time() -> u32 {
+    Settings::default().offer_time
 }
 
 fn music() -> String {

@@ -8,7 +8,7 @@ use crate::hours::Calendar;
 use crate::id::{AgentId, OfferId};
 use crate::queue::estimate::Told;
 use crate::queue::waits::{Came, Class};
-use crate::queue::{CEILING, Clock, Item, Queue};
+use crate::queue::{CEILING, Clock, Item, PRESSING, Queue};
 use crate::time::{Now, earliest};
 
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(super) struct Waiting {
     pub not_before: Option<Instant>,
     /// Whether that is because its queue is closed: another one may be open.
     pub closed: bool,
+    /// When it has to be done soon: from then on nothing goes before it but what came earlier and is as pressing.
+    pub urgent_at: Option<Instant>,
     /// Calls back that failed.
     pub attempts: u8,
     /// The wait that was told to it when it came.
@@ -70,6 +72,7 @@ impl Waiting {
             for_last: false,
             not_before: None,
             closed: false,
+            urgent_at: None,
             attempts: 0,
             told: None,
             clock: Clock::started(now.unix - before),
@@ -115,7 +118,11 @@ impl Waiting {
         let (waited, steps) = (self.waited(now), &queue.steps);
         self.reached = steps.iter().rfind(|step| **step <= waited).copied().unwrap_or_default();
         let next = steps.iter().find(|step| **step > waited);
-        self.step_at = next.map(|next| now + next.saturating_sub(waited));
+        let next = next.map(|next| now + next.saturating_sub(waited));
+        self.step_at = earliest(next, self.urgent_at.filter(|at| *at > now));
+        if self.urgent_at.is_some_and(|at| at <= now) {
+            self.base = PRESSING;
+        }
         let prefers = &queue.settings.prefers;
         let preferred_for = if prefers.skills.is_empty() { 0 } else { prefers.wait };
         let held_for = u64::from(queue.settings.last_agent_for.max(preferred_for));

@@ -77,6 +77,11 @@ impl Line {
         self.counts.iter().filter(|(channel, _)| channel.is_live()).map(|(_, n)| n).sum()
     }
 
+    /// How many wait for a phone.
+    pub fn spoken(&self) -> usize {
+        self.counts.iter().filter(|(channel, _)| channel.is_spoken()).map(|(_, n)| n).sum()
+    }
+
     pub fn items(&self) -> impl Iterator<Item = ItemId> {
         self.rows.values().flat_map(Row::iter).map(|(_, item)| *item)
     }

@@ -22,6 +22,10 @@ const AGENTS: usize = 7;
 /// Items at once.
 const MOST: usize = 36;
 const HOLD: i64 = 30_000;
+/// The same of what nobody waits for on a line or at a screen.
+const HOLD_LATER: i64 = 900_000;
+/// How long before it is due an item goes before all else.
+const URGENT: i64 = 1_800_000;
 /// 2023-11-14 22:13:20 UTC: midnight, when the second queue closes, comes in every run.
 const START: i64 = 1_700_000_000_000;
 /// Minutes after midnight until which nobody of the second queue is called back.
@@ -130,6 +134,8 @@ struct Work {
     not_before: i64,
     paused: bool,
     attempts: u8,
+    /// By when it is to be done.
+    due: Option<i64>,
     rings: Option<(OfferId, Vec<usize>)>,
     taken: Option<usize>,
 }
@@ -257,7 +263,9 @@ impl Sim {
             50..63 => self.finish(),
             63..69 => self.wrapped_up(),
             69..71 => self.dies(),
-            71..77 => self.customer_absent(),
+            71..75 => self.customer_absent(),
+            75 => self.pick(),
+            76 => self.give_back(),
             77..81 => self.move_channel(),
             81..84 => self.pause_or_resume(),
             84..90 => self.come_or_go(),
@@ -285,6 +293,8 @@ impl Sim {
         let french = [0, 0, 0, 3, 5][self.below(5)];
         let last = (self.below(4) == 0).then(|| self.below(AGENTS));
         let priority = self.below(40) as i32;
+        let dues = channel == Channel::Task && self.below(2) == 0;
+        let due = dues.then(|| self.t + self.below(3_600_000) as i64);
         let work = Work {
             channel,
             queue,
@@ -296,6 +306,7 @@ impl Sim {
             not_before: 0,
             paused: false,
             attempts: 0,
+            due,
             rings: None,
             taken: None,
         };
@@ -305,7 +316,11 @@ impl Sim {
         self.work.insert(id, work);
         let live = self.all(|w| w.queue == queue && w.channel.is_live() && w.taken.is_none());
         match self.queues.handle_enqueue(self.now, item) {
-            Ok(()) => self.signs += 1,
+            Ok(()) => {
+                self.signs += 1;
+                self.settle();
+                self.tell_due(id);
+            }
             Err(Refused::Overflow(..)) => {
                 assert!(live.len() > 6 && channel.is_live(), "there was room");
                 self.leave(id, "full");
@@ -313,6 +328,14 @@ impl Sim {
             Err(other) => panic!("{other:?}"),
         }
         self.count(channel.name());
+    }
+
+    fn tell_due(&mut self, id: u64) {
+        if let Some(due) = self.work.get(&id).and_then(|work| work.due) {
+            self.queues.handle_due(self.now, ItemId(id), UnixTime((START + due) * 1000));
+            self.settle();
+            self.count("with a due time");
+        }
     }
 
     fn item(&self, id: u64, work: &Work) -> Item {
@@ -414,6 +437,44 @@ impl Sim {
         self.queues.handle_connected_failed(self.now, ItemId(id));
     }
 
+    /// An agent takes something without being asked: what they may have and have room for, and nothing else.
+    fn pick(&mut self) {
+        let waiting = self.all(|work| work.taken.is_none());
+        let Some(id) = self.one(&waiting) else { return };
+        // Half of them think better of what they refused.
+        let refused: Vec<_> = self.work[&id].refused.iter().map(|(agent, _)| *agent).collect();
+        let again = if self.below(2) == 0 { self.one(&refused) } else { None };
+        let agent = again.unwrap_or_else(|| self.below(AGENTS));
+        let work = &self.work[&id];
+        let rings = self.rings_for(work, agent);
+        let mut asked = Work { refused: Vec::new(), ..self.copy(work) };
+        asked.rings = None;
+        let may = !work.channel.is_spoken()
+            && (rings || (self.suits(&asked, agent) && self.fits(agent, work.channel)));
+        let done = self.queues.handle_picked(self.now, ItemId(id), &name(agent));
+        assert_eq!(done.is_ok(), may, "{agent} and {id} at {}: {done:?}", self.t);
+        if done.is_ok() && !rings {
+            let channel = self.work[&id].channel;
+            let before = self.people[agent].hands.insert(id, (channel, Hand::Rings));
+            assert!(before.is_none(), "it was in hand already");
+            self.count("picked");
+        }
+    }
+
+    fn copy(&self, work: &Work) -> Work {
+        Work { refused: work.refused.clone(), rings: work.rings.clone(), ..*work }
+    }
+
+    /// An agent gives back what they have: it waits again, and they are not asked about it for a while.
+    fn give_back(&mut self) {
+        let Some((id, agent)) = self.one_taken(|work| !work.channel.is_spoken()) else { return };
+        let before = self.queues.waited(self.now, ItemId(id));
+        self.queues.handle_given_back(self.now, ItemId(id));
+        assert_eq!(self.queues.waited(self.now, ItemId(id)), before, "it lost its place");
+        self.work.get_mut(&id).unwrap().refused.push((agent, self.t + HOLD_LATER));
+        self.count("given back");
+    }
+
     fn customer_absent(&mut self) {
         let taken = self.one_taken(|work| work.channel == Channel::Callback);
         if let Some((id, _)) = taken {
@@ -503,12 +564,25 @@ impl Sim {
         while !left.is_empty() {
             let id = left.swap_remove(self.random.below(left.len() as u64) as usize);
             let work = self.work.get_mut(&id).unwrap();
-            (work.rings, work.taken, work.paused) = (None, None, false);
+            (work.rings, work.paused) = (None, false);
             work.refused.clear();
+            if let Some(agent) = work.taken.filter(|_| !work.channel.is_spoken()) {
+                // What is written stays in the hand that it was in.
+                let hand = (work.channel, Hand::Has);
+                self.people[agent].hands.insert(id, hand);
+                let item = self.item(id, &self.work[&id]);
+                let again = self.queues.handle_held_before(self.now, item, name(agent));
+                again.expect("nothing that was kept is turned away");
+                self.restart_due(id);
+                self.count("held over a restart");
+                continue;
+            }
+            work.taken = None;
             let (attempts, at) = (work.attempts, UnixTime((START + work.not_before) * 1000));
             let item = self.item(id, &self.work[&id]);
             let again = self.queues.handle_promised_before(self.now, item, attempts, Some(at));
             again.expect("nothing that was kept is turned away");
+            self.restart_due(id);
         }
         while self.queues.poll_output().is_some() {}
         let kept = |(queue, order): (usize, Vec<u64>)| {
@@ -522,6 +596,12 @@ impl Sim {
         }
         self.signs += 1;
         self.count("restarts");
+    }
+
+    fn restart_due(&mut self, id: u64) {
+        if let Some(due) = self.work[&id].due {
+            self.queues.handle_due(self.now, ItemId(id), UnixTime((START + due) * 1000));
+        }
     }
 
     /// Who waits in each queue, in the order in which the queues say they stand.
@@ -605,13 +685,15 @@ impl Sim {
                 let agent = number(&agent);
                 let found = self.work.values_mut().find(|w| rings_at(w, offer, agent)).unwrap();
                 let line = &LINES[found.queue];
-                assert_eq!(pauses, line.miss_pauses && why != Declined::Refused);
+                let rings = found.channel.is_live() || found.channel.is_spoken();
+                assert_eq!(pauses, rings && line.miss_pauses && why != Declined::Refused);
                 if pauses {
                     paused.insert(agent);
                     let person = &mut self.people[agent];
                     (person.on_duty, person.phone) = (false, None);
                 } else {
-                    found.refused.push((agent, self.t + HOLD));
+                    let hold = if rings { HOLD } else { HOLD_LATER };
+                    found.refused.push((agent, self.t + hold));
                 }
                 if self.stop_ringing(offer, agent) {
                     silent.insert(agent);
@@ -769,6 +851,9 @@ impl Sim {
         let work = &self.work[&id];
         let line = &LINES[work.queue];
         let waited = self.t - work.arrived;
+        if work.due.is_some_and(|due| due - URGENT <= self.t) {
+            return (-101_000, -waited);
+        }
         let base = i64::from((line.priority + work.priority).clamp(0, 100)) * 1000;
         let points = (base + waited * i64::from(line.ageing) / 60).min(100_000);
         (-points, -waited)

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::admin::api::errands::{StillWaits, WorkLine, WorkOffer};
 use crate::admin::api::people::CallerCard;
+use crate::admin::queueing::Chosen;
 use crate::admin::{Agent, Queue, Trunk};
-use crate::id::{AgentId, CallId, ContactId, QueueId, RecordingId};
+use crate::id::{AgentId, CallId, ContactId, ItemId, QueueId, RecordingId};
 use crate::journal::act::Role;
 use crate::time::{UnixTime, rfc3339};
 
@@ -58,6 +60,20 @@ pub enum Happening {
         /// Who calls, as far as that is known by then; for whoever may read records of people.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         caller: Option<Box<CallerCard>>,
+        /// Why it is offered to them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Box<Chosen>>,
+    },
+    /// Why a caller or a piece of work waits: when it began to, and when it waits once more.
+    Waits(Box<StillWaits>),
+    /// A piece of work that nobody holds a line for came, or something about it has changed.
+    Work(Box<WorkLine>),
+    /// It is on an agent's screen.
+    WorkOffered(Box<WorkOffer>),
+    /// It is over, or went elsewhere.
+    WorkOver {
+        /// Which.
+        item: ItemId,
     },
     /// It is known who calls, while it rings.
     CallerKnown {
@@ -164,7 +180,15 @@ impl Happening {
     /// Whether somebody may see it: agents see queues, colleagues, and the calls that they are offered.
     pub fn is_for(&self, role: Role, agent: Option<&AgentId>) -> bool {
         match self {
-            Happening::Agent(_) | Happening::Queue(_) => true,
+            Happening::Agent(_)
+            | Happening::Queue(_)
+            | Happening::Waits(_)
+            | Happening::WorkOver { .. } => true,
+            Happening::WorkOffered(offer) => role != Role::Agent || agent == Some(&offer.agent),
+            Happening::Work(work) => {
+                let own = |agent: &AgentId| work.agents.contains(agent);
+                role != Role::Agent || work.agents.is_empty() || agent.is_some_and(own)
+            }
             Happening::CallOffered { agent: own, .. } | Happening::CallTaken { agent: own, .. } => {
                 role != Role::Agent || agent == Some(own)
             }
@@ -182,10 +206,18 @@ impl Happening {
         let reads = may && reads_people(role);
         match self {
             Happening::CallerKnown { .. } if !reads => None,
-            Happening::CallOffered { call, agent, from, to, caller: Some(_) } if !reads => {
-                let (call, agent) = (*call, agent.clone());
-                let (from, to) = (from.clone(), to.clone());
-                Some(Cow::Owned(Happening::CallOffered { call, agent, from, to, caller: None }))
+            Happening::CallOffered { call, agent, from, to, caller: Some(_), reason } if !reads => {
+                let (call, agent, caller) = (*call, agent.clone(), None);
+                let (from, to, reason) = (from.clone(), to.clone(), reason.clone());
+                Some(Cow::Owned(Happening::CallOffered { call, agent, from, to, caller, reason }))
+            }
+            Happening::Work(work) if !reads => {
+                Some(Cow::Owned(Happening::Work(Box::new(work.as_ref().clone().for_strangers()))))
+            }
+            Happening::WorkOffered(offer) if !reads => {
+                let mut offer = offer.clone();
+                offer.work = offer.work.for_strangers();
+                Some(Cow::Owned(Happening::WorkOffered(offer)))
             }
             other => Some(Cow::Borrowed(other)),
         }
@@ -198,6 +230,10 @@ impl Happening {
             Happening::CallQueued { .. } => "call_queued",
             Happening::CallOffered { .. } => "call_offered",
             Happening::CallerKnown { .. } => "caller_known",
+            Happening::Waits(_) => "waits",
+            Happening::Work(_) => "work",
+            Happening::WorkOffered(_) => "work_offered",
+            Happening::WorkOver { .. } => "work_over",
             Happening::CallTaken { .. } => "call_taken",
             Happening::CallAnswered { .. } => "call_answered",
             Happening::CallWaits { .. } => "call_waits",
@@ -229,7 +265,14 @@ mod tests {
     fn agents_see_the_calls_that_they_are_offered_and_no_others() {
         let (call, ann, bob) = (CallId(1), AgentId::from("ann"), AgentId::from("bob"));
         let (from, to) = ("+1555".to_owned(), "700".to_owned());
-        let offered = Happening::CallOffered { call, agent: ann.clone(), from, to, caller: None };
+        let offered = Happening::CallOffered {
+            call,
+            agent: ann.clone(),
+            from,
+            to,
+            caller: None,
+            reason: None,
+        };
         assert!(offered.is_for(Role::Agent, Some(&ann)) && offered.is_for(Role::Auditor, None));
         assert!(!offered.is_for(Role::Agent, Some(&bob)) && !offered.is_for(Role::Agent, None));
         assert!(!Happening::CallHeld { call }.is_for(Role::Agent, Some(&ann)));
@@ -249,7 +292,8 @@ mod tests {
         let nobody = Happening::CallerKnown { call, agent: None, caller: card.clone() };
         assert!(!nobody.is_for(Role::Agent, None));
         let (from, to) = ("+1555".to_owned(), "700".to_owned());
-        let offered = Happening::CallOffered { call, agent: ann, from, to, caller: Some(card) };
+        let offered =
+            Happening::CallOffered { call, agent: ann, from, to, caller: Some(card), reason: None };
         let seen = |role, may| serde_json::to_string(&offered.within(role, may)).unwrap();
         assert!(seen(Role::Agent, true).contains("Ann Lee"));
         for (role, may) in [(Role::Agent, false), (Role::Auditor, true)] {

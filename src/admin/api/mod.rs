@@ -6,6 +6,7 @@
 
 pub mod bodies;
 pub mod document;
+pub mod errands;
 pub mod feed;
 pub mod figures;
 pub mod operations;

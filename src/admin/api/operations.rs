@@ -10,13 +10,14 @@ use crate::admin::api::bodies::{
     BegunCall, Collect, Lifting, MoveWaiting, NewCall, NewToken, NewUser, Page, Pausing, Play,
     PresenceChange, Priority, Replay, SignIn, Transfer, UserChange, Wanted,
 };
+use crate::admin::api::errands::{CameOut, Doing, ForAgent, MadeTask};
 use crate::admin::api::figures::Wish;
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::sites::NewEvents;
 use crate::admin::api::table::{Answer, Operation, Route, path_parameter};
 use crate::admin::api::{MOST_ROWS, USUAL_ROWS};
 use crate::admin::{Command, JourneysReply, Reply};
-use crate::id::{AgentId, RecordingId};
+use crate::id::{AgentId, QueueId, RecordingId};
 use crate::journal::act::{Role, Scope};
 use crate::queue::Channel;
 
@@ -143,6 +144,15 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
             let (queue, item) = (Some(asked.name("queue")?.into()), asked.id("item")?);
             Ask::Command(Command::Prioritise { queue, item, priority })
         }
+        Operation::NewTask => Ask::Command(Command::NewTask { task: asked.body()? }),
+        Operation::TakeWork
+        | Operation::DeclineWork
+        | Operation::ReturnWork
+        | Operation::FinishWork => Ask::Command(errand(&asked)?),
+        Operation::WrapUp => {
+            let (agent, end) = (AgentId::from(asked.name("agent")?), asked.body()?);
+            Ask::Command(Command::WrapUp { agent, end })
+        }
         Operation::PauseWebhook => {
             let Pausing { paused: on } = asked.body()?;
             Ask::Command(Command::PauseWebhook { hook: asked.name("webhook")?.into(), on })
@@ -212,6 +222,15 @@ fn question(asked: &Reading) -> Result<Command, Problem> {
             };
             Command::Journeys { limit: asked.limit(), after }
         }
+        Operation::Work => {
+            let after = match asked.query("after") {
+                Some(text) => Some(text.parse().map_err(|_| asked.no_cursor())?),
+                None => None,
+            };
+            let queue = asked.query("queue").map(QueueId::from);
+            let agent = asked.query("agent").map(AgentId::from);
+            Command::Errands { queue, agent, limit: asked.limit(), after }
+        }
         Operation::JourneySteps | Operation::Tasks => Command::Journeys { limit: 0, after: None },
         Operation::StopJourney => Command::StopJourney { journey: asked.id("journey")? },
         Operation::TaskDone => Command::TaskDone { task: asked.name("task")?.to_owned() },
@@ -278,6 +297,28 @@ fn moving(asked: &Reading) -> Result<Command, Problem> {
             "say `queue` for another queue, or `channel` for another way",
         ),
     }
+}
+
+/// What is to be done with a piece of work.
+fn errand(asked: &Reading) -> Result<Command, Problem> {
+    let item = asked.id("item")?;
+    let (agent, doing) = match asked.route.operation {
+        Operation::FinishWork => {
+            let CameOut { agent, code, fields } = asked.body()?;
+            (agent, Doing::Finish { code, fields })
+        }
+        operation => {
+            let ForAgent { agent } = asked.body()?;
+            let doing = match operation {
+                Operation::TakeWork => Doing::Take,
+                Operation::DeclineWork => Doing::Decline,
+                _ => Doing::Return,
+            };
+            (agent, doing)
+        }
+    };
+    let agent = agent.map(|agent| asked.short("agent", agent)).transpose()?;
+    Ok(Command::Errand { item, agent: agent.map(|agent| agent.as_str().into()), doing })
 }
 
 /// An order to a call that is up.
@@ -487,7 +528,7 @@ fn fits(name: &str, value: &str) -> bool {
         "from" => b"._:-",
         "identity" => b"+*#.@:_-",
         "formula" => b",+-",
-        "group" => b"._-",
+        "group" | "queue" | "agent" => b"._-",
         _ => b"-",
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);
@@ -572,6 +613,12 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         // Nothing that the API asks is answered so.
         Reply::Ladder(_) | Reply::Metrics(_) | Reply::PhoneUrl { .. } => Err(Problem::busy()),
         Reply::Crm(_) | Reply::CrmTest(_) => Err(Problem::busy()),
+        Reply::Errands(items) => {
+            let full = items.len() >= (Reading { route, asked }).limit();
+            let next = items.last().filter(|_| full).map(|last| last.item.to_string());
+            json(route, &Page { items, next })
+        }
+        Reply::Made(item) => json(route, &MadeTask { item }),
         Reply::Webhooks(items) => all(route, items),
         Reply::DeadWebhooks(items) => all(route, items),
         // Answered where it is asked.

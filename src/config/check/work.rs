@@ -60,6 +60,7 @@ fn of_queue(check: &mut Check<'_, '_>, place: usize, queue: &Queue) {
     check.within(&at("last_agent_hours"), queue.last_agent_hours, 0..=720);
     check.within(&at("last_agent_for"), queue.last_agent_for, 0..=3_600);
     check.within(&at("service_level"), queue.service_level, 1..=3_600);
+    check.within(&at("offer_time"), queue.offer_time, 10..=3_600);
     for (channel, seconds) in &queue.wrap_up_of {
         let path = [Key("queue"), At(place), Key("wrap_up_of"), Key(channel.name())];
         check.within(&path, *seconds, 0..=3_600);

@@ -24,9 +24,16 @@ pub struct Queue {
     /// Seconds after a call before the next one; 0 to 3,600, default 10.
     #[serde(default = "wrap_up")]
     pub wrap_up: u16,
-    /// The same for a channel that has its own: `{ callback = 5, chat = 30 }`.
+    /// The same for a channel that has its own: `{ callback = 5, chat = 30 }`. A task has none unless it is named here.
     #[serde(default)]
     pub wrap_up_of: std::collections::BTreeMap<queue::Channel, u16>,
+    /// Seconds for which a message, a mail or a task is offered to one agent before the next is asked; 10 to 3,600,
+    /// default 120.
+    #[serde(default = "offer_time")]
+    pub offer_time: u16,
+    /// Whether after-work can be ended without saying how the contact came out. Default `optional`.
+    #[serde(default)]
+    pub disposition: Wanted,
     /// Callers at a time; 1 to 1,000, default 50.
     #[serde(default = "max_waiting")]
     pub max_waiting: u16,
@@ -101,6 +108,26 @@ pub struct Queue {
     pub announce_every: u16,
 }
 
+/// Whether something has to be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// It may be.
+    #[default]
+    Optional,
+    /// It has to be: after-work does not end without it before its time is over.
+    Required,
+}
+
+impl Queue {
+    /// Seconds of after-work of a contact. A task is done when it is done, unless the queue has a time for it.
+    pub fn wrap_up_after(&self, channel: queue::Channel) -> u16 {
+        let task = channel == queue::Channel::Task;
+        let own = self.wrap_up_of.get(&channel).copied();
+        own.unwrap_or(if task { 0 } else { self.wrap_up })
+    }
+}
+
 /// Being called back instead of holding the line.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -140,6 +167,10 @@ fn queue_ring() -> u16 {
 
 fn wrap_up() -> u16 {
     10
+}
+
+fn offer_time() -> u16 {
+    120
 }
 
 fn max_waiting() -> u16 {

@@ -52,9 +52,15 @@ impl Gateway {
                 self.hand_over(now, (key, person), action, carrier, None, None);
                 Outcome::Done
             }
-            Action::Task { .. } => {
-                self.hand_over(now, (key, person), action, None, None, None);
-                Outcome::Done
+            Action::Task { queue, text } => {
+                let what = (rule.as_str(), queue, text.as_str());
+                match self.task_of_rule(now, (key, person), what, now.unix) {
+                    Ok(()) => {
+                        self.hand_over(now, (key, person), action, None, None, None);
+                        Outcome::Done
+                    }
+                    Err(_) => Outcome::Refused,
+                }
             }
             Action::Callback { queue } => {
                 let number = stands.and_then(|stands| self.number_of(key, &stands));

@@ -1,7 +1,7 @@
 //! What an admin reads of journeys, and stops of them.
 
 use crate::admin::{JourneyLine, JourneyTold, JourneysReply, Reply, TaskLine};
-use crate::gateway::Gateway;
+use crate::gateway::{By, Gateway};
 use crate::id::JourneyId;
 use crate::journey::kept::{Line, Running, Told};
 use crate::journey::rule::Doing;
@@ -86,18 +86,31 @@ impl Gateway {
         }
     }
 
-    pub(in crate::gateway) fn task_done(&mut self, now: Now, task: &str) -> Reply {
-        let key = task.rsplit_once('-').and_then(|(journey, step)| {
-            Some(Key { journey: journey.parse().ok()?, step: step.parse().ok()? })
-        });
-        match key.is_some_and(|key| self.journeys.machine.handle_task_done(now, key)) {
-            true => Reply::Done,
-            false => Reply::Refused(format!("there is no task {task}")),
+    pub(in crate::gateway) fn task_done(&mut self, now: Now, by: &By, task: &str) -> Reply {
+        let open = match key_of(task) {
+            Some(key) => self.errand_of_task_done(now, by, key),
+            None => Ok(false),
+        };
+        match open {
+            // One that was no work in a queue is done with all the same.
+            Ok(open) if self.task_is_over(now, task) || open => Reply::Done,
+            Ok(_) => Reply::Refused(format!("there is no task {task}")),
+            Err(why) => Reply::Refused(why),
         }
+    }
+
+    /// Nobody has to do a task any more. Answers whether it was there.
+    pub(in crate::gateway) fn task_is_over(&mut self, now: Now, task: &str) -> bool {
+        key_of(task).is_some_and(|key| self.journeys.machine.handle_task_done(now, key))
     }
 }
 
-fn task_name(key: Key) -> String {
+fn key_of(task: &str) -> Option<Key> {
+    let (journey, step) = task.rsplit_once('-')?;
+    Some(Key { journey: journey.parse().ok()?, step: step.parse().ok()? })
+}
+
+pub(in crate::gateway) fn task_name(key: Key) -> String {
     format!("{}-{}", key.journey, key.step)
 }
 

@@ -10,6 +10,7 @@ mod dialogs;
 mod diverted;
 mod emergency;
 mod ended;
+mod errand_scenes;
 mod files;
 mod flows;
 mod fraud;
@@ -270,6 +271,8 @@ struct World {
     asks: Vec<crate::crm::Ask>,
     /// Answers over the control socket.
     replies: BTreeMap<u64, admin::Reply>,
+    /// What whoever follows the box is told.
+    told: Vec<Happening>,
     /// Keys that we pressed towards somebody.
     pressed: Vec<String>,
     /// The address of ours that faces everybody, if there is a way out.
@@ -349,6 +352,7 @@ impl World {
             store_waits: false,
             asks: Vec::new(),
             replies: BTreeMap::new(),
+            told: Vec::new(),
             files: BTreeSet::new(),
             sealed: BTreeSet::new(),
             seen: VecDeque::new(),
@@ -452,7 +456,8 @@ impl World {
                 });
                 self.gateway.handle_answer(self.now, &question, &answer);
             }
-            Output::Accounts(_) | Output::Feed(_) => {}
+            Output::Accounts(_) => {}
+            Output::Feed(happening) => self.told.push(*happening),
             Output::Records { to, wanted } => self.read_records(to, &wanted),
             Output::Look { to, question } => self.look(to, &question),
             Output::Project => self.project(),

@@ -14,7 +14,7 @@ const BOB: usize = 3;
 
 impl World {
     /// What records say of items of work, in their order.
-    fn work(&self) -> Vec<Work> {
+    pub(super) fn work(&self) -> Vec<Work> {
         let mut found = Vec::new();
         let mut replay = Replay::default();
         for segment in &self.journal {
@@ -35,7 +35,7 @@ impl World {
     }
 
     /// The names of the steps.
-    fn steps(&self) -> Vec<String> {
+    pub(super) fn steps(&self) -> Vec<String> {
         let name = |work: &Work| serde_json::to_value(work).unwrap()["what"].clone();
         self.work().iter().map(|work| name(work).as_str().unwrap().to_owned()).collect()
     }
@@ -115,7 +115,7 @@ impl World {
         self.dies_with(&WITH_CALLBACKS);
     }
 
-    fn dies_with(&mut self, changes: &[(&str, &str)]) {
+    pub(super) fn dies_with(&mut self, changes: &[(&str, &str)]) {
         let mut replay = Replay::default();
         self.journal.iter().for_each(|segment| _ = replay.read(segment, &mut |_| {}));
         self.parties.iter_mut().for_each(|party| {
@@ -128,7 +128,7 @@ impl World {
         self.seconds(1);
     }
 
-    fn sign_in(&mut self, agent: &str) {
+    pub(super) fn sign_in(&mut self, agent: &str) {
         self.gateway.roster.handle_sign_in(self.now, &agent.into()).unwrap();
         self.gateway.handle_timeout(self.now);
         self.seconds(1);

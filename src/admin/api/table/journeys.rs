@@ -1,5 +1,6 @@
 //! Events of sites, and what rules make of events.
 
+use crate::admin::api::errands::{MadeTask, NewTask};
 use crate::admin::api::sites::{EventsTaken, NewEvents};
 use crate::admin::api::table::query::PAGED;
 use crate::admin::api::table::{
@@ -25,6 +26,10 @@ pub(super) const ROUTES: &[Route] = &[
         .with(Method::Delete, None)
         .by(LEADERS, Some(Scope::Control))
         .says("Stop a journey: nothing more comes of it."),
+    get("/tasks", Operation::NewTask, one::<MadeTask>(201))
+        .with(Method::Post, Some(Shape::of::<NewTask>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Make a task for the agents of a queue."),
     get("/tasks", Operation::Tasks, page::<TaskLine>())
         .by(EVERYBODY, Some(Scope::Read))
         .says("Tasks that rules have made and nobody has done, the oldest first."),

@@ -203,6 +203,20 @@ operations! {
     JourneySteps = "list_journey_steps",
     /// Stops a journey.
     StopJourney = "stop_journey",
+    /// Work that nobody holds a line for.
+    Work = "list_work",
+    /// Makes a task.
+    NewTask = "add_task",
+    /// An agent takes a piece of work.
+    TakeWork = "take_work",
+    /// An agent does not want it.
+    DeclineWork = "decline_work",
+    /// It goes back into its queue.
+    ReturnWork = "return_work",
+    /// It is over.
+    FinishWork = "finish_work",
+    /// After-work is over.
+    WrapUp = "end_wrap_up",
     /// Tasks that rules have made.
     Tasks = "list_tasks",
     /// A task is done with.

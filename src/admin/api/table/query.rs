@@ -31,6 +31,23 @@ pub(super) const LAST: Query = Query {
     pattern: Some("^[0-9A-Za-z-]{1,64}$"),
     words: "The id of the last event that was seen, where no Last-Event-ID can be sent.",
 };
+/// Parameters of a list of work.
+pub(super) const OF_WORK: &[Query] = &[
+    LIMIT,
+    AFTER,
+    Query {
+        name: "queue",
+        required: false,
+        pattern: Some("^[0-9A-Za-z._-]{1,64}$"),
+        words: "Of this queue alone.",
+    },
+    Query {
+        name: "agent",
+        required: false,
+        pattern: Some("^[0-9A-Za-z._-]{1,64}$"),
+        words: "What this agent has, or has on the screen.",
+    },
+];
 /// Parameters of a list that has pages.
 pub(super) const PAGED: &[Query] = &[LIMIT, AFTER];
 /// Those of a search.

@@ -1,8 +1,9 @@
 //! Queues, agents, and reports about both.
 
 use crate::admin::api::bodies::{MoveWaiting, PresenceChange, Priority};
+use crate::admin::api::errands::{CameOut, EndOfWork, ForAgent, WorkLine};
 use crate::admin::api::figures::{FormulaLine, OpenedLine, ReportPage};
-use crate::admin::api::table::query::{OPENED, PLANNED, REPORT};
+use crate::admin::api::table::query::{OF_WORK, OPENED, PLANNED, REPORT};
 use crate::admin::api::table::{
     Answer, EVERYBODY, LEADERS, LOOKERS, Method, Operation, Route, Shape, WORKERS, get, one, page,
 };
@@ -32,6 +33,30 @@ pub(super) const ROUTES: &[Route] = &[
     get("/agents", Operation::Agents, page::<Agent>())
         .by(EVERYBODY, Some(Scope::Read))
         .says("Agents and their states."),
+    get("/agents/{agent}/wrap-up", Operation::WrapUp, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<EndOfWork>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("End after-work, and say how the contact came out. Agents do so for themselves alone."),
+    get("/work", Operation::Work, page::<WorkLine>())
+        .by(WORKERS, Some(Scope::People))
+        .asks(OF_WORK)
+        .says("Tasks and whatever is written that is not over: what waits, on whose screen it is, who has it, and why."),
+    get("/work/{item}/take", Operation::TakeWork, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<ForAgent>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Take a piece of work, offered or not, as far as skills and room allow. Agents do so for themselves alone."),
+    get("/work/{item}/decline", Operation::DeclineWork, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<ForAgent>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Turn an offer down: others are asked."),
+    get("/work/{item}/return", Operation::ReturnWork, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<ForAgent>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Give a piece of work back: it waits again at its place."),
+    get("/work/{item}/finish", Operation::FinishWork, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<CameOut>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Say that a piece of work is over. With a code there is no after-work."),
     get("/agents/{agent}/presence", Operation::SetPresence, Answer::Nothing)
         .with(Method::Put, Some(Shape::of::<PresenceChange>()))
         .by(WORKERS, Some(Scope::Agents))
