@@ -44,7 +44,7 @@ pub use crm::{CrmLine, CrmTest};
 pub use exposition::{Figures, Spans};
 pub use journey::{JourneyLine, JourneyTold, JourneysReply, TaskLine};
 pub use ladder::{Ended as LadderEnd, Ladder, Step as LadderStep, What as Told};
-pub use person::{Ordered, PeoplePage};
+pub use person::{Ordered, PeoplePage, RecordsPage};
 pub use spending::{Cap, Spending, Spent};
 pub use webhook::{DeadLine, WebhookLine};
 
@@ -319,6 +319,14 @@ pub enum Command {
         /// So many contacts are looked at, 256 at most.
         limit: usize,
     },
+    /// Whole records, as a file takes them along.
+    Records {
+        /// Of the contacts behind this one.
+        #[serde(default)]
+        after: Option<ContactId>,
+        /// At most so many contacts.
+        limit: usize,
+    },
     /// People, cases and moments that some words fit.
     Search {
         /// The words: beginnings of them, or how a number ends.
@@ -505,6 +513,8 @@ pub enum Reply {
     Person(Box<Dossier>),
     /// To [`Command::People`].
     People(PeoplePage),
+    /// To [`Command::Records`].
+    Records(RecordsPage),
     /// To [`Command::Search`].
     Hits(Hits),
     /// To [`Command::Timeline`].
@@ -588,6 +598,10 @@ impl Command {
             // So much of a person at once is taken along, not looked at.
             Command::Person { who, moments } if *moments > api::MOST_ROWS => {
                 return Some((Operation::ExportPerson, api::orders::contact_of(who)));
+            }
+            // All of them: whoever begins is written down once.
+            Command::Records { after: None, .. } => {
+                return Some((Operation::ExportPerson, None));
             }
             _ => return None,
         };

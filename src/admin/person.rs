@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::context::{Change, Imported, Person};
 use crate::id::{CaseId, ContactId, ErasureId, HoldId, MergeId, PinId};
+use crate::store::context::filing::Record;
 
 /// What came of an order: the ids of what it made or was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -33,6 +34,15 @@ pub struct Ordered {
     pub imported: Option<Imported>,
 }
 
+/// Some of all whole records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordsPage {
+    /// They, in the order of their ids.
+    pub records: Vec<Record>,
+    /// Behind whom to go on; nothing at the end.
+    pub next: Option<ContactId>,
+}
+
 /// Some of all people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeoplePage {
@@ -55,6 +65,10 @@ impl Ordered {
             | Change::Happened { contact, .. }
             | Change::Learned { contact, .. }
             | Change::Shared { line: contact, .. } => self.contact = Some(*contact),
+            // Of a person in a file that is the first contact; merges come behind.
+            Change::Restored { contact } => self.contact = Some(contact.id),
+            Change::Recalled { contact, .. } => self.contact = Some(*contact),
+            Change::CaseRestored { case } => self.case = Some(case.id),
             Change::Merged(merge) | Change::Unmerged(merge) => {
                 (self.contact, self.merge) = (Some(merge.kept), Some(merge.id));
             }

@@ -76,7 +76,10 @@ pub enum One {
         options: ask::Options,
     },
     /// Write everything that is known of a person as JSON, for whoever has a right to it; or all people, as `import`
-    /// reads them: fields, numbers and addresses, tags.
+    /// reads them. Lines of JSON have whole records: fields with who said what and when, numbers and addresses, tags,
+    /// consent, the preferred channel, pinned facts, legal holds, merges, cases, notes, dispositions and what else happened.
+    /// They leave out recordings, which stay with the box that has their keys, what the CRM said, and suggestions. CSV has
+    /// fields as they are, numbers and addresses, and tags.
     #[command(
         after_help = "Example: branchline contact export +14085551200 > person.json\n         \
                       branchline contact export --format csv > people.csv"

@@ -33,6 +33,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Ordered(done) => serde_json::to_string_pretty(done),
         Reply::Person(dossier) => serde_json::to_string_pretty(dossier),
         Reply::People(page) => serde_json::to_string_pretty(page),
+        Reply::Records(page) => serde_json::to_string_pretty(page),
         Reply::Erasures(proofs) => serde_json::to_string_pretty(proofs),
         Reply::Timeline(moments) => serde_json::to_string_pretty(moments),
         Reply::Hits(hits) => serde_json::to_string_pretty(hits),
@@ -96,7 +97,7 @@ pub fn table(reply: &Reply) -> String {
         Reply::Tokens(tokens) => super::access::token_table(tokens),
         Reply::Acts(page) => super::access::act_table(&page.items),
         // Only the API asks these, or whoever writes files of them.
-        Reply::People(_) | Reply::SiteEvents(_) => json(reply),
+        Reply::People(_) | Reply::Records(_) | Reply::SiteEvents(_) => json(reply),
         Reply::Begun(_)
         | Reply::OneCall(_)
         | Reply::Recordings(_)

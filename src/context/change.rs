@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Channel;
-use super::case::Ref;
-use super::contact::{Learned, Source};
+use super::case::{Case, Ref};
+use super::contact::{Contact, Learned, Source};
 use super::identity::{How, Identity, Sharing};
 use super::person::Evidence;
 use super::timeline::{Happening, Moment};
@@ -271,6 +271,23 @@ pub enum Change<P> {
         /// What.
         what: Happening<P>,
     },
+    /// A contact is as a file says, with what was known here: the whole of it, with who said what and when.
+    Restored {
+        /// It.
+        contact: Box<Contact<P>>,
+    },
+    /// What a file says happened with a contact, some time ago.
+    Recalled {
+        /// With whom.
+        contact: ContactId,
+        /// What: each at another time.
+        moments: Vec<Moment<P>>,
+    },
+    /// A case is as a file says, with what was known here.
+    CaseRestored {
+        /// It.
+        case: Box<Case<P>>,
+    },
     /// The site's book of customers has answered.
     Learned {
         /// About whom.
@@ -396,6 +413,12 @@ impl<P> Change<P> {
                 let moment = Moment { at, by: None, case: None, what };
                 Change::Happened { contact, at, what: moment.map(of(contact), to).what }
             }
+            Change::Restored { contact } => Change::Restored { contact: Box::new(contact.map(to)) },
+            Change::Recalled { contact, moments } => {
+                let moments = moments.into_iter().map(|moment| moment.map(of(contact), to));
+                Change::Recalled { contact, moments: moments.collect() }
+            }
+            Change::CaseRestored { case } => Change::CaseRestored { case: Box::new(case.map(to)) },
             Change::Learned { contact, learned } => {
                 Change::Learned { contact, learned: learned.map(of(contact), to) }
             }

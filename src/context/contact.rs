@@ -12,7 +12,7 @@ use crate::id::{ActorId, ContactId, HoldId, PinId};
 use crate::time::UnixTime;
 
 /// Earlier values of a field that are shown with it; all of them are in the journal.
-const MOST_PAST: usize = 10;
+pub(super) const MOST_PAST: usize = 10;
 
 /// Who said something about a person.
 #[derive(

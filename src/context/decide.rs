@@ -13,7 +13,7 @@ use super::contact::{Contact, Learned, Source};
 use super::identity::{Edge, How, Identity, NotAnIdentity, Sharing};
 use super::order::{Order, Who};
 use super::person::{Evidence, Merge, Suggestion, root};
-use super::timeline::Happening;
+use super::timeline::{Happening, Moment};
 use crate::id::{ActorId, CaseId, ContactId, ErasureId, HoldId, MergeId, PinId};
 use crate::time::UnixTime;
 
@@ -28,7 +28,7 @@ pub(super) const MOST_MARKS: usize = 64;
 /// Characters of a name: of a field, a tag, a purpose, a code.
 const MOST_NAME: usize = 64;
 /// Contacts of one person: a row each to read at the ring.
-const MOST_CONTACTS: usize = 64;
+pub(super) const MOST_CONTACTS: usize = 64;
 
 /// How a contact may come out, as the site has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -96,6 +96,10 @@ pub struct View {
     pub cases: BTreeMap<CaseId, Case<String>>,
     /// Moments that are there.
     pub moments: BTreeSet<Ref>,
+    /// Those of the contacts that were erased here.
+    pub gone: BTreeSet<ContactId>,
+    /// What stands at times that were asked for, each in the order of its records.
+    pub placed: BTreeMap<(ContactId, UnixTime), Vec<(Ref, Moment<String>)>>,
     /// Suggestions among the contacts, the lower id first.
     pub suggestions: BTreeMap<(ContactId, ContactId), Suggestion>,
 }
@@ -150,6 +154,10 @@ pub enum Refused {
     BadLevel,
     /// Nothing in the row is one person's alone.
     NobodyNamed,
+    /// The contact was erased here: what a file from before says of them is not taken.
+    Erased(ContactId),
+    /// The line is none that an export writes.
+    NoRecord,
     /// What the row says leads to two people.
     TwoPeople(ContactId, ContactId),
     /// What should be an identity is none.
@@ -192,6 +200,13 @@ impl fmt::Display for Refused {
             Refused::NobodyNamed => {
                 "nothing says who it is: an id, or a number or address that is not shared"
             }
+            Refused::Erased(contact) => {
+                return write!(
+                    f,
+                    "contact {contact} was erased here, and does not come back from a file"
+                );
+            }
+            Refused::NoRecord => "it is no line that an export writes",
             Refused::TwoPeople(one, other) => {
                 return write!(f, "it leads to two people, {one} and {other}: merge them first");
             }
@@ -231,6 +246,7 @@ pub fn decide(
             desk.edit(who, *expects, fields, (*source, *channel))
         }
         Order::Import { row, source, .. } => desk.import(row, source, mint),
+        Order::Restore { piece, source, .. } => desk.restore(piece, source, mint),
         Order::Link { who, identity } => desk.link(who, identity),
         Order::Unlink { who, identity } => desk.unlink(who, identity),
         Order::Share { identity, sharing } => desk.share(identity, *sharing, mint),
@@ -329,8 +345,8 @@ pub fn unchanged(order: &Order, view: &View, seen: Option<&[u64]>) -> Result<(),
 pub(super) struct Desk<'a> {
     pub(super) view: &'a View,
     rules: &'a Rules,
-    by: &'a ActorId,
-    now: UnixTime,
+    pub(super) by: &'a ActorId,
+    pub(super) now: UnixTime,
 }
 
 impl Desk<'_> {

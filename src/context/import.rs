@@ -132,6 +132,9 @@ impl Desk<'_> {
         mint: &mut dyn FnMut() -> u64,
     ) -> Result<Vec<Change<String>>, Refused> {
         good_name(source)?;
+        if let Some(gone) = row.contact.filter(|contact| self.view.gone.contains(contact)) {
+            return Err(Refused::Erased(gone));
+        }
         let (mut changes, contact) = match self.meant(row)? {
             Some(person) => (Vec::new(), person),
             None => {

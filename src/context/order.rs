@@ -13,6 +13,7 @@ use super::identity::{Identity, Kind, NotAnIdentity, Sharing, normalise};
 use super::import::Row;
 use super::person::Evidence;
 use super::timeline::Happening;
+use super::whole::Piece;
 use crate::id::{CallId, CaseId, ContactId, HoldId, PinId};
 use crate::time::UnixTime;
 
@@ -99,6 +100,16 @@ pub enum Order {
         /// What it says.
         row: Row,
         /// What the file is called, such as `crm`: it stands beside whoever imports it.
+        source: String,
+        /// Only say what it would do.
+        #[serde(default)]
+        dry_run: bool,
+    },
+    /// Take up a line of a file of whole records: the second time it changes nothing.
+    Restore {
+        /// What it says.
+        piece: Box<Piece>,
+        /// What the file is called.
         source: String,
         /// Only say what it would do.
         #[serde(default)]
@@ -376,6 +387,8 @@ pub struct Needs {
     pub cases: BTreeSet<CaseId>,
     /// Moments: whether they are there.
     pub moments: BTreeSet<Ref>,
+    /// Times on timelines: what stands there.
+    pub spots: BTreeSet<(ContactId, UnixTime)>,
     /// Whether everything is needed that goes with a person's erasure.
     pub erasure: bool,
 }
@@ -401,6 +414,7 @@ impl Order {
             Order::Import { row, .. } => {
                 row.identities.iter_mut().map(|held| &mut held.identity).collect()
             }
+            Order::Restore { piece, .. } => piece.identities_mut(),
             Order::Link { identity, .. }
             | Order::Learn { identity, .. }
             | Order::Unlink { identity, .. }
@@ -440,6 +454,14 @@ impl Order {
                 needs.identities.extend(row.stand_in());
                 needs.identities.extend(row.identities.iter().map(|held| held.identity.clone()));
             }
+            Order::Restore { piece, .. } => {
+                needs.contacts.extend(piece.contacts());
+                needs.identities.extend(piece.identities().cloned());
+                needs.spots = piece.spots();
+                if let Piece::Case(case) = &**piece {
+                    needs.cases.insert(case.id);
+                }
+            }
             Order::Unmerge { gone } => drop(needs.contacts.insert(*gone)),
             Order::OpenCase { moments, .. } => needs.moments.extend(moments),
             Order::LinkCase { case, moments }
@@ -463,7 +485,7 @@ impl Order {
     pub fn person(&self) -> Option<Who> {
         match self {
             Order::Unmerge { gone } => Some(Who::Contact(*gone)),
-            Order::Import { .. } => None,
+            Order::Import { .. } | Order::Restore { .. } => None,
             order => order.clone().people().into_iter().next().cloned(),
         }
     }
@@ -490,6 +512,7 @@ impl Order {
             Order::Merge { kept, gone } => vec![kept, gone],
             Order::Create { .. }
             | Order::Import { .. }
+            | Order::Restore { .. }
             | Order::Share { .. }
             | Order::Unmerge { .. }
             | Order::LinkCase { .. }

@@ -17,8 +17,8 @@ use crate::admin::{Command, Reply};
 use crate::driver::mailbox::Sender;
 use crate::driver::turn::Letter;
 
-/// The longest question: a command is far below this.
-const MAX_QUESTION: u64 = 64 * 1024;
+/// The longest question. Commands are far below this; a whole record of a file has fields with all that was said before.
+const MAX_QUESTION: u64 = 4 << 20;
 /// How long the loop may take before the asker is told that it is stuck.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 

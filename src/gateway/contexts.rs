@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::address::Number;
 use crate::admin::api::feed::Happening;
 use crate::admin::api::people::CallerCard;
-use crate::admin::{Command, PeoplePage, Reply};
+use crate::admin::{Command, PeoplePage, RecordsPage, Reply};
 use crate::call::plan::Origin;
 use crate::call::record::{Peer, Record};
 use crate::context::{Caller, Identity, Kind, Refused, Who, normalise};
@@ -106,6 +106,7 @@ impl Gateway {
                 let reply = match answer {
                     Answer::Dossier(Some(dossier)) => Reply::Person(dossier),
                     Answer::People(people, next) => Reply::People(PeoplePage { people, next }),
+                    Answer::Records(records, next) => Reply::Records(RecordsPage { records, next }),
                     Answer::Dossier(None) => Reply::Declined(Refused::UnknownContact),
                     Answer::Timeline(Some(moments)) => Reply::Timeline(moments),
                     Answer::Timeline(None) => Reply::Declined(Refused::UnknownContact),

@@ -81,6 +81,11 @@ impl Gateway {
                 let question = Question::People(*after, (*limit).min(MOST_PEOPLE));
                 return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
             }
+            Command::Records { after, limit } => {
+                self.note_reader(now, to, by, command);
+                let question = Question::Records(*after, (*limit).min(MOST_PEOPLE));
+                return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
+            }
             Command::Contact { .. } => return self.take_order(now, to, by, command),
             Command::Person { who, moments } => {
                 self.note_reader(now, to, by, command);

@@ -100,7 +100,9 @@ impl Gateway {
         let Command::Contact { order, seen } = command else { return };
         // Beside every value that a file brought stands which file it was.
         let actor = match order {
-            Order::Import { source, .. } => format!("{}, import of {source}", by.who),
+            Order::Import { source, .. } | Order::Restore { source, .. } => {
+                format!("{}, import of {source}", by.who)
+            }
             _ => by.who.to_string(),
         };
         let actor = ActorId::from(actor.as_str());
@@ -194,10 +196,13 @@ impl Gateway {
         let Some(waiting) = self.orders.waiting.remove(&id) else { return };
         let mut answer = Ordered::default();
         changes.iter().for_each(|change| answer.take(change));
-        let tried = matches!(order, Order::Import { dry_run: true, .. });
-        if matches!(order, Order::Import { .. }) {
-            answer.imported = Some(Imported::by(&changes));
-        }
+        let tried = match order {
+            Order::Import { dry_run, .. } | Order::Restore { dry_run, .. } => {
+                answer.imported = Some(Imported::by(&changes));
+                dry_run
+            }
+            _ => false,
+        };
         if tried || changes.is_empty() {
             return self.tell(waiting.to, Reply::Ordered(answer));
         }

@@ -73,6 +73,9 @@ impl People {
                 self.link(identity, *contact);
             }
             Change::Shared { identity, line, .. } => self.link(identity, *line),
+            Change::Restored { contact } => {
+                contact.identities.iter().for_each(|link| self.link(&link.identity, contact.id));
+            }
             Change::Unlinked { contact, identity } => {
                 let number = subject(&identity.value).map(Subject::number);
                 self.owners.retain(|own, of| Some(*own) != number || of != contact);

@@ -6,6 +6,7 @@
 //!
 //! The first byte of a key says which of these its row is (`super::kind`).
 
+pub mod filing;
 pub mod finding;
 pub mod looking;
 
@@ -13,7 +14,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::kind::{CASE, CASE_OF, CONTACT, IDENTITY, KEPT, MERGE, MOMENT, PROOF, SUGGESTION};
+use super::kind::{
+    CASE, CASE_OF, CONTACT, ERASED, IDENTITY, KEPT, MERGE, MOMENT, PROOF, SUGGESTION,
+};
 use super::{Draft, Rows, numbered_key, read};
 use crate::context::{
     Act, Case, Change, Contact, Edge, Happening, How, Identity, Kind, Link, Merge, Moment, Ref,
@@ -88,6 +91,13 @@ pub fn moment_key(at: Ref) -> Vec<u8> {
     key
 }
 
+/// What the keys of a contact's moments at a time begin with; of those the newest record comes first.
+pub fn moments_at(contact: ContactId, at: UnixTime) -> Vec<u8> {
+    let mut key = moments_of(contact);
+    key.extend(newest_first(at));
+    key
+}
+
 /// Where a moment stands, from its key.
 pub fn moment_ref(key: &[u8]) -> Option<Ref> {
     let number = |at: usize| Some(u64::from_be_bytes(key.get(at..at + 8)?.try_into().ok()?));
@@ -123,6 +133,11 @@ pub fn suggestions_of(contact: ContactId) -> Vec<u8> {
 /// The key of an erasure's proof.
 pub fn proof_key(erasure: ErasureId) -> Vec<u8> {
     numbered_key(PROOF, erasure.0)
+}
+
+/// The key of the row that says that a contact was erased: it leads to the proof, and no file brings the contact back.
+pub fn erased_key(contact: ContactId) -> Vec<u8> {
+    numbered_key(ERASED, contact.0)
 }
 
 /// The number behind a prefix of nine bytes.
@@ -276,6 +291,11 @@ impl Draft<'_> {
                 let (by, what) = (Some(by.clone()), what.clone());
                 self.happened(seq, *contact, &Moment { at: *at, by, case: None, what });
             }
+            Change::Restored { contact } => self.restore(contact),
+            Change::Recalled { contact, moments } => {
+                moments.iter().for_each(|moment| self.happened(seq, *contact, moment));
+            }
+            Change::CaseRestored { case } => self.restore_case(case),
             Change::Erased { .. } => self.erase(by, at, change),
             Change::Pruned { contact, before } => self.prune(*contact, *before),
             change => match change.contact() {
@@ -421,6 +441,42 @@ impl Draft<'_> {
     }
 }
 
+/// Files.
+impl Draft<'_> {
+    /// A contact's row as a file says; identities lead to it unless they lead to somebody else.
+    fn restore(&mut self, filed: &Contact<Personal>) {
+        let Some(own) = self.contact(filed.id) else { return };
+        let mut row = Contact { identities: Vec::new(), learned: own.learned, ..filed.clone() };
+        for link in &filed.identities {
+            let Some(key) = key_of(&link.identity) else { continue };
+            let edge = match self.row::<Edge>(&key) {
+                None => Edge { owner: filed.id, sharing: None, users: BTreeSet::new() },
+                Some(mut edge) if edge.sharing.is_some() => {
+                    edge.users.extend(Some(filed.id).filter(|id| *id != edge.owner));
+                    edge
+                }
+                // Somebody else's: whoever decided did not know yet.
+                Some(edge) if edge.owner != filed.id => continue,
+                Some(edge) => edge,
+            };
+            self.put(key, &edge);
+            row.identities.push(link.clone());
+        }
+        self.put(contact_key(filed.id), &row);
+    }
+
+    fn restore_case(&mut self, filed: &Case<Personal>) {
+        if self.contact(filed.contact).is_none() {
+            return;
+        }
+        self.put(case_key(filed.id), filed);
+        let others = filed.moments.iter().map(|one| one.contact);
+        for contact in others.chain([filed.contact]).collect::<BTreeSet<_>>() {
+            self.put(pair_key(CASE_OF, contact.0, filed.id.0), &());
+        }
+    }
+}
+
 fn same(a: &Identity<Personal>, b: &Identity<Personal>) -> bool {
     a.kind == b.kind && subject_of(&a.value) == subject_of(&b.value)
 }
@@ -530,6 +586,7 @@ impl Draft<'_> {
             self.erase_cases(*contact, contacts);
             self.erase_ties(*contact);
             self.delete(&contact_key(*contact));
+            self.put(erased_key(*contact), erasure);
         }
         let proof = Proof {
             erasure: *erasure,

@@ -35,6 +35,8 @@ pub(super) const CASE: u8 = b's';
 pub(super) const CASE_OF: u8 = b'o';
 /// Proofs of erasure.
 pub(super) const PROOF: u8 = b'z';
+/// Contacts that were erased, each with its erasure.
+pub(super) const ERASED: u8 = b'd';
 
 #[cfg(test)]
 mod tests {
@@ -44,7 +46,7 @@ mod tests {
     fn no_two_kinds_of_rows_share_a_byte() {
         let mut all = [
             META, CALL, EVENT, BINDING, AGENT, PLACE, ACT, CONTACT, IDENTITY, MOMENT, MERGE, KEPT,
-            SUGGESTION, CASE, CASE_OF, PROOF,
+            SUGGESTION, CASE, CASE_OF, PROOF, ERASED,
         ];
         all.sort_unstable();
         assert!(all.windows(2).all(|two| two[0] != two[1]), "{all:?}");

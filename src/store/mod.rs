@@ -26,7 +26,7 @@ pub const META_KEY: &[u8] = &[META];
 /// Every call record's key begins with this; they are in order of time, the newest first.
 pub const CALLS: &[u8] = &[CALL];
 /// Version of the rows: one written by another version is not read but made again.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Where a store stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

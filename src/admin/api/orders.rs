@@ -330,7 +330,7 @@ pub fn act(order: &Order) -> Option<(Operation, Option<String>)> {
 fn operation(order: &Order) -> Option<Operation> {
     Some(match order {
         // What another system answers is nobody's act.
-        Order::Import { .. } | Order::Learn { .. } => return None,
+        Order::Import { .. } | Order::Restore { .. } | Order::Learn { .. } => return None,
         Order::Create { .. } | Order::Record { .. } => Operation::NewPerson,
         Order::Edit { .. } => Operation::EditPerson,
         Order::Link { .. } => Operation::LinkIdentity,

@@ -1,4 +1,4 @@
-//! All people in a file that an import reads again.
+//! All people in a file that an import reads again: whole records as lines of JSON, or what fits a flat table as CSV.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -7,13 +7,19 @@ use std::process::ExitCode;
 use super::rows::Format;
 use crate::admin::{Command, Reply};
 use crate::cli::{ask, exit};
-use crate::context::{Kind, Person, Row};
+use crate::context::{Kind, Line, Person, Piece, Row};
+use crate::store::context::filing::{Pieces, Record};
+use crate::store::context::looking::Dossier;
 
 /// Contacts in one question: the box is kept for some milliseconds by each.
 const AT_A_TIME: usize = 100;
 /// Columns that are there for everybody; fields come behind them.
 const COLUMNS: [&str; 9] =
     ["branchline_id", "phone", "email", "handle", "sip", "account", "business", "shared", "tags"];
+/// What a flat table has no room for.
+const LEFT_OUT: &str = "CSV has fields as they are, numbers and addresses, and tags. It leaves out who said what and when, \
+    consent, the preferred channel, verified levels, pinned facts, legal holds, merges, cases and what happened: \
+    --format jsonl has them";
 
 /// Shows `each` all people, a page at a time.
 ///
@@ -24,30 +30,70 @@ pub fn people(
     each: &mut dyn FnMut(Person) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut line = ask::Line::open(&options.socket)?;
-    let (mut after, mut count) = (None, 0_u64);
+    let (mut after, mut count) = (None, 0);
     loop {
         line.send(&Command::People { after, limit: AT_A_TIME })?;
         let page = match line.hear()? {
             Reply::People(page) => page,
-            Reply::NotReady(why) | Reply::Refused(why) => return Err(io::Error::other(why)),
-            _ => return Err(io::Error::other("the box answered something else")),
+            other => return Err(no_page(other)),
         };
-        for person in page.people {
-            count += 1;
-            each(person)?;
+        count += page.people.len();
+        page.people.into_iter().try_for_each(&mut *each)?;
+        progress(Some(count));
+        after = page.next;
+        if after.is_none() {
+            break;
         }
-        if io::stderr().is_terminal() {
-            eprint!("\r{count} people");
-        }
-        after = match page.next {
-            Some(next) => Some(next),
-            None => break,
-        };
     }
-    if io::stderr().is_terminal() {
-        eprint!("\r\x1b[K");
-    }
+    progress(None);
     Ok(())
+}
+
+/// Shows `each` all whole records, a page at a time.
+fn records(
+    options: &ask::Options,
+    each: &mut dyn FnMut(Vec<Record>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut line = ask::Line::open(&options.socket)?;
+    let (mut after, mut count) = (None, 0);
+    loop {
+        line.send(&Command::Records { after, limit: AT_A_TIME })?;
+        let page = match line.hear()? {
+            Reply::Records(page) => page,
+            other => return Err(no_page(other)),
+        };
+        count += page.records.len();
+        each(page.records)?;
+        progress(Some(count));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    progress(None);
+    Ok(())
+}
+
+fn no_page(reply: Reply) -> io::Error {
+    match reply {
+        Reply::NotReady(why) | Reply::Refused(why) => io::Error::other(why),
+        _ => io::Error::other("the box answered something else"),
+    }
+}
+
+fn progress(count: Option<usize>) {
+    if io::stderr().is_terminal() {
+        match count {
+            Some(count) => eprint!("\r{count} people"),
+            None => eprint!("\r\x1b[K"),
+        }
+    }
+}
+
+/// Whether a record is a line's that several people share, and no person's.
+fn is_line(record: &Dossier) -> bool {
+    let own = |line: &Line| record.contacts.iter().any(|contact| contact.id == line.line);
+    record.shared.iter().any(own)
 }
 
 /// Writes all people to the standard output.
@@ -65,12 +111,31 @@ pub fn main(options: &ask::Options, format: Format) -> ExitCode {
     }
 }
 
+/// A page at a time: first who they are, then what happened, then cases. Lines about the same person stand apart, so that an
+/// import has many on their way at a time.
 fn as_jsonl(options: &ask::Options, mut out: impl Write) -> io::Result<()> {
-    people(options, &mut |person| {
-        serde_json::to_writer(&mut out, &person.row())?;
-        out.write_all(b"\n")
+    let mut late = Vec::new();
+    records(options, &mut |page| {
+        let mut pieces: Vec<Pieces> = page.into_iter().map(Pieces::from).collect();
+        late.extend(pieces.iter_mut().flat_map(|pieces| std::mem::take(&mut pieces.late)));
+        let most = pieces.iter().map(|pieces| pieces.moments.len()).max().unwrap_or(0);
+        let people = pieces.iter().map(|pieces| &pieces.person);
+        let moments =
+            (0..most).flat_map(|at| pieces.iter().filter_map(move |own| own.moments.get(at)));
+        let most = pieces.iter().map(|pieces| pieces.cases.len()).max().unwrap_or(0);
+        let cases = (0..most).flat_map(|at| pieces.iter().filter_map(move |own| own.cases.get(at)));
+        for piece in people.chain(moments).chain(cases) {
+            write_line(&mut out, piece)?;
+        }
+        Ok(())
     })?;
+    late.iter().try_for_each(|piece| write_line(&mut out, piece))?;
     out.flush()
+}
+
+fn write_line(mut out: impl Write, piece: &Piece) -> io::Result<()> {
+    serde_json::to_writer(&mut out, piece)?;
+    out.write_all(b"\n")
 }
 
 /// Reads all people twice: the heading needs every field's name, and nobody knows how many people there are.
@@ -82,15 +147,27 @@ fn as_csv(options: &ask::Options, out: impl Write) -> io::Result<()> {
     })?;
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(heading(&names))?;
-    people(options, &mut |person| {
+    let mut write = |person: Person| {
         let row = person.row();
         if let Some(new) = row.fields.keys().find(|name| !names.contains(*name)) {
             let words = format!("the field `{new}` came up meanwhile: export once more");
             return Err(io::Error::other(words));
         }
-        Ok(writer.write_record(cells(&row, &names))?)
-    })?;
-    writer.flush()
+        Ok::<_, io::Error>(writer.write_record(cells(&row, &names))?)
+    };
+    let people = |page: Vec<Record>| {
+        page.into_iter().map(|record| record.dossier).filter(|dossier| !is_line(dossier))
+    };
+    records(options, &mut |page| people(page).map(person_of).try_for_each(&mut write))?;
+    writer.flush()?;
+    eprintln!("{LEFT_OUT}");
+    Ok(())
+}
+
+fn person_of(record: Dossier) -> Person {
+    let Dossier { person, contacts, shared, .. } = record;
+    let shared = shared.into_iter().map(|line| (line.identity, line.sharing)).collect();
+    Person { person, contacts, shared, others: BTreeSet::new() }
 }
 
 /// Fields are marked as such, so that one called `phone` is no number that somebody is known by.

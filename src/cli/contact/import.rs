@@ -183,7 +183,10 @@ impl Batch {
         let lost = |error: io::Error| format!("the box does not answer any more: {error}");
         for (read, line) in rows.iter().zip(lines.iter_mut()) {
             let (source, dry_run) = (options.source.clone(), options.dry_run);
-            let order = Order::Import { row: read.row.clone(), source, dry_run };
+            let order = match &read.piece {
+                Some(piece) => Order::Restore { piece: piece.clone(), source, dry_run },
+                None => Order::Import { row: read.row.clone(), source, dry_run },
+            };
             line.send(&Command::Contact { order, seen: None }).map_err(lost)?;
         }
         for (read, line) in rows.into_iter().zip(lines.iter_mut()) {
@@ -211,14 +214,18 @@ fn refused(read: Line, why: String) -> Bad {
 /// What a row is about, roughly: a number is its last digits, as it may stand with a country's code or without.
 fn about(read: &Line) -> impl Iterator<Item = String> {
     const LAST: usize = 6;
-    let identities = read.row.identities.iter().map(|held| {
-        let value: String = held.identity.value.chars().filter(|c| c.is_alphanumeric()).collect();
+    let row = read.row.identities.iter().map(|held| &held.identity);
+    let piece = read.piece.iter();
+    let named = piece.clone().flat_map(|piece| piece.identities());
+    let identities = row.chain(named).map(|identity| {
+        let value: String = identity.value.chars().filter(|c| c.is_alphanumeric()).collect();
         let value = value.to_lowercase();
         let from = value.char_indices().rev().nth(LAST - 1).map_or(0, |(at, _)| at);
-        match held.identity.kind {
+        match identity.kind {
             crate::context::Kind::Phone => format!("phone {}", value.get(from..).unwrap_or(&value)),
             kind => format!("{kind} {value}"),
         }
     });
-    identities.chain(read.row.contact.map(|contact| format!("contact {contact}")))
+    let contacts = piece.flat_map(|piece| piece.contacts()).chain(read.row.contact);
+    identities.chain(contacts.map(|contact| format!("contact {contact}")))
 }

@@ -7,10 +7,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::address::Number;
-use crate::context::{Held, Identity, Kind, NotAnIdentity, Row, Sharing, normalise};
+use crate::context::{Held, Identity, Kind, NotAnIdentity, Piece, Row, Sharing, normalise};
 
-/// Longest row: the box takes no longer question than 64 KiB, and JSON may make a text longer.
+/// Longest row of a spreadsheet: a quote that is not closed makes one row of the rest of the file.
 const MOST_BYTES: usize = 48 * 1024;
+/// Longest line of JSON: the box takes no question longer than 4 MiB, and JSON may make a text longer.
+const MOST_JSON: usize = 2 << 20;
 /// So far the first line is looked at to find out what separates its columns.
 const HEADER_BYTES: usize = 64 * 1024;
 
@@ -41,6 +43,8 @@ pub struct Line {
     pub line: u64,
     /// What it says.
     pub row: Row,
+    /// Or the line of a whole record that it is.
+    pub piece: Option<Box<Piece>>,
     /// Columns with numbers: whether they read in full, the box alone can say.
     pub numbers: Vec<String>,
 }
@@ -260,7 +264,7 @@ fn csv_row(
     if record.as_slice().len() > MOST_BYTES {
         return Err(bad(None, "it is longer than 48 KiB: is a quote not closed?"));
     }
-    let mut read = Line { line, row: Row::default(), numbers: Vec::new() };
+    let mut read = Line { line, row: Row::default(), piece: None, numbers: Vec::new() };
     for (heading, cell) in headings.iter().zip(record.iter()) {
         let cell = std::str::from_utf8(cell)
             .map_err(|_| bad(Some(heading), "it is not UTF-8: save the file as UTF-8"))?;
@@ -287,16 +291,32 @@ fn json_rows(
 fn json_row(columns: &Columns, line: u64, bytes: &[u8]) -> Result<Line, Bad> {
     let bad =
         |column: Option<&str>, why: String| Bad { line, column: column.map(str::to_owned), why };
-    if bytes.len() > MOST_BYTES {
-        return Err(bad(None, "it is longer than 48 KiB".to_owned()));
+    if bytes.len() > MOST_JSON {
+        return Err(bad(None, "it is longer than 2 MiB".to_owned()));
     }
     let object: serde_json::Map<String, Value> = serde_json::from_slice(bytes)
         .map_err(|error| bad(None, format!("it is no JSON object (at byte {})", error.column())))?;
-    let mut read = Line { line, row: Row::default(), numbers: Vec::new() };
+    let mut read = Line { line, row: Row::default(), piece: None, numbers: Vec::new() };
+    if let Some(name) = piece_of(&object) {
+        let piece = serde_json::from_slice(bytes).map_err(|error| {
+            bad(
+                Some(name),
+                format!("it is no line that an export writes (at byte {})", error.column()),
+            )
+        })?;
+        read.piece = Some(Box::new(piece));
+        return Ok(read);
+    }
     for (name, value) in object {
         json_cell(columns, &mut read, &name, value).map_err(|why| bad(Some(&name), why))?;
     }
     Ok(read)
+}
+
+/// Which line of a whole record an object is, if it is one.
+fn piece_of(object: &serde_json::Map<String, Value>) -> Option<&'static str> {
+    let own = ["person", "moments", "case"].into_iter();
+    own.filter(|_| object.len() == 1).find(|name| object.get(*name).is_some_and(Value::is_object))
 }
 
 fn json_cell(columns: &Columns, read: &mut Line, name: &str, value: Value) -> Result<(), String> {

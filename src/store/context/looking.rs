@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::filing::Record;
 use super::finding::{Hits, Search};
 use super::{
     CONTACTS, PROOFS, Proof, case_key, cases_of, contact_key, get, identity_key, merge_key,
     merged_into, moment, moment_key, moment_ref, moments_of, proof, second_number, suggestions_of,
 };
 use crate::context::{
-    Caller, Case, Channel, Contact, Edge, FromCrm, Happening, Identity, Kind, Known, Merge, Moment,
-    Needs, OpenCase, Person, Ref, Suggestion, View, Who, Whose,
+    Caller, Case, Channel, Contact, Edge, FromCrm, Happening, Identity, Kind, Known, Line, Merge,
+    Moment, Needs, OpenCase, Person, Ref, Suggestion, View, Who, Whose,
 };
 use crate::id::{CallId, CaseId, ContactId, RecordingId};
 use crate::journal::context::{contact_subject, detail_name, identity_subject, read};
@@ -65,6 +66,9 @@ pub struct Dossier {
     pub merges: Vec<Merge>,
     /// Who may be the same person.
     pub suggestions: Vec<Suggestion>,
+    /// Which of the identities several people share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<Line>,
     /// Cases.
     pub cases: Vec<Case<String>>,
     /// What happened, the newest first.
@@ -108,6 +112,8 @@ pub enum Question {
     Dossier(Who, usize),
     /// People, of the contacts behind one, so many at most.
     People(Option<ContactId>, usize),
+    /// Whole records, of the contacts behind one, so many at most.
+    Records(Option<ContactId>, usize),
     /// What happened with a person, from behind a moment on, so many at most.
     Timeline(Who, Option<Ref>, usize),
     /// Who and what fits some words; asked of whoever keeps an index, not of rows.
@@ -153,6 +159,8 @@ pub enum Answer {
     Dossier(Option<Box<Dossier>>),
     /// People, and behind which contact to go on; nothing at the end.
     People(Vec<Person>, Option<ContactId>),
+    /// Whole records, and behind which contact to go on; nothing at the end.
+    Records(Vec<Record>, Option<ContactId>),
     /// What happened with a person; nothing if there is none.
     Timeline(Option<Vec<Placed>>),
     /// Who and what fits some words.
@@ -188,6 +196,10 @@ impl Eyes<'_> {
             Question::People(after, limit) => {
                 let (people, next) = self.people(*after, *limit);
                 Answer::People(people, next)
+            }
+            Question::Records(after, limit) => {
+                let (records, next) = self.records(*after, *limit);
+                Answer::Records(records, next)
             }
             Question::Timeline(who, after, limit) => {
                 let found = self.named(who).filter(|contact| self.contact(*contact).is_some());
@@ -417,6 +429,8 @@ impl Eyes<'_> {
                 contacts.insert(place.contact);
             }
         }
+        view.gone = self.erased(&needs.contacts);
+        view.placed = self.placed(&needs.spots);
         for contact in contacts {
             if !view.contacts.contains_key(&contact) {
                 let (parents, members) = self.person(contact);
@@ -442,8 +456,9 @@ impl Eyes<'_> {
         let suggestions = members.iter().flat_map(|member| self.suggestions(*member)).collect();
         Some(Dossier {
             person: crate::context::root(&parents, contact),
-            contacts,
             suggestions,
+            shared: self.shared(&contacts),
+            contacts,
             cases: self.cases(&members),
             timeline: self.timeline(&members, None, moments),
             merges: parents.into_values().collect(),

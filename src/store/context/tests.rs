@@ -24,6 +24,8 @@ use crate::store::tests::Table;
 use crate::store::{META_KEY, Meta, project};
 use crate::time::{Now, UnixTime};
 
+mod filing;
+
 /// A journal, what it wrote, and the rows that came of it.
 struct Site {
     now: Now,
