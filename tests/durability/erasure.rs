@@ -109,7 +109,7 @@ fn readable(site: &Site) -> Vec<String> {
     texts
 }
 
-fn is_in_a_file(folder: &Path, bytes: &[u8]) -> bool {
+pub fn is_in_a_file(folder: &Path, bytes: &[u8]) -> bool {
     fs::read_dir(folder).expect("a folder").any(|entry| {
         let path = entry.expect("an entry").path();
         if path.is_dir() {

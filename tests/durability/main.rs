@@ -14,6 +14,7 @@ mod help;
 mod journeys;
 mod kills;
 mod phones;
+mod records;
 mod site;
 mod stores;
 mod webhooks;
