@@ -13,7 +13,8 @@ use super::contact::{Contact, Learned, Source};
 use super::identity::{Edge, How, Identity, NotAnIdentity, Sharing};
 use super::order::{Order, Who};
 use super::person::{Evidence, Merge, Suggestion, root};
-use super::timeline::{Happening, Moment};
+use super::timeline::Happening;
+use super::whole::Standing;
 use crate::id::{ActorId, CaseId, ContactId, ErasureId, HoldId, MergeId, PinId};
 use crate::time::UnixTime;
 
@@ -99,7 +100,7 @@ pub struct View {
     /// Those of the contacts that were erased here.
     pub gone: BTreeSet<ContactId>,
     /// What stands at times that were asked for, each in the order of its records.
-    pub placed: BTreeMap<(ContactId, UnixTime), Vec<(Ref, Moment<String>)>>,
+    pub placed: Standing,
     /// Suggestions among the contacts, the lower id first.
     pub suggestions: BTreeMap<(ContactId, ContactId), Suggestion>,
 }

@@ -42,7 +42,7 @@ pub use order::{Needs, Order, Who};
 pub use person::{Evidence, Merge, Suggestion, probable, root};
 pub use quality::{Double, Of, Quality, Survey};
 pub use timeline::{Happening, Moment, Way};
-pub use whole::{Filed, Line, Piece, Spot, Told, Whole, filed};
+pub use whole::{Filed, Line, Piece, Spot, Standing, Told, Whole, filed};
 
 /// The way somebody is reached, or reached us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]

@@ -75,6 +75,9 @@ pub struct Told {
     pub moments: Vec<Moment<String>>,
 }
 
+/// What stands on timelines at a time, in the order of its records.
+pub type Standing = BTreeMap<(ContactId, UnixTime), Vec<(Ref, Moment<String>)>>;
+
 /// Where a moment of a file stands: the number is of those of one contact at one time, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,13 +3,13 @@
 //! Left out: recordings, which stay with the box that has their keys; what the site's book of customers said, which is asked
 //! again; who may be the same person, which is looked for again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::looking::{Dossier, Eyes};
 use super::{contact_key, erased_key, merge_key, moment, moment_ref, moments_at};
-use crate::context::{Filed, Line, Moment, Piece, Ref, Spot, Whole, Whose, filed};
+use crate::context::{Filed, Line, Moment, Piece, Ref, Spot, Standing, Whole, Whose, filed};
 use crate::id::ContactId;
 use crate::journal::context::read;
 use crate::time::UnixTime;
@@ -68,11 +68,8 @@ impl Eyes<'_> {
     }
 
     /// What stands on timelines at these times, as a file would have it.
-    pub(super) fn placed(
-        &self,
-        spots: &BTreeSet<(ContactId, UnixTime)>,
-    ) -> BTreeMap<(ContactId, UnixTime), Vec<(Ref, Moment<String>)>> {
-        let mut placed = BTreeMap::new();
+    pub(super) fn placed(&self, spots: &BTreeSet<(ContactId, UnixTime)>) -> Standing {
+        let mut placed = Standing::new();
         for (contact, at) in spots {
             let mut here: Vec<(Ref, Moment<String>)> = Vec::new();
             let page = self.rows.page(&moments_at(*contact, *at), None, ALL);
