@@ -284,6 +284,7 @@ fn stream(codec: Codec, leg: LegId) -> Stream {
         remote_rtcp: None,
         send: true,
         receive: true,
+        protection: None,
     }
 }
 

@@ -753,6 +753,10 @@ pub struct CallLine {
     pub jitter_ms: Option<f64>,
     /// Messages and tapes of it, sealed in the data folder; `branchline recording ID` opens one.
     pub recordings: Vec<RecordingId>,
+    /// How the sound of each leg was encrypted, where that was asked for or agreed on, such as
+    /// `extension 201 encrypted: SRTP AES_CM_128_HMAC_SHA1_80`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encryption: Vec<String>,
 }
 
 /// A queue and who waits.

@@ -19,6 +19,7 @@ pub mod help;
 pub mod numbers;
 pub mod pattern;
 pub mod plan;
+pub mod protection;
 pub mod record;
 mod switch;
 

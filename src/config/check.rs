@@ -3,6 +3,7 @@
 //! It reports places in the file and changes nothing.
 
 mod desk;
+mod encryption;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -64,6 +65,7 @@ pub(super) fn check(
     check.numbers();
     check.targets();
     check.trunks();
+    check.encryption();
     check.outbound();
     check.spending();
     check.people();

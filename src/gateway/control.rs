@@ -9,7 +9,7 @@ use crate::gateway::accounts::act_page;
 use crate::gateway::voicemail::Counts;
 use crate::gateway::{By, Ending, Gateway, LookFor, Output, ReplyTo};
 use crate::id::{CallId, ExtensionId};
-use crate::journal::event::{CallRecord, Direction, Quality};
+use crate::journal::event::{CallRecord, Direction, LegRecord, Quality};
 use crate::journal::{Failure, State};
 use crate::sip::registrar::Binding;
 use crate::sip::trunk;
@@ -237,6 +237,7 @@ impl Gateway {
             round_trip_ms: qualities().filter_map(|quality| quality.round_trip_ms).reduce(f64::max),
             one_way: qualities().any(|quality| quality.one_way),
             recordings: record.recordings.clone(),
+            encryption: record.legs.iter().filter_map(protected).collect(),
         }
     }
 
@@ -421,7 +422,7 @@ impl Gateway {
                     Lamp::Red
                 }
             },
-            words: trunk.state().to_string(),
+            words: trunk.state().to_string() + &self.encryption_words(&Peer::Trunk(id.clone())),
             calls: [false, true]
                 .map(|help| self.legs.count(&Peer::Trunk(id.clone()), help))
                 .iter()
@@ -446,6 +447,10 @@ impl Gateway {
             let clock = until.get(11..16).unwrap_or(&until);
             format!("{transport} {} until {clock} UTC", binding.peer)
         };
+        let encryption = |extension: &crate::config::settings::Extension| {
+            let words = self.encryption_words(&Peer::Extension(extension.number.clone()));
+            (!words.is_empty()).then(|| words.trim_start_matches("; ").to_owned())
+        };
         let line = |extension: &crate::config::settings::Extension| Phone {
             extension: extension.number.clone(),
             name: extension.name.clone(),
@@ -455,7 +460,11 @@ impl Gateway {
                 .iter()
                 .map(way)
                 .collect(),
-            set: self.phone_set(&extension.number),
+            set: self
+                .phone_set(&extension.number)
+                .into_iter()
+                .chain(encryption(extension))
+                .collect(),
             sheets: self.sheets_of(&extension.number),
         };
         self.settings.extensions.iter().map(line).collect()
@@ -478,6 +487,12 @@ fn held(queue: &crate::queue::Snapshot) -> Option<admin::Held> {
     let (estimates, held) = (queue.hit_rate.of, queue.hit_rate.hits);
     let percent = queue.hit_rate.percent()?;
     Some(admin::Held { queue: queue.queue.clone(), estimates, held, percent })
+}
+
+/// How one leg was encrypted, in words.
+fn protected(leg: &LegRecord) -> Option<String> {
+    let protection = leg.quality.as_ref()?.protection?;
+    Some(format!("{} {protection}", leg.peer))
 }
 
 fn active_call(call: &CallView) -> ActiveCall {

@@ -1,10 +1,11 @@
 //! The journal on one side, everything on the other: what is kept, and who waits until it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::admin::Reply;
 use crate::agent::Presence;
+use crate::call::protection::Protection;
 use crate::call::record::Record;
 use crate::call::{self, Saying};
 use crate::gateway::{Gateway, ReplyTo};
@@ -39,7 +40,8 @@ pub(super) struct Keeping {
     /// Orders that are answered once they are on the disk, and not before.
     pub(super) kept: Vec<(Token, ReplyTo)>,
     /// Legs whose media thread has not said yet how they sounded.
-    closing: BTreeSet<LegId>,
+    /// Legs that say soon how they were, and how their sound was protected.
+    closing: BTreeMap<LegId, Option<Protection>>,
     qualities: BTreeMap<LegId, Quality>,
     records: BTreeMap<CallId, (Instant, Record)>,
     pub(super) unshown: super::ended::Unshown,
@@ -226,16 +228,14 @@ impl Gateway {
     }
 
     /// A leg's media thread was told to forget it; it will say how it was.
-    pub(super) fn expect_quality(&mut self, leg: LegId) {
-        self.keeping.closing.insert(leg);
+    pub(super) fn expect_quality(&mut self, leg: LegId, protection: Option<Protection>) {
+        self.keeping.closing.insert(leg, protection);
     }
 
     pub(super) fn keep_quality(&mut self, now: Now, leg: LegId, report: &media::Report) {
         self.note_sound(now, leg, report);
         // A record that has not waited for it is written.
-        if !self.keeping.closing.remove(&leg) {
-            return;
-        }
+        let Some(protection) = self.keeping.closing.remove(&leg) else { return };
         let quality = Quality {
             sent: report.sent,
             received: report.received,
@@ -247,6 +247,9 @@ impl Gateway {
             spoken_s: report.spoken_s,
             one_way: report.one_way,
             machine: report.machine,
+            forged: report.forged,
+            replayed: report.replayed,
+            protection,
         };
         self.keeping.qualities.insert(leg, quality);
         self.keep_records(now);
@@ -268,7 +271,7 @@ impl Gateway {
     pub(super) fn keep_records(&mut self, now: Now) {
         let closing = &self.keeping.closing;
         let complete = |(until, record): &(Instant, Record)| {
-            *until <= now.instant || !record.legs.iter().any(|leg| closing.contains(&leg.leg))
+            *until <= now.instant || !record.legs.iter().any(|leg| closing.contains_key(&leg.leg))
         };
         let ready: Vec<_> = self
             .keeping
@@ -280,7 +283,7 @@ impl Gateway {
         for call in ready {
             let Some((_, record)) = self.keeping.records.remove(&call) else { continue };
             let legs: Vec<_> = record.legs.iter().map(|leg| leg.leg).collect();
-            let silent = legs.iter().filter(|leg| self.keeping.closing.contains(leg));
+            let silent = legs.iter().filter(|leg| self.keeping.closing.contains_key(leg));
             for leg in silent {
                 self.keeping.unheard_of += 1;
                 tracing::warn!(%call, %leg, "a media thread does not say how a leg sounded");

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 
 use crate::address::Number;
 use crate::call::ending::Cause;
+use crate::call::protection::Protection;
 use crate::call::record::Peer;
 use crate::gateway::keys::Pressed;
+use crate::gateway::protection::Unacceptable;
 use crate::id::{ExtensionId, LegId, RoomId};
 use crate::sip::diversion::Diverted;
 use crate::sip::endpoint::SessionId;
@@ -64,6 +66,14 @@ pub(super) struct Leg {
     /// What we described last.
     pub ours: Option<SessionDescription>,
     pub negotiated: Option<Negotiated>,
+    /// What each session was offered that nobody has answered: every fork has keys of its own.
+    pub offers: BTreeMap<SessionId, SessionDescription>,
+    /// Why a description came to nothing.
+    pub unacceptable: Option<Unacceptable>,
+    /// How its sound is protected, as was told last.
+    pub told: Option<Protection>,
+    /// Whether a call for help is tried without what `required` asks for.
+    pub spared: bool,
     /// Whether the caller has yet to prove, by an ACK, that he is where he says.
     pub waits: bool,
     /// Whether the media thread has been told where to send.
@@ -104,6 +114,10 @@ impl Leg {
             theirs: None,
             ours: None,
             negotiated: None,
+            offers: BTreeMap::new(),
+            unacceptable: None,
+            told: None,
+            spared: false,
             waits: false,
             flowing: false,
             hops: MOST_HOPS,
@@ -175,6 +189,7 @@ impl Legs {
     pub fn remove_session(&mut self, session: SessionId) -> Option<LegId> {
         let id = self.by_session.remove(&session)?;
         if let Some(leg) = self.legs.get_mut(&id) {
+            leg.offers.remove(&session);
             leg.sessions.retain(|other| *other != session);
         }
         Some(id)

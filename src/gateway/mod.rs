@@ -36,6 +36,7 @@ mod orders;
 mod phones;
 mod placing;
 pub mod prompts;
+mod protection;
 mod recording;
 mod redirects;
 mod replacing;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::admin::web::{self, Method, Request, Response};
 use crate::admin::{PhoneSheet, Reply};
 use crate::config::desk::{Account, Sheet, Way};
-use crate::config::settings::{Codec, DeskPhone, Mac};
+use crate::config::settings::{Codec, DeskPhone, Encryption, KeysOver, Mac};
 use crate::gateway::{Gateway, Output, ReplyTo};
 use crate::id::RecordingId;
 use crate::journal::event::Event;
@@ -167,10 +167,12 @@ impl Gateway {
         let own = &settings.provisioning;
         let account = |number: &crate::id::ExtensionId| {
             let extension = settings.extensions.iter().find(|e| e.number == *number)?;
+            let keys_may = own.transport == Way::Tls || extension.media_keys_over == KeysOver::Any;
             Some(Account {
                 number: number.to_string(),
                 name: extension.name.clone(),
                 password: self.phone_secrets.get(number.as_str())?.clear().to_owned(),
+                encryption: if keys_may { extension.media_encryption } else { Encryption::Off },
             })
         };
         let addresses = match own.transport {

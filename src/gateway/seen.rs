@@ -166,6 +166,13 @@ impl Gateway {
         }
     }
 
+    /// Something about one leg.
+    pub(super) fn note_leg(&mut self, now: Now, leg: LegId, words: String) {
+        if let Some(call) = self.calls.call_of(leg) {
+            self.note(now.unix, call, Some(leg), words);
+        }
+    }
+
     /// A call is over.
     pub(super) fn note_end(&mut self, record: &CallRecord) {
         let end = LadderEnd { cause: record.cause.name(), class: control::name(&record.class) };

@@ -413,7 +413,7 @@ impl Gateway {
             EarlyMedia::Ignore if early && status != Status::RINGING => return,
             EarlyMedia::Ignore => false,
         };
-        if early && self.agree(id, sdp) {
+        if early && self.agree(now, id, session, sdp) {
             return self.calls.handle_leg(now, id, LegEvent::EarlyMedia);
         }
         if status != Status::TRYING {
@@ -437,7 +437,7 @@ impl Gateway {
         for loser in losers {
             self.endpoint.hang_up(now, loser, Some(ELSEWHERE));
         }
-        if self.agree(id, sdp) || self.is_agreed(id) {
+        if self.agree(now, id, session, sdp) || self.is_agreed(id) {
             self.calls.handle_leg(now, id, LegEvent::Answered);
         } else {
             self.set_worst(id, Cause::MediaRefused);
@@ -487,7 +487,9 @@ impl Gateway {
         let Some(session) = self.legs.get(id).and_then(Leg::session) else { return };
         let status = causes::to_status(cause);
         self.set_worst(id, cause);
-        self.endpoint.reject(now, session, status, retry_after(status));
+        let warning = self.take_warning(id).filter(|_| status == Status::NOT_ACCEPTABLE_HERE);
+        let (after, warning) = (retry_after(status), warning.as_deref());
+        self.endpoint.reject_because(now, session, status, after, warning);
     }
 
     /// Ends a leg with everything that rings for it.

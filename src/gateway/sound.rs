@@ -8,6 +8,7 @@ use crate::call::record::Peer;
 use crate::config::settings;
 use crate::gateway::keys::Way;
 use crate::gateway::legs::Leg;
+use crate::gateway::protection::{Unacceptable, keys_of};
 use crate::gateway::{Gateway, Output, setup};
 use crate::id::{CallId, LegId};
 use crate::media;
@@ -16,8 +17,10 @@ use crate::media::player::Clip;
 use crate::sip::endpoint::SessionId;
 use crate::sip::message::Status;
 use crate::sip::sdp::{
-    self, Codec, Direction, Local, Negotiated, Origin, Preference, SessionDescription,
+    self, Answered, Codec, Direction, Local, Negotiated, NotAcceptable, Origin, Preference,
+    SessionDescription,
 };
+use crate::sip::uri::Host;
 use crate::time::Now;
 
 /// The payload type that our offers give to telephone-events; 101 is what the field uses.
@@ -80,8 +83,13 @@ impl Gateway {
         if let (Some(ours), Some(_)) = (&leg.ours, &leg.negotiated) {
             return Some(ours.clone());
         }
-        let Some(offer) = leg.theirs.clone() else { return self.describe_offer(now, id, with) };
+        let session = leg.session();
+        let Some(offer) = leg.theirs.clone() else {
+            let offer = self.describe_offer(now, id, with)?;
+            return self.offer_with_keys(now, id, session, &offer);
+        };
         let (address, port) = self.open_media(now, id)?;
+        let own = self.own_protection(id, session).map_err(|why| self.not_acceptable(now, id, why));
         let local = Local {
             origin: self.next_origin(id, address),
             address,
@@ -93,24 +101,83 @@ impl Gateway {
             },
             direction: Direction::SendRecv,
             events: !self.wants_info(id),
+            own: own.ok()?,
         };
-        let answered = sdp::answer(&offer, &local).ok().filter(|a| self.is_usable(id, &a.audio))?;
+        let answered = match self.answer_to(now, id, &offer, &local) {
+            None if self.spare(id) => return self.describe_answer(now, id, with),
+            answered => answered?,
+        };
         let leg = self.legs.get_mut(id)?;
         leg.ours = Some(answered.sdp.clone());
-        self.configure(id, answered.audio);
+        self.configure(now, id, answered.audio);
         Some(answered.sdp)
     }
 
+    /// An answer to an offer, if there is common ground and its packets may go there.
+    fn answer_to(
+        &mut self,
+        now: Now,
+        id: LegId,
+        offer: &SessionDescription,
+        local: &Local,
+    ) -> Option<Answered> {
+        match sdp::answer(offer, local) {
+            Ok(answered) => Some(answered).filter(|a| self.is_usable(id, &a.audio)),
+            Err(why) => {
+                self.not_acceptable(now, id, Unacceptable::Terms(why));
+                None
+            }
+        }
+    }
+
+    /// An offer of ours that goes out within `session`, with keys.
+    pub(super) fn offer_with_keys(
+        &mut self,
+        now: Now,
+        id: LegId,
+        session: Option<SessionId>,
+        offer: &SessionDescription,
+    ) -> Option<SessionDescription> {
+        let transport = self.transport_of(session);
+        let offer = self.with_keys(now, id, transport, offer)?;
+        self.legs.get_mut(id)?.ours = Some(offer.clone());
+        Some(offer)
+    }
+
     /// The far end described itself in answer to our offer. Answers whether there is common ground.
-    pub(super) fn agree(&mut self, id: LegId, sdp: Option<SessionDescription>) -> bool {
-        let Some(theirs) = sdp else { return false };
-        let Some(ours) = self.legs.get(id).and_then(|leg| leg.ours.as_ref()) else { return false };
-        match sdp::negotiated(ours, &theirs) {
+    pub(super) fn agree(
+        &mut self,
+        now: Now,
+        id: LegId,
+        session: SessionId,
+        sdp: Option<SessionDescription>,
+    ) -> bool {
+        let (Some(theirs), Some(leg)) = (sdp, self.legs.get_mut(id)) else { return false };
+        // From now on the leg is this session's: what its fork was offered is what we said.
+        if let Some(offer) = leg.offers.remove(&session) {
+            leg.ours = Some(offer);
+        }
+        let Some(ours) = &leg.ours else { return false };
+        let was_protected = leg.negotiated.as_ref().is_some_and(|was| was.protection.is_some());
+        let agreed = sdp::negotiated(ours, &theirs);
+        match agreed {
+            Ok(agreed) if was_protected && agreed.protection.is_none() => {
+                self.not_acceptable(now, id, Unacceptable::Terms(NotAcceptable::Clear));
+                false
+            }
             Ok(negotiated) if self.is_usable(id, &negotiated) => {
-                self.configure(id, negotiated);
+                self.configure(now, id, negotiated);
                 true
             }
-            Ok(_) | Err(_) => false,
+            Ok(_) => false,
+            Err(NotAcceptable::Clear | NotAcceptable::Mismatch) if self.spare(id) => {
+                self.lay_open(id);
+                self.agree(now, id, session, Some(theirs))
+            }
+            Err(why) => {
+                self.not_acceptable(now, id, Unacceptable::Terms(why));
+                false
+            }
         }
     }
 
@@ -136,7 +203,7 @@ impl Gateway {
         if std::mem::take(&mut leg.waits)
             && let Some(agreed) = leg.negotiated.clone()
         {
-            self.configure(id, agreed);
+            self.configure(now, id, agreed);
         }
     }
 
@@ -148,7 +215,7 @@ impl Gateway {
         sdp: Option<SessionDescription>,
     ) {
         let Some(id) = self.legs.of_session(session) else { return };
-        if sdp.is_some() && !self.agree(id, sdp) {
+        if sdp.is_some() && !self.agree(now, id, session, sdp) {
             self.hang_up(now, id, Cause::MediaRefused);
         }
     }
@@ -161,7 +228,7 @@ impl Gateway {
         offer: Option<SessionDescription>,
     ) {
         let Some(id) = self.legs.of_session(session) else { return };
-        match self.answer_again(now, id, offer) {
+        match self.answer_again(now, id, session, offer) {
             Some((ours, held)) => {
                 self.endpoint.answer_reoffer(now, session, &ours);
                 let event = match held {
@@ -171,7 +238,11 @@ impl Gateway {
                 };
                 self.calls.handle_leg(now, id, event);
             }
-            None => self.endpoint.refuse_reoffer(now, session, Status::NOT_ACCEPTABLE_HERE),
+            None => {
+                let warning = self.take_warning(id);
+                let status = Status::NOT_ACCEPTABLE_HERE;
+                self.endpoint.refuse_reoffer_because(now, session, status, warning.as_deref());
+            }
         }
     }
 
@@ -180,6 +251,7 @@ impl Gateway {
         &mut self,
         now: Now,
         id: LegId,
+        session: SessionId,
         offer: Option<SessionDescription>,
     ) -> Option<(SessionDescription, Option<bool>)> {
         let Some(offer) = offer else {
@@ -195,6 +267,8 @@ impl Gateway {
         let origin = self.next_origin(id, address);
         let direction = Direction::SendRecv;
         let events = !self.wants_info(id);
+        let own = self.own_protection(id, Some(session));
+        let own = own.map_err(|why| self.not_acceptable(now, id, why));
         let local = Local {
             origin,
             address,
@@ -203,14 +277,15 @@ impl Gateway {
             preference: Preference::Ours,
             direction,
             events,
+            own: own.ok()?,
         };
-        let answered = sdp::answer(&offer, &local).ok().filter(|a| self.is_usable(id, &a.audio))?;
+        let answered = self.answer_to(now, id, &offer, &local)?;
         let was_held = before.is_some_and(|before| before.held);
         let is_held = answered.audio.held;
         let leg = self.legs.get_mut(id)?;
         leg.theirs = Some(offer);
         leg.ours = Some(answered.sdp.clone());
-        self.configure(id, answered.audio);
+        self.configure(now, id, answered.audio);
         Some((answered.sdp, (was_held != is_held).then_some(is_held)))
     }
 
@@ -345,7 +420,7 @@ impl Gateway {
         })
     }
 
-    fn configure(&mut self, id: LegId, negotiated: Negotiated) {
+    fn configure(&mut self, now: Now, id: LegId, negotiated: Negotiated) {
         let info = self.wants_info(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         let mut stream = stream_of(&negotiated, leg);
@@ -354,6 +429,14 @@ impl Gateway {
         leg.flowing = true;
         let thread = leg.thread;
         self.command(thread, media::Command::Configure { leg: id, stream });
+        self.note_protection(now, id);
+    }
+
+    /// Why the last description of a leg's came to nothing, for whoever sent it (RFC 3261 section 20.43).
+    pub(super) fn take_warning(&mut self, id: LegId) -> Option<String> {
+        let leg = self.legs.get_mut(id)?;
+        let why = leg.unacceptable.take()?;
+        Some(format!("{} {} \"{why}\"", why.code(), Host::Ip(leg.address)))
     }
 
     pub(super) fn close_media(&mut self, now: Now, id: LegId, leg: &Leg) {
@@ -361,7 +444,7 @@ impl Gateway {
         self.forget_faults(id);
         self.forget_tapes(id);
         if let Some(port) = leg.port {
-            self.expect_quality(id);
+            self.expect_quality(id, leg.told);
             self.command(leg.thread, media::Command::Close { leg: id });
             self.pool.give_back(now.instant, port);
         }
@@ -460,6 +543,7 @@ fn stream_of(agreed: &Negotiated, leg: &Leg) -> media::Stream {
         remote_rtcp: agreed.remote_rtcp,
         send: agreed.direction.sends(),
         receive: agreed.direction.receives(),
+        protection: agreed.protection.as_ref().map(keys_of),
     }
 }
 

@@ -136,7 +136,9 @@ impl Gateway {
             );
         }
         if self.legs.get(id).is_some_and(|leg| leg.sessions.is_empty()) {
-            self.leg_over(now, id, Cause::Unreachable);
+            let unacceptable = self.legs.get(id).is_some_and(|leg| leg.unacceptable.is_some());
+            let cause = if unacceptable { Cause::MediaRefused } else { Cause::Unreachable };
+            self.leg_over(now, id, cause);
         }
     }
 
@@ -151,6 +153,8 @@ impl Gateway {
         if intercom {
             desk::answer_by_itself(&mut headers, &host);
         }
+        let transport = binding.route().transport();
+        let Some(offer) = self.with_keys(now, id, Some(transport), offer) else { return };
         let invite = Invite {
             route: binding.route(),
             local: binding.local,
@@ -166,6 +170,7 @@ impl Gateway {
         let host = invite.route.peer().ip();
         let session = self.endpoint.invite(now, invite);
         self.legs.add_session(id, session, host);
+        self.keep_offer(id, session, offer);
         self.watch(call, id, session);
         if binding.reg_id.is_some()
             && let Some(leg) = self.legs.get_mut(id)

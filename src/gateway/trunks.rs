@@ -44,6 +44,8 @@ pub(super) struct Outward {
     bare: VecDeque<Way>,
     /// The way that is being tried with the caller's place.
     placed: Option<Way>,
+    /// The way that a call for help is being tried by, which may be tried once more with sound in the clear.
+    tried: Option<Way>,
     /// Who is being tried.
     peer: Option<SocketAddr>,
     /// Runs until the peer says something.
@@ -71,6 +73,7 @@ impl Outward {
             ways: VecDeque::new(),
             bare: VecDeque::new(),
             placed: None,
+            tried: None,
             peer: None,
             patience: None,
             redirects: 0,
@@ -174,6 +177,7 @@ impl Gateway {
         };
         let help = wanted.help;
         wanted.placed = None;
+        wanted.tried = help.then(|| way.clone());
         let (call, trunk) = (wanted.call, wanted.trunk.clone());
         let number = wanted.number.clone();
         let (peer, hidden) = (way.route.peer(), wanted.hidden);
@@ -191,6 +195,10 @@ impl Gateway {
             self.no_media(now, id);
             return true;
         };
+        let transport = way.route.transport();
+        let Some(offer) = self.with_keys(now, id, Some(transport), &offer) else {
+            return self.try_next_way(now, id);
+        };
         let number = self.called_number(&number, &trunk, help);
         let uri = Uri { user: Some(number.clone()), ..way.host };
         let host = Host::Ip(self.address_toward(peer.ip(), &trunk, way.local));
@@ -207,7 +215,7 @@ impl Gateway {
             to: NameAddr::new(uri.clone()),
             uri,
             headers,
-            sdp: Some(offer),
+            sdp: Some(offer.clone()),
             beside: None,
             credentials: self.trunks.get(&trunk).and_then(|trunk| trunk.credentials()).cloned(),
             reliable: self.prack_toward(&trunk, help),
@@ -220,6 +228,7 @@ impl Gateway {
         }
         let session = self.endpoint.invite(now, invite);
         self.legs.add_session(id, session, peer.ip());
+        self.keep_offer(id, session, offer);
         self.watch(call, id, session);
         true
     }
@@ -286,7 +295,9 @@ impl Gateway {
                 {
                     self.with_trunk(&trunk, |trunk| trunk.handle_overloaded(now, peer, seconds));
                 }
-                if refuses_the_place(*status) && self.without_place(id) {
+                if (refuses_the_sound(*status) && self.without_protection(id))
+                    || (refuses_the_place(*status) && self.without_place(id))
+                {
                     return !given_up && self.try_next_way(now, id);
                 }
                 let way = self.redirected_way(id, ended);
@@ -305,6 +316,16 @@ impl Gateway {
             self.patience.cancel(timer);
         }
         !given_up && self.try_next_way(now, id)
+    }
+
+    /// The next try is the same server with sound in the clear, if a call for help asked it for encrypted sound alone.
+    fn without_protection(&mut self, id: LegId) -> bool {
+        let again = self.outward.get_mut(&id).and_then(|wanted| wanted.tried.take());
+        let Some(way) = again.filter(|_| self.spare(id)) else { return false };
+        if let Some(wanted) = self.outward.get_mut(&id) {
+            wanted.ways.push_front(way);
+        }
+        true
     }
 
     /// The next try is the same server without the caller's place, if it was asked with it.
@@ -371,6 +392,11 @@ impl Gateway {
             listeners.iter().find(fits).map_or(transport.default_port(), |found| found.port());
         SocketAddr::new(local, port)
     }
+}
+
+/// Whether a carrier may mean our description by this refusal (RFC 3261 sections 21.4.13, 21.4.26 and 21.6.4).
+fn refuses_the_sound(status: Status) -> bool {
+    matches!(status.code(), 415 | 488 | 606)
 }
 
 /// Whether a carrier may mean the body of several parts, or what points into it, by this refusal.

@@ -10,6 +10,7 @@ use crate::call::budget::{Lift, Spent};
 use crate::call::desk::{Chosen, Diversion, Onward, Slot, When};
 use crate::call::help::Called;
 use crate::call::plan::{Forced, Origin};
+use crate::call::protection::Protection;
 use crate::call::record::Peer;
 use crate::call::{
     self,
@@ -502,6 +503,12 @@ pub struct Quality {
     pub one_way: bool,
     /// Whether a fax machine or a modem was there.
     pub machine: bool,
+    /// Packets that did not prove themselves where packets are encrypted (SRTP); dropped.
+    pub forged: u64,
+    /// Encrypted packets that came a second time; dropped.
+    pub replayed: u64,
+    /// How the sound was encrypted, where that was asked for or agreed on.
+    pub protection: Option<Protection>,
 }
 
 impl Quality {

@@ -4,6 +4,7 @@
 //! without holes and a clock that runs on: phones drop what looks like a stranger.
 
 mod carrying;
+mod guard;
 mod hearing;
 mod incoming;
 mod outgoing;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use carrying::Carrying;
+use guard::Guard;
 use hearing::Hearing;
 
 use crate::id::{LegId, RecordingId, RoomId};
@@ -77,6 +79,8 @@ struct Incoming {
     late: u64,
     strangers: u64,
     unusable: u64,
+    forged: u64,
+    replayed: u64,
     jitter: f64,
     transit: Option<i64>,
     /// Arrivals are measured from here.
@@ -160,6 +164,7 @@ pub(super) struct Leg {
     /// Whether the peer is not heard though it should be, now and at any time.
     pub one_way: bool,
     pub was_one_way: bool,
+    guard: Guard,
     ears: Listening,
     keys: keys::Listener,
     hearing: Hearing,
@@ -182,6 +187,7 @@ impl Leg {
             watch_due: None,
             one_way: false,
             was_one_way: false,
+            guard: Guard::default(),
             ears: Listening::default(),
             hearing: Hearing::default(),
             carrying: Carrying::default(),
@@ -202,6 +208,8 @@ impl Leg {
                 late: 0,
                 strangers: 0,
                 unusable: 0,
+                forged: 0,
+                replayed: 0,
                 jitter: 0.0,
                 transit: None,
                 epoch: None,
@@ -242,6 +250,7 @@ impl Leg {
             self.outgoing.encoder = None;
             (self.hearing, self.carrying) = (Hearing::default(), Carrying::default());
         }
+        self.protect(stream.protection);
         self.stream = Some(stream);
     }
 

@@ -8,7 +8,7 @@
 //! [`leg`] is one stream in and one out; [`plane`] owns the legs and joins them; [`rtp`], [`rtcp`], [`dtmf`] are the
 //! wire; [`keys`] are key presses in the sound itself; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`jitter`], [`conceal`] and
 //! [`comfort`] make steady sound of what arrives, [`mixer`] one of many; [`quality`] judges; [`port`] hands out port
-//! numbers, [`stock`] those whose sockets are open already.
+//! numbers, [`stock`] those whose sockets are open already; [`srtp`] seals and opens.
 
 pub mod codec;
 pub mod comfort;
@@ -27,6 +27,7 @@ pub mod quality;
 pub mod recorder;
 pub mod rtcp;
 pub mod rtp;
+pub mod srtp;
 pub mod stock;
 mod tape;
 pub mod tone;
@@ -115,6 +116,8 @@ pub struct Stream {
     pub send: bool,
     /// Whether the peer may be heard.
     pub receive: bool,
+    /// What packets are sealed with; nothing where they are in the clear.
+    pub protection: Option<srtp::Keys>,
 }
 
 impl Stream {

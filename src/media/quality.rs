@@ -26,6 +26,12 @@ pub struct Report {
     pub strangers: u64,
     /// Packets of a kind that was not agreed on; dropped.
     pub unusable: u64,
+    /// Whether its packets were protected (SRTP) at the end.
+    pub protected: bool,
+    /// Packets that did not prove themselves: another key, no protection at all, forgeries; dropped.
+    pub forged: u64,
+    /// Protected packets that were here before; dropped.
+    pub replayed: u64,
     /// Seconds in which anything but silence came, as far as samples of it tell.
     pub spoken_s: f64,
     /// Whether the peer was sent sound and not heard for seconds, at any time.

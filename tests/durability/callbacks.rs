@@ -143,6 +143,7 @@ impl Party {
             preference: Preference::Theirs,
             direction: Direction::SendRecv,
             events: true,
+            own: sdp::Own::CLEAR,
         };
         let answer = sdp::answer(offer, &local).unwrap();
         self.endpoint.answer(now(), session, &answer.sdp);

@@ -106,6 +106,7 @@ pub fn sdp(bytes: &[u8]) {
         preference: Preference::Theirs,
         direction: Direction::SendRecv,
         events: true,
+        own: sdp::Own::CLEAR,
     };
     if let Ok(answered) = sdp::answer(&offer, &local) {
         assert_eq!(answered.sdp.media.len(), offer.media.len());
@@ -542,5 +543,6 @@ fn stream_of(leg: LegId, codec: Codec) -> Stream {
         remote_rtcp: None,
         send: true,
         receive: true,
+        protection: None,
     }
 }

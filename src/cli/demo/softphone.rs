@@ -244,6 +244,7 @@ impl Softphone {
             preference: sdp::Preference::Theirs,
             direction: Direction::SendRecv,
             events: true,
+            own: sdp::Own::CLEAR,
         };
         let Ok(answered) = sdp::answer(&offer, &local) else { return };
         self.session = Some(session);

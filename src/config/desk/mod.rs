@@ -12,6 +12,7 @@ use std::fmt;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::config::settings::Encryption;
 use crate::time::UnixTime;
 
 /// Who made a phone, and so how its configuration is written.
@@ -80,6 +81,8 @@ pub struct Account {
     pub name: String,
     /// The password in clear.
     pub password: String,
+    /// Whether sound is encrypted.
+    pub encryption: Encryption,
 }
 
 impl fmt::Debug for Account {

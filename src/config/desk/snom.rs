@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::clock::{Change, Clock};
 use super::{KeyKind, Sheet, Way, one_line};
+use crate::config::settings::Encryption;
 
 /// Read-only at the phone: what the box says holds until the box says otherwise.
 const FIXED: &str = "R";
@@ -40,7 +41,9 @@ pub(super) fn write(sheet: &Sheet) -> String {
         set("user_outbound", &outbound(sheet));
         set("user_expiry", &sheet.expires_s.to_string());
         set("user_mailbox", &sheet.messages);
-        set("user_srtp", "off");
+        let (srtp, profile) = encryption(account.encryption);
+        set("user_srtp", srtp);
+        set("user_savp", profile);
         set("codec_priority_list", &format!("{},telephone-event", sheet.codecs.join(",")));
         set("user_dp_str", &help(&sheet.help));
     }
@@ -52,6 +55,15 @@ pub(super) fn write(sheet: &Sheet) -> String {
     keys(&mut file, sheet);
     file.line("</settings>");
     file.0
+}
+
+/// Whether there are keys, and whether the profile of sound in the clear may be kept beside them.
+fn encryption(wanted: Encryption) -> (&'static str, &'static str) {
+    match wanted {
+        Encryption::Off => ("off", "off"),
+        Encryption::Offered => ("on", "optional"),
+        Encryption::Required => ("on", "mandatory"),
+    }
 }
 
 fn outbound(sheet: &Sheet) -> String {

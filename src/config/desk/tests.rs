@@ -5,6 +5,7 @@ fn sheet() -> Sheet {
         number: number.to_owned(),
         name: name.to_owned(),
         password: password.to_owned(),
+        encryption: if number == "205" { Encryption::Required } else { Encryption::Off },
     };
     let key = |kind, number: &str, label: &str| Key {
         kind,

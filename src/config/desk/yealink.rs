@@ -4,6 +4,7 @@ use std::fmt::{Display, Write};
 
 use super::clock::{Change, Clock};
 use super::{KeyKind, Sheet, Way, one_line};
+use crate::config::settings::Encryption;
 
 /// What a line key does: a line, a lamp, a speed dial, a parking place.
 const LINE: u8 = 15;
@@ -42,7 +43,7 @@ pub(super) fn write(sheet: &Sheet) -> String {
         set("sip_server.1.transport_type", &transport(sheet.way));
         set("sip_server.1.expires", &sheet.expires_s);
         set("subscribe_mwi", &1);
-        set("srtp_encryption", &0);
+        set("srtp_encryption", &encryption(account.encryption));
         for (ours, theirs) in CODECS {
             let order = sheet.codecs.iter().position(|codec| codec == ours);
             set(&format!("codec.{theirs}.enable"), &u8::from(order.is_some()));
@@ -60,6 +61,15 @@ pub(super) fn write(sheet: &Sheet) -> String {
     file.set("static.auto_provision.repeat.enable", 1);
     file.set("static.auto_provision.repeat.minutes", u32::from(sheet.again_h) * 60);
     file.0
+}
+
+/// Optional is an offer that may be answered in the clear, compulsory is RTP/SAVP alone.
+fn encryption(wanted: Encryption) -> u8 {
+    match wanted {
+        Encryption::Off => 0,
+        Encryption::Offered => 1,
+        Encryption::Required => 2,
+    }
 }
 
 fn transport(way: Way) -> u8 {

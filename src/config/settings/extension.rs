@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Keys, Recording};
+use super::{Encryption, Keys, KeysOver, Recording};
 use crate::address::Number;
 use crate::call::desk::Forwards;
 use crate::config::secret::SecretRef;
@@ -71,6 +71,12 @@ pub struct Extension {
     /// How key presses are sent to the phone.
     #[serde(default)]
     pub keys: Keys,
+    /// Whether sound is encrypted. Default `off`.
+    #[serde(default)]
+    pub media_encryption: Encryption,
+    /// Over which signalling keys for that may travel. Default `tls`.
+    #[serde(default)]
+    pub media_keys_over: KeysOver,
 }
 
 fn yes() -> bool {

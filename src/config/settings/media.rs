@@ -18,6 +18,30 @@ pub enum Codec {
     Opus,
 }
 
+/// Whether sound is encrypted (SRTP, keys in the signalling by RFC 4568).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// Never.
+    #[default]
+    Off,
+    /// Where the other side can.
+    Offered,
+    /// Always: what cannot be encrypted is refused.
+    Required,
+}
+
+/// Over which signalling keys for sound may travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeysOver {
+    /// TLS alone.
+    #[default]
+    Tls,
+    /// Any: somebody else protects the way, such as a VPN.
+    Any,
+}
+
 /// `[media]`: where audio flows.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +58,8 @@ pub struct Media {
     pub codecs: Vec<Codec>,
     /// Whether both parties hear that they are recorded before they are; default yes. Many places ask for it by law.
     pub recording_notice: bool,
+    /// Whether a call for help goes through unencrypted where `required` cannot be had. Default true.
+    pub help_unencrypted: bool,
 }
 
 impl Default for Media {
@@ -46,6 +72,7 @@ impl Default for Media {
             threads: 0,
             codecs,
             recording_notice: true,
+            help_unencrypted: true,
         }
     }
 }

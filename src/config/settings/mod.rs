@@ -63,7 +63,7 @@ pub use keys::Keys;
 pub use limits::Limits;
 pub use location::Location;
 pub use log::{Format, Level, Log};
-pub use media::{Codec, Media};
+pub use media::{Codec, Encryption, KeysOver, Media};
 pub use messages::Messages;
 pub use metrics::Metrics;
 pub use oidc::{Oidc, OidcRole};

@@ -7,7 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::media::Codec;
+use super::media::{Codec, Encryption, KeysOver};
 use super::{Keys, Recording};
 use crate::address::Number;
 use crate::call::numbers::Form;
@@ -121,6 +121,12 @@ pub struct Trunk {
     /// How key presses are sent to the carrier.
     #[serde(default)]
     pub keys: Keys,
+    /// Whether sound is encrypted. Default `off`.
+    #[serde(default)]
+    pub media_encryption: Encryption,
+    /// Over which signalling keys for that may travel. Default `tls`.
+    #[serde(default)]
+    pub media_keys_over: KeysOver,
 }
 
 /// A server of a carrier.

@@ -667,6 +667,7 @@ impl World {
                     preference: Preference::Theirs,
                     direction: Direction::SendRecv,
                     events: true,
+                    own: sdp::Own::CLEAR,
                 };
                 match sdp::answer(&offer, &local) {
                     Ok(answer) => party.endpoint.answer_reoffer(now, session, &answer.sdp),

@@ -81,6 +81,7 @@ impl World {
             preference: Preference::Theirs,
             direction: Direction::SendRecv,
             events: true,
+            own: sdp::Own::CLEAR,
         };
         let answer = sdp::answer(offer.as_ref().expect("we always offer"), &local).unwrap();
         party.endpoint.ring(self.now, *session, Status::PROGRESS, Some(&answer.sdp));
@@ -110,6 +111,7 @@ impl World {
             preference: Preference::Theirs,
             direction: Direction::SendRecv,
             events: true,
+            own: sdp::Own::CLEAR,
         };
         let answer = sdp::answer(&offer.expect("we always offer"), &local).unwrap();
         party.endpoint.answer(now, session, &answer.sdp);

@@ -265,6 +265,7 @@ impl Play {
             preference: Preference::Theirs,
             direction: Direction::SendRecv,
             events: true,
+            own: sdp::Own::CLEAR,
         };
         sdp::answer(offer, &local).expect("common ground").sdp
     }

@@ -27,6 +27,7 @@ impl World {
             preference: Preference::Theirs,
             direction: Direction::SendRecv,
             events: true,
+            own: sdp::Own::CLEAR,
         };
         let answer = sdp::answer(&offer.expect("we always offer"), &local).unwrap();
         party.endpoint.answer(self.now, session, &answer.sdp);

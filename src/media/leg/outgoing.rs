@@ -166,6 +166,13 @@ impl Leg {
 }
 
 impl Outgoing {
+    /// Goes on as another source: the peer takes it for a new stream.
+    pub(super) fn become_another(&mut self) {
+        self.ssrc = self.ssrc.wrapping_add(1);
+        self.fresh = true;
+        self.relay = None;
+    }
+
     /// Moves the clock on to now: time passes in silence too.
     pub(super) fn advance(&mut self, now: Instant, clock_rate: u32) {
         if let Some(at) = self.at {

@@ -156,14 +156,14 @@ impl Plane {
         from: SocketAddr,
         bytes: &[u8],
     ) {
-        match kind {
-            Kind::Rtp => self.rtp(now, leg, from, bytes),
-            Kind::Rtcp => {
-                if let Some(leg) = self.legs.get_mut(&leg) {
-                    leg.receive_report(now, from, bytes);
-                }
-            }
+        let Some(guarded) = self.legs.get_mut(&leg).filter(|leg| leg.is_guarded()) else {
+            return self.packet(now, leg, kind, from, bytes);
+        };
+        let mut clear = self.spare.pop().unwrap_or_default();
+        if guarded.open(kind, from, bytes, &mut clear) {
+            self.packet(now, leg, kind, from, &clear);
         }
+        self.recycle(clear);
     }
 
     /// The driver could not open a leg's sockets.
@@ -351,6 +351,18 @@ impl Plane {
 
 /// Packets and time.
 impl Plane {
+    /// A packet in the clear.
+    fn packet(&mut self, now: Now, id: LegId, kind: Kind, from: SocketAddr, bytes: &[u8]) {
+        match kind {
+            Kind::Rtp => self.rtp(now, id, from, bytes),
+            Kind::Rtcp => {
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.receive_report(now, from, bytes);
+                }
+            }
+        }
+    }
+
     fn rtp(&mut self, now: Now, id: LegId, from: SocketAddr, bytes: &[u8]) {
         let (Some(packet), Some(leg)) = (rtp::read(bytes), self.legs.get_mut(&id)) else { return };
         let Some(stream) = leg.stream else { return };
@@ -450,13 +462,13 @@ impl Plane {
         self.legs.iter().find(|(_, leg)| of(leg)).map(|(listener, _)| *listener)
     }
 
-    fn send(&mut self, id: LegId, kind: Kind, bytes: Vec<u8>) {
-        let Some(leg) = self.legs.get(&id) else { return self.recycle(bytes) };
+    fn send(&mut self, id: LegId, kind: Kind, mut bytes: Vec<u8>) {
+        let Some(leg) = self.legs.get_mut(&id) else { return self.recycle(bytes) };
         let to = match kind {
             Kind::Rtp => leg.destination(),
             Kind::Rtcp => leg.report_destination(),
         };
-        match to {
+        match to.filter(|_| leg.seal(kind, &mut bytes)) {
             Some(to) => self.outputs.push_back(Output::Send { leg: id, kind, to, bytes }),
             None => self.recycle(bytes),
         }

@@ -67,6 +67,7 @@ fn stream(codec: Codec, remote: SocketAddr) -> Stream {
         remote_rtcp: None,
         send: true,
         receive: true,
+        protection: None,
     }
 }
 

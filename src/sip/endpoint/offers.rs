@@ -161,11 +161,27 @@ impl Endpoint {
 
     /// Refuses the peer's offer within the call; what was agreed before stands.
     pub fn refuse_reoffer(&mut self, now: Now, id: SessionId, status: Status) {
+        self.refuse_reoffer_because(now, id, status, None);
+    }
+
+    /// The same with a Warning that says why (RFC 3261 section 20.43).
+    pub fn refuse_reoffer_because(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        status: Status,
+        warning: Option<&str>,
+    ) {
         let Some((key, request)) = self.sessions.get_mut(&id).and_then(|s| s.reoffer.take()) else {
             return;
         };
         self.by_server.remove(&key);
-        self.answer_now(now, key, Response::to(&request, status));
+        let mut response = Response::to(&request, status);
+        if let Some(warning) = warning {
+            // One with a line break is left out.
+            let _ = response.headers.push("Warning", warning);
+        }
+        self.answer_now(now, key, response);
         if request.method == Method::PRACK {
             self.after_prack(now, id);
         }

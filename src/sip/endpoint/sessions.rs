@@ -58,6 +58,18 @@ impl Endpoint {
 
     /// Refuses a new call with a status, and the seconds after which it may be tried again.
     pub fn reject(&mut self, now: Now, id: SessionId, status: Status, retry_after: Option<u32>) {
+        self.reject_because(now, id, status, retry_after, None);
+    }
+
+    /// The same with a Warning that says why (RFC 3261 section 20.43).
+    pub fn reject_because(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        status: Status,
+        retry_after: Option<u32>,
+        warning: Option<&str>,
+    ) {
         let Some(Session { phase: Phase::Incoming { request, .. }, .. }) =
             self.sessions.get(&id).map(Box::as_ref)
         else {
@@ -66,6 +78,10 @@ impl Endpoint {
         let mut response = Response::to(request, status);
         if let Some(seconds) = retry_after {
             let _ = response.headers.push("Retry-After", seconds.to_string());
+        }
+        if let Some(warning) = warning {
+            // One with a line break is left out.
+            let _ = response.headers.push("Warning", warning);
         }
         self.refuse(now, id, response);
     }

@@ -3,15 +3,18 @@
 //! Owns the text form and what each line means to a B2BUA for audio. Lines that it does not know are kept. It resolves
 //! no names and opens no ports.
 
+pub mod crypto;
 mod negotiation;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::uri::Host;
+use crypto::Crypto;
 
 pub use negotiation::{
-    Answered, Local, Negotiated, NotAcceptable, Preference, answer, audio_offer, negotiated,
+    Answered, Local, Negotiated, NotAcceptable, Own, Preference, answer, audio_offer, negotiated,
+    protect,
 };
 
 /// Most media lines: audio, video, text, image and content sharing make five.
@@ -274,6 +277,8 @@ pub struct Media {
     pub rtcp: Option<(u16, Option<Host>)>,
     /// Whether RTCP may share the port (RFC 5761).
     pub rtcp_mux: bool,
+    /// Keys (RFC 4568), and lines with keys that are of no use to us.
+    pub cryptos: Vec<Crypto>,
     /// All other lines: type and text, in order.
     pub lines: Vec<(char, String)>,
 }
@@ -293,6 +298,7 @@ impl Media {
             direction: None,
             rtcp: None,
             rtcp_mux: false,
+            cryptos: Vec::new(),
             lines: Vec::new(),
         }
     }
@@ -360,6 +366,7 @@ impl Media {
         match kind {
             'c' => self.connection = Some(parse_connection(text)?),
             'a' if self.take_attribute(text).is_some() => {}
+            _ if holds_key(kind, text) => {}
             _ => self.lines.push((kind, text.to_owned())),
         }
         Ok(())
@@ -383,6 +390,9 @@ impl Media {
             }
             "rtcp" => self.rtcp = Some(parse_rtcp(value)?),
             "rtcp-mux" => self.rtcp_mux = true,
+            "crypto" if self.cryptos.len() < crypto::MAX_CRYPTO => {
+                self.cryptos.push(Crypto::parse(value)?);
+            }
             _ => return None,
         }
         Some(())
@@ -480,6 +490,7 @@ impl SessionDescription {
             }
             'c' => self.connection = Some(parse_connection(text)?),
             'a' if Direction::parse(text).is_some() => self.direction = Direction::parse(text),
+            _ if holds_key(kind, text) => {}
             _ => self.lines.push((kind, text.to_owned())),
         }
         Ok(())
@@ -494,6 +505,14 @@ impl SessionDescription {
     pub fn connection_of<'a>(&'a self, media: &'a Media) -> Option<&'a Host> {
         media.connection.as_ref().or(self.connection.as_ref())
     }
+}
+
+/// Whether a line that is not read tells a key: the old `k=` (RFC 8866 section 5.12), MIKEY (RFC 4567), or `a=crypto`
+/// out of its place. It is not kept, so that nothing can ever print it.
+fn holds_key(kind: char, text: &str) -> bool {
+    let name = text.split(':').next().unwrap_or_default().trim();
+    let telling = ["crypto", "key-mgmt"].iter().any(|other| name.eq_ignore_ascii_case(other));
+    kind == 'k' || kind == 'a' && telling
 }
 
 fn cut_line(line: &str) -> Result<(char, &str), BadSdp> {
@@ -585,6 +604,7 @@ impl fmt::Display for Media {
         if self.rtcp_mux {
             f.write_str("a=rtcp-mux\r\n")?;
         }
+        self.cryptos.iter().try_for_each(|line| line.fmt(f))?;
         if let Some(direction) = self.direction {
             write!(f, "a={}\r\n", direction.as_str())?;
         }

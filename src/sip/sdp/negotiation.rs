@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use super::crypto::{self, Agreed, Crypto, Key, Suite, Wish};
 use super::{Codec, Direction, Host, Media, Origin, RtpMap, SessionDescription};
 
 /// Milliseconds of audio in a packet when nothing is said (RFC 3551 4.2).
@@ -34,6 +35,30 @@ pub struct Local {
     pub direction: Direction,
     /// Whether telephone-events are taken up; not by who is told keys another way.
     pub events: bool,
+    /// What it wants of protection.
+    pub own: Own,
+}
+
+/// What our side brings to protected sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Own {
+    /// What it wants.
+    pub wish: Wish,
+    /// A key that was never used.
+    pub fresh: Key,
+    /// What stands from before: ours stays while theirs does, so that counters go on on both sides or begin anew on both.
+    pub before: Option<Agreed>,
+}
+
+impl Own {
+    /// Sound in the clear.
+    pub const CLEAR: Own =
+        Own { wish: Wish::Clear, fresh: Key::new([0; crypto::LONGEST_KEY]), before: None };
+
+    fn key_toward(&self, suite: Suite, theirs: Key) -> Key {
+        let stays = self.before.filter(|before| (before.suite, before.theirs) == (suite, theirs));
+        stays.map_or(self.fresh, |before| before.ours)
+    }
 }
 
 /// Whose order of codecs decides.
@@ -80,6 +105,8 @@ pub struct Negotiated {
     pub ptime: u8,
     /// They put us on hold: address 0.0.0.0 or ::, `sendonly` or `inactive`.
     pub held: bool,
+    /// How sound is protected; nothing where it is in the clear.
+    pub protection: Option<Agreed>,
 }
 
 /// Why no audio came about: 488 for an offer, the end of the call for an answer.
@@ -87,8 +114,14 @@ pub struct Negotiated {
 pub enum NotAcceptable {
     /// No audio line that is switched on.
     NoAudio,
-    /// Only audio under a profile that we do not serve, such as RTP/SAVP.
+    /// Only audio under a profile that we do not serve, such as that of DTLS.
     Profile,
+    /// Only protected audio (RTP/SAVP), where none is wanted.
+    Protected,
+    /// Audio in the clear, where protection is required.
+    Clear,
+    /// Protected audio, with no key of a suite that we have.
+    Suite,
     /// No codec in common.
     Codec,
     /// No address, or a name in place of an address.
@@ -104,6 +137,9 @@ impl fmt::Display for NotAcceptable {
         f.write_str(match self {
             NotAcceptable::NoAudio => "no audio is offered",
             NotAcceptable::Profile => "the audio has a profile that is not served",
+            NotAcceptable::Protected => "only encrypted audio is offered, and none is taken here",
+            NotAcceptable::Clear => "audio must be encrypted here (RTP/SAVP with a=crypto)",
+            NotAcceptable::Suite => "no usable a=crypto line for encrypted audio",
             NotAcceptable::Codec => "no audio codec in common",
             NotAcceptable::Address => "the audio has no usable address",
             NotAcceptable::AddressFamily => "the audio is in the other address family",
@@ -128,9 +164,19 @@ pub fn audio_offer(
     sdp
 }
 
+/// Lets an offer of ours ask for protection with these keys, or only tell of it where it may be left out: the profile
+/// stays that of sound in the clear then, as phones have it that call it optional. Without keys there is nothing to ask for.
+pub fn protect(offer: &mut SessionDescription, wish: Wish, keys: &[(Suite, Key)]) {
+    let Some(line) = offer.media.first_mut().filter(|_| wish != Wish::Clear) else { return };
+    if wish == Wish::Protected {
+        "RTP/SAVP".clone_into(&mut line.proto);
+    }
+    line.cryptos = (1..).zip(keys).map(|(tag, key)| Crypto { tag, offered: Some(*key) }).collect();
+}
+
 /// Answers an offer.
 pub fn answer(offer: &SessionDescription, local: &Local) -> Result<Answered, NotAcceptable> {
-    let (place, theirs) = acceptable_audio(offer)?;
+    let (place, theirs) = acceptable_audio(offer, local.own.wish)?;
     let common = common_codecs(theirs, local);
     let mut audio = agree(offer, theirs, common, local.direction)?;
     audio.dtmf = audio.dtmf.filter(|_| local.events);
@@ -150,6 +196,11 @@ pub fn answer(offer: &SessionDescription, local: &Local) -> Result<Answered, Not
         audio.ptime,
     );
     let mut ours = ours;
+    if let Some((tag, suite, theirs)) = taken(theirs, local.own.wish) {
+        let key = local.own.key_toward(suite, theirs);
+        ours.cryptos.push(Crypto { tag, offered: Some((suite, key)) });
+        audio.protection = Some(Agreed { suite, ours: key, theirs });
+    }
     if let Some(comfort) = audio.comfort {
         ours.add_comfort_noise(comfort);
     }
@@ -172,12 +223,13 @@ pub fn negotiated(
     // place was found in the offer.
     let ours = local_offer.media.get(place).ok_or(NotAcceptable::NoAudio)?;
     let theirs = remote_answer.media.get(place).ok_or(NotAcceptable::Mismatch)?;
-    if theirs.kind != ours.kind || theirs.proto != ours.proto {
+    if theirs.kind != ours.kind || !fits(&ours.proto, &theirs.proto) {
         return Err(NotAcceptable::Mismatch);
     }
     if theirs.port == 0 {
         return Err(NotAcceptable::NoAudio);
     }
+    let protection = protection_of(ours, theirs)?;
     let offered = ours.codecs();
     let common = theirs.codecs().into_iter().filter(|c| offered.iter().any(|o| o.same_encoding(c)));
     let agreed = agree(remote_answer, theirs, common.collect(), local_offer.direction_of(ours))?;
@@ -187,18 +239,58 @@ pub fn negotiated(
     let codec = own.map_or(agreed.codec.payload_type, |codec| codec.payload_type);
     let events = ours.telephone_event(agreed.codec.clock_rate);
     let events = events.or_else(|| ours.telephone_event(8_000)).filter(|_| agreed.dtmf.is_some());
-    Ok(Negotiated { comfort, ours: (codec, events), ..agreed })
+    Ok(Negotiated { comfort, ours: (codec, events), protection, ..agreed })
 }
 
-fn acceptable_audio(offer: &SessionDescription) -> Result<(usize, &Media), NotAcceptable> {
+/// Whether an answer's profile fits the offer's. Some answer an offer in which protection may be left out by the profile
+/// that has it: what counts then is the key.
+fn fits(ours: &str, theirs: &str) -> bool {
+    ours == theirs || crypto::is_plain(ours) && crypto::is_secure(theirs)
+}
+
+/// What an answer to our keys means. Sound in the clear only where we left that open, and no key came back at all: who
+/// sends a key will use it.
+fn protection_of(ours: &Media, theirs: &Media) -> Result<Option<Agreed>, NotAcceptable> {
+    let open = crypto::is_plain(&ours.proto) && crypto::is_plain(&theirs.proto);
+    match crypto::agreed(&ours.cryptos, &theirs.cryptos) {
+        Some(agreed) => Ok(Some(agreed)),
+        None if open && (theirs.cryptos.is_empty() || ours.cryptos.is_empty()) => Ok(None),
+        None if theirs.cryptos.is_empty() => Err(NotAcceptable::Clear),
+        None => Err(NotAcceptable::Suite),
+    }
+}
+
+/// The line that we take of an offer.
+fn taken(theirs: &Media, wish: Wish) -> Option<(u32, Suite, Key)> {
+    crypto::chosen(&theirs.cryptos).filter(|_| wish != Wish::Clear)
+}
+
+/// The audio line that is taken, and its place: one that can be protected where that is wanted, whatever stands before it.
+fn acceptable_audio(
+    offer: &SessionDescription,
+    wish: Wish,
+) -> Result<(usize, &Media), NotAcceptable> {
     let mut audio =
         offer.media.iter().enumerate().filter(|(_, m)| m.kind == "audio" && m.port != 0).peekable();
     if audio.peek().is_none() {
         return Err(NotAcceptable::NoAudio);
     }
-    audio
-        .find(|(_, m)| matches!(m.proto.as_str(), "RTP/AVP" | "RTP/AVPF"))
-        .ok_or(NotAcceptable::Profile)
+    let mut secure = audio.clone().filter(|(_, m)| crypto::is_secure(&m.proto));
+    let mut plain = audio.filter(|(_, m)| crypto::is_plain(&m.proto));
+    let keyed = |(_, m): &(usize, &Media)| taken(m, wish).is_some();
+    if let Some(found) = secure.clone().chain(plain.clone()).find(keyed) {
+        return Ok(found);
+    }
+    match (plain.next(), wish) {
+        (Some(found), Wish::Clear | Wish::Either) => Ok(found),
+        (None, Wish::Clear) if secure.next().is_some() => Err(NotAcceptable::Protected),
+        (Some((_, m)), Wish::Protected) if m.cryptos.is_empty() && secure.next().is_none() => {
+            Err(NotAcceptable::Clear)
+        }
+        (Some(_), Wish::Protected) => Err(NotAcceptable::Suite),
+        (None, _) if secure.next().is_some() => Err(NotAcceptable::Suite),
+        (None, _) => Err(NotAcceptable::Profile),
+    }
 }
 
 /// Their codecs that we have too, with their payload types, best first.
@@ -247,6 +339,7 @@ fn agree(
         direction: willing.and(direction.reversed()).and(reachable),
         ptime: ptime(theirs),
         held: ip.is_unspecified() || !direction.receives(),
+        protection: None,
     })
 }
 

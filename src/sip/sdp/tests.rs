@@ -15,6 +15,7 @@ fn local(preference: Preference) -> Local {
         preference,
         direction: Direction::SendRecv,
         events: true,
+        own: Own::CLEAR,
     }
 }
 
@@ -77,7 +78,7 @@ fn what_cannot_be_served_is_refused() {
     let refuse = |old: &str, new: &str| {
         answer(&offer(&PHONE.replace(old, new)), &local(Preference::Ours)).unwrap_err()
     };
-    assert_eq!(refuse("audio 4000 RTP/AVP", "audio 4000 RTP/SAVP"), NotAcceptable::Profile);
+    assert_eq!(refuse("audio 4000 RTP/AVP", "audio 4000 RTP/SAVP"), NotAcceptable::Protected);
     assert_eq!(refuse("audio 4000 RTP/AVP 18 8 0", "audio 4000 RTP/AVP 18"), NotAcceptable::Codec);
     assert_eq!(refuse("audio 4000", "audio 0"), NotAcceptable::NoAudio);
     assert_eq!(refuse("c=IN IP6 2001:db8::5", "c=IN IP4 192.0.2.5"), NotAcceptable::AddressFamily);
@@ -130,7 +131,7 @@ fn row_17_too_many_lines_impossible_ports_and_odd_attributes() {
     let fax = read("m=image 5000 udptl t38\r\na=T38FaxVersion:-7\r\n").unwrap();
     assert_eq!(answer(&fax, &v4).unwrap_err(), NotAcceptable::NoAudio);
     let sealed = read("m=audio 4000 RTP/SAVP 0\r\na=crypto:0\r\n").unwrap();
-    assert_eq!(answer(&sealed, &v4).unwrap_err(), NotAcceptable::Profile);
+    assert_eq!(answer(&sealed, &v4).unwrap_err(), NotAcceptable::Protected);
 }
 
 /// An offer of a phone with this for its media lines.
@@ -210,4 +211,136 @@ fn each_side_is_sent_the_payload_types_that_it_listed_itself() {
     let audio = negotiated(&ours, &offer(reply)).unwrap();
     assert_eq!((audio.codec.payload_type, audio.dtmf), (96, Some(97)), "what we send");
     assert_eq!(audio.ours, (111, Some(101)), "what we hear");
+}
+
+const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+
+fn keyed(profile: &str, suites: &[&str]) -> String {
+    let lines = suites.iter().zip(1..).map(|(suite, tag)| match *suite {
+        "AEAD_AES_128_GCM" => format!("a=crypto:{tag} {suite} inline:{}==\r\n", &KEY[..38]),
+        suite => format!("a=crypto:{tag} {suite} inline:{KEY}\r\n"),
+    });
+    format!("m=audio 4000 {profile} 0\r\n{}", lines.collect::<String>())
+}
+
+fn wishing(wish: crypto::Wish) -> Local {
+    let own = Own { wish, fresh: crypto::Key::new([9; crypto::LONGEST_KEY]), before: None };
+    Local { own, ..local(Preference::Ours) }
+}
+
+const CM: &str = "AES_CM_128_HMAC_SHA1_80";
+const GCM: &str = "AEAD_AES_128_GCM";
+
+/// Offer by wish (bad-input-and-compliance, media policy): what comes of each, and that nothing falls back in silence.
+#[test]
+fn every_offer_under_every_wish_ends_as_it_should() {
+    use NotAcceptable::{Clear, Profile, Protected, Suite};
+    use crypto::Wish;
+    let (plain, sealed) = (Ok(None), Ok(Some(crypto::Suite::AesCm80)));
+    let usable = keyed("RTP/SAVP", &[CM]);
+    let unusable = keyed("RTP/SAVP", &["F8_128_HMAC_SHA1_80"]);
+    let optional = keyed("RTP/AVP", &["AES_256_CM_HMAC_SHA1_80", CM]);
+    let optional_unusable = keyed("RTP/AVP", &["AES_256_CM_HMAC_SHA1_80"]);
+    let both = format!("{}{usable}", keyed("RTP/AVP", &[]));
+    let table = [
+        (keyed("RTP/AVP", &[]), plain, plain, Err(Clear)),
+        (usable.clone(), Err(Protected), sealed, sealed),
+        (keyed("RTP/SAVPF", &[CM]), Err(Protected), sealed, sealed),
+        (unusable, Err(Protected), Err(Suite), Err(Suite)),
+        (keyed("RTP/SAVP", &[]), Err(Protected), Err(Suite), Err(Suite)),
+        (optional, plain, sealed, sealed),
+        (optional_unusable, plain, plain, Err(Suite)),
+        (both, plain, sealed, sealed),
+        (keyed("UDP/TLS/RTP/SAVPF", &[]), Err(Profile), Err(Profile), Err(Profile)),
+    ];
+    for (lines, clear, either, protected) in table {
+        let wishes = [(Wish::Clear, clear), (Wish::Either, either), (Wish::Protected, protected)];
+        for (wish, expected) in wishes {
+            let got = answer(&phone(&lines), &wishing(wish));
+            let suite = got.as_ref().map(|a| a.audio.protection.map(|agreed| agreed.suite));
+            assert_eq!(suite.map_err(|why| *why), expected, "{wish:?} of {lines}");
+            let Ok(answered) = got else { continue };
+            let text = answered.sdp.to_string();
+            assert_eq!(text.contains("a=crypto"), answered.audio.protection.is_some(), "{text}");
+            assert!(!text.contains(KEY), "an answer has a key of its own: {text}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_takes_one_of_several_suites_under_its_tag() {
+    let offer = phone(&keyed("RTP/SAVP", &["F8_128_HMAC_SHA1_80", GCM, CM]));
+    let answered = answer(&offer, &wishing(crypto::Wish::Protected)).unwrap();
+    let text = answered.sdp.to_string();
+    assert_eq!(text.matches("a=crypto:").count(), 1, "{text}");
+    assert!(text.contains("a=crypto:2 AEAD_AES_128_GCM inline:CQkJ"), "{text}");
+    assert_eq!(offer.to_string().matches("a=crypto:").count(), 2, "what we lack is not repeated");
+}
+
+#[test]
+fn our_key_stays_while_theirs_does_and_changes_with_it() {
+    let first = answer(&phone(&keyed("RTP/SAVP", &[CM])), &wishing(crypto::Wish::Either)).unwrap();
+    let before = first.audio.protection;
+    let again = |lines: &str| {
+        let mut local = wishing(crypto::Wish::Protected);
+        local.own.fresh = crypto::Key::new([8; crypto::LONGEST_KEY]);
+        local.own.before = before;
+        answer(&phone(lines), &local).unwrap().audio.protection.unwrap()
+    };
+    let same = keyed("RTP/SAVP", &[CM]);
+    assert_eq!(Some(again(&same)), before);
+    let other = again(&same.replace("WVNf", "AVNf"));
+    assert_eq!(other.ours, crypto::Key::new([8; crypto::LONGEST_KEY]));
+    let gcm = again(&keyed("RTP/SAVP", &[GCM]));
+    assert_eq!(gcm.ours, crypto::Key::new([8; crypto::LONGEST_KEY]));
+}
+
+#[test]
+fn what_an_answer_to_our_keys_means() {
+    use NotAcceptable::{Clear, Mismatch, Suite};
+    use crypto::Wish;
+    let address = "2001:db8::1".parse().unwrap();
+    let ours = |wish| {
+        let origin = Origin::new(1, 1, address);
+        let codecs = [Codec::pcmu()];
+        let mut ours = audio_offer(origin, address, 4_000, &codecs, None, Direction::SendRecv);
+        let key = |suite, byte| (suite, crypto::Key::new([byte; crypto::LONGEST_KEY]));
+        protect(&mut ours, wish, &[key(crypto::Suite::AesCm80, 1), key(crypto::Suite::AesGcm, 2)]);
+        ours
+    };
+    let (plain, cm) = (Ok(None), Ok(Some(crypto::Suite::AesCm80)));
+    let echo = ours(Wish::Protected).media[0].cryptos[0].to_string();
+    let table = [
+        (keyed("RTP/AVP", &[]), plain, plain, Err(Mismatch)),
+        (keyed("RTP/AVP", &[CM]), plain, cm, Err(Mismatch)),
+        (keyed("RTP/SAVP", &[CM]), Err(Suite), cm, cm),
+        (keyed("RTP/SAVP", &[]), Err(Clear), Err(Clear), Err(Clear)),
+        (keyed("RTP/SAVP", &[GCM]), Err(Suite), Err(Suite), Err(Suite)),
+        (keyed("RTP/AVP", &[GCM]), plain, Err(Suite), Err(Mismatch)),
+        (format!("m=audio 4000 RTP/SAVP 0\r\n{echo}"), Err(Suite), Err(Suite), Err(Suite)),
+    ];
+    for (lines, clear, either, protected) in table {
+        let wishes = [(Wish::Clear, clear), (Wish::Either, either), (Wish::Protected, protected)];
+        for (wish, expected) in wishes {
+            let got = negotiated(&ours(wish), &phone(&lines));
+            let suite = got.map(|agreed| agreed.protection.map(|agreed| agreed.suite));
+            assert_eq!(suite, expected, "{wish:?} answered with {lines}");
+        }
+    }
+}
+
+#[test]
+fn no_key_is_kept_but_where_keys_are_and_none_is_ever_printed() {
+    let lines = format!(
+        "a=crypto:1 {CM} inline:{KEY}\r\nk=clear:{KEY}\r\na=key-mgmt:mikey {KEY}\r\n{}k=base64:{KEY}\r\n\
+         a=crypto:x {KEY}\r\na=key-mgmt:mikey {KEY}\r\na=crypto:7 OWN inline:{KEY}\r\n",
+        keyed("RTP/SAVP", &[CM; 20])
+    );
+    let read = phone(&lines);
+    assert_eq!(read.media[0].cryptos.len(), crypto::MAX_CRYPTO);
+    let debug = format!("{read:?}");
+    assert!(!debug.contains(KEY) && !debug.contains(&KEY[4..20]), "{debug}");
+    let answered = answer(&read, &wishing(crypto::Wish::Protected)).unwrap();
+    assert!(!format!("{answered:?}").contains("9, 9"), "{answered:?}");
+    assert_eq!(read.to_string().matches(KEY).count(), crypto::MAX_CRYPTO);
 }

@@ -27,13 +27,35 @@ pub fn redact(message: &[u8]) -> Box<[u8]> {
         overwrite_response(header);
     }
     if described {
-        body.split_mut(|byte| *byte == b'\n')
-            .for_each(|line| overwrite_after(line, b"inline:", b"|;"));
+        body.split_mut(|byte| matches!(byte, b'\n' | b'\r')).for_each(overwrite_key);
     } else if !is_kept {
         let seen = body.iter_mut().filter(|byte| !matches!(byte, b'\r' | b'\n'));
         seen.for_each(|byte| *byte = b'x');
     }
     bytes
+}
+
+/// Writes over the key that a line of a description tells, whatever way it tells it: `a=crypto` (RFC 4568) keeps its tag
+/// and suite, what stands before and behind a key in the usual form, and nothing else; MIKEY (RFC 4567), the password of
+/// ICE (RFC 8839) and the old `k=` (RFC 8866 section 5.12) keep their names.
+fn overwrite_key(line: &mut [u8]) {
+    let is = |name: &[u8]| line.get(..name.len()).is_some_and(|at| at.eq_ignore_ascii_case(name));
+    let named = [&b"a=key-mgmt:"[..], b"a=ice-pwd:", b"k="].into_iter().find(|name| is(name));
+    if let Some(name) = named {
+        return overwrite(line.get_mut(name.len()..).unwrap_or_default(), b"");
+    }
+    let has_key = place_of(line, b"inline:").is_some();
+    if is(b"a=crypto:") && !has_key {
+        let mut spaces = line.iter().enumerate().filter(|(_, byte)| byte.is_ascii_whitespace());
+        let keys = spaces.nth(1).map_or(line.len(), |(at, _)| at);
+        return overwrite(line.get_mut(keys..).unwrap_or_default(), b" ");
+    }
+    overwrite_after(line, b"inline:", b"|;");
+}
+
+/// Writes over all but the bytes in `kept`.
+fn overwrite(text: &mut [u8], kept: &[u8]) {
+    text.iter_mut().filter(|byte| !kept.contains(byte)).for_each(|byte| *byte = b'x');
 }
 
 /// Header fields with the lines that they go on in (RFC 3261 section 7.3.1).

@@ -84,6 +84,20 @@ fn secrets_texts_and_digits_are_written_over_and_lengths_stay() {
     let sdp = "v=0\r\na=crypto:1 AES inline:Zmlyc3Q|2^20;inline:c2Vjb25k\r\na=x\r\n";
     let kept = text("INVITE", "c: application/sdp\r\n", sdp);
     assert!(!kept.contains("Vjb25k") && !kept.contains("Zmlyc3Q"), "{kept}");
+    for told in [
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 INLINE:SECRET|2^20",
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80  SECRET",
+        "A=Crypto:1 AES_CM_128_HMAC_SHA1_80 inline: SECRET",
+        "a=key-mgmt:mikey SECRET",
+        "a=ice-pwd:SECRET",
+        "k=base64:SECRET",
+        "K=SECRET",
+    ] {
+        for end in ["\r\n", "\n", "\r", ""] {
+            let kept = text("INVITE", "c: application/sdp\r\n", &format!("v=0\r\n{told}{end}"));
+            assert!(!kept.contains("SECRET") && kept.contains("v=0\r\n"), "{kept}");
+        }
+    }
     let kept = text("INFO", "c: application/dtmf-relay;x=y\r\n", "Signal=5\r\nDuration=160\r\n");
     assert!(kept.ends_with("\r\n\r\nxxxxxxxx\r\nxxxxxxxxxxxx\r\n"), "{kept}");
     let kept = text("MESSAGE", "Content-Type: text/plain\r\n", "my card is 4111");

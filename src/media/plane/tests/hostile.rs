@@ -45,6 +45,7 @@ fn stream(remote: SocketAddr) -> Stream {
         remote_rtcp: Some(SocketAddr::new(remote.ip(), remote.port() + 1)),
         send: true,
         receive: true,
+        protection: None,
     }
 }
 
