@@ -164,6 +164,15 @@ pub enum Command {
         /// The user.
         user: User,
     },
+    /// Writes down that somebody has signed in or out, or has tried to; the API keeps sessions itself.
+    Session {
+        /// What they did.
+        what: SessionAct,
+        /// Whose session it is, or would be; nothing where nobody is called so.
+        user: Option<String>,
+        /// Whether it was done.
+        done: bool,
+    },
     /// Lets in somebody who has signed in at the provider.
     Enter {
         /// As the provider has them.
@@ -589,6 +598,7 @@ impl Command {
             Command::PauseWebhook { hook, .. } => (Operation::PauseWebhook, hook.to_string()),
             Command::AddUser { user } => (Operation::NewUser, user.name.clone()),
             Command::ChangeUser { name, .. } => (Operation::ChangeUser, name.clone()),
+            Command::Session { what, user, .. } => return Some((what.operation(), user.clone())),
             Command::Enter { user } => (Operation::Back, user.name.clone()),
             Command::AddToken { token } => (Operation::NewToken, token.prefix.clone()),
             Command::RevokeToken { prefix } => (Operation::RevokeToken, prefix.clone()),
@@ -606,6 +616,31 @@ impl Command {
             _ => return None,
         };
         Some((operation, Some(on)))
+    }
+}
+
+/// What somebody does with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionAct {
+    /// Signs in with a password.
+    SignIn,
+    /// Signs out.
+    SignOut,
+    /// Ends somebody's.
+    End,
+    /// Ends it because its user has signed out at the provider.
+    EndThere,
+}
+
+impl SessionAct {
+    fn operation(self) -> Operation {
+        match self {
+            SessionAct::SignIn => Operation::SignIn,
+            SessionAct::SignOut => Operation::SignOut,
+            SessionAct::End => Operation::EndSession,
+            SessionAct::EndThere => Operation::SignedOutThere,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Whoever changes something, or listens to somebody's words, is in the journal before they are answered.
 
+use crate::admin::api::TABLE;
 use crate::admin::api::bodies::{
     ActLine, DryRun, Page, RecordingLine, TokenLine, UserLine, Wanted as State,
 };
@@ -11,12 +12,12 @@ use crate::call::plan::{Asked, Origin};
 use crate::gateway::{By, Gateway, Output, ReplyTo};
 use crate::id::{AgentId, ExtensionId, RecordingId, TrunkId};
 use crate::journal;
-use crate::journal::act::{Account, Act, Token, User};
+use crate::journal::act::{Account, Act, Role, Scope, Token, User, Who};
 use crate::journal::event::Event;
 use crate::journal::personal::Personal;
 use crate::journal::voicemail::Kept;
 use crate::store::KeptAct;
-use crate::time::Now;
+use crate::time::{Now, UnixTime};
 
 /// Users and tokens that there may be. They are in each checkpoint, and few at a branch.
 const MOST_USERS: usize = 1_000;
@@ -67,7 +68,10 @@ impl Gateway {
     }
 
     /// Makes or changes a user or a token. It is in force at once, and answered once it is on the disk.
-    pub(super) fn change_accounts(&mut self, now: Now, command: &Command) -> Reply {
+    pub(super) fn change_accounts(&mut self, now: Now, by: &By, command: &Command) -> Reply {
+        if let Err(why) = self.check_strength(by, command) {
+            return Reply::Refused(why);
+        }
         let change = match command {
             Command::AddUser { user } => self.new_user(user),
             Command::ChangeUser { .. } => self.changed_user(command),
@@ -87,6 +91,49 @@ impl Gateway {
         let accounts = self.journal.live().accounts.clone();
         self.outputs.push_back(Output::Accounts(Box::new(accounts)));
         reply
+    }
+
+    /// A program's token makes nothing that may do more than the token itself: else whoever gets hold of one that is for
+    /// little, or for a day, has everything for good.
+    fn check_strength(&self, by: &By, command: &Command) -> Result<(), String> {
+        let Who::Token(prefix) = &by.who else { return Ok(()) };
+        let accounts = &self.journal.live().accounts;
+        let own =
+            accounts.tokens.get(prefix).ok_or_else(|| format!("there is no token {prefix}"))?;
+        let covers = |what: &str, role: Role, scopes: &[Scope]| {
+            let missing: Vec<_> = scopes
+                .iter()
+                .filter(|scope| !own.scopes.contains(scope))
+                .map(|s| s.name())
+                .collect();
+            match () {
+                () if own.role != Role::Admin && own.role != role => {
+                    Err(format!("{what} may do more than the token {prefix}"))
+                }
+                () if !missing.is_empty() => Err(format!(
+                    "{what} may do more than the token {prefix}, which is not for {}",
+                    missing.join(", ")
+                )),
+                () => Ok(()),
+            }
+        };
+        match command {
+            Command::AddToken { token } => {
+                let ends = |end: UnixTime| token.expires.is_none_or(|other| other > end);
+                if own.expires.is_some_and(ends) {
+                    return Err(format!("the token {prefix} ends before that one would"));
+                }
+                covers("such a token", token.role, &token.scopes)
+            }
+            // A person may do all that is for their role.
+            Command::AddUser { user } => covers("such a user", user.role, &scopes_of(user.role)),
+            Command::ChangeUser { name, role, .. } => {
+                let roles = accounts.users.get(name).map(|user| user.role).into_iter().chain(*role);
+                let mut all = roles.map(|role| covers("that user", role, &scopes_of(role)));
+                all.find(Result::is_err).unwrap_or(Ok(()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn new_user(&self, user: &User) -> Result<Account, String> {
@@ -270,6 +317,16 @@ impl Gateway {
             why: decision.because.iter().map(ToString::to_string).collect(),
         })
     }
+}
+
+/// Scopes of everything that somebody of this role may do.
+fn scopes_of(role: Role) -> Vec<Scope> {
+    let theirs =
+        TABLE.iter().filter(|route| route.roles.is_some_and(|roles| roles.contains(&role)));
+    let mut scopes: Vec<_> = theirs.filter_map(|route| route.scope).collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
 }
 
 /// A page of what was done.

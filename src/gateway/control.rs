@@ -53,13 +53,16 @@ impl Gateway {
             | Command::Play { .. }
             | Command::Collect { .. } => self.drive(now, by, command),
             Command::Route { number, from } => self.dry_run(now, number, from),
+            // It is done, or not, by now: this is for the journal.
+            Command::Session { done: true, .. } => Reply::Done,
+            Command::Session { .. } => Reply::Refused("nobody is let in".to_owned()),
             Command::Enter { user } => self.let_in(now, user),
             Command::Users => Reply::Users(self.user_lines()),
             Command::Tokens => Reply::Tokens(self.token_lines()),
             Command::AddUser { .. }
             | Command::ChangeUser { .. }
             | Command::AddToken { .. }
-            | Command::RevokeToken { .. } => self.change_accounts(now, command),
+            | Command::RevokeToken { .. } => self.change_accounts(now, by, command),
             Command::Queues => Reply::Queues(self.queue_lines(now)),
             Command::Waiting { .. }
             | Command::Explain { .. }

@@ -251,6 +251,10 @@ pub enum Who {
     Token(String),
     /// Whoever may open the control socket.
     Console,
+    /// Somebody who has not proved who they are.
+    Stranger,
+    /// The provider where people sign in.
+    Provider,
 }
 
 impl fmt::Display for Who {
@@ -259,6 +263,8 @@ impl fmt::Display for Who {
             Who::User(name) => write!(f, "user {name}"),
             Who::Token(prefix) => write!(f, "token {prefix}"),
             Who::Console => f.write_str("the console"),
+            Who::Stranger => f.write_str("a stranger"),
+            Who::Provider => f.write_str("the provider"),
         }
     }
 }

@@ -379,8 +379,9 @@ impl Journeys {
             return did(Outcome::NoConsent);
         }
         // What was about to be done before a crash was counted then.
-        let message = action.channel().is_some();
-        if message && !running.intended && self.is_capped(now, person, rule) {
+        let counted = counted(rule, action);
+        let capped = |purpose: &String| self.is_capped(now, person, rule, purpose);
+        if !running.intended && counted.as_ref().is_some_and(capped) {
             return did(Outcome::Capped);
         }
         if action.reaches_person() {
@@ -389,8 +390,7 @@ impl Journeys {
                 return Some(Next::Record(Change::Waits { journey: key.journey, until: loud }));
             }
         }
-        let purpose = message.then(|| rule.purpose.clone());
-        Some(Next::Do(key, running.rule.clone(), purpose, person, action.clone()))
+        Some(Next::Do(key, running.rule.clone(), counted, person, action.clone()))
     }
 
     /// Where a person is, or may be: as somebody has said, else as far as a number from abroad tells, else at the site.
@@ -402,11 +402,11 @@ impl Journeys {
         if abroad.is_empty() { vec![self.zone.clone()] } else { abroad }
     }
 
-    /// Whether the person has had as many messages for this purpose as the rule allows.
-    fn is_capped(&self, now: Now, person: Person, rule: &Rule) -> bool {
+    /// Whether the person has had as many messages, or calls, for this purpose as the rule allows.
+    fn is_capped(&self, now: Now, person: Person, rule: &Rule, purpose: &str) -> bool {
         let (most, within) = rule.at_most;
         let counts = |written: &&Written| {
-            written.purpose == rule.purpose && now.unix.0.saturating_sub(written.at.0) < within
+            written.purpose == purpose && now.unix.0.saturating_sub(written.at.0) < within
         };
         let written = self.kept.written.get(&person);
         written.is_some_and(|all| all.iter().filter(counts).count() >= most)
@@ -428,6 +428,16 @@ enum Next {
     Sleep(UnixTime),
     Look(Key, Person),
     Do(Key, String, Option<String>, Person, Action),
+}
+
+/// As what something that reaches a person counts. Calls count apart from messages, by the same cap: a rule that begins
+/// with a call that failed, or that is over, and has the person called again would go on without end.
+fn counted(rule: &Rule, action: &Action) -> Option<String> {
+    match action {
+        Action::Message { .. } => Some(rule.purpose.clone()),
+        Action::Callback { .. } => Some(format!("calls for {}", rule.purpose)),
+        _ => None,
+    }
 }
 
 /// Whether a person may be reached so, for the rule's purpose: by message if they have agreed, by call unless they have

@@ -69,7 +69,8 @@ pub struct Settings {
     /// When people are left alone. Default 20:00 to 08:00.
     #[serde(default)]
     pub quiet: Option<QuietSettings>,
-    /// How many messages a person gets at most from all rules together, as far as this one adds to them. Default 3 in 7d.
+    /// How many messages a person gets at most from all rules together, as far as this one adds to them, and how many calls
+    /// beside. Default 3 in 7d.
     #[serde(default)]
     pub at_most: Option<AtMost>,
     /// What is done, in this order.

@@ -262,6 +262,27 @@ fn messages_need_consent_and_have_a_cap() {
     assert_eq!(world.done.len(), 3, "a day later it may be written to again");
 }
 
+/// Each call that fails begins the rule anew: nobody is called without end for that.
+#[test]
+fn a_rule_that_begins_itself_again_calls_nobody_without_end() {
+    let now = at("2026-11-16T12:00:00Z");
+    let text = "on = 'call-abandoned'\nat_most = { messages = 2, within = '1d' }\n\
+                [[step]]\nmessage = 'sms'\ntext = 'Hello.'\n[[step]]\ncallback = 'support'";
+    let mut world = World::new(now, rules(text));
+    for number in 0..20 {
+        world.tells(&event(&format!("e{number}"), 7, "UTC"));
+        world.until(days(now, 0), never);
+    }
+    let calls = |world: &World| {
+        world.done.iter().filter(|(.., action)| matches!(action, Action::Callback { .. })).count()
+    };
+    assert_eq!((world.done.len(), calls(&world)), (4, 2), "two messages and two calls");
+    world.now = now.after(Duration::from_secs(90_000));
+    world.tells(&event("next day", 7, "UTC"));
+    world.until(world.now.unix, never);
+    assert_eq!(calls(&world), 3);
+}
+
 #[test]
 fn a_rule_that_was_changed_is_not_gone_on_with() {
     let mut world = World::new(at("2026-11-16T12:00:00Z"), rules(SORRY));

@@ -2,6 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
+use branchline::journal::act::Scope;
 use serde_json::{Value, json};
 
 use crate::fuzzing::tool;
@@ -267,4 +268,153 @@ fn whatever_a_provider_or_a_browser_makes_up_nobody_is_let_in() {
     assert_eq!(admin["leave"], Value::Null, "{admin}");
     let users = api.branch.ask(&["user", "list"]).to_string();
     assert!(users.contains("ann") && users.contains("bob") && !users.contains("<b>"), "{users}");
+}
+
+/// Who signed in, out, or tried to, by the journal: who did what to whom.
+fn acts(api: &Api) -> Vec<String> {
+    let page = api.order("GET", "/api/v1/acts?limit=1000", None);
+    let line = |act: &Value| {
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        let (by, name) = (text(&act["who"]["by"]), text(&act["who"]["name"]));
+        format!("{by} {name} {} {} {}", text(&act["what"]), text(&act["on"]), act["done"])
+    };
+    page["items"].as_array().expect("acts").iter().map(line).collect()
+}
+
+#[test]
+fn whoever_signs_out_at_the_provider_is_signed_out_here() {
+    let api = start();
+    let _provider = Provider::start(
+        &api,
+        "python3",
+        &[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/liar.py")],
+    );
+    let sign_in = |what: &str| {
+        let away = Away::begin(&api);
+        session_of(&away.back(&api, 1, &away.code(what)))
+    };
+    let token = |what: &str, name: &str| {
+        let url = format!("http://127.0.0.1:{}/logout/{what}/{name}", api.branch.free + 1);
+        let output = Command::new("curl").args(["--silent", &url]).output().expect("curl runs");
+        let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        said["token"].as_str().expect("a token").to_owned()
+    };
+    let tell = |token: &str| {
+        let form = format!("logout_token={token}");
+        api.curl("/api/v1/session/provider/logout", &["--data", &form])
+    };
+    let is_in = |way: &Way| api.ask(way, "GET", "/api/v1/session", None).status == 200;
+    let (desk1, desk2) = (sign_in("desk1"), sign_in("desk2"));
+    let local = with_password(&api);
+    assert!(is_in(&desk1) && is_in(&desk2));
+    // Whatever is no logout token of this provider for this box ends nothing.
+    let lies = [
+        "nonce", "noevent", "audience", "issuer", "expired", "old", "noname", "nojti", "noend",
+        "none", "forged",
+    ];
+    for lie in lies {
+        tell(&token(lie, lie)).is_problem(400, "malformed");
+    }
+    for nonsense in ["", "a.b.c", "x"] {
+        tell(nonsense).is_problem(400, "malformed");
+    }
+    let json = api.ask(&Way::default(), "POST", "/api/v1/session/provider/logout", Some("{}"));
+    json.is_problem(415, "wrong-type");
+    assert!(is_in(&desk1) && is_in(&desk2));
+    // One desk alone; nobody; then everything of theirs. The same token a second time is none.
+    let one = token("one", "t1");
+    let told = tell(&one);
+    assert_eq!((told.status, told.json()["users"].as_u64()), (200, Some(1)), "{}", told.body);
+    assert_eq!(told.header("cache-control"), Some("no-store"));
+    assert!(!is_in(&desk1) && is_in(&desk2));
+    let again = sign_in("desk1");
+    tell(&one).is_problem(400, "malformed");
+    assert!(is_in(&again), "a token that was shown ends nothing any more");
+    assert_eq!(tell(&token("nobody", "t2")).json()["users"], 0);
+    assert!(is_in(&again) && is_in(&desk2));
+    assert_eq!(tell(&token("all", "t3")).json()["users"], 1);
+    assert!(!is_in(&again) && !is_in(&desk2));
+    assert_eq!(local["role"], "admin");
+    let acts = acts(&api);
+    let ended = acts.iter().filter(|act| *act == "provider - end_sessions_at_provider ann true");
+    assert_eq!(ended.count(), 2, "{acts:#?}");
+}
+
+#[test]
+fn who_signs_in_or_fails_to_is_in_the_journal_and_what_they_typed_is_not() {
+    let api = start();
+    let sign_in = |name: &str, password: &str| {
+        let body = json!({ "name": name, "password": password }).to_string();
+        api.ask(&Way::default(), "POST", "/api/v1/session", Some(&body))
+    };
+    assert_eq!(sign_in("admin", "a guess of mine").status, 401);
+    assert_eq!(sign_in("tulips and roses", "admin").status, 401);
+    let answer = sign_in("admin", "tulips and roses");
+    let csrf = answer.json()["csrf"].as_str().expect("text").to_owned();
+    let Way(mut headers) = session_of(&answer);
+    headers.extend(["-H".to_owned(), format!("X-CSRF-Token: {csrf}")]);
+    let own = api.order("GET", "/api/v1/sessions", None)["items"].clone();
+    assert_eq!(api.ask(&Way(headers), "DELETE", "/api/v1/session", None).status, 204);
+    let answer = sign_in("admin", "tulips and roses");
+    assert_eq!(answer.status, 201);
+    let other = api.order("GET", "/api/v1/sessions", None)["items"].clone();
+    assert_ne!(own, other);
+    let id = other[0]["session"].as_str().expect("an id");
+    api.order("DELETE", &format!("/api/v1/sessions/{id}"), None);
+    let told = acts(&api);
+    let sessions = told.iter().filter(|act| act.contains("sign_") || act.contains("end_session"));
+    let prefix = told.iter().find(|act| act.contains("end_session")).expect("an end");
+    let prefix = prefix.split(' ').nth(1).expect("a name").to_owned();
+    let wanted = [
+        format!("token {prefix} end_session admin true"),
+        "user admin sign_in admin true".to_owned(),
+        "user admin sign_out admin true".to_owned(),
+        "user admin sign_in admin true".to_owned(),
+        "stranger - sign_in - false".to_owned(),
+        "stranger - sign_in admin false".to_owned(),
+    ];
+    assert_eq!(sessions.cloned().collect::<Vec<_>>(), wanted);
+    assert!(!told.iter().any(|act| act.contains("tulips")), "a password typed as a name");
+}
+
+#[test]
+fn a_token_makes_nothing_that_may_do_more_than_itself() {
+    let api = start();
+    let make = |way: &Way, what: &str, body: Value| {
+        api.ask(way, "POST", &format!("/api/v1/{what}"), Some(&body.to_string()))
+    };
+    let weak = api.new_token("admin", &["admin", "read"]);
+    let token = |scopes: &[&str], days: Value| json!({ "name": "t", "role": "admin", "scopes": scopes, "days": days });
+    assert_eq!(make(&weak, "tokens", token(&["read"], Value::Null)).status, 201);
+    let refused = make(&weak, "tokens", token(&["read", "recordings"], Value::Null));
+    let problem = refused.is_problem(422, "refused");
+    assert!(
+        problem["detail"].as_str().is_some_and(|text| text.contains("recordings")),
+        "{problem}"
+    );
+    // A user may do all that is for their role, which is more than this token.
+    for role in ["agent", "admin", "auditor"] {
+        let user = json!({ "name": "eve", "role": role, "password": "tulips and daisies" });
+        make(&weak, "users", user).is_problem(409, "conflict");
+    }
+    let change = json!({ "password": "tulips and daisies" }).to_string();
+    let changed = api.ask(&weak, "PATCH", "/api/v1/users/admin", Some(&change));
+    assert!((409..=422).contains(&changed.status), "{}", changed.body);
+    assert!(changed.body.contains("may do more than the token"), "{}", changed.body);
+    assert_eq!(with_password(&api)["role"], "admin", "the password is what it was");
+    // What ends makes nothing that lasts longer.
+    let all: Vec<_> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+    let short = make(&Way::token(&api.token), "tokens", token(&all, json!(2)));
+    let made = short.json();
+    let short = Way::token(made["token"].as_str().expect("text"));
+    assert!(made["about"]["expires"].as_str().is_some_and(|end| end.ends_with('Z')), "{made}");
+    make(&short, "tokens", token(&["read"], Value::Null)).is_problem(422, "refused");
+    make(&short, "tokens", token(&["read"], json!(3))).is_problem(422, "refused");
+    assert_eq!(make(&short, "tokens", token(&["read"], json!(1))).status, 201);
+    let acts = acts(&api);
+    let tried = |done: bool| {
+        let end = format!(" {done}");
+        acts.iter().filter(|act| act.contains(" add_token ") && act.ends_with(&end)).count()
+    };
+    assert_eq!((tried(true), tried(false)), (5, 3), "{acts:#?}");
 }

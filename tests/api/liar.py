@@ -58,6 +58,8 @@ def token(what, nonce):
         "taken": {"sub": "u2", "preferred_username": "admin"},
         "hostile": {"sub": "u3", "preferred_username": "../<b>"},
         "agent": {"sub": "u4", "preferred_username": "bob", "desk": "nobody"},
+        "desk1": {"sid": "desk1"},
+        "desk2": {"sid": "desk2"},
     }
     claims.update(changes.get(what, {}))
     if what == "nosub":
@@ -95,6 +97,30 @@ def token(what, nonce):
     return jwt.encode({"alg": algorithm, "kid": key.kid}, claims, key, algorithms=[algorithm])
 
 
+def logout(what, name):
+    """A logout token; the same name twice is the same token's."""
+    now = int(time.time())
+    event = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    claims = {"iss": issuer, "aud": "branch", "iat": now, "exp": now + 120, "jti": name, "sub": "u1", "events": event}
+    changes = {
+        "one": {"sid": "desk1"},
+        "nobody": {"sub": "u9"},
+        "nonce": {"nonce": "n"},
+        "noevent": {"events": {}},
+        "audience": {"aud": "other"},
+        "issuer": {"iss": "http://127.0.0.1:1"},
+        "expired": {"exp": now - 120},
+        "old": {"iat": now - 3600},
+    }
+    claims.update(changes.get(what, {}))
+    for gone in {"noname": ["sub"], "nojti": ["jti"], "noend": ["exp"]}.get(what, []):
+        del claims[gone]
+    if what == "none":
+        return f"{encoded({'alg': 'none'})}.{encoded(claims)}."
+    key = stranger if what == "forged" else keys["RS256"]
+    return jwt.encode({"alg": "RS256", "kid": "one", "typ": "logout+jwt"}, claims, key)
+
+
 class Provider(BaseHTTPRequestHandler):
     def answer(self, status, body):
         text = json.dumps(body).encode()
@@ -112,6 +138,8 @@ class Provider(BaseHTTPRequestHandler):
                 "token_endpoint": f"{issuer}/token", "jwks_uri": f"{issuer}/keys",
                 "end_session_endpoint": f"{issuer}/leave",
             })
+        elif self.path.startswith("/logout/"):
+            self.answer(200, {"token": logout(*self.path.split("/")[2:])})
         elif self.path == "/keys":
             self.answer(200, published())
         else:

@@ -36,10 +36,13 @@ fn ask(api: &Api, way: &Way, route: &Route) -> u16 {
     let path = names.iter().fold(route.path.to_owned(), |path, (name, value)| {
         path.replace(&format!("{{{name}}}"), value)
     });
-    let body = route.body.map(|_| "{}");
+    let body = route.body.map(|_| "{}").filter(|_| !route.form);
     let mut way = way.clone();
     if route.operation == Operation::Feed {
         way.0.extend(["--max-time".to_owned(), "0.5".to_owned()]);
+    }
+    if route.form {
+        way.0.extend(["--data".to_owned(), "logout_token=x".to_owned()]);
     }
     api.ask(&way, route.method.name(), &format!("{BASE}{path}"), body).status
 }

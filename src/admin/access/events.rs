@@ -42,15 +42,18 @@ impl EventRates {
         source: Option<&str>,
         people: impl IntoIterator<Item = &'p String>,
     ) -> Result<(), Duration> {
+        if let Some(source) = source {
+            self.sources.take(now, format!("{who} {source}"))?;
+        }
+        // Before people: else a program that is refused could go on naming new ones until there is no bucket left for
+        // anybody else's.
+        self.programs.take(now, who.to_string())?;
         for person in people {
             // However it is written, as far as that is seen here.
             let plain = person.chars().filter(|c| c.is_alphanumeric());
             self.people.take(now, plain.flat_map(char::to_lowercase).collect())?;
         }
-        if let Some(source) = source {
-            self.sources.take(now, format!("{who} {source}"))?;
-        }
-        self.programs.take(now, who.to_string())
+        Ok(())
     }
 }
 
@@ -74,7 +77,12 @@ mod tests {
         let door = (0..200).filter(|_| rates.take(now, &shop, Some("door"), []).is_ok());
         assert_eq!(door.count(), 100);
         let rest = (0..1_000).filter(|_| rates.take(now, &shop, None, []).is_ok()).count();
-        assert_eq!(rest, 370);
+        assert_eq!(rest, 300, "what is refused for a person's sake counts for the program");
+        let flood = (0..10_000).map(|n| [format!("+49301{n:05}")]);
+        assert!(flood.into_iter().all(|person| rates.take(now, &shop, None, &person).is_err()));
+        let other = Who::Token("bl_3".to_owned());
+        let new = ["+4930999".to_owned()];
+        assert_eq!(rates.take(now, &other, None, &new), Ok(()), "nobody else pays for a flood");
         let wait = rates.take(now, &shop, None, []).unwrap_err();
         assert_eq!(rates.take(now + wait, &shop, None, []), Ok(()));
         assert_eq!(rates.take(now, &Who::Token("bl_2".to_owned()), None, []), Ok(()));

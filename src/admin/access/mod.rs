@@ -6,12 +6,14 @@
 
 pub mod events;
 pub mod idempotency;
+pub mod leaving;
 pub mod lockout;
 pub mod password;
 pub mod provider;
 pub mod rate;
 pub mod sessions;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -25,6 +27,7 @@ use crate::time::{Now, UnixTime};
 
 use events::EventRates;
 use idempotency::Repeats;
+use leaving::Leaver;
 use lockout::Lockout;
 use rate::Rates;
 use sessions::{Session, Sessions};
@@ -40,6 +43,10 @@ const TOKEN_BYTES: usize = 32;
 const SOURCE_RATE: rate::Limit = rate::Limit { each_second: 50, burst: 200 };
 /// Requests of one token in a second. A program that wants to know everything at once has the feed.
 const TOKEN_RATE: rate::Limit = rate::Limit { each_second: 50, burst: 200 };
+
+/// Sign-ins that failed which are written down, in the long run and at once: with two passwords looked at side by side a
+/// crowd of sources could fill the disk with a gigabyte in a day.
+const FAILURE_RATE: rate::Limit = rate::Limit { each_second: 1, burst: 100 };
 
 /// By what those who come back from the provider are counted: no user can be called so.
 const ELSEWHERE: &str = "*provider";
@@ -97,6 +104,7 @@ pub struct Access {
     lockout: Lockout,
     sources: Rates<IpAddr>,
     tokens: Rates<String>,
+    failures: Rates<()>,
     /// Requests that carry a key of their own.
     pub repeats: Repeats,
     /// How often events are told of.
@@ -113,6 +121,7 @@ impl Access {
             lockout: Lockout::default(),
             sources: Rates::new(SOURCE_RATE),
             tokens: Rates::new(TOKEN_RATE),
+            failures: Rates::new(FAILURE_RATE),
             repeats: Repeats::default(),
             events: EventRates::default(),
             random,
@@ -208,6 +217,13 @@ impl Access {
         Ok((principal(&user, &session.id), session))
     }
 
+    /// A sign-in failed: whether that is written down, and of which user, if there is one of that name. What else somebody
+    /// types there may be their password.
+    pub fn note_failure(&mut self, now: Now, name: &str) -> Option<Option<String>> {
+        self.failures.take(now.instant, ()).ok()?;
+        Some(self.accounts.users.get(name).map(|user| user.name.clone()))
+    }
+
     /// Somebody comes back from the provider: whether that is looked at now. Whoever guesses waits, as with passwords.
     pub fn begin_return(&self, now: Now, from: IpAddr) -> Result<(), Denied> {
         self.lockout.check(now.instant, ELSEWHERE, source(from)).map_err(Denied::TooOften)
@@ -218,18 +234,20 @@ impl Access {
         self.lockout.failed(now.instant, ELSEWHERE, source(from));
     }
 
-    /// The provider has said who it is: a session, where the user may sign in.
+    /// The provider has said who it is: a session, where the user may sign in. `there` is what the provider calls its own
+    /// session with them.
     pub fn end_return(
         &mut self,
         now: Now,
         name: &str,
         from: IpAddr,
+        there: Option<String>,
     ) -> Result<(Principal, Session), Denied> {
         let user = self.accounts.users.get(name).filter(|user| !user.disabled);
         let user = user.cloned().ok_or(Denied::Password)?;
         self.lockout.succeeded(ELSEWHERE, source(from));
         let session = self.sessions.open(now, name, stamp(&user), &mut self.random);
-        self.sessions.came_back(&session.id);
+        self.sessions.came_back(&session.id, there);
         Ok((principal(&user, &session.id), session))
     }
 
@@ -260,6 +278,22 @@ impl Access {
         let before = self.sessions.len();
         self.sessions.retain(|session| session.user != user);
         before - self.sessions.len()
+    }
+
+    /// Somebody has signed out at the provider: ends the sessions that began there. Answers whose they were.
+    pub fn sign_out_there(&mut self, issuer: &str, leaver: &Leaver) -> BTreeSet<String> {
+        let users = &self.accounts.users;
+        let subject = leaver.subject.as_ref().map(|subject| format!("{issuer} {subject}"));
+        let leaves = |session: &Session| {
+            let own = || users.get(&session.user).and_then(|user| user.subject.as_ref());
+            session.elsewhere
+                && subject.as_ref().is_none_or(|subject| own() == Some(subject))
+                && leaver.session.as_ref().is_none_or(|id| session.there.as_ref() == Some(id))
+        };
+        let gone = self.sessions.iter().filter(|session| leaves(session));
+        let gone = gone.map(|session| session.user.clone()).collect();
+        self.sessions.retain(|session| !leaves(session));
+        gone
     }
 
     /// Sessions, for whoever may see them.

@@ -15,6 +15,7 @@ use ring::hmac;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::admin::access::leaving::{self, Leaver, Leaving, Wrong};
 use crate::config::settings::Oidc;
 use crate::id::AgentId;
 use crate::journal::act::Role;
@@ -127,6 +128,8 @@ pub struct Person {
     pub role: Role,
     /// The agent that they are.
     pub agent: Option<AgentId>,
+    /// What the provider calls its session with them (OpenID Connect Back-Channel Logout 1.0 section 2.1).
+    pub session: Option<String>,
 }
 
 /// What a token says (OpenID Connect Core section 2).
@@ -150,14 +153,14 @@ pub struct Claims {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-enum Audience {
+pub(super) enum Audience {
     One(String),
     Many(Vec<String>),
 }
 
 impl Audience {
     /// Whether a token is for this program and no other.
-    fn is(&self, client: &str) -> bool {
+    pub(super) fn is(&self, client: &str) -> bool {
         match self {
             Audience::One(own) => own == client,
             Audience::Many(all) => !all.is_empty() && all.iter().all(|own| own == client),
@@ -173,6 +176,7 @@ pub struct Provider {
     roles: Vec<(String, Role)>,
     key: hmac::Key,
     used: BTreeSet<String>,
+    leaving: Leaving,
     order: VecDeque<String>,
     random: Random,
 }
@@ -193,6 +197,7 @@ impl Provider {
             rules: rules.clone(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &key),
             used: BTreeSet::new(),
+            leaving: Leaving::default(),
             order: VecDeque::new(),
             random,
         })
@@ -309,6 +314,7 @@ impl Provider {
             name: name.to_lowercase(),
             role: self.role(claims).ok_or(Stranger::Roleless)?,
             agent: agent.map(AgentId::from),
+            session: self.text(claims, "sid").map(str::to_owned),
         })
     }
 
@@ -328,6 +334,19 @@ impl Provider {
         };
         let mut fitting = self.roles.iter().filter(|(value, _)| values.contains(&value.as_str()));
         fitting.next().map(|(_, role)| *role)
+    }
+
+    /// Somebody has signed out at the provider, as this says. Its signature has been proved.
+    ///
+    /// # Errors
+    /// When it is no logout token for this box, or was shown before.
+    pub fn end_sessions(
+        &mut self,
+        now: UnixTime,
+        claims: &leaving::Claims,
+    ) -> Result<Leaver, Wrong> {
+        let rules = (self.issuer.as_str(), self.rules.client_id.as_str(), self.rules.clock_skew_s);
+        self.leaving.take(now, rules, claims)
     }
 
     /// Where a browser ends the session at the provider too (OpenID Connect RP-Initiated Logout 1.0 section 2).
@@ -414,6 +433,7 @@ mod tests {
         let mut claims = json!({
             "iss": ISSUER, "sub": "u1", "aud": "branch", "exp": 1_700_000_300, "iat": 1_700_000_000,
             "nonce": "n", "preferred_username": "Ann", "groups": ["x", "bl"], "desk": "ann",
+            "sid": "s1",
         });
         for (name, value) in change {
             claims[*name] = value.clone();
@@ -475,7 +495,9 @@ mod tests {
         let person = provider().person(now().unix, &claims(&[]), "n").unwrap();
         let agent = Some(AgentId::from("ann"));
         let name = "ann".to_owned();
-        assert_eq!(person, Person { subject: "u1".to_owned(), name, role: Role::Agent, agent });
+        let session = Some("s1".to_owned());
+        let subject = "u1".to_owned();
+        assert_eq!(person, Person { subject, name, role: Role::Agent, agent, session });
         let both = claims(&[("groups", json!(["bl", "bl-admins"]))]);
         let admin = provider().person(now().unix, &both, "n").unwrap();
         assert_eq!(admin.role, Role::Admin, "the first rule counts, whatever the token's order");

@@ -33,6 +33,8 @@ pub struct Session {
     pub csrf: String,
     /// Whether they signed in at the provider.
     pub elsewhere: bool,
+    /// What the provider calls its own session with them, if it says so.
+    pub there: Option<String>,
     /// What the user's password and role were then.
     pub(super) stamp: String,
     opened: Instant,
@@ -79,6 +81,7 @@ impl Sessions {
             since: now.unix,
             csrf: random.hex(BYTES),
             elsewhere: false,
+            there: None,
             stamp,
             opened: now.instant,
             used: now.instant,
@@ -90,9 +93,9 @@ impl Sessions {
     }
 
     /// The session of this name was opened by somebody who signed in at the provider.
-    pub fn came_back(&mut self, id: &str) {
+    pub fn came_back(&mut self, id: &str, there: Option<String>) {
         if let Some(session) = self.0.values_mut().find(|session| session.id == id) {
-            session.elsewhere = true;
+            (session.elsewhere, session.there) = (true, there);
         }
     }
 

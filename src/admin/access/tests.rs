@@ -172,3 +172,55 @@ fn guesses_side_by_side_are_counted_before_any_is_looked_at() {
     }
     assert_eq!(guesses, 20);
 }
+
+#[test]
+fn who_signs_out_at_the_provider_is_signed_out_of_what_began_there() {
+    let now = now();
+    let there = |name: &str, subject: &str| User {
+        subject: Some(format!("https://p {subject}")),
+        ..user(name, Role::Agent, "hash")
+    };
+    let mut access = access(&[there("ann", "u1"), there("bob", "u2")], &[]);
+    let back = |access: &mut Access, name: &str, id: &str| {
+        access.end_return(now, name, HERE, Some(id.to_owned())).unwrap().1.cookie
+    };
+    let cookies = [
+        back(&mut access, "ann", "a"),
+        back(&mut access, "ann", "b"),
+        back(&mut access, "bob", "c"),
+    ];
+    let by_password = signed_in(&mut access, now).cookie;
+    let open = |access: &mut Access| {
+        let all = cookies.iter().chain([&by_password]);
+        all.map(|cookie| access.by_session(now, cookie, false, None).is_ok()).collect::<Vec<_>>()
+    };
+    let leaver = |subject: Option<&str>, session: Option<&str>| Leaver {
+        subject: subject.map(str::to_owned),
+        session: session.map(str::to_owned),
+    };
+    for nobody in [(Some("u9"), None), (Some("u2"), Some("a")), (None, Some("x"))] {
+        let gone = access.sign_out_there("https://p", &leaver(nobody.0, nobody.1));
+        assert!(gone.is_empty(), "{nobody:?}");
+    }
+    assert!(access.sign_out_there("https://other", &leaver(Some("u1"), None)).is_empty());
+    access.sign_out_there("https://p", &leaver(None, Some("c")));
+    access.sign_out_there("https://p", &leaver(Some("u1"), Some("b")));
+    assert_eq!(open(&mut access), [true, false, false, true]);
+    let gone = access.sign_out_there("https://p", &leaver(Some("u1"), None));
+    assert_eq!(gone.into_iter().collect::<Vec<_>>(), ["ann"]);
+    assert_eq!(
+        open(&mut access),
+        [false, false, false, true],
+        "a password of the box is the box's"
+    );
+}
+
+#[test]
+fn a_crowd_that_guesses_does_not_fill_the_journal() {
+    let now = now();
+    let mut access = access(&[user("ann", Role::Agent, "hash")], &[]);
+    assert_eq!(access.note_failure(now, "ann"), Some(Some("ann".to_owned())));
+    assert_eq!(access.note_failure(now, "my password"), Some(None), "what was typed is not kept");
+    let noted = (0..10_000).filter(|_| access.note_failure(now, "ann").is_some()).count();
+    assert!(noted < 100, "{noted}");
+}

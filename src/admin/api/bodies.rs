@@ -86,6 +86,28 @@ impl std::fmt::Debug for SignIn {
     }
 }
 
+/// What a provider sends when somebody has signed out there.
+#[derive(Clone, ToSchema)]
+pub struct LogoutToken {
+    /// Says so, signed by the provider.
+    #[schema(min_length = 1, max_length = 65536, pattern = r"^[0-9A-Za-z_.-]+$")]
+    pub logout_token: String,
+}
+
+/// Until it was shown once it is worth something.
+impl std::fmt::Debug for LogoutToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LogoutToken")
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct EndedThere {
+    /// Users whose sessions ended.
+    pub users: usize,
+}
+
 /// Who asks.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Me {

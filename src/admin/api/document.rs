@@ -14,7 +14,7 @@ use crate::admin::api::problem::Kind;
 use crate::admin::api::table::{
     Answer, Method, Operation, Query, Route, Shape, TABLE, path_parameter,
 };
-use crate::admin::api::{BASE, MOST_ROWS, Problem};
+use crate::admin::api::{BASE, FORM, MOST_ROWS, Problem};
 
 const ABOUT: &str = "Every refusal is a problem document (RFC 9457): what is wrong, where, what to do. Lists come in \
 pages: give `next` as `after`. A request that changes something may carry `Idempotency-Key`: sent twice, it is done once \
@@ -95,7 +95,8 @@ fn describe(route: &Route) -> Described {
     own.parameters = Some(parameters.into_iter().map(RefOr::T).collect());
     own.request_body = route.body.map(|shape| {
         let mut body = RequestBody::new();
-        body.content.insert("application/json".to_owned(), RefOr::T(content(&shape)));
+        let kind = if route.form { FORM } else { "application/json" };
+        body.content.insert(kind.to_owned(), RefOr::T(content(&shape)));
         body.required = Some(Required::True);
         RefOr::T(body)
     });
@@ -236,7 +237,7 @@ fn may_be(kind: Kind, route: &Route) -> bool {
         Kind::NotAllowed | Kind::Forged if back => true,
         Kind::Refused if route.operation == Operation::Provider => true,
         Kind::SignInNeeded | Kind::NotAllowed | Kind::Forged => route.roles.is_some(),
-        Kind::WrongPassword => body && route.roles.is_none(),
+        Kind::WrongPassword => route.operation == Operation::SignIn,
         Kind::WrongType => body,
         Kind::Stale => route.honours_if_match(),
         Kind::NotFound => route.parameters().next().is_some(),

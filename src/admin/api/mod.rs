@@ -27,3 +27,5 @@ pub const MOST_BODY: usize = 1 << 20;
 pub const MOST_ROWS: usize = 1_000;
 /// See [`MOST_ROWS`].
 pub const USUAL_ROWS: usize = 100;
+/// What the body of a route with a form is (RFC 6749 appendix B).
+pub const FORM: &str = "application/x-www-form-urlencoded";

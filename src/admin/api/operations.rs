@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::admin::access::{Principal, idempotency::Given};
 use crate::admin::api::bodies::{
-    BegunCall, Collect, Lifting, MoveWaiting, NewCall, NewToken, NewUser, Page, Pausing, Play,
-    PresenceChange, Priority, Replay, SignIn, Transfer, UserChange, Wanted,
+    BegunCall, Collect, Lifting, LogoutToken, MoveWaiting, NewCall, NewToken, NewUser, Page,
+    Pausing, Play, PresenceChange, Priority, Replay, SignIn, Transfer, UserChange, Wanted,
 };
 use crate::admin::api::errands::{CameOut, Doing, ForAgent, MadeTask};
 use crate::admin::api::figures::Wish;
@@ -64,6 +64,8 @@ pub enum Ask {
     Command(Command),
     /// Look at a password and open a session.
     SignIn(SignIn),
+    /// End sessions of whoever has signed out at the provider.
+    SignedOutThere(LogoutToken),
     /// Send somebody to the provider.
     Provider,
     /// Let in who comes back from there.
@@ -107,6 +109,7 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
     Ok(match route.operation {
         Operation::Document => Ask::Document,
         Operation::SignIn => Ask::SignIn(asked.body()?),
+        Operation::SignedOutThere => Ask::SignedOutThere(logout_token(asked.asked)?),
         Operation::Provider => Ask::Provider,
         Operation::Back => Ask::Back(back(&asked)),
         Operation::Formulas => Ask::Formulas,
@@ -480,6 +483,22 @@ impl Reading<'_> {
             return Err(wrong(format!("the body is nested more than {DEEPEST} deep")));
         }
         serde_json::from_slice(&self.asked.body).map_err(|error| wrong(shown(&error.to_string())))
+    }
+}
+
+/// The one field of a form that counts (section 2.5). A token has no character that a form writes otherwise.
+fn logout_token(asked: &Asked) -> Result<LogoutToken, Problem> {
+    let text = String::from_utf8_lossy(&asked.body);
+    let mut fields = text.split('&').filter_map(|pair| pair.split_once('='));
+    let token = fields.find(|(name, _)| *name == "logout_token").map(|(_, token)| token);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    match token.filter(|token| !token.is_empty() && token.bytes().all(plain)) {
+        Some(token) => Ok(LogoutToken { logout_token: token.to_owned() }),
+        None => {
+            let detail = "there is no logout_token in the form";
+            let advice = "send one as OpenID Connect Back-Channel Logout 1.0 section 2.5 asks";
+            Err(Problem::new(Kind::Malformed, detail, advice).at("body/logout_token"))
+        }
     }
 }
 

@@ -91,6 +91,8 @@ pub struct Route {
     pub query: &'static [Query],
     /// What the request carries.
     pub body: Option<Shape>,
+    /// Whether that is a form, and not JSON.
+    pub form: bool,
     /// What the answer is.
     pub answer: Answer,
 }
@@ -157,6 +159,7 @@ const fn get(path: &'static str, operation: Operation, answer: Answer) -> Route 
         summary: "",
         query: &[],
         body: None,
+        form: false,
         answer,
     }
 }
@@ -183,6 +186,11 @@ impl Route {
 
     const fn asks(mut self, query: &'static [Query]) -> Route {
         self.query = query;
+        self
+    }
+
+    const fn with_form(mut self, body: Shape) -> Route {
+        (self.method, self.body, self.form) = (Method::Post, Some(body), true);
         self
     }
 
@@ -244,7 +252,11 @@ mod tests {
             let free = route.roles.is_none();
             let known = matches!(
                 route.operation,
-                Operation::Document | Operation::SignIn | Operation::Provider | Operation::Back
+                Operation::Document
+                    | Operation::SignIn
+                    | Operation::Provider
+                    | Operation::Back
+                    | Operation::SignedOutThere
             );
             assert_eq!(free, known, "{}: only these are for anybody", route.path);
             if route.method.changes() {

@@ -17,7 +17,7 @@ use crate::admin::access::idempotency::{Given, LONGEST_KEY, Verdict};
 use crate::admin::access::{Denied, Principal};
 use crate::admin::api::operations::{self, Asked};
 use crate::admin::api::problem::{Kind, Problem};
-use crate::admin::api::{MOST_BODY, Route};
+use crate::admin::api::{FORM, MOST_BODY, Route};
 use crate::driver::api::Api;
 use crate::driver::api::doing::{self, Done};
 use crate::driver::clock;
@@ -66,7 +66,7 @@ async fn carry_out(
         Key::None => None,
     };
     let by = By {
-        who: who.as_ref().map_or(Who::Console, |who| who.who.clone()),
+        who: who.as_ref().map_or(Who::Stranger, |who| who.who.clone()),
         from: Some(peer.from),
         own: who.as_ref().and_then(|who| who.own().cloned()),
     };
@@ -202,9 +202,10 @@ async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes
     }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
-        let detail = "the body's Content-Type is not application/json";
-        let problem = Problem::new(Kind::WrongType, detail, "send JSON, and say so");
+    let wanted = if route.form { FORM } else { "application/json" };
+    if !kind.eq_ignore_ascii_case(wanted) {
+        let detail = format!("the body's Content-Type is not {wanted}");
+        let problem = Problem::new(Kind::WrongType, detail, "send that, and say so");
         return Err(problem.at("header/Content-Type"));
     }
     Ok(body)
@@ -366,7 +367,7 @@ pub async fn ready(State(api): State<Api>, Extension(peer): Extension<Peer>) -> 
     if let Err(denied) = api.access.hold().admit(clock::now(), peer.from) {
         return refusal(&denied.into());
     }
-    let by = By { who: Who::Console, from: Some(peer.from), own: None };
+    let by = By { who: Who::Stranger, from: Some(peer.from), own: None };
     match api.ask(by, Command::Status).await {
         Some(crate::admin::Reply::Status(status)) if !status.draining => plain(200, "ready\n"),
         Some(_) => plain(503, "draining\n"),

@@ -15,7 +15,7 @@ use crate::admin::api::figures::formula_lines;
 use crate::admin::api::operations::{self, Ask, Asked};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::sites::{Batch, NewEvents};
-use crate::admin::{Command, Reply};
+use crate::admin::{Command, Reply, SessionAct};
 use crate::driver::api::answering::COOKIE;
 use crate::driver::api::{Api, audio, elsewhere, figures};
 use crate::driver::clock;
@@ -23,7 +23,7 @@ use crate::driver::http::Peer;
 use crate::driver::tape::Recording;
 use crate::gateway::By;
 use crate::id::RecordingId;
-use crate::journal::act::{Token, User};
+use crate::journal::act::{Token, User, Who};
 
 /// What came of a request.
 pub enum Done {
@@ -47,7 +47,10 @@ pub async fn carry_out(
 ) -> Result<Done, Problem> {
     let given = match ask {
         Ask::Command(command) => operations::answer(route, asked, tell(api, by, command).await?)?,
-        Ask::SignIn(sign_in) => return self::sign_in(api, route, peer, sign_in).await,
+        Ask::SignIn(sign_in) => return self::sign_in(api, route, peer, by, sign_in).await,
+        Ask::SignedOutThere(token) => {
+            elsewhere::leave_all(api, route, by, &token.logout_token).await?
+        }
         Ask::Formulas => {
             let items = formula_lines();
             operations::json(route, &Page { items, next: None })?
@@ -57,13 +60,10 @@ pub async fn carry_out(
         Ask::Planners(wish) => figures::planners(api, wish).await?,
         Ask::Provider => return elsewhere::leave(api).await,
         Ask::Back(back) => return elsewhere::come_back(api, peer, by, asked, back).await,
-        Ask::SignOut => return Ok(sign_out(api, who)),
+        Ask::SignOut => return Ok(sign_out(api, by, who).await),
         Ask::Me => operations::json(route, &me(api, who.ok_or_else(Problem::busy)?))?,
         Ask::Sessions => operations::json(route, &Page { items: session_lines(api), next: None })?,
-        Ask::EndSession(id) => match api.access.hold().sign_out(&id) {
-            true => operations::nothing(),
-            false => return Err(Problem::nothing("session", &id)),
-        },
+        Ask::EndSession(id) => end_session(api, by, &id).await?,
         Ask::NewUser(new) => {
             let command = Command::AddUser { user: hashed(api, new).await? };
             operations::answer(route, asked, tell(api, by, command).await?)?
@@ -106,6 +106,7 @@ async fn sign_in(
     api: &Api,
     route: &Route,
     peer: &Peer,
+    by: By,
     SignIn { name, password }: SignIn,
 ) -> Result<Done, Problem> {
     let kept = api.access.hold().begin_sign_in(clock::now(), &name, peer.from)?;
@@ -118,7 +119,25 @@ async fn sign_in(
     };
     let done = api.access.hold().end_sign_in(clock::now(), &name, peer.from, matched);
     tracing::info!(from = %peer.from, done = done.is_ok(), "somebody signs in");
-    let (principal, session) = done?;
+    let (principal, session) = match done {
+        Ok(done) => done,
+        Err(denied) => {
+            let noted = api.access.hold().note_failure(clock::now(), &name);
+            if let Some(user) = noted {
+                // Whoever guesses is refused whether or not that can be kept.
+                let what = SessionAct::SignIn;
+                let _ = tell(api, by, Command::Session { what, user, done: false }).await;
+            }
+            return Err(denied.into());
+        }
+    };
+    // Nobody is in before that is written down.
+    let by = By { who: principal.who.clone(), ..by };
+    let (what, user) = (SessionAct::SignIn, Some(name));
+    if let Err(busy) = tell(api, by, Command::Session { what, user, done: true }).await {
+        api.access.hold().sign_out(&session.id);
+        return Err(busy);
+    }
     let me = Me { csrf: Some(session.csrf.clone()), ..self::me(api, &principal) };
     Ok(Done::Signed(operations::json(route, &me)?, cookie_of(&session)))
 }
@@ -132,12 +151,28 @@ pub fn cookie_of(session: &sessions::Session) -> String {
     )
 }
 
-fn sign_out(api: &Api, who: Option<&Principal>) -> Done {
+async fn sign_out(api: &Api, by: By, who: Option<&Principal>) -> Done {
     if let Some(session) = who.and_then(|who| who.session.as_ref()) {
         api.access.hold().sign_out(session);
+        let user = match &by.who {
+            Who::User(name) => Some(name.clone()),
+            _ => None,
+        };
+        let what = SessionAct::SignOut;
+        // The session is over, whether or not that can be kept.
+        let _ = tell(api, by, Command::Session { what, user, done: true }).await;
     }
     let cookie = format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict");
     Done::Signed(operations::nothing(), cookie)
+}
+
+async fn end_session(api: &Api, by: By, id: &str) -> Result<Given, Problem> {
+    let user = api.access.hold().session(id).map(|session| session.user.clone());
+    if !api.access.hold().sign_out(id) {
+        return Err(Problem::nothing("session", id));
+    }
+    let _ = tell(api, by, Command::Session { what: SessionAct::End, user, done: true }).await;
+    Ok(operations::nothing())
 }
 
 fn me(api: &Api, who: &Principal) -> Me {

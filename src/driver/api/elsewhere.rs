@@ -3,9 +3,12 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
-use crate::admin::api::operations::{Asked, Back};
+use crate::admin::access::idempotency::Given;
+use crate::admin::api::Route;
+use crate::admin::api::bodies::EndedThere;
+use crate::admin::api::operations::{self, Asked, Back};
 use crate::admin::api::problem::{Kind, Problem};
-use crate::admin::{Command, Reply};
+use crate::admin::{Command, Reply, SessionAct};
 use crate::driver::api::Api;
 use crate::driver::api::answering::AWAY;
 use crate::driver::api::doing::{Done, cookie_of, tell};
@@ -78,8 +81,26 @@ async fn enter(
         }
         _ => return Err(Problem::busy()),
     };
-    let (_, session) = api.access.hold().end_return(clock::now(), &name, peer.from)?;
+    let there = person.session;
+    let (_, session) = api.access.hold().end_return(clock::now(), &name, peer.from, there)?;
     page(provider.landing(), &cookie_of(&session))
+}
+
+/// Ends sessions of whoever has signed out at the provider. Each is in the journal.
+pub async fn leave_all(api: &Api, route: &Route, by: By, token: &str) -> Result<Given, Problem> {
+    let provider = provider(api)?;
+    let leaver = provider.end_sessions(token).await?;
+    let gone = api.access.hold().sign_out_there(&provider.issuer(), &leaver);
+    let users = gone.len();
+    for user in gone {
+        let by = By { who: Who::Provider, ..by.clone() };
+        let what = SessionAct::EndThere;
+        // The session is over by now: whether the journal keeps that does not bring it back.
+        if tell(api, by, Command::Session { what, user: Some(user), done: true }).await.is_err() {
+            tracing::warn!("the end of a session at the provider is not in the journal");
+        }
+    }
+    operations::json(route, &EndedThere { users })
 }
 
 /// A page of our own that leads on. The session's cookie is one that no other site's links bring along, so the browser

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
+use crate::admin::access::leaving::{self, Leaver};
 use crate::admin::access::provider::{
     self, Claims, Person, Returned, Secret, Stranger, escaped, form,
 };
@@ -179,20 +180,38 @@ impl Provider {
         };
         let known = self.known(None).await?;
         let token = self.exchange(&known.metadata, code, &returned).await?;
-        let claims = self.prove(known, &token).await?;
+        let claims = self.prove::<Claims>(known, &token).await?.map_err(unproved)?;
         let now = clock::now().unix;
         self.hold().person(now, &claims, &returned.nonce).map_err(stranger)
     }
 
     /// What a token says. Where no key fits, the provider may have new ones.
-    async fn prove(&self, known: Arc<Known>, token: &str) -> Result<Claims, Problem> {
+    async fn prove<C: DeserializeOwned + Clone>(
+        &self,
+        known: Arc<Known>,
+        token: &str,
+    ) -> Result<Result<C, Unproved>, Problem> {
         match known.keys.prove(token) {
-            Ok(claims) => return Ok(claims),
-            Err(Unproved::Malformed) => return Err(unproved(Unproved::Malformed)),
             Err(Unproved::Key) => {}
+            proved => return Ok(proved),
         }
         let newer = self.known(Some(known.asked)).await?;
-        newer.keys.prove(token).map_err(unproved)
+        Ok(newer.keys.prove(token))
+    }
+
+    /// Somebody has signed out at the provider: whose sessions end.
+    pub async fn end_sessions(&self, token: &str) -> Result<Leaver, Problem> {
+        let _place = self.waiting.try_acquire().map_err(|_| Problem::busy())?;
+        let known = self.known(None).await?;
+        let wrong = |why: &dyn std::fmt::Display| {
+            tracing::warn!(%why, "no session ends");
+            let advice = "send a logout token of the provider that [oidc] names, once";
+            Problem::new(Kind::Malformed, why.to_string(), advice).at("body/logout_token")
+        };
+        let claims = self.prove::<leaving::Claims>(known, token).await?;
+        let claims = claims.map_err(|why| wrong(&said(why)))?;
+        let leaver = self.hold().end_sessions(clock::now().unix, &claims);
+        leaver.map_err(|why| wrong(&why))
     }
 
     async fn exchange(
@@ -299,13 +318,17 @@ fn away(trouble: Trouble) -> Problem {
     Problem::new(Kind::Busy, detail, advice).after(10)
 }
 
-fn unproved(why: Unproved) -> Problem {
-    let detail = match why {
+fn said(why: Unproved) -> &'static str {
+    match why {
         Unproved::Malformed => {
             "the provider's token is none, or signed in a way that proves nothing"
         }
         Unproved::Key => "none of the provider's keys has signed its token",
-    };
+    }
+}
+
+fn unproved(why: Unproved) -> Problem {
+    let detail = said(why);
     tracing::warn!(detail, "somebody is not let in");
     Problem::new(Kind::NotAllowed, detail, "sign in again; if it stays so, tell an admin")
 }

@@ -12,8 +12,7 @@ use jsonwebtoken::{
     decode_header, errors,
 };
 use ring::signature as own;
-
-use crate::admin::access::provider::Claims;
+use serde::de::DeserializeOwned;
 
 /// Characters of the longest token: somebody in hundreds of groups has some thousands.
 const LONGEST: usize = 64 << 10;
@@ -53,7 +52,7 @@ impl Keys {
     ///
     /// # Errors
     /// When none has.
-    pub fn prove(&self, token: &str) -> Result<Claims, Unproved> {
+    pub fn prove<C: DeserializeOwned + Clone>(&self, token: &str) -> Result<C, Unproved> {
         install();
         if token.len() > LONGEST {
             return Err(Unproved::Malformed);
@@ -70,7 +69,7 @@ impl Keys {
             validation.required_spec_claims.clear();
             validation.validate_exp = false;
             validation.validate_aud = false;
-            match decode::<Claims>(token, &key, &validation) {
+            match decode::<C>(token, &key, &validation) {
                 Ok(token) => return Ok(token.claims),
                 Err(error) if matches!(error.kind(), ErrorKind::Json(_)) => {
                     return Err(Unproved::Malformed);

@@ -1,7 +1,8 @@
 //! Who asks: signing in, sessions, users, tokens, and who did what.
 
 use crate::admin::api::bodies::{
-    ActLine, MadeToken, Me, NewToken, NewUser, SessionLine, SignIn, TokenLine, UserChange, UserLine,
+    ActLine, EndedThere, LogoutToken, MadeToken, Me, NewToken, NewUser, SessionLine, SignIn,
+    TokenLine, UserChange, UserLine,
 };
 use crate::admin::api::table::query::{BACK, PAGED};
 use crate::admin::api::table::{
@@ -20,6 +21,9 @@ pub(super) const ROUTES: &[Route] = &[
     get("/session/provider/back", Operation::Back, Answer::Page)
         .asks(BACK)
         .says("Come back from the provider: the answer sets the session's cookie and leads the browser on."),
+    get("/session/provider/logout", Operation::SignedOutThere, one::<EndedThere>(200))
+        .with_form(Shape::of::<LogoutToken>())
+        .says("The provider says that somebody has signed out there: their sessions end here (OpenID Connect Back-Channel Logout)."),
     get("/session", Operation::Me, one::<Me>(200))
         .by(EVERYBODY, Some(Scope::Read))
         .says("Who asks, and what they may do."),

@@ -27,6 +27,8 @@ operations! {
     Provider = "sign_in_elsewhere",
     /// Comes back from there.
     Back = "return_from_provider",
+    /// The provider says that somebody has signed out there.
+    SignedOutThere = "end_sessions_at_provider",
     /// Who asks.
     Me = "get_session",
     /// Signs out.
