@@ -6,7 +6,7 @@
 //!
 //! [`Calls`] is the machine; `current` holds one call's state; [`plan`] says where a dialled number leads ([`pattern`], [`country`]);
 //! [`budget`] says what calls out may cost; [`conference`] holds who is in a room; [`desk`] what phones are set to;
-//! [`help`] knows where callers are and whom help calls back; [`ending`] names the causes; [`record`] is what remains.
+//! [`promise`] says whom the box may promise to call; [`help`] knows where callers are and whom help calls back; [`ending`] names the causes; [`record`] is what remains.
 
 pub mod budget;
 pub mod caller_id;
@@ -19,6 +19,7 @@ pub mod help;
 pub mod numbers;
 pub mod pattern;
 pub mod plan;
+pub mod promise;
 pub mod protection;
 pub mod record;
 mod switch;

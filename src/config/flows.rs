@@ -64,6 +64,12 @@ impl Loaded {
         Known {
             clips,
             queues: self.names.queues.clone(),
+            callbacks: settings
+                .queues
+                .iter()
+                .filter(|queue| queue.callback.is_some())
+                .map(|queue| queue.name.to_string())
+                .collect(),
             extensions: self.names.extensions.clone(),
             groups: self.names.groups.clone(),
             mailboxes: self.names.mailboxes.clone(),

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::call::plan::{Asked, Destination, Origin};
-use crate::call::{CallBack, OfferOutcome, Saying};
+use crate::call::promise::Given;
+use crate::call::{CallBack, Leaving, OfferOutcome};
 use crate::config::settings;
 use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
 use crate::id::{AgentId, CallId, ExtensionId, ItemId, OfferId, QueueId};
 use crate::ivr::{ClipName, prompts, speak};
-use crate::journal::State;
 use crate::journal::context::of_call;
 use crate::journal::event::Event;
 use crate::journal::personal::Personal;
@@ -31,6 +31,8 @@ pub(super) struct Promises {
     attempts: BTreeMap<CallId, Attempt>,
     /// Who has been read the number and may confirm it until then.
     asked: BTreeMap<CallId, Instant>,
+    /// What was promised in flows.
+    pub(super) given: Given,
 }
 
 #[derive(Debug)]
@@ -46,6 +48,16 @@ impl Promises {
     #[cfg(test)]
     pub fn is_idle(&self) -> bool {
         self.attempts.is_empty()
+    }
+
+    /// Remembers whom to call.
+    pub fn insert(&mut self, item: ItemId, number: String) {
+        self.numbers.insert(item, number);
+    }
+
+    /// Whether somebody waits to be called at a number.
+    pub fn has(&self, number: &str) -> bool {
+        self.numbers.values().any(|known| known == number)
     }
 
     fn ringing(&self, offer: OfferId, agent: &AgentId) -> Option<CallId> {
@@ -103,6 +115,14 @@ impl Gateway {
         let Some(number) = self.number_to_call(now, call) else { return false };
         let dialled = self.calls.numbers(call).map(|(_, to)| to.to_owned()).unwrap_or_default();
         let Some(item) = self.queues.item(id) else { return false };
+        if self.promises.has(&number) {
+            // One call is enough, at the place of the first.
+            let words = self.promised_words(now, &item.queue.clone());
+            self.leave_queue(now, call, Leaving::TakenOut);
+            self.calls.handle_feature(call, words);
+            return true;
+        }
+        let queue = item.queue.clone();
         let promise = Promise {
             number: of_call(call, number.clone()),
             dialled: of_call(call, dialled),
@@ -113,7 +133,8 @@ impl Gateway {
         let Some(event) = self.promised(now, id, promise) else { return false };
         self.promises.numbers.insert(id, number);
         self.hear_promise(call, id);
-        self.say_when_kept(now, event, call, Saying::CalledBack);
+        let words = self.promised_words(now, &queue);
+        self.say_when_kept(now, event, call, words);
         self.keep(now, Event::QueueLeft { item: id });
         self.work.part(call);
         self.queues.handle_move_channel(now, id, Channel::Callback);
@@ -130,16 +151,12 @@ impl Gateway {
     /// The number that calls, if somebody of the queue's agents may call it: the same rules as of any call out. Nothing while
     /// the disk fails: whoever hangs up on a promise has nothing else, and the next restart would forget it.
     fn number_to_call(&self, now: Now, call: CallId) -> Option<String> {
-        if self.journal.state() != State::Healthy {
-            return None;
-        }
-        let (from, _) = self.calls.numbers(call)?;
         let queue = self.calls.queue(call)?;
-        self.may_be_called(now, queue, from).then(|| from.to_owned())
+        Some(self.callable(now, call, queue, None)?.number)
     }
 
     /// Whether somebody of a queue's agents may call a number: the same rules as of any call out.
-    fn may_be_called(&self, now: Now, queue: &QueueId, number: &str) -> bool {
+    pub(super) fn may_be_called(&self, now: Now, queue: &QueueId, number: &str) -> bool {
         let members = self.queues.members(queue).iter();
         let mut members = members.filter_map(|agent| self.roster.settings(agent));
         let may = |extension: &ExtensionId| {
@@ -258,6 +275,7 @@ impl Gateway {
 
     /// Somebody was erased: whoever is forgotten is not called. A promise that an agent is carrying out just now goes on.
     pub(super) fn forget_promises(&mut self, now: Now) {
+        self.promises.given.forget();
         let keys = self.journal.keys();
         let promises = self.journal.live().promises.0.iter();
         let gone = promises.filter(|(_, open)| keys.read(&open.promise.number).is_none());

@@ -7,7 +7,7 @@ use crate::call::desk::{Choice, Onward, Slot, When};
 use crate::call::plan::{Destination, Feature, Order};
 use crate::gateway::Gateway;
 use crate::gateway::sound::Playing;
-use crate::hours::State;
+use crate::hours::{self, State};
 use crate::id::{CallId, ExtensionId, LegId, ScheduleId};
 use crate::ivr::{ClipName, prompts, speak};
 use crate::journal::event::{Event, PhoneChoice};
@@ -280,6 +280,7 @@ impl Gateway {
             Saying::WrongPin => prompts::WRONG_PIN,
             Saying::Parked(_) => prompts::PARKED_AT,
             Saying::CalledBack => prompts::CALLBACK_PROMISED,
+            Saying::CalledBackFrom(_) => prompts::CALLBACK_PROMISED_LATER,
             Saying::Open => prompts::SCHEDULE_OPEN,
             Saying::Closed => prompts::SCHEDULE_CLOSED,
             Saying::Holiday => prompts::SCHEDULE_HOLIDAY,
@@ -289,6 +290,11 @@ impl Gateway {
             // Twice: who has no pen at hand remembers the second time.
             let digits = speak::digits(&slot.to_string());
             names.extend(digits.iter().chain(&digits).cloned());
+        }
+        if let Saying::CalledBackFrom(at) = saying
+            && let Some((date, time)) = hours::local(at, self.flows.zone())
+        {
+            names.extend(speak::date(date).into_iter().chain(speak::time(time)));
         }
         self.prompts.clips(&names)
     }

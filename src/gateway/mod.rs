@@ -35,6 +35,7 @@ mod legs;
 mod orders;
 mod phones;
 mod placing;
+mod promising;
 pub mod prompts;
 mod protection;
 mod recording;

@@ -106,7 +106,7 @@ impl Gateway {
     }
 
     /// Tells one walk something and does what it wants.
-    fn with_walk(&mut self, now: Now, call: CallId, tell: impl FnOnce(&mut Walk, Now)) {
+    pub(super) fn with_walk(&mut self, now: Now, call: CallId, tell: impl FnOnce(&mut Walk, Now)) {
         let Some(walk) = self.walks.get_mut(&call) else { return };
         tell(walk, now);
         while let Some(output) = self.walks.get_mut(&call).and_then(Walk::poll_output) {
@@ -130,6 +130,14 @@ impl Gateway {
                 let (from, to) = self.calls.numbers(call).unwrap_or_default();
                 let (from, to) = (from.to_owned(), to.to_owned());
                 self.publish(Happening::CallWaits { call, program: node, from, to });
+            }
+            ivr::Output::Callable { keyed, abroad, queue } => {
+                let keyed = keyed.as_deref().map(|keyed| (keyed, abroad));
+                self.walk_asks_callable(now, call, &queue, keyed);
+            }
+            ivr::Output::CallBack { keyed, abroad, place } => {
+                let keyed = keyed.as_deref().map(|keyed| (keyed, abroad));
+                self.promise_in_flow(now, call, keyed, place);
             }
             ivr::Output::HangUp => self.calls.handle_ivr_hang_up(call),
             ivr::Output::Echo => self.echo(leg),

@@ -17,7 +17,7 @@ use crate::address;
 use crate::hours::{self, Calendar};
 use crate::id::{ExtensionId, FlowId, GroupId, QueueId, SkillId};
 use crate::ivr::flow::{Prompt, Said, Settings, Text};
-use crate::ivr::{Destination, prompts};
+use crate::ivr::{Destination, Promised, prompts};
 
 pub use mistake::{Mistake, Place, Problem};
 
@@ -30,6 +30,8 @@ pub struct Known {
     pub clips: BTreeSet<String>,
     /// Queues.
     pub queues: BTreeSet<String>,
+    /// Those of them that call people back.
+    pub callbacks: BTreeSet<String>,
     /// Extensions.
     pub extensions: BTreeSet<String>,
     /// Ring groups.
@@ -74,6 +76,7 @@ pub(super) enum Step {
     Collect(Collect),
     Record { prompt: Vec<Said>, max: Duration, silence: Option<Duration>, next: Spot },
     Hours { calendar: usize, open: Spot, closed: Spot, holiday: Spot },
+    CallBack(CallBack),
     Leave { to: Destination, busy: Spot, no_answer: Spot, otherwise: Spot },
     Goto(Spot),
     Program { prompt: Vec<Said>, wait: Duration, otherwise: Spot },
@@ -110,6 +113,17 @@ pub(super) struct Collect {
     pub otherwise: Spot,
 }
 
+#[derive(Debug)]
+pub(super) struct CallBack {
+    pub place: Promised,
+    pub prompt: Vec<Said>,
+    pub keyed: bool,
+    pub abroad: bool,
+    pub wait: Duration,
+    pub retries: u16,
+    pub otherwise: Spot,
+}
+
 impl Flows {
     /// Where a flow begins; nothing if there is no such flow.
     pub(super) fn start(&self, flow: &FlowId) -> Option<Spot> {
@@ -119,6 +133,14 @@ impl Flows {
 
     pub(super) fn node(&self, (flow, node): Spot) -> Option<&Node> {
         self.flows.get(flow)?.nodes.get(node)
+    }
+
+    /// The node at a place, if it is one that calls back.
+    pub(super) fn callback(&self, spot: Spot) -> Option<&CallBack> {
+        match &self.node(spot)?.step {
+            Step::CallBack(callback) => Some(callback),
+            _ => None,
+        }
     }
 
     pub(super) fn calendar(&self, calendar: usize) -> Option<&Calendar> {
@@ -271,6 +293,7 @@ impl<'a> Compiler<'a> {
         settings.record.iter().for_each(|(name, record)| add(name, self.record(draft, record)));
         settings.hours.iter().for_each(|(name, hours)| add(name, self.hours(draft, hours)));
         settings.queue.iter().for_each(|(name, queue)| add(name, self.queue(draft, queue)));
+        settings.callback.iter().for_each(|(name, node)| add(name, self.callback(draft, node)));
         settings.extension.iter().for_each(|(name, node)| {
             let to = self.extension(&node.extension, node.extension.get_ref());
             let ways = [&node.busy, &node.no_answer, &node.otherwise];
@@ -385,6 +408,46 @@ impl<'a> Compiler<'a> {
         self.leave(draft, to, [&None, &None, &node.otherwise])
     }
 
+    fn callback(&mut self, draft: &mut Draft<'a>, node: &'a super::flow::Callback) -> Step {
+        let place = Promised {
+            queue: self.callback_queue(&node.queue, node.queue.get_ref()),
+            skills: node.skills.clone(),
+            priority: i32::from(self.range(&node.priority, 0, 1_000)),
+        };
+        Step::CallBack(CallBack {
+            place,
+            prompt: self.prompt(draft, &node.prompt),
+            keyed: node.keyed,
+            abroad: node.abroad,
+            wait: self.seconds(&node.wait, 1, 60),
+            retries: self.range(&node.retries, 0, 10),
+            otherwise: self.otherwise(draft, &node.otherwise, prompts::GOODBYE),
+        })
+    }
+
+    /// A queue that calls people back.
+    fn callback_queue(&mut self, at: &Text, name: &str) -> QueueId {
+        if self.known.queues.contains(name) && !self.known.callbacks.contains(name) {
+            let known = self.known.callbacks.iter().cloned().collect();
+            self.problem(at.span(), Mistake::NoCallback(name.to_owned()), known);
+        }
+        self.queue_name(at, name)
+    }
+
+    /// What `callback:NAME` stands for: the number that calls, and no other.
+    fn callback_target(&mut self, draft: &mut Draft<'a>, at: &Text, name: &str) -> Step {
+        let queue = self.callback_queue(at, name);
+        Step::CallBack(CallBack {
+            place: Promised { queue, skills: BTreeMap::new(), priority: 0 },
+            prompt: Vec::new(),
+            keyed: false,
+            abroad: false,
+            wait: Duration::from_secs(super::flow::WAIT.into()),
+            retries: super::flow::RETRIES,
+            otherwise: self.otherwise(draft, &None, prompts::GOODBYE),
+        })
+    }
+
     /// `ways`: busy, no answer, otherwise.
     fn leave(
         &mut self,
@@ -463,6 +526,7 @@ impl<'a> Compiler<'a> {
                 let to = Destination::Queue { queue, skills: BTreeMap::new(), priority: 0 };
                 self.leave(draft, to, [&None, &None, &None])
             }
+            Some(("callback", name)) => self.callback_target(draft, target, name),
             Some(("extension", name)) => {
                 let to = Destination::Extension(self.extension(target, name));
                 self.leave(draft, to, [&None, &None, &None])
@@ -489,6 +553,7 @@ impl<'a> Compiler<'a> {
                         "echo",
                         "hang-up",
                         "queue:NAME",
+                        "callback:NAME",
                         "extension:NUMBER",
                         "group:NAME",
                         "voicemail:NUMBER",
@@ -576,6 +641,7 @@ fn node_names(settings: &Settings) -> Vec<&Text> {
     names.extend(settings.record.keys());
     names.extend(settings.hours.keys());
     names.extend(settings.queue.keys());
+    names.extend(settings.callback.keys());
     names.extend(settings.extension.keys());
     names.extend(settings.number.keys());
     names.extend(settings.goto.keys());

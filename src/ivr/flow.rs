@@ -1,7 +1,7 @@
 //! The flow language: what an admin writes for an IVR, with the place of everything that can be wrong.
 //!
-//! A flow has nodes of ten kinds, each in a table of its kind: `[menu.NAME]`, `[say.NAME]` and so on. Where one leads to
-//! another, a target stands: the name of a node, or `queue:NAME`, `extension:NUMBER`, `group:NAME`,
+//! A flow has nodes of twelve kinds, each in a table of its kind: `[menu.NAME]`, `[say.NAME]` and so on. Where one leads to
+//! another, a target stands: the name of a node, or `queue:NAME`, `callback:NAME`, `extension:NUMBER`, `group:NAME`,
 //! `voicemail:NUMBER`, `number:NUMBER`, `flow:NAME`, `echo` or `hang-up` outright. Nothing here decides whether that makes sense; [`super::check`] does.
 
 use std::collections::BTreeMap;
@@ -16,6 +16,11 @@ use crate::id::SkillId;
 
 /// A text with its place in the file.
 pub type Text = Spanned<String>;
+
+/// Seconds that are waited for a key where nothing is written.
+pub(super) const WAIT: u16 = 5;
+/// How often it is asked again where nothing is written.
+pub(super) const RETRIES: u16 = 2;
 
 /// Nodes of one kind, by name.
 pub type Nodes<T> = BTreeMap<Text, T>;
@@ -44,6 +49,9 @@ pub struct Settings {
     /// Nodes that send the caller to a queue.
     #[serde(default)]
     pub queue: Nodes<Queue>,
+    /// Nodes that promise to call the caller back.
+    #[serde(default)]
+    pub callback: Nodes<Callback>,
     /// Nodes that ring a desk phone.
     #[serde(default)]
     pub extension: Nodes<Extension>,
@@ -190,6 +198,40 @@ pub struct Queue {
     #[serde(default)]
     pub skills: BTreeMap<SkillId, u8>,
     /// Where the caller goes when the queue gives up. Default: `unavailable`, and hang up.
+    #[serde(default)]
+    pub otherwise: Option<Text>,
+}
+
+/// `[callback.NAME]`: the caller is called back instead of waiting, at the number that calls or one that is keyed in. Either is
+/// read out and has to be confirmed; neither may be one that nobody of the queue may call. Promised in a queue that has
+/// `callback`; while that is closed, for its next opening time.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callback {
+    /// In which queue the promise waits.
+    pub queue: Text,
+    /// Higher goes first; 0 to 1,000, default 0.
+    #[serde(default = "nothing")]
+    pub priority: Spanned<u16>,
+    /// Least levels of skills that the caller needs; 1 to 10.
+    #[serde(default)]
+    pub skills: BTreeMap<SkillId, u8>,
+    /// What is said first. Default nothing.
+    #[serde(default)]
+    pub prompt: Prompt,
+    /// Whether another number may be keyed in. Default false: strangers choose then whom the branch calls.
+    #[serde(default)]
+    pub keyed: bool,
+    /// Whether that one may be in another country, where the dial plan lets agents call there. Default false.
+    #[serde(default)]
+    pub abroad: bool,
+    /// Seconds of silence before it is asked again; 1 to 60, default 5.
+    #[serde(default = "wait")]
+    pub wait: Spanned<u16>,
+    /// How often it is asked again; 0 to 10, default 2.
+    #[serde(default = "retries")]
+    pub retries: Spanned<u16>,
+    /// Where the caller goes who cannot be called back, or does not want to. Default: `goodbye`, and hang up.
     #[serde(default)]
     pub otherwise: Option<Text>,
 }
@@ -385,7 +427,7 @@ fn unwritten<T>(value: T) -> Spanned<T> {
 }
 
 fn wait() -> Spanned<u16> {
-    unwritten(5)
+    unwritten(WAIT)
 }
 
 fn key_wait() -> Spanned<u16> {
@@ -393,7 +435,7 @@ fn key_wait() -> Spanned<u16> {
 }
 
 fn retries() -> Spanned<u16> {
-    unwritten(2)
+    unwritten(RETRIES)
 }
 
 fn min() -> Spanned<u16> {

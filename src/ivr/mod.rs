@@ -75,6 +75,25 @@ pub enum Output {
         /// The node that waits.
         node: String,
     },
+    /// The caller would be called back: say with [`Walk::handle_callable`] whether that may be. The number that calls, or one
+    /// that was keyed in, which is personal data.
+    Callable {
+        /// The number as it was keyed in; nothing for the one that calls.
+        keyed: Option<String>,
+        /// Whether a keyed number may be in another country.
+        abroad: bool,
+        /// In which queue.
+        queue: QueueId,
+    },
+    /// Promise it, say so and let the caller go; answer with [`Walk::handle_refused`] if that does not work out.
+    CallBack {
+        /// As in [`Output::Callable`].
+        keyed: Option<String>,
+        /// As in [`Output::Callable`].
+        abroad: bool,
+        /// Where the promise waits.
+        place: Promised,
+    },
     /// The walk is over: let the caller go.
     HangUp,
     /// Send the caller his own sound.
@@ -113,6 +132,17 @@ pub enum Destination {
     Voicemail(ExtensionId),
     /// To a number outside, by the dial plan.
     Number(Number),
+}
+
+/// Where a promise to call back waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promised {
+    /// In which queue.
+    pub queue: QueueId,
+    /// Least levels of skills that the caller needs.
+    pub skills: BTreeMap<SkillId, u8>,
+    /// Higher goes first; 0 to 1,000.
+    pub priority: i32,
 }
 
 /// Why a caller is back.

@@ -45,6 +45,20 @@ pub const CALLBACK_CONFIRM: &str = "callback-confirm";
 pub const CALLBACK_PROMISED: &str = "callback-promised";
 /// Heard by who cannot be called back, and waits on.
 pub const CALLBACK_NOT_POSSIBLE: &str = "callback-not-possible";
+/// Behind the caller's own number, where another one may be keyed in.
+pub const CALLBACK_OR_OTHER: &str = "callback-or-other";
+/// Behind it where none may.
+pub const CALLBACK_OR_NOT: &str = "callback-or-not";
+/// Behind a number that was keyed in.
+pub const CALLBACK_OR_AGAIN: &str = "callback-or-again";
+/// Asks for a number.
+pub const CALLBACK_KEY: &str = "callback-key";
+/// Said of a number that nobody here may call.
+pub const CALLBACK_REFUSED: &str = "callback-refused";
+/// Heard by who cannot be called back, and goes on elsewhere.
+pub const CALLBACK_SORRY: &str = "callback-sorry";
+/// In place of [`CALLBACK_PROMISED`] while it is closed; the day and the time follow.
+pub const CALLBACK_PROMISED_LATER: &str = "callback-promised-later";
 /// Heard by who asks or tells a schedule.
 pub const SCHEDULE_OPEN: &str = "schedule-open";
 /// The same.
@@ -130,6 +144,18 @@ mod tests {
             CONFERENCE_PIN,
             INVALID_ENTRY,
             RECORDING_NOTICE,
+            CALLBACK_OFFER,
+            CALLBACK_NUMBER,
+            CALLBACK_CONFIRM,
+            CALLBACK_PROMISED,
+            CALLBACK_NOT_POSSIBLE,
+            CALLBACK_OR_OTHER,
+            CALLBACK_OR_NOT,
+            CALLBACK_OR_AGAIN,
+            CALLBACK_KEY,
+            CALLBACK_REFUSED,
+            CALLBACK_SORRY,
+            CALLBACK_PROMISED_LATER,
         ] {
             assert!(names.contains(&name), "{name}");
         }

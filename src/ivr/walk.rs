@@ -11,6 +11,7 @@ use crate::hours::{self, State};
 use crate::id::{FlowId, RecordingId};
 use crate::ivr::check::{Collect, Flows, Menu, REPEAT, Spot, Step};
 use crate::ivr::flow::Said;
+use crate::ivr::walk::calling_back::Asking;
 use crate::ivr::{ClipName, Outcome, Output, speak};
 use crate::time::Now;
 
@@ -20,6 +21,8 @@ const MOST_STEPS: usize = 256;
 
 /// Keys that are kept for later: what an impatient caller who knows the menus types ahead.
 const MOST_KEYS: usize = 32;
+
+mod calling_back;
 
 /// Clips that follow what was collected, to have it confirmed.
 const CONFIRM: [&str; 2] = ["you-entered", "confirm-entry"];
@@ -55,6 +58,8 @@ pub struct Walk {
     entry: String,
     /// The entry was said back and waits for a yes.
     confirming: bool,
+    /// What a caller who would be called back is being asked.
+    asking: Asking,
     ahead: VecDeque<char>,
     variables: BTreeMap<String, String>,
     deadline: Option<Instant>,
@@ -71,6 +76,7 @@ impl Walk {
             attempts: 0,
             entry: String::new(),
             confirming: false,
+            asking: Asking::default(),
             ahead: VecDeque::new(),
             variables: BTreeMap::new(),
             deadline: None,
@@ -102,6 +108,7 @@ impl Walk {
                 self.hush();
                 self.keyed(now, collect, key);
             }
+            (Step::CallBack(callback), _) => self.callback_key(now, callback, key),
             (Step::Say { interruptible: true, next, .. }, Doing::Playing) => {
                 self.remember(key);
                 self.hush();
@@ -130,6 +137,7 @@ impl Walk {
                 self.deadline = Some(now.instant + *wait);
                 self.outputs.push_back(Output::Waits { node: node.name.clone() });
             }
+            (Step::CallBack(callback), Doing::Playing) => self.callback_played(now, callback),
             (Step::HangUp { .. }, Doing::Playing) => self.over(Output::HangUp),
             _ => {}
         }
@@ -186,6 +194,7 @@ impl Walk {
             (Some(Step::Leave { no_answer, .. }), Doing::Away, Outcome::NoAnswer) => no_answer,
             (Some(Step::Leave { otherwise, .. }), Doing::Away, Outcome::Failed)
             | (Some(Step::Program { otherwise, .. }), Doing::Away, _) => otherwise,
+            (Some(Step::CallBack(_)), Doing::Away, _) => return self.callback_refused(now),
             _ => return,
         };
         self.enter(now, *next);
@@ -201,6 +210,7 @@ impl Walk {
         let flows = self.flows.clone();
         match flows.node(self.at).map(|node| &node.step) {
             Some(Step::Program { otherwise, .. }) => self.enter(now, *otherwise),
+            Some(Step::CallBack(callback)) => self.callback_silence(now, callback),
             Some(Step::Menu(menu)) => {
                 self.again(now, &menu.silence, &menu.prompt, menu.retries, menu.otherwise)
             }
@@ -236,6 +246,7 @@ impl Walk {
             self.attempts = 0;
             self.entry.clear();
             self.confirming = false;
+            self.asking = Asking::default();
             self.deadline = None;
             self.outputs.push_back(Output::Visited { node: node.name.clone() });
             match self.begin(now, &node.step) {
@@ -260,6 +271,11 @@ impl Walk {
                 self.say(now, prompt, false);
             }
             Step::HangUp { prompt } | Step::Program { prompt, .. } => self.say(now, prompt, false),
+            Step::CallBack(callback) => {
+                // What was typed ahead confirms nothing that was not read out.
+                self.ahead.clear();
+                self.say(now, &callback.prompt, false);
+            }
             Step::Goto(next) => return Some(*next),
             Step::Hours { calendar, open, closed, holiday } => {
                 let state = self.flows.calendar(*calendar).map(|calendar| calendar.state(now.unix));
@@ -313,9 +329,13 @@ impl Walk {
 impl Walk {
     /// Plays a prompt; one with nothing in it has ended at once.
     fn say(&mut self, now: Now, prompt: &[Said], interruptible: bool) {
+        let clips = self.clips(now, prompt);
+        self.say_clips(now, clips, interruptible);
+    }
+
+    fn say_clips(&mut self, now: Now, clips: Vec<ClipName>, interruptible: bool) {
         self.doing = Doing::Playing;
         self.deadline = None;
-        let clips = self.clips(now, prompt);
         if clips.is_empty() {
             self.handle_played(now);
         } else {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::hours::State;
-use crate::id::ItemId;
+use crate::id::{ItemId, QueueId};
 use crate::queue::{Item, Output, Queues, Refused};
 use crate::time::{Now, UnixTime};
 
@@ -13,6 +13,15 @@ use crate::time::{Now, UnixTime};
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(86_400);
 
 impl Queues {
+    /// When people of a queue are called back who are promised it now: at once while it is open or has no hours; nothing where
+    /// it never opens again.
+    pub fn calls_back_from(&self, now: Now, queue: &QueueId) -> Option<UnixTime> {
+        match self.queues.get(queue)?.calendar.as_ref() {
+            Some(calendar) => calendar.next_open(now.unix),
+            None => Some(now.unix),
+        }
+    }
+
     /// A promise from before a restart, or whatever else was kept, waits again at its place: nothing turns it away.
     pub fn handle_promised_before(
         &mut self,

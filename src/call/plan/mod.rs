@@ -374,6 +374,17 @@ impl Plan {
         self.out(number, &Origin::Trunk(trunk.clone()), because)
     }
 
+    /// Whose numbering applies.
+    pub fn country(&self) -> Country {
+        self.rules.country
+    }
+
+    /// Whether a number is one of the branch's own that callers dial.
+    pub fn is_ours(&self, number: &str) -> bool {
+        let number = Number::parse(number);
+        number.is_ok_and(|number| !self.lines.of(self.rules.country, &number).is_empty())
+    }
+
     /// Whether two numbers are the same line, one written in full and the other not.
     pub fn same_line(&self, own: &Number, dialled: &Number) -> bool {
         let bare = |n: &Number| n.as_str().trim_start_matches('+').to_owned();

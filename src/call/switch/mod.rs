@@ -16,7 +16,7 @@ use crate::id::{
     SkillId, TrunkId,
 };
 use crate::random::Random;
-use crate::time::{Now, Timers, earliest};
+use crate::time::{Now, Timers, UnixTime, earliest};
 
 mod calling_back;
 mod conference;
@@ -373,6 +373,11 @@ impl Calls {
     /// The last queue that `call` waited in.
     pub fn queue(&self, call: CallId) -> Option<&QueueId> {
         self.calls.get(&call)?.queue.as_ref()
+    }
+
+    /// Since when the caller of `call` waits for an agent, wherever that was; nothing where they have not waited.
+    pub fn waits_since(&self, call: CallId) -> Option<UnixTime> {
+        self.calls.get(&call)?.queued
     }
 
     /// Whether the caller of `call` is waiting in a queue.

@@ -91,6 +91,8 @@ pub enum Saying {
     Parked(Slot),
     /// The caller will be called back, and keeps the place.
     CalledBack,
+    /// The caller will be called back from then on: nobody is there before.
+    CalledBackFrom(UnixTime),
     /// The schedule is open now.
     Open,
     /// It is closed.

@@ -2,6 +2,7 @@
 //! only keep time, a disk that always works. Random parties do what parties do; afterwards nothing may be left over.
 
 mod addresses;
+mod callback_flows;
 mod canaries;
 mod carriers;
 mod crm;

@@ -37,6 +37,8 @@ pub enum Mistake {
     Clip(String),
     /// No such queue.
     Queue(String),
+    /// That queue calls nobody back.
+    NoCallback(String),
     /// No such extension.
     Extension(String),
     /// No such group.
@@ -89,6 +91,9 @@ impl Problem {
     /// What is allowed, where it is no list of names.
     pub fn allowed(&self) -> Option<String> {
         Some(match &self.mistake {
+            Mistake::NoCallback(_) => {
+                "a queue with `callback`, such as `callback = { dial = \"9\" }`".to_owned()
+            }
             Mistake::Key(_) => "`0` to `9`, `*` or `#`".to_owned(),
             Mistake::Number(_) => "digits, `*` and `#`, with `+` in front or not".to_owned(),
             Mistake::Range(_, least, most) => format!("{least} to {most}"),
@@ -114,6 +119,7 @@ impl fmt::Display for Mistake {
             Mistake::Node(name) => write!(f, "there is no node `{name}` in this flow"),
             Mistake::Clip(name) => write!(f, "there is no prompt `{name}`"),
             Mistake::Queue(name) => write!(f, "there is no queue `{name}`"),
+            Mistake::NoCallback(name) => write!(f, "queue `{name}` calls nobody back"),
             Mistake::Extension(name) => write!(f, "there is no extension `{name}`"),
             Mistake::Group(name) => write!(f, "there is no group `{name}`"),
             Mistake::Mailbox(name) => write!(f, "extension `{name}` has no mailbox"),

@@ -102,6 +102,7 @@ impl Step {
             Step::Say { next, .. } | Step::Record { next, .. } | Step::Goto(next) => vec![*next],
             Step::Hours { open, closed, holiday, .. } => vec![*open, *closed, *holiday],
             Step::Leave { busy, no_answer, otherwise, .. } => vec![*busy, *no_answer, *otherwise],
+            Step::CallBack(callback) => vec![callback.otherwise],
             Step::Program { otherwise, .. } => vec![*otherwise],
             Step::HangUp { .. } | Step::Echo => Vec::new(),
         }

@@ -14,7 +14,8 @@ fn known() -> Known {
     let clips = crate::ivr::prompts::builtin().map(|(name, _)| name.to_owned());
     Known {
         clips: clips.chain(["hello".to_owned(), "bye".to_owned()]).collect(),
-        queues: BTreeSet::from(["support".to_owned()]),
+        queues: BTreeSet::from(["support".to_owned(), "sales".to_owned()]),
+        callbacks: BTreeSet::from(["support".to_owned()]),
         extensions: BTreeSet::from(["201".to_owned()]),
         groups: BTreeSet::new(),
         mailboxes: BTreeSet::from(["201".to_owned()]),
@@ -76,6 +77,10 @@ impl Caller {
                 Output::Leave(Destination::Group(group)) => format!("group {group}"),
                 Output::Leave(Destination::Voicemail(mailbox)) => format!("voicemail {mailbox}"),
                 Output::Leave(Destination::Number(number)) => format!("number {number}"),
+                Output::Callable { keyed, .. } => format!("may {}?", keyed.unwrap_or_default()),
+                Output::CallBack { keyed, place, .. } => {
+                    format!("call {} back in {}", keyed.unwrap_or_default(), place.queue)
+                }
                 Output::HangUp => "hang up".to_owned(),
                 Output::Echo => "echo".to_owned(),
                 Output::Collected { name, digits } => format!("{name}={digits}"),
@@ -377,4 +382,158 @@ fn a_program_gives_orders_in_time_or_the_caller_goes_on() {
     alone.now = alone.now.after(Duration::from_secs(3));
     alone.walk.handle_timeout(alone.now);
     assert!(alone.hears().ends_with("extension 201"));
+}
+
+const BACK: &str = "start = 'top'\n[menu.top]\nprompt = 'hello'\nchoices = { 5 = 'back' }\n\
+                    [callback.back]\nqueue = 'support'\npriority = 7\nkeyed = true\nretries = 1\notherwise = 'bye'\n\
+                    [hang_up.bye]\nprompt = 'bye'";
+
+impl Caller {
+    /// The box says whether a number may be called.
+    fn told(&mut self, readable: Option<&str>) -> String {
+        self.walk.handle_callable(self.now, readable);
+        self.hears()
+    }
+
+    /// The same, and the caller listens to the end.
+    fn told_whole(&mut self, readable: Option<&str>) -> String {
+        let heard = self.told(readable);
+        self.listens();
+        heard
+    }
+}
+
+#[test]
+fn a_caller_is_called_back_at_the_own_number_that_is_read_out_and_confirmed() {
+    let mut caller = Caller::new(BACK);
+    caller.hears();
+    assert_eq!(caller.presses("51"), "hush, may ?", "what is typed ahead confirms nothing");
+    assert_eq!(caller.presses("1"), "", "nor before it is read out");
+    let heard = caller.told(Some("+49"));
+    assert_eq!(heard, "\"callback-number plus n4 n9 callback-or-other\"");
+    assert_eq!(caller.presses("71"), "hush, call  back in support", "another key is a slip");
+    assert_eq!(caller.presses("1"), "", "once");
+    assert_eq!(caller.walk.deadline(), None);
+    caller.walk.handle_refused(caller.now, Outcome::Failed);
+    assert_eq!(caller.hears(), "\"callback-sorry\"", "the disk failed meanwhile");
+    assert_eq!(caller.listens(), "\"bye\"");
+}
+
+#[test]
+fn another_number_is_keyed_read_back_keyed_again_and_confirmed() {
+    let mut caller = Caller::new(BACK);
+    caller.presses("5");
+    caller.told(Some("12"));
+    assert_eq!(caller.presses("2"), "hush, \"callback-key\"");
+    assert_eq!(caller.presses("300#"), "hush, may 300?");
+    let heard = caller.told_whole(Some("300"));
+    assert_eq!(heard, "\"callback-number n3 n0 n0 callback-or-again\"");
+    assert_eq!(caller.presses("2"), "\"callback-key\"");
+    caller.listens();
+    caller.presses("45");
+    assert_eq!(caller.waits(5), "may 45?", "silence ends a number");
+    caller.told_whole(Some("45"));
+    assert_eq!(caller.presses("1"), "call 45 back in support");
+    let mut caller = Caller::new(BACK);
+    caller.presses("5");
+    caller.told(Some("12"));
+    caller.presses("2");
+    let longest = "1234567890123456789";
+    assert_eq!(caller.presses(longest), format!("hush, may {longest}?"), "no longer one");
+    caller.told(Some(longest));
+    assert_eq!(caller.presses("*"), "hush, \"bye\"", "neither");
+}
+
+#[test]
+fn who_hides_the_number_is_asked_for_one_and_who_cannot_be_called_is_told_so() {
+    let mut caller = Caller::new(BACK);
+    caller.presses("5");
+    assert_eq!(caller.told(None), "\"callback-key\"");
+    caller.presses("911#");
+    assert_eq!(caller.told(None), "\"callback-refused callback-key\"");
+    caller.presses("900#");
+    assert_eq!(caller.told(None), "\"callback-sorry\"", "as often as it may be tried");
+    assert_eq!(caller.presses("12345#"), "", "it is over");
+    assert_eq!(caller.listens(), "\"bye\"");
+    // Where none may be keyed in.
+    let own_alone =
+        "start = 'top'\n[menu.top]\nprompt = 'hello'\nchoices = { 5 = 'callback:support' }";
+    let mut caller = Caller::new(own_alone);
+    caller.presses("5");
+    assert_eq!(caller.told(None), "\"callback-sorry\"");
+    assert_eq!(caller.listens(), "\"goodbye\"");
+    let mut caller = Caller::new(own_alone);
+    caller.presses("5");
+    assert_eq!(caller.told_whole(Some("12")), "\"callback-number n1 n2 callback-or-not\"");
+    assert_eq!(caller.presses("2"), "");
+    assert_eq!(caller.waits(5), "may ?", "asked once more, and read out as it is by then");
+    caller.told_whole(Some("12"));
+    assert_eq!(caller.waits(5), "may ?");
+    caller.told_whole(Some("12"));
+    assert_eq!(caller.waits(5), "\"goodbye\"");
+}
+
+/// Whatever is pressed and answered: a walk never stops, and confirms no number but one that was read out.
+#[test]
+fn a_callback_never_gets_stuck_and_promises_what_was_read_out_alone() {
+    for seed in 0..3_000 {
+        let mut random = Random::from_number(seed);
+        let mut caller = Caller::new(BACK);
+        let mut read: Option<Option<String>> = None;
+        for _ in 0..200 {
+            let mut ask = None;
+            while let Some(output) = caller.walk.poll_output() {
+                match output {
+                    Output::Callable { keyed, .. } => ask = Some(keyed),
+                    Output::CallBack { keyed, place, .. } => {
+                        assert_eq!(Some(&keyed), read.as_ref(), "seed {seed}");
+                        assert_eq!((place.queue.as_str(), place.priority), ("support", 7));
+                    }
+                    _ => {}
+                }
+            }
+            if let Some(keyed) = ask {
+                let may = random.below(2) == 0;
+                let number = keyed.clone().unwrap_or_else(|| "+49".to_owned());
+                read = may.then_some(keyed);
+                caller.walk.handle_callable(caller.now, may.then_some(number.as_str()));
+                continue;
+            }
+            if caller.walk.doing == Doing::Over {
+                break;
+            }
+            let waits = caller.walk.deadline().is_some()
+                || matches!(caller.walk.doing, Doing::Away | Doing::Playing | Doing::Scolding);
+            assert!(waits, "seed {seed} is stuck in {:?}", caller.walk);
+            let key = char::from(b"0123456789*#125"[random.below(15) as usize]);
+            match random.below(4) {
+                0 | 1 => caller.walk.handle_digit(caller.now, key),
+                2 if caller.walk.doing == Doing::Away => {
+                    caller.walk.handle_refused(caller.now, Outcome::Failed);
+                }
+                2 => caller.walk.handle_played(caller.now),
+                _ => {
+                    caller.now = caller.now.after(Duration::from_secs(random.below(8)));
+                    caller.walk.handle_timeout(caller.now);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_callback_in_a_queue_that_calls_nobody_back_is_a_mistake() {
+    let text = BACK.replace("support", "sales").replace("retries = 1", "retries = 11");
+    assert_eq!(
+        mistakes(&text),
+        [
+            (Mistake::NoCallback("sales".to_owned()), "'sales'".to_owned()),
+            (Mistake::Range(11, 0, 10), "11".to_owned()),
+        ]
+    );
+    let text = MENU.replace("'queue:support'", "'callback:suport'");
+    assert_eq!(
+        mistakes(&text),
+        [(Mistake::Queue("suport".to_owned()), "'callback:suport'".to_owned())]
+    );
 }
