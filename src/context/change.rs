@@ -9,7 +9,7 @@ use super::case::{Case, Ref};
 use super::contact::{Contact, Learned, Source};
 use super::identity::{How, Identity, Sharing};
 use super::person::Evidence;
-use super::timeline::{Happening, Moment};
+use super::timeline::{Happening, Moment, Tape};
 use super::{Kind, Merge};
 use crate::id::{ActorId, CallId, CaseId, ContactId, ErasureId, HoldId, PinId};
 use crate::time::UnixTime;
@@ -332,6 +332,16 @@ pub enum Change<P> {
         /// Before this.
         before: UnixTime,
     },
+    /// Recordings of calls were kept for as long as the site wants: the files are gone, and the keys of their calls, with what
+    /// was keyed in.
+    TapesForgotten {
+        /// Which.
+        tapes: Vec<Tape>,
+        /// How many keys were destroyed.
+        keys: u32,
+        /// By which rule.
+        rule: String,
+    },
 }
 
 impl<P> Change<P> {
@@ -430,6 +440,9 @@ impl<P> Change<P> {
                 Change::Erased { erasure, contacts, keys, recordings, rule }
             }
             Change::Pruned { contact, before } => Change::Pruned { contact, before },
+            Change::TapesForgotten { tapes, keys, rule } => {
+                Change::TapesForgotten { tapes, keys, rule }
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ pub use import::{Held, Imported, Person, Row};
 pub use order::{Needs, Order, Who};
 pub use person::{Evidence, Merge, Suggestion, probable, root};
 pub use quality::{Double, Of, Quality, Survey};
-pub use timeline::{Happening, Moment, Way};
+pub use timeline::{Happening, Moment, Tape, Way};
 pub use whole::{Filed, Line, Piece, Spot, Standing, Told, Whole, filed};
 
 /// The way somebody is reached, or reached us.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::Channel;
 use super::change::Whose;
-use crate::id::{ActorId, AgentId, CallId, CaseId, QueueId, RecordingId};
+use crate::id::{ActorId, AgentId, CallId, CaseId, ContactId, QueueId, RecordingId};
 use crate::time::UnixTime;
 
 /// Whether it came to the branch, or from it.
@@ -101,6 +101,21 @@ pub enum Happening<P> {
         #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
         fields: BTreeMap<String, P>,
     },
+}
+
+/// What was recorded of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tape {
+    /// Of which call.
+    pub call: CallId,
+    /// When that arrived.
+    pub at: UnixTime,
+    /// On whose timeline it is, or was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
+    /// The recordings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<RecordingId>,
 }
 
 impl<P> Moment<P> {

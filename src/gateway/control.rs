@@ -251,6 +251,7 @@ impl Gateway {
         parts.extend(self.disk_part());
         parts.extend(self.spending_part(now));
         parts.extend(self.crm_part(now));
+        parts.extend(self.retention_part());
         parts.extend(self.sound_part());
         parts.extend(self.lateness_part(now.instant));
         parts.extend(self.busy_parts(now));

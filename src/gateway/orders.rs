@@ -305,6 +305,7 @@ impl Gateway {
     /// A recording is off the disk.
     pub(super) fn recording_erased(&mut self, now: Now, recording: RecordingId) {
         self.forget_message(now, recording);
+        self.old_tape_erased(now, recording);
         let mut complete = Vec::new();
         for (id, waiting) in &mut self.orders.waiting {
             if waiting.files.remove(&recording) {

@@ -8,6 +8,7 @@
 
 pub mod filing;
 pub mod finding;
+pub mod keeping;
 pub mod looking;
 
 use std::collections::BTreeSet;
@@ -15,12 +16,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{
-    CASE, CASE_OF, CONTACT, ERASED, IDENTITY, KEPT, MERGE, MOMENT, PROOF, SUGGESTION,
+    BYGONE, CASE, CASE_OF, CONTACT, ERASED, IDENTITY, KEPT, MERGE, MOMENT, PROOF, SUGGESTION,
 };
-use super::{Draft, Rows, numbered_key, read};
+use super::{Draft, Rows, call_key, numbered_key, read};
 use crate::context::{
     Act, Case, Change, Contact, Edge, Happening, How, Identity, Kind, Link, Merge, Moment, Ref,
-    Sharing, Suggestion, Verified, Way,
+    Sharing, Suggestion, Tape, Verified, Way,
 };
 use crate::id::{ActorId, CaseId, ContactId, ErasureId};
 use crate::journal::context::implicit;
@@ -138,6 +139,11 @@ pub fn proof_key(erasure: ErasureId) -> Vec<u8> {
 /// The key of the row that says that a contact was erased: it leads to the proof, and no file brings the contact back.
 pub fn erased_key(contact: ContactId) -> Vec<u8> {
     numbered_key(ERASED, contact.0)
+}
+
+/// What the keys of calls begin with that are not on a contact's timeline any more; the rest is the call's id.
+pub fn bygone_of(contact: ContactId) -> Vec<u8> {
+    numbered_key(BYGONE, contact.0)
 }
 
 /// The number behind a prefix of nine bytes.
@@ -298,6 +304,9 @@ impl Draft<'_> {
             Change::CaseRestored { case } => self.restore_case(case),
             Change::Erased { .. } => self.erase(by, at, change),
             Change::Pruned { contact, before } => self.prune(*contact, *before),
+            Change::TapesForgotten { tapes, .. } => {
+                tapes.iter().for_each(|tape| self.forget_tapes(tape));
+            }
             change => match change.contact() {
                 Some(contact) => self.change_contact(act, contact, change),
                 None => self.take_case_change(act, change),
@@ -583,6 +592,7 @@ impl Draft<'_> {
         for contact in contacts {
             identities += self.erase_identities(*contact);
             moments += self.delete_all(&moments_of(*contact));
+            self.delete_all(&bygone_of(*contact));
             self.erase_cases(*contact, contacts);
             self.erase_ties(*contact);
             self.delete(&contact_key(*contact));
@@ -666,7 +676,8 @@ impl Draft<'_> {
     fn prune(&mut self, contact: ContactId, before: UnixTime) {
         let old = |place: &Ref| place.at < before;
         for key in self.keys(&moments_of(contact)) {
-            if moment_ref(&key).as_ref().is_some_and(old) {
+            if let Some(place) = moment_ref(&key).filter(old) {
+                self.note_bygone(place, &key);
                 self.delete(&key);
             }
         }
@@ -675,6 +686,36 @@ impl Draft<'_> {
                 self.change_case(case, |row| {
                     row.moments.retain(|place| place.contact != contact || !old(place));
                 });
+            }
+        }
+    }
+
+    /// A call's recordings and its key are the person's for as long as they are there.
+    fn note_bygone(&mut self, place: Ref, key: &[u8]) {
+        let row = self.row::<Moment<Personal>>(key);
+        if let Some(Happening::Call { call, recordings, .. }) = row.map(|moment| moment.what) {
+            let (at, contact) = (place.at, place.contact);
+            let tape = Tape { call, at, contact: Some(contact), recordings };
+            self.put(pair_key(BYGONE, contact.0, call.0), &tape);
+        }
+    }
+
+    /// Recordings of a call are gone: nothing leads to them any more. Of a call that is not shown nothing else was kept.
+    fn forget_tapes(&mut self, tape: &Tape) {
+        let key = call_key(tape.at, tape.call);
+        if let Some(mut record) = self.row::<CallRecord>(&key) {
+            record.recordings.retain(|recording| !tape.recordings.contains(recording));
+            self.put(key, &record);
+        }
+        let Some(contact) = tape.contact else { return };
+        self.delete(&pair_key(BYGONE, contact.0, tape.call.0));
+        for key in self.keys(&moments_at(contact, tape.at)) {
+            let Some(mut moment) = self.row::<Moment<Personal>>(&key) else { continue };
+            if let Happening::Call { call, recordings, .. } = &mut moment.what
+                && *call == tape.call
+            {
+                recordings.retain(|recording| !tape.recordings.contains(recording));
+                self.put(key, &moment);
             }
         }
     }

@@ -35,6 +35,8 @@ pub(super) const CASE: u8 = b's';
 pub(super) const CASE_OF: u8 = b'o';
 /// Proofs of erasure.
 pub(super) const PROOF: u8 = b'z';
+/// Calls that are not on a contact's timeline any more.
+pub(super) const BYGONE: u8 = b'y';
 /// Contacts that were erased, each with its erasure.
 pub(super) const ERASED: u8 = b'd';
 
@@ -46,7 +48,7 @@ mod tests {
     fn no_two_kinds_of_rows_share_a_byte() {
         let mut all = [
             META, CALL, EVENT, BINDING, AGENT, PLACE, ACT, CONTACT, IDENTITY, MOMENT, MERGE, KEPT,
-            SUGGESTION, CASE, CASE_OF, PROOF, ERASED,
+            SUGGESTION, CASE, CASE_OF, PROOF, ERASED, BYGONE,
         ];
         all.sort_unstable();
         assert!(all.windows(2).all(|two| two[0] != two[1]), "{all:?}");

@@ -324,7 +324,7 @@ fn unwrap(row: &[u8]) -> Option<&[u8]> {
 }
 
 /// The newest call comes first in the order of keys.
-fn call_key(arrived: UnixTime, call: CallId) -> Vec<u8> {
+pub(crate) fn call_key(arrived: UnixTime, call: CallId) -> Vec<u8> {
     let mut key = numbered_key(CALL, u64::MAX - arrived.0.max(0).unsigned_abs());
     key.extend(call.0.to_be_bytes());
     key

@@ -17,6 +17,7 @@ impl Check<'_, '_> {
         let retention = &settings.retention;
         self.within(&[Key("retention"), Key("people")], retention.people, DAYS);
         self.within(&[Key("retention"), Key("timeline")], retention.timeline, DAYS);
+        self.within(&[Key("retention"), Key("recordings")], retention.recordings, DAYS);
         for (index, disposition) in settings.dispositions.iter().enumerate() {
             let place = self.place("disposition", index);
             self.plain_name(&[Key("disposition"), At(place), Key("code")], &disposition.code);

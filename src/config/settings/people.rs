@@ -50,6 +50,8 @@ pub struct Retention {
     pub people: u32,
     /// What happened so long ago is no longer on timelines; 0 to 36500, default 0.
     pub timeline: u32,
+    /// Recordings of calls that old are taken off the disk, and their keys are destroyed; 0 to 36500, default 0.
+    pub recordings: u32,
 }
 
 impl Settings {

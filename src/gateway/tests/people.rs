@@ -252,3 +252,92 @@ fn who_has_not_been_heard_of_for_long_is_erased_by_rule_unless_held() {
     let Some(Reply::Erasures(proofs)) = world.ask(&Command::Erasures) else { panic!() };
     assert_eq!(proofs[0].rule.as_deref(), Some("retention.people"));
 }
+
+/// A conversation of this caller with extension 201, which is recorded; the recordings, which lie on the disk.
+fn recorded(world: &mut World, days_ago: u64) -> Vec<crate::id::RecordingId> {
+    let now = world.now.unix;
+    world.now.unix = now - Duration::from_secs(days_ago * 86_400);
+    world.call(0, "+15550101");
+    world.seconds(1);
+    world.take_call(1);
+    world.seconds(20);
+    world.hang_up(0);
+    world.seconds(20);
+    world.now.unix = now;
+    let known = world.person(caller()).expect("who called is known");
+    let Some(Happening::Call { recordings, .. }) =
+        known.timeline.iter().map(|placed| placed.moment.what.clone()).next()
+    else {
+        panic!("{known:?}")
+    };
+    assert!(!recordings.is_empty(), "it was recorded");
+    world.files.extend(&recordings);
+    recordings
+}
+
+#[test]
+fn recordings_go_by_rule_with_their_keys_unless_somebody_holds_them() {
+    let rules = "[retention]\nrecordings = 30\ntimeline = 10\n";
+    let always =
+        CONFIG.replacen("number = \"201\"\n", "number = \"201\"\nrecord = \"always\"\n", 1);
+    let mut world = World::of(1, &format!("{always}{rules}"), 0);
+    world.seconds(1);
+    world.order(create("Ann", CALLER)).expect("made");
+    world.order(create("Ann as well", "email:ann@example.com")).expect("made");
+    let mail = Who::Identity(Kind::Email, "ann@example.com".to_owned());
+    let held = Order::Hold { who: mail.clone(), reason: "a court".to_owned() };
+    let hold = world.order(held).expect("held").hold.expect("a hold");
+    let merge = Order::Merge { kept: caller(), gone: mail.clone() };
+    world.order(merge).expect("merged");
+    let old = recorded(&mut world, 31);
+    let new = recorded(&mut world, 29);
+    world.seconds(120);
+    let words = |world: &mut World| {
+        let Some(Reply::Status(status)) = world.ask(&Command::Status) else { panic!() };
+        let part = status.parts.into_iter().find(|part| part.name == "retention");
+        part.expect("its part").words
+    };
+    assert!(old.iter().chain(&new).all(|id| world.files.contains(id)), "another contact is held");
+    let told = words(&mut world);
+    assert!(told.contains("1 more are held") && told.contains("0 forgotten"), "{told}");
+    let shown = world.person(caller()).expect("there").timeline.len();
+    assert_eq!(shown, 2, "and nothing is taken off the timeline");
+    world.order(Order::Release { who: mail, hold }).expect("released");
+    let keys = world.gateway.journal.keys().reading();
+    let before = keys.clone();
+    world.seconds(120);
+    assert!(old.iter().all(|id| !world.files.contains(id)), "31 days");
+    assert!(new.iter().all(|id| world.files.contains(id)), "29 days");
+    let told = words(&mut world);
+    assert!(told.contains("1 forgotten since the start"), "{told}");
+    // The journal says what went, when and by which rule, and not of whom.
+    let mut said = Vec::new();
+    for segment in &world.journal {
+        let mut rest = &segment[..];
+        while let Found::Record(record) = decode(rest) {
+            let text = String::from_utf8_lossy(record.payload).into_owned();
+            said.extend(Some(text).filter(|text| text.contains("tapes_forgotten")));
+            rest = &rest[record.bytes.len()..];
+        }
+    }
+    let [said] = &said[..] else { panic!("{said:?}") };
+    assert!(said.contains("retention.recordings") && said.contains(&old[0].to_string()), "{said}");
+    assert!(said.contains("\"keys\":1") && !said.contains("5557654321"), "{said}");
+    let key = |call: crate::id::CallId| {
+        crate::journal::personal::Reads::by_name(&before, &crate::journal::context::call_name(call))
+    };
+    let calls = world.ask(&Command::CallRecords { limit: 9, after: None });
+    let Some(Reply::CallRecords(calls)) = calls else { panic!() };
+    let keys = world.gateway.journal.keys().reading();
+    let (known, gone): (Vec<_>, Vec<_>) =
+        calls.iter().partition(|line| keys.knows(&key(line.call)));
+    assert!(gone.iter().all(|line| before.knows(&key(line.call))), "they had keys");
+    assert_eq!((known.len(), gone.len()), (1, 1));
+    // What is not shown any more goes with the person all the same.
+    let shown = world.person(caller()).expect("there").timeline.len();
+    assert_eq!(shown, 0, "ten days");
+    world.order(Order::Erase { who: caller(), rule: None }).expect("erased");
+    assert!(new.iter().all(|id| !world.files.contains(id)));
+    let keys = world.gateway.journal.keys().reading();
+    assert!(calls.iter().all(|line| !keys.knows(&key(line.call))));
+}

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filing::Record;
 use super::finding::{Hits, Search};
+use super::keeping::{Ages, Cursor, Old};
 use super::{
     CONTACTS, PROOFS, Proof, case_key, cases_of, contact_key, get, identity_key, merge_key,
     merged_into, moment, moment_key, moment_ref, moments_of, proof, second_number, suggestions_of,
@@ -122,28 +123,13 @@ pub enum Question {
     Proofs(usize),
     /// What was kept for long enough.
     Old {
-        /// From behind this contact on.
-        after: Option<ContactId>,
-        /// So many contacts are looked at.
+        /// How far somebody has looked.
+        from: Cursor,
+        /// So many contacts, and as many calls, are looked at.
         limit: usize,
-        /// Whom nothing has happened with since then.
-        idle: Option<UnixTime>,
-        /// What happened before then.
-        moments: Option<UnixTime>,
-        /// Whoever has one of these tags is passed over, like whoever is held.
-        held: BTreeSet<String>,
+        /// How old what may be.
+        ages: Ages,
     },
-}
-
-/// What was kept for long enough.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Old {
-    /// People with whom nothing happens any more.
-    pub idle: Vec<ContactId>,
-    /// Contacts on whose timelines something is from before this.
-    pub moments: Vec<(ContactId, UnixTime)>,
-    /// Behind which contact to go on; from the beginning when nothing.
-    pub next: Option<ContactId>,
 }
 
 /// What the store knows.
@@ -208,9 +194,7 @@ impl Eyes<'_> {
             }
             Question::Search(_) => Answer::NotReady,
             Question::Proofs(limit) => Answer::Proofs(self.proofs(*limit)),
-            Question::Old { after, limit, idle, moments, held } => {
-                Answer::Old(self.old((*after, *limit), *idle, *moments, held))
-            }
+            Question::Old { from, limit, ages } => Answer::Old(self.old(*from, *limit, ages)),
         }
     }
 
@@ -493,6 +477,11 @@ impl Eyes<'_> {
                     self.doom_call(place.at, call, contacts, &mut doomed);
                 }
             }
+            // What is not shown any more was theirs all the same.
+            for tape in self.bygone(*contact) {
+                doomed.recordings.extend(tape.recordings);
+                self.doom_call(tape.at, tape.call, contacts, &mut doomed);
+            }
         }
         doomed
     }
@@ -520,53 +509,6 @@ impl Eyes<'_> {
                 doomed.subjects.insert(subject);
             }
         }
-    }
-
-    fn old(
-        &self,
-        (after, limit): (Option<ContactId>, usize),
-        idle: Option<UnixTime>,
-        moments: Option<UnixTime>,
-        held: &BTreeSet<String>,
-    ) -> Old {
-        let mut old = Old::default();
-        let page = self.rows.page(CONTACTS, after.map(contact_key).as_deref(), limit);
-        let full = page.len() == limit;
-        for (_, row) in page {
-            let Some(contact) = super::contact(&row) else { continue };
-            old.next = Some(contact.id).filter(|_| full);
-            let first = self.rows.get(&merge_key(contact.id)).is_none();
-            if first && idle.is_some_and(|idle| self.is_idle(contact.id, idle, held)) {
-                old.idle.push(contact.id);
-            } else if let Some(before) = moments
-                && !is_held(&contact, held)
-                && self
-                    .rows
-                    .page(&moments_of(contact.id), Some(&oldest_kept(contact.id, before)), 1)
-                    .len()
-                    == 1
-            {
-                old.moments.push((contact.id, before));
-            }
-        }
-        old
-    }
-
-    /// Whether nothing has happened with a person since then, and nothing holds their records.
-    fn is_idle(&self, contact: ContactId, since: UnixTime, held: &BTreeSet<String>) -> bool {
-        let (_, members) = self.person(contact);
-        let quiet = |id: &ContactId| {
-            let Some(row) = get::<Contact<Personal>>(self.rows, &contact_key(*id)) else {
-                return true;
-            };
-            let newest = self.rows.page(&moments_of(*id), None, 1);
-            let newest = newest.first().and_then(|(key, _)| moment_ref(key)).map(|place| place.at);
-            let said = row.fields.values().map(|field| field.now.said.at);
-            let linked = row.identities.iter().map(|link| link.at);
-            let last = said.chain(linked).chain(newest).chain([row.created]).max();
-            !is_held(&row, held) && last.is_some_and(|last| last < since)
-        };
-        members.iter().all(quiet)
     }
 
     /// Whether an identity leads to nobody but these.
@@ -601,13 +543,4 @@ impl Eyes<'_> {
 fn name(contacts: &BTreeMap<ContactId, Contact<String>>, root: ContactId) -> Option<String> {
     let first = contacts.get(&root).into_iter();
     first.chain(contacts.values()).find_map(|contact| contact.field("name")).cloned()
-}
-
-fn is_held(contact: &Contact<Personal>, tags: &BTreeSet<String>) -> bool {
-    !contact.holds.is_empty() || !contact.tags.is_disjoint(tags)
-}
-
-/// Behind this key are the moments from before a time.
-fn oldest_kept(contact: ContactId, before: UnixTime) -> Vec<u8> {
-    moment_key(Ref { contact, at: before, seq: 0 })
 }
