@@ -285,6 +285,7 @@ fn stream(codec: Codec, leg: LegId) -> Stream {
         send: true,
         receive: true,
         protection: None,
+        peer: false,
     }
 }
 

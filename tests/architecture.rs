@@ -58,11 +58,15 @@ const FENCED_CRATES: [(&str, &[&str]); 12] = [
     ("hickory_resolver", &["driver/dns.rs"]),
     ("quinn", &["driver/uplink.rs"]),
     ("quinn_proto", &["driver/uplink.rs"]),
-    ("webrtc", &["driver/peer.rs"]),
-    ("rtc", &["driver/peer.rs"]),
+    ("webrtc", &PEER),
+    ("rtc", &PEER),
     ("rtc_srtp", &["media/srtp.rs", "media/srtp/tests.rs"]),
     ("rtc_shared", &["media/srtp.rs"]),
 ];
+
+/// What browsers add to a media thread.
+const PEER: [&str; 4] =
+    ["driver/peer.rs", "driver/peer/check.rs", "driver/peer/link.rs", "driver/peer/tests.rs"];
 
 /// What only drivers, `main.rs` and the command line do.
 const DRIVERS_ONLY: [&str; 25] = [

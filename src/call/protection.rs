@@ -49,6 +49,8 @@ pub enum Protection {
         /// How.
         suite: Suite,
     },
+    /// SRTP with keys from a handshake beside the sound, as browsers have it (DTLS-SRTP, RFC 5764).
+    Dtls,
     /// Not at all.
     Clear {
         /// Why not.
@@ -59,7 +61,7 @@ pub enum Protection {
 impl Protection {
     /// Whether it was protected.
     pub fn is_protected(&self) -> bool {
-        matches!(self, Protection::Srtp { .. })
+        matches!(self, Protection::Srtp { .. } | Protection::Dtls)
     }
 }
 
@@ -68,6 +70,7 @@ impl fmt::Display for Protection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Protection::Srtp { suite } => write!(f, "encrypted: SRTP {suite}"),
+            Protection::Dtls => f.write_str("encrypted: DTLS-SRTP"),
             Protection::Clear { why: WhyClear::NotOffered } => {
                 f.write_str("not encrypted: the other side has no key")
             }

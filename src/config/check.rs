@@ -37,6 +37,7 @@ use trunks::bits_of;
 use Step::{At, Key};
 
 mod places;
+mod web;
 mod webhooks;
 
 /// Characters of an extension: one-digit ones would swallow outside prefixes, and nobody dials nine to a colleague.
@@ -72,6 +73,8 @@ pub(super) fn check(
     check.webhooks();
     check.api();
     check.oidc();
+    check.pages();
+    check.browser_ports();
     check.messages();
     check.reports();
     check.conferences();

@@ -58,6 +58,10 @@ pub struct Server {
 pub struct Peer {
     /// The other side.
     pub from: IpAddr,
+    /// Its port.
+    pub port: u16,
+    /// Ours.
+    pub local: SocketAddr,
     streams: Arc<AtomicUsize>,
 }
 
@@ -127,7 +131,7 @@ impl Server {
                     // Who has no place, or is not served, is cut off without a word.
                     let served = self.networks.iter().any(|network| network.contains(from));
                     if served && let Some(place) = self.enter(from) {
-                        tokio::spawn(self.clone().serve(stream, from, place));
+                        tokio::spawn(self.clone().serve(stream, (from, peer.port()), place));
                     }
                 }
                 Err(error) => {
@@ -155,11 +159,12 @@ impl Server {
         Some(Place { from, table: self.connections.clone() })
     }
 
-    async fn serve(self, stream: TcpStream, from: IpAddr, _place: Place) {
+    async fn serve(self, stream: TcpStream, (from, port): (IpAddr, u16), _place: Place) {
+        let Ok(local) = stream.local_addr() else { return };
         // A peer that vanished, or reads no further, is let go by the system; not all of them know how.
         let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(STUCK));
         let Ok(Ok(stream)) = timeout(PATIENCE, self.tls().accept(stream)).await else { return };
-        let peer = Peer { from, streams: Arc::default() };
+        let peer = Peer { from, port, local, streams: Arc::default() };
         let router = TowerToHyperService::new(self.router);
         let streams = peer.streams.clone();
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -171,7 +176,9 @@ impl Server {
             .header_read_timeout(PATIENCE)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(stream), answer);
+            .serve_connection(TokioIo::new(stream), answer)
+            // A WebSocket goes on by itself, within bounds of its own.
+            .with_upgrades();
         let mut connection = pin!(connection);
         // However it ends, it ends: a phone that went away tells nobody.
         if timeout(LIFE, connection.as_mut()).await.is_ok() {

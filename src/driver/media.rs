@@ -18,12 +18,15 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use crate::driver::clock;
 use crate::driver::gather::Gather;
 use crate::driver::mailbox::{Full, Mailbox, Sender, mailbox};
+use crate::driver::peer::{self, Opened, Own, Peers, Sealed};
 use crate::driver::taping::Recorder;
 use crate::driver::turn::Letter;
 use crate::id::LegId;
+use crate::media::peer::{Credentials, Lost};
 use crate::media::stock::Wish;
 use crate::media::{Command, Event, Kind, Moving, Output, Plane, plane};
 use crate::random::Random;
+use crate::time::earliest;
 
 /// Packets taken from one socket before the others have their turn.
 const PACKETS_A_TURN: usize = 32;
@@ -35,6 +38,10 @@ const PORT_BUFFER: usize = 256 << 10;
 const HELD_BUFFER: usize = 1;
 /// Packets that are taken out of such a socket: more than fit.
 const MOST_STRAY: usize = 16;
+/// Kernel buffer of a port that all browsers of a thread share: at the usual 208 kB, two hundred legs lost a third.
+const SHARED_BUFFER: usize = 8 << 20;
+/// Packets taken from a shared port before others have their turn.
+const SHARED_A_TURN: usize = 256;
 /// Expedited forwarding (RFC 3246) in the place of the traffic class.
 const EXPEDITED: u32 = 46 << 2;
 /// Events that may wait while the loop's mailbox is full; key presses beyond are lost, which is counted.
@@ -43,8 +50,12 @@ const MAX_EVENTS: usize = 4_096;
 const BUSY: u32 = 4_000;
 /// For how long: a twentieth of a packet, which nobody hears, and several packets at that rate.
 const GATHER: Duration = Duration::from_millis(1);
-/// The epoll mark of the mailbox; sockets have their place times two.
+/// Where a browser's packets come from, for the plane, which needs not know.
+const NOWHERE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+/// The epoll mark of the mailbox; sockets have their place times two, shared ones this bit.
 const BELL: u64 = u64::MAX;
+const SHARED: u64 = 1 << 62;
 
 /// The way to one media thread.
 #[derive(Debug)]
@@ -90,15 +101,30 @@ enum Post {
     /// By the loop.
     Command(Command),
     /// By another media thread: a leg that is its own from now on.
-    Leg { leg: LegId, ports: Option<Ports>, moving: Option<Moving> },
+    Leg { leg: LegId, ports: Option<Ports>, browser: Option<Box<Browser>>, moving: Option<Moving> },
+    /// By another media thread: of a browser whose port is here and whose leg is there, or the other way round.
+    Word { leg: LegId, word: peer::Word },
+}
+
+/// What goes along with a leg in a browser.
+struct Browser {
+    held: peer::Held,
+    port: Arc<UdpSocket>,
+}
+
+impl std::fmt::Debug for Browser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Browser").field("port", &self.port).finish_non_exhaustive()
+    }
 }
 
 /// Starts `count` threads; what happens goes to `mailbox_of_loop`, recordings to `recorder`. A beat later than `limit` counts
-/// as late.
+/// as late. Browsers know the box as `own`.
 pub fn spawn(
     count: usize,
     limit: Duration,
     settings: &plane::Settings,
+    own: &Arc<Own>,
     random: &mut Random,
     mailbox_of_loop: &Sender<Letter>,
     recorder: &Recorder,
@@ -123,6 +149,9 @@ pub fn spawn(
                 free: Vec::new(),
                 by_leg: BTreeMap::new(),
                 held: held.clone(),
+                peers: Peers::new(own.clone(), number),
+                shared: Vec::new(),
+                at_shared: BTreeMap::new(),
                 letters: mailbox_of_loop.clone(),
                 events: Vec::new(),
                 recorder: recorder.clone(),
@@ -157,6 +186,11 @@ struct Thread {
     free: Vec<usize>,
     by_leg: BTreeMap<LegId, usize>,
     held: Held,
+    peers: Peers,
+    /// The ports that browsers share, one for each address of ours that was ever told to one.
+    shared: Vec<(SocketAddr, Arc<UdpSocket>)>,
+    /// From which of them each leg in a browser is sent to; it may be another thread's.
+    at_shared: BTreeMap<LegId, Arc<UdpSocket>>,
     letters: Sender<Letter>,
     events: Vec<Event>,
     recorder: Recorder,
@@ -186,12 +220,16 @@ impl Thread {
             for event in ready.iter().take(count) {
                 match event.data() {
                     BELL => self.read_commands(),
+                    mark if mark & SHARED != 0 => self.read_shared(mark & !SHARED, &mut buffer),
                     mark => self.read_port(mark, &mut buffer),
                 }
             }
             let now = clock::now();
             if self.plane.deadline().is_some_and(|deadline| deadline <= now.instant) {
                 self.plane.handle_timeout(now);
+            }
+            if self.peers.deadline().is_some_and(|deadline| deadline <= now.instant) {
+                self.peers.handle_timeout(now.instant);
             }
             self.carry_out();
             self.post_events();
@@ -204,7 +242,7 @@ impl Thread {
     fn patience(&self) -> EpollTimeout {
         // Events that found the loop's mailbox full are tried again soon, whatever else is due: records wait for them.
         let longest: u16 = if self.events.is_empty() { 1_000 } else { 5 };
-        let Some(deadline) = self.plane.deadline() else {
+        let Some(deadline) = earliest(self.plane.deadline(), self.peers.deadline()) else {
             return match self.events.is_empty() {
                 true => EpollTimeout::NONE,
                 false => EpollTimeout::from(longest),
@@ -231,7 +269,16 @@ impl Thread {
             let Some(post) = self.mailbox.take() else { return };
             match post {
                 Post::Command(command) => self.plane.handle_command(clock::now(), command),
-                Post::Leg { leg, ports, moving } => self.arrived(leg, ports, moving),
+                Post::Leg { leg, ports, browser, moving } => {
+                    self.arrived(leg, ports, browser, moving)
+                }
+                Post::Word { leg, word } => {
+                    if matches!(word, peer::Word::Gone) {
+                        self.at_shared.remove(&leg);
+                    }
+                    let opened = self.peers.handle_word(clock::now().instant, leg, word);
+                    self.hear(opened);
+                }
             }
             // A command that opens a port is carried out before one that sends from it.
             self.carry_out();
@@ -258,8 +305,35 @@ impl Thread {
         }
     }
 
+    fn read_shared(&mut self, place: u64, buffer: &mut [u8]) {
+        let place = place as usize;
+        for _ in 0..SHARED_A_TURN {
+            let Some((_, port)) = self.shared.get(place) else { return };
+            match port.recv_from(buffer) {
+                Ok((length, from)) => {
+                    let packet = buffer.get(..length).unwrap_or_default();
+                    let now = clock::now().instant;
+                    let opened = self.peers.handle_datagram(now, place, from, packet);
+                    self.hear(opened);
+                }
+                // What an earlier packet met on its way (ICMP) is no news.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// A browser's packet, opened, is one like any other.
+    fn hear(&mut self, opened: Option<Opened>) {
+        if let Some((leg, kind, bytes)) = opened {
+            self.plane.handle_packet(clock::now(), leg, kind, NOWHERE, &bytes);
+        }
+    }
+
     fn carry_out(&mut self) {
-        while let Some(output) = self.plane.poll_output() {
+        loop {
+            self.carry_out_peers();
+            let Some(output) = self.plane.poll_output() else { return };
             match output {
                 Output::Stock(Wish::Hold(local)) => self.hold(local),
                 Output::Stock(Wish::Release(local)) => drop(self.take_held(local)),
@@ -269,7 +343,18 @@ impl Thread {
                         self.plane.handle_open_failed(leg);
                     }
                 }
-                Output::Shut { leg } => drop(self.shut(leg)),
+                Output::OpenPeer { leg, local, ours } => self.open_peer(leg, local, ours),
+                Output::Pair { leg, theirs } => {
+                    // What comes to a port of its own would be anybody's.
+                    drop(self.shut(leg));
+                    self.peers.pair(clock::now().instant, leg, &theirs);
+                }
+                Output::Shut { leg } => {
+                    drop(self.shut(leg));
+                    self.peers.close(clock::now().instant, leg);
+                    self.carry_out_peers();
+                    self.at_shared.remove(&leg);
+                }
                 Output::HandOver { leg, to, moving } => self.hand_over(leg, to, moving),
                 Output::Send { leg, kind, to, bytes } => {
                     self.send(leg, kind, to, &bytes);
@@ -286,7 +371,62 @@ impl Thread {
         }
     }
 
-    fn send(&self, leg: LegId, kind: Kind, to: SocketAddr, bytes: &[u8]) {
+    fn carry_out_peers(&mut self) {
+        while let Some(output) = self.peers.poll_output() {
+            match output {
+                peer::Output::Send { leg, to, bytes } => self.send_shared(leg, to, &bytes),
+                peer::Output::Up { leg, at } => self.plane.handle_paired(clock::now(), leg, at),
+                peer::Output::Lost { leg, why } => self.plane.handle_lost(leg, why),
+                peer::Output::Tell { thread, leg, word } => {
+                    // A thread that cannot keep up loses packets, as a full socket would.
+                    let _ =
+                        self.others.get(thread).map(|other| other.post(Post::Word { leg, word }));
+                }
+            }
+        }
+    }
+
+    fn send_shared(&self, leg: LegId, to: SocketAddr, bytes: &[u8]) {
+        if let Some(port) = self.at_shared.get(&leg) {
+            // A packet that the kernel will not take is a lost packet.
+            let _ = port.send_to(bytes, to);
+        }
+    }
+
+    /// Lets a leg's browser come to the shared port at `local`, which is opened if it is not yet.
+    fn open_peer(&mut self, leg: LegId, local: SocketAddr, ours: Credentials) {
+        match self.shared_port(local) {
+            Ok((place, port)) => {
+                // A leg that came from another thread keeps that one's port.
+                self.at_shared.entry(leg).or_insert(port);
+                self.peers.open(leg, place, ours);
+            }
+            Err(error) => {
+                tracing::warn!(%leg, %local, %error, "the port for browsers cannot be had");
+                self.plane.handle_lost(leg, Lost::NoPort);
+            }
+        }
+    }
+
+    fn shared_port(&mut self, local: SocketAddr) -> io::Result<(usize, Arc<UdpSocket>)> {
+        let known = self.shared.iter().position(|(at, _)| *at == local);
+        if let Some((place, (_, port))) = known.and_then(|at| Some((at, self.shared.get(at)?))) {
+            return Ok((place, port.clone()));
+        }
+        let port = Arc::new(bind(local, SHARED_BUFFER)?);
+        let place = self.shared.len();
+        let mark = SHARED | place as u64;
+        self.epoll.add(port.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, mark))?;
+        self.shared.push((local, port.clone()));
+        Ok((place, port))
+    }
+
+    fn send(&mut self, leg: LegId, kind: Kind, to: SocketAddr, bytes: &[u8]) {
+        match self.peers.seal(leg, kind, bytes) {
+            Sealed::NotOurs => {}
+            Sealed::Not => return,
+            Sealed::To(to, sealed) => return self.send_shared(leg, to, &sealed),
+        }
         let ports = self.by_leg.get(&leg).and_then(|place| self.ports.get(*place)?.as_ref());
         if let Some(ports) = ports {
             let socket = if kind == Kind::Rtp { &ports.rtp } else { &ports.rtcp };
@@ -367,14 +507,29 @@ impl Thread {
                 let _ = self.epoll.delete(socket.as_fd());
             }
         }
-        let posted = self.others.get(to).map(|other| other.post(Post::Leg { leg, ports, moving }));
+        let held = self.peers.hand_over(leg, to);
+        self.carry_out_peers();
+        let port = self.at_shared.get(&leg).cloned();
+        let browser = held.zip(port).map(|(held, port)| Box::new(Browser { held, port }));
+        let post = Post::Leg { leg, ports, browser, moving };
+        let posted = self.others.get(to).map(|other| other.post(post));
         if !matches!(posted, Some(Ok(()))) {
             tracing::warn!(%leg, "a leg could not be handed to another media thread");
             self.events.push(Event::OpenFailed { leg });
         }
     }
 
-    fn arrived(&mut self, leg: LegId, ports: Option<Ports>, moving: Option<Moving>) {
+    fn arrived(
+        &mut self,
+        leg: LegId,
+        ports: Option<Ports>,
+        browser: Option<Box<Browser>>,
+        moving: Option<Moving>,
+    ) {
+        if let Some(Browser { held, port }) = browser.map(|browser| *browser) {
+            self.at_shared.insert(leg, port);
+            self.peers.arrived(leg, held);
+        }
         if let Some(Err(error)) = ports.map(|ports| self.keep(ports)) {
             tracing::warn!(%leg, %error, "no sockets for a leg");
             self.plane.handle_open_failed(leg);
@@ -396,14 +551,15 @@ impl Thread {
 /// A socket for sound and one for reports.
 fn pair(local: SocketAddr) -> io::Result<(UdpSocket, UdpSocket)> {
     let above = local.port().checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
-    Ok((bind(local)?, bind(SocketAddr::new(local.ip(), above))?))
+    let above = SocketAddr::new(local.ip(), above);
+    Ok((bind(local, HELD_BUFFER)?, bind(above, HELD_BUFFER)?))
 }
 
-fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
+fn bind(local: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     // Priority and room are worth having, and a call works without them.
-    let _ = socket.set_recv_buffer_size(HELD_BUFFER);
+    let _ = socket.set_recv_buffer_size(buffer);
     let _ = match local {
         SocketAddr::V4(_) => socket.set_tos_v4(EXPEDITED),
         SocketAddr::V6(_) => socket.set_tclass_v6(EXPEDITED),

@@ -23,6 +23,7 @@ pub mod mailbox;
 pub mod media;
 pub mod metrics;
 mod outward;
+pub mod peer;
 mod post;
 pub mod recordings;
 pub mod reports;
@@ -37,6 +38,7 @@ pub mod taping;
 pub mod tls;
 pub mod turn;
 pub mod waking;
+pub mod web_origin;
 pub mod webhook;
 
 use std::collections::BTreeMap;
@@ -65,6 +67,7 @@ use looking::Readers;
 use mailbox::Sender;
 use turn::{Letter, Loop};
 use waking::Waking;
+use web_origin::Origins;
 
 /// A leg that should send and has not for this long is over: its phone lost power.
 const INACTIVITY: Duration = Duration::from_secs(60);
@@ -230,7 +233,8 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
     recordings::finish(runtime.handle(), folder.clone(), parts, readers.texts());
     let recorder = taping::Recorder::start(folder, letters.clone())?;
     let limit = Duration::from_millis(settings.limits.lateness_ms.into());
-    let media = media::spawn(threads, limit, &PLANE, &mut random, &letters, &recorder)?;
+    let own = Arc::new(peer::Own::new().ok_or(CannotStart::Random)?);
+    let media = media::spawn(threads, limit, &PLANE, &own, &mut random, &letters, &recorder)?;
     let socket = settings.admin.socket.clone();
     let metrics = settings.metrics.listen;
     let name_servers = settings.sip.name_servers.clone().into();
@@ -243,6 +247,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         addresses: own_addresses(),
         networks: own_networks(),
         threads,
+        fingerprint: Some(own.fingerprint().to_vec()),
     };
     let crm = crm::Crm::new(&setup.settings.crm, &setup.secrets.hooks, random.hex(6));
     let hooks = webhook::start(
@@ -272,7 +277,8 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         reports::Source::new(&setup.settings, journal::folder(&data)),
         networks(&setup.settings.api.admin_networks),
     );
-    let web = serve_web(&setup.settings, identity.as_ref(), api)?;
+    let door = Arc::new((sockets.streams(), Origins::new(&setup.settings.web.origins)));
+    let web = serve_web(&setup.settings, identity.as_ref(), api, &door)?;
     let gateway = Gateway::new(setup, opened.journal, random);
     let turning = Loop {
         gateway,
@@ -334,6 +340,7 @@ fn serve_web(
     settings: &Settings,
     identity: Option<&Identity>,
     api: api::Api,
+    door: &streams::sockets::Door,
 ) -> Result<Option<tokio::runtime::Runtime>, CannotStart> {
     let (phones, own) = (&settings.http, &settings.api);
     let listens = !phones.listen.is_empty() || !own.listen.is_empty();
@@ -355,6 +362,10 @@ fn serve_web(
     ];
     for (addresses, served, what) in all {
         let router = api::router(api.clone(), what);
+        let router = match what {
+            api::Serves::Phones => router,
+            api::Serves::All | api::Serves::Api => router.merge(browser_phones(door)),
+        };
         let server = http::Server::new(identity, networks(served), router);
         for address in addresses {
             let bound = server
@@ -364,6 +375,13 @@ fn serve_web(
         }
     }
     Ok(Some(runtime))
+}
+
+/// Where phones in browsers come to.
+fn browser_phones(door: &streams::sockets::Door) -> axum::Router {
+    axum::Router::new()
+        .route("/sip", axum::routing::get(streams::sockets::open))
+        .with_state(door.clone())
 }
 
 /// Networks of the configuration, whose check has read each of them.

@@ -84,6 +84,11 @@ impl Sockets {
         Sockets { datagrams, streams, locals: BTreeMap::new() }
     }
 
+    /// The stream side.
+    pub fn streams(&self) -> Streams {
+        self.streams.clone()
+    }
+
     /// The UDP sockets, in the order they were given.
     pub fn datagrams(&self) -> &[Datagrams] {
         &self.datagrams

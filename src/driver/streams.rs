@@ -3,6 +3,8 @@
 //! Messages reach the loop through the mailbox, which makes a slow loop slow the peer, not the memory. A connection is a
 //! stranger's until somebody on it has shown a password; strangers have little room and little time.
 
+pub mod sockets;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};

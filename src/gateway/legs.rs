@@ -10,6 +10,7 @@ use crate::call::record::Peer;
 use crate::gateway::keys::Pressed;
 use crate::gateway::protection::Unacceptable;
 use crate::id::{ExtensionId, LegId, RoomId};
+use crate::media::peer::Credentials;
 use crate::sip::diversion::Diverted;
 use crate::sip::endpoint::SessionId;
 use crate::sip::registrar::Binding;
@@ -33,6 +34,19 @@ pub(super) struct Tried {
     pub flows: Vec<Binding>,
     /// Whether the phone is to answer by itself.
     pub intercom: bool,
+}
+
+/// See [`Leg::browser`].
+#[derive(Debug)]
+pub(super) struct Browser {
+    /// By which a browser knows us.
+    pub ours: Credentials,
+    /// The name that it had when these were made: another one asks for others (RFC 8839 section 4.4.1.1.1).
+    pub theirs: Option<String>,
+    /// The shared port.
+    pub port: u16,
+    /// What browsers are offered that are rung with others.
+    pub offered: Option<SessionDescription>,
 }
 
 /// One leg as protocol sees it.
@@ -59,6 +73,8 @@ pub(super) struct Leg {
     pub address: IpAddr,
     /// RTP port; RTCP is the next.
     pub port: Option<u16>,
+    /// What a leg that is, or may be answered, in a browser needs besides.
+    pub browser: Option<Browser>,
     /// The media thread that holds it.
     pub thread: usize,
     /// What the peer described last.
@@ -110,6 +126,7 @@ impl Leg {
             chosen: None,
             address,
             port: None,
+            browser: None,
             thread,
             theirs: None,
             ours: None,
@@ -129,6 +146,19 @@ impl Leg {
             shows: None,
             diverted: Vec::new(),
         }
+    }
+
+    /// Whether the far end is in a browser, as far as is known.
+    pub fn is_in_browser(&self) -> bool {
+        match &self.negotiated {
+            Some(agreed) => agreed.secured.is_some(),
+            None => self.theirs.as_ref().is_some_and(|offer| offer.secured_audio().is_some()),
+        }
+    }
+
+    /// Whether a media thread knows it.
+    pub fn has_media(&self) -> bool {
+        self.port.is_some() || self.browser.is_some()
     }
 
     /// The host at the far end, as signalling knows it.

@@ -11,6 +11,7 @@
 mod accounts;
 mod addresses;
 mod bans;
+mod browsers;
 mod callbacks;
 mod callers;
 mod causes;
@@ -268,6 +269,8 @@ pub struct Gateway {
     codecs: Vec<Codec>,
     thread: usize,
     threads: usize,
+    /// The SHA-256 of the certificate that browsers are told.
+    fingerprint: Option<Vec<u8>>,
     rate: signalling::Rate,
     /// Of them those that come in a carrier's name in datagrams.
     forgeable_rate: signalling::Rate,

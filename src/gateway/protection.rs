@@ -140,6 +140,10 @@ impl Gateway {
         transport: Option<Transport>,
         offer: &SessionDescription,
     ) -> Option<SessionDescription> {
+        // A browser's keys come from its handshake.
+        if offer.media.iter().any(|line| line.is_secured()) {
+            return Some(offer.clone());
+        }
         let wish = match self.terms(id, transport) {
             Ok(terms) => terms.wish,
             Err(why) => {
@@ -215,6 +219,9 @@ impl Gateway {
     /// How a leg's sound is protected; nothing before any is agreed on, and where none was asked for.
     fn protection_of(&self, id: LegId, leg: &Leg) -> Option<Protection> {
         let agreed = leg.negotiated.as_ref()?;
+        if agreed.secured.is_some() {
+            return Some(Protection::Dtls);
+        }
         if let Some(agreed) = agreed.protection {
             return Some(Protection::Srtp { suite: suite_of_call(agreed.suite) });
         }

@@ -67,6 +67,8 @@ pub struct Setup {
     pub networks: Vec<Network>,
     /// How many media threads there are.
     pub threads: usize,
+    /// The SHA-256 of the certificate that browsers are told; without one, none is let in.
+    pub fingerprint: Option<Vec<u8>>,
 }
 
 /// Passwords, read from where the configuration says.
@@ -122,8 +124,17 @@ impl Listening {
 impl Gateway {
     /// A gateway without calls.
     pub fn new(setup: Setup, journal: Journal, mut random: Random) -> Self {
-        let Setup { settings, flows, prompts, secrets, listening, addresses, networks, threads } =
-            setup;
+        let Setup {
+            settings,
+            flows,
+            prompts,
+            secrets,
+            listening,
+            addresses,
+            networks,
+            threads,
+            fingerprint,
+        } = setup;
         let media = &settings.media;
         let boxes = mailboxes(&settings, &secrets, &flows);
         let pool = Pool::new(media.port_min, media.port_max, PORT_REST, random.fork());
@@ -188,6 +199,7 @@ impl Gateway {
             codecs: settings.media.codecs.iter().map(|codec| own_codec(*codec)).collect(),
             thread: 0,
             threads,
+            fingerprint,
             rate: signalling::Rate::new(settings.limits.new_calls_per_second),
             forgeable_rate: signalling::Rate::new(signalling::three_quarters(
                 settings.limits.new_calls_per_second,

@@ -538,7 +538,7 @@ impl Gateway {
     pub(super) fn answer(&mut self, now: Now, id: LegId, with: Option<LegId>) {
         // Who takes a call over came on a thread of their own; while no sound has begun, moving costs nothing.
         if let Some(thread) = with.and_then(|with| self.legs.get(with)).map(|leg| leg.thread)
-            && let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.port.is_none())
+            && let Some(leg) = self.legs.get_mut(id).filter(|leg| !leg.has_media())
         {
             leg.thread = thread;
         }

@@ -9,7 +9,7 @@ use crate::config::settings;
 use crate::gateway::keys::Way;
 use crate::gateway::legs::Leg;
 use crate::gateway::protection::{Unacceptable, keys_of};
-use crate::gateway::{Gateway, Output, setup};
+use crate::gateway::{Gateway, Output, browsers, setup};
 use crate::id::{CallId, LegId};
 use crate::media;
 use crate::media::codec::opus::Wishes;
@@ -55,20 +55,33 @@ impl Gateway {
         id: LegId,
         like: Option<LegId>,
     ) -> Option<SessionDescription> {
-        let (address, port) = self.open_media(now, id)?;
+        let browser = self.legs.get(id)?.is_in_browser();
+        let way = self.open_way(now, id, browser)?;
+        let mut offer = self.plain_offer(id, like, way)?;
+        if browser {
+            self.secure_offer(id, &mut offer)?;
+        }
+        self.legs.get_mut(id)?.ours = Some(offer.clone());
+        Some(offer)
+    }
+
+    pub(super) fn plain_offer(
+        &mut self,
+        id: LegId,
+        like: Option<LegId>,
+        (address, port): (IpAddr, u16),
+    ) -> Option<SessionDescription> {
         let codecs =
             Some(self.for_peer(id, self.codecs_like(like))).filter(|all| !all.is_empty())?;
         let origin = self.next_origin(id, address);
-        let offer = sdp::audio_offer(
+        Some(sdp::audio_offer(
             origin,
             address,
             port,
             &codecs,
             (!self.wants_info(id)).then(|| free_payload(&codecs)),
             Direction::SendRecv,
-        );
-        self.legs.get_mut(id)?.ours = Some(offer.clone());
-        Some(offer)
+        ))
     }
 
     /// Our answer to the caller's offer, or an offer of ours if he made none. The same description serves 183 and 200
@@ -88,7 +101,7 @@ impl Gateway {
             let offer = self.describe_offer(now, id, with)?;
             return self.offer_with_keys(now, id, session, &offer);
         };
-        let (address, port) = self.open_media(now, id)?;
+        let (address, port) = self.open_for(now, id, &offer)?;
         let own = self.own_protection(id, session).map_err(|why| self.not_acceptable(now, id, why));
         let local = Local {
             origin: self.next_origin(id, address),
@@ -103,10 +116,11 @@ impl Gateway {
             events: !self.wants_info(id),
             own: own.ok()?,
         };
-        let answered = match self.answer_to(now, id, &offer, &local) {
+        let mut answered = match self.answer_to(now, id, &offer, &local) {
             None if self.spare(id) => return self.describe_answer(now, id, with),
             answered => answered?,
         };
+        self.secure_answer(id, &mut answered, &offer);
         let leg = self.legs.get_mut(id)?;
         leg.ours = Some(answered.sdp.clone());
         self.configure(now, id, answered.audio);
@@ -258,8 +272,13 @@ impl Gateway {
             // RFC 3261 section 14.2: asked for an offer, we say again what we said.
             return Some((self.legs.get(id)?.ours.clone()?, None));
         };
-        let (address, port) = self.open_media(now, id)?;
+        let (address, port) = self.open_for(now, id, &offer)?;
         let before = self.legs.get(id)?.negotiated.clone();
+        let was_secured = before.as_ref().is_some_and(|before| before.secured.is_some());
+        if was_secured && offer.secured_audio().is_none() {
+            self.not_acceptable(now, id, Unacceptable::Terms(NotAcceptable::Clear));
+            return None;
+        }
         let mut codecs = self.for_peer(id, self.codecs_like_before(before.as_ref()));
         if self.legs.get(id)?.room.is_some() && codecs.iter().any(Codec::is_g711) {
             codecs.retain(Codec::is_g711);
@@ -279,7 +298,8 @@ impl Gateway {
             events,
             own: own.ok()?,
         };
-        let answered = self.answer_to(now, id, &offer, &local)?;
+        let mut answered = self.answer_to(now, id, &offer, &local)?;
+        self.secure_answer(id, &mut answered, &offer);
         let was_held = before.is_some_and(|before| before.held);
         let is_held = answered.audio.held;
         let leg = self.legs.get_mut(id)?;
@@ -369,7 +389,7 @@ fn free_payload(codecs: &[Codec]) -> u8 {
 /// Streams.
 impl Gateway {
     /// The address and port of a leg's sound, opened if they are not yet.
-    fn open_media(&mut self, now: Now, id: LegId) -> Option<(IpAddr, u16)> {
+    pub(super) fn open_media(&mut self, now: Now, id: LegId) -> Option<(IpAddr, u16)> {
         let (own, thread) = self.legs.get(id).map(|leg| (leg.address, leg.thread))?;
         let shown = self.shown_address(id, own);
         let leg = self.legs.get_mut(id)?;
@@ -406,6 +426,9 @@ impl Gateway {
     /// other for ever; not to everybody; and not to what listens on this box, from elsewhere.
     pub(super) fn is_usable(&self, id: LegId, agreed: &Negotiated) -> bool {
         let Some(leg) = self.legs.get(id) else { return false };
+        if agreed.secured.is_some() {
+            return true;
+        }
         let targets = [Some(agreed.remote), agreed.remote_rtcp];
         targets.into_iter().flatten().all(|to| {
             let ip = to.ip().to_canonical();
@@ -425,9 +448,13 @@ impl Gateway {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let mut stream = stream_of(&negotiated, leg);
         stream.tones &= !info;
+        let far = negotiated.secured.as_ref().and_then(browsers::far);
         leg.negotiated = Some(negotiated);
         leg.flowing = true;
         let thread = leg.thread;
+        if let Some(theirs) = far {
+            self.command(thread, media::Command::Pair { leg: id, theirs });
+        }
         self.command(thread, media::Command::Configure { leg: id, stream });
         self.note_protection(now, id);
     }
@@ -443,9 +470,11 @@ impl Gateway {
         self.playing.remove(&id);
         self.forget_faults(id);
         self.forget_tapes(id);
-        if let Some(port) = leg.port {
+        if leg.has_media() {
             self.expect_quality(id, leg.told);
             self.command(leg.thread, media::Command::Close { leg: id });
+        }
+        if let Some(port) = leg.port {
             self.pool.give_back(now.instant, port);
         }
     }
@@ -544,6 +573,7 @@ fn stream_of(agreed: &Negotiated, leg: &Leg) -> media::Stream {
         send: agreed.direction.sends(),
         receive: agreed.direction.receives(),
         protection: agreed.protection.as_ref().map(keys_of),
+        peer: agreed.secured.is_some(),
     }
 }
 
@@ -566,6 +596,8 @@ impl Gateway {
             media::Event::Machine { leg } => self.machine(now, leg),
             media::Event::RoomFull { leg, .. } => self.hang_up(now, leg, Cause::Congestion),
             media::Event::Inactive { leg, .. } => self.hang_up(now, leg, Cause::ConnectionLost),
+            media::Event::Paired { leg } => tracing::info!(%leg, "a browser is heard"),
+            media::Event::Lost { leg, why } => self.browser_lost(now, leg, why),
             media::Event::Closed { leg, report } => self.keep_quality(now, leg, &report),
         }
     }

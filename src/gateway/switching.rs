@@ -7,7 +7,7 @@ use crate::config::settings;
 use crate::gateway::legs::{Leg, Tried};
 use crate::gateway::sound::Playing;
 use crate::gateway::trunks::Outward;
-use crate::gateway::{Gateway, desk};
+use crate::gateway::{Gateway, browsers, desk};
 use crate::id::{CallId, ExtensionId, LegId, TrunkId};
 use crate::ivr::prompts;
 use crate::sip::endpoint::{Invite, SessionId};
@@ -23,6 +23,7 @@ use crate::time::Now;
 #[derive(Clone, Copy)]
 struct Ring<'a> {
     extension: &'a ExtensionId,
+    /// What it is offered.
     offer: &'a SessionDescription,
     /// Whether it answers by itself.
     intercom: bool,
@@ -123,10 +124,10 @@ impl Gateway {
         self.begin_leg(call, id, Leg::new(peer, first.local.ip(), thread));
         let first = self.calls.is_originating(id);
         let caller = self.calls.caller(call).filter(|_| !first);
-        let Some(offer) = self.describe_offer(now, id, caller) else {
-            return self.no_media(now, id);
-        };
         for binding in bindings {
+            let Some(offer) = self.offer_for(now, id, caller, &binding) else {
+                continue;
+            };
             self.ring_phone(
                 now,
                 call,
@@ -135,10 +136,32 @@ impl Gateway {
                 Ring { extension: &extension, offer: &offer, intercom },
             );
         }
-        if self.legs.get(id).is_some_and(|leg| leg.sessions.is_empty()) {
-            let unacceptable = self.legs.get(id).is_some_and(|leg| leg.unacceptable.is_some());
-            let cause = if unacceptable { Cause::MediaRefused } else { Cause::Unreachable };
-            self.leg_over(now, id, cause);
+        let Some(leg) = self.legs.get(id) else { return };
+        match (leg.sessions.is_empty(), leg.ours.is_some()) {
+            (true, false) => self.no_media(now, id),
+            (true, true) if leg.unacceptable.is_some() => {
+                self.leg_over(now, id, Cause::MediaRefused)
+            }
+            (true, true) => self.leg_over(now, id, Cause::Unreachable),
+            (false, _) => {}
+        }
+    }
+
+    /// What a phone is offered that rings for this leg: each kind of phone the same, however many ring.
+    fn offer_for(
+        &mut self,
+        now: Now,
+        id: LegId,
+        like: Option<LegId>,
+        binding: &Binding,
+    ) -> Option<SessionDescription> {
+        if browsers::is_browser(binding) {
+            return self.describe_browser_offer(id, like);
+        }
+        let known = self.legs.get(id).filter(|leg| leg.port.is_some());
+        match known.and_then(|leg| leg.ours.clone()) {
+            Some(ours) => Some(ours),
+            None => self.describe_offer(now, id, like),
         }
     }
 
@@ -204,10 +227,11 @@ impl Gateway {
         let next = self.registrar.other_flows(now, &one).into_iter().find(new).cloned();
         let (Some(next), Some(call)) = (next, self.calls.call_of(id)) else { return false };
         let Some(leg) = self.legs.get(id) else { return false };
-        let (Peer::Extension(extension), Some(offer)) = (leg.peer.clone(), leg.ours.clone()) else {
-            return false;
-        };
+        let Peer::Extension(extension) = leg.peer.clone() else { return false };
+        let caller = self.calls.caller(call).filter(|caller| *caller != id);
+        let Some(offer) = self.offer_for(now, id, caller, &next) else { return false };
         tracing::info!(leg = %id, "a phone's flow has failed; the next one is tried");
+        let Some(leg) = self.legs.get(id) else { return false };
         let before = leg.sessions.len();
         let ring = Ring { extension: &extension, offer: &offer, intercom: tried.intercom };
         self.ring_phone(now, call, id, &next, ring);

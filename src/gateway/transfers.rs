@@ -159,7 +159,7 @@ impl Gateway {
     pub(super) fn move_to(&mut self, id: LegId, thread: usize) {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let here = std::mem::replace(&mut leg.thread, thread);
-        if leg.port.is_some() {
+        if leg.has_media() {
             self.command(thread, media::Command::Expect { leg: id });
             self.command(here, media::Command::Move { leg: id, to: thread });
         }

@@ -254,6 +254,12 @@ impl Leg {
         self.stream = Some(stream);
     }
 
+    /// The browser that this leg is of has been found.
+    pub fn paired(&mut self, now: Instant, from: SocketAddr) {
+        self.listening = Some(now);
+        self.incoming.latch = Latch::Locked { from };
+    }
+
     /// Changes what the leg hears.
     pub fn hear(&mut self, source: Source) {
         self.source = source;
@@ -285,13 +291,16 @@ impl Leg {
 
     /// Where reports go.
     pub fn report_destination(&self) -> Option<SocketAddr> {
+        if self.stream?.peer {
+            return self.destination();
+        }
         self.stream?.remote_rtcp.filter(|to| !to.ip().is_unspecified() && to.port() != 0)
     }
 
     /// Whether nothing may be sent yet.
     fn holds_back(&self) -> bool {
         let heard = matches!(self.incoming.latch, Latch::Locked { .. });
-        self.stream.is_some_and(|stream| stream.waits) && !heard
+        self.stream.is_some_and(|stream| stream.waits || stream.peer) && !heard
     }
 
     /// Since when nothing has come from the peer. A peer that has never been heard is waited for from the moment that it

@@ -8,7 +8,7 @@
 //! [`leg`] is one stream in and one out; [`plane`] owns the legs and joins them; [`rtp`], [`rtcp`], [`dtmf`] are the
 //! wire; [`keys`] are key presses in the sound itself; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`jitter`], [`conceal`] and
 //! [`comfort`] make steady sound of what arrives, [`mixer`] one of many; [`quality`] judges; [`port`] hands out port
-//! numbers, [`stock`] those whose sockets are open already; [`srtp`] seals and opens.
+//! numbers, [`stock`] those whose sockets are open already; [`srtp`] seals and opens; [`peer`] is what browsers add.
 
 pub mod codec;
 pub mod comfort;
@@ -20,6 +20,7 @@ pub mod keys;
 pub mod leg;
 mod listening;
 pub mod mixer;
+pub mod peer;
 pub mod plane;
 pub mod player;
 pub mod port;
@@ -118,6 +119,8 @@ pub struct Stream {
     pub receive: bool,
     /// What packets are sealed with; nothing where they are in the clear.
     pub protection: Option<srtp::Keys>,
+    /// Whether packets come opened from a peer in a browser, who has proven who it is ([`peer`]); `remote` is nowhere then.
+    pub peer: bool,
 }
 
 impl Stream {
@@ -148,6 +151,23 @@ pub enum Command {
         leg: LegId,
         /// Where it receives.
         local: SocketAddr,
+    },
+    /// Wait for a browser at the port that all of a thread's share: for a new leg, or beside a leg's own port, or with
+    /// other secrets than before (an ICE restart).
+    OpenPeer {
+        /// The leg.
+        leg: LegId,
+        /// The shared port.
+        local: SocketAddr,
+        /// By which it knows us.
+        ours: peer::Credentials,
+    },
+    /// Say who is to come there.
+    Pair {
+        /// The leg.
+        leg: LegId,
+        /// Who.
+        theirs: peer::Far,
     },
     /// Let a leg receive and send elsewhere from now on; everything else about it stays.
     Rebind {
@@ -376,6 +396,18 @@ pub enum Event {
         /// For how long.
         silent_for: Duration,
     },
+    /// A browser has shown who it is: packets flow.
+    Paired {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A browser has not, or is gone.
+    Lost {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        why: peer::Lost,
+    },
     /// A leg is forgotten.
     Closed {
         /// The leg.
@@ -405,6 +437,22 @@ pub enum Output {
         leg: LegId,
         /// RTP here, RTCP one port above.
         local: SocketAddr,
+    },
+    /// Wait for a browser.
+    OpenPeer {
+        /// The leg.
+        leg: LegId,
+        /// At this shared port.
+        local: SocketAddr,
+        /// Who knows us by these.
+        ours: peer::Credentials,
+    },
+    /// The browser is this one.
+    Pair {
+        /// The leg.
+        leg: LegId,
+        /// Who.
+        theirs: peer::Far,
     },
     /// Close them.
     Shut {

@@ -309,8 +309,12 @@ fn most_mistakes((_, user): &Guesser) -> u32 {
 }
 
 /// Phones that give up on a challenge when any of its algorithms is new to them, instead of passing it over as
-/// RFC 8760 section 2.4 asks: baresip before 2.0.
+/// RFC 8760 section 2.4 asks: baresip before 2.0, and those in browsers, SIP.js and JsSIP, whose connection is encrypted.
 fn chokes_on_sha_256(request: &Request) -> bool {
+    let socket = |name: &str| ["WS", "WSS"].iter().any(|way| name.eq_ignore_ascii_case(way));
+    if request.top_via().is_ok_and(|via| socket(&via.transport)) {
+        return true;
+    }
     let agent = request.headers.get("User-Agent").unwrap_or_default();
     ["baresip v0.", "baresip v1."].iter().any(|old| agent.starts_with(old))
 }

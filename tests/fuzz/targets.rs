@@ -544,5 +544,6 @@ fn stream_of(leg: LegId, codec: Codec) -> Stream {
         send: true,
         receive: true,
         protection: None,
+        peer: false,
     }
 }

@@ -1,14 +1,20 @@
-//! The browser side of a running box: its pages in Chromium, as people meet them.
+//! The browser side of a running box in headless Chromium: its pages, as people meet them, and phones that others wrote,
+//! with a tone for a microphone.
+//!
+//! What is asserted is what a person would notice: what the page says, who rings, who hears which tone.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 #[path = "../interop/branch.rs"]
 #[allow(dead_code)]
 mod branch;
+#[allow(dead_code)]
+mod browser;
 mod pages;
 #[path = "../interop/peer.rs"]
 #[allow(dead_code)]
 mod peer;
+mod phones;
 #[path = "../interop/sound.rs"]
 #[allow(dead_code)]
 mod sound;

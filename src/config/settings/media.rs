@@ -52,6 +52,9 @@ pub struct Media {
     pub port_min: u16,
     /// Last port of the pool; above `port_min` by 3 at least, default 32,767.
     pub port_max: u16,
+    /// First of the UDP ports that browsers share, one for each media thread from this one on; 1,024 to 65,000 and outside
+    /// the pool. When absent the 64 ports below `port_min`, so that one rule of a firewall is enough for both.
+    pub browser_port: Option<u16>,
     /// Media threads; 0 (one for each core) to 64, default 0.
     pub threads: u16,
     /// Codecs in the order they are offered; default pcmu, pcma.
@@ -69,10 +72,21 @@ impl Default for Media {
             address: None,
             port_min: 16_384,
             port_max: 32_767,
+            browser_port: None,
             threads: 0,
             codecs,
             recording_notice: true,
             help_unencrypted: true,
         }
+    }
+}
+
+/// The most media threads there are, and so ports that browsers share.
+pub const MOST_THREADS: u16 = 64;
+
+impl Media {
+    /// The first of the ports that browsers share.
+    pub fn first_browser_port(&self) -> u16 {
+        self.browser_port.unwrap_or(self.port_min.saturating_sub(MOST_THREADS))
     }
 }

@@ -36,6 +36,7 @@ mod spending;
 mod trunk;
 mod trust;
 mod voicemail;
+mod web;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -63,7 +64,7 @@ pub use keys::Keys;
 pub use limits::Limits;
 pub use location::Location;
 pub use log::{Format, Level, Log};
-pub use media::{Codec, Encryption, KeysOver, Media};
+pub use media::{Codec, Encryption, KeysOver, MOST_THREADS, Media};
 pub use messages::Messages;
 pub use metrics::Metrics;
 pub use oidc::{Oidc, OidcRole};
@@ -83,6 +84,7 @@ pub use trunk::{
 };
 pub use trust::Trust;
 pub use voicemail::Voicemail;
+pub use web::Web;
 pub use webhook::Webhook;
 
 /// Everything in the configuration, checked: every reference in it leads somewhere.
@@ -144,6 +146,8 @@ pub struct Settings {
     pub api: Api,
     /// `[oidc]`.
     pub oidc: Oidc,
+    /// `[web]`.
+    pub web: Web,
     /// `[provisioning]`.
     pub provisioning: Provisioning,
     /// `[[phone]]`.

@@ -43,7 +43,7 @@ fn a_call_goes_on_and_the_carrier_is_told_when_the_box_gets_another_address() {
     let before = world.gateway.legs.iter().filter_map(|(_, leg)| leg.port).count();
     // The lease has ended, and there is no other yet: nothing can be done but to wait.
     addresses(&mut world, &["192.0.2.2".parse().unwrap()]);
-    assert_eq!(world.rebound, []);
+    assert!(world.rebound.is_empty());
     world.faces = Some(NEW);
     addresses(&mut world, &[NEW]);
     assert_eq!(world.rebound.len(), before);

@@ -167,6 +167,7 @@ fn branch_of(now: Now, config: &str, resume: Resume, keys: &[u8], seed: u64) -> 
         addresses: vec![OURS.ip(), "192.0.2.2".parse().unwrap()],
         networks: Vec::new(),
         threads: 2,
+        fingerprint: Some(vec![0xab; 32]),
     };
     let keys = Keyring::open(&[1; 32], keys, Random::from_number(seed - 1));
     let journal = Journal::new(now, resume, keys, Sealer::from_seed(&[2; 32]).unwrap());

@@ -80,7 +80,7 @@ impl Leg {
     pub fn receive_report(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) {
         let known = |stream: Stream| {
             let host = stream.remote_rtcp.map(|to| to.ip());
-            stream.is_known_host(from.ip()) || host == Some(from.ip())
+            stream.peer || stream.is_known_host(from.ip()) || host == Some(from.ip())
         };
         if !self.stream.is_some_and(known) {
             self.incoming.strangers += 1;
@@ -146,6 +146,11 @@ impl Incoming {
         stream: &Stream,
     ) -> bool {
         match self.latch {
+            // Who opened the packet knows whose it is.
+            _ if stream.peer => {
+                self.latch = Latch::Locked { from };
+                return true;
+            }
             Latch::Locked { from: peer } if peer == from => return true,
             _ if from == stream.remote => {
                 self.latch = Latch::Locked { from };

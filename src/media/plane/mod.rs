@@ -9,6 +9,7 @@ use crate::media::codec::Rate;
 use crate::media::keys;
 use crate::media::leg::{Heard, Leg, Sound, Source};
 use crate::media::mixer::Mix;
+use crate::media::peer::Lost;
 use crate::media::player::Player;
 use crate::media::recorder::Recorder;
 use crate::media::rtp::{self, Packet};
@@ -89,6 +90,11 @@ impl Plane {
         match command {
             Command::Stock(wish) => self.outputs.push_back(Output::Stock(wish)),
             Command::Open { leg, local } => self.open(leg, local),
+            Command::OpenPeer { leg, local, ours } => {
+                self.make(leg);
+                self.outputs.push_back(Output::OpenPeer { leg, local, ours });
+            }
+            Command::Pair { leg, theirs } => self.outputs.push_back(Output::Pair { leg, theirs }),
             Command::Rebind { leg, local } => self.rebind(leg, local),
             Command::Configure { leg, stream } => {
                 let report = self.next_report(now);
@@ -171,6 +177,17 @@ impl Plane {
         self.tell(Event::OpenFailed { leg });
     }
 
+    /// A browser has shown who it is, and is there: what waited to be played to it begins.
+    pub fn handle_paired(&mut self, now: Now, id: LegId, from: SocketAddr) {
+        self.with(id, |leg| leg.paired(now.instant, from));
+        self.tell(Event::Paired { leg: id });
+    }
+
+    /// A browser could not be paired with, or is gone.
+    pub fn handle_lost(&mut self, id: LegId, why: Lost) {
+        self.tell(Event::Lost { leg: id, why });
+    }
+
     /// What is due.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some((at, id)) = self.due.first().copied() {
@@ -217,11 +234,19 @@ impl Plane {
 /// Commands.
 impl Plane {
     fn open(&mut self, id: LegId, local: SocketAddr) {
+        self.make(id);
+        self.outputs.push_back(Output::Open { leg: id, local });
+    }
+
+    /// A leg, unless it is there: one that may be answered in a browser has two ports.
+    fn make(&mut self, id: LegId) {
+        if self.legs.contains_key(&id) {
+            return;
+        }
         let bits = self.random.bits();
         // Random starts, as RFC 3550 section 5.1 wants; half the sequence space, so that none wraps at once.
         let leg = Leg::new((bits >> 32) as u32, bits as u16 & 0x7fff, self.random.bits() as u32);
         self.legs.insert(id, leg);
-        self.outputs.push_back(Output::Open { leg: id, local });
     }
 
     fn rebind(&mut self, id: LegId, local: SocketAddr) {

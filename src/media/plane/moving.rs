@@ -71,6 +71,8 @@ impl Command {
                 [None, None]
             }
             Command::Open { leg, .. }
+            | Command::OpenPeer { leg, .. }
+            | Command::Pair { leg, .. }
             | Command::Rebind { leg, .. }
             | Command::Configure { leg, .. }
             | Command::Unbridge { leg }

@@ -68,6 +68,7 @@ fn stream(codec: Codec, remote: SocketAddr) -> Stream {
         send: true,
         receive: true,
         protection: None,
+        peer: false,
     }
 }
 

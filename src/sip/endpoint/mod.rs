@@ -627,8 +627,11 @@ fn sent_by(request: &Request) -> Option<SocketAddr> {
 fn contact(local: SocketAddr, transport: Transport) -> NameAddr {
     let (host, port) = host_port(local);
     let mut uri = Uri::sip(None, host, Some(port));
-    if transport != Transport::Udp {
-        uri.params.set("transport", Some(&transport.as_str().to_ascii_lowercase()));
+    match transport {
+        Transport::Udp => {}
+        // RFC 7118 section 5.2.3: there is one name for both.
+        Transport::Ws | Transport::Wss => uri.params.set("transport", Some("ws")),
+        _ => uri.params.set("transport", Some(&transport.as_str().to_ascii_lowercase())),
     }
     NameAddr::new(uri)
 }

@@ -5,6 +5,7 @@
 
 pub mod crypto;
 mod negotiation;
+mod secured;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,6 +17,7 @@ pub use negotiation::{
     Answered, Local, Negotiated, NotAcceptable, Own, Preference, answer, audio_offer, negotiated,
     protect,
 };
+pub use secured::{Ours, PROFILE, Secured, Setup};
 
 /// Most media lines: audio, video, text, image and content sharing make five.
 pub const MAX_MEDIA: usize = 8;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use super::crypto::{self, Agreed, Crypto, Key, Suite, Wish};
-use super::{Codec, Direction, Host, Media, Origin, RtpMap, SessionDescription};
+use super::{Codec, Direction, Host, Media, Origin, RtpMap, Secured, SessionDescription};
 
 /// Milliseconds of audio in a packet when nothing is said (RFC 3551 4.2).
 const DEFAULT_PTIME: u8 = 20;
@@ -107,6 +107,9 @@ pub struct Negotiated {
     pub held: bool,
     /// How sound is protected; nothing where it is in the clear.
     pub protection: Option<Agreed>,
+    /// Packets go as browsers want them, over ICE and sealed with keys from DTLS, to whom this tells. `remote` means
+    /// nothing then.
+    pub secured: Option<Secured>,
 }
 
 /// Why no audio came about: 488 for an offer, the end of the call for an answer.
@@ -181,7 +184,8 @@ pub fn answer(offer: &SessionDescription, local: &Local) -> Result<Answered, Not
     let mut audio = agree(offer, theirs, common, local.direction)?;
     audio.dtmf = audio.dtmf.filter(|_| local.events);
     audio.ours.1 = audio.dtmf;
-    if !audio.remote.ip().is_unspecified()
+    if audio.secured.is_none()
+        && !audio.remote.ip().is_unspecified()
         && audio.remote.is_ipv4() != local.address.to_canonical().is_ipv4()
     {
         return Err(NotAcceptable::AddressFamily);
@@ -229,7 +233,7 @@ pub fn negotiated(
     if theirs.port == 0 {
         return Err(NotAcceptable::NoAudio);
     }
-    let protection = protection_of(ours, theirs)?;
+    let protection = if theirs.is_secured() { None } else { protection_of(ours, theirs)? };
     let offered = ours.codecs();
     let common = theirs.codecs().into_iter().filter(|c| offered.iter().any(|o| o.same_encoding(c)));
     let agreed = agree(remote_answer, theirs, common.collect(), local_offer.direction_of(ours))?;
@@ -275,6 +279,10 @@ fn acceptable_audio(
     if audio.peek().is_none() {
         return Err(NotAcceptable::NoAudio);
     }
+    // What browsers have is protected whatever is wished for.
+    if let Some(found) = audio.clone().find(|(_, m)| offer.secured(m).is_some()) {
+        return Ok(found);
+    }
     let mut secure = audio.clone().filter(|(_, m)| crypto::is_secure(&m.proto));
     let mut plain = audio.filter(|(_, m)| crypto::is_plain(&m.proto));
     let keyed = |(_, m): &(usize, &Media)| taken(m, wish).is_some();
@@ -317,10 +325,17 @@ fn agree(
 ) -> Result<Negotiated, NotAcceptable> {
     let mut common = common.into_iter();
     let codec = common.next().ok_or(NotAcceptable::Codec)?;
-    let ip = remote.connection_of(theirs).and_then(Host::ip).ok_or(NotAcceptable::Address)?;
+    let secured = remote.secured(theirs);
+    if theirs.is_secured() && secured.is_none() {
+        return Err(NotAcceptable::Profile);
+    }
+    let ip = remote.connection_of(theirs).and_then(Host::ip).ok_or(NotAcceptable::Address);
+    // Where a browser is, its checks show; its description may name no place at all (RFC 8840 section 4.1.1).
+    let ip = if secured.is_some() { IpAddr::from([0; 4]) } else { ip? };
+    let port = if secured.is_some() { 0 } else { theirs.port };
     let direction = remote.direction_of(theirs);
     // RFC 3264 8.4: an unspecified address is the old way to hold; nothing can be sent there.
-    let reachable = Direction::of(!ip.is_unspecified(), true);
+    let reachable = Direction::of(!ip.is_unspecified() || secured.is_some(), true);
     // RFC 4733 2.1: they count the codec's ticks; some peers know 8,000 a second alone.
     let (dtmf, dtmf_clock) = match theirs.telephone_event(codec.clock_rate) {
         None => (theirs.telephone_event(8_000), 8_000),
@@ -334,12 +349,13 @@ fn agree(
         dtmf_clock,
         codec,
         alternatives: common.collect(),
-        remote: SocketAddr::new(ip, theirs.port),
-        remote_rtcp: remote_rtcp(theirs, ip),
+        remote: SocketAddr::new(ip, port),
+        remote_rtcp: remote_rtcp(theirs, ip).filter(|_| secured.is_none()),
         direction: willing.and(direction.reversed()).and(reachable),
         ptime: ptime(theirs),
-        held: ip.is_unspecified() || !direction.receives(),
+        held: (ip.is_unspecified() && secured.is_none()) || !direction.receives(),
         protection: None,
+        secured,
     })
 }
 

@@ -37,7 +37,7 @@ fn an_answer_keeps_the_lines_and_takes_hold_and_ipv6() {
     assert_eq!(audio.alternatives, [Codec::pcma()]);
     assert_eq!((audio.dtmf, audio.ptime, audio.held), (Some(101), 30, true));
     assert_eq!(audio.direction, Direction::RecvOnly);
-    assert_eq!(audio.remote, "[2001:db8::5]:4000".parse().unwrap());
+    assert_eq!(audio.remote.to_string(), "[2001:db8::5]:4000");
     assert_eq!(audio.remote_rtcp, Some("[2001:db8::5]:4007".parse().unwrap()));
     let text = sdp.to_string();
     assert!(text.contains("m=video 0 RTP/AVP 96\r\nm=audio 6000 RTP/AVP 0 101\r\n"), "{text}");

@@ -46,6 +46,7 @@ fn stream(remote: SocketAddr) -> Stream {
         send: true,
         receive: true,
         protection: None,
+        peer: false,
     }
 }
 

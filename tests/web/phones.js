@@ -1,0 +1,236 @@
+// Two phones for browsers that are not ours, made to look alike for the tests.
+import * as SIP from 'sip.js';
+import JsSIP from 'jssip';
+
+const heardOf = [];
+window.heardOf = heardOf;
+const note = (...words) => heardOf.push(words.map(String).join(' '));
+window.onerror = (text) => note('error', text);
+
+// What a stream sounds like: its loudest frequency in hertz, 0 for silence.
+class Ear {
+  constructor(stream) {
+    this.audio = new Audio();
+    this.audio.srcObject = stream;
+    this.audio.muted = true;
+    this.audio.play();
+    this.context = new AudioContext();
+    this.analyser = this.context.createAnalyser();
+    this.analyser.fftSize = 8192;
+    this.analyser.smoothingTimeConstant = 0;
+    this.context.createMediaStreamSource(stream).connect(this.analyser);
+    this.context.resume();
+  }
+  hertz() {
+    const bins = new Float32Array(this.analyser.frequencyBinCount);
+    this.analyser.getFloatFrequencyData(bins);
+    let best = 0;
+    for (let at = 1; at < bins.length; at += 1) if (bins[at] > bins[best]) best = at;
+    if (bins[best] < -60) return 0;
+    return (best * this.context.sampleRate) / this.analyser.fftSize;
+  }
+  // How much louder this frequency is than the middle of all others, in decibels.
+  stands(hertz) {
+    const bins = new Float32Array(this.analyser.frequencyBinCount);
+    this.analyser.getFloatFrequencyData(bins);
+    const at = Math.round((hertz * this.analyser.fftSize) / this.context.sampleRate);
+    const around = Math.max(...bins.slice(at - 3, at + 4));
+    const sorted = Array.from(bins.slice(20, 600)).sort((a, b) => a - b);
+    return around - sorted[300];
+  }
+}
+
+class Base {
+  constructor() {
+    this.registered = false;
+    this.ringing = false;
+    this.talking = false;
+    this.ended = '';
+    this.ear = null;
+  }
+  connected(pc) {
+    this.pc = pc;
+    const stream = new MediaStream(pc.getReceivers().map((one) => one.track).filter((one) => one));
+    this.ear = new Ear(stream);
+  }
+  hears() {
+    return this.ear ? this.ear.hertz() : 0;
+  }
+  stands(hertz) {
+    return this.ear ? this.ear.stands(hertz) : 0;
+  }
+}
+
+class SipJs extends Base {
+  constructor(server, user, password, options = {}) {
+    super();
+    this.host = new URL(server).hostname;
+    const make = SIP.Web.defaultSessionDescriptionHandlerFactory();
+    this.agent = new SIP.UserAgent({
+      uri: SIP.UserAgent.makeURI(`sip:${user}@${this.host}`),
+      authorizationUsername: user,
+      authorizationPassword: password,
+      transportOptions: { server, keepAliveInterval: options.keepAlive || 0 },
+      sessionDescriptionHandlerFactory: make,
+      sessionDescriptionHandlerFactoryOptions: {
+        iceGatheringTimeout: 500,
+        peerConnectionConfiguration: { iceServers: [] },
+      },
+      logBuiltinEnabled: false,
+      logConnector: (level, category, label, content) => {
+        if (level !== 'debug') note(category, content);
+      },
+      delegate: {
+        onInvite: (invitation) => {
+          note('invite');
+          this.watch(invitation);
+          this.ringing = true;
+        },
+      },
+    });
+  }
+  async register() {
+    await this.agent.start();
+    this.registerer = new SIP.Registerer(this.agent, { expires: 300 });
+    this.registerer.stateChange.addListener((state) => {
+      note('registration', state);
+      this.registered = state === 'Registered';
+    });
+    await this.registerer.register();
+  }
+  async connect() {
+    await this.agent.start();
+  }
+  watch(session) {
+    this.session = session;
+    this.ended = '';
+    session.stateChange.addListener((state) => {
+      note('session', state);
+      if (state === 'Established') {
+        this.talking = true;
+        this.ringing = false;
+        this.connected(session.sessionDescriptionHandler.peerConnection);
+      }
+      if (state === 'Terminated') {
+        this.talking = false;
+        this.ringing = false;
+        this.ended = 'ended';
+      }
+    });
+  }
+  async call(number) {
+    const target = SIP.UserAgent.makeURI(`sip:${number}@${this.host}`);
+    const inviter = new SIP.Inviter(this.agent, target, {
+      sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } },
+    });
+    this.watch(inviter);
+    await inviter.invite({
+      requestDelegate: { onReject: (response) => (this.ended = String(response.message.statusCode)) },
+    });
+  }
+  async answer() {
+    await this.session.accept({
+      sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } },
+    });
+  }
+  async hold(on) {
+    this.session.sessionDescriptionHandlerOptionsReInvite = { hold: on };
+    await this.session.invite({ sessionDescriptionHandlerModifiers: [] });
+  }
+  async restart() {
+    await this.session.invite({
+      sessionDescriptionHandlerOptions: { offerOptions: { iceRestart: true } },
+    });
+  }
+  async press(tone) {
+    this.session.sessionDescriptionHandler.sendDtmf(tone);
+  }
+  async transfer(number) {
+    await this.session.refer(SIP.UserAgent.makeURI(`sip:${number}@${this.host}`));
+  }
+  async hangUp() {
+    const early = this.session.state === 'Initial' || this.session.state === 'Establishing';
+    if (this.session.state === 'Established') await this.session.bye();
+    else if (early && this.session.cancel) await this.session.cancel();
+    else if (early) await this.session.reject();
+  }
+  async vanish() {
+    this.agent.transport._ws.close();
+  }
+}
+
+class JsSip extends Base {
+  constructor(server, user, password) {
+    super();
+    this.host = new URL(server).hostname;
+    this.agent = new JsSIP.UA({
+      sockets: [new JsSIP.WebSocketInterface(server)],
+      uri: `sip:${user}@${this.host}`,
+      password,
+      register: true,
+      register_expires: 300,
+      session_timers: true,
+    });
+    this.agent.on('registered', () => (this.registered = true));
+    this.agent.on('registrationFailed', (event) => note('registration failed', event.cause));
+    this.agent.on('unregistered', () => (this.registered = false));
+    this.agent.on('newRTCSession', ({ session, originator }) => {
+      this.session = session;
+      this.ended = '';
+      if (originator === 'remote') this.ringing = true;
+      const up = () => {
+        this.talking = true;
+        this.ringing = false;
+        this.connected(session.connection);
+      };
+      session.on('confirmed', up);
+      session.on('failed', ({ cause, message }) => {
+        note('failed', cause);
+        this.ringing = false;
+        this.ended = String((message && message.status_code) || cause);
+      });
+      session.on('ended', ({ cause }) => {
+        this.talking = false;
+        this.ended = cause;
+      });
+    });
+  }
+  async register() {
+    this.agent.start();
+  }
+  async call(number) {
+    this.agent.call(`sip:${number}@${this.host}`, { mediaConstraints: { audio: true, video: false } });
+  }
+  async answer() {
+    this.session.answer({ mediaConstraints: { audio: true, video: false } });
+  }
+  async hold(on) {
+    await new Promise((done) => (on ? this.session.hold({}, done) : this.session.unhold({}, done)));
+  }
+  async restart() {
+    await new Promise((done) =>
+      this.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done),
+    );
+  }
+  async press(tone) {
+    this.session.sendDTMF(tone, { transportType: 'RFC2833' });
+  }
+  async transfer(number) {
+    this.session.refer(`sip:${number}@${this.host}`);
+  }
+  async hangUp() {
+    this.session.terminate();
+  }
+  async vanish() {
+    this.agent.transport.socket._ws.close();
+  }
+}
+
+window.phones = {
+  make: (kind, server, user, password, options) => {
+    const phone = kind === 'sip.js' ? new SipJs(server, user, password, options) : new JsSip(server, user, password);
+    window.phone = phone;
+    return true;
+  },
+  Ear,
+};
