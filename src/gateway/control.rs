@@ -312,21 +312,22 @@ impl Gateway {
     }
 
     fn journal_part(&self) -> Part {
-        let (lamp, words) = match self.journal.state() {
-            State::Healthy => (Lamp::Green, format!("{} records on the disk", self.journal.stored().0)),
-            State::Failed(Failure::Full) => (
-                Lamp::Red,
-                "the disk is full: calls go on, nothing new is kept; make room in the data folder".to_owned(),
-            ),
-            State::Failed(Failure::Broken) => (
-                Lamp::Red,
-                "the disk does not take writes: calls go on, nothing new is kept; look at the kernel's log".to_owned(),
-            ),
-            State::Failed(Failure::Slow) => {
-                (Lamp::Red, "the disk is too slow: calls go on, nothing new is kept; replace it".to_owned())
+        let name = "journal".to_owned();
+        let (what, advice) = match self.journal.state() {
+            State::Healthy => {
+                let words = format!("{} records on the disk", self.journal.stored().0);
+                return Part { name, lamp: Lamp::Green, words };
             }
+            State::Failed(Failure::Full) => ("is full", "make room in the data folder"),
+            State::Failed(Failure::Broken) => ("does not take writes", "look at the kernel's log"),
+            State::Failed(Failure::Slow) => ("is too slow", "replace it"),
         };
-        Part { name: "journal".to_owned(), lamp, words }
+        let (held, lost) = self.journal.held();
+        let lost = if lost > 0 { format!(", {lost} are lost") } else { String::new() };
+        let words = format!(
+            "the disk {what}: calls go on, what happens is in memory alone ({held} records{lost}); {advice}"
+        );
+        Part { name, lamp: Lamp::Red, words }
     }
 
     /// Queues in which callers wait for nobody, and limits that are reached.
@@ -334,8 +335,9 @@ impl Gateway {
         let amber = |name: String, words: String| Part { name, lamp: Lamp::Amber, words };
         let mut parts = Vec::new();
         for queue in self.queues.snapshot(now) {
-            if queue.waiting > 0 && !self.is_staffed(&queue.queue) {
-                let words = format!("{} wait and nobody is signed in", queue.waiting);
+            let waiting = queue.waiting.saturating_sub(queue.tasks);
+            if waiting > 0 && !self.is_staffed(&queue.queue) {
+                let words = format!("{waiting} wait and nobody is signed in");
                 parts.push(amber(format!("queue {}", queue.queue), words));
             }
         }

@@ -197,5 +197,11 @@ impl Gateway {
         figures.gauge("journal_up", "Whether what happens is being kept.", healthy);
         let stored = self.journal.stored().0;
         figures.gauge("journal_records", "Records on the disk.", stored);
+        let held = self.journal.held().0;
+        figures.gauge(
+            "journal_held_records",
+            "Records in memory until the disk works again.",
+            held,
+        );
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! Decisions: every start begins a segment of its own, so a torn tail stays where it is and is never written over; each
 //! segment begins with a checkpoint of all live state, so a start reads one segment; after a write or sync that failed
-//! nothing counts as stored until a fresh segment, with a fresh checkpoint, has been synced.
+//! nothing counts as stored until a fresh segment, with a fresh checkpoint, has been synced. What happens meanwhile is
+//! held in memory, as much as fits, and written behind that checkpoint, which is of the moment of the failure.
 
 pub mod act;
 pub mod chain;
@@ -36,7 +37,7 @@ use crate::journal::chain::{Chain, Sealer};
 use crate::journal::event::Event;
 use crate::journal::live::Live;
 use crate::journal::personal::{Keyring, Subject};
-use crate::time::{Now, earliest};
+use crate::time::{Now, UnixTime, earliest};
 
 /// A segment's length after which the next one begins: what a start reads in a fraction of a second.
 pub const SEGMENT: u64 = 16 << 20;
@@ -44,6 +45,8 @@ pub const SEGMENT: u64 = 16 << 20;
 const SEAL_EVERY: Duration = Duration::from_secs(60);
 /// How long after a failure a fresh segment is tried.
 const RETRY: Duration = Duration::from_secs(5);
+/// Records that are held while nothing can be written: some hours of a busy branch, and at most some 20 MB.
+pub const MOST_HELD: usize = 20_000;
 
 /// Names a record: its number. A thing is on the disk when its token is below or equal to what was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -123,10 +126,15 @@ pub struct Journal {
     retry_at: Option<Instant>,
     /// Since the last seal something was appended.
     unsealed: bool,
-    /// Records that were never written because the journal had failed.
+    /// Records that were never written: more than could be held came while the journal had failed.
     lost: u64,
-    /// Some of them came after the last checkpoint: it does not stand for them.
-    unkept: bool,
+    /// What was live when it failed, and what has happened since, with when.
+    base: Option<Box<Live>>,
+    held: VecDeque<(UnixTime, Event)>,
+    /// A segment was begun since the failure, and it is not known what has come of it.
+    trying: bool,
+    /// Who did what, as long as it is on its way to the disk: that is never lost, and may be there twice.
+    acts: VecDeque<(Token, UnixTime, Event)>,
     segment: u64,
     /// Keys that were handed over and are not known to be on the disk, with the last record that may need them.
     unstored_keys: VecDeque<(Token, Vec<u8>)>,
@@ -153,7 +161,10 @@ impl Journal {
             retry_at: None,
             unsealed: false,
             lost: 0,
-            unkept: false,
+            base: None,
+            held: VecDeque::new(),
+            trying: false,
+            acts: VecDeque::new(),
             segment: 0,
             unstored_keys: VecDeque::new(),
             unstored_forgotten: None,
@@ -167,15 +178,33 @@ impl Journal {
         event.for_each_personal(&mut |personal| self.keys.seal(personal));
         self.live.apply(now.unix, &event);
         if self.state != State::Healthy {
-            self.lost += 1;
-            self.unkept = true;
+            self.hold(now, event);
             return Token(u64::MAX);
         }
         if self.size >= SEGMENT {
             self.begin_segment(now);
         }
         self.awaited |= event.is_awaited();
-        self.write(now, &event)
+        let token = self.write(now.instant, now.unix, &event);
+        if matches!(event, Event::Act(_)) {
+            self.acts.push_back((token, now.unix, event));
+        }
+        token
+    }
+
+    /// Holds what cannot be written. Where there is no room, the oldest goes: the checkpoint stands for it, and it is
+    /// counted.
+    fn hold(&mut self, now: Now, event: Event) {
+        if self.trying {
+            self.write(now.instant, now.unix, &event);
+        }
+        if self.held.len() >= MOST_HELD
+            && let Some((at, oldest)) = self.held.pop_front()
+        {
+            self.base.iter_mut().for_each(|base| base.apply(at, &oldest));
+            self.lost += 1;
+        }
+        self.held.push_back((now.unix, event));
     }
 
     /// Destroys the keys of subjects, and appends the event that tells of it. When that is on the disk, so is a file of
@@ -213,14 +242,14 @@ impl Journal {
         self.stored = self.stored.max(upto);
         self.unstored_keys.retain(|(token, _)| *token > upto);
         self.unstored_forgotten.take_if(|(token, _)| *token <= upto);
+        while self.acts.front().is_some_and(|(token, ..)| *token <= upto) {
+            self.acts.pop_front();
+        }
         if self.state != State::Healthy {
             self.state = State::Healthy;
             self.retry_at = None;
-            if self.unkept {
-                // Served from memory while the checkpoint was on its way to the disk, and not in it.
-                self.begin_segment(now);
-                self.keys_again();
-            }
+            (self.base, self.trying) = (None, false);
+            self.held.clear();
             let lost = std::mem::take(&mut self.lost);
             self.append(now, Event::Gap { lost });
         }
@@ -229,6 +258,12 @@ impl Journal {
     /// Something could not be made durable. What was handed over since may or may not be on the disk, and no later word
     /// about it counts: something before it may be missing.
     pub fn handle_failed(&mut self, now: Now, why: Failure) {
+        if self.state == State::Healthy {
+            self.base = Some(Box::new(self.live.clone()));
+            // It changes nothing of what is live.
+            self.held.extend(self.acts.drain(..).map(|(_, at, act)| (at, act)));
+        }
+        self.trying = false;
         self.state = State::Failed(why);
         self.segment = self.next;
         self.buffer.clear();
@@ -243,11 +278,17 @@ impl Journal {
             self.seal_at = None;
             self.seal(now);
         }
-        if self.retry_at.is_some_and(|at| at <= now.instant) {
-            // The failure stands until this segment has been stored.
-            self.retry_at = Some(now.instant + RETRY);
+        if self.retry_at.take_if(|at| *at <= now.instant).is_some() {
+            // The failure stands until this segment has been stored, however long that takes: another one would only
+            // make the word about this one worthless.
+            self.trying = true;
             self.begin_segment(now);
             self.keys_again();
+            let held = std::mem::take(&mut self.held);
+            for (at, event) in &held {
+                self.write(now.instant, *at, event);
+            }
+            self.held = held;
         }
     }
 
@@ -271,6 +312,12 @@ impl Journal {
     /// How it is.
     pub fn state(&self) -> State {
         self.state
+    }
+
+    /// How many records are held until they can be written, and how many were lost since the failure because there was no
+    /// room for them.
+    pub fn held(&self) -> (usize, u64) {
+        (self.held.len(), self.lost)
     }
 
     /// Whether the record with this token is on the disk.
@@ -338,11 +385,10 @@ impl Journal {
         }
         self.segment = self.next;
         self.outputs.push_back(Output::Segment { first: self.next });
-        self.unkept = false;
-        let live = Box::new(self.live.clone());
         let gap = self.state != State::Healthy;
+        let live = self.base.clone().unwrap_or_else(|| Box::new(self.live.clone()));
         let checkpoint = Event::Checkpoint { before: self.chain, gap, live };
-        self.write(now, &checkpoint);
+        self.write(now.instant, now.unix, &checkpoint);
         // Not counted: what is live may itself be longer than a segment, and the next record would begin another one.
         self.size = 0;
     }
@@ -363,19 +409,19 @@ impl Journal {
         Output::Write { bytes: std::mem::take(&mut self.buffer), upto: Token(self.next - 1) }
     }
 
-    fn write(&mut self, now: Now, event: &Event) -> Token {
+    fn write(&mut self, now: Instant, at: UnixTime, event: &Event) -> Token {
         let token = Token(self.next);
         // An event is plain data whose personal parts were sealed; there is nothing in it that JSON could not say.
         let Ok(payload) = serde_json::to_vec(event) else { return Token(u64::MAX) };
         let start = self.buffer.len();
-        record::encode(&mut self.buffer, self.next, now.unix, &payload);
+        record::encode(&mut self.buffer, self.next, at, &payload);
         let bytes = self.buffer.get(start..).unwrap_or_default();
         self.chain.add(bytes);
         self.size += bytes.len() as u64;
         self.next += 1;
         self.unsealed = true;
         if self.seal_at.is_none() {
-            self.seal_at = Some(now.instant + SEAL_EVERY);
+            self.seal_at = Some(now + SEAL_EVERY);
         }
         token
     }
@@ -383,7 +429,7 @@ impl Journal {
     fn seal(&mut self, now: Now) {
         if self.state == State::Healthy && self.unsealed {
             let seal = self.sealer.seal(self.next - 1, &self.chain);
-            self.write(now, &Event::Seal(seal));
+            self.write(now.instant, now.unix, &Event::Seal(seal));
             self.unsealed = false;
             self.seal_at = None;
         }

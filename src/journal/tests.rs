@@ -250,14 +250,10 @@ fn after_a_failure_nothing_counts_until_a_fresh_segment_is_stored() {
     assert_eq!(journal.state(), State::Healthy);
     disk.take(&mut journal);
     let (entries, replay) = disk.replay();
-    assert!(entries.iter().any(|entry| entry.event == Some(Event::Gap { lost: 1 })));
+    assert!(entries.iter().any(|entry| entry.event == Some(Event::Gap { lost: 0 })));
     assert_eq!((replay.damage.gaps, replay.damage.breaks), (1, 0));
-    assert_eq!(
-        &replay.resume.live,
-        journal.live(),
-        "what could not be written is in the checkpoint"
-    );
-    assert!(!journal.is_stored(unwritten), "and is still not acknowledged as a record");
+    assert_eq!(&replay.resume.live, journal.live(), "what could not be written is there");
+    assert!(!journal.is_stored(unwritten), "and was never acknowledged");
 }
 
 fn bound(contact: &str) -> Event {
@@ -351,6 +347,117 @@ fn keys_that_a_failure_swallowed_follow_the_beginning_of_the_segment() {
         assert!(!kinds[3..].contains(['s', 'f']), "{kinds}");
         journal.handle_failed(later, Failure::Broken);
     }
+}
+
+fn act(on: &str) -> Event {
+    let (what, on) = ("hang_up".to_owned(), Some(on.to_owned()));
+    Event::Act(act::Act { who: act::Who::Console, from: None, what, on, done: true })
+}
+
+fn taken(item: u64) -> Event {
+    let what = work::Step::Taken { agent: "ann".into(), waited_ms: 1, clock_ms: 1 };
+    let (item, queue, at) = (ItemId(item), "support".into(), UnixTime(1));
+    let (channel, call, contact) = (crate::channel::Channel::Voice, None, None);
+    Event::Work(work::Work { item, channel, queue, at, call, contact, what })
+}
+
+#[test]
+fn what_happens_while_the_disk_fails_is_written_once_it_works_again_with_when_it_happened() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    disk.take(&mut journal);
+    journal.handle_stored(now, disk.upto);
+    // On its way when the disk fails: nobody knows whether it is there.
+    journal.append(now, act("first"));
+    while journal.poll_output().is_some() {}
+    journal.handle_failed(now, Failure::Full);
+    let mut at = now;
+    for call in 0..40 {
+        at = at.after(Duration::from_millis(100));
+        journal.append(at, arrived(call, "+15550123"));
+        journal.append(at, act(&format!("call {call}")));
+        journal.append(at, taken(call));
+    }
+    assert_eq!(journal.held(), (121, 0));
+    // Twice in vain, and then it works.
+    for attempt in 0..3 {
+        at = at.after(RETRY);
+        journal.handle_timeout(at);
+        journal.append(at, taken(100 + attempt));
+        if attempt < 2 {
+            while journal.poll_output().is_some() {}
+            journal.handle_failed(at, Failure::Full);
+        }
+    }
+    disk.take(&mut journal);
+    journal.append(at, taken(200));
+    disk.take(&mut journal);
+    journal.handle_stored(at, disk.upto);
+    disk.take(&mut journal);
+    assert_eq!((journal.state(), journal.held()), (State::Healthy, (0, 0)));
+    let (entries, replay) = disk.replay();
+    assert_eq!(&replay.resume.live, journal.live(), "nothing counts twice");
+    assert_eq!((replay.damage.gaps, replay.damage.breaks), (1, 0));
+    let acts = entries.iter().filter(|entry| matches!(entry.event, Some(Event::Act(_))));
+    let acts: Vec<_> = acts.map(|entry| entry.at.since(now.unix).as_millis()).collect();
+    let wanted: Vec<_> = (0..=40).map(|n| n * 100).collect();
+    assert_eq!(acts, wanted, "each once, at its own time, and that from before the failure too");
+    let work = entries.iter().filter(|entry| matches!(entry.event, Some(Event::Work(_))));
+    assert_eq!(work.count(), 44);
+    assert!(entries.iter().any(|entry| entry.event == Some(Event::Gap { lost: 0 })));
+}
+
+#[test]
+fn what_is_held_has_a_limit_and_what_is_lost_is_counted_and_live_all_the_same() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    disk.take(&mut journal);
+    journal.handle_failed(now, Failure::Broken);
+    for call in 0..MOST_HELD as u64 + 10 {
+        journal.append(now, if call < 10 { arrived(call, "+15550123") } else { taken(call) });
+    }
+    assert_eq!(journal.held(), (MOST_HELD, 10));
+    journal.handle_timeout(now.after(RETRY));
+    disk.take(&mut journal);
+    journal.handle_stored(now, disk.upto);
+    disk.take(&mut journal);
+    let (entries, replay) = disk.replay();
+    assert_eq!(replay.resume.live.calls.len(), 10, "the checkpoint stands for them");
+    assert_eq!(&replay.resume.live, journal.live());
+    assert!(entries.iter().any(|entry| entry.event == Some(Event::Gap { lost: 10 })));
+}
+
+/// A disk that takes eleven seconds for a sync takes a segment all the same: no other one is begun meanwhile.
+#[test]
+fn a_sync_that_takes_longer_than_the_next_try_ends_the_failure() {
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    disk.take(&mut journal);
+    journal.handle_failed(now, Failure::Slow);
+    let mut later = now.after(RETRY);
+    journal.handle_timeout(later);
+    disk.take(&mut journal);
+    let (written, segments) = (disk.upto, disk.segments.len());
+    for call in 0..11 {
+        later = later.after(Duration::from_secs(1));
+        journal.handle_timeout(later);
+        journal.append(later, taken(call));
+        disk.take(&mut journal);
+    }
+    assert_eq!((journal.state(), disk.segments.len()), (State::Failed(Failure::Slow), segments));
+    journal.handle_stored(later, written);
+    assert_eq!(journal.state(), State::Healthy);
+    let token = journal.append(later, taken(50));
+    disk.take(&mut journal);
+    journal.handle_stored(later, disk.upto);
+    assert!(journal.is_stored(token));
+    let (entries, replay) = disk.replay();
+    let work = entries.iter().filter(|entry| matches!(entry.event, Some(Event::Work(_))));
+    assert_eq!(work.count(), 12, "each of them, once");
+    assert_eq!((&replay.resume.live, replay.damage.breaks), (journal.live(), 0));
 }
 
 /// What somebody may wait for is not let gather; what only tells of a call is.
