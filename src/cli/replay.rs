@@ -336,8 +336,12 @@ mod tests {
             waited_ms,
             clock_ms: waited_ms,
         };
-        let closed =
-            |agent: &str, talk_ms| Step::Closed { agent: agent.into(), talk_ms, hold_ms: 0 };
+        let closed = |agent: &str, talk_ms| Step::Closed {
+            agent: agent.into(),
+            talk_ms,
+            hold_ms: 0,
+            known: None,
+        };
         let gone = |waited_ms| Step::Abandoned { waited_ms, clock_ms: waited_ms };
         let ready = |second, agent: &str| {
             let (agent, idle_since) = (agent.into(), at(second));

@@ -200,6 +200,7 @@ impl Gateway {
             skills: BTreeMap::new(),
         };
         self.note_queued(now, &item, None);
+        self.work_calls(id, number);
         let Some(event) = self.promised(now, id, promise) else { return false };
         self.keep(now, event);
         self.promises.numbers.insert(id, number.to_owned());
@@ -259,6 +260,7 @@ impl Gateway {
         self.work_is_of(id, contact);
         // Whoever is forgotten is not called; where the queue is gone nobody is there to call.
         let Some(number) = number else { return self.drop_promise(now, id, attempts) };
+        self.work_calls(id, &number);
         match self.queues.handle_promised_before(now, item, attempts, again) {
             Ok(()) => _ = self.promises.numbers.insert(id, number),
             Err(_) => self.drop_promise(now, id, attempts),

@@ -342,6 +342,8 @@ impl Gateway {
             .map(|(item, open)| (*item, open.held.clone()))
             .collect();
         for (item, held) in theirs {
+            // Nothing that is said of it from now on is said of them.
+            self.work_is_of(item, None);
             match held {
                 None => self.errand_taken_out(now, item),
                 Some(Held { agent, closed: None, .. }) => {
@@ -486,8 +488,6 @@ impl Gateway {
     fn close_errand(&mut self, now: Now, item: ItemId, agent: &AgentId, code: Option<&str>) {
         let queue = self.queue_of_work(item).cloned();
         let limit = queue.map_or(0, |queue| self.after_work(&queue, item));
-        let contact = self.contact_of(item);
-        contact.into_iter().for_each(|contact| self.remember_agent_of(now, contact, agent));
         let task =
             self.journal.live().errands.0.get(&item).and_then(|open| open.errand.task.clone());
         if let Some(task) = task {

@@ -512,6 +512,7 @@ fn one_queue(queue: &settings::Queue, settings: &Settings) -> queue::Settings {
         relax: queue.relax.clone(),
         prefers: queue::Prefers { skills: queue.prefers.clone(), wait: queue.prefers_for },
         last_agent_for: queue.last_agent_for,
+        last_agent_hours: queue.last_agent_hours,
         callback: queue.callback.as_ref().map_or_else(queue::Callback::default, |offered| {
             queue::Callback { tries: offered.tries, every: offered.every }
         }),

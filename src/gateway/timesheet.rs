@@ -9,7 +9,8 @@ use crate::gateway::keeping::NO_EVENTS;
 use crate::id::{AgentId, CallId, ContactId, ItemId, LegId, OfferId, QueueId};
 use crate::journal::errands::Errand;
 use crate::journal::event::Event;
-use crate::journal::work::{Promise, Step, Work};
+use crate::journal::personal::Personal;
+use crate::journal::work::{KnownBy, Promise, Step, Work};
 use crate::queue::{Channel, Item};
 use crate::time::{Now, UnixTime};
 
@@ -29,6 +30,8 @@ struct Line {
     queue: QueueId,
     call: Option<CallId>,
     contact: Option<ContactId>,
+    /// The number of who calls or is called back, in full.
+    number: Option<String>,
     taken: Option<UnixTime>,
     /// Who has put the other on hold, and since when somebody has.
     holding: (BTreeSet<LegId>, UnixTime),
@@ -82,7 +85,10 @@ impl Gateway {
 
     /// An item that has come to wait before.
     pub(super) fn know_work(&mut self, now: Now, item: &Item, call: Option<CallId>) {
+        // Once it is over, the call knows it no more.
+        let number = call.and_then(|call| self.number_in(call));
         let line = Line {
+            number,
             channel: item.channel,
             queue: item.queue.clone(),
             call,
@@ -138,6 +144,23 @@ impl Gateway {
     /// Whose an item is, where that is known.
     pub(super) fn contact_of(&self, item: ItemId) -> Option<ContactId> {
         self.timesheet.items.get(&item)?.contact
+    }
+
+    /// The number of who is called back.
+    pub(super) fn work_calls(&mut self, item: ItemId, number: &str) {
+        let number = self.settings.site.country.full(number).unwrap_or_else(|| number.to_owned());
+        if let Some(line) = self.timesheet.items.get_mut(&item) {
+            line.number = Some(number);
+        }
+    }
+
+    /// By what whoever an item is of is known when they come again, where a queue leads people back to the agent of the
+    /// last time.
+    fn known_by(&self, item: ItemId) -> Option<Box<KnownBy>> {
+        let wanted = self.settings.queues.iter().any(|queue| queue.last_agent_hours > 0);
+        // By the contact and by this: who calls may be known only after the next call has come into the queue.
+        let number = self.timesheet.items.get(&item).and_then(|line| line.number.clone());
+        wanted.then(|| Box::new(KnownBy { number: number.map(Personal::Clear) }))
     }
 
     /// An agent has had it from before a restart.
@@ -196,6 +219,7 @@ impl Gateway {
 
     /// A contact is over; its after-work, if any, begins.
     pub(super) fn note_closed(&mut self, now: Now, item: ItemId, agent: &AgentId) {
+        let known = self.known_by(item);
         let Some(line) = self.timesheet.items.get(&item) else { return };
         let held = if line.holding.0.is_empty() {
             line.held
@@ -204,7 +228,8 @@ impl Gateway {
         };
         let all = now.unix.since(line.taken.unwrap_or(now.unix));
         let (talk_ms, hold_ms) = (millis(all.saturating_sub(held)), millis(held.min(all)));
-        self.note_work(now, item, Step::Closed { agent: agent.clone(), talk_ms, hold_ms });
+        let agent_was = agent.clone();
+        self.note_work(now, item, Step::Closed { agent: agent_was, talk_ms, hold_ms, known });
         for old in self.spoken_after_work(agent) {
             // Whoever speaks with the next one has no after-work left of the one before.
             if self.channel_of_work(item).is_some_and(Channel::is_spoken) {

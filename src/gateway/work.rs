@@ -15,7 +15,8 @@ use crate::id::{
 };
 use crate::ivr::{prompts, speak};
 use crate::journal::event;
-use crate::journal::work::{AUTO, Step};
+use crate::journal::personal::Personal;
+use crate::journal::work::{AUTO, Step, number_name, person_name};
 use crate::queue::{self, Channel, Declined, Item};
 use crate::time::{Now, UnixTime};
 
@@ -32,19 +33,7 @@ pub(super) struct Work {
     talking: BTreeMap<AgentId, (ItemId, UnixTime)>,
     /// What is offered to whom on a screen.
     screens: BTreeMap<(OfferId, AgentId), ItemId>,
-    /// Who spoke last with whom, and when.
-    last_agents: BTreeMap<Person, (AgentId, UnixTime)>,
 }
-
-/// Who calls or is called back: the person, by whatever way they come, or the number of whoever is not known yet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Person {
-    Contact(ContactId),
-    Number(String),
-}
-
-/// People whose last agent is remembered: a branch's callers of some weeks; about 1 MB.
-const MOST_REMEMBERED: usize = 10_000;
 
 impl Work {
     /// The item that the caller of a call is.
@@ -87,11 +76,6 @@ impl Work {
 
 #[cfg(test)]
 impl Work {
-    /// Leaves who spoke with whom as far as persons are known.
-    pub fn forget_numbers(&mut self) {
-        self.last_agents.retain(|person, _| matches!(person, Person::Contact(_)));
-    }
-
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()
             && self.items.is_empty()
@@ -211,7 +195,6 @@ impl Gateway {
             let wrap_up = self.wrap_up_of(item);
             let failed = self.callback_failed(now, item);
             if !failed {
-                self.remember_agent(now, item, agent);
                 self.queues.handle_finished(item, now.unix.since(began));
             }
             // Nobody was spoken with: there is nothing to write down.
@@ -236,34 +219,6 @@ impl Gateway {
         self.settings.queues.iter().find(|settings| settings.name == *queue)
     }
 
-    /// Remembers who spoke with whom, where a queue leads callers back to the agent of the last time.
-    fn remember_agent(&mut self, now: Now, item: ItemId, agent: &AgentId) {
-        let wanted = self.settings.queues.iter().any(|queue| queue.last_agent_hours > 0);
-        let Some(call) = self.work.calls.get(&item).copied().filter(|_| wanted) else { return };
-        // By both: who calls may be known only after the next call has come into the queue.
-        let contact = self.contact_of(item).map(Person::Contact);
-        for person in contact.into_iter().chain(self.number_in(call).map(Person::Number)) {
-            self.remember(now, person, agent);
-        }
-    }
-
-    /// The same of something that took no phone.
-    pub(super) fn remember_agent_of(&mut self, now: Now, contact: ContactId, agent: &AgentId) {
-        if self.settings.queues.iter().any(|queue| queue.last_agent_hours > 0) {
-            self.remember(now, Person::Contact(contact), agent);
-        }
-    }
-
-    fn remember(&mut self, now: Now, person: Person, agent: &AgentId) {
-        if self.work.last_agents.len() >= MOST_REMEMBERED {
-            let oldest = self.work.last_agents.iter().min_by_key(|(_, (_, at))| *at);
-            if let Some(person) = oldest.map(|(person, _)| person.clone()) {
-                self.work.last_agents.remove(&person);
-            }
-        }
-        self.work.last_agents.insert(person, (agent.clone(), now.unix));
-    }
-
     /// It becomes known who waits, and with that perhaps who spoke with them last by another way.
     pub(super) fn caller_has_last_agent(&mut self, now: Now, call: CallId) {
         let Some(item) = self.work.item_of(call) else { return };
@@ -275,9 +230,11 @@ impl Gateway {
 
     /// Who spoke with a caller last, where the queue wants to know.
     fn last_agent(&self, now: Now, call: CallId, queue: &QueueId) -> Option<AgentId> {
-        let contact = self.known_caller(call).map(|caller| Person::Contact(caller.contact));
-        let persons = contact.into_iter().chain(self.number_in(call).map(Person::Number));
-        self.last_of(now, persons, queue)
+        let contact = self.known_caller(call).map(|caller| person_name(caller.contact));
+        let keys = self.journal.keys();
+        let number =
+            self.number_in(call).map(|number| number_name(&keys.reading().by_number(&number)));
+        self.last_of(now, contact.into_iter().chain(number).collect(), queue)
     }
 
     /// Who had something of a person last, where the queue wants to know.
@@ -287,24 +244,18 @@ impl Gateway {
         contact: ContactId,
         queue: &QueueId,
     ) -> Option<AgentId> {
-        self.last_of(now, [Person::Contact(contact)].into_iter(), queue)
+        self.last_of(now, vec![person_name(contact)], queue)
     }
 
-    fn last_of(
-        &self,
-        now: Now,
-        persons: impl Iterator<Item = Person>,
-        queue: &QueueId,
-    ) -> Option<AgentId> {
-        let hours = u64::from(self.queue_settings(queue)?.last_agent_hours);
-        let within = Duration::from_secs(hours * 3_600);
-        let mut found = persons.filter_map(|person| self.work.last_agents.get(&person));
-        let (agent, _) = found.find(|(_, at)| now.unix.since(*at) < within)?;
-        Some(agent.clone())
+    fn last_of(&self, now: Now, names: Vec<String>, queue: &QueueId) -> Option<AgentId> {
+        let within = self.queues.last_agent_within(queue);
+        let holds = |number: &Personal| self.journal.keys().read(number).is_some();
+        let known = &self.journal.live().last_agents;
+        known.find(names.iter().map(String::as_str), now.unix, within, holds).cloned()
     }
 
     /// The number of who calls, or is called back, by whatever way it is written.
-    fn number_in(&self, call: CallId) -> Option<String> {
+    pub(super) fn number_in(&self, call: CallId) -> Option<String> {
         let (from, to) = self.calls.numbers(call)?;
         let number = if self.calls.is_back(call) { to } else { from };
         let full = self.settings.site.country.full(number);

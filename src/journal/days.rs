@@ -6,9 +6,11 @@ use std::time::Duration;
 use crate::agent::Presence;
 use crate::id::{AgentId, CallId, ItemId};
 use crate::journal::event::Event;
+use crate::journal::personal::Personal;
 use crate::journal::replay::Entry;
-use crate::journal::work::{Step, Work};
+use crate::journal::work::{Step, Work, number_name, person_name};
 use crate::queue::Item;
+use crate::queue::affinity::{Last, LastAgents};
 use crate::queue::rehearsal::{Day, Duty, End, Piece};
 use crate::time::UnixTime;
 
@@ -38,12 +40,26 @@ impl Days {
     pub fn handle(&mut self, entry: &Entry) {
         match &entry.event {
             Some(Event::Checkpoint { live, .. }) => {
+                if entry.at < self.day.from {
+                    self.day.last_agents = LastAgents::default();
+                    for (name, Last { agent, at, .. }) in live.last_agents.iter() {
+                        let last = Last { agent: agent.clone(), at: *at, proof: None };
+                        self.day.last_agents.remember(name.to_owned(), last);
+                    }
+                }
                 for (agent, standing) in &live.agents {
                     self.agent(entry.at, agent, &standing.presence);
                 }
             }
             Some(Event::Agent { agent, presence, .. }) => self.agent(entry.at, agent, presence),
             Some(Event::Work(work)) => self.work(work),
+            Some(Event::CallRecord(record)) => {
+                let items = self.calls.iter().filter(|(_, call)| **call == record.call);
+                let items: Vec<_> = items.map(|(item, _)| *item).collect();
+                if let Some(Personal::Sealed(subject, _)) = &record.party {
+                    items.into_iter().for_each(|item| self.is_of(item, number_name(subject)));
+                }
+            }
             _ => {}
         }
     }
@@ -74,7 +90,30 @@ impl Days {
         }
     }
 
+    /// By what whoever an item was of is known.
+    fn is_of(&mut self, item: ItemId, name: String) {
+        let piece = self.places.get(&item).and_then(|at| self.day.pieces.get_mut(*at));
+        let piece = piece.filter(|piece| !piece.people.contains(&name));
+        piece.into_iter().for_each(|piece| piece.people.push(name.clone()));
+    }
+
+    /// Somebody had a person, before the day.
+    fn had(&mut self, work: &Work) {
+        let Step::Closed { agent, known, .. } = &work.what else { return };
+        let number = known.as_ref().and_then(|known| match &known.number {
+            Some(Personal::Sealed(subject, _)) => Some(number_name(subject)),
+            _ => None,
+        });
+        for name in work.contact.map(person_name).into_iter().chain(number) {
+            let last = Last { agent: agent.clone(), at: work.at, proof: None };
+            self.day.last_agents.remember(name, last);
+        }
+    }
+
     fn work(&mut self, work: &Work) {
+        if work.at < self.day.from {
+            self.had(work);
+        }
         if let Step::Queued { arrived, priority, skills, .. } = &work.what {
             if work.at < self.day.from || work.at >= self.day.to {
                 return;
@@ -93,7 +132,11 @@ impl Days {
             self.places.insert(work.item, self.day.pieces.len());
             self.calls.extend(work.call.map(|call| (work.item, call)));
             let (at, promised, handled) = (work.at, None, None);
-            return self.day.pieces.push(Piece { item, at, was, promised, handled });
+            let people = Vec::new();
+            self.day.pieces.push(Piece { item, at, was, promised, handled, people });
+        }
+        if let Some(contact) = work.contact {
+            self.is_of(work.item, person_name(contact));
         }
         let Some(piece) = self.places.get(&work.item).and_then(|at| self.day.pieces.get_mut(*at))
         else {

@@ -144,7 +144,8 @@ mod tests {
             errands.0.get(&ItemId(7)).map(|open| open.held.clone())
         };
         let taken = Step::Taken { agent: ann.clone(), waited_ms: 1, clock_ms: 1 };
-        let closed = Step::Closed { agent: ann.clone(), talk_ms: 1, hold_ms: 0 };
+        let agent = ann.clone();
+        let closed = Step::Closed { agent, talk_ms: 1, hold_ms: 0, known: None };
         let held = |closed| Held { agent: ann.clone(), since: UnixTime(2), closed };
         assert_eq!(after(1, queued()), Some(None));
         assert_eq!(after(2, taken.clone()), Some(Some(held(None))));

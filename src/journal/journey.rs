@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Act, Change as Said, Identity};
+use crate::context::{Act, Identity};
 use crate::id::{ContactId, JourneyId};
+use crate::journal::live::erased;
 use crate::journal::personal::Personal;
 use crate::journey::{Change, Kept};
 use crate::time::UnixTime;
@@ -96,11 +97,7 @@ impl Journeys {
 
     /// Whoever was erased is forgotten here too.
     pub fn apply_act(&mut self, act: &Act<Personal>) {
-        let erased = act.changes.iter().filter_map(|change| match change {
-            Said::Erased { contacts, .. } => Some(contacts),
-            _ => None,
-        });
-        for contact in erased.flatten() {
+        for contact in erased(act) {
             self.kept.forget(*contact);
             self.heard.retain(|_, heard| heard.person != Some(*contact));
         }

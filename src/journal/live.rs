@@ -11,8 +11,10 @@ use crate::call::desk::Diversion;
 use crate::call::help::Called;
 use crate::call::plan::Forced;
 use crate::call::record::Peer;
+use crate::context::{Act, Change};
 use crate::id::{
-    AgentId, CallId, ConferenceId, ExtensionId, HookId, ItemId, QueueId, RecordingId, ScheduleId,
+    AgentId, CallId, ConferenceId, ContactId, ExtensionId, HookId, ItemId, QueueId, RecordingId,
+    ScheduleId,
 };
 use crate::journal::act::Accounts;
 use crate::journal::errands::Errands;
@@ -23,7 +25,8 @@ use crate::journal::phones::Phones;
 use crate::journal::site::Told;
 use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
-use crate::journal::work::Promises;
+use crate::journal::work::{self, Promises};
+use crate::queue::affinity::LastAgents;
 use crate::time::UnixTime;
 use crate::webhook::Standing as HookStanding;
 
@@ -57,6 +60,8 @@ pub struct Live {
     pub desk_phones: BTreeMap<String, DeskPhone>,
     /// Calls back that are promised.
     pub promises: Promises,
+    /// Who had whom last, where the site wants to lead people back to them.
+    pub last_agents: LastAgents<Personal>,
     /// What is to be done that nobody holds a line for.
     pub errands: Errands,
     /// Who may use the box through its API.
@@ -176,6 +181,15 @@ impl SoFar {
     }
 }
 
+/// Who was erased.
+pub(super) fn erased(act: &Act<Personal>) -> impl Iterator<Item = &ContactId> {
+    let erased = act.changes.iter().filter_map(|change| match change {
+        Change::Erased { contacts, .. } => Some(contacts),
+        _ => None,
+    });
+    erased.flatten()
+}
+
 impl Live {
     /// Takes up one event; its personal data is sealed already.
     pub fn apply(&mut self, at: UnixTime, event: &Event) {
@@ -244,6 +258,7 @@ impl Live {
             Event::Work(work) => {
                 self.promises.apply(work);
                 self.errands.apply(work);
+                work::remember(&mut self.last_agents, work);
             }
             Event::Call(CallEvent { call, at, what }) => {
                 if let Some(open) = self.calls.get_mut(call) {
@@ -251,7 +266,12 @@ impl Live {
                 }
             }
             // There may be hundreds of thousands of people: the store alone has them.
-            Event::Context(act) => self.journeys.apply_act(act),
+            Event::Context(act) => {
+                self.journeys.apply_act(act);
+                for contact in erased(act) {
+                    self.last_agents.forget(&work::person_name(*contact));
+                }
+            }
             Event::Journey(journey) => self.journeys.apply(at, journey),
             Event::Site(site) => self.told.apply(site),
             Event::Account(change) => self.accounts.apply(change),

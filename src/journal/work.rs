@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, CallId, ContactId, ItemId, OfferId, QueueId, SkillId};
+use crate::journal::chain::hex;
 use crate::journal::errands::Errand;
-use crate::journal::personal::Personal;
+use crate::journal::personal::{Personal, Subject};
+use crate::queue::affinity::{Last, LastAgents};
 use crate::queue::{Channel, Declined, Rule, Target, Why};
 use crate::time::UnixTime;
 
@@ -145,6 +147,9 @@ pub enum Step {
         talk_ms: u64,
         /// Time on hold.
         hold_ms: u64,
+        /// By what the person is known when they come again, where the site wants to lead them back to the agent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known: Option<Box<KnownBy>>,
     },
     /// After-work is over.
     WrappedUp {
@@ -160,6 +165,37 @@ pub enum Step {
 
 /// The code of after-work that ended by itself.
 pub const AUTO: &str = "auto";
+
+/// By what a person is known besides the contact that the work is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KnownBy {
+    /// The number, in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<Personal>,
+}
+
+/// What somebody who is a contact is called among those whose last agent is remembered.
+pub fn person_name(contact: ContactId) -> String {
+    format!("contact/{contact}")
+}
+
+/// The same of a number, by the subject that it is sealed under.
+pub fn number_name(subject: &Subject) -> String {
+    hex(subject.as_bytes())
+}
+
+/// Takes up who had whom, where the site wants to know.
+pub fn remember(last_agents: &mut LastAgents<Personal>, work: &Work) {
+    let Step::Closed { agent, known: Some(known), .. } = &work.what else { return };
+    let last = |proof| Last { agent: agent.clone(), at: work.at, proof };
+    if let Some(contact) = work.contact {
+        last_agents.remember(person_name(contact), last(None));
+    }
+    if let Some(number @ Personal::Sealed(subject, _)) = &known.number {
+        // The number's key goes when the person is erased: then it is not theirs any more.
+        last_agents.remember(number_name(subject), last(Some(number.clone())));
+    }
+}
 
 /// A promise to call somebody back: all that keeps it over a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,6 +291,9 @@ impl Work {
             touch(&mut promise.number);
             touch(&mut promise.dialled);
         }
+        if let Step::Closed { known: Some(known), .. } = &mut self.what {
+            known.number.iter_mut().for_each(&mut *touch);
+        }
         if let Step::Queued { errand: Some(errand), .. } = &mut self.what {
             errand.text.iter_mut().for_each(touch);
         }
@@ -300,7 +339,7 @@ mod tests {
     fn an_event_is_read_back_as_it_was_written() {
         let taken = Step::Taken { agent: "ann".into(), waited_ms: 5, clock_ms: 4 };
         let out = Step::FlowedOut { why: Why::Waited, target: Target::Queue("sales".into()) };
-        let closed = Step::Closed { agent: "ann".into(), talk_ms: 9, hold_ms: 1 };
+        let closed = Step::Closed { agent: "ann".into(), talk_ms: 9, hold_ms: 1, known: None };
         let rule = Rule::LongestIdle { idle_ms: 7 };
         let offered = Step::Offered { agent: "ann".into(), offer: OfferId(4), rule: Some(rule) };
         let ann = || AgentId::from("ann");

@@ -17,6 +17,7 @@
 //! for the place of an item that comes back, which keeps its arrival, but not towards the longest wait. Opening hours
 //! are wall-clock time: only service-level clocks and calls back look at them.
 
+pub mod affinity;
 mod callback;
 mod capacity;
 mod choice;
@@ -514,6 +515,12 @@ impl Queues {
     pub fn attempts(&self, item: ItemId) -> u8 {
         let found = self.waiting.get(item).or_else(|| self.taken.get(&item));
         found.map_or(0, |waiting| waiting.attempts)
+    }
+
+    /// For how long who had somebody last is remembered in a queue; nothing: not at all.
+    pub fn last_agent_within(&self, queue: &QueueId) -> Duration {
+        let hours = self.queues.get(queue).map_or(0, |queue| queue.settings.last_agent_hours);
+        Duration::from_secs(u64::from(hours) * 3_600)
     }
 
     /// How an item reaches an agent, while it waits or an agent has it.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::id::{AgentId, ItemId, OfferId, QueueId};
+use crate::queue::affinity::{Last, LastAgents};
 use crate::queue::{Channel, Item, Output, Queues, Skills};
 use crate::time::{Now, UnixTime};
 
@@ -40,6 +41,8 @@ pub struct Piece {
     pub promised: Option<Duration>,
     /// Talk, hold and after-work.
     pub handled: Option<Duration>,
+    /// By what whoever it was is known when they come again.
+    pub people: Vec<String>,
 }
 
 /// What an agent was to the queues from some moment on.
@@ -66,6 +69,8 @@ pub struct Day {
     pub shifts: Vec<(UnixTime, AgentId, Duty)>,
     /// How long it rings at an agent's until they answer.
     pub rings: BTreeMap<AgentId, Duration>,
+    /// Who had whom last before the day.
+    pub last_agents: LastAgents<()>,
 }
 
 /// How a day went.
@@ -118,6 +123,8 @@ impl Day {
             idle: BTreeMap::new(),
             channels: BTreeMap::new(),
             handled: self.mean_handled(),
+            last_agents: self.last_agents.clone(),
+            people: BTreeMap::new(),
             course: Course::default(),
         };
         run.events.extend((0..).zip(&self.shifts).map(|(at, s)| (s.0, Event::Shift(at))));
@@ -194,6 +201,9 @@ struct Run<'a> {
     idle: BTreeMap<AgentId, UnixTime>,
     channels: BTreeMap<ItemId, Channel>,
     handled: BTreeMap<QueueId, Duration>,
+    /// Who had whom last in this course of the day.
+    last_agents: LastAgents<()>,
+    people: BTreeMap<ItemId, &'a [String]>,
     course: Course,
 }
 
@@ -256,7 +266,11 @@ impl Run<'_> {
     fn comes(&mut self, at: UnixTime, index: usize) {
         let Some(piece) = self.day.pieces.get(index) else { return };
         let (id, now) = (piece.item.id, self.now(at));
-        if self.queues.handle_enqueue(now, piece.item.clone()).is_err() {
+        self.people.insert(id, &piece.people);
+        let within = self.queues.last_agent_within(&piece.item.queue);
+        let names = piece.people.iter().map(String::as_str);
+        let last_agent = self.last_agents.find(names, at, within, |()| true).cloned();
+        if self.queues.handle_enqueue(now, Item { last_agent, ..piece.item.clone() }).is_err() {
             return self.ends(at, id, End::FlowedOut);
         }
         let then = |waited: Duration| piece.item.arrived + waited;
@@ -298,6 +312,10 @@ impl Run<'_> {
 
     fn over(&mut self, at: UnixTime, item: ItemId, agent: &AgentId) {
         self.queues.handle_finished(item, self.handled_of(item));
+        for name in self.people.get(&item).copied().unwrap_or_default() {
+            let last = Last { agent: agent.clone(), at, proof: None };
+            self.last_agents.remember(name.clone(), last);
+        }
         self.idle.insert(agent.clone(), at);
         if self.talks.get(agent) == Some(&item) {
             self.talks.remove(agent);
@@ -392,6 +410,7 @@ mod tests {
             at: at(came),
             was: (was.0, seconds(was.1)),
             promised: None,
+            people: Vec::new(),
             handled: handled.map(seconds),
         }
     }
@@ -411,6 +430,7 @@ mod tests {
             ],
             shifts: vec![(at(0), "ann".into(), Duty::On), (at(100), "bob".into(), Duty::On)],
             rings: [("ann".into(), seconds(5)), ("bob".into(), seconds(5))].into(),
+            last_agents: LastAgents::default(),
         }
     }
 
@@ -474,5 +494,34 @@ mod tests {
         assert_eq!(course.ends[&ItemId(3)], (End::Answered("dan".into()), Duration::ZERO));
         let (_, from, to) = course.contacts.iter().find(|(who, ..)| who.as_str() == "dan").unwrap();
         assert_eq!(to.since(*from).as_secs(), 280 / 3);
+    }
+
+    #[test]
+    fn who_had_somebody_last_is_asked_first_where_the_rule_says_so_in_the_course_of_the_day_as_it_is()
+     {
+        let mut day = day();
+        for (piece, person) in [(0, "lee"), (3, "lee")] {
+            day.pieces[piece].people = vec![person.to_owned()];
+        }
+        let rules = |hours| {
+            let member = |(order, agent): (u32, &str)| Member { agent: agent.into(), order };
+            let settings = Settings {
+                name: "support".into(),
+                strategy: Strategy::FixedOrder,
+                members: (0..).zip(["bob", "ann"]).map(member).collect(),
+                last_agent_hours: hours,
+                ..Settings::default()
+            };
+            Queues::new(vec![settings], Random::from_number(1))
+        };
+        // Bob is first in the list; with the rule item 4 is ann's, who had item 1.
+        assert_eq!(again(&day, rules(0)).ends[&ItemId(4)].0, End::Answered("bob".into()));
+        assert_eq!(again(&day, rules(1)).ends[&ItemId(4)].0, End::Answered("ann".into()));
+        // Who had them on the day before counts as well, and who has them now counts more.
+        let last = Last { agent: "bob".into(), at: at(0), proof: None };
+        day.last_agents.remember("lee".to_owned(), last);
+        assert_eq!(again(&day, rules(1)).ends[&ItemId(4)].0, End::Answered("ann".into()));
+        day.pieces[0].people.clear();
+        assert_eq!(again(&day, rules(1)).ends[&ItemId(4)].0, End::Answered("bob".into()));
     }
 }

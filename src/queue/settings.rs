@@ -192,6 +192,9 @@ pub struct Settings {
     /// Seconds for which whoever had the person last is waited for, when they are at work. Default 0: only when free.
     #[serde(default)]
     pub last_agent_for: u32,
+    /// Hours within which who comes again is led to the agent of the last time. Default 0: not at all.
+    #[serde(default)]
+    pub last_agent_hours: u16,
     /// How calls back are tried.
     #[serde(default)]
     pub callback: Callback,
@@ -254,6 +257,7 @@ impl Default for Settings {
             relax: Vec::new(),
             prefers: Prefers::default(),
             last_agent_for: 0,
+            last_agent_hours: 0,
             callback: Callback::default(),
         }
     }

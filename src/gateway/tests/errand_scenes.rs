@@ -465,6 +465,11 @@ fn whoever_is_erased_leaves_no_work_behind_and_whoever_had_them_last_is_asked_fi
     world.order(Order::Erase { who: Whom::Contact(person), rule: None }).unwrap();
     world.seconds(1);
     assert_eq!(world.lines(), []);
+    assert_eq!(
+        world.gateway.journal.live().last_agents.iter().count(),
+        0,
+        "nor whom they spoke with"
+    );
     assert!(world.gateway.timesheet.is_empty() && world.gateway.work.is_empty());
     assert_eq!(world.gateway.queues.in_hand(&"bob".into()), []);
 }

@@ -416,7 +416,10 @@ impl World {
                 }
             }
             Output::Media { command, .. } => self.media(command),
-            Output::Journal(crate::journal::Output::Write { .. }) if !self.disk_works => {}
+            Output::Journal(crate::journal::Output::Write { .. }) if !self.disk_works => {
+                let why = super::Kept::Failed(crate::journal::Failure::Broken);
+                self.gateway.handle_journal(self.now, why);
+            }
             Output::Journal(crate::journal::Output::Write { bytes, upto }) => {
                 self.journal.last_mut().expect("a segment has begun").extend(bytes);
                 self.written = upto;

@@ -427,7 +427,26 @@ fn whom_somebody_spoke_with_last_is_known_by_the_person_not_by_the_number() {
     }
     let contacts: Vec<_> = world.work().iter().filter_map(|work| work.contact).collect();
     assert!(!contacts.is_empty() && contacts.iter().all(|contact| *contact == contacts[0]));
-    world.gateway.work.forget_numbers();
+    // A number that nobody can read any more leads to nobody, and after a restart it is known all the same.
+    let number = crate::journal::work::number_name(
+        &world.gateway.journal.keys().reading().by_number("+15557654321"),
+    );
+    let known = |world: &World| {
+        world
+            .gateway
+            .journal
+            .live()
+            .last_agents
+            .iter()
+            .map(|(name, _)| name.to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(known(&world).len(), 2, "{:?} {number}", known(&world));
+    assert!(known(&world).contains(&number));
+    world.dies_with(&[
+        ("to = \"extension:201\"\n[[internal]]", "to = \"queue:support\"\n[[internal]]"),
+        ("overflow = \"extension:201\"", "last_agent_hours = 24"),
+    ]);
     for agent in ["ann", "bob"] {
         let reason = crate::agent::Reason::Chosen("tea".to_owned());
         world.gateway.roster.handle_pause(world.now, &agent.into(), reason).unwrap();
