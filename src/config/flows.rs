@@ -29,8 +29,10 @@ impl Loaded {
             return Err(problems);
         }
         match check(&flows, &calendars, &self.known(clips)) {
-            Ok(flows) if problems.is_empty() => Ok(flows),
-            Ok(_) => Err(problems),
+            Ok(flows) => {
+                problems.extend(self.goals_nobody_reaches(&flows));
+                if problems.is_empty() { Ok(flows) } else { Err(problems) }
+            }
             Err(found) => {
                 problems.extend(found.iter().filter_map(|problem| self.tell(problem)));
                 Err(problems)
@@ -57,6 +59,21 @@ impl Loaded {
                 Some(problem.suggesting(name, clips.iter().map(String::as_str)))
             })
             .collect()
+    }
+
+    /// Goals of reports that no flow comes to: they would never count. That each node of a flow is reached from its start
+    /// was checked with the flow.
+    fn goals_nobody_reaches(&self, flows: &Flows) -> Vec<Problem> {
+        let nodes: BTreeSet<&str> = flows.nodes().collect();
+        let goals = self.settings.reports.goals.iter().enumerate();
+        let wrong = goals.filter(|(_, goal)| !nodes.contains(goal.as_str()));
+        let tell = |(place, goal): (usize, &String)| {
+            let at = [Key("reports"), Key("goals"), At(place)];
+            let problem =
+                self.problem(&at, format!("no flow has a node `{goal}`: it counts nobody"));
+            problem.suggesting(goal, nodes.iter().copied())
+        };
+        wrong.map(tell).collect()
     }
 
     fn known(&self, clips: BTreeSet<String>) -> Known {

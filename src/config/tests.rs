@@ -137,6 +137,21 @@ fn thousands_of_extensions_are_checked_in_a_moment() {
 }
 
 #[test]
+fn a_goal_that_no_flow_comes_to_is_told() {
+    let said = |goals: &str| {
+        let flow = "[flow.hours]\nstart = \"told\"\n[flow.hours.hang_up.told]\nprompt = \"bye\"\n";
+        let text = format!("{flow}[reports]\ngoals = [{goals}]\n");
+        let clips = BTreeSet::from(["bye".to_owned(), "hold-music".to_owned()]);
+        let loaded = try_load(&text).unwrap_or_else(|problems| panic!("{}", problems[0]));
+        let problems = loaded.flows(clips).err().unwrap_or_default();
+        problems.iter().map(Problem::to_string).collect::<Vec<_>>()
+    };
+    assert!(said("\"told\"").is_empty());
+    let wrong = ["no flow has a node `tolt`", "reports.goals[1]", "did you mean `told`?"];
+    one_saying(&said("\"told\", \"tolt\""), &wrong);
+}
+
+#[test]
 fn an_unknown_key_is_told_with_the_nearest() {
     let said = broken("strip = 1", "stirp = 1");
     one_saying(

@@ -27,6 +27,8 @@ pub struct Source {
     pub zone: TimeZone,
     /// What the site means by its words.
     pub words: report::Settings,
+    /// When the site is open.
+    pub opening: Arc<report::Opening>,
     goals: Vec<String>,
     turns: Arc<Semaphore>,
 }
@@ -40,6 +42,7 @@ impl Source {
             zone: hours::zone(&settings.site.time_zone).unwrap_or(TimeZone::UTC),
             words: settings.report_words(),
             goals: settings.reports.goals.clone(),
+            opening: Arc::new(settings.opening()),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }

@@ -19,7 +19,7 @@ use crate::gateway::seen::Seen;
 use crate::gateway::{
     Ending, Gateway, callers, hiding, keeping, legs, signalling, voicemail, watching, work,
 };
-use crate::hours;
+
 use crate::id::{ConferenceId, ExtensionId, HookId, TrunkId};
 use crate::ivr::mailbox::{self, Mailboxes};
 use crate::ivr::{ClipName, Flows};
@@ -456,17 +456,8 @@ pub fn queues(settings: &Settings, random: crate::random::Random) -> queue::Queu
     let own = settings.agents.iter().filter(|agent| agent.distribution != queue::Said::default());
     let own = own.map(|agent| (agent.id.clone(), capacity.with(&agent.distribution))).collect();
     let queues = queue::Queues::new(queue_settings(settings), random).with_capacity(capacity, own);
-    // The site's zone was checked with its section.
-    let zone = hours::zone(&settings.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    settings.queues.iter().fold(queues, |queues, queue| {
-        let named =
-            |calendar: &&hours::Settings| Some(calendar.name.get_ref()) == queue.calendar.as_ref();
-        let calendar = settings.calendars.iter().find(named);
-        match calendar.and_then(|calendar| hours::Calendar::new(calendar, &zone).ok()) {
-            Some(calendar) => queues.with_calendar(&queue.name, calendar),
-            None => queues,
-        }
-    })
+    let calendars = settings.opening().queues.into_iter();
+    calendars.fold(queues, |queues, (queue, calendar)| queues.with_calendar(&queue, calendar))
 }
 
 fn queue_settings(settings: &Settings) -> Vec<queue::Settings> {

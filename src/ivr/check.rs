@@ -143,6 +143,12 @@ impl Flows {
         }
     }
 
+    /// Names of the nodes that somebody wrote, of all flows.
+    pub fn nodes(&self) -> impl Iterator<Item = &str> {
+        let nodes = self.flows.iter().flat_map(|flow| &flow.nodes);
+        nodes.filter(|node| node.span.is_some()).map(|node| node.name.as_str())
+    }
+
     pub(super) fn calendar(&self, calendar: usize) -> Option<&Calendar> {
         self.calendars.get(calendar)
     }

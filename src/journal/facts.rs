@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::agent::Presence;
+use crate::call::budget::Spent;
 use crate::call::ending::{Cause, Class};
 use crate::call::record::Peer;
 use crate::id::{AgentId, CallId, ItemId, QueueId, WorkId};
@@ -16,7 +17,7 @@ use crate::journal::event::{CallEvent, CallRecord, Event, What as Call};
 use crate::journal::facts_of_people::People;
 use crate::journal::replay::Entry;
 use crate::journal::work::{Step, Work};
-use crate::report::fact::{Channel, Fact, Person, Place, State, What};
+use crate::report::fact::{Channel, Fact, Fee, Person, Place, State, What};
 use crate::time::UnixTime;
 
 /// Follows calls and agents through the journal. Entries go in in their order.
@@ -34,6 +35,8 @@ pub struct Facts {
     begun: bool,
     /// What each item is called in facts: by the call that it was when it came.
     items: BTreeMap<ItemId, WorkId>,
+    /// Calls by which promises are kept: what they cost is the contact's that was promised one.
+    kept: BTreeMap<CallId, WorkId>,
     /// Items that are over but for after-work, the oldest first.
     finished: VecDeque<ItemId>,
     /// Whether there are records of work: then calls say nothing of queues.
@@ -93,6 +96,7 @@ impl Facts {
                 self.record(record, &mut tell);
             }
             Some(Event::Agent { agent, presence, .. }) => self.agent(agent, presence, &mut tell),
+            Some(Event::Spent(spent)) => self.spent(spent, &mut tell),
             Some(Event::Context(act)) => self.people.act(act, &mut tell),
             _ => {}
         }
@@ -104,6 +108,7 @@ impl Facts {
         let name = || event.call.map_or(WorkId(event.item.0), work);
         let work = *self.items.entry(event.item).or_insert_with(name);
         let promised = event.channel == Channel::Callback;
+        self.kept.extend(event.call.filter(|call| WorkId(call.0) != work).map(|call| (call, work)));
         match &event.what {
             Step::Queued { .. } => {
                 let call = event.call.filter(|call| self.calls.get(call) == Some(&Point::Waiting));
@@ -154,6 +159,16 @@ impl Facts {
             && let Some(item) = self.finished.pop_front()
         {
             self.items.remove(&item);
+        }
+    }
+
+    /// What a carrier is paid for a call, step by step as it goes on.
+    fn spent(&self, spent: &Spent, tell: &mut dyn FnMut(What)) {
+        let micros = i64::try_from(spent.money.0).unwrap_or(i64::MAX);
+        if let Some(call) = spent.call.filter(|_| micros > 0) {
+            let work = self.kept.get(&call).copied().unwrap_or(work(call));
+            let place = Place { channel: Some(Channel::Voice), ..Place::default() };
+            tell(What::Cost { work, fee: Fee::Carrier, micros, place });
         }
     }
 
@@ -219,6 +234,7 @@ impl Facts {
             });
         }
         self.callers.remove(&record.call);
+        self.kept.remove(&record.call);
         if self.served.remove(&record.call) && record.connected.is_some() {
             tell(What::ToHuman { work });
         }
@@ -424,6 +440,48 @@ mod tests {
             "8 closed",
         ];
         assert_eq!(log.told, wanted);
+    }
+
+    /// Call 1 is promised a call, which is call 2; call 3 is somebody's own. What carriers are paid is theirs, step by step.
+    #[test]
+    fn what_a_call_costs_is_the_contacts_that_it_was_made_for() {
+        let mut facts = Facts::default();
+        let mut told = Vec::new();
+        let mut add = |event: serde_json::Value| {
+            let event = Some(serde_json::from_value(event).unwrap());
+            facts.handle(&Entry { seq: 0, at: UnixTime(0), event }, &mut |fact| {
+                if let What::Cost { work, micros, .. } = fact.what {
+                    told.push((work.0, micros));
+                }
+            });
+        };
+        let work = |call: &str, what: serde_json::Value| {
+            let mut event = serde_json::json!({ "type": "work", "item": "0000000000009",
+                "channel": "callback", "queue": "support", "at": 0, "call": call });
+            event.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+            event
+        };
+        let spent = |call: Option<u64>, micros: u64| {
+            let trunk = "carrier".into();
+            let (call, money) = (call.map(CallId), crate::call::budget::Money(micros));
+            let spent =
+                Spent { payer: None, trunk, call, calls: 0, attempts: 0, seconds: 60, money };
+            serde_json::to_value(Event::Spent(spent)).unwrap()
+        };
+        add(work(
+            "0000000000001",
+            serde_json::json!({ "what": "queued", "arrived": 1, "priority": 0 }),
+        ));
+        let attempted = serde_json::json!({ "what": "attempted", "agent": "ann", "attempt": 1 });
+        add(work("0000000000002", attempted));
+        for (call, micros) in [(2, 30_000), (2, 20_000), (3, 50_000), (3, 0)] {
+            add(spent(Some(call), micros));
+        }
+        // Journals of before do not say for which call.
+        let mut old = spent(None, 70_000);
+        old.as_object_mut().unwrap().remove("call");
+        add(old);
+        assert_eq!(told, [(1, 30_000), (1, 20_000), (3, 50_000)]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ use jiff::tz::TimeZone;
 use crate::hours::{Calendar, State};
 use crate::id::{AgentId, QueueId};
 use crate::report::counter::{Counter, Counts};
-use crate::report::fact::{Fact, What};
+use crate::report::fact::{Fact, Place, What};
 use crate::report::formula::Formula;
 use crate::report::grid::{Every, Grid, Slot};
 use crate::report::sheet::{Behind, Sheet};
@@ -104,11 +104,60 @@ pub struct Query {
     /// What rows are grouped by.
     pub by: By,
     /// Only what began while the calendar said so.
-    pub hours: Option<(Calendar, State)>,
+    pub hours: Option<Hours>,
     /// A formula whose contacts are to be listed, and the group to list them for; for all groups when absent.
     pub open: Option<(Formula, Option<Arc<str>>)>,
     /// What the site means by its words.
     pub settings: Settings,
+}
+
+/// When something has to have begun to count.
+#[derive(Debug, Clone)]
+pub struct Hours {
+    /// How the calendar has to stand then.
+    pub state: State,
+    /// Which calendar.
+    pub of: HoursOf,
+}
+
+/// Whose opening hours count.
+#[derive(Debug, Clone)]
+pub enum HoursOf {
+    /// One calendar's, for everything.
+    Calendar(Calendar),
+    /// Each queue's own. A queue without one is always open, and so is what waits in none.
+    Queues(BTreeMap<QueueId, Calendar>),
+}
+
+/// Opening hours of a site.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// Every calendar.
+    pub calendars: BTreeMap<String, Calendar>,
+    /// Those of queues that have one.
+    pub queues: BTreeMap<QueueId, Calendar>,
+}
+
+impl Opening {
+    /// When something has to have begun; by that calendar, or by each queue's own where none is named. Nothing if there is
+    /// no such calendar.
+    pub fn hours(&self, state: State, calendar: Option<&str>) -> Option<Hours> {
+        let of = match calendar {
+            Some(name) => HoursOf::Calendar(self.calendars.get(name)?.clone()),
+            None => HoursOf::Queues(self.queues.clone()),
+        };
+        Some(Hours { state, of })
+    }
+}
+
+impl Hours {
+    fn admit(&self, at: UnixTime, place: &Place) -> bool {
+        let calendar = match &self.of {
+            HoursOf::Calendar(calendar) => Some(calendar),
+            HoursOf::Queues(own) => place.queue.as_ref().and_then(|queue| own.get(queue)),
+        };
+        calendar.map_or(State::Open, |calendar| calendar.state(at)) == self.state
+    }
 }
 
 /// Why a report is not made.

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::hours::{Calendar, State};
 use crate::id::WorkId;
-use crate::report::By;
 use crate::report::counter::{Counter, Counts};
 use crate::report::fact::{Case, Journey, Place, Survey};
 use crate::report::grid::{Grid, Slot};
+use crate::report::{By, Hours};
 use crate::time::UnixTime;
 
 /// What stands behind a count.
@@ -46,7 +45,7 @@ pub(super) struct Sheet {
     from: UnixTime,
     to: UnixTime,
     by: By,
-    hours: Option<(Calendar, State)>,
+    hours: Option<Hours>,
     rows: BTreeMap<(UnixTime, Group), Counts>,
     /// Kinds to be opened, and in which group.
     open: Option<(Vec<Counter>, Option<Arc<str>>)>,
@@ -58,7 +57,7 @@ impl Sheet {
         grid: Grid,
         (from, to): (UnixTime, UnixTime),
         by: By,
-        hours: Option<(Calendar, State)>,
+        hours: Option<Hours>,
         open: Option<(Vec<Counter>, Option<Arc<str>>)>,
     ) -> Self {
         Sheet { grid, from, to, by, hours, rows: BTreeMap::new(), open, behind: Behind::new() }
@@ -70,13 +69,13 @@ impl Sheet {
 
     /// Where what begins now is counted.
     pub fn home(&mut self, at: UnixTime, place: Place) -> Home {
-        let within = self.from <= at && at < self.to && self.is_wanted(at);
+        let within = self.from <= at && at < self.to && self.is_wanted(at, &place);
         let slot = if within { self.grid.slot(at) } else { None };
         Home { slot: slot.map(|slot| slot.start), place }
     }
 
-    fn is_wanted(&self, at: UnixTime) -> bool {
-        self.hours.as_ref().is_none_or(|(calendar, wanted)| calendar.state(at) == *wanted)
+    fn is_wanted(&self, at: UnixTime, place: &Place) -> bool {
+        self.hours.as_ref().is_none_or(|hours| hours.admit(at, place))
     }
 
     /// Adds to a count.

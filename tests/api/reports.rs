@@ -196,6 +196,10 @@ fn figures_are_what_was_done_by_hand_and_each_opens_to_its_calls() {
     assert!(lines.body.lines().any(|line| line.contains(",support,voice,")), "{}", lines.body);
     let formulas = api.order("GET", "/api/v1/reports/formulas", None);
     assert!(formulas["items"].as_array().is_some_and(|all| all.len() > 40), "{formulas}");
+    // Nobody's calendar is closed here, so all of it was in opening hours.
+    let open_hours = report("formula=F1&by=queue&hours=open");
+    assert_eq!(parts(&figure(&open_hours, Some("support"), "F1")), (1.0, 2.0), "{open_hours}");
+    assert_eq!(report("formula=F1&by=queue&hours=closed")["items"], json!([]));
     // Bad questions have answers.
     for (query, status) in [
         ("formula=F99", 400),
@@ -203,6 +207,9 @@ fn figures_are_what_was_done_by_hand_and_each_opens_to_its_calls() {
         ("since=2026-11-02&until=2026-11-01", 400),
         ("since=1990-01-01&until=2026-01-01&interval=15m", 400),
         ("by=colour", 400),
+        ("hours=always", 400),
+        ("calendar=office", 400),
+        ("hours=open&calendar=office", 400),
         ("after=x", 400),
     ] {
         let answer = api.ask(&way, "GET", &format!("/api/v1/reports?{query}"), None);

@@ -2,10 +2,10 @@
 
 use branchline::hours::{self, Calendar, State};
 use branchline::id::WorkId;
-use branchline::report::By;
 use branchline::report::counter::Counter;
 use branchline::report::fact::{Channel, Fact, What};
 use branchline::report::grid::{Every, Grid};
+use branchline::report::{By, Hours, HoursOf, Opening};
 use branchline::time::UnixTime;
 
 use crate::{at, query, report};
@@ -67,11 +67,47 @@ fn a_holiday_is_told_apart() {
     let (from, to) = ("2026-12-22T23:00:00Z", "2026-12-24T23:00:00Z");
     let count = |state| {
         let mut query = query(from, to, Every::Day, By::Nothing);
-        query.hours = Some((Calendar::new(&settings, &zone).unwrap(), state));
+        let of = HoursOf::Calendar(Calendar::new(&settings, &zone).unwrap());
+        query.hours = Some(Hours { state, of });
         let done = report(query, &calls(from, to), to);
         done.rows.iter().map(|row| row.counts.get(Counter::Queued)).collect::<Vec<_>>()
     };
     assert_eq!(count(State::Open), [9 * 6], "of Wednesday");
     assert_eq!(count(State::Closed), [15 * 6], "of Wednesday");
     assert_eq!(count(State::Holiday), [24 * 6], "all of Thursday");
+}
+
+/// Support is open 08:00 to 17:00, sales has no calendar: each is judged by its own.
+#[test]
+fn each_queue_has_hours_of_its_own() {
+    let text = "name = 'office'\nopen = [{ days = 'mon-fri', from = '08:00', to = '17:00' }]";
+    let settings: hours::Settings = toml::from_str(text).unwrap();
+    let office = Calendar::new(&settings, &hours::zone("Europe/Berlin").unwrap()).unwrap();
+    let (from, to) = ("2026-12-21T23:00:00Z", "2026-12-22T23:00:00Z");
+    let mut facts = calls(from, to);
+    let sales = facts.clone().into_iter().map(|mut fact| {
+        if let What::Queued { work, queue, .. } = &mut fact.what {
+            (*work, *queue) = (WorkId(work.0 + 1_000), "sales".into());
+        }
+        fact
+    });
+    facts.extend(sales.collect::<Vec<_>>());
+    facts.sort_by_key(|fact| fact.at);
+    let mut opening = Opening::default();
+    opening.queues.insert("support".into(), office.clone());
+    opening.calendars.insert("office".to_owned(), office);
+    let count = |state, calendar| {
+        let mut query = query(from, to, Every::Day, By::Queue);
+        query.hours = Some(opening.hours(state, calendar).unwrap());
+        let done = report(query, &facts, to);
+        let of = |name: &str| {
+            let mut own = done.rows.iter().filter(|row| row.group.as_deref() == Some(name));
+            own.next().map_or(0, |row| row.counts.get(Counter::Queued))
+        };
+        (of("support"), of("sales"))
+    };
+    assert_eq!(count(State::Open, None), (9 * 6, 24 * 6));
+    assert_eq!(count(State::Closed, None), (15 * 6, 0));
+    assert_eq!(count(State::Open, Some("office")), (9 * 6, 9 * 6), "one calendar for all");
+    assert!(opening.hours(State::Open, Some("nothing")).is_none());
 }

@@ -6,11 +6,12 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::hours::State;
 use crate::id::CallId;
 use crate::report::formula::{self, Formula, Unit};
 use crate::report::grid::{Every, Grid};
 use crate::report::wfm::{self, Export};
-use crate::report::{self, By, Counted, Done, Group, Query, Refused, span, totals};
+use crate::report::{self, By, Counted, Done, Group, Hours, Opening, Query, Refused, span, totals};
 use crate::time::UnixTime;
 
 use super::problem::{Kind, Problem};
@@ -136,12 +137,29 @@ pub struct Wish {
     pub by: Option<String>,
     /// Ids of formulas.
     pub formula: Option<String>,
+    /// `open`, `closed` or `holiday`: only what began while the calendar stood so.
+    pub hours: Option<String>,
+    /// Which calendar; each queue's own when absent.
+    pub calendar: Option<String>,
     /// A group, whose contacts are wanted.
     pub group: Option<String>,
     /// The `next` of the page before.
     pub after: Option<String>,
     /// At most so many rows.
     pub limit: usize,
+}
+
+/// What a site is, as far as reports want to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Site<'s> {
+    /// Its zone.
+    pub zone: &'s TimeZone,
+    /// What it means by its words.
+    pub words: &'s report::Settings,
+    /// When it is open.
+    pub opening: &'s Opening,
+    /// The time there is it.
+    pub now: UnixTime,
 }
 
 /// A wish that can be carried out.
@@ -180,9 +198,10 @@ impl Wish {
 
     fn query(
         &self,
-        (zone, settings, now): (&TimeZone, &report::Settings, UnixTime),
+        Site { zone, words, opening, now }: Site<'_>,
         by: By,
     ) -> Result<Query, Problem> {
+        let hours = self.hours(opening)?;
         let span = span::read(self.since.as_deref(), self.until.as_deref(), zone, now);
         let (from, to) = span.map_err(|_| {
             let advice =
@@ -190,8 +209,24 @@ impl Wish {
             wrong("since", "since or until is no date and no time", advice)
         })?;
         let every = self.interval.as_deref().and_then(Every::named).unwrap_or(Every::Day);
-        let (zone, settings) = (zone.clone(), settings.clone());
-        Ok(Query { from, to, zone, every, by, hours: None, open: None, settings })
+        let (zone, settings) = (zone.clone(), words.clone());
+        Ok(Query { from, to, zone, every, by, hours, open: None, settings })
+    }
+
+    fn hours(&self, opening: &Opening) -> Result<Option<Hours>, Problem> {
+        let state = match self.hours.as_deref() {
+            Some("open") => State::Open,
+            Some("closed") => State::Closed,
+            Some("holiday") => State::Holiday,
+            _ if self.calendar.is_some() => {
+                return Err(wrong("calendar", "what should it say?", "say `hours` too"));
+            }
+            _ => return Ok(None),
+        };
+        let calendar = self.calendar.as_deref();
+        let none =
+            || wrong("calendar", "there is no such calendar", "name one of the configuration");
+        opening.hours(state, calendar).map(Some).ok_or_else(none)
     }
 
     fn asked(self, query: Query, formulas: Vec<Formula>) -> Asked {
@@ -202,7 +237,7 @@ impl Wish {
     ///
     /// # Errors
     /// When a part of it cannot be read.
-    pub fn figures(self, site: (&TimeZone, &report::Settings, UnixTime)) -> Result<Asked, Problem> {
+    pub fn figures(self, site: Site<'_>) -> Result<Asked, Problem> {
         let query = self.query(site, self.by())?;
         let formulas = formulas(self.formula.as_deref().unwrap_or(USUAL))?;
         Ok(self.asked(query, formulas))
@@ -212,10 +247,7 @@ impl Wish {
     ///
     /// # Errors
     /// As [`Wish::figures`].
-    pub fn planners(
-        self,
-        site: (&TimeZone, &report::Settings, UnixTime),
-    ) -> Result<Asked, Problem> {
+    pub fn planners(self, site: Site<'_>) -> Result<Asked, Problem> {
         let query = self.query(site, By::QueueAndChannel)?;
         Ok(self.asked(query, Vec::new()))
     }
@@ -224,11 +256,7 @@ impl Wish {
     ///
     /// # Errors
     /// As [`Wish::figures`]; and when that formula cannot be given by that.
-    pub fn opened(
-        self,
-        site: (&TimeZone, &report::Settings, UnixTime),
-        id: &str,
-    ) -> Result<Asked, Problem> {
+    pub fn opened(self, site: Site<'_>, id: &str) -> Result<Asked, Problem> {
         let none = || Problem::nothing("formula", id);
         let mut all = formula::named(id).map_err(|_| none())?;
         all.retain(|formula| formula.id.eq_ignore_ascii_case(id));

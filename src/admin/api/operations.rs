@@ -262,6 +262,8 @@ fn wish(asked: &Reading) -> Wish {
         interval: text("interval"),
         by: text("by"),
         formula: text("formula"),
+        hours: text("hours"),
+        calendar: text("calendar"),
         group: text("group"),
         after: text("after"),
         limit: asked.limit(),
@@ -534,6 +536,7 @@ fn fits(name: &str, value: &str) -> bool {
     match name {
         "since" | "until" => return (8..=40).contains(&value.len()) && value.bytes().all(moment),
         "interval" => return ["15m", "30m", "60m", "day"].contains(&value),
+        "hours" => return ["open", "closed", "holiday"].contains(&value),
         "by" => return ["queue", "agent", "channel"].contains(&value),
         _ => {}
     }
@@ -547,7 +550,7 @@ fn fits(name: &str, value: &str) -> bool {
         "from" => b"._:-",
         "identity" => b"+*#.@:_-",
         "formula" => b",+-",
-        "group" | "queue" | "agent" => b"._-",
+        "group" | "calendar" | "queue" | "agent" => b"._-",
         _ => b"-",
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Measure, Money};
-use crate::id::{ExtensionId, TrunkId};
+use crate::id::{CallId, ExtensionId, TrunkId};
 use crate::time::UnixTime;
 
 /// Whose spending is counted.
@@ -96,6 +96,9 @@ pub struct Spent {
     pub payer: Option<ExtensionId>,
     /// The carrier.
     pub trunk: TrunkId,
+    /// The call; nothing in journals from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
     /// Calls, for the phone and the site.
     pub calls: u32,
     /// Calls, for the carrier: one that is tried over a second carrier counts with both.

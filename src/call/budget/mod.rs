@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Number;
 use crate::call::country::Country;
 use crate::call::plan::Origin;
-use crate::id::{ExtensionId, LegId, TrunkId};
+use crate::id::{CallId, ExtensionId, LegId, TrunkId};
 use crate::time::{Now, TimerId, Timers, UnixTime};
 
 pub use ledger::{Ledger, Lift, Scope, Spent, Subject, Used, Within};
@@ -157,6 +157,8 @@ pub struct Wanted<'w> {
     pub trunk: &'w TrunkId,
     /// The number.
     pub number: &'w Number,
+    /// The call that it is a leg of.
+    pub call: CallId,
     /// Whether another carrier was asked for the same call before: for the rest it is one call.
     pub again: bool,
 }
@@ -188,6 +190,7 @@ pub enum Output {
 struct Open {
     payer: Option<ExtensionId>,
     trunk: TrunkId,
+    call: CallId,
     price: Price,
     /// When the next step is to be paid; nothing while nobody has answered, or after the end was asked for.
     next: Option<TimerId>,
@@ -238,7 +241,8 @@ impl Budget {
             Origin::Trunk(_) => None,
         };
         let (trunk, price) = (wanted.trunk.clone(), self.price(wanted.number));
-        let open = Open { payer, trunk, price, next: None, answered: false };
+        let call = wanted.call;
+        let open = Open { payer, trunk, call, price, next: None, answered: false };
         let calls = |subject: &Subject| match subject {
             Subject::Trunk(_) => 1,
             _ => u32::from(!wanted.again),
@@ -250,6 +254,7 @@ impl Budget {
         let spent = Spent {
             payer: open.payer.clone(),
             trunk: open.trunk.clone(),
+            call: Some(open.call),
             calls: u32::from(!wanted.again),
             attempts: 1,
             seconds: 0,
@@ -346,6 +351,7 @@ impl Budget {
         let spent = Spent {
             payer: open.payer.clone(),
             trunk: open.trunk.clone(),
+            call: Some(open.call),
             calls: 0,
             attempts: 0,
             seconds: step.seconds,

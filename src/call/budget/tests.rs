@@ -38,7 +38,9 @@ impl Bench {
         let payer = Origin::Extension(from.into());
         let number = Number::parse(number).unwrap();
         let trunk = "carrier".into();
-        let wanted = Wanted { leg, payer: &payer, trunk: &trunk, number: &number, again: false };
+        let call = crate::id::CallId(leg.0);
+        let wanted =
+            Wanted { leg, payer: &payer, trunk: &trunk, number: &number, call, again: false };
         self.budget.begin(self.now, wanted).map(|()| leg)
     }
 
@@ -168,6 +170,7 @@ fn what_was_spent_survives_in_the_ledger_as_it_is_kept() {
     let mut kept = Ledger::default();
     while let Some(output) = bench.budget.poll_output() {
         if let Output::Spent(spent) = output {
+            assert!(spent.call.is_some(), "what it was spent for is kept");
             let text = serde_json::to_string(&spent).unwrap();
             kept.apply(bench.now.unix, &serde_json::from_str(&text).unwrap());
         }

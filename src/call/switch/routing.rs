@@ -157,7 +157,7 @@ impl Calls {
         let mut why = Cause::NetworkFailure;
         while let Some(trunk) = rest.trunks.pop_front() {
             let leg = LegId(self.random.bits());
-            if self.may_spend(now, leg, &trunk, &rest) {
+            if self.may_spend(now, (call, leg), &trunk, &rest) {
                 return self.ring_trunk(now, call, (leg, trunk), rest);
             }
             why = Cause::CapReached;

@@ -4,7 +4,7 @@ use super::{Calls, Outbound, Output, Saying};
 use crate::call::budget::{self, Ledger, Lift, Mark, Subject, Used, Wanted, Within};
 use crate::call::ending::Cause;
 use crate::call::record::Peer;
-use crate::id::{LegId, TrunkId};
+use crate::id::{CallId, LegId, TrunkId};
 use crate::time::Now;
 
 impl Calls {
@@ -33,13 +33,13 @@ impl Calls {
     pub(super) fn may_spend(
         &mut self,
         now: Now,
-        leg: LegId,
+        (call, leg): (CallId, LegId),
         trunk: &TrunkId,
         wanted: &Outbound,
     ) -> bool {
         let Some(payer) = &wanted.payer else { return true };
         let (number, again) = (&wanted.number, wanted.again);
-        let allowed = self.budget.begin(now, Wanted { leg, payer, trunk, number, again });
+        let allowed = self.budget.begin(now, Wanted { leg, payer, trunk, number, call, again });
         self.spent();
         if let Err(reached) = &allowed {
             tracing::warn!(%leg, "a call out was refused: {reached} is reached");

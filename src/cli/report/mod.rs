@@ -10,13 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::tz::TimeZone;
 
 use crate::cli::exit;
 use crate::config::problem::nearest;
 use crate::config::{self, Settings};
 use crate::driver::{clock, reports};
-use crate::hours::{self, Calendar};
+use crate::hours;
 use crate::report::fact::Fact;
 use crate::report::formula::{self, Formula};
 use crate::report::grid::{Every, Grid};
@@ -88,10 +87,11 @@ struct Over {
     #[arg(long)]
     to: Option<String>,
     /// Only what began while the calendar said so.
-    #[arg(long, requires = "calendar")]
-    hours: Option<Hours>,
-    /// A calendar of the configuration.
     #[arg(long)]
+    hours: Option<Hours>,
+    /// The calendar of the configuration that counts for everything; each queue's own when absent, and a queue without one is
+    /// always open.
+    #[arg(long, requires = "hours")]
     calendar: Option<String>,
     /// Seconds within which an answer is in target; each queue's own `service_level` when absent, 20 without a
     /// configuration.
@@ -217,7 +217,7 @@ enum Source {
 
 fn query(over: &Over, every: Every, by: By) -> Outcome<(Query, Source)> {
     let given = over.data.is_some() || over.facts.is_some();
-    let settings = match (given, &over.zone, &over.calendar) {
+    let settings = match (given, &over.zone, over.hours) {
         (true, Some(_), None) => None,
         _ => Some(configured(&over.config)?),
     };
@@ -236,9 +236,12 @@ fn query(over: &Over, every: Every, by: By) -> Outcome<(Query, Source)> {
     let now = clock::now().unix;
     let (from, to) = report::span::read(over.from.as_deref(), over.to.as_deref(), &zone, now)
         .map_err(|text| usage(format!("{text} is no date and no time")))?;
-    let hours = match (over.hours, &over.calendar, &settings) {
-        (Some(state), Some(name), Some(settings)) => {
-            Some((calendar(settings, name, &zone)?, state.into()))
+    let hours = match (over.hours, &settings) {
+        (Some(state), Some(settings)) => {
+            let name = over.calendar.as_deref();
+            let found = settings.opening().hours(state.into(), name);
+            let none = || usage(format!("there is no calendar {}", name.unwrap_or_default()));
+            Some(found.ok_or_else(none)?)
         }
         _ => None,
     };
@@ -269,12 +272,6 @@ fn configured(path: &Path) -> Outcome<Settings> {
             Err(Failure(exit::CONFIG, words))
         }
     }
-}
-
-fn calendar(settings: &Settings, name: &str, zone: &TimeZone) -> Outcome<Calendar> {
-    let named = |calendar: &&hours::Settings| calendar.name.get_ref() == name;
-    let found = settings.calendars.iter().find(named).and_then(|c| Calendar::new(c, zone).ok());
-    found.ok_or_else(|| Failure(exit::USAGE, format!("there is no calendar {name}")))
 }
 
 impl From<Hours> for hours::State {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::{Queue, Settings};
 use crate::call::budget::Money;
+use crate::hours::{self, Calendar};
 use crate::id::AgentId;
 use crate::report;
 
@@ -38,6 +40,23 @@ impl Default for Reports {
 }
 
 impl Settings {
+    /// Opening hours, in the site's zone where a calendar has none of its own.
+    pub fn opening(&self) -> report::Opening {
+        // The site's zone was checked with its section.
+        let zone = hours::zone(&self.site.time_zone).unwrap_or(TimeZone::UTC);
+        let read = |calendar: &hours::Settings| {
+            let name = calendar.name.get_ref().clone();
+            Some((name, Calendar::new(calendar, &zone).ok()?))
+        };
+        let calendars: BTreeMap<_, _> = self.calendars.iter().filter_map(read).collect();
+        let own = |queue: &Queue| {
+            let calendar = calendars.get(queue.calendar.as_deref()?)?;
+            Some((queue.name.clone(), calendar.clone()))
+        };
+        let queues = self.queues.iter().filter_map(own).collect();
+        report::Opening { calendars, queues }
+    }
+
     /// What reports are made with.
     pub fn report_words(&self) -> report::Settings {
         let own = &self.reports;

@@ -1,20 +1,18 @@
 //! Reports over the API: made away from whatever waits, one at a time.
 
-use jiff::tz::TimeZone;
-
 use crate::admin::access::idempotency::Given;
 use crate::admin::api::Route;
 use crate::admin::api::bodies::Page;
-use crate::admin::api::figures::{Asked, Wish};
+use crate::admin::api::figures::{Asked, Site, Wish};
 use crate::admin::api::operations;
 use crate::admin::api::problem::{Kind, Problem};
 use crate::driver::api::Api;
 use crate::driver::clock;
-use crate::report::{self, Done};
-use crate::time::UnixTime;
+use crate::report::Done;
 
-fn site(api: &Api) -> (&TimeZone, &report::Settings, UnixTime) {
-    (&api.reports.zone, &api.reports.words, clock::now().unix)
+fn site(api: &Api) -> Site<'_> {
+    let own = &api.reports;
+    Site { zone: &own.zone, words: &own.words, opening: &own.opening, now: clock::now().unix }
 }
 
 async fn make(api: &Api, asked: &Asked) -> Result<Done, Problem> {

@@ -107,11 +107,25 @@ pub(super) const GROUPED: Query = Query {
     pattern: Some("^(queue|agent|channel)$"),
     words: "What rows are grouped by.",
 };
+const HOURS: Query = Query {
+    name: "hours",
+    required: false,
+    pattern: Some("^(open|closed|holiday)$"),
+    words: "Only what began while the calendar stood so.",
+};
+const CALENDAR: Query = Query {
+    name: "calendar",
+    required: false,
+    pattern: Some("^[0-9A-Za-z._-]{1,64}$"),
+    words: "Whose opening hours count, with `hours`: this calendar's for everything; each queue's own when absent, and a queue without one is always open.",
+};
 pub(super) const REPORT: &[Query] = &[
     SINCE,
     UNTIL,
     INTERVAL,
     GROUPED,
+    HOURS,
+    CALENDAR,
     Query {
         name: "formula",
         required: false,
@@ -126,6 +140,8 @@ pub(super) const OPENED: &[Query] = &[
     SINCE,
     UNTIL,
     GROUPED,
+    HOURS,
+    CALENDAR,
     Query {
         name: "group",
         required: false,
@@ -135,7 +151,7 @@ pub(super) const OPENED: &[Query] = &[
     LIMIT,
     AFTER,
 ];
-pub(super) const PLANNED: &[Query] = &[SINCE, UNTIL, INTERVAL];
+pub(super) const PLANNED: &[Query] = &[SINCE, UNTIL, INTERVAL, HOURS, CALENDAR];
 pub(super) const GIVEN: Option<&str> = Some("^[ -~]{1,2048}$");
 /// What a provider sends a browser back with (RFC 6749 section 4.1.2, RFC 9207); whatever else it adds is passed over.
 pub(super) const BACK: &[Query] = &[
