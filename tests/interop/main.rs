@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod branch;
+mod callbacks;
 mod called;
 mod calls;
 mod carriers;
