@@ -95,6 +95,9 @@ impl Gateway {
             return;
         }
         self.addresses = addresses.to_vec();
+        let gone: Vec<_> = self.pool.addresses().filter(|own| self.is_gone(*own)).collect();
+        gone.into_iter().for_each(|own| self.pool.handle_gone(now.instant, own));
+        self.stock_up(0);
         let legs = self.stranded_legs().into_iter().map(|(_, peer)| peer);
         let servers = self.trunks.values().flat_map(|trunk| trunk.locals());
         let servers = servers

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::call::plan::{Asked, Destination, Origin};
-use crate::call::promise::Given;
+use crate::call::promise::{Given, Whose};
 use crate::call::{CallBack, Leaving, OfferOutcome};
 use crate::config::settings;
 use crate::gateway::Gateway;
@@ -178,7 +178,9 @@ impl Gateway {
         if self.journal.live().promises.0.contains_key(&id) {
             return true;
         }
-        if !self.may_be_called(now, &queue, number) {
+        // Where the number is from, a form perhaps, strangers write too.
+        let Ok(number) = self.plan.may_promise(number, Whose::Own) else { return false };
+        if !self.may_be_called(now, &queue, &number) {
             return false;
         }
         let item = Item {
@@ -193,7 +195,7 @@ impl Gateway {
         };
         let promise = Promise {
             // A number in full: it goes with whoever has it.
-            number: Personal::Clear(number.to_owned()),
+            number: Personal::Clear(number.clone()),
             dialled: Personal::Clear(String::new()),
             arrived: item.arrived,
             priority: item.priority,
@@ -203,7 +205,7 @@ impl Gateway {
         self.work_calls(id, number);
         let Some(event) = self.promised(now, id, promise) else { return false };
         self.keep(now, event);
-        self.promises.numbers.insert(id, number.to_owned());
+        self.promises.numbers.insert(id, number);
         if self.queues.handle_promised_before(now, item, 0, None).is_err() {
             self.drop_promise(now, id, 0);
             return false;

@@ -53,7 +53,7 @@ impl Gateway {
         let number = match self.plan.may_promise(readable, whose) {
             Ok(number) => number,
             Err(why) => {
-                tracing::info!(%call, ?why, "a number is not called back");
+                tracing::debug!(%call, ?why, "a number is not called back");
                 return None;
             }
         };

@@ -409,14 +409,17 @@ impl Gateway {
         let bound = self.listening.udp.iter().chain(&self.listening.tcp).chain(&self.listening.tls);
         let bound: Vec<IpAddr> = bound.map(SocketAddr::ip).collect();
         let everywhere = bound.iter().any(IpAddr::is_unspecified);
+        // A link-local address is none without its interface.
+        let local = |own: &IpAddr| matches!(own, IpAddr::V6(own) if own.is_unicast_link_local());
         let own = self.addresses.iter().filter(|own| everywhere && !own.is_loopback());
+        let own = own.filter(|own| !local(own));
         for address in bound.iter().chain(own) {
             self.pool.prepare(now.instant, *address);
         }
         self.stock_up(0);
     }
 
-    fn stock_up(&mut self, thread: usize) {
+    pub(super) fn stock_up(&mut self, thread: usize) {
         while let Some(wish) = self.pool.poll_wish() {
             self.command(thread, media::Command::Stock(wish));
         }

@@ -48,6 +48,8 @@ pub struct Stock {
     pool: Pool,
     depth: usize,
     shelves: BTreeMap<IpAddr, Shelf>,
+    /// What was being opened at addresses that have gone meanwhile.
+    gone: BTreeSet<SocketAddr>,
     wishes: VecDeque<Wish>,
 }
 
@@ -55,7 +57,8 @@ impl Stock {
     /// A stock of nothing, from this pool.
     pub fn new(pool: Pool) -> Self {
         let depth = DEPTH.min(pool.capacity() / SHARE);
-        Stock { pool, depth, shelves: BTreeMap::new(), wishes: VecDeque::new() }
+        let (shelves, gone) = (BTreeMap::new(), BTreeSet::new());
+        Stock { pool, depth, shelves, gone, wishes: VecDeque::new() }
     }
 
     /// Legs will be at this address: ports are opened there.
@@ -101,8 +104,31 @@ impl Stock {
         Some(port)
     }
 
+    /// The addresses that have a stock.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.shelves.keys().copied()
+    }
+
+    /// An address is the box's no more: nothing is held there, and another one may have its place.
+    pub fn handle_gone(&mut self, now: Instant, address: IpAddr) {
+        let Some(shelf) = self.shelves.remove(&address) else { return };
+        let at = |port: u16| SocketAddr::new(address, port);
+        self.gone.extend(shelf.asked.into_iter().map(at));
+        for port in shelf.ready {
+            self.pool.give_back(now, port);
+            self.wishes.push_back(Wish::Release(at(port)));
+        }
+    }
+
     /// The driver holds the sockets that it was to open, or could not have them.
     pub fn handle_held(&mut self, now: Instant, local: SocketAddr, held: bool) {
+        if self.gone.remove(&local) {
+            self.pool.give_back(now, local.port());
+            if held {
+                self.wishes.push_back(Wish::Release(local));
+            }
+            return;
+        }
         let Some(shelf) = self.shelves.get_mut(&local.ip()) else { return };
         if !shelf.asked.remove(&local.port()) {
             return;
@@ -138,7 +164,7 @@ impl Stock {
     /// Ports that legs use.
     pub fn in_use(&self) -> usize {
         let held: usize = self.shelves.values().map(|s| s.ready.len() + s.asked.len()).sum();
-        self.pool.in_use().saturating_sub(held)
+        self.pool.in_use().saturating_sub(held + self.gone.len())
     }
 
     /// Ports there are.
@@ -219,6 +245,29 @@ mod tests {
         assert!(all.iter().all(|port| stock.is_taken(*port) && stock.is_taken(port + 1)));
         let released = std::iter::from_fn(|| stock.poll_wish());
         assert!(released.filter(|wish| matches!(wish, Wish::Release(_))).count() > 0);
+    }
+
+    #[test]
+    fn an_address_that_goes_takes_its_stock_along_and_others_come_in_its_place() {
+        let mut now = Instant::now();
+        let mut stock = stock(200);
+        let own = |last| IpAddr::from([192, 0, 2, last]);
+        for day in 1..=20 {
+            let address = own(day);
+            now += REST;
+            stock.handle_gone(now, own(day - 1));
+            stock.prepare(now, address);
+            // Every other day it goes again before its sockets are open.
+            if day % 2 == 0 {
+                carry_out(&mut stock, now, |_| false);
+                assert_eq!(stock.shelves[&address].ready.len(), DEPTH, "day {day}");
+            }
+        }
+        stock.handle_gone(now, own(20));
+        carry_out(&mut stock, now, |_| false);
+        carry_out(&mut stock, now, |_| false);
+        assert_eq!((stock.pool.in_use(), stock.in_use()), (0, 0), "every port is back");
+        assert!(stock.shelves.is_empty() && stock.gone.is_empty());
     }
 
     #[test]
