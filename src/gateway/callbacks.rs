@@ -202,7 +202,7 @@ impl Gateway {
             skills: BTreeMap::new(),
         };
         self.note_queued(now, &item, None);
-        self.work_calls(id, number);
+        self.work_calls(id, &number);
         let Some(event) = self.promised(now, id, promise) else { return false };
         self.keep(now, event);
         self.promises.numbers.insert(id, number);

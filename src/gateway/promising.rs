@@ -148,6 +148,7 @@ impl Gateway {
         };
         let id = item.id;
         self.note_queued(now, &item, Some(call));
+        self.work_calls(id, &to.number);
         let Some(event) = self.promised(now, id, promise) else { return false };
         self.promises.given.note(now.unix, &to.number, asks.as_ref().map(Option::as_deref));
         self.promises.insert(id, to.number);
