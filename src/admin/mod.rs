@@ -360,10 +360,13 @@ pub enum Command {
     Erasures,
     /// The site's CRM.
     Crm,
-    /// Tries what it says of a number, and changes nothing.
+    /// Asks what it says of somebody.
     TestCrm {
-        /// As it would be dialled here.
-        number: String,
+        /// A number as it would be dialled here, an address, or KIND:VALUE.
+        who: String,
+        /// Whether that goes on the record; else nothing is changed.
+        #[serde(default)]
+        keep: bool,
     },
     /// Journeys that run, tasks, and what came of the last steps.
     Journeys {

@@ -22,11 +22,21 @@ pub struct Crm {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 enum Order {
-    /// Ask it about a number, and show what would be taken of the answer. Nothing is changed.
-    #[command(after_help = "Example: branchline crm test +4930123456")]
+    /// Ask it about somebody, and show what would be taken of the answer. Nothing is changed.
+    #[command(
+        after_help = "Example: branchline crm test +4930123456\n         branchline crm test account:C-1001"
+    )]
     Test {
-        /// As it would be dialled here.
-        number: String,
+        /// A number as it would be dialled here, an address, or KIND:VALUE.
+        who: String,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// Ask it about somebody now, and take what it says up on their record.
+    #[command(after_help = "Example: branchline crm ask ann@example.com")]
+    Ask {
+        /// A number as it would be dialled here, an address, or KIND:VALUE.
+        who: String,
         #[command(flatten)]
         options: ask::Options,
     },
@@ -36,7 +46,8 @@ enum Order {
 pub fn main(asked: Crm) -> ExitCode {
     let (command, options) = match asked.order {
         None => (Command::Crm, asked.options),
-        Some(Order::Test { number, options }) => (Command::TestCrm { number }, options),
+        Some(Order::Test { who, options }) => (Command::TestCrm { who, keep: false }, options),
+        Some(Order::Ask { who, options }) => (Command::TestCrm { who, keep: true }, options),
     };
     ask::main(&options, &command, ask::Form::Text)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Channel;
 use super::contact::Learned;
-use super::identity::Sharing;
+use super::identity::{Identity, Sharing};
 use super::timeline::Moment;
 use crate::id::{CaseId, ContactId};
 use crate::time::{UnixTime, rfc3339};
@@ -18,6 +18,9 @@ pub struct Caller {
     pub contact: ContactId,
     /// The version of that contact.
     pub version: u64,
+    /// By what the person is known, the number that calls among them; nothing while the line is shared.
+    #[serde(default)]
+    pub identities: Vec<Identity<String>>,
     /// The person's name; nobody's while the line is shared.
     pub name: Option<String>,
     /// Whether several people share the line: then it says nothing about who calls.

@@ -303,7 +303,9 @@ pub fn decide(
         Order::Record { identities, together, at, happening } => {
             desk.record(identities, *together, at.unwrap_or(now), happening, mint)
         }
-        Order::Learn { identity, learned } => Ok(desk.learn(identity, learned, mint)),
+        Order::Learn { identity, asked, learned } => {
+            Ok(desk.learn(identity, *asked, learned, mint))
+        }
         Order::Hold { who, reason } => {
             let contact = desk.roomy(who, |contact| contact.holds.len())?;
             let (hold, reason) = (HoldId(mint()), good_text(reason)?);
@@ -608,6 +610,7 @@ impl Desk<'_> {
     fn learn(
         &self,
         identity: &Identity<String>,
+        asked: Option<ContactId>,
         learned: &Learned<String>,
         mint: &mut dyn FnMut() -> u64,
     ) -> Vec<Change<String>> {
@@ -615,7 +618,8 @@ impl Desk<'_> {
         let taken = |contact| Change::Learned { contact, learned: learned.clone() };
         match known {
             Some(contact) => vec![taken(contact)],
-            None if learned.found => {
+            // Who was known and is not was erased, or parted from the number, while the question was on its way.
+            None if learned.found && asked.is_none() => {
                 let contact = ContactId(mint());
                 let linked = linked(contact, identity, How::First);
                 vec![Change::Created { contact }, linked, taken(contact)]

@@ -349,6 +349,9 @@ pub enum Order {
     Learn {
         /// Known by this.
         identity: Identity<String>,
+        /// The contact that it was asked about, if the person was known then.
+        #[serde(default)]
+        asked: Option<ContactId>,
         /// What it says.
         learned: Learned<String>,
     },

@@ -42,6 +42,8 @@ pub struct Ask {
     pub id: AskId,
     /// About whom, such as `phone:+4930123456`.
     pub identity: String,
+    /// By what else the person is known here, such as `account:C-7`: the CRM may find them by any.
+    pub also: Vec<String>,
     /// Under which contact the person goes here.
     pub contact: Option<ContactId>,
 }
@@ -53,13 +55,17 @@ pub enum For {
     Call(CallId),
     /// Somebody at the box who tries whether it works.
     Test(u64),
+    /// Somebody at the box who wants it on the record.
+    Asked(u64),
 }
 
 /// What is known of a person from before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// Under which contact the person goes.
     pub contact: ContactId,
+    /// By what the person is known besides.
+    pub also: Vec<String>,
     /// When the CRM was last asked and answered; nothing if never.
     pub asked: Option<UnixTime>,
 }
@@ -73,6 +79,8 @@ pub enum Output {
     Learned {
         /// About whom.
         identity: String,
+        /// Under which contact the person went when it was asked.
+        contact: Option<ContactId>,
         /// What.
         answer: Answer,
         /// Who wanted to know.
@@ -175,7 +183,7 @@ impl Lookups {
         identity: &str,
         known: Option<Known>,
     ) -> Asked {
-        let asked = known.and_then(|known| known.asked);
+        let asked = known.as_ref().and_then(|known| known.asked);
         if asked.is_some_and(|at| now.unix.since(at) < self.limits.fresh) {
             self.counters.fresh += 1;
             return Asked::Fresh;
@@ -184,8 +192,7 @@ impl Lookups {
             self.counters.unknown_again += 1;
             return Asked::Unknown;
         }
-        let contact = known.map(|known| known.contact);
-        self.want(now, identity, contact, For::Call(call));
+        self.want(now, identity, known, For::Call(call));
         if asked.is_some() {
             self.counters.stale += 1;
             Asked::Stale
@@ -199,6 +206,12 @@ impl Lookups {
     pub fn handle_test(&mut self, now: Now, test: u64, identity: &str) {
         self.rests_until = None;
         self.want(now, identity, None, For::Test(test));
+    }
+
+    /// Somebody at the box wants what it says on the record of a person: it is asked at all events.
+    pub fn handle_asked(&mut self, now: Now, asked: u64, identity: &str, known: Option<Known>) {
+        self.rests_until = None;
+        self.want(now, identity, known, For::Asked(asked));
     }
 
     /// The CRM answered, or did not.
@@ -216,11 +229,11 @@ impl Lookups {
         }
         let calls = open.by.iter().filter_map(|by| match by {
             For::Call(call) => Some(*call),
-            For::Test(_) => None,
+            For::Test(_) | For::Asked(_) => None,
         });
         let calls: Vec<_> = calls.collect();
         for by in &open.by {
-            if let For::Test(test) = by {
+            if let For::Test(test) | For::Asked(test) = by {
                 self.outputs.push_back(Output::Tested {
                     test: *test,
                     took,
@@ -240,9 +253,10 @@ impl Lookups {
                 }
             }
             // A try alone changes nobody's record.
-            if !calls.is_empty() {
-                let identity = open.ask.identity;
-                self.outputs.push_back(Output::Learned { identity, answer, calls });
+            let asked = open.by.iter().any(|by| matches!(by, For::Asked(_)));
+            if asked || !calls.is_empty() {
+                let Ask { identity, contact, .. } = open.ask;
+                self.outputs.push_back(Output::Learned { identity, contact, answer, calls });
             }
         }
         self.send(now);
@@ -268,7 +282,7 @@ impl Lookups {
         self.open.len()
     }
 
-    fn want(&mut self, now: Now, identity: &str, contact: Option<ContactId>, by: For) {
+    fn want(&mut self, now: Now, identity: &str, known: Option<Known>, by: For) {
         let same = self.open.values_mut().find(|open| open.ask.identity == identity);
         if let Some(open) = same {
             return open.by.push(by);
@@ -279,7 +293,9 @@ impl Lookups {
         }
         let id = AskId(self.next);
         self.next += 1;
-        let ask = Ask { id, identity: identity.to_owned(), contact };
+        let (contact, also) =
+            known.map_or((None, Vec::new()), |known| (Some(known.contact), known.also));
+        let ask = Ask { id, identity: identity.to_owned(), also, contact };
         self.open.insert(id, Open { ask, by: vec![by], since: now.instant, sent: false });
         self.send(now);
     }
@@ -307,7 +323,7 @@ impl Lookups {
         let Some(open) = self.open.remove(&id) else { return };
         self.counters.dropped += 1;
         for by in open.by {
-            if let For::Test(test) = by {
+            if let For::Test(test) | For::Asked(test) = by {
                 let (took, result) = (Duration::ZERO, Err(self.last.unwrap_or(Fault::Late)));
                 self.outputs.push_back(Output::Tested { test, took, result });
             }

@@ -35,7 +35,8 @@ impl Scene {
 
     fn calls(&mut self, call: u64, identity: &str, age: Option<u64>) -> Asked {
         let asked = age.map(|age| UnixTime(self.now.unix.0 - age as i64 * 1_000_000));
-        let known = age.is_some().then_some(Known { contact: ContactId(7), asked });
+        let known =
+            age.is_some().then_some(Known { contact: ContactId(7), also: Vec::new(), asked });
         let asked = self.lookups.handle_caller(self.now, CallId(call), identity, known);
         self.turn();
         asked

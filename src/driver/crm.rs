@@ -57,7 +57,8 @@ impl Crm {
     fn post(&self, ask: &Ask) -> Post {
         let AskId(number) = ask.id;
         let contact = ask.contact.map(|contact| contact.to_string());
-        let body = json!({ "identity": ask.identity, "contact": contact }).to_string();
+        let body = json!({ "identity": ask.identity, "also": ask.also, "contact": contact });
+        let body = body.to_string();
         let seconds = clock::now().unix.seconds();
         Post { id: format!("ask-{}-{number}", self.run), seconds, body }
     }

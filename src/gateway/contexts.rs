@@ -11,7 +11,7 @@ use crate::call::record::{Peer, Record};
 use crate::context::{Caller, Identity, Kind, Refused, Who, normalise};
 use crate::gateway::orders::NOT_READY;
 use crate::gateway::{By, Gateway, Output, ReplyTo};
-use crate::id::{AgentId, CallId};
+use crate::id::{AgentId, CallId, ContactId};
 use crate::journal::Token;
 use crate::journal::act::Act;
 use crate::journal::event::Event;
@@ -29,6 +29,8 @@ pub enum LookFor {
     Order(u64),
     /// Somebody who asks over the control socket.
     Reader(ReplyTo),
+    /// Somebody who wants the CRM to be asked about a person.
+    Crm(ReplyTo),
     /// The rules on how long records are kept.
     Retention,
     /// A journey, or an event that may begin one.
@@ -79,6 +81,12 @@ impl Gateway {
         }
     }
 
+    /// People were erased: nothing of them is shown any more to whoever looks at a call of theirs, or comes back to the feed.
+    pub(super) fn forget_callers(&mut self, contacts: &[ContactId]) {
+        self.contexts.callers.retain(|_, caller| !contacts.contains(&caller.contact));
+        self.publish(Happening::PersonErased { contacts: contacts.to_vec() });
+    }
+
     /// What whoever calls is known by.
     pub(super) fn caller_identity(&self, call: CallId) -> Option<Identity<String>> {
         let (from, _) = self.calls.numbers(call)?;
@@ -98,6 +106,10 @@ impl Gateway {
             }
             // The ring goes on without it.
             (LookFor::Call(_) | LookFor::Card(_), _) => {}
+            (LookFor::Crm(to), Answer::Caller(caller)) => {
+                self.ask_crm_for(now, to, caller.as_deref());
+            }
+            (LookFor::Crm(to), _) => self.ask_crm_for(now, to, None),
             (LookFor::Retention, Answer::Old(old)) => self.old_found(now, Some(old)),
             (LookFor::Retention, _) => self.old_found(now, None),
             (LookFor::Journey(id), answer) => self.journey_looked_up(now, id, answer),

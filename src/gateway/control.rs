@@ -128,7 +128,7 @@ impl Gateway {
             Command::Webhooks => Reply::Webhooks(self.webhook_lines()),
             Command::DeadWebhooks { hook } => self.dead_webhooks(hook),
             Command::Crm => self.crm_line(now),
-            Command::TestCrm { number } => return self.test_crm(now, to, number),
+            Command::TestCrm { who, keep } => return self.test_crm(now, to, who, *keep),
             Command::ReplayWebhook { .. } | Command::PauseWebhook { .. } => {
                 return self.order_webhook(now, to, by, command);
             }

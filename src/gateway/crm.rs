@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use crate::admin::{CrmLine, CrmTest, Figures, Lamp, Part, Reply, Spans};
 use crate::config::settings;
-use crate::context::{Caller, Identity, Kind, Learned, Order, normalise};
+use crate::context::{Caller, Identity, Learned, NotAnIdentity, Order, Who, normalise};
 use crate::crm::{Answer, AskId, Fault, Found, Known, Lookups, Output as Wish};
-use crate::gateway::{Gateway, Output, ReplyTo};
-use crate::id::{ActorId, CallId};
+use crate::gateway::{Gateway, LookFor, Output, ReplyTo};
+use crate::id::{ActorId, CallId, ContactId};
+use crate::store::context::looking::Question;
 use crate::time::{Now, UnixTime};
 
+/// Identities that a question names besides the one that it is asked by: a customer has an account and an address or two.
+const MOST_ALSO: usize = 16;
 /// Who has written down what the CRM said.
 const CRM: &str = "the CRM";
 
@@ -23,25 +26,35 @@ pub(super) struct Crm {
     took: Spans,
     /// When it answered last.
     answered: Option<UnixTime>,
+    /// Who waits for what is known of somebody, before it is asked about them.
+    wanted: Vec<(ReplyTo, Identity<String>)>,
 }
 
 impl Crm {
     pub fn new(settings: &settings::Crm) -> Crm {
         let on = settings.url.is_some();
         let lookups = Lookups::new(settings.limits());
-        Crm { on, lookups, took: Spans::default(), answered: None }
+        Crm { on, lookups, took: Spans::default(), answered: None, wanted: Vec::new() }
     }
+}
+
+/// What the CRM is told of somebody who is known.
+fn known(caller: &Caller, identity: &Identity<String>) -> Known {
+    let others = caller.identities.iter().filter(|other| *other != identity);
+    let asked = caller.crm.as_ref().map(|crm| crm.learned.at);
+    Known { contact: caller.contact, also: others.take(MOST_ALSO).map(written).collect(), asked }
+}
+
+fn written(identity: &Identity<String>) -> String {
+    format!("{}:{}", identity.kind, identity.value)
 }
 
 impl Gateway {
     /// It is known what is known of a caller: if that is nothing, or old, the CRM is asked. Nothing waits for it.
     pub(super) fn ask_crm(&mut self, now: Now, call: CallId, caller: Option<&Caller>) {
         let Some(identity) = self.caller_identity(call).filter(|_| self.crm.on) else { return };
-        let known = caller.map(|caller| Known {
-            contact: caller.contact,
-            asked: caller.crm.as_ref().map(|crm| crm.learned.at),
-        });
-        let identity = format!("{}:{}", identity.kind, identity.value);
+        let known = caller.map(|caller| known(caller, &identity));
+        let identity = written(&identity);
         self.crm.lookups.handle_caller(now, call, &identity, known);
         self.poll_crm(now);
     }
@@ -66,28 +79,51 @@ impl Gateway {
         self.settle(now);
     }
 
-    /// Somebody at the box tries whether it answers.
-    pub(super) fn test_crm(&mut self, now: Now, to: ReplyTo, number: &str) {
+    /// Somebody at the box tries whether it answers, or wants what it says on the record.
+    pub(super) fn test_crm(&mut self, now: Now, to: ReplyTo, who: &str, keep: bool) {
         let country = self.settings.site.country;
-        let read = normalise(Kind::Phone, number, &|digits| country.full(digits));
+        let named = who.parse().map_err(|why: NotAnIdentity| why.to_string());
+        let read = named.and_then(|who| match who {
+            Who::Contact(_) => Err("name a number, an address or an account number".to_owned()),
+            Who::Identity(kind, value) => {
+                let value = normalise(kind, &value, &|digits| country.full(digits));
+                Ok(Identity { kind, value: value.map_err(|why| why.to_string())? })
+            }
+        });
+        let ReplyTo(test) = to;
         let refused = match read {
             _ if !self.crm.on => "there is no [crm] in the configuration".to_owned(),
-            Err(why) => why.to_string(),
-            Ok(value) => {
-                let ReplyTo(test) = to;
-                self.crm.lookups.handle_test(now, test, &format!("{}:{value}", Kind::Phone));
+            Err(why) => why,
+            Ok(identity) if keep => {
+                let question = Question::Caller(identity.clone());
+                self.crm.wanted.push((to, identity));
+                return self.outputs.push_back(Output::Look { to: LookFor::Crm(to), question });
+            }
+            Ok(identity) => {
+                self.crm.lookups.handle_test(now, test, &written(&identity));
                 return self.poll_crm(now);
             }
         };
         self.outputs.push_back(Output::Reply(to, Reply::Refused(refused)));
     }
 
+    /// It is known what is known of somebody about whom it is to be asked.
+    pub(super) fn ask_crm_for(&mut self, now: Now, to: ReplyTo, caller: Option<&Caller>) {
+        let at = self.crm.wanted.iter().position(|(reader, _)| *reader == to);
+        let Some((ReplyTo(asked), identity)) = at.map(|at| self.crm.wanted.swap_remove(at)) else {
+            return;
+        };
+        let known = caller.map(|caller| known(caller, &identity));
+        self.crm.lookups.handle_asked(now, asked, &written(&identity), known);
+        self.poll_crm(now);
+    }
+
     fn poll_crm(&mut self, now: Now) {
         while let Some(wish) = self.crm.lookups.poll_output() {
             match wish {
                 Wish::Ask(ask) => self.outputs.push_back(Output::Crm(ask)),
-                Wish::Learned { identity, answer, calls } => {
-                    self.learn(now, &identity, answer, calls);
+                Wish::Learned { identity, contact, answer, calls } => {
+                    self.learn(now, &identity, contact, answer, calls);
                 }
                 Wish::Tested { test, took, result } => {
                     let (answer, fault) = match result {
@@ -103,16 +139,23 @@ impl Gateway {
     }
 
     /// What the CRM said goes on the record; cards are made anew when the store shows it.
-    fn learn(&mut self, now: Now, identity: &str, answer: Answer, calls: Vec<CallId>) {
-        let Some((_, value)) = identity.split_once(':') else { return };
+    fn learn(
+        &mut self,
+        now: Now,
+        identity: &str,
+        asked: Option<ContactId>,
+        answer: Answer,
+        calls: Vec<CallId>,
+    ) {
+        let Ok(Who::Identity(kind, value)) = identity.parse() else { return };
         let (found, Found { id, link, fields, .. }) = match answer {
             Answer::Found(found) => (true, found),
             Answer::Unknown => (false, Found::default()),
         };
         let until = now.unix + self.settings.crm.keep();
         let learned = Learned { found, id, link, fields, at: now.unix, until };
-        let identity = Identity { kind: Kind::Phone, value: value.to_owned() };
-        let order = Order::Learn { identity, learned };
+        let identity = Identity { kind, value };
+        let order = Order::Learn { identity, asked, learned };
         // Whom it does not know either has no card to be made anew.
         self.take_order_for(now, calls, ActorId::from(CRM), order);
     }

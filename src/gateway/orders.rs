@@ -343,6 +343,7 @@ impl Gateway {
         tracing::warn!(keys = gone, recordings = files, "a person was erased");
         self.forget_promises(now);
         self.forget_unshown();
+        self.forget_callers(&erased);
         self.forget_errands(now, &erased);
         token
     }

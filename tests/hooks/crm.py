@@ -14,8 +14,11 @@ port, certificate, key, secret = sys.argv[1:5]
 mode = "ok"
 printing = threading.Lock()
 book = sqlite3.connect(":memory:", check_same_thread=False)
-book.execute("create table customers (number text primary key, id text, name text, plan text)")
-book.execute("insert into customers values ('+14085551200', 'C-1001', 'Ann Lee', 'gold')")
+book.execute("create table customers (id text primary key, name text, plan text)")
+book.execute("create table known_by (identity text primary key, id text)")
+book.execute("insert into customers values ('C-1001', 'Ann Lee', 'gold'), ('C-2002', 'Bea Ortiz', 'silver')")
+book.execute("""insert into known_by values ('phone:+14085551200', 'C-1001'), ('email:ann@example.com', 'C-1001'),
+    ('account:C2002', 'C-2002')""")
 
 
 class Crm(over_tls.Handler):
@@ -40,8 +43,9 @@ class Crm(over_tls.Handler):
         self.wfile.write(body)
 
     def ok(self, asked):
-        number = asked["identity"].removeprefix("phone:")
-        row = book.execute("select id, name, plan from customers where number = ?", (number,)).fetchone()
+        query = "select id, name, plan from customers join known_by using (id) where identity = ?"
+        rows = [book.execute(query, (known,)).fetchone() for known in [asked["identity"], *asked["also"]]]
+        row = next((row for row in rows if row), None)
         if row is None:
             return self.answer(200, b'{"found":false}')
         fields = {"name": row[1], "plan": row[2]}

@@ -111,6 +111,10 @@ fn the_crm_is_asked_while_it_rings_and_told_what_happened() {
     assert!(tried.contains("Ann Lee") && tried.contains("C-1001"), "{tried}");
     let stranger = scene.branch.ask_text(&["crm", "test", "+14085559999"]);
     assert!(stranger.contains("not known there"), "{stranger}");
+    for (who, name) in [("ann@Example.com", "Ann Lee"), ("account:c-2002", "Bea Ortiz")] {
+        let tried = scene.branch.ask_text(&["crm", "test", who]);
+        assert!(tried.contains(name), "{who}: {tried}");
+    }
     let feed = Feed::read(&scene);
     let took = scene.called_by(ANN, 1);
     let card = scene.branch.until("the card", || feed.cards().pop());
@@ -121,9 +125,9 @@ fn the_crm_is_asked_while_it_rings_and_told_what_happened() {
     assert_eq!(card["crm"]["from"], "from CRM, just now");
     assert_eq!(card["crm"]["link"], "https://crm.example.com/c/C-1001");
     let asked = scene.asked(&crm);
-    assert_eq!(asked[2]["identity"], format!("phone:{ANN}"));
-    assert_eq!(asked[2]["contact"], Value::Null, "nobody knew her here");
-    assert_eq!(asked.len(), 3, "two were tries");
+    assert_eq!(asked[4]["identity"], format!("phone:{ANN}"));
+    assert_eq!(asked[4]["contact"], Value::Null, "nobody knew her here");
+    assert_eq!(asked.len(), 5, "four were tries");
     println!("the branch answered {took:.1} ms after the call arrived");
     // What happened is told, with what the CRM needs to find her.
     let contact = card["contact"].as_str().expect("an id").to_owned();
@@ -168,8 +172,8 @@ fn the_crm_is_asked_while_it_rings_and_told_what_happened() {
         crm.lines().iter().any(|line| line.to_string().contains("person.erased")).then_some(())
     });
     let line = scene.crm_line();
-    assert_eq!((&line["found"], &line["unknown"]), (&3.into(), &1.into()), "{line}");
-    assert!(scene.branch.ask_text(&["metrics"]).contains("crm_lookups_total{outcome=\"found\"} 3"));
+    assert_eq!((&line["found"], &line["unknown"]), (&5.into(), &1.into()), "{line}");
+    assert!(scene.branch.ask_text(&["metrics"]).contains("crm_lookups_total{outcome=\"found\"} 5"));
 }
 
 #[test]
@@ -212,4 +216,27 @@ fn a_hostile_crm_costs_nothing_but_itself() {
     scene.branch.until("her card", || {
         feed.cards().last().filter(|card| card["crm"]["found"] == true).map(drop)
     });
+}
+
+#[test]
+fn whoever_calls_under_a_new_number_is_found_by_account_and_an_address_is_asked_about() {
+    const NEW_NUMBER: &str = "+14085557777";
+    let scene = Scene::with(CONFIG);
+    let crm = scene.crm();
+    scene.branch.ask_text(&["contact", "create", NEW_NUMBER, "account:c-2002"]);
+    let feed = Feed::read(&scene);
+    scene.called_by(NEW_NUMBER, 1);
+    let card = scene
+        .branch
+        .until("the card", || feed.cards().pop().filter(|card| card["crm"]["found"] == true));
+    assert_eq!((&card["crm"]["id"], &card["name"]), (&"C-2002".into(), &"Bea Ortiz".into()));
+    let asked = scene.asked(&crm).pop().expect("a question");
+    assert_eq!(asked["also"], serde_json::json!(["account:C2002"]));
+    // Nobody has called: what the CRM says goes on the record all the same.
+    scene.branch.ask_text(&["crm", "ask", "ann@example.com"]);
+    let shown = scene.branch.until("her record", || {
+        let shown = scene.branch.ask_text(&["contact", "show", "ann@example.com"]);
+        shown.contains("from CRM").then_some(shown)
+    });
+    assert!(shown.contains("plan: gold") && shown.contains("C-1001"), "{shown}");
 }

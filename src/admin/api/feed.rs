@@ -85,6 +85,11 @@ pub enum Happening {
         /// Who calls.
         caller: Box<CallerCard>,
     },
+    /// A person was erased: what is shown of them goes off the screen. Events from before are not told any more.
+    PersonErased {
+        /// Their contacts.
+        contacts: Vec<ContactId>,
+    },
     /// An agent took it.
     CallTaken {
         /// The call.
@@ -183,6 +188,7 @@ impl Happening {
             Happening::Agent(_)
             | Happening::Queue(_)
             | Happening::Waits(_)
+            | Happening::PersonErased { .. }
             | Happening::WorkOver { .. } => true,
             Happening::WorkOffered(offer) => role != Role::Agent || agent == Some(&offer.agent),
             Happening::Work(work) => {
@@ -230,6 +236,7 @@ impl Happening {
             Happening::CallQueued { .. } => "call_queued",
             Happening::CallOffered { .. } => "call_offered",
             Happening::CallerKnown { .. } => "caller_known",
+            Happening::PersonErased { .. } => "person_erased",
             Happening::Waits(_) => "waits",
             Happening::Work(_) => "work",
             Happening::WorkOffered(_) => "work_offered",

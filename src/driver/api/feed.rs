@@ -69,6 +69,10 @@ impl Feed {
     /// Something happened.
     pub fn push(&self, happening: Happening) {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(happening, Happening::PersonErased { .. }) {
+            // Who comes back looks at everything anew: what was said of that person is in no event that is left.
+            ring.events.clear();
+        }
         if ring.events.len() >= REMEMBERED {
             ring.events.pop_front();
         }
@@ -274,6 +278,19 @@ mod tests {
         };
         let guard = Guard::new(accounts, Random::from_number(1));
         Reader { feed: feed.clone(), guard, who, lines }
+    }
+
+    #[test]
+    fn what_was_told_before_an_erasure_is_told_to_nobody_any_more() {
+        let feed = Feed::new("7");
+        let (call, agent, caller) = (CallId(1), None, Box::default());
+        feed.push(Happening::CallerKnown { call, agent, caller });
+        assert_eq!(feed.from(0).map(|events| events.len()), Some(1));
+        feed.push(Happening::PersonErased { contacts: vec![crate::id::ContactId(7)] });
+        assert_eq!(feed.from(0), None, "who comes back is told to look at everything anew");
+        let left = feed.from(1).expect("it goes on from there");
+        assert!(matches!(*left[0].1, Happening::PersonErased { .. }) && left[0].0 == 1);
+        assert_eq!(feed.behind("7-0"), Some(1));
     }
 
     /// A reader who takes nothing in for a while: what waits for it is bounded, and it is told that it has missed something.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::admin::Reply;
 use crate::admin::api::people::CallerCard;
-use crate::context::{Kind, Order, Who};
+use crate::context::{Identity, Kind, Order, Who};
 use crate::crm::{Answer, Fault, read};
 use crate::id::CallId;
 
@@ -201,4 +201,61 @@ fn a_crm_that_never_answers_costs_nothing_but_itself() {
     let Some(Reply::Crm(line)) = world.ask(&admin::Command::Crm) else { panic!("its line") };
     assert_eq!((line.faults, line.open), (1, 0));
     assert_eq!(line.trouble.as_deref(), Some("did not answer in time (`timeout_ms`)"));
+}
+
+#[test]
+fn somebody_is_asked_about_by_address_and_account_as_well_as_by_number() {
+    let mut world = world();
+    let of = |kind, value: &str| Identity { kind, value: value.to_owned() };
+    let mail = of(Kind::Email, "ann@example.com");
+    let identities = vec![of(Kind::Phone, "+15557654321"), of(Kind::Account, "c-7"), mail.clone()];
+    let (fields, source) = (Default::default(), Default::default());
+    let order = Order::Create { fields, identities, source, channel: None };
+    let contact = world.order(order).expect("made").contact;
+    // Whoever calls is named by all that they are known by.
+    world.incoming();
+    let ask = world.asks.pop().expect("a question");
+    assert_eq!((ask.identity.as_str(), ask.contact), ("phone:+15557654321", contact));
+    assert_eq!(ask.also, ["email:ann@example.com", "account:C7"]);
+    world.gateway.handle_crm(world.now, ask.id, Duration::from_millis(9), Ok(Answer::Unknown));
+    world.ends();
+    // A try changes nothing; who wants it on the record gets it there.
+    let tell = |who: &str, keep| admin::Command::TestCrm { who: who.to_owned(), keep };
+    for (who, keep, identity) in [
+        ("account:C-7", false, "account:C7"),
+        ("Ann@Example.com", true, "email:ann@example.com"),
+        ("account:c 8", true, "account:C8"),
+    ] {
+        assert_eq!(world.ask(&tell(who, keep)), None, "it is asked");
+        assert_eq!(world.asks.last().expect("a question").identity, identity);
+        world.crm_says(Ok(ann()));
+        assert!(matches!(world.replies.values().last(), Some(Reply::CrmTest(_))));
+        let found = world.person(identity.parse().expect("an identity"));
+        let learned = found.and_then(|found| found.contacts[0].learned.clone());
+        assert_eq!(learned.is_some_and(|learned| learned.found), keep, "{who}");
+    }
+    for nobody in ["0000000000007", "contact:0000000000007", "what", ""] {
+        let refused = world.ask(&tell(nobody, true));
+        assert!(matches!(refused, Some(Reply::Refused(_))), "{nobody}: {refused:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_was_on_its_way_brings_nobody_back_who_was_erased() {
+    let mut world = world();
+    world.incoming();
+    world.crm_says(Ok(ann()));
+    world.ends();
+    world.hours(3);
+    let call = world.incoming();
+    assert!(world.card(call).is_some() && world.asks.len() == 1);
+    world.order(Order::Erase { who: caller(), rule: None }).expect("erased");
+    assert_eq!(world.card(call), None, "whoever looks at the call sees nothing of them");
+    world.crm_says(Ok(ann()));
+    assert!(world.person(caller()).is_none(), "the answer was about somebody who is gone");
+    assert_eq!(world.card(call), None);
+    world.ends();
+    // The call that was up is a stranger's, of whom nothing is known.
+    let stranger = world.person(caller()).expect("a new contact");
+    assert!(stranger.contacts[0].learned.is_none() && stranger.contacts[0].fields.is_empty());
 }

@@ -237,6 +237,10 @@ impl Eyes<'_> {
             contact: root,
             version: first.version,
             name: own.or_else(named).filter(|_| edge.sharing.is_none()),
+            identities: match edge.sharing {
+                None => self.own_identities(&contacts),
+                Some(_) => Vec::new(),
+            },
             shared: edge.sharing,
             users: edge.users.iter().take(MOST_USERS).map(|user| self.known(*user)).collect(),
             tags: contacts.values().flat_map(|contact| contact.tags.clone()).collect(),
@@ -255,6 +259,19 @@ impl Eyes<'_> {
                 .filter(|learned| now < learned.until)
                 .map(|learned| FromCrm { learned, seen: now }),
         })
+    }
+
+    /// What leads to nobody but this person.
+    fn own_identities(
+        &self,
+        contacts: &BTreeMap<ContactId, Contact<String>>,
+    ) -> Vec<Identity<String>> {
+        let links = contacts.values().flat_map(|contact| &contact.identities);
+        let own = links.filter(|link| {
+            let edge = self.edge(&link.identity);
+            edge.is_some_and(|edge| edge.sharing.is_none())
+        });
+        own.map(|link| link.identity.clone()).collect()
     }
 
     /// How the person that a contact belongs to stands.

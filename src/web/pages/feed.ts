@@ -91,6 +91,7 @@ const EVENTS = [
   'call_queued',
   'call_offered',
   'caller_known',
+  'person_erased',
   'call_taken',
   'call_answered',
   'call_waits',
