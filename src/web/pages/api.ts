@@ -99,5 +99,5 @@ export async function signOut(): Promise<void> {
 
 /** What somebody who signed in is called. */
 export function nameOf(who: Me): string {
-  return who.who.by === 'console' ? 'console' : who.who.name
+  return 'name' in who.who ? who.who.name : who.who.by
 }
