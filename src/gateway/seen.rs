@@ -149,8 +149,14 @@ impl Gateway {
     pub(super) fn note_sound(&mut self, now: Now, leg: LegId, report: &media::Report) {
         let Some(call) = self.seen.by_leg.remove(&leg) else { return };
         let mos = report.mos.map(|mos| format!(", MOS {mos:.1}")).unwrap_or_default();
+        let dropped = match (report.forged, report.replayed) {
+            (0, 0) => String::new(),
+            (forged, replayed) => format!(
+                ", dropped: {forged} not under the key that was agreed on, {replayed} replayed"
+            ),
+        };
         let words = format!(
-            "sound: {} packets heard, {} lost, jitter {:.1} ms, {} said{mos}",
+            "sound: {} packets heard, {} lost, jitter {:.1} ms, {} said{mos}{dropped}",
             report.received, report.lost, report.jitter_ms, report.sent
         );
         self.note(now.unix, call, Some(leg), words);

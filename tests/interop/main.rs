@@ -24,6 +24,7 @@ mod renewal;
 mod seeing;
 mod six;
 mod sound;
+mod srtp;
 mod tapes;
 mod tls;
 mod tones;

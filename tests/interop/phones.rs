@@ -113,7 +113,7 @@ impl Phone {
 }
 
 /// The first channel of a WAV file that may still be growing, at 8 kHz.
-fn samples(bytes: &[u8]) -> Vec<i16> {
+pub fn samples(bytes: &[u8]) -> Vec<i16> {
     let two = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
     let Some(sound) = bytes.get(44..) else { return Vec::new() };
     let step = usize::from(two(24) / 8_000) * usize::from(two(22));

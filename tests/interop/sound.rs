@@ -166,7 +166,7 @@ fn first_of(keys: &Mutex<Vec<Key>>) -> Option<Key> {
     (!keys.is_empty()).then(|| keys.remove(0))
 }
 
-fn take(heard: &mut Heard, packet: &[u8]) {
+pub fn take(heard: &mut Heard, packet: &[u8]) {
     if packet.len() < 12 || packet[0] >> 6 != 2 {
         return;
     }

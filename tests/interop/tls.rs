@@ -87,8 +87,13 @@ pub fn baresip(branch: &Branch, to: &str) -> Foreign {
 
 /// Half a minute of baresip's tone, as a WAV file.
 pub fn tone(path: &Path) {
+    tone_of(path, BARESIP);
+}
+
+/// The same of another tone.
+pub fn tone_of(path: &Path, hertz: f64) {
     let samples = (0..8_000 * 30).map(|n| {
-        let angle = std::f64::consts::TAU * BARESIP * f64::from(n) / 8_000.0;
+        let angle = std::f64::consts::TAU * hertz * f64::from(n) / 8_000.0;
         (angle.sin() * 8_000.0) as i16
     });
     let sound: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
