@@ -17,7 +17,9 @@ use branchline::journal::chain::Sealer;
 use branchline::journal::event::{CallEvent, Event as Happened, What};
 use branchline::journal::personal::{Keyring, Personal};
 use branchline::journal::{Journal, Output as Write, Resume};
-use branchline::media::{self, Clip, Codec, Command, Kind, Output as Packet, Plane, Stream, plane};
+use branchline::media::{
+    self, Clip, Codec, Command, Kind, Output as Packet, Plane, Stream, plane, srtp,
+};
 use branchline::random::Random;
 use branchline::sip::endpoint::{Endpoint, Event, Invite, Output, Settings};
 use branchline::sip::flow::{ConnectionId, Flow, Route};
@@ -326,9 +328,19 @@ fn packet(sequence: u16) -> [u8; 172] {
 fn relay(c: &mut Criterion) {
     let mut group = c.benchmark_group("relay");
     group.throughput(Throughput::Elements(1));
-    for (name, codec) in [("as it is", Codec::Pcmu), ("mu-law to A-law", Codec::Pcma)] {
+    let ways = [
+        ("as it is", Codec::Pcmu, false),
+        ("mu-law to A-law", Codec::Pcma, false),
+        ("as it is, to SRTP", Codec::Pcmu, true),
+    ];
+    for (name, codec, sealed) in ways {
         let mut now = now();
         let mut plane = plane(now, 400, codec);
+        for leg in (0..400).filter(|leg| sealed && leg % 2 == 1).map(LegId) {
+            let protection = Some(srtp_keys(srtp::Suite::AesCm80));
+            let stream = Stream { protection, ..stream(codec, leg) };
+            plane.handle_command(now, Command::Configure { leg, stream });
+        }
         for pair in 0..200 {
             let (a, b) = (LegId(pair * 2), LegId(pair * 2 + 1));
             plane.handle_command(now, Command::Bridge { a, b });
@@ -351,6 +363,46 @@ fn relay(c: &mut Criterion) {
                 let sent = drain(&mut plane);
                 assert!(sent <= 1);
                 sent
+            });
+        });
+    }
+    group.finish();
+}
+
+fn srtp_keys(suite: srtp::Suite) -> srtp::Keys {
+    // Both ways alike, so that one end opens what it has sealed.
+    let key = srtp::MasterKey::new([7; srtp::LONGEST_KEY]);
+    srtp::Keys { suite, ours: key, theirs: key }
+}
+
+/// One packet of 20 ms sealed, and one sealed and opened (SRTP).
+fn seal(c: &mut Criterion) {
+    let mut group = c.benchmark_group("srtp");
+    group.throughput(Throughput::Elements(1));
+    let suites = [
+        ("AES_CM_128_HMAC_SHA1_80", srtp::Suite::AesCm80),
+        ("AEAD_AES_128_GCM", srtp::Suite::AesGcm),
+    ];
+    for (name, suite) in suites {
+        let mut here = srtp::Protection::new(srtp_keys(suite)).expect("a known suite");
+        let (mut sequence, mut bytes, mut clear) = (0_u16, Vec::new(), Vec::new());
+        let mut sealed = |here: &mut srtp::Protection, bytes: &mut Vec<u8>| {
+            sequence = sequence.wrapping_add(1);
+            bytes.clear();
+            bytes.extend_from_slice(&packet(sequence));
+            assert!(here.seal_rtp(bytes), "each number once");
+        };
+        group.bench_function(format!("{name}, protect"), |b| {
+            b.iter(|| sealed(&mut here, &mut bytes));
+        });
+        // Its window begins where the numbers are by now.
+        let mut there = srtp::Protection::new(srtp_keys(suite)).expect("a known suite");
+        let mut here = srtp::Protection::new(srtp_keys(suite)).expect("a known suite");
+        group.bench_function(format!("{name}, protect and unprotect"), |b| {
+            b.iter(|| {
+                sealed(&mut here, &mut bytes);
+                clear.clear();
+                there.open_rtp(&bytes, &mut clear).expect("sealed for it");
             });
         });
     }
@@ -422,6 +474,6 @@ fn journal(c: &mut Criterion) {
 criterion_group! {
     name = micro;
     config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    targets = wire, transaction, call, relay, beat, journal
+    targets = wire, transaction, call, relay, seal, beat, journal
 }
 criterion_main!(micro);

@@ -67,6 +67,11 @@ impl Suite {
         self.profile().rtp_auth_tag_len() + self.profile().aead_auth_tag_len()
     }
 
+    /// Bytes of an RTCP packet's tag that stand behind its index; in AES-GCM the tag stands before it (RFC 7714 section 9.2).
+    fn tag_behind_index(self) -> usize {
+        self.profile().rtcp_auth_tag_len()
+    }
+
     /// Bytes that sealing adds to an RTCP packet.
     fn rtcp_tag(self) -> usize {
         RTCP_INDEX + self.profile().rtcp_auth_tag_len() + self.profile().aead_auth_tag_len()
@@ -294,6 +299,12 @@ impl Opener {
         if first >> 6 != 2 || bytes.len() < SHORTEST_RTCP + self.suite.rtcp_tag() {
             return Err(Refused::Short);
         }
+        // The crate takes whatever says that it is not encrypted (RFC 3711 section 3.4, the E flag), its tag unseen; and we
+        // never agree on reports in the clear.
+        let index = bytes.len() - self.suite.tag_behind_index() - RTCP_INDEX;
+        if bytes.get(index).is_none_or(|first| first & 0x80 == 0) {
+            return Err(Refused::Forged);
+        }
         let ssrc = u32::from_be_bytes([a, b, c, d]);
         if !self.rtcp.contains(&ssrc) {
             self.prove(self.rtcp.len(), |context| context.decrypt_rtcp(bytes).map(drop))?;
@@ -316,7 +327,9 @@ impl Opener {
         }
         let (mut tried, left) = match self.tried.take() {
             Some((tried, left)) if left > 0 => (tried, left),
-            _ => (context(self.suite, &self.key).ok_or(Refused::Forged)?, MOST_TRIED),
+            _ => {
+                (context_without_window(self.suite, &self.key).ok_or(Refused::Forged)?, MOST_TRIED)
+            }
         };
         let proven = open(&mut tried);
         if proven.is_err() {
@@ -347,18 +360,21 @@ fn source(bytes: &[u8], tag: usize) -> Option<u32> {
 }
 
 fn context(suite: Suite, key: &MasterKey) -> Option<Context> {
+    made(suite, key, true)
+}
+
+/// For packets that prove a source: the crate's window would begin at the first number that it is shown, forged or not.
+fn context_without_window(suite: Suite, key: &MasterKey) -> Option<Context> {
+    made(suite, key, false)
+}
+
+fn made(suite: Suite, key: &MasterKey, windows: bool) -> Option<Context> {
     let profile = suite.profile();
     let (master, salt) = key.0.get(..suite.key_length())?.split_at_checked(profile.key_len())?;
     let provider = default_provider().ok()?;
-    Context::new(
-        master,
-        salt,
-        profile,
-        Some(srtp_replay_protection(WINDOW)),
-        Some(srtcp_replay_protection(WINDOW)),
-        provider.crypto(),
-    )
-    .ok()
+    let rtp = windows.then(|| srtp_replay_protection(WINDOW));
+    let rtcp = windows.then(|| srtcp_replay_protection(WINDOW));
+    Context::new(master, salt, profile, rtp, rtcp, provider.crypto()).ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use branchline::id::{LegId, RecordingId};
 use branchline::media::plane::{self, Plane};
-use branchline::media::{self, Clip, Codec, Kind, Stream, dtmf, rtcp, rtp};
+use branchline::media::{self, Clip, Codec, Kind, Stream, dtmf, rtcp, rtp, srtp};
 use branchline::random::Random;
 use branchline::sip::auth::{self, Algorithm, Credentials, Digest, Secret};
 use branchline::sip::endpoint::{self, Endpoint, Event, Invite, SessionId};
@@ -25,12 +25,13 @@ use branchline::time::{Now, UnixTime};
 pub type Target = fn(&[u8]);
 
 /// Each target by its name, as its folder under `corpus/` is called.
-pub const ALL: [(&str, Target); 9] = [
+pub const ALL: [(&str, Target); 10] = [
     ("wire", wire),
     ("uri", uri),
     ("sdp", sdp),
     ("digest", digest),
     ("rtp_rtcp", rtp_rtcp),
+    ("srtp", srtp),
     ("wav", wav),
     ("framing", framing),
     ("endpoint", endpoint),
@@ -124,6 +125,49 @@ pub fn sdp(bytes: &[u8]) {
         Direction::SendRecv,
     );
     let _ = sdp::negotiated(&ours, &offer);
+    keyed(&offer, &local, ours);
+}
+
+/// The same where keys are wanted: who must have them gets them or nothing, and an answer has none of the offer's.
+fn keyed(offer: &SessionDescription, local: &Local, mut ours: SessionDescription) {
+    let key = |byte| sdp::crypto::Key::new([byte; sdp::crypto::LONGEST_KEY]);
+    for wish in [sdp::crypto::Wish::Either, sdp::crypto::Wish::Protected] {
+        let own = sdp::Own { wish, fresh: key(9), before: None };
+        if let Ok(answered) = sdp::answer(offer, &Local { own, ..local.clone() }) {
+            let agreed = answered.audio.protection;
+            assert!(agreed.is_some() || wish == sdp::crypto::Wish::Either);
+            assert!(agreed.is_none_or(|agreed| agreed.ours == key(9)));
+        }
+        sdp::protect(&mut ours, wish, &[(sdp::crypto::Suite::AesCm80, key(8))]);
+        if let Ok(agreed) = sdp::negotiated(&ours, offer) {
+            let clear = wish == sdp::crypto::Wish::Either;
+            assert!(agreed.protection.map_or(clear, |agreed| agreed.theirs != agreed.ours));
+        }
+    }
+}
+
+/// Sealed packets (SRTP, SRTCP): what comes is opened or refused, and what is not sealed with the key is never opened.
+pub fn srtp(bytes: &[u8]) {
+    let key = |byte| srtp::MasterKey::new([byte; srtp::LONGEST_KEY]);
+    for suite in [srtp::Suite::AesCm80, srtp::Suite::AesCm32, srtp::Suite::AesGcm] {
+        let keys = srtp::Keys { suite, ours: key(1), theirs: key(2) };
+        let mut protection = srtp::Protection::new(keys).expect("a known suite");
+        let mut clear = Vec::new();
+        assert!(protection.open_rtp(bytes, &mut clear).is_err(), "nobody knows the key");
+        assert!(protection.open_rtcp(bytes, &mut clear).is_err(), "nobody knows the key");
+        let there = srtp::Keys { suite, ours: key(2), theirs: key(1) };
+        let mut there = srtp::Protection::new(there).expect("a known suite");
+        let mut sealed = bytes.to_vec();
+        if protection.seal_rtp(&mut sealed) {
+            // Extensions in forms that nobody sends are lost on their way, and harm nothing.
+            let _ = there.open_rtp(&sealed, &mut clear);
+            assert!(!protection.seal_rtp(&mut bytes.to_vec()), "one number, twice");
+        }
+        let mut sealed = bytes.to_vec();
+        if protection.seal_rtcp(&mut sealed) {
+            let _ = there.open_rtcp(&sealed, &mut clear);
+        }
+    }
 }
 
 /// Challenges are answered and answers judged; no bytes are the right password.

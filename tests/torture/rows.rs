@@ -111,7 +111,7 @@ const ROWS: &[Row] = &[
         &[],
         &[
             ("src/sip/access.rs", "nobody_acts_under_another_name"),
-            ("src/sip/registrar.rs", "too_brief_too_many_and_wrong_wildcards_are_refused"),
+            ("src/sip/registrar/tests.rs", "too_brief_too_many_and_wrong_wildcards_are_refused"),
         ],
     ),
     (
@@ -237,6 +237,22 @@ const MORE: &[(u8, &str, &str)] = &[
     ),
     (30, "src/media/plane/tests.rs", "another_host_never_takes_over_a_leg_whose_phone_is_silent"),
     (30, "src/media/plane/tests.rs", "the_address_in_the_description_takes_its_leg_back"),
+    (
+        31,
+        "src/media/plane/tests/sealed.rs",
+        "row_31_bad_tags_and_replays_are_dropped_before_learning_and_the_call_stays",
+    ),
+    (
+        31,
+        "src/media/plane/tests/sealed.rs",
+        "a_phone_with_another_key_is_silent_and_counted_and_hears_nothing",
+    ),
+    (31, "src/media/srtp/tests.rs", "damage_truncation_and_repetition_are_told_apart"),
+    (
+        31,
+        "src/media/srtp/tests.rs",
+        "forged_sources_leave_nothing_behind_and_many_true_ones_have_an_end",
+    ),
     (
         32,
         "src/media/plane/tests/hostile.rs",

@@ -22,6 +22,7 @@ mod media_scenes;
 mod parties;
 mod people;
 mod phones;
+mod protection;
 mod random;
 mod rows;
 mod scenes;
@@ -285,6 +286,8 @@ struct World {
     reliable: crate::sip::reliable::Policy,
     /// Legs that came into a room.
     mixed: Vec<LegId>,
+    /// What capture servers were sent.
+    captured: Vec<u8>,
     calls: u64,
     answered: u64,
     joined: u64,
@@ -367,6 +370,7 @@ impl World {
             rebound: Vec::new(),
             reliable: crate::sip::reliable::Policy::Offer,
             mixed: Vec::new(),
+            captured: Vec::new(),
             calls: 0,
             answered: 0,
             joined: 0,
@@ -440,8 +444,8 @@ impl World {
             | Output::Trust(_)
             | Output::Disconnect(_)
             | Output::Expect(..)
-            | Output::Bar(_)
-            | Output::Capture(_) => {}
+            | Output::Bar(_) => {}
+            Output::Capture(bytes) => self.captured.extend(bytes),
             Output::Face(peers) => {
                 let pairs: Vec<_> = self
                     .faces

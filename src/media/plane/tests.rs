@@ -3,6 +3,7 @@
 mod codecs;
 mod hostile;
 mod rooms;
+mod sealed;
 mod signs;
 
 use std::collections::BTreeMap;

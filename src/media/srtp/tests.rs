@@ -171,6 +171,13 @@ fn what_is_sealed_is_opened_at_the_other_end_and_there_alone() {
         let last = out.len() - 1;
         out[last] ^= 1;
         assert!(there.open_rtcp(&out, &mut clear).is_err());
+        // In the clear, with or without room for what is not there.
+        for more in 0..60 {
+            let plain = [report(5), vec![0; more]].concat();
+            assert!(there.open_rtcp(&plain, &mut clear).is_err(), "{suite:?} {more}");
+            let plain = [report(6), vec![0x7f; more]].concat();
+            assert!(there.open_rtcp(&plain, &mut clear).is_err(), "{suite:?} {more}");
+        }
     }
 }
 
@@ -256,6 +263,26 @@ fn forged_sources_leave_nothing_behind_and_many_true_ones_have_an_end() {
     }
     let out = sealed(&mut here, 1_000, 1);
     assert_eq!(open(&mut there, &out), Err(Refused::Crowded));
+}
+
+/// Who sees a phone's number on the wire, and forges packets far ahead of it before its first is heard, wins nothing.
+#[test]
+fn a_forged_first_packet_does_not_decide_where_the_window_begins() {
+    for suite in SUITES {
+        let (mut here, mut there) = pair(suite);
+        let first = sealed(&mut here, 5, 10);
+        for ahead in [20_000u16, 40_000, 65_000] {
+            let mut forged = first.clone();
+            forged[2..4].copy_from_slice(&ahead.to_be_bytes());
+            assert_eq!(open(&mut there, &forged), Err(Refused::Forged));
+        }
+        assert!(open(&mut there, &first).is_ok(), "{suite:?}");
+        let mut forged = first.clone();
+        forged[2..4].copy_from_slice(&30_000u16.to_be_bytes());
+        assert_eq!(open(&mut there, &forged), Err(Refused::Forged));
+        let second = sealed(&mut here, 5, 11);
+        assert!(open(&mut there, &second).is_ok(), "{suite:?}");
+    }
 }
 
 #[test]
