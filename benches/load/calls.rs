@@ -35,6 +35,8 @@ pub struct Exchange<'a> {
     pub all_to: Option<String>,
     /// The payload type of telephone-events that is offered.
     pub events: Option<u8>,
+    /// The line of a key that the carrier offers (RFC 4568), where its sound is encrypted.
+    pub crypto: Option<String>,
     pub calls: Vec<Dialled>,
     /// Calls of the box to a phone, by their Call-ID there.
     there: BTreeMap<String, usize>,
@@ -53,6 +55,7 @@ impl<'a> Exchange<'a> {
             run,
             all_to: None,
             events: None,
+            crypto: None,
             calls: Vec::new(),
             there: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -103,6 +106,7 @@ impl<'a> Exchange<'a> {
                 &format!("AVP 0 {events}\r\na=rtpmap:{events} telephone-event/8000\r\n"),
             );
         }
+        offer.extend(self.crypto.clone());
         self.request(call, "INVITE", 1, &offer);
     }
 

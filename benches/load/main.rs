@@ -71,7 +71,7 @@ fn main() {
         if wants("start") {
             start(kind);
         }
-        if ["memory", "calls", "relay", "digits", "registrations"].into_iter().any(wants) {
+        if ["memory", "calls", "relay srtp", "digits", "registrations"].into_iter().any(wants) {
             drive(kind, wants);
         }
     }
@@ -112,7 +112,12 @@ fn drive(kind: Kind, wants: impl Fn(&str) -> bool) {
     }
     if kind == Kind::Branchline && wants("relay") {
         for count in [100, 200, 400] {
-            sound::relay(&server, &carrier, &phones, count);
+            sound::relay(&server, &carrier, &phones, count, false);
+        }
+    }
+    if kind == Kind::Branchline && wants("relay srtp") {
+        for count in [100, 200, 400] {
+            sound::relay(&server, &carrier, &phones, count, true);
         }
     }
     if kind == Kind::Branchline && wants("digits") {

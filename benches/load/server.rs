@@ -161,6 +161,7 @@ fn configuration(folder: &Path, phones: usize) -> String {
          [media]\nport_min = 10000\nport_max = 27999\n\
          [limits]\ncalls = 10000\nnew_calls_per_second = 1000\n\
          [[trunk]]\nname = \"carrier\"\naccept_from = [\"127.0.0.9\"]\nmax_calls = 5000\n\
+         media_encryption = \"offered\"\nmedia_keys_over = \"any\"\n\
          [[inbound]]\nnumber = \"+15550100\"\nto = \"ivr:keys\"\n\
          [flow.keys]\nstart = \"menu\"\n\
          [flow.keys.menu.menu]\nprompt = \"am\"\nchoices = {{ 1 = \"repeat\" }}\nwait = 60\notherwise = \"hang-up\"\n",

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use branchline::media::srtp;
+
 use crate::calls::Exchange;
 use crate::process::{cpu, is_installed};
 use crate::rtpengine::{Control, Daemon};
@@ -12,10 +14,25 @@ use crate::sip::sdp;
 use crate::wire::Peer;
 use crate::{PATIENCE, WINDOW};
 
-/// One line: G.711 both ways through `count` calls.
-pub fn relay(server: &Server, carrier: &Peer, phones: &Peer, count: usize) {
+/// The key that the carrier seals with, the same in each call; each of them is a source of its own.
+const KEY: [u8; srtp::LONGEST_KEY] = [0x5a; srtp::LONGEST_KEY];
+/// The same as `a=crypto` tells it.
+const CRYPTO: &str =
+    "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpa\r\n";
+/// Bytes of a packet of 20 ms, and of the tag behind it where it is sealed.
+const PACKET: usize = 172;
+const TAG: usize = 10;
+
+/// One line: G.711 both ways through `count` calls; where it is `sealed`, the carrier's side of it by SRTP, so that each
+/// packet is opened or sealed once.
+pub fn relay(server: &Server, carrier: &Peer, phones: &Peer, count: usize, sealed: bool) {
     let before = server.memory();
-    let mut exchange = Exchange::new(carrier, phones, 1_000_000 + count);
+    let run = 1_000_000 + count + if sealed { 500_000 } else { 0 };
+    let mut exchange = Exchange::new(carrier, phones, run);
+    exchange.crypto = sealed.then(|| CRYPTO.to_owned());
+    let key = srtp::MasterKey::new(KEY);
+    let keys = srtp::Keys { suite: srtp::Suite::AesCm80, ours: key, theirs: key };
+    let mut seal = sealed.then(|| srtp::Protection::new(keys).expect("a known suite"));
     exchange.dial_all(count);
     exchange.wait(|dialled| dialled.sound.iter().all(Option::is_some));
     let there: Vec<[SocketAddr; 2]> = exchange
@@ -25,12 +42,13 @@ pub fn relay(server: &Server, carrier: &Peer, phones: &Peer, count: usize) {
         .collect();
     assert_eq!(there.len(), count, "calls were set up");
     // Half a second in which the box learns where everybody is.
-    talk(&exchange.sound, &there, 0, Duration::from_millis(500));
+    talk(&exchange.sound, &there, 0, Duration::from_millis(500), seal.as_mut());
     let cpu = server.cpu();
-    let (sent, heard) = talk(&exchange.sound, &there, 25, WINDOW);
+    let (sent, heard) = talk(&exchange.sound, &there, 25, WINDOW, seal.as_mut());
     let each = (server.cpu() - cpu) / heard as f64;
     let memory = (server.memory() - before) / count as f64;
-    print_relay("branchline", count, each, heard, sent, memory);
+    let who = if sealed { "branchline, SRTP on one side" } else { "branchline" };
+    print_relay(who, count, each, heard, sent, memory);
     exchange.hang_up_all();
 }
 
@@ -51,9 +69,9 @@ pub fn relay_by_rtpengine() {
             .filter_map(|call| control.call(call, &sdp(sound[0].at), &sdp(sound[1].at), &[]))
             .collect();
         assert_eq!(there.len(), count, "calls were set up");
-        talk(&sound, &there, 0, Duration::from_millis(500));
+        talk(&sound, &there, 0, Duration::from_millis(500), None);
         let before_cpu = cpu(process);
-        let (sent, heard) = talk(&sound, &there, 25, WINDOW);
+        let (sent, heard) = talk(&sound, &there, 25, WINDOW, None);
         let each = (cpu(process) - before_cpu) / heard as f64;
         let memory = (memory(process) - before) / count as f64;
         print_relay("rtpengine", count, each, heard, sent, memory);
@@ -68,16 +86,19 @@ fn print_relay(who: &str, count: usize, each: f64, heard: usize, sent: usize, me
     );
 }
 
-/// Everybody speaks for `span`; answers how many packets were sent and heard.
+/// Everybody speaks for `span`, the first of each two sealed where there is something to seal with; answers how many
+/// packets were sent and heard.
 fn talk(
     sound: &[Peer; 2],
     there: &[[SocketAddr; 2]],
     first: usize,
     span: Duration,
+    mut seal: Option<&mut srtp::Protection>,
 ) -> (usize, usize) {
-    let mut packet = [0x55; 172];
+    let mut packet = [0x55; PACKET];
     packet[0] = 0x80;
     packet[1] = 0;
+    let mut sealed = Vec::with_capacity(PACKET + TAG);
     let total = there.len() * (span.as_millis() / 20) as usize;
     let (mut turns, mut heard) = (0, 0);
     let mut buffer = [0; 2_048];
@@ -86,7 +107,8 @@ fn talk(
         for peer in sound {
             while let Ok((length, _)) = peer.socket.recv_from(&mut buffer) {
                 // Reports (RTCP) have other payload types.
-                heard += usize::from(length == 172 && buffer[1] & 0x7f == 0);
+                let whole = length == PACKET || length == PACKET + TAG;
+                heard += usize::from(whole && buffer[1] & 0x7f == 0);
             }
         }
         heard
@@ -98,10 +120,15 @@ fn talk(
             let (call, beat) = (turns % there.len(), first + turns / there.len());
             packet[2..4].copy_from_slice(&(beat as u16).to_be_bytes());
             packet[4..8].copy_from_slice(&(beat as u32 * 160).to_be_bytes());
-            for (peer, to) in sound.iter().zip(there[call]) {
+            for (side, (peer, to)) in sound.iter().zip(there[call]).enumerate() {
                 // The port that it goes to is as good a name for a stream as any.
                 packet[8..12].copy_from_slice(&u32::from(to.port()).to_be_bytes());
-                let _ = peer.socket.send_to(&packet, to);
+                sealed.clear();
+                sealed.extend_from_slice(&packet);
+                if let Some(seal) = seal.as_mut().filter(|_| side == 0) {
+                    assert!(seal.seal_rtp(&mut sealed), "each number once");
+                }
+                let _ = peer.socket.send_to(&sealed, to);
             }
             turns += 1;
         }
