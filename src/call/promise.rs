@@ -71,7 +71,7 @@ impl Plan {
         let digits = full.trim_start_matches('+');
         let plain = DIGITS.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
         // No country's code begins with 0.
-        if !plain || digits.starts_with('0') {
+        if !plain || digits.starts_with('0') || digits.strip_prefix('1').is_some_and(is_odd) {
             return Err(Refusal::NotInFull);
         }
         let dialled = country.as_dialled(&full).ok_or(Refusal::NotInFull)?;
@@ -92,6 +92,13 @@ impl Plan {
             _ => Ok(full),
         }
     }
+}
+
+/// Whether a number of North America, without its code, is not one as people have them: ten digits, of which exchanges pass
+/// over any more, so that one phone would have many numbers; and no area is called 911 or the like.
+fn is_odd(national: &str) -> bool {
+    let area = national.get(..3).unwrap_or_default();
+    national.len() != 10 || area.starts_with(['0', '1']) || area.ends_with("11")
 }
 
 /// What was promised in the last day, to whom, at whose wish.
@@ -173,8 +180,14 @@ mod tests {
                 assert_eq!(us.may_promise(number, whose), Err(Refusal::NotInFull), "{number}");
             }
         }
-        let long = "1408555123499999";
-        assert_eq!(us.may_promise(long, Whose::Own), Err(Refusal::NotInFull));
+        for odd in ["1408555123499999", "140855512341", "19115551234", "9115551234", "10885551234"]
+        {
+            let found = us.may_promise(odd, Whose::Own);
+            assert!(
+                matches!(found, Err(Refusal::NotInFull | Refusal::Dear(_))),
+                "{odd}: {found:?}"
+            );
+        }
         for (country, numbers) in [
             ("US", ["911", "9911", "112", "+1911"]),
             ("DE", ["112", "9110", "+49112", "0049110"]),
