@@ -245,7 +245,8 @@ const WEEK: [(&str, Weekday); 7] = [
     ("sun", Weekday::Sunday),
 ];
 
-fn days(text: &str) -> Option<Vec<Weekday>> {
+/// Days of the week as calendars write them: `mon-fri`, `sat`; nothing where they are none.
+pub fn days(text: &str) -> Option<Vec<Weekday>> {
     let place = |name: &str| WEEK.iter().position(|(day, _)| name.trim().eq_ignore_ascii_case(day));
     let mut days = Vec::new();
     for part in text.split(',') {

@@ -16,6 +16,7 @@ use crate::config::{self, journeys};
 use crate::driver::clock;
 use crate::hours;
 use crate::id::JourneyId;
+use crate::journey::daily;
 use crate::journey::engine::{Journeys as Machine, Output};
 use crate::journey::rule::Rule;
 use crate::journey::{Action, Change, Event, Outcome, Person, Standing};
@@ -186,7 +187,8 @@ pub fn main(options: &Options) -> ExitCode {
     let now = options.at.map_or(clock::now().unix, |at| UnixTime(at.as_microsecond()));
     let event = Event {
         id: "try".to_owned(),
-        kind: kind.clone(),
+        // Whatever is tried is called so.
+        kind: if kind == "time" { daily::kind_of("try") } else { kind.clone() },
         person: Person(1),
         attributes: options.attributes.iter().cloned().collect(),
         standing: Standing {
@@ -215,7 +217,7 @@ fn tried(rule: Rule, event: &Event, begin: Now) -> String {
             let words = match &output {
                 Output::Record(change) => told(change),
                 Output::Do { action, .. } => Some(order(action)),
-                Output::Look { .. } => None,
+                Output::Look { .. } | Output::Begin { .. } => None,
             };
             if let Some(words) = words {
                 let clock = Timestamp::from_microsecond(now.unix.0).unwrap_or_default();
@@ -228,7 +230,7 @@ fn tried(rule: Rule, event: &Event, begin: Now) -> String {
                 Output::Look { key, .. } => {
                     machine.handle_standing(now, key, Some(event.standing.clone()));
                 }
-                Output::Record(_) => {}
+                Output::Record(_) | Output::Begin { .. } => {}
             }
         }
         let Some(next) = next(&machine, now) else { break };

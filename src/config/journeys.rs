@@ -167,4 +167,34 @@ mod tests {
         let missing: Vec<_> = wanted.iter().filter(|one| !told.contains(one)).collect();
         assert!(missing.is_empty(), "{missing:?} in {told:?}");
     }
+
+    #[test]
+    fn a_rule_of_the_time_says_when_and_is_about_somebody_or_does_nothing_with_anybody() {
+        let read = |text: &str| {
+            let text = format!("{text}\n[[step]]\ntask = 'support'\ntext = 'x'\n");
+            rule(Path::new("j.toml"), &text, &known()).map(|_| ()).map_err(|found| {
+                found.iter().map(|problem| problem.what.clone()).collect::<Vec<_>>().join("; ")
+            })
+        };
+        assert_eq!(read("on = 'time'\nat = '09:00'"), Ok(()));
+        assert_eq!(
+            read("on = 'time'\nat = '09:00'\ndays = 'mon-fri'\nfield = 'birthday'\nyearly = true"),
+            Ok(())
+        );
+        for (text, words) in [
+            ("on = 'time'", "`at` goes with"),
+            ("on = 'call-missed'\nat = '09:00'", "`at` goes with"),
+            ("on = 'time'\nat = '25:00'", "no time of day"),
+            ("on = 'time'\nat = '09:00'\ndays = 'caturday'", "no days of the week"),
+            ("on = 'time'\nat = '09:00'\ndays_before = 3", "of a date in `field`"),
+            (
+                "on = 'time'\nat = '09:00'\nfield = 'x'\ndays_before = 3\ndays_after = 3",
+                "one of `days_before`",
+            ),
+            ("on = 'time'\nat = '09:00'\n[[step]]\ntag = 'vip'", "about nobody"),
+        ] {
+            let found = read(text).unwrap_err();
+            assert!(found.contains(words), "{text}: {found}");
+        }
+    }
 }

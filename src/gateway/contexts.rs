@@ -35,6 +35,8 @@ pub enum LookFor {
     Retention,
     /// A journey, or an event that may begin one.
     Journey(u64),
+    /// Rules that begin with the time, for whoever has a date.
+    Dated,
 }
 
 /// What is known of people who are in a call.
@@ -110,6 +112,7 @@ impl Gateway {
                 self.ask_crm_for(now, to, caller.as_deref());
             }
             (LookFor::Crm(to), _) => self.ask_crm_for(now, to, None),
+            (LookFor::Dated, answer) => self.dated_found(now, answer),
             (LookFor::Retention, Answer::Old(old)) => self.old_found(now, Some(old)),
             (LookFor::Retention, _) => self.old_found(now, None),
             (LookFor::Journey(id), answer) => self.journey_looked_up(now, id, answer),

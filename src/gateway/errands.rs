@@ -19,6 +19,7 @@ use crate::journal::errands::{Errand, Held, Open};
 use crate::journal::personal::Personal;
 use crate::journal::work::{AUTO, Step};
 use crate::journey::Key;
+use crate::journey::daily::NOBODY;
 use crate::journey::rule::fingerprint;
 use crate::queue::{self, Channel, Declined, Item, NotPicked, Skills, Standing, Target};
 use crate::time::{Now, UnixTime};
@@ -119,8 +120,9 @@ impl Gateway {
         (rule, queue, text): (&str, &QueueId, &str),
         since: UnixTime,
     ) -> Result<(), NotTaken> {
+        let contact = (person != NOBODY).then_some(person);
         let errand = Errand {
-            text: Some(about(person, text.to_owned())),
+            text: Some(words(contact, item_of_task(key), text)),
             due: None,
             from: Some(format!("rule {rule}")),
             task: Some(super::journeys::task_name(key)),
@@ -129,7 +131,7 @@ impl Gateway {
             item: item_of_task(key),
             channel: Channel::Task,
             queue: queue.clone(),
-            contact: Some(person),
+            contact,
             arrived: since,
             priority: 0,
             skills: Skills::new(),
@@ -157,10 +159,7 @@ impl Gateway {
                 "at most {MOST_SKILLS} skills, each of a level of 1 to 10"
             ));
         }
-        let text = match new.contact {
-            Some(contact) => about(contact, new.text.clone()),
-            None => Personal::Named { subject: format!("item/{item}"), text: new.text.clone() },
-        };
+        let text = words(new.contact, item, &new.text);
         let (due, from) = (new.due, Some(by.who.to_string()));
         let arrival = Arrival {
             item,
@@ -191,8 +190,10 @@ impl Gateway {
 /// Skills that one task may ask for.
 const MOST_SKILLS: usize = 16;
 
-fn about(contact: ContactId, text: String) -> Personal {
-    Personal::Named { subject: contact_name(contact), text }
+/// What is to be done, sealed under whom it is about, else under a key of its own.
+fn words(contact: Option<ContactId>, item: ItemId, text: &str) -> Personal {
+    let subject = contact.map_or_else(|| format!("item/{item}"), contact_name);
+    Personal::Named { subject, text: text.to_owned() }
 }
 
 /// The item that a task of a journey is.

@@ -3,6 +3,7 @@
 //! An event is in the journal before anybody is looked up for it, a step before it is carried out. Who it is about is the
 //! store's answer, what follows [`crate::journey`]'s.
 
+mod daily;
 mod doing;
 mod events;
 mod lines;
@@ -24,6 +25,7 @@ use crate::journal::journey::Journey;
 use crate::journal::personal::Personal;
 use crate::journal::{State, Token};
 use crate::journey::abroad::zones;
+use crate::journey::areas;
 use crate::journey::{Action, Carriers, Change, Journeys, Key, Passed, Standing, engine};
 use crate::sip::endpoint::ClientKey;
 use crate::store::context::looking::{Answer, Question, Stands};
@@ -66,6 +68,10 @@ pub(super) struct Walking {
     counted: BTreeMap<(String, bool), u64>,
     /// Ids of events of sites that were told lately.
     told: BTreeSet<String>,
+    /// Rules that begin with the time, and how far whoever has such a date is looked for.
+    scans: VecDeque<daily::Scan>,
+    /// When that goes on, where it waits.
+    scan_again: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -120,11 +126,13 @@ impl Walking {
             missed: 0,
             counted: BTreeMap::new(),
             told: BTreeSet::new(),
+            scans: VecDeque::new(),
+            scan_again: None,
         }
     }
 
     pub fn deadline(&self, now: Now) -> Option<Instant> {
-        earliest(self.machine.deadline(now), self.again)
+        earliest(self.machine.deadline(now), earliest(self.again, self.scan_again))
     }
 
     pub fn poll_output(&mut self) -> Option<engine::Output> {
@@ -133,7 +141,10 @@ impl Walking {
 
     #[cfg(test)]
     pub fn is_idle(&self) -> bool {
-        self.looks.is_empty() && self.due.is_empty() && self.facts.is_empty()
+        self.looks.is_empty()
+            && self.due.is_empty()
+            && self.facts.is_empty()
+            && self.scans.is_empty()
     }
 }
 
@@ -168,6 +179,9 @@ impl Gateway {
 
     pub(super) fn journeys_time_out(&mut self, now: Now) {
         self.journeys.machine.handle_timeout(now);
+        if self.journeys.scan_again.take_if(|at| *at <= now.instant).is_some() {
+            self.scan_on();
+        }
         if self.journeys.again.is_some_and(|at| at <= now.instant) {
             self.journeys.again = None;
             self.look_on();
@@ -193,6 +207,7 @@ impl Gateway {
                 self.journeys.last =
                     self.keep(now, Event::Journey(Journey { change, to, act: None }));
             }
+            engine::Output::Begin { rule, at, dated } => self.begin_with_time(now, rule, at, dated),
             engine::Output::Look { key, person } => {
                 // Whatever was written of them lately is to be seen.
                 let after = self.orders.written(person);
@@ -332,15 +347,24 @@ impl Gateway {
 
 impl Gateway {
     /// How somebody stands, as far as rules ask. Whoever has a number of the site's own country is there, if nobody has said
-    /// otherwise.
+    /// otherwise: in its area where that has a clock of its own, else with the site.
     fn person_stands(&self, stands: &Stands) -> Standing {
         let phones = stands.identities.iter().filter(|one| one.kind == Kind::Phone);
-        let mut phones = phones.map(|one| one.value.as_str());
+        let phones: Vec<_> = phones.map(|one| one.value.as_str()).collect();
         let country = self.settings.site.country;
         let abroad = |number: &&str| country.class(number) == Class::International;
-        let first = phones.clone().next().filter(|_| phones.all(|number| abroad(&number)));
-        let abroad = first.map(zones).unwrap_or_default().iter().map(|zone| (*zone).to_owned());
-        Standing { abroad: abroad.collect(), ..said(stands) }
+        let mut all = BTreeSet::new();
+        for number in phones.iter().filter(|number| !abroad(number)) {
+            match areas::zones(number) {
+                [] => _ = all.insert(self.settings.site.time_zone.clone()),
+                area => all.extend(area.iter().map(|zone| (*zone).to_owned())),
+            }
+        }
+        if all.is_empty() {
+            let first = phones.first().map(|number| zones(number)).unwrap_or_default();
+            all.extend(first.iter().map(|zone| (*zone).to_owned()));
+        }
+        Standing { abroad: all.into_iter().collect(), ..said(stands) }
     }
 }
 

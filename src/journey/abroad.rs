@@ -2,6 +2,8 @@
 //! codes). Where a country has several, those at its edges stand for it: who is left alone by all of them is left alone by
 //! every one in between.
 
+use crate::journey::areas;
+
 /// Calling codes and time zones; the longest code that a number begins with counts.
 #[rustfmt::skip]
 const ZONES: &[(&str, &[&str])] = &[
@@ -75,8 +77,12 @@ const ZONES: &[(&str, &[&str])] = &[
     ("995", &["Asia/Tbilisi"]), ("996", &["Asia/Bishkek"]), ("998", &["Asia/Tashkent"]),
 ];
 
-/// The time zones in which a number in full may be; none for one of no country.
+/// The time zones in which a number in full may be, by its area or by its country; none for one of no country.
 pub fn zones(number: &str) -> &'static [&'static str] {
+    let area = areas::zones(number);
+    if !area.is_empty() {
+        return area;
+    }
     let Some(digits) = number.strip_prefix('+') else { return &[] };
     let own = ZONES.iter().filter(|(code, _)| digits.starts_with(code));
     own.max_by_key(|(code, _)| code.len()).map_or(&[], |(_, zones)| zones)
@@ -99,10 +105,11 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_code_counts() {
+    fn the_longest_code_counts_and_an_area_more_than_its_country() {
         assert_eq!(zones("+81312345678"), ["Asia/Tokyo"]);
         assert_eq!(zones("+16715551234"), ["Pacific/Guam"]);
-        assert_eq!(zones("+14085551200").len(), 5);
+        assert_eq!(zones("+18005551200").len(), 5, "free of charge from anywhere");
+        assert_eq!(zones("+14085551200"), ["America/Los_Angeles"]);
         assert_eq!(zones("+881612345678"), [""; 0], "a satellite is nowhere");
         assert_eq!(zones("0301234"), [""; 0]);
     }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::hours;
 use crate::id::JourneyId;
+use crate::journey::daily::{self, Matches};
 use crate::journey::kept::{Kept, Running, Written};
 use crate::journey::rule::{Doing, Rule, fingerprint, holds, moment};
 use crate::journey::{Action, Carrier, Change, Event, Key, Outcome, Passed, Person, Standing, Why};
@@ -23,6 +24,16 @@ const LOOK: Duration = Duration::from_secs(60);
 pub enum Output {
     /// For the journal.
     Record(Change),
+    /// A rule begins with this moment: for whoever has a date in a field of their record, else for nobody in particular.
+    /// Answer with [`Journeys::handle_timed`] once it has begun for all.
+    Begin {
+        /// Which rule.
+        rule: String,
+        /// The moment.
+        at: UnixTime,
+        /// For whom.
+        dated: Option<Matches>,
+    },
     /// To be looked up before the step is decided; answer with [`Journeys::handle_standing`].
     Look {
         /// For this step.
@@ -50,6 +61,9 @@ pub struct Journeys {
     zone: TimeZone,
     kept: Kept,
     due: BTreeSet<(UnixTime, JourneyId)>,
+    /// When rules begin next that begin with the time, and those that are beginning.
+    daily: BTreeMap<String, UnixTime>,
+    beginning: BTreeSet<String>,
     /// Steps that were asked for and are not known to be done.
     asked: BTreeSet<Key>,
     /// Steps for which it is being looked up how the person stands, and those for which that is known.
@@ -61,7 +75,11 @@ pub struct Journeys {
 impl Journeys {
     /// None yet; `zone` is the site's.
     pub fn new(rules: BTreeMap<String, Rule>, zone: TimeZone) -> Self {
-        let printed = |(name, rule): (String, Rule)| {
+        let printed = |(name, mut rule): (String, Rule)| {
+            if rule.daily.is_some() {
+                // Each of them begins with its own time alone.
+                rule.on = daily::kind_of(&name);
+            }
             let print = rule.print();
             (name, (rule, print))
         };
@@ -70,6 +88,8 @@ impl Journeys {
             zone,
             kept: Kept::default(),
             due: BTreeSet::new(),
+            daily: BTreeMap::new(),
+            beginning: BTreeSet::new(),
             asked: BTreeSet::new(),
             looking: BTreeSet::new(),
             fresh: BTreeMap::new(),
@@ -80,8 +100,52 @@ impl Journeys {
     /// Takes up what was kept before a restart. Steps that were about to be done are asked for again.
     pub fn restore(&mut self, now: Now, kept: Kept) {
         self.kept = kept;
+        self.set_clocks(now);
         for journey in self.kept.running.keys().copied().collect::<Vec<_>>() {
             self.advance(now, journey);
+        }
+    }
+
+    /// When each rule begins that begins with the time: the first moment after the last one, but none that is long past.
+    fn set_clocks(&mut self, now: Now) {
+        let timed =
+            self.rules.iter().filter_map(|(name, (rule, _))| Some((name, rule.daily.as_ref()?)));
+        for (name, daily) in timed {
+            if self.daily.contains_key(name) {
+                continue;
+            }
+            let last = self.kept.timed.get(name).copied();
+            if let Some(at) = daily.next(last, now.unix, &self.zone) {
+                self.daily.insert(name.clone(), at);
+            }
+        }
+    }
+
+    /// A rule has begun with a moment for everybody.
+    pub fn handle_timed(&mut self, now: Now, rule: &str, at: UnixTime) {
+        self.beginning.remove(rule);
+        self.record(now, Change::Timed { rule: rule.to_owned(), at });
+        self.daily.remove(rule);
+        self.set_clocks(now);
+    }
+
+    fn begin_daily(&mut self, now: Now) {
+        // The clock was set: what is long past, or further away than any day of the week, is no moment of today's.
+        let stale = |at: &UnixTime| {
+            now.unix.since(*at) >= daily::MAKES_UP || at.since(now.unix) > daily::FURTHEST
+        };
+        if self.daily.values().any(stale) {
+            self.daily.retain(|_, at| !stale(at));
+            self.set_clocks(now);
+        }
+        let due = self.daily.extract_if(.., |_, at| *at <= now.unix);
+        for (rule, at) in due.collect::<Vec<_>>() {
+            let daily = self.rules.get(&rule).and_then(|(rule, _)| rule.daily.as_ref());
+            let Some(daily) = daily.filter(|_| self.beginning.insert(rule.clone())) else {
+                continue;
+            };
+            let dated = daily.dated.as_ref().and_then(|dated| dated.on(at, &self.zone));
+            self.outputs.push_back(Output::Begin { rule, at, dated });
         }
     }
 
@@ -194,6 +258,7 @@ impl Journeys {
 
     /// What is due.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.begin_daily(now);
         while let Some((at, journey)) = self.due.first().copied()
             && at <= now.unix
         {
@@ -204,7 +269,8 @@ impl Journeys {
 
     /// When something is due. The wall clock decides, so it is looked at more often than that.
     pub fn deadline(&self, now: Now) -> Option<Instant> {
-        let (at, _) = self.due.first()?;
+        let first = self.due.first().map(|(at, _)| *at);
+        let at = first.into_iter().chain(self.daily.values().copied()).min()?;
         Some(now.instant + at.since(now.unix).min(LOOK))
     }
 
@@ -374,6 +440,10 @@ impl Journeys {
     ) -> Option<Next> {
         let person = running.person;
         let did = |outcome| Some(Next::Record(Change::Did { key, outcome }));
+        if person == daily::NOBODY {
+            // What can be done about nobody needs no look at anybody.
+            return Some(Next::Do(key, running.rule.clone(), None, person, action.clone()));
+        }
         let Some(standing) = self.fresh.get(&key) else { return Some(Next::Look(key, person)) };
         if !is_allowed(standing, rule, action) {
             return did(Outcome::NoConsent);

@@ -34,6 +34,8 @@ pub struct Kept {
     pub handed: BTreeMap<Key, Due>,
     /// Tasks that nobody has done yet.
     pub tasks: BTreeMap<Key, Task>,
+    /// Up to which moment rules have begun that begin with the time.
+    pub timed: BTreeMap<String, UnixTime>,
     /// What came of the last steps and journeys, the oldest first.
     pub last: VecDeque<Line>,
 }
@@ -129,6 +131,7 @@ impl Kept {
         match change {
             // Kept by who looks up whom it is about.
             Change::Heard { .. } | Change::Passed { .. } => {}
+            Change::Timed { rule, at } => _ = self.timed.insert(rule.clone(), *at),
             Change::Began { journey, rule, print, person, attributes } => {
                 let running = Running {
                     rule: rule.clone(),

@@ -1,7 +1,7 @@
 //! Journeys: what happens by itself after something happened. An event, a condition, and steps: wait, send a message, call
 //! back, make a task, tell a webhook, write on the person's record, stop.
 //!
-//! Owns rules and their checks ([`rule`]), quiet hours ([`quiet`]), where numbers from abroad are ([`abroad`]), by whom messages are carried ([`carrier`]), what is kept
+//! Owns rules and their checks ([`rule`]), quiet hours ([`quiet`]), when the time begins one ([`daily`]), where numbers from abroad are ([`abroad`]), and those of areas with a clock of their own ([`areas`]), by whom messages are carried ([`carrier`]), what is kept
 //! of running journeys ([`kept`]) and the machine that walks them ([`engine`]). Sends nothing: it asks how a person stands
 //! at the moment of each step, says what is to be done, under a key that never changes, and is told when it is.
 //!
@@ -10,7 +10,9 @@
 //! message that may have been on the wire by then is not: nobody knows, and that is what is kept of it.
 
 pub mod abroad;
+pub mod areas;
 pub mod carrier;
+pub mod daily;
 pub mod engine;
 pub mod kept;
 pub mod quiet;
@@ -77,7 +79,8 @@ impl<'de> Deserialize<'de> for Key {
 pub struct Standing {
     /// IANA name of the zone they live in; the site's when absent or unknown.
     pub zone: Option<String>,
-    /// Where they may be besides, where nobody has said it: by a number from abroad. Quiet hours hold in all of these.
+    /// Where they may be, where nobody has said it: by a number from abroad, or of an area with a clock of its own. Quiet
+    /// hours hold in all of these.
     pub abroad: Vec<String>,
     /// What they have agreed to: channel and purpose, `sms/service`.
     pub consents: BTreeSet<String>,
@@ -322,6 +325,13 @@ pub enum Change {
         /// What rules ask for of it, and no more.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         attributes: BTreeMap<String, String>,
+    },
+    /// What a rule begins at a moment of the day has begun for everybody.
+    Timed {
+        /// The rule.
+        rule: String,
+        /// Which moment.
+        at: UnixTime,
     },
     /// It was taken up.
     Passed {

@@ -7,12 +7,14 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::hours;
+use crate::journey::daily::{Daily, Dated};
 use crate::journey::quiet::Quiet;
 use crate::journey::{Action, Channel, Event};
 use crate::time::UnixTime;
 
 /// What a rule can begin with, or end at.
-pub const KINDS: [&str; 21] = [
+pub const KINDS: [&str; 22] = [
     "appointment",
     "call-abandoned",
     "call-ended",
@@ -32,6 +34,7 @@ pub const KINDS: [&str; 21] = [
     "page-visit",
     "queue-overflow",
     "tag-added",
+    "time",
     "voicemail-left",
     "walk-in",
 ];
@@ -53,6 +56,24 @@ const LONGEST_WAIT: u64 = 30 * 86_400;
 pub struct Settings {
     /// The kind of event that it begins with.
     pub on: Spanned<String>,
+    /// When it begins, where it begins with the time: `09:00`, by the site's clock.
+    #[serde(default)]
+    pub at: Option<Spanned<String>>,
+    /// On which days: `mon-fri`. Default every day.
+    #[serde(default)]
+    pub days: Option<Spanned<String>>,
+    /// For whom: whoever has a date in this field of their record; without it for nobody in particular.
+    #[serde(default)]
+    pub field: Option<Spanned<String>>,
+    /// So many days before that date.
+    #[serde(default)]
+    pub days_before: Option<Spanned<u16>>,
+    /// So many days after it.
+    #[serde(default)]
+    pub days_after: Option<Spanned<u16>>,
+    /// Whether the date comes back every year, as a birthday does. Default false.
+    #[serde(default)]
+    pub yearly: bool,
     /// Attributes of the event, and the values that each may have.
     #[serde(default)]
     pub when: BTreeMap<String, Vec<String>>,
@@ -162,6 +183,8 @@ pub struct Rule {
     pub at_most: (usize, i64),
     /// What is done.
     pub steps: Vec<(Condition, Doing)>,
+    /// When it begins, where it begins with the time.
+    pub daily: Option<Daily>,
 }
 
 /// Attributes, and the values that each may have.
@@ -217,6 +240,14 @@ pub enum Mistake {
     Before,
     /// Nobody carries messages of this channel.
     NoCarrier(Channel),
+    /// A time without `on = "time"`, or that without `at`; days of a date without its field.
+    Clock,
+    /// Not days of the week.
+    Days,
+    /// More days from a date than a year has, or both before and after it.
+    Offset,
+    /// Something is done with a person by a rule that is about nobody.
+    Nobody,
     /// Not a time of day, or quiet hours that end as they begin.
     Time,
     /// Not a span of time, or longer than 30 days.
@@ -249,6 +280,16 @@ impl fmt::Display for Mistake {
                 let name = channel.name();
                 write!(f, "nobody carries messages by {name} here: none will be sent")
             }
+            Mistake::Clock => f.write_str(
+                "`at` goes with `on = \"time\"`, and `days`, `field`, `days_before`, `days_after` and `yearly` with it",
+            ),
+            Mistake::Days => f.write_str("those are no days of the week"),
+            Mistake::Offset => {
+                f.write_str("one of `days_before` and `days_after`, of a date in `field`, up to 366")
+            }
+            Mistake::Nobody => f.write_str(
+                "without `field` the rule is about nobody: it can wait, make tasks, tell webhooks and stop",
+            ),
             Mistake::Time => f.write_str("that is no time of day, or the end is the beginning"),
             Mistake::Span => f.write_str("that is no span of time up to 30 days"),
             Mistake::Step => f.write_str("a step does exactly one thing"),
@@ -267,6 +308,7 @@ impl Mistake {
     pub fn allowed(&self) -> Option<&'static str> {
         match self {
             Mistake::Time => Some("`20:00`"),
+            Mistake::Days => Some("such as `mon-fri` or `sat`"),
             Mistake::Span => Some("a number and `s`, `m`, `h` or `d`, such as `30m`"),
             Mistake::Step => Some(
                 "`wait`, `until`, `message`, `callback`, `task`, `webhook`, `tag`, `untag`, `note` or `stop`",
@@ -306,6 +348,7 @@ impl Rule {
         check.kind(&settings.on);
         settings.stop_on.iter().for_each(|kind| check.kind(kind));
         let purpose = check.purpose(settings.purpose.as_ref());
+        let daily = check.daily(settings);
         let quiet = check.quiet(settings.quiet.as_ref());
         let at_most = check.at_most(settings.at_most.as_ref());
         if settings.step.is_empty() || settings.step.len() > MOST_STEPS {
@@ -315,7 +358,15 @@ impl Rule {
             .step
             .iter()
             .filter_map(|step| Some((step.get_ref().when.clone(), check.step(step)?)));
-        let steps = steps.collect();
+        let steps: Vec<(Condition, Doing)> = steps.collect();
+        let nobody = daily.as_ref().is_some_and(|daily| daily.dated.is_none());
+        let of_somebody = |(_, doing): &(Condition, Doing)| match doing {
+            Doing::Act(action) => !matches!(action, Action::Task { .. } | Action::Webhook { .. }),
+            _ => false,
+        };
+        if nobody && steps.iter().any(of_somebody) {
+            check.tell(Mistake::Nobody, settings.on.span());
+        }
         if !check.problems.is_empty() {
             return Err(check.problems);
         }
@@ -328,6 +379,7 @@ impl Rule {
             quiet,
             at_most,
             steps,
+            daily,
         })
     }
 
@@ -352,7 +404,8 @@ impl Rule {
 
     /// What it says, in one number: a journey does not go on under another rule of the same name.
     pub fn print(&self) -> u64 {
-        fingerprint(&[&format!("{self:?}")])
+        // As it was before rules could begin with the time: those that do not are the ones that they were.
+        fingerprint(&[&format!("{self:?}").replace(", daily: None", "")])
     }
 
     /// Attributes that its conditions ask for; no others are kept.
@@ -402,6 +455,42 @@ impl Check<'_> {
             let mistake = mistake(written.clone());
             self.problems.push(Problem { mistake, span: name.span(), written, known });
         }
+    }
+
+    /// When a rule begins that begins with the time.
+    fn daily(&mut self, settings: &Settings) -> Option<Daily> {
+        let timed = settings.on.get_ref() == "time";
+        let offsets = (settings.days_before.as_ref(), settings.days_after.as_ref());
+        let of_time = settings.at.is_some() || settings.days.is_some();
+        let of_date = settings.field.is_some() || settings.yearly || offsets != (None, None);
+        if timed != settings.at.is_some() || (!timed && (of_time || of_date)) {
+            self.tell(Mistake::Clock, settings.on.span());
+        }
+        let at = settings.at.as_ref().filter(|_| timed)?;
+        let minute = minutes(at.get_ref());
+        if minute.is_none() {
+            self.tell(Mistake::Time, at.span());
+        }
+        let days = settings.days.as_ref().map(|days| (days, hours::days(days.get_ref())));
+        if let Some((days, None)) = &days {
+            self.tell(Mistake::Days, days.span());
+        }
+        let days = days.and_then(|(_, days)| days).unwrap_or_default();
+        let offset = match offsets {
+            (None, None) => 0,
+            (Some(before), None) => i32::from(*before.get_ref()),
+            (None, Some(after)) => -i32::from(*after.get_ref()),
+            (Some(_), Some(_)) => i32::MAX,
+        };
+        if offset.abs() > 366 || (settings.field.is_none() && (settings.yearly || offset != 0)) {
+            self.tell(Mistake::Offset, settings.on.span());
+        }
+        let dated = settings.field.as_ref().map(|field| Dated {
+            field: field.get_ref().clone(),
+            offset,
+            yearly: settings.yearly,
+        });
+        Some(Daily { minute: minute?, days, dated })
     }
 
     fn kind(&mut self, kind: &Spanned<String>) {

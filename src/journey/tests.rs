@@ -99,6 +99,7 @@ impl World {
                 Output::Record(change) => self.waiting.push(change),
                 Output::Look { key, person } => self.looks.push((key, person)),
                 Output::Do { key, person, action, .. } => self.asked.push((key, person, action)),
+                Output::Begin { rule, at, .. } => self.machine.handle_timed(self.now, &rule, at),
             }
         }
         for (key, person) in std::mem::take(&mut self.looks) {

@@ -404,7 +404,8 @@ fn a_number_from_abroad_is_left_alone_by_the_clock_over_there() {
     let config = with_rules(&[("hello", rule)], "sms = 'webhook:sender'");
     // Nine in the evening in Tokyo, noon at the site.
     let mut world = World::journeys(&config, "2026-11-16T12:00:00Z");
-    for (number, id) in [("+81312345678", "1"), ("+14085551200", "2")] {
+    // One of the site's own country and of no area that has a clock of its own, and one of an area that has.
+    for (number, id) in [("+81312345678", "1"), ("+16285551200", "2"), ("+14085551200", "3")] {
         let identities = vec![Identity { kind: Kind::Phone, value: number.to_owned() }];
         let (source, channel) = (Default::default(), None);
         let order = Order::Create {
@@ -428,11 +429,19 @@ fn a_number_from_abroad_is_left_alone_by_the_clock_over_there() {
         assert_eq!(world.tells(&event), Taken::Kept);
     }
     world.seconds(60);
-    assert_eq!(world.due(), [(sms("Hello."), Some("+14085551200".to_owned()))]);
-    let listed = world.listed();
-    assert_eq!(listed.running[0].words, "waits for the end of quiet hours");
-    assert_eq!(listed.running[0].until, Some(at("2026-11-16T23:00:00Z")));
-    world.seconds(11 * 3_600);
+    assert_eq!(world.due(), [(sms("Hello."), Some("+16285551200".to_owned()))]);
+    let mut listed = world.listed();
+    listed.running.sort_by_key(|line| line.until);
+    assert!(listed.running.iter().all(|line| line.words == "waits for the end of quiet hours"));
+    let until: Vec<_> = listed.running.iter().filter_map(|line| line.until).collect();
+    assert_eq!(
+        until,
+        [at("2026-11-16T16:00:00Z"), at("2026-11-16T23:00:00Z")],
+        "eight in California"
+    );
+    world.seconds(4 * 3_600 + 60);
+    assert_eq!(world.due().last(), Some(&(sms("Hello."), Some("+14085551200".to_owned()))));
+    world.seconds(7 * 3_600);
     assert_eq!(world.due().last(), Some(&(sms("Hello."), Some("+81312345678".to_owned()))));
 }
 
@@ -523,4 +532,55 @@ fn a_thousand_people_have_one_message_each_and_none_by_night_around_the_change_i
     let (people, held_back) = everybody("2026-10-24T06:00:00Z");
     println!("{people} people, {held_back} waits for the end of a night");
     assert!(people > 1_000 && held_back > people / 3);
+}
+
+impl World {
+    fn knows(&mut self, field: &str, date: &str, number: &str) -> crate::id::ContactId {
+        let fields = BTreeMap::from([(field.to_owned(), date.to_owned())]);
+        let identities = vec![Identity { kind: Kind::Phone, value: number.to_owned() }];
+        let (source, channel) = (Default::default(), None);
+        let order = Order::Create { fields, identities, source, channel };
+        self.order(order).unwrap().contact.unwrap()
+    }
+
+    fn tasks(&mut self) -> Vec<String> {
+        self.listed().tasks.into_iter().map(|task| task.text).collect()
+    }
+}
+
+/// Every weekday at nine for nobody in particular, and for whoever's contract ends in three days.
+#[test]
+fn the_time_begins_rules_for_nobody_and_for_whoever_has_a_date_once_each_over_restarts() {
+    let till = "on = 'time'\nat = '09:00'\ndays = 'mon-fri'\n[[step]]\nwait = '10m'\n\
+                [[step]]\ntask = 'support'\ntext = 'Count the till.'\n";
+    let ends = "on = 'time'\nat = '10:00'\nfield = 'contract_ends'\ndays_before = 3\n\
+                [[step]]\ntask = 'support'\ntext = 'Offer a new contract.'\n";
+    let config = with_rules(&[("till", till), ("ends", ends)], "");
+    // A Friday.
+    let mut world = World::journeys(&config, "2026-11-20T08:00:00Z");
+    world.knows("contract_ends", "2026-11-23", "+14085551201");
+    world.knows("contract_ends", "2026-11-24", "+14085551202");
+    world.knows("birthday", "2026-11-23", "+14085551203");
+    world.seconds(2 * 3_600 - 60);
+    assert_eq!(world.tasks(), ["Count the till."]);
+    // It is killed while the box looks for whoever has a date, and begins nothing twice.
+    world.seconds(61);
+    world.is_killed(&config, 5);
+    world.seconds(600);
+    assert_eq!(world.tasks(), ["Count the till.", "Offer a new contract."]);
+    let open = world.gateway.journal.live().errands.0.values();
+    let about: Vec<_> = open.map(|open| open.contact.is_some()).collect();
+    assert_eq!(about.iter().filter(|about| **about).count(), 1, "the till is about nobody");
+    // Saturday: no till; on Tuesday's account another contract; on Monday the till again.
+    world.seconds(24 * 3_600);
+    assert_eq!(world.tasks().len(), 3);
+    world.seconds(2 * 24 * 3_600);
+    let tasks = world.tasks();
+    assert_eq!(
+        tasks.iter().filter(|text| text.as_str() == "Count the till.").count(),
+        2,
+        "{tasks:?}"
+    );
+    assert_eq!(tasks.len(), 4);
+    assert!(world.gateway.journeys.is_idle());
 }

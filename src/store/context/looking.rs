@@ -21,6 +21,7 @@ use crate::id::{CallId, CaseId, ContactId, RecordingId};
 use crate::journal::context::{contact_subject, detail_name, identity_subject, read};
 use crate::journal::event::{CallRecord, Direction};
 use crate::journal::personal::{Personal, Reads, Subject};
+use crate::journey::daily::Matches;
 use crate::store::{META_KEY, Meta, Rows, call_key};
 use crate::time::UnixTime;
 
@@ -115,6 +116,8 @@ pub enum Question {
     People(Option<ContactId>, usize),
     /// Whole records, of the contacts behind one, so many at most.
     Records(Option<ContactId>, usize),
+    /// People with a date in a field, of the contacts behind one, so many looked at at most.
+    Dated(Matches, Option<ContactId>, usize),
     /// What happened with a person, from behind a moment on, so many at most.
     Timeline(Who, Option<Ref>, usize),
     /// Who and what fits some words; asked of whoever keeps an index, not of rows.
@@ -147,6 +150,8 @@ pub enum Answer {
     People(Vec<Person>, Option<ContactId>),
     /// Whole records, and behind which contact to go on; nothing at the end.
     Records(Vec<Record>, Option<ContactId>),
+    /// People with that date, and behind which contact to go on; nothing at the end.
+    Dated(Vec<ContactId>, Option<ContactId>),
     /// What happened with a person; nothing if there is none.
     Timeline(Option<Vec<Placed>>),
     /// Who and what fits some words.
@@ -186,6 +191,10 @@ impl Eyes<'_> {
             Question::Records(after, limit) => {
                 let (records, next) = self.records(*after, *limit);
                 Answer::Records(records, next)
+            }
+            Question::Dated(matches, after, limit) => {
+                let (people, next) = self.dated(matches, *after, *limit);
+                Answer::Dated(people, next)
             }
             Question::Timeline(who, after, limit) => {
                 let found = self.named(who).filter(|contact| self.contact(*contact).is_some());
@@ -382,6 +391,31 @@ impl Eyes<'_> {
         let next = ids.last().copied().filter(|_| page.len() == limit);
         let first = ids.into_iter().filter(|id| self.rows.get(&merge_key(*id)).is_none());
         (first.filter_map(|id| self.one_of_all(id)).collect(), next)
+    }
+
+    /// People with a date in a field of one of their contacts, of the contacts behind one.
+    fn dated(
+        &self,
+        matches: &Matches,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> (Vec<ContactId>, Option<ContactId>) {
+        let page = self.rows.page(CONTACTS, after.map(contact_key).as_deref(), limit);
+        let contacts: Vec<_> = page.iter().filter_map(|(_, row)| super::contact(row)).collect();
+        let next = contacts.last().map(|contact| contact.id).filter(|_| page.len() == limit);
+        let has = |contact: &&Contact<Personal>| {
+            let value =
+                contact.fields.get(&matches.field).and_then(|field| field.now.value.as_ref());
+            value.and_then(|value| self.keys.read(value)).is_some_and(|text| matches.holds(&text))
+        };
+        // A person with several contacts is one person.
+        let root = |contact: &Contact<Personal>| {
+            crate::context::root(&self.person(contact.id).0, contact.id)
+        };
+        let mut people: Vec<_> = contacts.iter().filter(has).map(root).collect();
+        people.sort_unstable();
+        people.dedup();
+        (people, next)
     }
 
     fn one_of_all(&self, person: ContactId) -> Option<Person> {
