@@ -9,8 +9,8 @@ use crate::call::ending::Cause;
 use crate::call::plan::{Destination, Origin, Target};
 use crate::call::record::{DivertedBy, LegRecord, Peer, Record};
 use crate::id::{
-    AgentId, CallId, ConferenceId, ExtensionId, GroupId, LegId, OfferId, QueueId, RecordingId,
-    RoomId,
+    AgentId, CallId, ConferenceId, ExtensionId, FlowId, GroupId, LegId, OfferId, QueueId,
+    RecordingId, RoomId,
 };
 use crate::time::{TimerId, UnixTime};
 
@@ -86,6 +86,8 @@ pub(super) struct Call {
     /// Where it goes on to once that phone answers.
     pub goes_on: Option<Destination>,
     pub activity: Activity,
+    /// The flow that asks the caller how it was, once the agent has hung up.
+    pub survey: Option<FlowId>,
     /// An IVR flow waits for the outcome of what it asked for.
     pub ivr_waits: bool,
     /// Why the last thing that a flow asked for did not work out.

@@ -618,6 +618,11 @@ impl<'c> Check<'c, '_> {
                 self.known(&path, "agent", agent.as_str(), &agents);
             }
             self.skills("queue", place, &queue.skills);
+            if let Some(survey) = &queue.survey {
+                let at = |key| [Key("queue"), At(place), Key("survey"), Key(key)];
+                self.known(&at("flow"), "flow", survey.flow.as_str(), &self.names_of("flow"));
+                self.within(&at("every_days"), survey.every_days, 0..=365);
+            }
             for (key, target) in overflows(queue) {
                 self.target(&at(key), target);
             }

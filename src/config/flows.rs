@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::document::{Document, Step::At, Step::Key};
+use crate::config::settings::SCORE;
 use crate::config::{Fragment, Loaded, Problem};
 use crate::hours;
 use crate::id::FlowId;
@@ -31,6 +32,7 @@ impl Loaded {
         match check(&flows, &calendars, &self.known(clips)) {
             Ok(flows) => {
                 problems.extend(self.goals_nobody_reaches(&flows));
+                problems.extend(self.surveys_without_an_answer(&flows));
                 if problems.is_empty() { Ok(flows) } else { Err(problems) }
             }
             Err(found) => {
@@ -74,6 +76,29 @@ impl Loaded {
             problem.suggesting(goal, nodes.iter().copied())
         };
         wrong.map(tell).collect()
+    }
+
+    /// Surveys whose flow asks for no score, and nodes of consent that no flow has.
+    fn surveys_without_an_answer(&self, flows: &Flows) -> Vec<Problem> {
+        let nodes: BTreeSet<&str> = flows.nodes().collect();
+        let mut problems = Vec::new();
+        for (place, queue) in self.settings.queues.iter().enumerate() {
+            let Some(survey) = &queue.survey else { continue };
+            let at = |key| [Key("queue"), At(place), Key("survey"), Key(key)];
+            if !flows.collects(&survey.flow, SCORE) {
+                let what = format!("the flow `{}` asks for no score", survey.flow);
+                let advice = "a `collect` node with `variable = \"score\"`";
+                problems.push(self.problem(&at("flow"), what).allowing(advice));
+            }
+            if let Some(node) =
+                survey.consent.as_ref().filter(|node| !nodes.contains(node.as_str()))
+            {
+                let what = format!("no flow has a node `{node}`: nobody would be asked");
+                let problem = self.problem(&at("consent"), what);
+                problems.push(problem.suggesting(node, nodes.iter().copied()));
+            }
+        }
+        problems
     }
 
     fn known(&self, clips: BTreeSet<String>) -> Known {

@@ -261,6 +261,7 @@ impl Gateway {
         self.callback_over(record.call);
         self.help_ended(now, &record);
         self.walks.remove(&record.call);
+        self.survey_over(record.call);
         self.hot_desks.handle_call_ended(record.call);
         self.end_visit(now, record.call);
         self.keeping.records.insert(record.call, (now.instant + QUALITY_TIME, record));

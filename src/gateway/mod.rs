@@ -48,6 +48,7 @@ mod setup;
 mod signalling;
 mod sound;
 mod spending;
+mod surveys;
 mod switching;
 mod telling;
 mod timesheet;
@@ -248,6 +249,7 @@ pub struct Gateway {
     /// Passwords of phones in clear: each is told its own.
     phone_secrets: BTreeMap<String, crate::sip::auth::Secret>,
     walks: BTreeMap<CallId, Walk>,
+    surveys: surveys::Surveys,
     watching: watching::Watching,
     stun: stun::Answers,
     prompts: prompts::Prompts,

@@ -175,6 +175,7 @@ impl Gateway {
             phones: super::phones::Phones::default(),
             phone_secrets: secrets.phones.clone(),
             walks: BTreeMap::new(),
+            surveys: Default::default(),
             stun: crate::sip::stun::Answers::default(),
             watching: watching::Watching::new(Notifier::new(
                 subscription_settings(&settings),

@@ -59,6 +59,9 @@ impl Gateway {
             Output::Ringback(leg) => self.ringback(leg),
             Output::Echo(leg) => self.echo(leg),
             Output::StartIvr { call, flow } => self.start_walk(now, call, &flow),
+            Output::StartSurvey { call, flow, agent } => {
+                self.start_survey(now, call, &flow, agent);
+            }
             Output::ResumeIvr(call, cause) => self.resume_walk(now, call, cause),
             Output::EndIvr(call) => self.end_walk(call),
             Output::Visit(call, errand) => self.start_visit(now, call, errand),
@@ -87,6 +90,9 @@ impl Gateway {
             Output::Happened(event) => {
                 self.note_hold(&event);
                 self.note_event(&event);
+                if let What::TakenBy(_) = event.what {
+                    self.plan_survey(now, event.call);
+                }
                 self.tell_call(now, &event);
                 if let What::Answered(_) = event.what {
                     self.help_is_proven(now, event.call);

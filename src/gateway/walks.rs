@@ -141,8 +141,12 @@ impl Gateway {
             }
             ivr::Output::HangUp => self.calls.handle_ivr_hang_up(call),
             ivr::Output::Echo => self.echo(leg),
-            ivr::Output::Visited { node } => self.keep_walk_event(now, call, What::Node { node }),
+            ivr::Output::Visited { node } => {
+                self.survey_node(call, &node);
+                self.keep_walk_event(now, call, What::Node { node });
+            }
             ivr::Output::Collected { name, digits } => {
+                self.survey_collected(now, call, &name, &digits);
                 // With a key of its own for each call: they may be anything, and are the caller's alone.
                 let digits = of_call(call, digits);
                 self.keep_walk_event(now, call, What::Collected { name, digits });

@@ -143,6 +143,14 @@ impl Flows {
         }
     }
 
+    /// Whether a flow asks for keys that it calls so.
+    pub fn collects(&self, flow: &FlowId, variable: &str) -> bool {
+        let flow = self.names.get(flow).and_then(|flow| self.flows.get(*flow));
+        let asks =
+            |node: &Node| matches!(&node.step, Step::Collect(own) if own.variable == variable);
+        flow.is_some_and(|flow| flow.nodes.iter().any(asks))
+    }
+
     /// Names of the nodes that somebody wrote, of all flows.
     pub fn nodes(&self) -> impl Iterator<Item = &str> {
         let nodes = self.flows.iter().flat_map(|flow| &flow.nodes);

@@ -18,7 +18,7 @@ use crate::call::{
 };
 use crate::context::Act;
 use crate::id::{
-    AgentId, CallId, ConferenceId, ExtensionId, FlowId, GroupId, ItemId, LegId, QueueId,
+    AgentId, CallId, ConferenceId, ContactId, ExtensionId, FlowId, GroupId, ItemId, LegId, QueueId,
     RecordingId, RoomId, ScheduleId, TrunkId,
 };
 use crate::journal::act::{self, Account};
@@ -31,6 +31,7 @@ use crate::journal::site::Site;
 use crate::journal::text::Text;
 use crate::journal::voicemail::{Begun, Voicemail};
 use crate::journal::work::Work;
+use crate::report::fact::Question;
 use crate::time::UnixTime;
 use crate::webhook;
 
@@ -272,6 +273,23 @@ pub enum What {
         name: String,
         /// The keys.
         digits: Personal,
+    },
+    /// The agent has hung up, and the caller is asked how it was.
+    Surveyed {
+        /// The queue whose survey it is.
+        queue: QueueId,
+        /// The agent.
+        agent: AgentId,
+        /// What is asked.
+        question: Question,
+        /// Who is asked, where that is known.
+        #[serde(default)]
+        contact: Option<ContactId>,
+    },
+    /// And answers.
+    Scored {
+        /// With this.
+        score: u8,
     },
     /// It began to wait in a queue.
     Queued {

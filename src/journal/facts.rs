@@ -17,7 +17,7 @@ use crate::journal::event::{CallEvent, CallRecord, Event, What as Call};
 use crate::journal::facts_of_people::People;
 use crate::journal::replay::Entry;
 use crate::journal::work::{Step, Work};
-use crate::report::fact::{Channel, Fact, Fee, Person, Place, State, What};
+use crate::report::fact::{Channel, Fact, Fee, Person, Place, State, Survey, What};
 use crate::time::UnixTime;
 
 /// Follows calls and agents through the journal. Entries go in in their order.
@@ -192,6 +192,15 @@ impl Facts {
                 tell(What::SelfService { work, person, place });
             }
             Call::Node { node } if self.goals.contains(node) => tell(What::Goal { work }),
+            Call::Surveyed { queue, agent, question, .. } => {
+                let (queue, agent) = (Some(queue.clone()), Some(agent.clone()));
+                let place = Place { queue, agent, channel: Some(Channel::Voice) };
+                let (survey, question) = (Survey(call.0), *question);
+                tell(What::SurveySent { survey, work, question, place });
+            }
+            Call::Scored { score } => {
+                tell(What::SurveyAnswered { survey: Survey(call.0), score: *score });
+            }
             Call::Voicemail { .. } | Call::Group { .. } | Call::Forwarded { .. } => {
                 self.elsewhere(call, tell)
             }

@@ -72,10 +72,35 @@ pub struct Live {
     pub journeys: Journeys,
     /// What sites and shops have told lately.
     pub told: Told,
+    /// Who was asked lately how it was.
+    pub surveyed: Surveyed,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
 const HELP_KEPT: Duration = Duration::from_secs(72 * 3_600);
+
+/// How long it is known who was asked how it was: the longest that somebody may be left alone for, a year.
+const SURVEY_KEPT: Duration = Duration::from_secs(365 * 86_400);
+/// People of whom it is known; the one asked longest ago is forgotten for a new one. Some 16 bytes each.
+const MOST_SURVEYED: usize = 20_000;
+
+/// When people were asked last how it was.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Surveyed(pub BTreeMap<ContactId, UnixTime>);
+
+impl Surveyed {
+    fn apply(&mut self, at: UnixTime, what: &What) {
+        let What::Surveyed { contact: Some(contact), .. } = what else { return };
+        self.0.retain(|_, asked| at.since(*asked) < SURVEY_KEPT);
+        if self.0.len() >= MOST_SURVEYED {
+            let oldest =
+                self.0.iter().min_by_key(|(_, asked)| **asked).map(|(contact, _)| *contact);
+            oldest.map(|contact| self.0.remove(&contact));
+        }
+        self.0.insert(*contact, at);
+    }
+}
 
 /// A desk phone.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -261,6 +286,7 @@ impl Live {
                 work::remember(&mut self.last_agents, work);
             }
             Event::Call(CallEvent { call, at, what }) => {
+                self.surveyed.apply(*at, what);
                 if let Some(open) = self.calls.get_mut(call) {
                     open.so_far.apply(*at, what);
                 }

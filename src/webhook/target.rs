@@ -110,8 +110,10 @@ enum Kind {
 fn kind(address: IpAddr) -> Kind {
     match address {
         IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
+            let [a, b, c, d] = v4.octets();
             match (a, b, c) {
+                // Where a cloud keeps its secrets among addresses that are private for everybody else.
+                (100, 100, 100) if d == 200 => Kind::Never,
                 (127 | 10, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => {
                     Kind::Private
                 }
@@ -121,6 +123,7 @@ fn kind(address: IpAddr) -> Kind {
             }
         }
         IpAddr::V6(v6) => match v6.segments() {
+            [0xfd00, 0x0ec2, ..] => Kind::Never,
             [0, 0, 0, 0, 0, 0, 0, 1] | [0xfc00..=0xfdff, ..] => Kind::Private,
             // Ways to an IPv4 address by translation or tunnel: whoever means that address writes it.
             [0x64, 0xff9b, ..] | [0x2002, ..] | [0x2001, 0 | 0xdb8, ..] => Kind::Never,

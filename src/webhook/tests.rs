@@ -491,6 +491,8 @@ fn addresses_inside_are_reached_only_where_that_was_said() {
     for address in [
         "0.0.0.0",
         "169.254.169.254",
+        "100.100.100.200",
+        "fd00:ec2::254",
         "224.0.0.1",
         "255.255.255.255",
         "::",

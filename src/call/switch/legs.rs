@@ -157,6 +157,7 @@ impl Calls {
                 }
             }
             Purpose::Offer(..) if self.caller(call) == Some(leg) => self.caller_gone(call, cause),
+            Purpose::Offer(_, agent) if self.asks_how_it_was(call, leg, agent, cause) => {}
             Purpose::Offer(..) => self.partner_gone(call, leg, cause),
             // Who was let go was counted then: a peer that is slow to confirm holds nobody up.
             Purpose::Asked | Purpose::Member

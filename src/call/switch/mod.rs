@@ -31,6 +31,7 @@ mod parking;
 mod pickup;
 mod routing;
 mod spending;
+mod survey;
 mod transfer;
 mod vocabulary;
 

@@ -42,6 +42,7 @@ impl Calls {
             caller: leg,
             rung_first: false,
             goes_on: None,
+            survey: None,
             activity: Activity::Ringing,
             ivr_waits: false,
             failed: None,

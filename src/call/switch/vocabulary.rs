@@ -285,6 +285,15 @@ pub enum Output {
         /// The flow.
         flow: FlowId,
     },
+    /// Ask the caller how it was: the agent has hung up.
+    StartSurvey {
+        /// The call.
+        call: CallId,
+        /// The flow that asks.
+        flow: FlowId,
+        /// Who has hung up.
+        agent: AgentId,
+    },
     /// Go on with the flow: what it asked for did not work out.
     ResumeIvr(CallId, Cause),
     /// The walk is over.

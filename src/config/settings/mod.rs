@@ -73,7 +73,7 @@ pub use parking::Parking;
 pub use people::{Disposition, LegalHold, People, Retention};
 pub use prompts::Prompts;
 pub use provisioning::{DeskPhone, Mac, Provisioning};
-pub use queue::{CallbackOffer, Queue, Wanted};
+pub use queue::{CallbackOffer, Queue, SCORE, Survey, Wanted};
 pub use recording::Recording;
 pub use reports::Reports;
 pub use sip::{DigestAlgorithm, Sip, Timers};

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 
 use crate::call::plan::Target;
-use crate::id::{AgentId, QueueId, SkillId};
+use crate::id::{AgentId, FlowId, QueueId, SkillId};
 use crate::queue::{self, Strategy};
+use crate::report::fact::Question;
 
 /// `[[queue]]`: where callers wait.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -103,6 +104,9 @@ pub struct Queue {
     /// The calendar whose opening hours count for the service level and for calling back. Default: every hour counts.
     #[serde(default)]
     pub calendar: Option<String>,
+    /// Asking callers how it was, once the agent has hung up. Default: nobody is asked.
+    #[serde(default)]
+    pub survey: Option<Survey>,
     /// Seconds between announcements of position and wait; 0 (none) to 600, default 45.
     #[serde(default = "announce")]
     pub announce_every: u16,
@@ -126,6 +130,35 @@ impl Queue {
         let own = self.wrap_up_of.get(&channel).copied();
         own.unwrap_or(if task { 0 } else { self.wrap_up })
     }
+}
+
+/// What the flow of a survey calls the answer.
+pub const SCORE: &str = "score";
+
+/// Asking callers from outside how it was.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Survey {
+    /// The flow that asks: what its `collect` node with the variable `score` is given is the answer.
+    pub flow: FlowId,
+    /// What it asks: `csat` (1 to 5), `nps` (0 to 10) or `ces` (1 to 7). Default `csat`.
+    #[serde(default = "csat")]
+    pub question: Question,
+    /// The node of the flow before the queue by which callers agree to be asked: nobody else is. Default: all are asked, and
+    /// the flow itself asks first whether they want to be.
+    #[serde(default)]
+    pub consent: Option<String>,
+    /// Days for which somebody who was asked is not asked again; 0 (always) to 365, default 30.
+    #[serde(default = "every_days")]
+    pub every_days: u16,
+}
+
+fn csat() -> Question {
+    Question::Csat
+}
+
+fn every_days() -> u16 {
+    30
 }
 
 /// Being called back instead of holding the line.

@@ -29,6 +29,7 @@ mod scenes;
 mod sequences;
 mod spending;
 mod strangers;
+mod survey_scenes;
 mod voicemail_scenes;
 mod watching;
 mod work_scenes;

@@ -1,0 +1,87 @@
+//! Asking callers how it was: whom, and what they answer, on the way from the flow to the journal.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::call::record::Peer;
+use crate::config::settings::{SCORE, Survey};
+use crate::gateway::Gateway;
+use crate::id::{AgentId, CallId, FlowId};
+use crate::journal::event::What;
+use crate::time::Now;
+
+/// The highest score of any question.
+const HIGHEST: u8 = 10;
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Calls whose callers are asked, or have agreed to be.
+#[derive(Debug, Default)]
+pub(super) struct Surveys {
+    agreed: BTreeSet<CallId>,
+    asked: BTreeSet<CallId>,
+}
+
+impl Gateway {
+    fn survey_of(&self, call: CallId) -> Option<&Survey> {
+        let queue = self.calls.queue(call)?;
+        self.settings.queues.iter().find(|own| own.name == *queue)?.survey.as_ref()
+    }
+
+    /// An agent has taken a call: whether its caller is asked afterwards. Colleagues are not, nor whoever was asked lately,
+    /// nor whoever did not agree where that is asked for.
+    pub(super) fn plan_survey(&mut self, now: Now, call: CallId) {
+        let flow = self.survey_of(call).filter(|survey| self.may_be_asked(now, call, survey));
+        let flow = flow.map(|survey| survey.flow.clone());
+        self.calls.handle_survey(call, flow);
+    }
+
+    fn may_be_asked(&self, now: Now, call: CallId, survey: &Survey) -> bool {
+        let outside = self.calls.caller(call).and_then(|leg| self.legs.get(leg));
+        if !outside.is_some_and(|leg| matches!(leg.peer, Peer::Trunk(_))) {
+            return false;
+        }
+        if survey.consent.is_some() && !self.surveys.agreed.contains(&call) {
+            return false;
+        }
+        let known = self.known_caller(call).map(|caller| caller.contact);
+        let last = known.and_then(|contact| self.journal.live().surveyed.0.get(&contact));
+        last.is_none_or(|last| now.unix.since(*last) >= DAY * u32::from(survey.every_days))
+    }
+
+    /// The agent has hung up, and the caller is asked.
+    pub(super) fn start_survey(&mut self, now: Now, call: CallId, flow: &FlowId, agent: AgentId) {
+        let queue = self.calls.queue(call).cloned();
+        let question = self.survey_of(call).map(|survey| survey.question);
+        if let (Some(queue), Some(question)) = (queue, question) {
+            let contact = self.known_caller(call).map(|caller| caller.contact);
+            self.surveys.asked.insert(call);
+            self.keep_walk_event(now, call, What::Surveyed { queue, agent, question, contact });
+        }
+        self.start_walk(now, call, flow);
+    }
+
+    /// A caller has come to a node: it may be the one by which they agree.
+    pub(super) fn survey_node(&mut self, call: CallId, node: &str) {
+        let mut all = self.settings.queues.iter().filter_map(|queue| queue.survey.as_ref());
+        if all.any(|survey| survey.consent.as_deref() == Some(node)) {
+            self.surveys.agreed.insert(call);
+        }
+    }
+
+    /// A caller has keyed something in: the answer, where they are asked for one. The first one counts.
+    pub(super) fn survey_collected(&mut self, now: Now, call: CallId, name: &str, digits: &str) {
+        let score = digits.parse::<u8>().ok().filter(|score| *score <= HIGHEST);
+        if let Some(score) = score
+            && name == SCORE
+            && self.surveys.asked.remove(&call)
+        {
+            self.keep_walk_event(now, call, What::Scored { score });
+        }
+    }
+
+    /// The call is over.
+    pub(super) fn survey_over(&mut self, call: CallId) {
+        self.surveys.agreed.remove(&call);
+        self.surveys.asked.remove(&call);
+    }
+}
