@@ -1,6 +1,6 @@
 //! Asking callers how it was: whom, and what they answer, on the way from the flow to the journal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::call::record::Peer;
@@ -18,7 +18,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[derive(Debug, Default)]
 pub(super) struct Surveys {
     agreed: BTreeSet<CallId>,
-    asked: BTreeSet<CallId>,
+    /// Each once, whatever becomes of the call; and whether there is an answer.
+    asked: BTreeMap<CallId, bool>,
 }
 
 impl Gateway {
@@ -40,6 +41,9 @@ impl Gateway {
         if !outside.is_some_and(|leg| matches!(leg.peer, Peer::Trunk(_))) {
             return false;
         }
+        if self.surveys.asked.contains_key(&call) {
+            return false;
+        }
         if survey.consent.is_some() && !self.surveys.agreed.contains(&call) {
             return false;
         }
@@ -54,7 +58,7 @@ impl Gateway {
         let question = self.survey_of(call).map(|survey| survey.question);
         if let (Some(queue), Some(question)) = (queue, question) {
             let contact = self.known_caller(call).map(|caller| caller.contact);
-            self.surveys.asked.insert(call);
+            self.surveys.asked.insert(call, false);
             self.keep_walk_event(now, call, What::Surveyed { queue, agent, question, contact });
         }
         self.start_walk(now, call, flow);
@@ -73,8 +77,9 @@ impl Gateway {
         let score = digits.parse::<u8>().ok().filter(|score| *score <= HIGHEST);
         if let Some(score) = score
             && name == SCORE
-            && self.surveys.asked.remove(&call)
+            && let Some(answered @ false) = self.surveys.asked.get_mut(&call)
         {
+            *answered = true;
             self.keep_walk_event(now, call, What::Scored { score });
         }
     }
