@@ -291,6 +291,8 @@ pub enum Command {
         /// For so many hours, 168 at most; 0 puts them back in force.
         hours: u16,
     },
+    /// Ways in which a contact may come out.
+    Dispositions,
     /// Mailboxes and how many messages are in them.
     Mailboxes,
     /// Gives the address that a desk phone fetches its configuration from.
@@ -494,6 +496,8 @@ pub enum Reply {
     Bans(Vec<Ban>),
     /// To [`Command::Spending`].
     Spending(Spending),
+    /// To [`Command::Dispositions`].
+    Dispositions(Vec<DispositionLine>),
     /// To [`Command::Mailboxes`].
     Mailboxes(Vec<Mailbox>),
     /// To [`Command::PhoneUrl`]. A secret.
@@ -874,6 +878,15 @@ pub struct Trunk {
     pub words: String,
     /// Calls up on it.
     pub calls: usize,
+}
+
+/// A way in which a contact may come out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DispositionLine {
+    /// Its code, as the site has it.
+    pub code: String,
+    /// Fields that have to be filled in with it.
+    pub requires: Vec<String>,
 }
 
 /// A mailbox and how many messages are in it.

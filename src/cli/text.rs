@@ -26,6 +26,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Metrics(text) => serde_json::to_string_pretty(text),
         Reply::Bans(bans) => serde_json::to_string_pretty(bans),
         Reply::Spending(spending) => serde_json::to_string_pretty(spending),
+        Reply::Dispositions(known) => serde_json::to_string_pretty(known),
         Reply::Mailboxes(mailboxes) => serde_json::to_string_pretty(mailboxes),
         Reply::PhoneUrl { url, minutes } => {
             serde_json::to_string_pretty(&serde_json::json!({ "url": url, "minutes": minutes }))
@@ -76,6 +77,7 @@ pub fn table(reply: &Reply) -> String {
         Reply::Metrics(text) => text.clone(),
         Reply::Bans(bans) => ban_table(bans),
         Reply::Spending(spending) => spending_page(spending),
+        Reply::Dispositions(known) => known.iter().map(|own| format!("{}\n", own.code)).collect(),
         Reply::Mailboxes(mailboxes) => mailbox_table(mailboxes),
         Reply::PhoneUrl { url, minutes: None } => format!("{url}\n"),
         Reply::PhoneUrl { url, minutes: Some(minutes) } => {

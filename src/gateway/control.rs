@@ -5,6 +5,7 @@ use crate::admin::{self, ActiveCall, CallLine, Command, Lamp, Part, Phone, Reply
 use crate::agent::{Presence, Reason};
 use crate::call::record::Peer;
 use crate::call::{Activity, CallView};
+use crate::config::settings::Disposition;
 use crate::gateway::accounts::act_page;
 use crate::gateway::voicemail::Counts;
 use crate::gateway::{By, Ending, Gateway, LookFor, Output, ReplyTo};
@@ -31,7 +32,8 @@ impl Gateway {
             Command::ActiveCalls => {
                 let mut calls = self.calls.views();
                 calls.sort_by_key(|call| (call.arrived, call.call));
-                Reply::ActiveCalls(calls.iter().map(|call| self.active_call(call)).collect())
+                let own = calls.iter().filter(|call| self.may_see(by, call));
+                Reply::ActiveCalls(own.map(|call| self.active_call(call)).collect())
             }
             Command::CallRecords { .. } | Command::OneCall { .. } | Command::Acts { .. } => {
                 match self.wanted(command) {
@@ -79,6 +81,7 @@ impl Gateway {
             Command::Spending => Reply::Spending(self.spending(now)),
             Command::LiftCaps { of, hours } => self.lift_caps(now, of.as_ref(), *hours),
             Command::PhoneUrl { mac, once, renew } => self.give_phone_url(now, mac, *once, *renew),
+            Command::Dispositions => Reply::Dispositions(self.disposition_lines()),
             Command::Mailboxes => Reply::Mailboxes(self.mailbox_lines()),
             Command::People { after, limit } => {
                 let question = Question::People(*after, (*limit).min(MOST_PEOPLE));
@@ -132,13 +135,7 @@ impl Gateway {
             Command::ReplayWebhook { .. } | Command::PauseWebhook { .. } => {
                 return self.order_webhook(now, to, by, command);
             }
-            Command::HangUp { call } if self.calls.handle_hang_up(*call) => {
-                tracing::info!(%call, "an admin ended a call");
-                Reply::Done
-            }
-            Command::HangUp { call } => Reply::Refused(format!(
-                "there is no call {call}; `branchline calls --active` lists them"
-            )),
+            Command::HangUp { call } => self.hang_up_on_order(by, *call),
             Command::Drain => {
                 tracing::info!(calls = self.calls.len(), "an admin drains the box: no new calls");
                 self.handle_drain(now);
@@ -435,6 +432,14 @@ impl Gateway {
                 .sum(),
         };
         self.trunks.iter().map(line).collect()
+    }
+
+    fn disposition_lines(&self) -> Vec<admin::DispositionLine> {
+        let line = |known: &Disposition| admin::DispositionLine {
+            code: known.code.clone(),
+            requires: known.requires.clone(),
+        };
+        self.settings.dispositions.iter().map(line).collect()
     }
 
     fn mailbox_lines(&self) -> Vec<admin::Mailbox> {

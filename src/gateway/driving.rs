@@ -12,7 +12,7 @@ use crate::admin::{Command, Reply};
 use crate::call::ending::Cause;
 use crate::call::plan::{Asked, Destination, Origin};
 use crate::call::record::Peer;
-use crate::call::{LegEvent, Origination};
+use crate::call::{CallView, LegEvent, Origination};
 use crate::gateway::sound::Playing;
 use crate::gateway::{By, Gateway};
 use crate::id::{AgentId, CallId, ExtensionId, LegId};
@@ -149,6 +149,31 @@ impl Gateway {
             Some(caller) => Ok((caller, None)),
             None => self.talking(by, call).map(|[caller, other]| (caller, Some(other))),
         }
+    }
+
+    /// Whether `by` may know of a call: an agent of those that the own phone talks in.
+    pub(super) fn may_see(&self, by: &By, call: &CallView) -> bool {
+        let Some(agent) = &by.own else { return true };
+        let Some(phone) = self.phone_of_agent(agent) else { return false };
+        let caller = self.calls.caller(call.call).and_then(|leg| self.phone_at(leg));
+        let with = call.with.iter().any(|peer| *peer == Peer::Extension(phone.clone()));
+        with || caller == Some(phone)
+    }
+
+    /// Ends a call; an agent ends a conversation of the own phone alone.
+    pub(super) fn hang_up_on_order(&mut self, by: &By, call: CallId) -> Reply {
+        if by.own.is_some()
+            && let Err(why) = self.talking(by, call)
+        {
+            return Reply::Refused(why);
+        }
+        if !self.calls.handle_hang_up(call) {
+            return Reply::Refused(format!(
+                "there is no call {call}; `branchline calls --active` lists them"
+            ));
+        }
+        tracing::info!(%call, "somebody ended a call by order");
+        Reply::Done
     }
 
     /// The two legs of a conversation, the caller's first, if `by` may act on it.

@@ -104,7 +104,8 @@ impl Gateway {
         let (from, to) = (from.to_owned(), to.to_owned());
         let caller = self.known_caller(call).map(|caller| Box::new(CallerCard::from(caller)));
         let reason = self.why_offered(call, &agent);
-        Happening::CallOffered { call, agent, from, to, caller, reason }
+        let queue = self.calls.queue(call).cloned();
+        Happening::CallOffered { call, agent, queue, from, to, caller, reason }
     }
 
     /// A call is over.

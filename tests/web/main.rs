@@ -15,6 +15,7 @@ mod pages;
 #[allow(dead_code)]
 mod peer;
 mod phones;
+mod shift;
 #[path = "../interop/sound.rs"]
 #[allow(dead_code)]
 mod sound;

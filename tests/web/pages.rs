@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::branch::Branch;
 use crate::tab::{Browser, Person, Tab};
 
@@ -45,6 +47,21 @@ impl Site {
         tab.fill("Name", user);
         tab.fill("Password", &self.password(user));
         tab.click("Sign in");
+    }
+
+    /// Has something done with the token for everything.
+    pub fn order(&self, method: &str, path: &str, body: &Value) -> Value {
+        let token = self.branch.ready("token").as_str().expect("text");
+        let authorised = format!("Authorization: Bearer {token}");
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let mut more = vec!["-X", method, "-H", &authorised];
+        if !body.is_empty() {
+            more.extend(["-H", "Content-Type: application/json", "--data-binary", &body]);
+        }
+        let (head, answer) = self.fetch(&format!("/api/v1{path}"), &more);
+        let text = String::from_utf8_lossy(&answer);
+        assert!(head.starts_with("http/1.1 2"), "{method} {path}: {head} {text}");
+        serde_json::from_slice(&answer).unwrap_or(Value::Null)
     }
 
     /// What curl prints for a path: head and body.
@@ -136,7 +153,7 @@ fn a_session_that_ends_under_a_page_loses_nothing() {
     let sessions = site.branch.ready("token").as_str().expect("text").to_owned();
     let authorised = format!("Authorization: Bearer {sessions}");
     let (_, list) = site.fetch("/api/v1/sessions", &["-H", &authorised]);
-    let list: serde_json::Value = serde_json::from_slice(&list).expect("JSON");
+    let list: Value = serde_json::from_slice(&list).expect("JSON");
     for session in list["items"].as_array().expect("a list") {
         let path = format!("/api/v1/sessions/{}", session["session"].as_str().expect("text"));
         let (head, _) = site.fetch(&path, &["-X", "DELETE", "-H", &authorised]);

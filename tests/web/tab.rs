@@ -165,7 +165,9 @@ impl Tab {
     pub fn dark(&self, is: bool) {
         let value = if is { "dark" } else { "light" };
         let feature = json!({ "name": "prefers-color-scheme", "value": value });
-        self.ask("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+        // Nothing is on its way from one colour to another when a picture is taken.
+        let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
+        self.ask("Emulation.setEmulatedMedia", json!({ "features": [feature, still] }));
     }
 
     /// Goes there.

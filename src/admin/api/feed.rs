@@ -1,6 +1,7 @@
 //! What happens on the box, as it happens: the events of the live feed.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -53,6 +54,10 @@ pub enum Happening {
         call: CallId,
         /// Whom.
         agent: AgentId,
+        /// Out of this queue.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        queue: Option<QueueId>,
         /// The caller's number.
         from: String,
         /// The dialled number.
@@ -182,7 +187,8 @@ pub enum Happening {
 }
 
 impl Happening {
-    /// Whether somebody may see it: agents see queues, colleagues, and the calls that they are offered.
+    /// Whether somebody may see it: agents see queues, colleagues, and the calls that they are offered. What becomes of
+    /// those afterwards a [`View`] knows.
     pub fn is_for(&self, role: Role, agent: Option<&AgentId>) -> bool {
         match self {
             Happening::Agent(_)
@@ -212,10 +218,20 @@ impl Happening {
         let reads = may && reads_people(role);
         match self {
             Happening::CallerKnown { .. } if !reads => None,
-            Happening::CallOffered { call, agent, from, to, caller: Some(_), reason } if !reads => {
-                let (call, agent, caller) = (*call, agent.clone(), None);
+            Happening::CallOffered { call, agent, queue, from, to, caller: Some(_), reason }
+                if !reads =>
+            {
+                let (call, agent, queue, caller) = (*call, agent.clone(), queue.clone(), None);
                 let (from, to, reason) = (from.clone(), to.clone(), reason.clone());
-                Some(Cow::Owned(Happening::CallOffered { call, agent, from, to, caller, reason }))
+                Some(Cow::Owned(Happening::CallOffered {
+                    call,
+                    agent,
+                    queue,
+                    from,
+                    to,
+                    caller,
+                    reason,
+                }))
             }
             Happening::Work(work) if !reads => {
                 Some(Cow::Owned(Happening::Work(Box::new(work.as_ref().clone().for_strangers()))))
@@ -259,6 +275,54 @@ impl Happening {
     }
 }
 
+/// What one reader sees: an agent also what becomes of the calls that they were offered, until somebody else takes them.
+#[derive(Debug)]
+pub struct View {
+    role: Role,
+    agent: Option<AgentId>,
+    own: BTreeSet<CallId>,
+}
+
+impl View {
+    /// Of somebody with this role, who is that agent.
+    pub fn new(role: Role, agent: Option<AgentId>) -> View {
+        View { role, agent, own: BTreeSet::new() }
+    }
+
+    /// Whether this is for them. Events come in their order, also those that happened before somebody began to read.
+    pub fn sees(&mut self, happening: &Happening) -> bool {
+        let own = self.follow(happening);
+        own || happening.is_for(self.role, self.agent.as_ref())
+    }
+
+    /// Whether it is about a call of theirs, which it may begin or end to be.
+    fn follow(&mut self, happening: &Happening) -> bool {
+        let agent = self.agent.as_ref();
+        match happening {
+            Happening::CallOffered { call, agent: who, .. } if Some(who) == agent => {
+                // A call that ended long ago is told of no more: the smallest number is forgotten first.
+                if self.own.len() >= MOST_FOLLOWED {
+                    self.own.pop_first();
+                }
+                self.own.insert(*call)
+            }
+            Happening::CallTaken { call, agent: who } if Some(who) != agent => {
+                self.own.remove(call);
+                false
+            }
+            Happening::CallEnded { call, .. } => self.own.remove(call),
+            Happening::CallHeld { call }
+            | Happening::CallResumed { call }
+            | Happening::CallTransferred { call }
+            | Happening::CallRecording { call, .. } => self.own.contains(call),
+            _ => false,
+        }
+    }
+}
+
+/// Calls of an agent that are followed at a time: far more than ring and are held at one desk.
+const MOST_FOLLOWED: usize = 64;
+
 /// Whether a role reads records of people: an auditor reads who did what, and no more.
 fn reads_people(role: Role) -> bool {
     role != Role::Auditor
@@ -275,6 +339,7 @@ mod tests {
         let offered = Happening::CallOffered {
             call,
             agent: ann.clone(),
+            queue: None,
             from,
             to,
             caller: None,
@@ -299,12 +364,39 @@ mod tests {
         let nobody = Happening::CallerKnown { call, agent: None, caller: card.clone() };
         assert!(!nobody.is_for(Role::Agent, None));
         let (from, to) = ("+1555".to_owned(), "700".to_owned());
-        let offered =
-            Happening::CallOffered { call, agent: ann, from, to, caller: Some(card), reason: None };
+        let queue = Some(QueueId::from("support"));
+        let (caller, reason) = (Some(card), None);
+        let offered = Happening::CallOffered { call, agent: ann, queue, from, to, caller, reason };
         let seen = |role, may| serde_json::to_string(&offered.within(role, may)).unwrap();
         assert!(seen(Role::Agent, true).contains("Ann Lee"));
         for (role, may) in [(Role::Agent, false), (Role::Auditor, true)] {
             assert!(!seen(role, may).contains("Ann Lee") && seen(role, may).contains("+1555"));
         }
+    }
+
+    #[test]
+    fn agents_see_what_becomes_of_their_own_calls_and_of_no_others() {
+        let (call, ann, bob) = (CallId(1), AgentId::from("ann"), AgentId::from("bob"));
+        let offered = |agent: &AgentId| Happening::CallOffered {
+            call,
+            agent: agent.clone(),
+            queue: None,
+            from: "1".to_owned(),
+            to: "2".to_owned(),
+            caller: None,
+            reason: None,
+        };
+        let ended =
+            Happening::CallEnded { call, cause: "completed".to_owned(), class: String::new() };
+        let mut view = View::new(Role::Agent, Some(ann.clone()));
+        assert!(!view.sees(&Happening::CallHeld { call }) && !view.sees(&ended));
+        assert!(view.sees(&offered(&ann)) && view.sees(&Happening::CallHeld { call }));
+        // Bob takes it: it is nobody else's business from here on.
+        assert!(!view.sees(&offered(&bob)));
+        assert!(!view.sees(&Happening::CallTaken { call, agent: bob }));
+        assert!(!view.sees(&Happening::CallHeld { call }) && !view.sees(&ended));
+        assert!(view.sees(&offered(&ann)) && view.sees(&Happening::CallTaken { call, agent: ann }));
+        assert!(view.sees(&ended) && !view.sees(&ended), "it has ended once");
+        assert!(View::new(Role::Supervisor, None).sees(&ended));
     }
 }

@@ -202,6 +202,7 @@ fn question(asked: &Reading) -> Result<Command, Problem> {
         Operation::Agents => Command::Agents,
         Operation::Trunks => Command::Trunks,
         Operation::Phones => Command::Phones,
+        Operation::Dispositions => Command::Dispositions,
         Operation::Mailboxes => Command::Mailboxes,
         Operation::Recordings => {
             let after = match asked.query("after") {
@@ -622,6 +623,7 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Agents(items) => all(route, items),
         Reply::Trunks(items) => all(route, items),
         Reply::Phones(items) => all(route, items),
+        Reply::Dispositions(items) => all(route, items),
         Reply::Mailboxes(items) => all(route, items),
         Reply::Recordings(page) => json(route, &page),
         Reply::Spending(spending) => json(route, &spending),

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
 use crate::admin::access::Principal;
-use crate::admin::api::feed::Happening;
+use crate::admin::api::feed::{Happening, View};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::driver::api::Guard;
 use crate::driver::clock;
@@ -94,6 +94,18 @@ impl Feed {
         Some(events.map(|(at, event)| (first + at as u64, event.clone())).collect())
     }
 
+    /// What somebody sees who reads from a number on: what is remembered from before it says which calls are theirs.
+    fn view(&self, who: &Principal, at: u64) -> View {
+        let mut view = View::new(who.role, who.agent.clone());
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = ring.next - ring.events.len() as u64;
+        let before = usize::try_from(at.saturating_sub(first)).unwrap_or(usize::MAX);
+        for event in ring.events.iter().take(before) {
+            view.sees(event);
+        }
+        view
+    }
+
     /// The number behind the one that a reader has seen last; nothing if that was another run's.
     fn behind(&self, last: &str) -> Option<u64> {
         let (run, number) = last.split_once('-')?;
@@ -161,13 +173,14 @@ impl Reader {
         if !self.say("retry: 2000\n\n".to_owned()).await {
             return;
         }
+        let mut view = self.feed.view(&self.who, at);
         loop {
             grown.mark_unchanged();
             match self.feed.from(at) {
                 Some(events) => {
                     for (number, event) in events {
                         at = number + 1;
-                        let own = event.is_for(self.who.role, self.who.agent.as_ref());
+                        let own = view.sees(&event);
                         let may = self.who.has(Scope::People);
                         let Some(event) = event.within(self.who.role, may).filter(|_| own) else {
                             continue;

@@ -78,7 +78,7 @@ function Frame({ who }: { who: Me }) {
           </nav>
         )}
         <div id="bar-middle" class="grow" />
-        <Button kind="quiet" label={t('keys.help')} hint="?" icon="keypad" onClick={() => (helping.value = true)} />
+        <Button kind="quiet" label={t('keys.help')} hint="?" icon="help" onClick={() => (helping.value = true)} />
         <Button kind="quiet" icon="person" onClick={() => (choosing.value = true)} aria-haspopup="dialog">
           {nameOf(who)}
         </Button>

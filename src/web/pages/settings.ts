@@ -3,7 +3,8 @@ import { effect, signal, type Signal } from '@preact/signals'
 
 export type Theme = 'auto' | 'light' | 'dark'
 
-function kept<T extends string>(name: string, otherwise: T): Signal<T> {
+/** A choice that outlasts the page. */
+export function kept<T extends string>(name: string, otherwise: T): Signal<T> {
   const own = signal<T>((localStorage.getItem(name) as T | null) ?? otherwise)
   effect(() => localStorage.setItem(name, own.value))
   return own

@@ -72,6 +72,11 @@ export function when(at: string | number, always = false): string {
   return new Intl.DateTimeFormat(language.value, form).format(date)
 }
 
+/** The time of a day that is known. */
+export function timeOf(at: string | number): string {
+  return new Intl.DateTimeFormat(language.value, { hour: '2-digit', minute: '2-digit' }).format(new Date(at))
+}
+
 export function day(at: string | number): string {
   return new Intl.DateTimeFormat(language.value, { dateStyle: 'full' }).format(new Date(at))
 }

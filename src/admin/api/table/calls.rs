@@ -5,7 +5,7 @@ use crate::admin::api::bodies::{
 };
 use crate::admin::api::table::query::PAGED;
 use crate::admin::api::table::{
-    Answer, LEADERS, LOOKERS, Method, Operation, Route, Shape, WORKERS, get, one, page,
+    Answer, EVERYBODY, LOOKERS, Method, Operation, Route, Shape, WORKERS, get, one, page,
 };
 use crate::admin::{ActiveCall, CallLine};
 use crate::journal::act::Scope;
@@ -13,8 +13,8 @@ use crate::journal::act::Scope;
 /// These routes.
 pub(super) const ROUTES: &[Route] = &[
     get("/calls/live", Operation::LiveCalls, page::<ActiveCall>())
-        .by(LOOKERS, Some(Scope::Calls))
-        .says("Calls that are up, the oldest first."),
+        .by(EVERYBODY, Some(Scope::Calls))
+        .says("Calls that are up, the oldest first. Agents see those of their own phone."),
     get("/calls", Operation::Calls, page::<CallLine>())
         .by(LOOKERS, Some(Scope::Calls))
         .asks(PAGED)
@@ -24,8 +24,8 @@ pub(super) const ROUTES: &[Route] = &[
         .says("One call, with its ladder while that is remembered."),
     get("/calls/{call}", Operation::HangUp, Answer::Nothing)
         .with(Method::Delete, None)
-        .by(LEADERS, Some(Scope::Control))
-        .says("End a call that is up."),
+        .by(WORKERS, Some(Scope::Control))
+        .says("End a call that is up. Agents end conversations of their own phone alone."),
     get("/calls", Operation::Originate, one::<BegunCall>(201))
         .with(Method::Post, Some(Shape::of::<NewCall>()))
         .by(WORKERS, Some(Scope::Control))

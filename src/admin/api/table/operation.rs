@@ -95,6 +95,8 @@ operations! {
     Trunks = "list_trunks",
     /// Phones.
     Phones = "list_phones",
+    /// Ways in which a contact may come out.
+    Dispositions = "list_dispositions",
     /// Mailboxes.
     Mailboxes = "list_mailboxes",
     /// Messages that callers left.

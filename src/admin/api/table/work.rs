@@ -8,7 +8,7 @@ use crate::admin::api::table::{
     Answer, EVERYBODY, LEADERS, LOOKERS, Method, Operation, Route, Shape, WORKERS, get, one, page,
 };
 use crate::admin::queueing::{Explanation, WaitingItem};
-use crate::admin::{Agent, Queue};
+use crate::admin::{Agent, DispositionLine, Queue};
 use crate::journal::act::Scope;
 
 /// These routes.
@@ -61,6 +61,9 @@ pub(super) const ROUTES: &[Route] = &[
         .with(Method::Put, Some(Shape::of::<PresenceChange>()))
         .by(WORKERS, Some(Scope::Agents))
         .says("Sign an agent in or out, or let them pause. Agents do so for themselves alone."),
+    get("/dispositions", Operation::Dispositions, page::<DispositionLine>())
+        .by(EVERYBODY, Some(Scope::Read))
+        .says("Codes that say how a contact came out; with none, any code is taken."),
     get("/reports", Operation::Report, one::<ReportPage>(200))
         .by(LOOKERS, Some(Scope::Calls))
         .asks(REPORT)

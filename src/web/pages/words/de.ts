@@ -1,6 +1,11 @@
 import type { Words } from '../words'
 
+import { desk } from './de_desk'
+import { lead } from './de_lead'
+
 export const de: Words = {
+  ...desk,
+  ...lead,
   skip: 'Zum Inhalt',
   pages: 'Seiten',
   close: 'Schließen',

@@ -1,5 +1,10 @@
 // English: the measure of the other catalogues. A key with `.one` behind it is for one thing.
+import { desk } from './en_desk'
+import { lead } from './en_lead'
+
 export const en = {
+  ...desk,
+  ...lead,
   skip: 'Skip to content',
   pages: 'Pages',
   close: 'Close',

@@ -1,0 +1,94 @@
+// Who did what, the newest first; and who was erased, with nothing of whom.
+import { useSignal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import { ask } from '../api'
+import { useLoaded } from '../parts/load'
+import { Table } from '../parts/table'
+import { Button, Empty, Field, Lamp, Section, wordsOf } from '../parts/ui'
+import type { ActLine, ActLinePage, ErasureLine, ErasureLinePage } from '../schema'
+import { number, t, when } from '../words'
+
+export function Audit() {
+  return (
+    <>
+      <Acts />
+      <Erasures />
+    </>
+  )
+}
+
+function whoOf({ who }: ActLine): string {
+  return who.by === 'console' ? t('audit.console') : who.by === 'token' ? t('audit.token', { name: who.name }) : who.name
+}
+
+function Acts() {
+  const rows = useSignal<readonly ActLine[] | undefined>(undefined)
+  const next = useSignal<string | null>(null)
+  const problem = useSignal<string | null>(null)
+  const words = useSignal('')
+  const more = async (): Promise<void> => {
+    try {
+      const after = next.value ? `&after=${encodeURIComponent(next.value)}` : ''
+      const page = await ask<ActLinePage>('GET', `/acts?limit=200${after}`)
+      rows.value = [...(rows.value ?? []), ...page.items]
+      next.value = page.next ?? null
+    } catch (why) {
+      problem.value = wordsOf(why)
+    }
+  }
+  useEffect(() => void more(), [])
+  const wanted = words.value.trim().toLowerCase()
+  const fits = (act: ActLine): boolean => `${whoOf(act)} ${act.what} ${act.on ?? ''} ${act.from ?? ''}`.toLowerCase().includes(wanted)
+  return (
+    <Section title={t('audit')} side={<span class="small soft">{t('audit.words')}</span>}>
+      <div class="body">
+        <Field label={t('audit.filter')}>
+          <input type="search" value={words.value} onInput={(event) => (words.value = event.currentTarget.value)} />
+        </Field>
+      </div>
+      {problem.value && <Empty>{problem.value}</Empty>}
+      <Table<ActLine>
+        name={t('audit')}
+        rows={rows.value?.filter(fits)}
+        id={({ number: n }) => String(n)}
+        empty={t('audit.none')}
+        columns={[
+          { name: t('column.record'), number: true, show: ({ number: n }) => number(n) },
+          { name: t('column.at'), show: ({ at }) => when(at) },
+          { name: t('column.who'), show: (act) => <strong>{whoOf(act)}</strong> },
+          { name: t('column.source'), show: ({ from }) => <span class="mono">{from ?? '–'}</span> },
+          { name: t('column.what'), show: ({ what }) => what.replace(/_/g, ' ') },
+          { name: t('column.on'), show: ({ on }) => <span class="mono">{on ?? '–'}</span> },
+          { name: t('column.done'), show: ({ done }) => <Lamp shade={done ? 'good' : 'warn'}>{t(done ? 'audit.done' : 'audit.refused')}</Lamp> },
+        ]}
+      />
+      {next.value && (
+        <div class="body">
+          <Button onClick={() => void more()}>{t('more')}</Button>
+        </div>
+      )}
+    </Section>
+  )
+}
+
+function Erasures() {
+  const { value, problem } = useLoaded<ErasureLinePage>('/erasures')
+  return (
+    <Section title={t('erasures')}>
+      {problem.value && <Empty>{problem.value}</Empty>}
+      <Table<ErasureLine>
+        name={t('erasures')}
+        rows={value.value?.items}
+        id={({ erasure }) => erasure}
+        empty={t('erasures.none')}
+        columns={[
+          { name: t('column.at'), show: ({ at }) => when(at) },
+          { name: t('column.who'), show: ({ by, rule }) => rule ?? by },
+          { name: t('erasures.keys'), number: true, show: ({ keys }) => number(keys) },
+          { name: t('erasures.moments'), number: true, show: ({ moments }) => number(moments) },
+          { name: t('erasures.recordings'), number: true, show: ({ recordings }) => number(recordings) },
+        ]}
+      />
+    </Section>
+  )
+}

@@ -1,0 +1,280 @@
+// What rings, the call that is up with everything that can be done to it, and what is left to do when it is over.
+import { useSignal } from '@preact/signals'
+import { ask, me } from '../api'
+import { useKey } from '../parts/keys'
+import { since } from '../parts/tick'
+import { Button, Field, Lamp, Notice, Tag, wordsOf } from '../parts/ui'
+import type { PersonRecord } from '../schema'
+import { ago, clock, t } from '../words'
+import { now } from '../parts/tick'
+import { answer, decline, hangUp, legs, line, mute, muted, press, quality, talking } from './phone'
+import { agents, besides, missed, offers, own, setPresence, show, state, talk, type Offer, type Talk } from './state'
+import { WrapUp } from './wrap_up'
+
+export function Call({ dial, record }: { dial: () => void; record: PersonRecord | null }) {
+  const up = talk.value && !talk.value.over ? talk.value : null
+  return (
+    <>
+      {missed.value && <Missed offer={missed.value} />}
+      {offers.value.map((offer) => (
+        <Ringing key={offer.call} offer={offer} />
+      ))}
+      {up && <Talking key={up.call} up={up} dial={dial} />}
+      {!up && (state.value === 'wrap-up' || talk.value?.over) && talk.value && (
+        <WrapUp key={talk.value.call} call={talk.value} record={record} />
+      )}
+    </>
+  )
+}
+
+function Missed({ offer }: { offer: Offer }) {
+  const who = offer.caller?.name ?? offer.from
+  const back = (): void => {
+    void setPresence('ready')
+  }
+  return (
+    <Notice
+      shade="warn"
+      actions={
+        <>
+          {offer.caller && (
+            <Button onClick={() => show({ contact: offer.caller!.contact, name: offer.caller!.name ?? null, number: offer.from })}>
+              {t('missed.show')}
+            </Button>
+          )}
+          <Button kind="main" onClick={back}>
+            {t('missed.ready')}
+          </Button>
+        </>
+      }
+    >
+      <strong>{t('missed', { name: who })}</strong> {t('missed.words')}
+    </Notice>
+  )
+}
+
+/** The browser's leg of a call that rings, when it is the only thing that rings or says whose it is. */
+function legOf(call: string) {
+  return legs.value.find((leg) => leg.state === 'ringing' && leg.call === call) ?? null
+}
+
+function Ringing({ offer }: { offer: Offer }) {
+  const { caller } = offer
+  const leg = legOf(offer.call)
+  useKey('a', 'keys.answer', () => leg && void answer(leg.leg), !!leg)
+  useKey('d', 'keys.decline', () => leg && decline(leg.leg), !!leg)
+  return (
+    <section class="ringing" aria-label={t('offer')}>
+      <div class="row apart">
+        <p class="who">
+          <strong>{caller?.name ?? (caller?.shared ? t('person.shared') : offer.from)}</strong>
+          {caller?.name && <span class="number soft">{offer.from}</span>}
+        </p>
+        <time class="clock">{clock(since(offer.since))}</time>
+      </div>
+      <p class="row">
+        <Tag shade="note">{offer.queue ? t('offer.queue', { queue: offer.queue }) : t('offer.to', { number: offer.to })}</Tag>
+        <Verified level={caller?.verified ?? null} />
+        {caller?.case && <Tag shade="warn">{t('case.open', { title: caller.case.title ?? t('case.untitled') })}</Tag>}
+        {caller?.preferred && <Tag>{t('person.prefers', { channel: caller.preferred })}</Tag>}
+        {[...(caller?.tags ?? [])].map((tag) => (
+          <Tag key={tag}>{tag}</Tag>
+        ))}
+      </p>
+      {caller?.pins.map((pin) => (
+        <p key={pin} class="pinned">
+          {pin}
+        </p>
+      ))}
+      {caller?.crm?.found && (
+        <p class="small soft">
+          {Object.values(caller.crm.fields).join(' · ')} ({caller.crm.from})
+        </p>
+      )}
+      {!caller && <p class="small soft">{t('offer.unknown')}</p>}
+      {caller && caller.last.length > 0 && (
+        <ol class="last">
+          {caller.last.slice(0, 3).map((moment) => (
+            <li key={`${moment.at}${moment.what}`}>
+              <time class="soft">{ago(moment.at, now.value)}</time>
+              <span>{moment.text ?? moment.name ?? t(moment.way === 'out' ? 'moment.call.out' : 'moment.call.in')}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+      <div class="row">
+        {leg ? (
+          <>
+            <Button kind="main" icon="phone" hint="a" onClick={() => void answer(leg.leg)}>
+              {t('answer')}
+            </Button>
+            <Button hint="d" onClick={() => decline(leg.leg)}>
+              {t('decline')}
+            </Button>
+          </>
+        ) : (
+          <Lamp shade="note">
+            <span>{t('offer.desk', { extension: own.value?.extension ?? '' })}</span>
+          </Lamp>
+        )}
+      </div>
+    </section>
+  )
+}
+
+export function Verified({ level }: { level: number | null }) {
+  return level ? <Tag shade="good">{t('verified', { level })}</Tag> : <Tag>{t('verified.not')}</Tag>
+}
+
+type Sending = 'blind' | 'keys' | null
+
+function Talking({ up, dial }: { up: Talk; dial: () => void }) {
+  const doing = useSignal<Sending>(null)
+  const problem = useSignal<string | null>(null)
+  const tape = useSignal<'off' | 'on' | 'paused'>('off')
+  const leg = talking.value
+  const order = async (act: () => Promise<unknown>): Promise<boolean> => {
+    problem.value = null
+    try {
+      await act()
+      return true
+    } catch (why) {
+      problem.value = wordsOf(why)
+      return false
+    }
+  }
+  const path = `/calls/${up.call}`
+  // As it is when the key is pressed, not when it was last drawn.
+  const hold = (): Promise<boolean> => order(() => ask(talk.value?.held ? 'DELETE' : 'POST', `${path}/hold`))
+  const record = async (): Promise<void> => {
+    if (tape.value === 'off' && (await order(() => ask('POST', `${path}/recording`)))) tape.value = 'on'
+    else if (tape.value === 'on' && (await order(() => ask('POST', `${path}/recording/pause`)))) tape.value = 'paused'
+    else if (tape.value === 'paused' && (await order(() => ask('DELETE', `${path}/recording/pause`)))) tape.value = 'on'
+  }
+  useKey('h', 'keys.hold', () => void hold())
+  useKey('m', 'keys.mute', () => mute(!muted.value), !!leg)
+  useKey('t', 'keys.transfer', () => (doing.value = 'blind'))
+  const name = up.caller?.name ?? up.from
+  return (
+    <section class="talking" aria-label={t('call')}>
+      <div class="row apart">
+        <p class="who">
+          <Lamp shade={up.held ? 'warn' : 'good'}>
+            <strong>{name || t('call.up')}</strong>
+          </Lamp>
+          <span class="number soft">{up.caller?.name ? up.from : ''}</span>
+          {up.queue && <Tag>{up.queue}</Tag>}
+          {up.held && <Tag shade="warn">{t('call.held')}</Tag>}
+          {muted.value && <Tag shade="bad">{t('call.muted')}</Tag>}
+          {tape.value === 'on' && <Tag shade="bad">{t('call.recorded')}</Tag>}
+        </p>
+        <time class="clock">{clock(since(up.since))}</time>
+      </div>
+      <div class="row controls" role="group" aria-label={t('call.controls')}>
+        <Button icon={up.held ? 'play' : 'hold'} hint="h" pressed={up.held} onClick={() => void hold()}>
+          {up.held ? t('call.resume') : t('call.hold')}
+        </Button>
+        {leg && (
+          <Button icon={muted.value ? 'mute' : 'voice'} hint="m" pressed={muted.value} onClick={() => mute(!muted.value)}>
+            {t('call.mute')}
+          </Button>
+        )}
+        {leg && (
+          <Button icon="keypad" pressed={doing.value === 'keys'} onClick={() => (doing.value = doing.value === 'keys' ? null : 'keys')}>
+            {t('call.keys')}
+          </Button>
+        )}
+        <Button icon="transfer" hint="t" pressed={doing.value === 'blind'} onClick={() => (doing.value = doing.value === 'blind' ? null : 'blind')}>
+          {t('call.transfer')}
+        </Button>
+        <Button icon="consult" onClick={dial}>
+          {t('call.consult')}
+        </Button>
+        <Button icon="record" pressed={tape.value !== 'off'} onClick={() => void record()}>
+          {t(tape.value === 'off' ? 'call.record' : tape.value === 'on' ? 'call.record.pause' : 'call.record.on')}
+        </Button>
+        <span class="grow" />
+        <Button
+          kind="bad"
+          icon="hangup"
+          onClick={() => (leg ? hangUp(leg.leg) : void order(() => ask('DELETE', path)))}
+        >
+          {t('call.end')}
+        </Button>
+      </div>
+      {besides.value.map((other) => (
+        <div class="row beside" key={other.call}>
+          <Lamp shade="warn">{t('call.beside', { name: other.caller?.name ?? other.from })}</Lamp>
+          <Button icon="transfer" onClick={() => void order(() => ask('POST', `/calls/${other.call}/transfer`, { with: up.call }))}>
+            {t('call.join', { name: other.caller?.name ?? other.from })}
+          </Button>
+        </div>
+      ))}
+      {doing.value === 'blind' && (
+        <SendOn
+          send={async (to) => {
+            if (await order(() => ask('POST', `${path}/transfer`, { to }))) doing.value = null
+          }}
+        />
+      )}
+      {doing.value === 'keys' && <Keypad />}
+      {problem.value && <p class="wrong" role="alert">{problem}</p>}
+      {leg && quality.value && (
+        <p class="small soft number">
+          {t('quality', { trip: Math.round(quality.value.trip), jitter: Math.round(quality.value.jitter), loss: quality.value.loss.toFixed(1) })}
+          {line.value !== 'ready' && ` ${t('phone.connecting')}`}
+        </p>
+      )}
+    </section>
+  )
+}
+
+function SendOn({ send }: { send: (to: string) => Promise<void> }) {
+  return (
+    <form
+      class="row sendon"
+      onSubmit={(event) => {
+        event.preventDefault()
+        const to = String(new FormData(event.currentTarget).get('to')).trim()
+        if (to) void send(to)
+      }}
+    >
+      <Field label={t('transfer.to')}>
+        <input name="to" list="colleagues" inputMode="tel" autocomplete="off" maxLength={64} autofocus ref={(field) => field?.focus()} />
+      </Field>
+      <Colleagues />
+      <Button kind="main" type="submit">
+        {t('transfer.send')}
+      </Button>
+    </form>
+  )
+}
+
+/** What can be chosen where a number is asked for. */
+export function Colleagues() {
+  return (
+    <datalist id="colleagues">
+      {[...agentsOf()].map(({ extension, agent }) => (
+        <option key={agent} value={extension}>
+          {agent}
+        </option>
+      ))}
+    </datalist>
+  )
+}
+
+function agentsOf() {
+  return [...agents.value.values()].filter(({ agent }) => agent !== me.value?.agent)
+}
+
+function Keypad() {
+  return (
+    <div class="keypad" role="group" aria-label={t('call.keys')}>
+      {[...'123456789*0#'].map((key) => (
+        <Button key={key} onClick={() => press(key)}>
+          {key}
+        </Button>
+      ))}
+    </div>
+  )
+}

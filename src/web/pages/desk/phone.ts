@@ -1,0 +1,256 @@
+// The browser as a telephone, over the desk's own channel: the page always offers, the box always answers.
+import { computed, signal } from '@preact/signals'
+import { me } from '../api'
+import { kept } from '../settings'
+
+/** What the box says on the channel. */
+type Said =
+  | { type: 'welcome'; agent: string; extension: string; position?: string | null; calls: Array<{ leg: string; call: string }> }
+  | { type: 'ring'; leg: string; call: string; queue?: string | null; caller?: unknown }
+  | { type: 'stop'; leg: string; why: string }
+  | { type: 'sdp'; leg: string; sdp: string }
+  | { type: 'state'; leg: string; state: string; why?: string }
+  | { type: 'problem'; leg?: string | null; detail: string }
+
+export type Leg = { leg: string; call: string; state: 'ringing' | 'joining' | 'talking' | 'held' }
+export type Line = 'off' | 'connecting' | 'ready' | 'refused'
+
+/** Whether the agent wants to talk in the browser here. */
+export const wanted = kept<'on' | 'off'>('branchline-phone', 'off')
+export const microphone = kept<string>('branchline-microphone', '')
+export const speaker = kept<string>('branchline-speaker', '')
+export const line = signal<Line>('off')
+export const legs = signal<readonly Leg[]>([])
+export const muted = signal(false)
+export const trouble = signal<string | null>(null)
+/** How the call sounds: round trip and jitter in milliseconds, loss in percent. */
+export const quality = signal<{ trip: number; jitter: number; loss: number } | null>(null)
+
+export const talking = computed(() => legs.value.find(({ state }) => state === 'talking' || state === 'held') ?? null)
+
+const PROTOCOL = 'branchline.desk.1'
+/** How long is waited before the channel is tried again: at once, then longer and longer. */
+const WAITS = [200, 1000, 3000, 8000, 15000]
+
+let socket: WebSocket | null = null
+let tries = 0
+let again: number | undefined
+let sounds: MediaStream | null = null
+const peers = new Map<string, RTCPeerConnection>()
+/** A number that is being dialled, whose leg the box has not named yet. */
+let dialling: RTCPeerConnection | null = null
+
+/** Turns the browser's telephone on or off. */
+export function turn(on: boolean): void {
+  wanted.value = on ? 'on' : 'off'
+  trouble.value = null
+  if (on) connect()
+  else {
+    clearTimeout(again)
+    socket?.close(1000)
+    socket = null
+    line.value = 'off'
+    for (const leg of peers.keys()) end(leg)
+  }
+}
+
+/** Once, when the desk comes. */
+export function begin(): () => void {
+  if (wanted.value === 'on') connect()
+  const back = (): void => {
+    if (wanted.value === 'on' && !socket) connect()
+  }
+  window.addEventListener('online', back)
+  const timer = window.setInterval(() => void measure(), 2000)
+  return () => {
+    window.removeEventListener('online', back)
+    clearInterval(timer)
+  }
+}
+
+function connect(): void {
+  clearTimeout(again)
+  if (socket || !me.value?.agent) return
+  line.value = 'connecting'
+  const own = new WebSocket(`wss://${location.host}/api/v1/desk`, PROTOCOL)
+  let opened = false
+  socket = own
+  own.onopen = () => {
+    opened = true
+    tries = 0
+  }
+  own.onmessage = ({ data }: MessageEvent<string>) => void heard(JSON.parse(data) as Said)
+  own.onclose = () => {
+    if (socket !== own) return
+    socket = null
+    if (wanted.value === 'off') return
+    // Never opened, again and again: the box has no such channel, or this agent may not.
+    line.value = !opened && tries >= WAITS.length ? 'refused' : 'connecting'
+    again = window.setTimeout(connect, WAITS[Math.min(tries, WAITS.length - 1)])
+    tries += 1
+  }
+}
+
+function say(message: Record<string, unknown>): boolean {
+  if (socket?.readyState !== WebSocket.OPEN) return false
+  socket.send(JSON.stringify(message))
+  return true
+}
+
+async function heard(said: Said): Promise<void> {
+  switch (said.type) {
+    case 'welcome':
+      line.value = 'ready'
+      // Whatever was up goes on with a new session: after a reload, or on another network.
+      for (const { leg, call } of said.calls) {
+        put({ leg, call, state: 'joining' })
+        await join(leg, 'resume')
+      }
+      return
+    case 'ring':
+      return put({ leg: said.leg, call: said.call, state: 'ringing' })
+    case 'stop':
+      return end(said.leg)
+    case 'sdp': {
+      const peer = peers.get(said.leg) ?? adopt(said.leg)
+      await peer?.setRemoteDescription({ type: 'answer', sdp: said.sdp }).catch((error: unknown) => {
+        trouble.value = String(error)
+      })
+      return
+    }
+    case 'state':
+      if (said.state === 'ended') return end(said.leg)
+      if (said.state === 'ringing' || said.state === 'talking' || said.state === 'held') {
+        const known = legs.value.find(({ leg }) => leg === said.leg)
+        put({ leg: said.leg, call: known?.call ?? '', state: said.state })
+      }
+      return
+    case 'problem':
+      trouble.value = said.detail
+      if (said.leg) end(said.leg)
+  }
+}
+
+function put(own: Leg): void {
+  legs.value = [...legs.value.filter(({ leg }) => leg !== own.leg), own]
+}
+
+/** The session that was dialled with belongs to this leg. */
+function adopt(leg: string): RTCPeerConnection | undefined {
+  if (!dialling) return undefined
+  const peer = dialling
+  dialling = null
+  peers.set(leg, peer)
+  put({ leg, call: '', state: 'joining' })
+  return peer
+}
+
+function end(leg: string): void {
+  peers.get(leg)?.close()
+  peers.delete(leg)
+  legs.value = legs.value.filter((own) => own.leg !== leg)
+  if (peers.size > 0 || dialling) return
+  for (const track of sounds?.getTracks() ?? []) track.stop()
+  sounds = null
+  muted.value = false
+  quality.value = null
+}
+
+/** The microphone, with what makes speech better; asked for when it is first needed. */
+export async function listenIn(): Promise<MediaStream> {
+  const own = microphone.value ? { deviceId: { ideal: microphone.value } } : {}
+  const audio = { ...own, echoCancellation: true, noiseSuppression: true, autoGainControl: true }
+  return navigator.mediaDevices.getUserMedia({ audio, video: false })
+}
+
+async function session(): Promise<[RTCPeerConnection, string]> {
+  sounds ??= await listenIn()
+  const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
+  const own = sounds
+  for (const track of own.getAudioTracks()) {
+    track.enabled = !muted.value
+    peer.addTrack(track, own)
+  }
+  peer.ontrack = ({ streams }) => play(streams[0])
+  const offer = await peer.createOffer()
+  await peer.setLocalDescription(offer)
+  return [peer, peer.localDescription?.sdp ?? offer.sdp ?? '']
+}
+
+async function play(stream: MediaStream | undefined): Promise<void> {
+  const out = document.getElementById('far') as HTMLAudioElement | null
+  if (!out || !stream) return
+  out.srcObject = stream
+  if (speaker.value && 'setSinkId' in out) await out.setSinkId(speaker.value).catch(() => undefined)
+  await out.play().catch(() => undefined)
+}
+
+async function join(leg: string, how: 'answer' | 'resume'): Promise<void> {
+  try {
+    const [peer, sdp] = await session()
+    peers.get(leg)?.close()
+    peers.set(leg, peer)
+    watch(leg, peer)
+    say({ type: how, leg, sdp })
+  } catch (error) {
+    trouble.value = error instanceof DOMException ? error.name : String(error)
+  }
+}
+
+/** A laptop on another network: a new session for the leg that is up. */
+function watch(leg: string, peer: RTCPeerConnection): void {
+  peer.onconnectionstatechange = () => {
+    if (peer.connectionState === 'failed' && peers.get(leg) === peer) void join(leg, 'resume')
+  }
+}
+
+export async function answer(leg: string): Promise<void> {
+  trouble.value = null
+  const known = legs.value.find((own) => own.leg === leg)
+  if (known) put({ ...known, state: 'joining' })
+  await join(leg, 'answer')
+}
+
+export function decline(leg: string): void {
+  say({ type: 'decline', leg })
+  end(leg)
+}
+
+export function hangUp(leg: string): void {
+  say({ type: 'hangup', leg })
+}
+
+export async function dial(number: string): Promise<void> {
+  trouble.value = null
+  const [peer, sdp] = await session()
+  dialling = peer
+  say({ type: 'dial', number, sdp })
+}
+
+export function mute(on: boolean): void {
+  muted.value = on
+  for (const track of sounds?.getAudioTracks() ?? []) track.enabled = !on
+}
+
+/** Keys, as events of their own in the sound (RFC 4733): the browser sends them itself. */
+export function press(keys: string): void {
+  const leg = talking.value
+  const peer = leg && peers.get(leg.leg)
+  peer?.getSenders()[0]?.dtmf?.insertDTMF(keys, 120, 70)
+}
+
+async function measure(): Promise<void> {
+  const leg = talking.value
+  const peer = leg && peers.get(leg.leg)
+  if (!peer) return
+  const found = { trip: 0, jitter: 0, loss: 0 }
+  for (const report of (await peer.getStats()).values() as Iterable<Record<string, number | string | boolean>>) {
+    if (report['type'] === 'inbound-rtp') {
+      const [lost, got] = [Number(report['packetsLost'] ?? 0), Number(report['packetsReceived'] ?? 0)]
+      found.jitter = Number(report['jitter'] ?? 0) * 1000
+      found.loss = got + lost > 0 ? Math.max(0, (100 * lost) / (got + lost)) : 0
+    }
+    if (report['type'] === 'candidate-pair' && report['nominated']) found.trip = Number(report['currentRoundTripTime'] ?? 0) * 1000
+  }
+  quality.value = found
+}

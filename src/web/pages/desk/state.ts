@@ -1,0 +1,242 @@
+// What the desk knows: the agent, what is offered, the call that is up, the people who are open. The feed tells, and after
+// a gap everything is looked at anew.
+import { computed, signal } from '@preact/signals'
+import { ask, me } from '../api'
+import { listen, type Told } from '../feed'
+import { announce } from '../parts/live'
+import type { ActiveCallPage, Agent, AgentPage, CallerCard, ContactLine, PersonRecordPage, Queue, QueuePage } from '../schema'
+import { t } from '../words'
+import { tell } from './alert'
+
+/** A call that rings at this agent's. */
+export type Offer = {
+  call: string
+  from: string
+  to: string
+  queue: string | null
+  caller: CallerCard | null
+  since: number
+}
+/** The call that is up, or was a moment ago. */
+export type Talk = Offer & { held: boolean; over: number | null }
+/** A person on the desk. */
+export type Open = { contact: string; name: string | null; number: string | null }
+
+export const agents = signal<ReadonlyMap<string, Agent>>(new Map())
+export const queues = signal<ReadonlyMap<string, Queue>>(new Map())
+export const offers = signal<readonly Offer[]>([])
+export const talk = signal<Talk | null>(null)
+/** Calls besides, such as somebody who is asked while another is on hold. */
+export const besides = signal<readonly Talk[]>([])
+export const missed = signal<Offer | null>(null)
+export const open = signal<readonly Open[]>(kept())
+export const shown = signal<Open | null>(open.value[0] ?? null)
+/** Counts what makes a person's record another: whoever shows it looks again. */
+export const changed = signal(0)
+
+/** The agent that is signed in. */
+export const own = computed(() => agents.value.get(me.value?.agent ?? ''))
+/** The agent's state without its reason: `ready`, `paused`, `talking`. */
+export const state = computed(() => own.value?.state.split(':')[0] ?? 'signed out')
+
+function kept(): Open[] {
+  try {
+    return JSON.parse(sessionStorage.getItem('branchline-open') ?? '[]') as Open[]
+  } catch {
+    return []
+  }
+}
+
+/** Puts a person on the desk, in front. */
+export function show(person: Open): void {
+  const others = open.value.filter((known) => known.contact !== person.contact)
+  const before = open.value.find((known) => known.contact === person.contact)
+  const merged = { ...before, ...person, name: person.name ?? before?.name ?? null }
+  // The oldest goes when there are more than fit.
+  open.value = [merged, ...others].slice(0, 8)
+  shown.value = merged
+  sessionStorage.setItem('branchline-open', JSON.stringify(open.value))
+}
+
+export function shut(contact: string): void {
+  open.value = open.value.filter((known) => known.contact !== contact)
+  sessionStorage.setItem('branchline-open', JSON.stringify(open.value))
+  if (shown.value?.contact === contact) shown.value = open.value[0] ?? null
+}
+
+/** Whose card the person's record is shown under. */
+export function showCaller({ caller, from }: Offer): void {
+  if (caller) show({ contact: caller.contact, name: caller.name ?? null, number: from })
+  else shown.value = null
+}
+
+/** From now on. Answers what ends it. */
+export function begin(): () => void {
+  void lookAgain()
+  const end = listen(took)
+  // Calls that no queue sent (dialled here, or straight to the own phone) are on no agent's feed: they are looked for.
+  const timer = window.setInterval(() => {
+    if (!document.hidden && state.value !== 'ringing' && offers.value.length === 0) void lookForCalls()
+  }, CALLS_EVERY)
+  return () => {
+    end()
+    clearInterval(timer)
+  }
+}
+
+/** How often; the box answers it in a millisecond. */
+const CALLS_EVERY = 4000
+
+export async function lookForCalls(): Promise<void> {
+  const calls = await ask<ActiveCallPage>('GET', '/calls/live').catch(() => null)
+  if (calls) await resume(calls)
+}
+
+async function lookAgain(): Promise<void> {
+  const [all, lines, calls] = await Promise.all([
+    ask<AgentPage>('GET', '/agents'),
+    ask<QueuePage>('GET', '/queues'),
+    ask<ActiveCallPage>('GET', '/calls/live').catch(() => null),
+  ]).catch(() => [null, null, null] as const)
+  if (all) agents.value = new Map(all.items.map((agent) => [agent.agent, agent]))
+  if (lines) queues.value = new Map(lines.items.map((queue) => [queue.queue, queue]))
+  if (calls) await resume(calls)
+  if (state.value !== 'ringing') offers.value = []
+}
+
+/** After a reload, or a gap: the call that is up is shown again, with who it is. */
+async function resume({ items }: ActiveCallPage): Promise<void> {
+  const up = items.filter((line) => line.with)
+  const known = talk.value
+  if (known && !known.over && up.some((line) => line.call === known.call)) return
+  const line = up.at(-1)
+  if (!line) {
+    if (known && !known.over) over(known.call)
+    return
+  }
+  const number = line.from
+  const found = await ask<PersonRecordPage>('GET', `/people?identity=${encodeURIComponent(`phone:${number}`)}`).catch(() => null)
+  const contact = found?.items[0]?.contacts[0]
+  const since = new Date(line.arrived).getTime()
+  const caller = contact ? cardOf(contact) : null
+  talk.value = { call: line.call, from: number, to: line.to, queue: null, caller, since, held: false, over: null }
+  if (caller) show({ contact: caller.contact, name: caller.name ?? null, number })
+}
+
+/** What a card says of somebody, made of their record. */
+function cardOf({ contact, version, fields, tags, pins, verified, preferred }: ContactLine): CallerCard {
+  return {
+    contact,
+    version,
+    name: fields['name']?.now.value ?? null,
+    users: [],
+    tags,
+    pins: pins.map((pin) => pin.fact.value ?? ''),
+    preferred: preferred ?? null,
+    verified: verified && new Date(verified.until) > new Date() ? verified.level : null,
+    last: [],
+  }
+}
+
+function took(event: Told): void {
+  const mine = me.value?.agent
+  switch (event.event) {
+    case 'reset':
+      return void lookAgain()
+    case 'agent':
+      agents.value = new Map(agents.value).set(event.agent, event)
+      if (event.agent === mine) moved(event)
+      return
+    case 'queue':
+      queues.value = new Map(queues.value).set(event.queue, event)
+      return
+    case 'call_offered':
+      return event.agent === mine ? offered(event) : undefined
+    case 'caller_known':
+      return known(event.call, event.caller)
+    case 'call_taken':
+      return event.agent === mine ? taken(event.call) : withdrawn(event.call)
+    case 'call_held':
+    case 'call_resumed':
+      return change(event.call, { held: event.event === 'call_held' })
+    case 'call_ended':
+      withdrawn(event.call)
+      return over(event.call)
+  }
+}
+
+function offered(event: Extract<Told, { event: 'call_offered' }>): void {
+  const queue = (event as { queue?: string }).queue ?? null
+  const offer: Offer = { ...event, queue, caller: event.caller ?? null, since: Date.now() }
+  offers.value = [...offers.value.filter(({ call }) => call !== offer.call), offer]
+  missed.value = null
+  // Who writes to somebody else at this moment is not torn away: only an empty desk turns by itself.
+  if (!talk.value || talk.value.over) showCaller(offer)
+  const name = offer.caller?.name ?? offer.from
+  announce(t('offer.said', { name, queue: queue ?? '' }), true)
+  tell(name)
+}
+
+function known(call: string, caller: CallerCard): void {
+  offers.value = offers.value.map((offer) => (offer.call === call ? { ...offer, caller } : offer))
+  change(call, { caller })
+  const offer = offers.value.find((one) => one.call === call) ?? (talk.value?.call === call ? talk.value : null)
+  if (offer && (!talk.value || talk.value.call === call || talk.value.over)) showCaller({ ...offer, caller })
+}
+
+function taken(call: string): void {
+  const offer = offers.value.find((one) => one.call === call)
+  offers.value = offers.value.filter((one) => one.call !== call)
+  const up: Talk = {
+    ...(offer ?? { call, from: '', to: '', queue: null, caller: null }),
+    since: Date.now(),
+    held: false,
+    over: null,
+  }
+  if (talk.value && !talk.value.over && talk.value.call !== call) besides.value = [...besides.value, talk.value]
+  talk.value = up
+  if (offer) showCaller(offer)
+  announce(t('call.said'))
+}
+
+function withdrawn(call: string): void {
+  offers.value = offers.value.filter((one) => one.call !== call)
+}
+
+function change(call: string, what: Partial<Talk>): void {
+  if (talk.value?.call === call) talk.value = { ...talk.value, ...what }
+  besides.value = besides.value.map((one) => (one.call === call ? { ...one, ...what } : one))
+}
+
+function over(call: string): void {
+  besides.value = besides.value.filter((one) => one.call !== call)
+  if (talk.value?.call !== call || talk.value.over) return
+  const next = besides.value.at(-1)
+  if (next) {
+    besides.value = besides.value.slice(0, -1)
+    talk.value = next
+  } else talk.value = { ...talk.value, over: Date.now() }
+  changed.value += 1
+  announce(t('call.over'))
+}
+
+/** The agent's own state is another. */
+function moved({ state: words }: Agent): void {
+  const kind = words.split(':')[0]
+  if (kind === 'ringing') return
+  if (words === 'paused: did not answer') {
+    missed.value = offers.value.at(-1) ?? missed.value
+    announce(t('missed.said'), true)
+  }
+  offers.value = []
+  // The feed tells the end of a call itself; this is for an end that was told while the page was away.
+  if (kind !== 'talking' && talk.value && !talk.value.over && !besides.value.length) over(talk.value.call)
+}
+
+/** Puts the agent into a state. */
+export async function setPresence(wanted: 'ready' | 'paused' | 'signed_out', reason?: string): Promise<void> {
+  const agent = me.value?.agent
+  if (!agent) return
+  await ask('PUT', `/agents/${encodeURIComponent(agent)}/presence`, { state: wanted, ...(reason ? { reason } : {}) })
+  missed.value = null
+}
