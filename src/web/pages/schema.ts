@@ -83,6 +83,7 @@ export type CallLine = {
   "direction": string
   "diverted_by"?: string | null
   "duration_s": number
+  "encryption"?: Array<string>
   "ended": UnixTime
   "from": string
   "jitter_ms"?: number | null
@@ -117,6 +118,12 @@ export type CallerCard = {
   "users": Array<Named>
   "verified"?: number | null
   "version": number
+}
+
+export type CameOut = {
+  "agent"?: string | null
+  "code"?: string | null
+  "fields"?: Record<string, string>
 }
 
 export type Cap = {
@@ -246,6 +253,16 @@ export type DryRun = {
   "why": Array<string>
 }
 
+export type EndOfWork = {
+  "code"?: string | null
+  "fields"?: Record<string, string>
+  "item"?: ItemId | null
+}
+
+export type EndedThere = {
+  "users": number
+}
+
 export type ErasureId = string
 
 export type ErasureLine = {
@@ -306,6 +323,10 @@ export type FigureLine = {
   "value"?: number | null
 }
 
+export type ForAgent = {
+  "agent"?: string | null
+}
+
 export type FormulaLine = {
   "by": Array<string>
   "id": string
@@ -335,7 +356,17 @@ export type Happening = {
   "event": "call_offered"
   "from": string
   "queue"?: QueueId
+  "reason"?: Chosen | null
   "to": string
+} | StillWaits & {
+  "event": "waits"
+} | WorkLine & {
+  "event": "work"
+} | WorkOffer & {
+  "event": "work_offered"
+} | {
+  "event": "work_over"
+  "item": ItemId
 } | {
   "agent"?: AgentId | null
   "call": CallId
@@ -393,6 +424,13 @@ export type Happening = {
   "event": "queue"
 } | Trunk & {
   "event": "trunk"
+}
+
+export type Held = {
+  "estimates": number
+  "held": number
+  "percent": number
+  "queue": QueueId
 }
 
 export type HitLine = {
@@ -492,6 +530,14 @@ export type LeftOut = {
 export type Lifting = {
   "hours": number
   "of"?: string | null
+}
+
+export type LogoutToken = {
+  "logout_token": string
+}
+
+export type MadeTask = {
+  "item": ItemId
 }
 
 export type MadeToken = {
@@ -629,6 +675,15 @@ export type NewPin = {
 export type NewSharing = {
   "identity": string
   "sharing": Sharing
+}
+
+export type NewTask = {
+  "contact"?: ContactId | null
+  "due"?: UnixTime | null
+  "priority"?: number
+  "queue": string
+  "skills"?: Record<string, number>
+  "text": string
 }
 
 export type NewToken = {
@@ -782,11 +837,13 @@ export type Queue = {
   "connected": number
   "estimates"?: number
   "estimates_held"?: number
+  "estimates_held_percent"?: number
   "longest_wait_s": number
   "overflowed": number
   "queue": QueueId
   "ready": number
   "taken_out"?: number
+  "tasks"?: number
   "wait_s"?: Array<number>
   "waiting": number
 }
@@ -897,6 +954,7 @@ export type Status = {
   "calls": number
   "counters": Array<Array<unknown>>
   "draining": boolean
+  "estimates"?: Array<Held>
   "extensions": number
   "listeners": Array<string>
   "max_calls": number
@@ -911,6 +969,15 @@ export type Status = {
 }
 
 export type StepOutcome = "done" | "not-meant" | "no-consent" | "capped" | "refused" | "no-carrier" | "no-address" | "unknown"
+
+export type StillWaits = {
+  "call"?: CallId
+  "channel": string
+  "item": ItemId
+  "position": number
+  "queue": QueueId
+  "why": string
+}
 
 export type SuggestionLine = {
   "a": ContactId
@@ -1052,4 +1119,41 @@ export type Who = {
   "name": string
 } | {
   "by": "console"
+} | {
+  "by": "stranger"
+} | {
+  "by": "provider"
 }
+
+export type WorkLine = {
+  "agents": Array<AgentId>
+  "channel": string
+  "contact"?: ContactId
+  "due"?: UnixTime
+  "from"?: string
+  "item": ItemId
+  "overdue": boolean
+  "position"?: number
+  "priority": number
+  "queue": QueueId
+  "since": UnixTime
+  "state": WorkState
+  "task"?: string
+  "text"?: string
+  "why": string
+}
+
+export type WorkLinePage = {
+  "items": Array<WorkLine>
+  "next"?: string
+}
+
+export type WorkOffer = {
+  "agent": AgentId
+  "for_s": number
+  "offer": OfferId
+  "reason"?: Chosen
+  "work": WorkLine
+}
+
+export type WorkState = "waiting" | "offered" | "in-hand" | "wrap-up"

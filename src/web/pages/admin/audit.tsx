@@ -18,7 +18,8 @@ export function Audit() {
 }
 
 function whoOf({ who }: ActLine): string {
-  return who.by === 'console' ? t('audit.console') : who.by === 'token' ? t('audit.token', { name: who.name }) : who.name
+  if (who.by === 'user') return who.name
+  return who.by === 'token' ? t('audit.token', { name: who.name }) : t(`audit.${who.by}`)
 }
 
 function Acts() {

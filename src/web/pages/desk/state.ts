@@ -14,6 +14,8 @@ export type Offer = {
   from: string
   to: string
   queue: string | null
+  /** Why this agent, in the box's words. */
+  reason?: string | null
   caller: CallerCard | null
   since: number
 }
@@ -166,7 +168,7 @@ function took(event: Told): void {
 }
 
 function offered(event: Extract<Told, { event: 'call_offered' }>): void {
-  const queue = (event as { queue?: string }).queue ?? null
+  const queue = event.queue ?? null
   const offer: Offer = { ...event, queue, caller: event.caller ?? null, since: Date.now() }
   offers.value = [...offers.value.filter(({ call }) => call !== offer.call), offer]
   missed.value = null

@@ -198,6 +198,8 @@ export const lead: Record<keyof typeof english, string> = {
   'audit.filter': 'Nur Zeilen mit',
   'audit.none': 'Nichts passt.',
   'audit.console': 'Konsole',
+  'audit.stranger': 'ein Fremder',
+  'audit.provider': 'der Anbieter',
   'audit.token': 'Schlüssel {name}',
   'audit.done': 'getan',
   'audit.refused': 'abgelehnt',

@@ -196,6 +196,8 @@ export const lead = {
   'audit.filter': 'Only lines with',
   'audit.none': 'Nothing fits.',
   'audit.console': 'console',
+  'audit.stranger': 'a stranger',
+  'audit.provider': 'the provider',
   'audit.token': 'token {name}',
   'audit.done': 'done',
   'audit.refused': 'refused',
