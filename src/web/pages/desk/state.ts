@@ -169,7 +169,9 @@ function took(event: Told): void {
 
 function offered(event: Extract<Told, { event: 'call_offered' }>): void {
   const queue = event.queue ?? null
-  const offer: Offer = { ...event, queue, caller: event.caller ?? null, since: Date.now() }
+  const { call, from, to } = event
+  const caller = event.caller ?? null
+  const offer: Offer = { call, from, to, queue, caller, reason: event.reason?.words ?? null, since: Date.now() }
   offers.value = [...offers.value.filter(({ call }) => call !== offer.call), offer]
   missed.value = null
   // Who writes to somebody else at this moment is not torn away: only an empty desk turns by itself.
