@@ -7,7 +7,7 @@ import { Button, Field, Lamp, Notice, Tag, wordsOf } from '../parts/ui'
 import type { PersonRecord } from '../schema'
 import { ago, clock, t } from '../words'
 import { now } from '../parts/tick'
-import { answer, decline, hangUp, legs, line, mute, muted, press, quality, talking } from './phone'
+import { answer, calling, decline, hangUp, legs, line, mute, muted, press, quality, talking } from './phone'
 import { agents, besides, missed, offers, own, setPresence, show, state, talk, type Offer, type Talk } from './state'
 import { WrapUp } from './wrap_up'
 
@@ -19,6 +19,7 @@ export function Call({ dial, record }: { dial: () => void; record: PersonRecord 
       {offers.value.map((offer) => (
         <Ringing key={offer.call} offer={offer} />
       ))}
+      {calling.value && <Calling />}
       {up && <Talking key={up.call} up={up} dial={dial} />}
       {!up && (state.value === 'wrap-up' || talk.value?.over) && talk.value && (
         <WrapUp key={talk.value.call} call={talk.value} record={record} />
@@ -53,6 +54,24 @@ function Missed({ offer }: { offer: Offer }) {
   )
 }
 
+/** A call out that nobody has answered yet. */
+function Calling() {
+  const leg = calling.value
+  if (!leg) return null
+  return (
+    <section class="talking" aria-label={t('calling', { number: leg.number ?? '' })}>
+      <div class="row apart">
+        <Lamp shade="note">
+          <strong>{t('calling', { number: leg.number ?? '' })}</strong>
+        </Lamp>
+        <Button kind="bad" icon="hangup" onClick={() => hangUp(leg.leg)}>
+          {t('call.end')}
+        </Button>
+      </div>
+    </section>
+  )
+}
+
 /** The browser's leg of a call that rings, when it is the only thing that rings or says whose it is. */
 function legOf(call: string) {
   return legs.value.find((leg) => leg.state === 'ringing' && leg.call === call) ?? null
@@ -67,8 +86,8 @@ function Ringing({ offer }: { offer: Offer }) {
     <section class="ringing" aria-label={t('offer')}>
       <div class="row apart">
         <p class="who">
-          <strong>{caller?.name ?? (caller?.shared ? t('person.shared') : offer.from)}</strong>
-          {caller?.name && <span class="number soft">{offer.from}</span>}
+          <strong>{caller?.name ?? offer.name ?? (caller?.shared ? t('person.shared') : offer.from)}</strong>
+          {(caller?.name ?? offer.name) && <span class="number soft">{offer.from}</span>}
         </p>
         <time class="clock">{clock(since(offer.since))}</time>
       </div>

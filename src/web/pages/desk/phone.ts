@@ -2,17 +2,19 @@
 import { computed, signal } from '@preact/signals'
 import { me } from '../api'
 import { kept } from '../settings'
+import { lookForCalls, rang, withdrawn } from './state'
 
 /** What the box says on the channel. */
 type Said =
   | { type: 'welcome'; agent: string; extension: string; position?: string | null; calls: Array<{ leg: string; call: string }> }
-  | { type: 'ring'; leg: string; call: string; queue?: string | null; caller?: unknown }
+  | { type: 'ring'; leg: string; call: string; queue: string | null; caller: { number: string; name: string | null } }
   | { type: 'stop'; leg: string; why: string }
   | { type: 'sdp'; leg: string; sdp: string }
-  | { type: 'state'; leg: string; state: string; why?: string }
+  | { type: 'state'; leg: string; call: string | null; state: 'ringing' | 'talking' | 'ended'; why?: string }
   | { type: 'problem'; leg?: string | null; detail: string }
 
-export type Leg = { leg: string; call: string; state: 'ringing' | 'joining' | 'talking' | 'held' }
+/** A call at this page; `number` where the page has dialled it. */
+export type Leg = { leg: string; call: string; state: 'ringing' | 'joining' | 'talking'; number: string | null }
 export type Line = 'off' | 'connecting' | 'ready' | 'refused'
 
 /** Whether the agent wants to talk in the browser here. */
@@ -26,7 +28,9 @@ export const trouble = signal<string | null>(null)
 /** How the call sounds: round trip and jitter in milliseconds, loss in percent. */
 export const quality = signal<{ trip: number; jitter: number; loss: number } | null>(null)
 
-export const talking = computed(() => legs.value.find(({ state }) => state === 'talking' || state === 'held') ?? null)
+export const talking = computed(() => legs.value.find(({ state }) => state === 'talking') ?? null)
+/** A call out whose other side has not answered yet. */
+export const calling = computed(() => legs.value.find(({ state, number }) => number !== null && state !== 'talking') ?? null)
 
 const PROTOCOL = 'branchline.desk.1'
 /** How long is waited before the channel is tried again: at once, then longer and longer. */
@@ -38,7 +42,7 @@ let again: number | undefined
 let sounds: MediaStream | null = null
 const peers = new Map<string, RTCPeerConnection>()
 /** A number that is being dialled, whose leg the box has not named yet. */
-let dialling: RTCPeerConnection | null = null
+let dialling: { peer: RTCPeerConnection; number: string } | null = null
 
 /** Turns the browser's telephone on or off. */
 export function turn(on: boolean): void {
@@ -103,13 +107,15 @@ async function heard(said: Said): Promise<void> {
       line.value = 'ready'
       // Whatever was up goes on with a new session: after a reload, or on another network.
       for (const { leg, call } of said.calls) {
-        put({ leg, call, state: 'joining' })
+        put({ leg, call, state: 'joining', number: null })
         await join(leg, 'resume')
       }
       return
     case 'ring':
-      return put({ leg: said.leg, call: said.call, state: 'ringing' })
+      put({ leg: said.leg, call: said.call, state: 'ringing', number: null })
+      return rang(said.call, said.caller.number, said.caller.name, said.queue)
     case 'stop':
+      withdrawn(legs.value.find(({ leg }) => leg === said.leg)?.call ?? '')
       return end(said.leg)
     case 'sdp': {
       const peer = peers.get(said.leg) ?? adopt(said.leg)
@@ -119,16 +125,24 @@ async function heard(said: Said): Promise<void> {
       return
     }
     case 'state':
-      if (said.state === 'ended') return end(said.leg)
-      if (said.state === 'ringing' || said.state === 'talking' || said.state === 'held') {
-        const known = legs.value.find(({ leg }) => leg === said.leg)
-        put({ leg: said.leg, call: known?.call ?? '', state: said.state })
-      }
-      return
+      if (said.state === 'ended') end(said.leg)
+      else moved(said.leg, said.call, said.state)
+      return void lookForCalls()
     case 'problem':
       trouble.value = said.detail
-      if (said.leg) end(said.leg)
+      if (said.leg) return end(said.leg)
+      dialling?.peer.close()
+      dialling = null
+      return hush()
   }
+}
+
+/** A leg is in another state; of a call out, it may be the first that is told of it. */
+function moved(leg: string, call: string | null, state: 'ringing' | 'talking'): void {
+  if (!peers.has(leg)) adopt(leg)
+  const known = legs.value.find((own) => own.leg === leg)
+  if (call) withdrawn(call)
+  put({ leg, call: call ?? known?.call ?? '', state, number: known?.number ?? null })
 }
 
 function put(own: Leg): void {
@@ -138,10 +152,11 @@ function put(own: Leg): void {
 /** The session that was dialled with belongs to this leg. */
 function adopt(leg: string): RTCPeerConnection | undefined {
   if (!dialling) return undefined
-  const peer = dialling
+  const { peer, number } = dialling
   dialling = null
   peers.set(leg, peer)
-  put({ leg, call: '', state: 'joining' })
+  watch(leg, peer)
+  put({ leg, call: '', state: 'joining', number })
   return peer
 }
 
@@ -149,6 +164,11 @@ function end(leg: string): void {
   peers.get(leg)?.close()
   peers.delete(leg)
   legs.value = legs.value.filter((own) => own.leg !== leg)
+  hush()
+}
+
+/** Nobody listens any more: the microphone is let go. */
+function hush(): void {
   if (peers.size > 0 || dialling) return
   for (const track of sounds?.getTracks() ?? []) track.stop()
   sounds = null
@@ -223,7 +243,7 @@ export function hangUp(leg: string): void {
 export async function dial(number: string): Promise<void> {
   trouble.value = null
   const [peer, sdp] = await session()
-  dialling = peer
+  dialling = { peer, number }
   say({ type: 'dial', number, sdp })
 }
 

@@ -14,6 +14,8 @@ export type Offer = {
   from: string
   to: string
   queue: string | null
+  /** What the carrier says that the caller is called. */
+  name?: string | null
   /** Why this agent, in the box's words. */
   reason?: string | null
   caller: CallerCard | null
@@ -203,7 +205,17 @@ function taken(call: string): void {
   announce(t('call.said'))
 }
 
-function withdrawn(call: string): void {
+/** The browser's telephone rings: a call that no queue has sent is offered by that alone. */
+export function rang(call: string, from: string, name: string | null, queue: string | null): void {
+  if (offers.value.some((one) => one.call === call)) return
+  const offer: Offer = { call, from, to: own.value?.extension ?? '', queue, name, caller: null, since: Date.now() }
+  offers.value = [...offers.value, offer]
+  missed.value = null
+  announce(t('offer.said', { name: name ?? from, queue: queue ?? '' }), true)
+  tell(name ?? from)
+}
+
+export function withdrawn(call: string): void {
   offers.value = offers.value.filter((one) => one.call !== call)
 }
 

@@ -71,6 +71,7 @@ export const desk: Record<keyof typeof english, string> = {
   'missed.said': 'Sie haben einen Anruf verpasst und sind in Pause.',
 
   call: 'Das Gespräch',
+  calling: '{number} wird gerufen …',
   'call.up': 'Gespräch',
   'call.said': 'Verbunden.',
   'call.over': 'Das Gespräch ist zu Ende.',

@@ -69,6 +69,7 @@ export const desk = {
   'missed.said': 'You missed a call and are paused.',
 
   call: 'The call',
+  calling: 'Calling {number}…',
   'call.up': 'Call',
   'call.said': 'Connected.',
   'call.over': 'The call is over.',
