@@ -373,6 +373,9 @@ export type Happening = {
   "caller": CallerCard
   "event": "caller_known"
 } | {
+  "contacts": Array<ContactId>
+  "event": "person_erased"
+} | {
   "agent": AgentId
   "call": CallId
   "event": "call_taken"
