@@ -334,3 +334,33 @@ fn baresip_talks_with_a_phone_that_cannot_and_with_the_box() {
     baresip.say("hangup", "");
     assert_eq!(encryption(&branch, 2), [format!("extension 203 {SEALED}")]);
 }
+
+#[test]
+fn who_must_and_offers_sound_in_the_clear_is_told_so() {
+    let branch = branch();
+    let keys = [("to", "600".to_owned()), ("rtp", "19000".to_owned()), ("code", "488".to_owned())];
+    let messages = sipp(&branch, "phone_is_refused", "201", &keys).succeeds();
+    let warning = "Warning: 302 127.0.0.1 \"audio must be encrypted here";
+    assert!(messages.contains(warning), "{messages}");
+}
+
+/// Sound that is not under the key that its phone told: nobody hears it, not even as noise, and it is counted.
+#[test]
+fn under_another_key_there_is_silence_and_a_count() {
+    let branch = branch();
+    let phone = Party::new(branch.free + OF_PLAIN, PLAIN);
+    let keys =
+        [("to", "600".to_owned()), ("rtp", phone.port.to_string()), ("talk", "3000".to_owned())];
+    let caller = sipp(&branch, "phone_dials_sealed", "201", &keys);
+    phone.speak_to(branch.until("the box to answer", || caller.answered_port()));
+    let messages = caller.succeeds();
+    assert!(messages.contains("RTP/SAVP 0") && messages.matches("a=crypto:1").count() >= 3);
+    assert_eq!(phone.heard().packets, 0, "an echo of what nobody should have heard");
+    let record = branch.record(1);
+    let ladder = branch.ask_text(&["calls", "show", record["call"].as_str().expect("an id")]);
+    assert!(ladder.contains("encrypted: SRTP AES_CM_128_HMAC_SHA1_80"), "{ladder}");
+    let dropped =
+        ladder.split_once("dropped: ").and_then(|(_, rest)| rest.split_once(" not under"));
+    let dropped: u32 = dropped.and_then(|(count, _)| count.parse().ok()).unwrap_or_default();
+    assert!(dropped > 50, "{ladder}");
+}
