@@ -197,7 +197,7 @@ impl Gateway {
         };
         let transport = way.route.transport();
         let Some(offer) = self.with_keys(now, id, Some(transport), &offer) else {
-            return self.try_next_way(now, id);
+            return self.without_keys(now, id);
         };
         let number = self.called_number(&number, &trunk, help);
         let uri = Uri { user: Some(number.clone()), ..way.host };
@@ -230,6 +230,18 @@ impl Gateway {
         self.legs.add_session(id, session, peer.ip());
         self.keep_offer(id, session, offer);
         self.watch(call, id, session);
+        true
+    }
+
+    /// No key may travel this way, and one is required: perhaps the next one is better. The server is not at fault.
+    fn without_keys(&mut self, now: Now, id: LegId) -> bool {
+        let timer = self.outward.get_mut(&id).and_then(|wanted| wanted.patience.take());
+        if let Some(timer) = timer {
+            self.patience.cancel(timer);
+        }
+        if !self.try_next_way(now, id) {
+            self.leg_over(now, id, Cause::MediaRefused);
+        }
         true
     }
 

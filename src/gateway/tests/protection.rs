@@ -205,6 +205,18 @@ fn what_cannot_be_had_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_carrier_that_no_key_may_travel_to_is_not_called_and_not_blamed() {
+    let mut world = world(["", "", ""], "media_encryption = \"required\"\n", "");
+    world.dials(2, "95550123", Wish::Clear);
+    assert!(world.parties[0].invites.is_empty());
+    assert!(world.wire_of(2).contains("SIP/2.0 488"), "{}", world.wire_of(2));
+    assert!(world.gateway.outward.is_empty() && world.gateway.legs.is_empty());
+    let trunk = &world.gateway.trunk_lines()[0];
+    assert_eq!(trunk.lamp, admin::Lamp::Green, "{}", trunk.words);
+    assert!(trunk.words.ends_with("; encryption required"), "{}", trunk.words);
+}
+
+#[test]
 fn a_new_key_is_met_with_a_new_key_and_nothing_takes_protection_back() {
     let mut world = world(["", REQUIRED, ""], "", "");
     let session = world.dials(2, "600", Wish::Protected);
