@@ -301,3 +301,22 @@ fn while_it_is_closed_a_call_is_promised_for_the_next_opening() {
     world.carry_out();
     assert_eq!(world.parties[ANN].ringing.len(), 1);
 }
+
+#[test]
+fn who_waits_and_has_a_promise_already_is_called_once_at_the_first_place() {
+    let mut world = offered();
+    world.walks(CARRIER, &["7", "1"]);
+    let first = world.gateway.journal.live().promises.clone();
+    world.call(CARRIER, "+15550100");
+    world.seconds(5);
+    world.presses("1");
+    world.seconds(10);
+    assert_eq!(world.gateway.queues.snapshot(world.now)[0].waiting, 2);
+    world.presses("11");
+    world.seconds(20);
+    assert!(world.gateway.calls.is_empty(), "told so, and the line is free");
+    assert_eq!(world.gateway.journal.live().promises, first);
+    let queue = world.gateway.queues.snapshot(world.now).remove(0);
+    assert_eq!((queue.waiting, queue.counters.taken_out, queue.counters.abandoned), (1, 1, 0));
+    assert!(world.gateway.journal.live().places.is_empty(), "nobody holds a line");
+}
