@@ -31,6 +31,8 @@ pub enum LookFor {
     Reader(ReplyTo),
     /// Somebody who wants the CRM to be asked about a person.
     Crm(ReplyTo),
+    /// Messages that were kept for long enough.
+    OldMail,
     /// The rules on how long records are kept.
     Retention,
     /// A journey, or an event that may begin one.
@@ -113,6 +115,11 @@ impl Gateway {
             }
             (LookFor::Crm(to), _) => self.ask_crm_for(now, to, None),
             (LookFor::Dated, answer) => self.dated_found(now, answer),
+            (LookFor::OldMail, Answer::Held(held)) => {
+                self.old_mail_looked_up(now, &held);
+            }
+            // They are looked for again.
+            (LookFor::OldMail, _) => {}
             (LookFor::Retention, Answer::Old(old)) => self.old_found(now, Some(old)),
             (LookFor::Retention, _) => self.old_found(now, None),
             (LookFor::Journey(id), answer) => self.journey_looked_up(now, id, answer),

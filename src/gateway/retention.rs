@@ -1,11 +1,11 @@
 //! What was kept as long as the site wants: looked for some at a time, and ended. People go like by anybody's order;
 //! recordings go with their keys, files first; that they went is in the journal, with the rule, and without whom.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::admin::{Lamp, Part};
-use crate::context::{Act, Change, Order, Tape, Who};
+use crate::context::{Act, Change, Identity, Kind, Order, Tape, Who};
 use crate::gateway::voicemail::Order as FileOrder;
 use crate::gateway::{Gateway, LookFor, Output};
 use crate::id::{CallId, ContactId, RecordingId};
@@ -39,6 +39,8 @@ pub(super) struct Search {
     /// Calls whose recordings are being taken off the disk, and those that are on it yet.
     tapes: Vec<Tape>,
     files: BTreeSet<RecordingId>,
+    /// Messages that were kept for long enough, and whoever left each, while it is asked who of them is held.
+    mail: BTreeMap<RecordingId, Option<Identity<String>>>,
     /// What this round found so far, and what the one before found.
     round: Found,
     last: Option<Found>,
@@ -109,6 +111,42 @@ impl Search {
         if self.done == (true, true) {
             (self.done, self.last) = ((false, false), Some(std::mem::take(&mut self.round)));
         }
+    }
+}
+
+/// Messages: each mailbox has a rule of its own.
+impl Gateway {
+    /// Messages that were kept as long as they should be go, unless whoever left them is held.
+    pub(super) fn forget_old_mail(&mut self, now: Now) {
+        let expired = self.expired_mail(now);
+        let whom: BTreeMap<_, _> =
+            expired.iter().map(|(_, id)| (*id, self.sender_of(*id))).collect();
+        if whom.is_empty() {
+            return;
+        }
+        let tags = self.rules.held_tags.keys().cloned().collect();
+        let question = Question::Held { whom: whom.values().flatten().cloned().collect(), tags };
+        self.search.mail = whom;
+        self.outputs.push_back(Output::Look { to: LookFor::OldMail, question });
+    }
+
+    /// The store says who of those is held.
+    pub(super) fn old_mail_looked_up(&mut self, now: Now, held: &BTreeSet<Identity<String>>) {
+        let whom = std::mem::take(&mut self.search.mail);
+        for (mailbox, recording) in self.expired_mail(now) {
+            let sender = whom.get(&recording);
+            if sender.is_none_or(|sender| sender.as_ref().is_some_and(|one| held.contains(one))) {
+                continue;
+            }
+            self.delete_message(now, &mailbox, recording);
+        }
+    }
+
+    /// By what whoever left a message is known; nothing of a number that was hidden.
+    fn sender_of(&self, recording: RecordingId) -> Option<Identity<String>> {
+        let message = self.journal.live().mail.messages.get(&recording)?;
+        let number = self.journal.keys().read(&message.begun.from)?;
+        Some(Identity { kind: Kind::Phone, value: self.full_number(&number)? })
     }
 }
 

@@ -419,13 +419,21 @@ impl Gateway {
         self.messages_changed(now, mailbox);
     }
 
-    /// Messages that were kept as long as they should be.
-    pub(super) fn forget_old_mail(&mut self, now: Now) {
-        for (mailbox, recording) in self.voicemail.boxes.expired(now.unix) {
-            let change = Change::Deleted(recording);
-            self.voicemail.boxes.apply(&mailbox, &change);
-            self.keep_mail_change(now, &mailbox, &change);
-        }
+    /// A message goes out of its mailbox, and its file off the disk.
+    pub(super) fn delete_message(
+        &mut self,
+        now: Now,
+        mailbox: &ExtensionId,
+        recording: RecordingId,
+    ) {
+        let change = Change::Deleted(recording);
+        self.voicemail.boxes.apply(mailbox, &change);
+        self.keep_mail_change(now, mailbox, &change);
+    }
+
+    /// Messages that were kept as long as their mailboxes want.
+    pub(super) fn expired_mail(&self, now: Now) -> Vec<(ExtensionId, RecordingId)> {
+        self.voicemail.boxes.expired(now.unix)
     }
 
     /// A message whose recording was erased is in no mailbox any more.
@@ -433,9 +441,7 @@ impl Gateway {
         let messages = &self.journal.live().mail.messages;
         let mailbox = messages.get(&recording).map(|kept| kept.begun.mailbox.clone());
         if let Some(mailbox) = mailbox {
-            let change = Change::Deleted(recording);
-            self.voicemail.boxes.apply(&mailbox, &change);
-            self.keep_mail_change(now, &mailbox, &change);
+            self.delete_message(now, &mailbox, recording);
         }
     }
 

@@ -341,3 +341,25 @@ fn recordings_go_by_rule_with_their_keys_unless_somebody_holds_them() {
     let keys = world.gateway.journal.keys().reading();
     assert!(calls.iter().all(|line| !keys.knows(&key(line.call))));
 }
+
+#[test]
+fn a_message_stays_longer_than_its_mailbox_wants_while_whoever_left_it_is_held() {
+    let kept = CONFIG.replacen("max_messages = 3 }", "max_messages = 3, retention_days = 1 }", 1);
+    let inbound = "[[inbound]]\nnumber = \"+15550103\"\nto = \"voicemail:203\"\n";
+    let mut world = World::of(1, &format!("{kept}{inbound}"), 0);
+    world.call(0, "+15550103");
+    world.seconds(30);
+    world.hang_up(0);
+    world.seconds(20);
+    let messages = world.gateway.journal.live().mail.messages.len();
+    assert_eq!((messages, world.files.len()), (1, 1), "a message was left");
+    let hold = world.order(Order::Hold { who: caller(), reason: "a court".to_owned() });
+    let hold = hold.expect("held").hold.expect("a hold");
+    world.now.unix = world.now.unix + Duration::from_secs(2 * 86_400);
+    world.seconds(120);
+    assert_eq!(world.files.len(), 1, "held");
+    world.order(Order::Release { who: caller(), hold }).expect("released");
+    world.seconds(120);
+    assert!(world.files.is_empty(), "a day was enough");
+    assert!(world.gateway.journal.live().mail.messages.is_empty());
+}

@@ -10,7 +10,7 @@ use super::{
     CONTACTS, bygone_of, contact_key, get, identity_key, merge_key, moment, moment_key, moment_ref,
     moments_of,
 };
-use crate::context::{Contact, Edge, Happening, Ref, Tape};
+use crate::context::{Contact, Edge, Happening, Identity, Ref, Tape};
 use crate::id::{CallId, ContactId};
 use crate::journal::event::{CallRecord, Direction};
 use crate::journal::personal::Personal;
@@ -132,6 +132,20 @@ impl Eyes<'_> {
                 old.tapes.push(Tape { call, at, contact: None, recordings });
             }
         }
+    }
+
+    /// Which of these lead to somebody who is held.
+    pub(super) fn held(
+        &self,
+        whom: &BTreeSet<Identity<String>>,
+        tags: &BTreeSet<String>,
+    ) -> BTreeSet<Identity<String>> {
+        let is_held = |identity: &&Identity<String>| {
+            let edge = self.edge(identity);
+            let owner = edge.and_then(|edge| get(self.rows, &contact_key(edge.owner)));
+            owner.is_some_and(|owner| self.is_held(&owner, tags))
+        };
+        whom.iter().filter(is_held).cloned().collect()
     }
 
     /// Whether somebody holds what is known of a contact: on any contact of the person, or on anybody who uses its line.

@@ -124,6 +124,13 @@ pub enum Question {
     Search(Search),
     /// Erasures that were.
     Proofs(usize),
+    /// Whose records are held, of whoever is known by these.
+    Held {
+        /// They.
+        whom: BTreeSet<Identity<String>>,
+        /// Whoever has one of these tags is held.
+        tags: BTreeSet<String>,
+    },
     /// What was kept for long enough.
     Old {
         /// How far somebody has looked.
@@ -158,6 +165,8 @@ pub enum Answer {
     Found(Hits),
     /// Erasures that were.
     Proofs(Vec<Proof>),
+    /// Who is held.
+    Held(BTreeSet<Identity<String>>),
     /// What was kept for long enough.
     Old(Old),
     /// The store cannot answer yet.
@@ -203,6 +212,7 @@ impl Eyes<'_> {
             }
             Question::Search(_) => Answer::NotReady,
             Question::Proofs(limit) => Answer::Proofs(self.proofs(*limit)),
+            Question::Held { whom, tags } => Answer::Held(self.held(whom, tags)),
             Question::Old { from, limit, ages } => Answer::Old(self.old(*from, *limit, ages)),
         }
     }
