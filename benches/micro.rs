@@ -17,8 +17,10 @@ use branchline::journal::chain::Sealer;
 use branchline::journal::event::{CallEvent, Event as Happened, What};
 use branchline::journal::personal::{Keyring, Personal};
 use branchline::journal::{Journal, Output as Write, Resume};
+use branchline::media::codec::opus::Wishes;
+use branchline::media::codec::{Encoder, Rate};
 use branchline::media::{
-    self, Clip, Codec, Command, Kind, Output as Packet, Plane, Stream, plane, srtp,
+    self, Clip, Codec, Command, Kind, Output as Packet, Plane, Stream, plane, rtcp, rtp, srtp,
 };
 use branchline::random::Random;
 use branchline::sip::endpoint::{Endpoint, Event, Invite, Output, Settings};
@@ -409,6 +411,140 @@ fn seal(c: &mut Criterion) {
     group.finish();
 }
 
+/// Sixteen seconds of something like a voice, at 8 kHz: harmonics of a pitch that moves, loud and quiet in turn, and noise.
+fn voice() -> Vec<i16> {
+    let mut random = Random::from_number(5);
+    let mut phase = 0.0f64;
+    (0..128_000)
+        .map(|n| {
+            let t = f64::from(n) / 8_000.0;
+            phase += (140.0 + 40.0 * (t * 2.1).sin()) / 8_000.0;
+            let part = |k: u32| (std::f64::consts::TAU * f64::from(k) * phase).sin() / f64::from(k);
+            let loud =
+                (0.55 + 0.45 * (t * 9.0).sin()) * if (t * 1.3).fract() < 0.7 { 1.0 } else { 0.02 };
+            let noise = random.below(600) as f64 - 300.0;
+            ((1..14).map(part).sum::<f64>() * 6_000.0 * loud + noise * loud) as i16
+        })
+        .collect()
+}
+
+/// One packet of 20 ms from one leg to a partner that has another codec: RTP in, decoded, coded, RTP out.
+fn coding(c: &mut Criterion) {
+    let codecs = [("PCMU", Codec::Pcmu), ("G722", Codec::G722), ("Opus", Codec::Opus)];
+    let mut group = c.benchmark_group("coding");
+    group.throughput(Throughput::Elements(1));
+    for (from_name, from) in codecs {
+        for (to_name, to) in codecs.iter().filter(|(_, to)| *to != from) {
+            for lossy in [false, true] {
+                if lossy && *to != Codec::Opus {
+                    continue;
+                }
+                let told = if lossy { ", with redundancy" } else { "" };
+                let mut pair = Coded::new(from, *to, lossy);
+                group.bench_function(format!("{from_name} to {to_name}{told}"), |b| {
+                    b.iter(|| pair.packet());
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+/// Two legs that share no codec, and what the one says.
+struct Coded {
+    now: Now,
+    plane: Plane,
+    /// Packets of its codec, over and over.
+    said: Vec<Vec<u8>>,
+    sequence: u16,
+    timestamp: u32,
+    tick: u32,
+}
+
+impl Coded {
+    fn new(from: Codec, to: Codec, lossy: bool) -> Coded {
+        let now = now();
+        let mut plane = Plane::new(plane::Settings::default(), Random::from_number(1));
+        let (a, b) = (LegId(1), LegId(2));
+        let wishes = Wishes { fec: true, ..Wishes::default() };
+        for (leg, codec) in [(a, from), (b, to)] {
+            let clock_rate = if codec == Codec::Opus { 48_000 } else { 8_000 };
+            let stream = Stream { clock_rate, wishes, ..stream(codec, leg) };
+            plane.handle_command(now, Command::Open { leg, local: at(30_000) });
+            plane.handle_command(now, Command::Configure { leg, stream });
+        }
+        plane.handle_command(now, Command::Bridge { a, b });
+        let mut encoder = Encoder::new(from, wishes).expect("a codec");
+        let voice = voice();
+        let said = voice.chunks(160).map(|samples| {
+            let mut payload = Vec::new();
+            encoder.encode(samples, Rate::Narrow, &mut payload);
+            payload
+        });
+        let tick = if from == Codec::Opus { 960 } else { 160 };
+        let said = said.collect();
+        let mut coded = Coded { now, plane, said, sequence: 0, timestamp: 0, tick };
+        for _ in 0..10 {
+            coded.packet();
+        }
+        if lossy {
+            coded.report_loss();
+        }
+        coded
+    }
+
+    fn packet(&mut self) -> usize {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp = self.timestamp.wrapping_add(self.tick);
+        self.now = self.now.after(Duration::from_millis(20));
+        let payload = &self.said[usize::from(self.sequence) % self.said.len()];
+        let (sequence, timestamp) = (self.sequence, self.timestamp);
+        let packet =
+            rtp::Packet { marker: false, payload_type: 0, sequence, timestamp, ssrc: 7, payload };
+        let mut bytes = Vec::with_capacity(200);
+        rtp::write(&mut bytes, &packet);
+        self.plane.handle_packet(self.now, LegId(1), Kind::Rtp, at(10_002), &bytes);
+        drain(&mut self.plane)
+    }
+
+    /// The partner says that it loses a tenth of what we send.
+    fn report_loss(&mut self) {
+        let payload = self.said[0].clone();
+        let packet = rtp::Packet {
+            marker: false,
+            payload_type: 0,
+            sequence: self.sequence + 1,
+            timestamp: self.timestamp + self.tick,
+            ssrc: 7,
+            payload: &payload,
+        };
+        let mut bytes = Vec::new();
+        rtp::write(&mut bytes, &packet);
+        self.plane.handle_packet(self.now, LegId(1), Kind::Rtp, at(10_002), &bytes);
+        self.sequence += 1;
+        self.timestamp += self.tick;
+        let sent =
+            std::iter::from_fn(|| self.plane.poll_output()).find_map(|output| match output {
+                Packet::Send { bytes, .. } => rtp::read(&bytes).map(|packet| packet.ssrc),
+                _ => None,
+            });
+        let ssrc = sent.expect("it was coded");
+        let own = rtcp::Own { ssrc: 9, timestamp: 0, packets: 0, bytes: 0 };
+        let block = rtcp::Block {
+            ssrc,
+            fraction: 26,
+            lost: 1,
+            highest: 0,
+            jitter: 0,
+            last_report: 0,
+            delay: 0,
+        };
+        let report = rtcp::write(self.now.unix, own, Some(block), "b");
+        self.plane.handle_packet(self.now, LegId(2), Kind::Rtcp, at(10_004), &report);
+        drain(&mut self.plane);
+    }
+}
+
 /// 20 ms of a prompt for one leg, from the beat for 100 of them.
 fn beat(c: &mut Criterion) {
     const LEGS: u64 = 100;
@@ -474,6 +610,6 @@ fn journal(c: &mut Criterion) {
 criterion_group! {
     name = micro;
     config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    targets = wire, transaction, call, relay, seal, beat, journal
+    targets = wire, transaction, call, relay, coding, seal, beat, journal
 }
 criterion_main!(micro);

@@ -735,6 +735,10 @@ pub struct ActiveCall {
     /// Since when.
     #[serde(with = "rfc3339")]
     pub arrived: UnixTime,
+    /// Parties that share no codec, and what is decoded and coded between them, such as `extension 201 opus <-> trunk
+    /// carrier pcma`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coded: Vec<String>,
 }
 
 /// One line of the call list.

@@ -215,7 +215,10 @@ fn active_calls(calls: &[ActiveCall]) -> String {
             clock(call.arrived),
             call.from.clone(),
             call.to.clone(),
-            call.doing.clone(),
+            match call.coded.is_empty() {
+                true => call.doing.clone(),
+                false => format!("{} ({})", call.doing, call.coded.join(", ")),
+            },
             call.with.clone().unwrap_or_default(),
         ]
     });

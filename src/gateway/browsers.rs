@@ -144,7 +144,9 @@ impl Gateway {
         if let Some(offered) = self.legs.get(id)?.browser.as_ref()?.offered.clone() {
             return Some(offered);
         }
-        let mut offer = self.plain_offer(id, like, (address, port))?;
+        let choice = self.codecs_for(id, like);
+        let codecs = if like.is_some() { choice.all() } else { choice.cheap() };
+        let mut offer = self.plain_offer(id, &codecs, (address, port))?;
         self.secure_offer(id, &mut offer)?;
         let leg = self.legs.get_mut(id)?;
         leg.browser.as_mut()?.offered = Some(offer.clone());

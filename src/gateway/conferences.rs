@@ -23,7 +23,7 @@ impl Gateway {
     ) {
         let Some(leg) = self.legs.get(id) else { return };
         let there = self.legs.thread_of(room).unwrap_or(leg.thread);
-        let mixable = leg.negotiated.as_ref().is_none_or(|agreed| agreed.codec.is_g711());
+        let mixable = leg.negotiated.as_ref().is_none_or(|agreed| agreed.codec.is_decoded());
         if there != leg.thread {
             self.move_to(id, there);
         }

@@ -299,6 +299,7 @@ impl Gateway {
         counters.push(("wrong addresses of configurations".to_owned(), self.phones.mistakes));
         counters.push(("wrong PINs of mailboxes".to_owned(), self.wrong_pins()));
         counters.push(("legs sent sound and not heard".to_owned(), self.faults.one_way_so_far));
+        counters.push(("calls decoded and coded now".to_owned(), self.coded_now() as u64));
         counters.push(("fax machines and modems".to_owned(), self.faults.machines));
         counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
         counters.push(("calls refused: the box was late".to_owned(), self.lateness.refused));
@@ -489,6 +490,7 @@ impl Gateway {
         if !unheard.is_empty() {
             active.doing += &format!(", {} not heard", unheard.join(" and "));
         }
+        active.coded = self.coded_in(call.call);
         active
     }
 }
@@ -534,6 +536,7 @@ fn active_call(call: &CallView) -> ActiveCall {
             names.join(", ")
         }),
         arrived: call.arrived,
+        coded: Vec::new(),
     }
 }
 

@@ -90,6 +90,10 @@ pub(super) struct Leg {
     pub told: Option<Protection>,
     /// Whether a call for help is tried without what `required` asks for.
     pub spared: bool,
+    /// What we described before an offer that may be refused.
+    pub stood: Option<SessionDescription>,
+    /// The partner for whom it was offered another codec.
+    pub matched: Option<LegId>,
     /// Whether the caller has yet to prove, by an ACK, that he is where he says.
     pub waits: bool,
     /// Whether the media thread has been told where to send.
@@ -135,6 +139,8 @@ impl Leg {
             unacceptable: None,
             told: None,
             spared: false,
+            stood: None,
+            matched: None,
             waits: false,
             flowing: false,
             hops: MOST_HOPS,

@@ -15,6 +15,7 @@ mod browsers;
 mod callbacks;
 mod callers;
 mod causes;
+mod codecs;
 mod conferences;
 mod contexts;
 mod control;

@@ -162,7 +162,7 @@ impl Gateway {
         self.note(now.unix, call, Some(leg), words);
     }
 
-    fn note(&mut self, at: UnixTime, call: CallId, leg: Option<LegId>, words: String) {
+    pub(super) fn note(&mut self, at: UnixTime, call: CallId, leg: Option<LegId>, words: String) {
         if !self.seen.trace.is_on() {
             return;
         }

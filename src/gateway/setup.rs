@@ -532,6 +532,9 @@ pub(super) fn own_codec(codec: settings::Codec) -> Codec {
         settings::Codec::Pcmu => Codec::pcmu(),
         settings::Codec::Pcma => Codec::pcma(),
         settings::Codec::G722 => Codec::new("G722", 8_000, 1, 9),
-        settings::Codec::Opus => Codec::new("opus", 48_000, 2, 111),
+        // RFC 7587 section 6.1: redundancy is decoded; one channel, all else as it comes.
+        settings::Codec::Opus => {
+            Codec { fmtp: Some("useinbandfec=1".to_owned()), ..Codec::new("opus", 48_000, 2, 111) }
+        }
     }
 }

@@ -95,7 +95,10 @@ impl Gateway {
             Event::Progress { session, status, sdp } => self.progress(now, session, status, sdp),
             Event::Answered { session, sdp } => self.answered(now, session, sdp),
             Event::Confirmed { session, sdp } => self.confirmed(now, session, sdp),
-            Event::ReofferAnswered { session, sdp } => self.described(now, session, sdp),
+            Event::ReofferAnswered { session, sdp } => {
+                self.described(now, session, sdp);
+                self.legs.of_session(session).into_iter().for_each(|id| self.matched(now, id));
+            }
             Event::Reoffered { session, sdp } => self.reoffered(now, session, sdp),
             Event::Info { session, content_type, body } => {
                 self.info(now, session, &content_type, &body);
@@ -114,7 +117,9 @@ impl Gateway {
                     self.endpoint.reoffer(now, session, &ours);
                 }
             }
-            Event::ReofferRefused { .. } => {}
+            Event::ReofferRefused { session, .. } => {
+                self.legs.of_session(session).into_iter().for_each(|id| self.offer_refused(id));
+            }
             Event::Heard { tag } => self.heard_us(now, &tag),
             Event::Ended { session, cause } => self.session_ended(now, session, &cause),
         }
@@ -552,6 +557,7 @@ impl Gateway {
                 if let Some(session) = self.legs.get(id).and_then(Leg::session) {
                     self.endpoint.answer(now, session, &ours);
                 }
+                with.into_iter().for_each(|with| self.match_codecs(now, id, with));
             }
             None => self.refuse(now, id, Cause::MediaRefused),
         }

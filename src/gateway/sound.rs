@@ -4,12 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::call::LegEvent;
 use crate::call::ending::Cause;
-use crate::call::record::Peer;
-use crate::config::settings;
 use crate::gateway::keys::Way;
 use crate::gateway::legs::Leg;
 use crate::gateway::protection::{Unacceptable, keys_of};
-use crate::gateway::{Gateway, Output, browsers, setup};
+use crate::gateway::{Gateway, Output, browsers, codecs};
 use crate::id::{CallId, LegId};
 use crate::media;
 use crate::media::codec::opus::Wishes;
@@ -22,9 +20,6 @@ use crate::sip::sdp::{
 };
 use crate::sip::uri::Host;
 use crate::time::Now;
-
-/// The payload type that our offers give to telephone-events; 101 is what the field uses.
-const DTMF_PAYLOAD: u8 = 101;
 
 /// What a clip that is being played was for; decides who is told when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +50,21 @@ impl Gateway {
         id: LegId,
         like: Option<LegId>,
     ) -> Option<SessionDescription> {
+        let choice = self.codecs_for(id, like);
+        let codecs = if like.is_some() { choice.all() } else { choice.cheap() };
+        self.offer_of(now, id, &codecs)
+    }
+
+    /// The same of these codecs.
+    pub(super) fn offer_of(
+        &mut self,
+        now: Now,
+        id: LegId,
+        codecs: &[Codec],
+    ) -> Option<SessionDescription> {
         let browser = self.legs.get(id)?.is_in_browser();
         let way = self.open_way(now, id, browser)?;
-        let mut offer = self.plain_offer(id, like, way)?;
+        let mut offer = self.plain_offer(id, codecs, way)?;
         if browser {
             self.secure_offer(id, &mut offer)?;
         }
@@ -68,20 +75,15 @@ impl Gateway {
     pub(super) fn plain_offer(
         &mut self,
         id: LegId,
-        like: Option<LegId>,
+        codecs: &[Codec],
         (address, port): (IpAddr, u16),
     ) -> Option<SessionDescription> {
-        let codecs =
-            Some(self.for_peer(id, self.codecs_like(like))).filter(|all| !all.is_empty())?;
+        if codecs.is_empty() {
+            return None;
+        }
         let origin = self.next_origin(id, address);
-        Some(sdp::audio_offer(
-            origin,
-            address,
-            port,
-            &codecs,
-            (!self.wants_info(id)).then(|| free_payload(&codecs)),
-            Direction::SendRecv,
-        ))
+        let events = (!self.wants_info(id)).then(|| codecs::events_payload(codecs));
+        Some(sdp::audio_offer(origin, address, port, codecs, events, Direction::SendRecv))
     }
 
     /// Our answer to the caller's offer, or an offer of ours if he made none. The same description serves 183 and 200
@@ -103,11 +105,12 @@ impl Gateway {
         };
         let (address, port) = self.open_for(now, id, &offer)?;
         let own = self.own_protection(id, session).map_err(|why| self.not_acceptable(now, id, why));
+        let choice = self.codecs_for(id, with);
         let local = Local {
             origin: self.next_origin(id, address),
             address,
             port,
-            codecs: self.for_peer(id, self.codecs_like(with)),
+            codecs: choice.cheap(),
             preference: match with.is_some() || self.own_codecs_of(id).is_some() {
                 true => Preference::Ours,
                 false => Preference::Theirs,
@@ -115,6 +118,11 @@ impl Gateway {
             direction: Direction::SendRecv,
             events: !self.wants_info(id),
             own: own.ok()?,
+        };
+        // What has to be decoded only if nothing else is left, in whatever order it is offered.
+        let local = match sdp::answer(&offer, &local) {
+            Err(NotAcceptable::Codec) => Local { codecs: choice.all(), ..local },
+            _ => local,
         };
         let mut answered = match self.answer_to(now, id, &offer, &local) {
             None if self.spare(id) => return self.describe_answer(now, id, with),
@@ -180,6 +188,7 @@ impl Gateway {
                 false
             }
             Ok(negotiated) if self.is_usable(id, &negotiated) => {
+                self.legs.get_mut(id).into_iter().for_each(|leg| leg.stood = None);
                 self.configure(now, id, negotiated);
                 true
             }
@@ -279,9 +288,9 @@ impl Gateway {
             self.not_acceptable(now, id, Unacceptable::Terms(NotAcceptable::Clear));
             return None;
         }
-        let mut codecs = self.for_peer(id, self.codecs_like_before(before.as_ref()));
-        if self.legs.get(id)?.room.is_some() && codecs.iter().any(Codec::is_g711) {
-            codecs.retain(Codec::is_g711);
+        let mut codecs = self.codecs_like_before(id, before.as_ref()).all();
+        if self.legs.get(id)?.room.is_some() && codecs.iter().any(Codec::is_decoded) {
+            codecs.retain(Codec::is_decoded);
         }
         let origin = self.next_origin(id, address);
         let direction = Direction::SendRecv;
@@ -309,60 +318,6 @@ impl Gateway {
         Some((answered.sdp, (was_held != is_held).then_some(is_held)))
     }
 
-    /// Those of `codecs` that the peer's trunk has, in the trunk's order; all of them where it names none.
-    fn for_peer(&self, id: LegId, codecs: Vec<Codec>) -> Vec<Codec> {
-        let Some(own) = self.own_codecs_of(id) else { return codecs };
-        let find = |own: &settings::Codec| {
-            let own = setup::own_codec(*own);
-            let found = codecs.iter().find(|codec| codec.same_encoding(&own)).cloned();
-            // Either G.711 can always be made from the other.
-            found.or_else(|| Codec::of_static(own.payload_type).filter(is_g711))
-        };
-        own.iter().filter_map(find).collect()
-    }
-
-    fn own_codecs_of(&self, id: LegId) -> Option<&[settings::Codec]> {
-        let Peer::Trunk(trunk) = &self.legs.get(id)?.peer else { return None };
-        Some(self.trunk_settings(trunk)?.codecs.as_slice()).filter(|own| !own.is_empty())
-    }
-
-    /// What we can do, beginning with what the other leg has agreed on or has offered.
-    fn codecs_like(&self, like: Option<LegId>) -> Vec<Codec> {
-        let mut codecs = Vec::new();
-        if let Some(leg) = like.and_then(|like| self.legs.get(like)) {
-            match (&leg.negotiated, &leg.theirs) {
-                (Some(agreed), _) => codecs.push(agreed.codec.clone()),
-                (None, Some(offer)) => {
-                    let audio = offer.media.iter().find(|m| m.kind == "audio" && m.port != 0);
-                    codecs.extend(audio.map(|media| media.codecs()).unwrap_or_default());
-                }
-                (None, None) => {}
-            }
-        }
-        codecs.retain(|codec| !codec.encoding.eq_ignore_ascii_case("telephone-event"));
-        self.add_own_codecs(&mut codecs);
-        // What the leg hears is made here: prompts, music, a room.
-        if like.is_none() && codecs.iter().any(Codec::is_g711) {
-            codecs.retain(Codec::is_g711);
-        }
-        codecs
-    }
-
-    /// Within a call, the codec stays if it can: the other leg was chosen to fit it.
-    fn codecs_like_before(&self, before: Option<&Negotiated>) -> Vec<Codec> {
-        let mut codecs: Vec<_> = before.map(|before| before.codec.clone()).into_iter().collect();
-        self.add_own_codecs(&mut codecs);
-        codecs
-    }
-
-    fn add_own_codecs(&self, codecs: &mut Vec<Codec>) {
-        for own in &self.codecs {
-            if !codecs.iter().any(|codec| codec.same_encoding(own)) {
-                codecs.push(own.clone());
-            }
-        }
-    }
-
     fn next_origin(&mut self, id: LegId, address: IpAddr) -> Origin {
         let version = match self.legs.get(id).and_then(|leg| leg.ours.as_ref()) {
             Some(ours) => ours.origin.version + 1,
@@ -371,19 +326,6 @@ impl Gateway {
         // The id only has to be unique with us; a leg's is random already. 63 bits: some phones read it as signed.
         Origin::new(id.0 >> 1, version, address)
     }
-}
-
-fn is_g711(codec: &Codec) -> bool {
-    matches!(codec.payload_type, 0 | 8)
-}
-
-/// A dynamic payload type that none of `codecs` has, 101 if it is free.
-fn free_payload(codecs: &[Codec]) -> u8 {
-    let taken = |payload: &u8| codecs.iter().any(|codec| codec.payload_type == *payload);
-    (DTMF_PAYLOAD..=127)
-        .chain(96..DTMF_PAYLOAD)
-        .find(|payload| !taken(payload))
-        .unwrap_or(DTMF_PAYLOAD)
 }
 
 /// Streams.

@@ -49,6 +49,7 @@ impl Gateway {
                 self.legs_joined(a, b);
                 self.bring_together(a, b);
                 self.join(a, b);
+                self.match_codecs(now, a, b);
                 self.record_joined(now, a, b);
             }
             Output::Transferred(leg, failed) => self.transferred(now, leg, failed),

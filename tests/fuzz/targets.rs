@@ -6,6 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use branchline::id::{LegId, RecordingId};
+use branchline::media::codec::Rate;
+use branchline::media::codec::opus::{self as opus_codec, Decoder};
 use branchline::media::plane::{self, Plane};
 use branchline::media::{self, Clip, Codec, Kind, Stream, dtmf, rtcp, rtp, srtp};
 use branchline::random::Random;
@@ -25,7 +27,7 @@ use branchline::time::{Now, UnixTime};
 pub type Target = fn(&[u8]);
 
 /// Each target by its name, as its folder under `corpus/` is called.
-pub const ALL: [(&str, Target); 10] = [
+pub const ALL: [(&str, Target); 11] = [
     ("wire", wire),
     ("uri", uri),
     ("sdp", sdp),
@@ -36,6 +38,7 @@ pub const ALL: [(&str, Target); 10] = [
     ("framing", framing),
     ("endpoint", endpoint),
     ("plane", plane),
+    ("opus", opus),
 ];
 
 fn now() -> Now {
@@ -589,5 +592,64 @@ fn stream_of(leg: LegId, codec: Codec) -> Stream {
         receive: true,
         protection: None,
         peer: false,
+    }
+}
+
+/// Payloads of Opus one after another, each with a length of two octets before it: decoded, made up and recovered at both
+/// rates, and carried over to G.711 in a plane. Whatever they are, a packet is 120 ms of sound at most and is through in far
+/// less than that.
+pub fn opus(bytes: &[u8]) {
+    let mut decoders =
+        [Rate::Narrow, Rate::Wide].map(|rate| (rate, Decoder::new(rate).expect("a rate of Opus")));
+    let mut now = now();
+    let mut plane = Plane::new(plane::Settings::default(), Random::from_number(1));
+    let (a, b) = (LegId(1), LegId(2));
+    for (leg, codec) in [(a, Codec::Opus), (b, Codec::Pcmu)] {
+        plane.handle_command(now, media::Command::Open { leg, local: LOCAL });
+        let stream = Stream { clock_rate: 48_000, ..stream_of(leg, codec) };
+        let stream = if leg == a { stream } else { stream_of(leg, codec) };
+        plane.handle_command(now, media::Command::Configure { leg, stream });
+    }
+    plane.handle_command(now, media::Command::Bridge { a, b });
+    let from = SocketAddr::from(([192, 0, 2, 9], 4_001));
+    let mut rest = bytes;
+    let (mut sequence, mut timestamp) = (0u16, 0u32);
+    while let [high, low, after @ ..] = rest {
+        // The upper five bits say how many packets were lost before, the rest how long this one is.
+        let lost = u16::from(high >> 3);
+        let length = usize::from(u16::from_be_bytes([high & 7, *low])).min(after.len());
+        let (payload, after) = after.split_at(length);
+        rest = after;
+        let began = Instant::now();
+        for (rate, decoder) in &mut decoders {
+            let mut out = Vec::new();
+            if lost > 0 {
+                let _ = decoder.recover(payload, 20, &mut out);
+                let _ = decoder.conceal(usize::from(lost.min(6)) * 20, &mut out);
+                out.clear();
+            }
+            let told = decoder.decode(payload, &mut out);
+            let ought =
+                opus_codec::length(payload).map(|tenths| tenths * rate.hertz() as usize / 10_000);
+            assert!(out.len() <= rate.hertz() as usize * opus_codec::LONGEST_MS / 1_000);
+            assert!(told.is_err() || ought == Some(out.len()), "as long as it says");
+        }
+        sequence = sequence.wrapping_add(1 + lost);
+        timestamp = timestamp.wrapping_add(960 * (1 + u32::from(lost)));
+        let mut packet = Vec::new();
+        let header =
+            rtp::Packet { marker: false, payload_type: 0, sequence, timestamp, ssrc: 7, payload };
+        rtp::write(&mut packet, &header);
+        now = now.after(Duration::from_millis(20));
+        plane.handle_packet(now, a, Kind::Rtp, from, &packet);
+        let mut sound = 0;
+        while let Some(output) = plane.poll_output() {
+            if let media::Output::Send { kind: Kind::Rtp, bytes, .. } = output {
+                sound += rtp::read(&bytes).expect("what we send is a packet").payload.len();
+                plane.recycle(bytes);
+            }
+        }
+        assert!(sound <= 8 * 260, "120 ms that were lost, 120 that came, and what was left over");
+        assert!(began.elapsed() < Duration::from_secs(2), "bounded");
     }
 }

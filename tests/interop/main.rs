@@ -10,6 +10,7 @@ mod callbacks;
 mod called;
 mod calls;
 mod carriers;
+mod codecs;
 mod conferences;
 mod desk;
 mod dialogs;

@@ -46,9 +46,19 @@ impl Phone {
 
     /// With `more` of what its account can be told.
     fn start_as(make: Make, branch: &Branch, account: (&str, &str), more: &str) -> Phone {
+        Phone::start_at(make, branch, branch.free + 200, account, more)
+    }
+
+    /// The same on ports from `first` on.
+    pub fn start_at(
+        make: Make,
+        branch: &Branch,
+        first: u16,
+        account: (&str, &str),
+        more: &str,
+    ) -> Phone {
         let folder = folder(branch, if make == Make::Baresip { "baresip" } else { "linphone" });
         tone(&folder.join("tone.wav"));
-        let first = branch.free + 200;
         let mut process = match make {
             Make::Baresip => baresip(branch, &folder, first, account, more),
             Make::Linphone => linphone(branch, &folder, first, account),
@@ -64,7 +74,8 @@ impl Phone {
         branch.until("the phone to register", || {
             let phones = branch.ask(&["phones"]);
             let mut phones = phones.as_array().expect("a list").iter();
-            phones.any(|phone| phone["bindings"][0].is_string()).then_some(())
+            let own = |phone: &serde_json::Value| phone["extension"] == account.0;
+            phones.any(|phone| own(phone) && phone["bindings"][0].is_string()).then_some(())
         });
         if make == Make::Linphone {
             let here = phone.program.folder.display().to_string();
@@ -132,16 +143,19 @@ fn baresip(
     let config = format!(
         "sip_listen 127.0.0.1:{first}\nrtp_ports {}-{}\nnet_interface 127.0.0.1\n\
          ctrl_tcp_listen 127.0.0.1:{}\nmodule_path /usr/lib/baresip/modules\n\
-         module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
+         module g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
          module_tmp uuid.so\nmodule_tmp account.so\nmodule_app mwi.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
-         audio_source aufile,{here}/tone.wav\naudio_player aubridge,nil\nsnd_path {here}\n",
+         audio_source aufile,{here}/tone.wav\naudio_player aubridge,nil\nsnd_path {here}\n\
+         ausrc_srate 8000\nausrc_channels 1\n",
         first + 10,
         first + 30,
         first + CONTROL,
     );
     fs::write(folder.join("config"), config).unwrap();
+    // Without a list of its own it has G.711 alone, as a plain desk phone has.
+    let codecs = if more.contains("audio_codecs") { "" } else { ";audio_codecs=pcmu,pcma" };
     let account = format!(
-        "<sip:{user}@{}>;auth_user={user};auth_pass={password};regint=60;mwi=yes{more}\n",
+        "<sip:{user}@{}>;auth_user={user};auth_pass={password};regint=60;mwi=yes{codecs}{more}\n",
         branch.sip
     );
     fs::write(folder.join("accounts"), account).unwrap();

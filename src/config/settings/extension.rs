@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::media::Codec;
 use super::{Encryption, Keys, KeysOver, Recording};
 use crate::address::Number;
 use crate::call::desk::Forwards;
@@ -68,6 +69,9 @@ pub struct Extension {
     /// Whether its conversations are recorded.
     #[serde(default)]
     pub record: Recording,
+    /// Codecs in the order they are offered, and no others; those of `[media]` when empty.
+    #[serde(default)]
+    pub codecs: Vec<Codec>,
     /// How key presses are sent to the phone.
     #[serde(default)]
     pub keys: Keys,

@@ -12,9 +12,9 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law: elsewhere.
     Pcma,
-    /// G.722, relayed between phones that share it.
+    /// G.722: 7 kHz of sound; made from others where a call has nothing in common.
     G722,
-    /// Opus, relayed between phones that share it.
+    /// Opus: what browsers and softphones like best; made from others where a call has nothing in common.
     Opus,
 }
 
@@ -57,7 +57,7 @@ pub struct Media {
     pub browser_port: Option<u16>,
     /// Media threads; 0 (one for each core) to 64, default 0.
     pub threads: u16,
-    /// Codecs in the order they are offered; default pcmu, pcma.
+    /// Codecs in the order they are offered; default pcmu, pcma, g722, opus.
     pub codecs: Vec<Codec>,
     /// Whether both parties hear that they are recorded before they are; default yes. Many places ask for it by law.
     pub recording_notice: bool,
@@ -67,7 +67,7 @@ pub struct Media {
 
 impl Default for Media {
     fn default() -> Self {
-        let codecs = vec![Codec::Pcmu, Codec::Pcma];
+        let codecs = vec![Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
         Media {
             address: None,
             port_min: 16_384,

@@ -16,13 +16,13 @@ fn world(trunk: &str, more: &[(&str, &str)]) -> World {
 }
 
 impl World {
-    fn a_second(&mut self) {
+    pub(super) fn a_second(&mut self) {
         self.carry_out();
         self.pass(Duration::from_secs(1));
     }
 
     /// The newest INVITE that a party got, as it was on the wire.
-    fn newest_invite(&self, at: usize) -> Request {
+    pub(super) fn newest_invite(&self, at: usize) -> Request {
         let invites = self.parties[at].received.iter().rev().filter_map(|bytes| {
             match crate::sip::message::parse(bytes, false) {
                 Ok(crate::sip::message::Message::Request(request))

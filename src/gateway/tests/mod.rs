@@ -5,6 +5,7 @@ mod addresses;
 mod callback_flows;
 mod canaries;
 mod carriers;
+mod codecs;
 mod crm;
 mod desk_scenes;
 mod dialogs;
@@ -221,6 +222,11 @@ struct Party {
     sees: Option<&'static str>,
     /// Whether its phone says that it rings.
     rings: bool,
+    /// The codecs that it has, and whose order decides when it answers.
+    codecs: Vec<Codec>,
+    preference: Preference,
+    /// Whether it takes no other codec within a call.
+    stubborn: bool,
 }
 
 /// What is on its way.
@@ -313,6 +319,9 @@ impl Party {
             notified: Vec::new(),
             received: Vec::new(),
             rings: true,
+            codecs: vec![Codec::pcmu()],
+            preference: Preference::Theirs,
+            stubborn: false,
             sees: None,
             invites: Vec::new(),
             refuses: None,
@@ -673,15 +682,17 @@ impl World {
                     origin: sdp::Origin::new(2, 2, own),
                     address: own,
                     port: 9_002,
-                    codecs: vec![Codec::pcmu()],
-                    preference: Preference::Theirs,
+                    codecs: party.codecs.clone(),
+                    preference: party.preference,
                     direction: Direction::SendRecv,
                     events: true,
                     own: sdp::Own::CLEAR,
                 };
                 match sdp::answer(&offer, &local) {
-                    Ok(answer) => party.endpoint.answer_reoffer(now, session, &answer.sdp),
-                    Err(_) => {
+                    Ok(answer) if !party.stubborn => {
+                        party.endpoint.answer_reoffer(now, session, &answer.sdp)
+                    }
+                    _ => {
                         party.endpoint.refuse_reoffer(now, session, Status::NOT_ACCEPTABLE_HERE);
                     }
                 }

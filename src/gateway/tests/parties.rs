@@ -46,7 +46,7 @@ impl World {
             origin,
             own.ip(),
             9_000,
-            &[Codec::pcmu()],
+            &party.codecs,
             Some(101),
             Direction::SendRecv,
         );
@@ -107,13 +107,15 @@ impl World {
             origin: sdp::Origin::new(2, 1, own.ip()),
             address: own.ip(),
             port: 9_002,
-            codecs: vec![Codec::pcmu()],
-            preference: Preference::Theirs,
+            codecs: party.codecs.clone(),
+            preference: party.preference,
             direction: Direction::SendRecv,
             events: true,
             own: sdp::Own::CLEAR,
         };
-        let answer = sdp::answer(&offer.expect("we always offer"), &local).unwrap();
+        let Ok(answer) = sdp::answer(&offer.expect("we always offer"), &local) else {
+            return party.endpoint.reject(now, session, Status::NOT_ACCEPTABLE_HERE, None);
+        };
         party.endpoint.answer(now, session, &answer.sdp);
         party.up.insert(session);
     }

@@ -74,14 +74,15 @@ impl Hearing {
                 return None;
             }
             let lost = timestamp.wrapping_sub(end);
-            let milliseconds = |ticks: u32| (ticks * 1_000 / RATE) as usize;
-            let last = milliseconds(self.length.min(lost));
-            let gap = Gap { milliseconds: milliseconds(lost), last };
-            if ahead > 1
-                && (1..=MOST_LOST).contains(&lost)
-                && decoder.recover(packet.payload, gap, &mut samples)
-            {
-                begins = end;
+            if ahead > 1 && (1..=MOST_LOST).contains(&lost) {
+                let milliseconds = |ticks: u32| (ticks * 1_000 / RATE) as usize;
+                let last = milliseconds(self.length.min(lost));
+                let gap = Gap { milliseconds: milliseconds(lost), last };
+                // What is not whole steps of 2.5 ms is left to whoever puts the sound in time.
+                match decoder.recover(packet.payload, gap, &mut samples) {
+                    true => begins = end,
+                    false => samples.clear(),
+                }
             }
         }
         let before = samples.len();

@@ -333,7 +333,9 @@ impl Endpoint {
         if status == Status::CALL_DOES_NOT_EXIST || status == Status::REQUEST_TIMEOUT {
             return self.bye(now, id, None, Ended::ProtocolError);
         }
-        if status == Status::REQUEST_PENDING && self.retry_offer(now, id) {
+        // Section 14.2: an offer of the peer's, or its answer that we have yet to acknowledge in its eyes, was in the way.
+        let busy = status.code() == 500 && response.headers.get("Retry-After").is_some();
+        if (status == Status::REQUEST_PENDING || busy) && self.retry_offer(now, id) {
             return;
         }
         self.tell(Event::ReofferRefused { session: id, status });

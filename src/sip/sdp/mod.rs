@@ -225,6 +225,11 @@ impl Codec {
         ["PCMU", "PCMA"].iter().any(|law| self.encoding.eq_ignore_ascii_case(law))
     }
 
+    /// Whether what is in its packets can be decoded here.
+    pub fn is_decoded(&self) -> bool {
+        self.is_g711() || ["G722", "opus"].iter().any(|n| self.encoding.eq_ignore_ascii_case(n))
+    }
+
     /// G.711 mu-law.
     pub fn pcmu() -> Codec {
         Codec::new("PCMU", 8000, 1, 0)

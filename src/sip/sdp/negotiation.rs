@@ -18,6 +18,9 @@ const MAX_PTIME: u16 = 60;
 /// The telephone events we take: the sixteen DTMF digits and flash (RFC 4733 3.2).
 const EVENTS: &str = "0-16";
 
+/// The clock of Opus (RFC 7587 4.1): of the codecs that we know, the only one that is not 8,000.
+const OPUS_CLOCK: u32 = 48_000;
+
 /// What our side brings to an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local {
@@ -153,7 +156,8 @@ impl fmt::Display for NotAcceptable {
 
 impl std::error::Error for NotAcceptable {}
 
-/// An offer of one audio line. `dtmf` is the payload type for telephone events.
+/// An offer of one audio line. `dtmf` is the payload type for telephone events at 8,000 ticks a second, which every peer
+/// knows; for a codec with another clock there are such too (RFC 4733 2.1).
 pub fn audio_offer(
     origin: Origin,
     address: IpAddr,
@@ -163,7 +167,8 @@ pub fn audio_offer(
     direction: Direction,
 ) -> SessionDescription {
     let mut sdp = SessionDescription::new(origin, address);
-    sdp.media.push(audio_line("RTP/AVP", port, codecs, dtmf, direction, DEFAULT_PTIME));
+    let events = dtmf.map(|dtmf| events_for(codecs, dtmf)).unwrap_or_default();
+    sdp.media.push(audio_line("RTP/AVP", port, codecs, &events, direction, DEFAULT_PTIME));
     sdp
 }
 
@@ -175,6 +180,19 @@ pub fn protect(offer: &mut SessionDescription, wish: Wish, keys: &[(Suite, Key)]
         "RTP/SAVP".clone_into(&mut line.proto);
     }
     line.cryptos = (1..).zip(keys).map(|(tag, key)| Crypto { tag, offered: Some(*key) }).collect();
+}
+
+/// Payload types for telephone events, and their clocks.
+fn events_for(codecs: &[Codec], dtmf: u8) -> Vec<(u8, u32)> {
+    let mut events = vec![(dtmf, 8_000)];
+    if let Some(other) = codecs.iter().find(|codec| codec.clock_rate == OPUS_CLOCK) {
+        let taken = |payload: &u8| {
+            *payload == dtmf || codecs.iter().any(|codec| codec.payload_type == *payload)
+        };
+        let free = (dtmf..=127).chain(96..dtmf).find(|payload| !taken(payload));
+        events.extend(free.map(|payload| (payload, other.clock_rate)));
+    }
+    events
 }
 
 /// Answers an offer.
@@ -191,15 +209,12 @@ pub fn answer(offer: &SessionDescription, local: &Local) -> Result<Answered, Not
         return Err(NotAcceptable::AddressFamily);
     }
     let written = local.direction.and(offer.direction_of(theirs).reversed());
-    let ours = audio_line(
-        &theirs.proto,
-        local.port,
-        std::slice::from_ref(&audio.codec),
-        audio.dtmf,
-        written,
-        audio.ptime,
-    );
-    let mut ours = ours;
+    // What the peer may send is ours to say, or our other side's.
+    let own = local.codecs.iter().find(|codec| codec.same_encoding(&audio.codec));
+    let fmtp = own.and_then(|codec| codec.fmtp.clone()).or_else(|| audio.codec.fmtp.clone());
+    let codec = Codec { fmtp, ..audio.codec.clone() };
+    let events: Vec<_> = audio.dtmf.map(|dtmf| (dtmf, audio.dtmf_clock)).into_iter().collect();
+    let mut ours = audio_line(&theirs.proto, local.port, &[codec], &events, written, audio.ptime);
     if let Some((tag, suite, theirs)) = taken(theirs, local.own.wish) {
         let key = local.own.key_toward(suite, theirs);
         ours.cryptos.push(Crypto { tag, offered: Some((suite, key)) });
@@ -241,9 +256,10 @@ pub fn negotiated(
     let comfort = agreed.comfort.filter(|_| ours.comfort_noise().is_some());
     let own = offered.iter().find(|codec| codec.same_encoding(&agreed.codec));
     let codec = own.map_or(agreed.codec.payload_type, |codec| codec.payload_type);
-    let events = ours.telephone_event(agreed.codec.clock_rate);
-    let events = events.or_else(|| ours.telephone_event(8_000)).filter(|_| agreed.dtmf.is_some());
-    Ok(Negotiated { comfort, ours: (codec, events), protection, ..agreed })
+    // Nor can telephone events at a clock that we did not offer.
+    let events = ours.telephone_event(agreed.dtmf_clock).filter(|_| agreed.dtmf.is_some());
+    let dtmf = agreed.dtmf.filter(|_| events.is_some());
+    Ok(Negotiated { comfort, dtmf, ours: (codec, events), protection, ..agreed })
 }
 
 /// Whether an answer's profile fits the offer's. Some answer an offer in which protection may be left out by the profile
@@ -379,7 +395,7 @@ fn audio_line(
     proto: &str,
     port: u16,
     codecs: &[Codec],
-    dtmf: Option<u8>,
+    events: &[(u8, u32)],
     direction: Direction,
     ptime: u8,
 ) -> Media {
@@ -390,10 +406,10 @@ fn audio_line(
         line.rtpmaps.push(RtpMap { payload_type, encoding, clock_rate, channels });
         line.fmtps.extend(fmtp.map(|text| (payload_type.to_string(), text)));
     }
-    if let Some(payload_type) = dtmf {
+    for (payload_type, clock_rate) in events.iter().copied() {
         line.formats.push(payload_type.to_string());
         let encoding = "telephone-event".to_owned();
-        line.rtpmaps.push(RtpMap { payload_type, encoding, clock_rate: 8000, channels: 1 });
+        line.rtpmaps.push(RtpMap { payload_type, encoding, clock_rate, channels: 1 });
         line.fmtps.push((payload_type.to_string(), EVENTS.to_owned()));
     }
     line.direction = Some(direction);
