@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod tests;
 
+pub mod desk;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 

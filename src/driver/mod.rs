@@ -277,7 +277,9 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         reports::Source::new(&setup.settings, journal::folder(&data)),
         networks(&setup.settings.api.admin_networks),
     );
-    let door = Arc::new((sockets.streams(), Origins::new(&setup.settings.web.origins)));
+    let origins = Origins::new(&setup.settings.web.origins);
+    let api = api.serving(&origins);
+    let door = Arc::new((sockets.streams(), origins));
     let web = serve_web(&setup.settings, identity.as_ref(), api, &door)?;
     let gateway = Gateway::new(setup, opened.journal, random);
     let turning = Loop {
@@ -303,6 +305,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         looked: None,
         asked: BTreeMap::new(),
         web: BTreeMap::new(),
+        pages: BTreeMap::new(),
         access,
         feed,
         hooks,

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::admin::web;
 use crate::admin::{Command, Figures, Lamp, Part, Reply, Spans, WebhookLine};
+use crate::agent::desk::{FromPage, PageId, ToPage};
 use crate::crm::{AskId, Fault};
 use crate::driver::api::{Feed, Guard};
 use crate::driver::clock;
@@ -33,7 +34,7 @@ use crate::driver::taping::Recorder;
 use crate::driver::waking::Waking;
 use crate::driver::webhook::Handle as Hooks;
 use crate::gateway::voicemail;
-use crate::gateway::{By, Gateway, Kept, LookFor, Output, ReplyTo};
+use crate::gateway::{By, Gateway, Kept, LookFor, Output, Page, ReplyTo};
 use crate::id::{HookId, RecordingId};
 use crate::journal::{Failure, Token};
 use crate::sip::flow::{Flow, Route};
@@ -97,6 +98,12 @@ pub enum Letter {
     Api(By, Command, oneshot::Sender<Reply>),
     /// A phone asks over HTTPS.
     Web(web::Request, oneshot::Sender<web::Response>),
+    /// An agent's page is a telephone from now on; what it is told goes there.
+    PageOpened(PageId, Page, mpsc::Sender<ToPage>),
+    /// It says something.
+    Page(PageId, FromPage),
+    /// It is gone.
+    PageClosed(PageId),
     /// The site's CRM has answered, or has not, after so long.
     Crm(AskId, Duration, Result<crate::crm::Answer, Fault>),
     /// Something is to be remembered of a program elsewhere that is told what happens.
@@ -157,6 +164,8 @@ pub struct Loop {
     pub feed: Feed,
     /// Phones' questions over HTTPS.
     pub web: BTreeMap<u64, oneshot::Sender<web::Response>>,
+    /// Agents' pages that are telephones.
+    pub pages: BTreeMap<PageId, mpsc::Sender<ToPage>>,
     /// Who tells programs elsewhere what happens.
     pub hooks: Option<Hooks>,
     /// The way to the site's CRM.
@@ -299,6 +308,15 @@ impl Loop {
                 self.web.insert(id, answer);
                 self.gateway.handle_web(now, ReplyTo(id), &request);
             }
+            Letter::PageOpened(id, page, sender) => {
+                self.pages.insert(id, sender);
+                self.gateway.handle_page_opened(now, id, page);
+            }
+            Letter::Page(id, said) => self.gateway.handle_page(now, id, said),
+            Letter::PageClosed(id) => {
+                self.pages.remove(&id);
+                self.gateway.handle_page_closed(now, id);
+            }
             Letter::Webhook(change, kept) => {
                 // Who asked may have ended with the program.
                 let _ = kept.send(self.gateway.handle_webhook(now, change));
@@ -394,6 +412,12 @@ impl Loop {
                     if let Some(answer) = self.web.remove(&id) {
                         // The asker may have gone.
                         let _ = answer.send(response);
+                    }
+                }
+                Output::Page(id, what) => {
+                    // A page that does not read is closed, and says so by that.
+                    if self.pages.get(&id).is_some_and(|page| page.try_send(*what).is_err()) {
+                        self.pages.remove(&id);
                     }
                 }
                 Output::Crm(ask) => self.crm.ask(&self.runtime, ask, &self.sender),

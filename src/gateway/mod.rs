@@ -51,6 +51,7 @@ mod sound;
 mod spending;
 mod surveys;
 mod switching;
+mod tabs;
 mod telling;
 mod timesheet;
 mod transfers;
@@ -69,6 +70,7 @@ use std::time::{Duration, Instant};
 use crate::admin;
 use crate::admin::api::feed::Happening;
 use crate::agent::Roster;
+use crate::agent::desk::{PageId, ToPage};
 use crate::call::Calls;
 use crate::call::caller_id::CallerIds;
 use crate::call::desk::HotDesks;
@@ -100,6 +102,7 @@ use crate::webhook::What;
 pub use contexts::LookFor;
 pub use keeping::Kept;
 pub use setup::{Listening, Secrets, Setup, queues as empty_queues};
+pub use tabs::Page;
 
 /// How long calls may take to end when the program is told to stop.
 const LAST_WORDS: Duration = Duration::from_millis(1_500);
@@ -171,6 +174,8 @@ pub enum Output {
     Reply(ReplyTo, admin::Reply),
     /// Answer a question over HTTPS.
     Web(ReplyTo, admin::web::Response),
+    /// Say something to an agent's page.
+    Page(PageId, Box<ToPage>),
     /// Everything is over: the last call ended after a drain, or the program was told to stop.
     Over,
 }
@@ -272,6 +277,8 @@ pub struct Gateway {
     codecs: Vec<Codec>,
     thread: usize,
     threads: usize,
+    /// Agents' pages that are telephones.
+    tabs: tabs::Tabs,
     /// The SHA-256 of the certificate that browsers are told.
     fingerprint: Option<Vec<u8>>,
     rate: signalling::Rate,
@@ -405,6 +412,7 @@ impl Gateway {
         self.patience_is_over(now);
         self.keys_time_out(now);
         self.collecting_times_out(now);
+        self.pages_time_out(now);
         self.tell_figures(now);
         self.journal.handle_timeout(now);
         self.walks_time_out(now);
@@ -439,6 +447,7 @@ impl Gateway {
             self.patience.deadline(),
             self.held_keys.deadline(),
             self.driving.deadline(),
+            self.tabs.deadline(),
             self.journeys.deadline(now),
             self.feed.deadline(),
             self.swept,

@@ -8,8 +8,8 @@ use std::fmt;
 use crate::call::protection::{Protection, Suite, WhyClear};
 use crate::call::record::Peer;
 use crate::config::settings::{Encryption, KeysOver};
-use crate::gateway::Gateway;
 use crate::gateway::legs::Leg;
+use crate::gateway::{Gateway, tabs};
 use crate::id::LegId;
 use crate::media::srtp;
 use crate::sip::endpoint::SessionId;
@@ -185,7 +185,11 @@ impl Gateway {
 
     /// What a session is signalled over, as far as it is known.
     pub(super) fn transport_of(&self, session: Option<SessionId>) -> Option<Transport> {
-        self.endpoint.flow(session?).map(|flow| flow.transport)
+        let session = session?;
+        if tabs::is_page(session) {
+            return Some(Transport::Wss);
+        }
+        self.endpoint.flow(session).map(|flow| flow.transport)
     }
 
     fn fresh_key(&mut self) -> Key {

@@ -4,9 +4,10 @@
 //! expense. A carrier may name another of its own servers for the same number, and nothing else: a number of its choice
 //! would be called at ours.
 
+use crate::call::ending::Cause;
 use crate::call::plan::{Asked, Destination, Origin};
 use crate::call::record::Peer;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, tabs};
 use crate::id::LegId;
 use crate::sip::endpoint::Ended;
 use crate::sip::trunk::Way;
@@ -55,7 +56,10 @@ impl Gateway {
         if let Some(leg) = self.legs.remove(id) {
             // Other phones of the extension stop ringing.
             for session in &leg.sessions {
-                self.endpoint.hang_up(now, *session, None);
+                match tabs::is_page(*session) {
+                    true => self.end_in_page(now, *session, Cause::Completed),
+                    false => self.endpoint.hang_up(now, *session, None),
+                }
             }
             self.close_media(now, id, &leg);
         }

@@ -201,6 +201,7 @@ impl Gateway {
             thread: 0,
             threads,
             fingerprint,
+            tabs: Default::default(),
             rate: signalling::Rate::new(settings.limits.new_calls_per_second),
             forgeable_rate: signalling::Rate::new(signalling::three_quarters(
                 settings.limits.new_calls_per_second,

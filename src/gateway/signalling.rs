@@ -8,7 +8,7 @@ use crate::call::record::Peer;
 use crate::call::{Arrival, LegEvent};
 use crate::config::settings::EarlyMedia;
 use crate::gateway::legs::{Leg, Unchecked};
-use crate::gateway::{Gateway, Output, causes};
+use crate::gateway::{Gateway, Output, causes, tabs};
 use crate::id::{CallId, ExtensionId, LegId};
 use crate::sip::access::Verdict;
 use crate::sip::endpoint::{Ended, Event, Failure, ServerKey, SessionId};
@@ -60,7 +60,7 @@ const MOST_CALLED_BACK: usize = 30;
 /// Calls of that kind a second. Help that makes more is not help; they are taken on as ordinary ones are.
 pub(super) const CALLED_BACK_A_SECOND: u16 = 3;
 /// Why a phone stops ringing that another was faster than (RFC 3326 section 3.1).
-const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+pub(super) const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 /// What calls that may be forged can take of a limit.
 pub(super) fn three_quarters(limit: u16) -> u16 {
@@ -334,7 +334,7 @@ impl Gateway {
     /// The limit that stands in a new call's way. Calls for help know one: nobody needs more of them than this at a time,
     /// and a phone that makes more takes the ports and lines of others who need help.
     /// A stranger's calls in the name of a phone do not count as the phone's.
-    fn too_many(
+    pub(super) fn too_many(
         &mut self,
         now: Now,
         peer: &Peer,
@@ -440,7 +440,7 @@ impl Gateway {
         let losers: Vec<_> =
             leg.sessions.iter().copied().filter(|other| *other != session).collect();
         for loser in losers {
-            self.endpoint.hang_up(now, loser, Some(ELSEWHERE));
+            self.answered_elsewhere(now, loser);
         }
         if self.agree(now, id, session, sdp) || self.is_agreed(id) {
             self.calls.handle_leg(now, id, LegEvent::Answered);
@@ -494,6 +494,9 @@ impl Gateway {
         self.set_worst(id, cause);
         let warning = self.take_warning(id).filter(|_| status == Status::NOT_ACCEPTABLE_HERE);
         let (after, warning) = (retry_after(status), warning.as_deref());
+        if tabs::is_page(session) {
+            return self.end_in_page(now, session, cause);
+        }
         self.endpoint.reject_because(now, session, status, after, warning);
     }
 
@@ -512,7 +515,11 @@ impl Gateway {
         let elsewhere = leg.chosen.is_none() && cause == Cause::Completed;
         let reason = if elsewhere { Some(ELSEWHERE.to_owned()) } else { causes::reason(cause) };
         for session in sessions {
-            self.endpoint.hang_up(now, session, reason.as_deref());
+            match tabs::is_page(session) {
+                true if elsewhere => self.end_in_page(now, session, Cause::Abandoned),
+                true => self.end_in_page(now, session, cause),
+                false => self.endpoint.hang_up(now, session, reason.as_deref()),
+            }
         }
     }
 
@@ -523,6 +530,10 @@ impl Gateway {
             return;
         }
         let Some(session) = leg.session() else { return };
+        if tabs::is_page(session) {
+            self.ring_in_page(id, session);
+            return self.leg_changed(id);
+        }
         // Who made no offer and takes only reliable answers gets ours in the first of them (RFC 3262 section 5).
         let wanted = self.endpoint.wants_description(session);
         let ours = if wanted { self.describe_answer(now, id, None) } else { None };
@@ -534,7 +545,10 @@ impl Gateway {
     pub(super) fn early(&mut self, now: Now, id: LegId, from: LegId) {
         let Some(ours) = self.describe_answer(now, id, Some(from)) else { return };
         if let Some(session) = self.legs.get(id).and_then(Leg::session) {
-            self.endpoint.ring(now, session, Status::PROGRESS, Some(&ours));
+            match tabs::is_page(session) {
+                true => self.describe_to_page(session, &ours, false),
+                false => self.endpoint.ring(now, session, Status::PROGRESS, Some(&ours)),
+            }
             self.join(id, from);
         }
     }
@@ -555,6 +569,10 @@ impl Gateway {
         match self.describe_answer(now, id, with) {
             Some(ours) => {
                 if let Some(session) = self.legs.get(id).and_then(Leg::session) {
+                    if tabs::is_page(session) {
+                        self.describe_to_page(session, &ours, false);
+                        return self.talk_in_page(id, session);
+                    }
                     self.endpoint.answer(now, session, &ours);
                 }
                 with.into_iter().for_each(|with| self.match_codecs(now, id, with));

@@ -270,7 +270,7 @@ impl Gateway {
     }
 
     /// Our answer within the call, and whether being on hold changed.
-    fn answer_again(
+    pub(super) fn answer_again(
         &mut self,
         now: Now,
         id: LegId,

@@ -123,12 +123,14 @@ impl Gateway {
         intercom: bool,
     ) {
         let bindings = self.phones_of(now, &extension);
-        let Some(first) = bindings.first() else {
+        let pages = self.tabs.at(&extension);
+        let at_page = || pages.first().map(|(_, page)| page.local);
+        let Some(address) = bindings.first().map(|first| first.local.ip()).or_else(at_page) else {
             return self.calls.handle_leg(now, id, LegEvent::Ended(Cause::NotRegistered));
         };
         let peer = Peer::Extension(extension.clone());
         let thread = if self.calls.is_originating(id) { self.next_thread() } else { 0 };
-        self.begin_leg(call, id, Leg::new(peer, first.local.ip(), thread));
+        self.begin_leg(call, id, Leg::new(peer, address, thread));
         let first = self.calls.is_originating(id);
         let caller = self.calls.caller(call).filter(|_| !first);
         for binding in bindings {
@@ -142,6 +144,12 @@ impl Gateway {
                 &binding,
                 Ring { extension: &extension, offer: &offer, intercom },
             );
+        }
+        for (page_id, page) in &pages {
+            self.ring_page(call, id, *page_id, page);
+        }
+        if !pages.is_empty() {
+            self.calls.handle_leg(now, id, LegEvent::Ringing);
         }
         let Some(leg) = self.legs.get(id) else { return };
         match (leg.sessions.is_empty(), leg.ours.is_some()) {

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use crate::branch::PATIENCE;
 
 /// How long one command may take: pages build their whole bundle within it.
 const COMMAND_TIME: Duration = Duration::from_secs(60);
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A browser; ends with the test.
 pub struct Browser {
@@ -36,9 +39,9 @@ impl Browser {
     /// Starts one whose microphone is a tone of so many hertz; silence for 0.
     pub fn start(hertz: f64) -> Browser {
         let folder = std::env::temp_dir().join(format!(
-            "branchline-browser-{}-{:?}",
+            "branchline-browser-{}-{}",
             std::process::id(),
-            std::thread::current().id()
+            NEXT.fetch_add(1, Ordering::Relaxed)
         ));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -135,7 +138,8 @@ impl Browser {
                 Ok(Value::Bool(true)) => return,
                 last if Instant::now() > limit => {
                     let log = self.try_run(page, "JSON.stringify(window.heardOf || [])");
-                    panic!("{what} did not come: {last:?}\n{log:?}");
+                    let state = self.try_run(page, "window.phone && phone.describe()");
+                    panic!("{what} did not come: {last:?}\n{log:?}\n{state:?}");
                 }
                 _ => std::thread::sleep(Duration::from_millis(50)),
             }

@@ -10,6 +10,7 @@
 mod branch;
 #[allow(dead_code)]
 mod browser;
+mod desk;
 mod pages;
 #[path = "../interop/peer.rs"]
 #[allow(dead_code)]

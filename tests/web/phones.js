@@ -2,6 +2,9 @@
 import * as SIP from 'sip.js';
 import JsSIP from 'jssip';
 
+// What makes speech better takes a steady tone for noise, and one's own for an echo.
+const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+
 const heardOf = [];
 window.heardOf = heardOf;
 const note = (...words) => heardOf.push(words.map(String).join(' '));
@@ -52,6 +55,14 @@ class Base {
     this.pc = pc;
     const stream = new MediaStream(pc.getReceivers().map((one) => one.track).filter((one) => one));
     this.ear = new Ear(stream);
+  }
+  // For a test that fails: how the packets flow.
+  async describe() {
+    if (!this.pc) return 'no connection';
+    const reports = [...(await this.pc.getStats()).values()];
+    const kinds = ['transport', 'inbound-rtp', 'outbound-rtp', 'candidate-pair', 'media-source', 'codec'];
+    const told = reports.filter((one) => kinds.includes(one.type));
+    return `${this.pc.connectionState} ${this.hears()} Hz ${JSON.stringify(told)}`;
   }
   hears() {
     return this.ear ? this.ear.hertz() : 0;
@@ -121,7 +132,7 @@ class SipJs extends Base {
   async call(number) {
     const target = SIP.UserAgent.makeURI(`sip:${number}@${this.host}`);
     const inviter = new SIP.Inviter(this.agent, target, {
-      sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } },
+      sessionDescriptionHandlerOptions: { constraints: { audio: AS_IT_IS, video: false } },
     });
     this.watch(inviter);
     await inviter.invite({
@@ -130,7 +141,7 @@ class SipJs extends Base {
   }
   async answer() {
     await this.session.accept({
-      sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } },
+      sessionDescriptionHandlerOptions: { constraints: { audio: AS_IT_IS, video: false } },
     });
   }
   async hold(on) {
@@ -199,10 +210,10 @@ class JsSip extends Base {
     this.agent.start();
   }
   async call(number) {
-    this.agent.call(`sip:${number}@${this.host}`, { mediaConstraints: { audio: true, video: false } });
+    this.agent.call(`sip:${number}@${this.host}`, { mediaConstraints: { audio: AS_IT_IS, video: false } });
   }
   async answer() {
-    this.session.answer({ mediaConstraints: { audio: true, video: false } });
+    this.session.answer({ mediaConstraints: { audio: AS_IT_IS, video: false } });
   }
   async hold(on) {
     await new Promise((done) => (on ? this.session.hold({}, done) : this.session.unhold({}, done)));
@@ -226,7 +237,97 @@ class JsSip extends Base {
   }
 }
 
+// A page of the box's own that is a telephone, by its bare messages.
+class Desk extends Base {
+  constructor() {
+    super();
+    this.said = [];
+  }
+  async signIn(user, password) {
+    const answer = await fetch('/api/v1/session', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: user, password }),
+    });
+    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+    const session = await answer.json();
+    this.csrf = session.csrf || session.csrf_token;
+    return answer.status;
+  }
+  async order(method, path, body) {
+    const answer = await fetch(`/api/v1${path}`, {
+      method,
+      headers: { 'content-type': 'application/json', 'x-csrf-token': this.csrf },
+      body: body && JSON.stringify(body),
+    });
+    return `${answer.status} ${await answer.text()}`;
+  }
+  async open() {
+    this.socket = new WebSocket(`wss://${location.host}/api/v1/desk`, 'branchline.desk.1');
+    this.socket.onclose = (event) => (this.closed = `${event.code} ${event.reason}`);
+    this.socket.onmessage = ({ data }) => this.heard(JSON.parse(data));
+    await new Promise((done, wrong) => {
+      this.socket.onopen = done;
+      this.socket.onerror = () => wrong(new Error('the channel does not open'));
+    });
+  }
+  heard(said) {
+    this.said.push(said);
+    note('desk', JSON.stringify(said).slice(0, 200));
+    if (said.type === 'welcome') this.welcome = said;
+    if (said.type === 'ring') {
+      this.ringing = true;
+      this.leg = said.leg;
+      this.rang = said;
+    }
+    if (said.type === 'stop') this.over(said.why);
+    if (said.type === 'sdp') {
+      this.leg = said.leg;
+      this.pc.setRemoteDescription({ type: 'answer', sdp: said.sdp }).then(() => this.connected(this.pc));
+    }
+    if (said.type === 'state' && said.state === 'talking') {
+      this.talking = true;
+      this.ringing = false;
+    }
+    if (said.type === 'state' && said.state === 'ended') this.over(said.why);
+    if (said.type === 'problem') this.problem = said.detail;
+  }
+  over(why) {
+    this.ringing = false;
+    this.talking = false;
+    this.ended = why;
+    if (this.pc) this.pc.close();
+  }
+  say(message) {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+  async offer() {
+    this.ended = '';
+    this.stream = this.stream || (await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS }));
+    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    this.stream.getTracks().forEach((track) => this.pc.addTrack(track, this.stream));
+    await this.pc.setLocalDescription(await this.pc.createOffer());
+    return this.pc.localDescription.sdp;
+  }
+  async answer() {
+    this.say({ type: 'answer', leg: this.leg, sdp: await this.offer() });
+  }
+  async call(number) {
+    this.say({ type: 'dial', number, sdp: await this.offer() });
+  }
+  async resume(leg) {
+    this.say({ type: 'resume', leg: leg || this.leg, sdp: await this.offer() });
+  }
+  async hangUp() {
+    this.say({ type: 'hangup', leg: this.leg });
+  }
+}
+
 window.phones = {
+  desk: () => {
+    window.phone = new Desk();
+    return true;
+  },
   make: (kind, server, user, password, options) => {
     const phone = kind === 'sip.js' ? new SipJs(server, user, password, options) : new JsSip(server, user, password);
     window.phone = phone;

@@ -10,7 +10,7 @@ use crate::branch::Branch;
 use crate::browser::{Browser, Page};
 
 /// Both phones and what the tests want of them, as one script.
-static BUNDLE: LazyLock<String> = LazyLock::new(|| {
+pub static BUNDLE: LazyLock<String> = LazyLock::new(|| {
     let modules = root().join("target/phones/node_modules");
     let output = Command::new(modules.join(".bin/esbuild"))
         .arg(root().join("tests/web/phones.js"))
@@ -29,20 +29,29 @@ fn root() -> PathBuf {
 
 /// A phone in a browser of its own.
 pub struct Phone {
-    browser: Browser,
-    page: Page,
+    pub browser: Browser,
+    pub page: Page,
 }
 
 impl Phone {
     /// One of a kind, `sip.js` or `jssip`, that has the demo's account `user`, registered; it says a tone of `hertz`.
-    fn registered(branch: &Branch, kind: &str, user: &str, hertz: f64) -> Phone {
+    pub fn registered(branch: &Branch, kind: &str, user: &str, hertz: f64) -> Phone {
         let mut phone = Phone::new(branch, kind, user, &branch.password(user), hertz);
         phone.run("phone.register()");
         phone.until("a registration", "phone.registered");
         phone
     }
 
-    fn new(branch: &Branch, kind: &str, user: &str, password: &str, hertz: f64) -> Phone {
+    pub fn new(branch: &Branch, kind: &str, user: &str, password: &str, hertz: f64) -> Phone {
+        let mut phone = Phone::page_of(branch, hertz);
+        let https = branch.ready("https").as_str().expect("an address").to_owned();
+        let server = format!("wss://{https}/sip");
+        phone.run(&format!("phones.make('{kind}', '{server}', '{user}', '{password}')"));
+        phone
+    }
+
+    /// A page of the box's with the phones in it, and nobody in them.
+    pub fn page_of(branch: &Branch, hertz: f64) -> Phone {
         let https = branch.ready("https").as_str().expect("an address").to_owned();
         let mut browser = Browser::start(hertz);
         // The box's own origin; what is served there has a policy against scripts, which the browser is told to pass over.
@@ -51,28 +60,25 @@ impl Phone {
         browser.tell(&page, "Page.reload", json!({}));
         browser.until(&page, "the page", "document.readyState === 'complete'");
         browser.run(&page, &BUNDLE);
-        let mut phone = Phone { browser, page };
-        let server = format!("wss://{https}/sip");
-        phone.run(&format!("phones.make('{kind}', '{server}', '{user}', '{password}')"));
-        phone
+        Phone { browser, page }
     }
 
-    fn run(&mut self, script: &str) -> serde_json::Value {
+    pub fn run(&mut self, script: &str) -> serde_json::Value {
         self.browser.run(&self.page, script)
     }
 
-    fn until(&mut self, what: &str, script: &str) {
+    pub fn until(&mut self, what: &str, script: &str) {
         self.browser.until(&self.page, what, script);
     }
 
     /// Calls a number and waits until somebody answers.
-    fn calls(&mut self, number: &str) {
+    pub fn calls(&mut self, number: &str) {
         self.run(&format!("phone.call('{number}')"));
         self.until("an answer", "phone.talking");
     }
 
     /// Waits until it hears this tone.
-    fn hears(&mut self, hertz: f64) {
+    pub fn hears(&mut self, hertz: f64) {
         self.until(
             &format!("a tone of {hertz} Hz"),
             &format!("Math.abs(phone.hears() - {hertz}) < 15 && phone.stands({hertz}) > 20"),
@@ -80,12 +86,12 @@ impl Phone {
     }
 
     /// Waits until it hears something at all.
-    fn hears_something(&mut self) {
+    pub fn hears_something(&mut self) {
         self.until("a sound", "phone.hears() > 0");
     }
 
     /// Waits until it hears nothing any more.
-    fn hears_nothing(&mut self) {
+    pub fn hears_nothing(&mut self) {
         self.until("silence", "phone.hears() === 0");
     }
 }
@@ -117,4 +123,100 @@ fn sip_js_hears_itself_in_the_echo_and_presses_a_key_in_the_ivr() {
 #[test]
 fn jssip_hears_itself_in_the_echo_and_presses_a_key_in_the_ivr() {
     echo_and_ivr("jssip");
+}
+
+#[test]
+fn two_browsers_call_each_other_hold_move_and_transfer() {
+    let branch = Branch::start();
+    let mut first = Phone::registered(&branch, "sip.js", "201", 523.0);
+    let mut second = Phone::registered(&branch, "jssip", "202", 659.0);
+    first.run("phone.call('202')");
+    second.until("a ring", "phone.ringing");
+    second.run("phone.answer()");
+    first.until("an answer", "phone.talking");
+    first.hears(659.0);
+    second.hears(523.0);
+    second.run("phone.hold(true)");
+    first.until("the other is not heard", "phone.stands(659) < 10");
+    second.run("phone.hold(false)");
+    first.hears(659.0);
+    second.hears(523.0);
+    // Other secrets, the same association: what a laptop does on another network.
+    first.run("phone.restart()");
+    first.hears(659.0);
+    second.hears(523.0);
+    first.run("phone.transfer('600')");
+    second.hears(659.0);
+    second.run("phone.hangUp()");
+    second.until("the end", "phone.ended !== ''");
+}
+
+#[test]
+fn a_desk_phone_and_a_browser_ring_for_one_extension_and_a_closed_connection_is_a_lost_phone() {
+    let branch = Branch::start();
+    let mut first = Phone::registered(&branch, "jssip", "201", 523.0);
+    let mut second = Phone::registered(&branch, "sip.js", "203", 659.0);
+    let mut third = Phone::registered(&branch, "jssip", "203", 784.0);
+    first.run("phone.call('203')");
+    second.until("a ring", "phone.ringing");
+    third.until("a ring", "phone.ringing");
+    third.run("phone.answer()");
+    first.hears(784.0);
+    third.hears(523.0);
+    second.until("it rings no more", "!phone.ringing && phone.ended !== ''");
+    first.run("phone.hangUp()");
+    third.until("the end", "phone.ended !== ''");
+    // One says that it goes, the other's connection is cut: neither is there any more.
+    third.run("phone.agent.stop()");
+    second.run("phone.vanish()");
+    first.until("nobody there", "phone.ended !== ''");
+    branch.until("the extension to be gone", || {
+        first.run("phone.ended = ''; phone.call('203')");
+        first.until("an end", "phone.ended !== ''");
+        (first.run("phone.ended") == "480").then_some(())
+    });
+}
+
+/// Bad-input table row 34 on a live box: hellos, alerts and sound of strangers at the shared ports, before the call, while it
+/// is set up and while it is up.
+#[test]
+fn strangers_at_the_shared_ports_end_nothing_and_are_not_heard() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let branch = Branch::start();
+    // The demo's sound begins 100 above; browsers' ports are the 64 below that.
+    let first = branch.sip.port() + 100 - 64;
+    let (over, sent) = (AtomicBool::new(false), std::sync::atomic::AtomicU64::new(0));
+    let mut phone = Phone::registered(&branch, "sip.js", "201", 523.0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            let hello: Vec<u8> = [22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 1]
+                .into_iter()
+                .chain(std::iter::repeat_n(7, 39))
+                .collect();
+            let alert = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 2, 40];
+            let sound: Vec<u8> = [0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4]
+                .into_iter()
+                .chain((0..160).map(|at| if at % 4 < 2 { 0x80 } else { 0 }))
+                .collect();
+            while !over.load(Ordering::Relaxed) {
+                for port in first..first + 64 {
+                    for packet in [&hello[..], &alert[..], &sound[..]] {
+                        let _ = socket.send_to(packet, ("127.0.0.1", port));
+                    }
+                }
+                sent.fetch_add(192, Ordering::Relaxed);
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        });
+        for _ in 0..3 {
+            phone.calls("600");
+            phone.hears(523.0);
+            phone.until("nothing but its own tone", "phone.stands(2000) < 15");
+            phone.run("phone.hangUp()");
+            phone.until("the end", "phone.ended !== ''");
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert!(sent.load(Ordering::Relaxed) > 10_000, "{sent:?} packets of strangers");
 }

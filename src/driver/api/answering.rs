@@ -149,7 +149,7 @@ fn may(route: &Route, who: &Principal) -> Result<(), Problem> {
 }
 
 /// A cookie among those that a browser sends.
-fn cookie<'a>(headers: &'a HeaderMap, own: &str) -> Option<&'a str> {
+pub fn cookie<'a>(headers: &'a HeaderMap, own: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs =
         lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));

@@ -5,6 +5,7 @@
 
 mod answering;
 mod audio;
+mod desk;
 mod doing;
 mod elsewhere;
 mod feed;
@@ -32,6 +33,7 @@ use crate::driver::mailbox::Sender;
 use crate::driver::recordings::Keys;
 use crate::driver::reports::Source;
 use crate::driver::turn::Letter;
+use crate::driver::web_origin::Origins;
 use crate::gateway::By;
 use crate::journal::act::Accounts;
 use crate::random::Random;
@@ -78,6 +80,10 @@ pub struct Api {
     keys: Keys,
     provider: Option<Arc<provider::Provider>>,
     reports: Source,
+    /// Whose pages may open a channel.
+    origins: Arc<Origins>,
+    /// Places for such pages.
+    pages: Arc<Semaphore>,
     /// Networks from which somebody may act as an admin; all when there are none.
     admins: Arc<[Network]>,
     document: Arc<OnceLock<String>>,
@@ -105,9 +111,16 @@ impl Api {
             keys,
             provider: provider.map(Arc::new),
             reports,
+            origins: Arc::default(),
+            pages: Arc::new(Semaphore::new(desk::MOST_PAGES)),
             admins: admins.into(),
             document: Arc::default(),
         }
+    }
+
+    /// Lets pages of these origins open a channel.
+    pub fn serving(self, origins: &Origins) -> Api {
+        Api { origins: Arc::new(origins.clone()), ..self }
     }
 
     /// The OpenAPI document. It is made when somebody first asks for it: a start without it is 9 MB smaller.
@@ -168,6 +181,7 @@ fn table() -> Router<Api> {
         router = router.route(&format!("{BASE}{path}"), methods.fallback(answering::wrong_method));
     }
     router
+        .route(&format!("{BASE}/desk"), routing::get(desk::open).fallback(answering::wrong_method))
         .route("/api", routing::any(answering::nowhere))
         .route("/api/{*rest}", routing::any(answering::nowhere))
 }

@@ -1,0 +1,197 @@
+//! The channel of an agent's page that is a telephone: a WebSocket with the session's cookie, for the box's own pages alone.
+//!
+//! Bounds what a page may say and for how long its session lasts; what is said goes to the gateway, and what the gateway says
+//! to the page. Knows nothing of calls.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, Response};
+use axum::response::IntoResponse;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, interval, timeout};
+
+use super::Api;
+use super::answering::{COOKIE, cookie, refusal};
+use crate::admin::access::{Denied, Principal};
+use crate::admin::api::problem::{Kind, Problem};
+use crate::agent::desk::{FromPage, PageId, ToPage};
+use crate::driver::clock;
+use crate::driver::http::Peer;
+use crate::driver::turn::Letter;
+use crate::gateway::Page;
+
+/// What this channel is called, with the version of its messages.
+const PROTOCOL: &str = "branchline.desk.1";
+/// Pages at a time: a hundred agents with a spare one for some.
+pub const MOST_PAGES: usize = 128;
+/// Bytes of a message: a description of a browser with many interfaces has 10,000.
+const LONGEST: usize = 64 << 10;
+/// Messages that wait for a page that does not read, and how long one may stand still.
+const WAITING: usize = 64;
+const STILL: Duration = Duration::from_secs(10);
+/// How often it is looked whether the page is there and its session good; what a dead network takes with it rings
+/// elsewhere then.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// A page that has been silent for so long is gone: browsers answer each heartbeat.
+const GONE: Duration = Duration::from_secs(12);
+/// Messages in ten seconds, and senseless ones at all: no person is so fast, and no page of ours so wrong.
+const MOST_IN_TEN_S: u32 = 100;
+const MOST_SENSELESS: u32 = 20;
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Answers the request that opens the channel.
+pub async fn open(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Response<Body> {
+    let who = match let_in(&api, &peer, &headers) {
+        Ok(who) => who,
+        Err(problem) => return refusal(&problem),
+    };
+    let Some(agent) = who.agent.clone() else {
+        let advice = "have an admin say which agent this user is";
+        return refusal(&Problem::new(Kind::NotAllowed, "this user is no agent", advice));
+    };
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade.protocols([PROTOCOL]),
+        Err(wrong) => return wrong.into_response(),
+    };
+    if upgrade.selected_protocol().is_none() {
+        let advice = format!("name the subprotocol {PROTOCOL}");
+        let detail = "the channel has no version in common";
+        return refusal(&Problem::new(Kind::Malformed, detail, advice));
+    }
+    let Ok(place) = api.pages.clone().try_acquire_owned() else {
+        return refusal(&Problem::busy());
+    };
+    let page = Page { agent, from: peer.from, local: peer.local.ip() };
+    upgrade
+        .max_message_size(LONGEST)
+        .max_frame_size(LONGEST)
+        .on_upgrade(move |socket| serve(api, socket, page, who, place))
+}
+
+/// Who asks: a person with a session, from a page of the box's own. The cookie comes along from wherever a page opens the
+/// channel, so the page's origin is the proof that nobody else did.
+fn let_in(api: &Api, peer: &Peer, headers: &HeaderMap) -> Result<Principal, Problem> {
+    let mut access = api.access.hold();
+    access.admit(clock::now(), peer.from)?;
+    if !api.origins.is_page_of_ours(headers) {
+        return Err(Denied::Forged.into());
+    }
+    let cookie = cookie(headers, COOKIE).ok_or(Denied::Unknown)?;
+    Ok(access.by_session(clock::now(), cookie, false, None)?)
+}
+
+async fn serve(
+    api: Api,
+    mut socket: WebSocket,
+    page: Page,
+    who: Principal,
+    _place: OwnedSemaphorePermit,
+) {
+    let id = PageId(NEXT.fetch_add(1, Ordering::Relaxed));
+    let (sender, mut said) = mpsc::channel(WAITING);
+    if api.letters.deliver(Letter::PageOpened(id, page, sender)).await.is_err() {
+        return;
+    }
+    let mut beat = interval(HEARTBEAT);
+    let mut bounds = Bounds::default();
+    let why = loop {
+        tokio::select! {
+            message = socket.recv() => match message {
+                Some(Ok(message)) => match take(&api, id, &mut bounds, message).await {
+                    Ok(None) => {}
+                    Ok(Some(problem)) => if !say(&mut socket, &problem).await { break "" },
+                    Err(why) => break why,
+                },
+                Some(Err(_)) | None => break "",
+            },
+            what = said.recv() => match what {
+                Some(what) => if !say(&mut socket, &what).await { break "" },
+                None => break "the box has no room for what it would say",
+            },
+            _ = beat.tick() => {
+                if bounds.heard.elapsed() > GONE {
+                    break "";
+                }
+                if !api.access.hold().is_still(clock::now(), &who) {
+                    break "the session is over";
+                }
+                let ping = Message::Ping(Vec::new().into());
+                if !matches!(timeout(STILL, socket.send(ping)).await, Ok(Ok(()))) {
+                    break "";
+                }
+            }
+        }
+    };
+    // A loop that has stopped has no use for it.
+    let _ = api.letters.deliver(Letter::PageClosed(id)).await;
+    let frame = CloseFrame { code: 1008, reason: why.into() };
+    let frame = (!why.is_empty()).then_some(frame);
+    let _ = timeout(STILL, socket.send(Message::Close(frame))).await;
+}
+
+/// What a page has said so far.
+struct Bounds {
+    heard: Instant,
+    since: Instant,
+    count: u32,
+    senseless: u32,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let now = Instant::now();
+        Bounds { heard: now, since: now, count: 0, senseless: 0 }
+    }
+}
+
+/// Takes a message. Answers what the page is told at once, or why the channel closes.
+async fn take(
+    api: &Api,
+    id: PageId,
+    bounds: &mut Bounds,
+    message: Message,
+) -> Result<Option<ToPage>, &'static str> {
+    bounds.heard = Instant::now();
+    let text = match message {
+        Message::Text(text) => text,
+        Message::Ping(_) | Message::Pong(_) => return Ok(None),
+        Message::Binary(_) => return Err("messages are text"),
+        Message::Close(_) => return Err(""),
+    };
+    if bounds.since.elapsed() > Duration::from_secs(10) {
+        (bounds.since, bounds.count) = (Instant::now(), 0);
+    }
+    bounds.count += 1;
+    if bounds.count > MOST_IN_TEN_S {
+        return Err("too many messages");
+    }
+    let Ok(said) = serde_json::from_str::<FromPage>(&text) else {
+        bounds.senseless += 1;
+        if bounds.senseless > MOST_SENSELESS {
+            return Err("these are no messages of this channel");
+        }
+        let detail = "that message cannot be read".to_owned();
+        return Ok(Some(ToPage::Problem { leg: None, detail }));
+    };
+    match api.letters.deliver(Letter::Page(id, said)).await {
+        Ok(()) => Ok(None),
+        Err(_) => Err("the box is stopping"),
+    }
+}
+
+async fn say(socket: &mut WebSocket, what: &ToPage) -> bool {
+    // Names and texts: nothing that JSON could not say.
+    let text = serde_json::to_string(what).unwrap_or_default();
+    matches!(timeout(STILL, socket.send(Message::Text(text.into()))).await, Ok(Ok(())))
+}

@@ -1,0 +1,433 @@
+//! Agents' pages as telephones: what rings for an agent's extension rings in each of the agent's pages too.
+//!
+//! A page has sessions as a phone has, but they are not SIP's: each has an id of a range of its own, and where SIP would be
+//! told something the page is. A page that is gone takes what rings along; what is up waits a while for the next page.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::agent::desk::{Caller, FromPage, PageId, State, ToPage, Up};
+use crate::call::ending::Cause;
+use crate::call::plan::{Asked, Destination, Origin};
+use crate::call::record::Peer;
+use crate::call::{Arrival, LegEvent};
+use crate::gateway::{Gateway, Output, causes};
+use crate::id::{AgentId, CallId, ExtensionId, LegId};
+use crate::sip::endpoint::SessionId;
+use crate::sip::flow::{ConnectionId, Flow};
+use crate::sip::message::Transport;
+use crate::sip::sdp::SessionDescription;
+use crate::time::Now;
+
+/// Ids of pages' sessions: SIP counts from one.
+const FIRST: u64 = 1 << 63;
+/// How long a call that is up waits for its page to come back: a reload takes two seconds, another network ten; longer
+/// silence people do not bear.
+const RESUME_TIME: Duration = Duration::from_secs(20);
+/// The longest number that is looked at, as of a phone's.
+const LONGEST_NUMBER: usize = 128;
+
+/// A page that is open.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Whose it is.
+    pub agent: AgentId,
+    /// Where it is.
+    pub from: IpAddr,
+    /// Our address that it connected to.
+    pub local: IpAddr,
+}
+
+#[derive(Debug)]
+struct Session {
+    /// The page that has it; nothing while it waits for the next.
+    page: Option<PageId>,
+    leg: LegId,
+    agent: AgentId,
+    /// Whether the page has our answer.
+    answered: bool,
+    /// Until when it waits.
+    until: Option<Instant>,
+}
+
+/// All open pages, and their sessions.
+#[derive(Debug, Default)]
+pub(super) struct Tabs {
+    pages: BTreeMap<PageId, (Page, ExtensionId)>,
+    sessions: BTreeMap<SessionId, Session>,
+    minted: u64,
+}
+
+/// Whether a session is a page's.
+pub(super) fn is_page(session: SessionId) -> bool {
+    session.0 >= FIRST
+}
+
+impl Tabs {
+    /// When somebody has waited long enough.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.sessions.values().filter_map(|session| session.until).min()
+    }
+
+    fn open(&mut self, page: PageId, agent: AgentId, leg: LegId) -> SessionId {
+        self.minted += 1;
+        let id = SessionId(FIRST + self.minted);
+        let session = Session { page: Some(page), leg, agent, answered: false, until: None };
+        self.sessions.insert(id, session);
+        id
+    }
+
+    /// The session that a page has on a leg.
+    fn of(&self, page: PageId, leg: LegId) -> Option<SessionId> {
+        let own = |session: &Session| session.page == Some(page) && session.leg == leg;
+        self.sessions.iter().find(|(_, session)| own(session)).map(|(id, _)| *id)
+    }
+
+    /// The pages in which an extension rings, and the addresses of theirs and ours.
+    pub fn at(&self, extension: &ExtensionId) -> Vec<(PageId, Page)> {
+        let own = self.pages.iter().filter(|(_, (_, own))| own == extension);
+        own.map(|(id, (page, _))| (*id, page.clone())).collect()
+    }
+}
+
+/// Pages.
+impl Gateway {
+    /// A page of an agent's is open.
+    pub fn handle_page_opened(&mut self, now: Now, id: PageId, page: Page) {
+        let found = self.settings.agents.iter().find(|agent| agent.id == page.agent);
+        let Some(extension) = found.map(|agent| agent.extension.clone()) else {
+            self.tell_page(
+                id,
+                ToPage::Problem {
+                    leg: None,
+                    detail: "this user is no agent of the branch: nothing rings here".to_owned(),
+                },
+            );
+            return self.settle(now);
+        };
+        let waiting = self
+            .tabs
+            .sessions
+            .values()
+            .filter(|session| session.agent == page.agent && session.page.is_none());
+        let up = |session: &Session| {
+            Some(Up { leg: session.leg, call: self.calls.call_of(session.leg)? })
+        };
+        let calls = waiting.filter_map(up).collect();
+        let position = self.hot_desks.phones_of(&extension).next().cloned();
+        let agent = page.agent.clone();
+        self.tabs.pages.insert(id, (page, extension.clone()));
+        self.tell_page(id, ToPage::Welcome { agent, extension, position, calls });
+        self.settle(now);
+    }
+
+    /// A page is gone: what rings there goes back to where it came from, what is up waits.
+    pub fn handle_page_closed(&mut self, now: Now, id: PageId) {
+        self.tabs.pages.remove(&id);
+        let own = self.tabs.sessions.iter().filter(|(_, session)| session.page == Some(id));
+        let own: Vec<_> = own.map(|(session, _)| *session).collect();
+        for session in own {
+            let leg = self.tabs.sessions.get(&session).map(|session| session.leg);
+            let leg = leg.and_then(|leg| self.legs.get(leg));
+            if leg.is_some_and(|leg| leg.chosen == Some(session)) {
+                if let Some(session) = self.tabs.sessions.get_mut(&session) {
+                    (session.page, session.until) = (None, Some(now.instant + RESUME_TIME));
+                }
+            } else {
+                self.page_session_over(now, session, Cause::Unreachable);
+            }
+        }
+        self.settle(now);
+    }
+
+    /// A page says something.
+    pub fn handle_page(&mut self, now: Now, id: PageId, said: FromPage) {
+        if self.tabs.pages.contains_key(&id) {
+            match said {
+                FromPage::Answer { leg, sdp } => self.answer_in_page(now, id, leg, &sdp),
+                FromPage::Decline { leg } => self.decline_in_page(now, id, leg),
+                FromPage::Dial { number, sdp } => self.dial_in_page(now, id, &number, &sdp),
+                FromPage::Resume { leg, sdp } => self.resume_in_page(now, id, leg, &sdp),
+                FromPage::Hangup { leg } => match self.tabs.of(id, leg) {
+                    Some(session) => {
+                        self.say_ended(session, Cause::Completed);
+                        self.page_session_over(now, session, Cause::Completed);
+                    }
+                    None => self.no_such_call(id, leg),
+                },
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Calls whose page has not come back are over.
+    pub(super) fn pages_time_out(&mut self, now: Now) {
+        let due = |session: &Session| session.until.is_some_and(|until| until <= now.instant);
+        let all = self.tabs.sessions.iter().filter(|(_, session)| due(session));
+        let due: Vec<_> = all.map(|(id, _)| *id).collect();
+        for session in due {
+            self.page_session_over(now, session, Cause::ConnectionLost);
+        }
+    }
+
+    fn tell_page(&mut self, page: PageId, what: ToPage) {
+        self.outputs.push_back(Output::Page(page, Box::new(what)));
+    }
+
+    fn tell_session(&mut self, session: SessionId, what: impl FnOnce(LegId) -> ToPage) {
+        let known = self.tabs.sessions.get(&session);
+        if let Some((page, leg)) = known.and_then(|session| Some((session.page?, session.leg))) {
+            self.tell_page(page, what(leg));
+        }
+    }
+
+    fn no_such_call(&mut self, page: PageId, leg: LegId) {
+        let detail = "that call is not this page's, or is over".to_owned();
+        self.tell_page(page, ToPage::Problem { leg: Some(leg), detail });
+    }
+
+    /// The page's offer; nothing if it is none of a browser's, which the page is told.
+    fn offer_of_page(
+        &mut self,
+        page: PageId,
+        leg: Option<LegId>,
+        sdp: &str,
+    ) -> Option<SessionDescription> {
+        let offer = SessionDescription::parse(sdp.as_bytes()).ok();
+        let offer = offer.filter(|offer| offer.secured_audio().is_some());
+        if offer.is_none() {
+            let detail = "that is no description of a browser's sound".to_owned();
+            self.tell_page(page, ToPage::Problem { leg, detail });
+        }
+        offer
+    }
+
+    /// Whoever rings for this leg rings in this page too.
+    pub(super) fn ring_page(&mut self, call: CallId, leg: LegId, id: PageId, page: &Page) {
+        let session = self.tabs.open(id, page.agent.clone(), leg);
+        self.legs.add_session(leg, session, page.from);
+        let number = self.calls.numbers(call).map_or("anonymous", |(from, _)| from).to_owned();
+        let name = self.calls.name(call).map(str::to_owned);
+        let queue = self.calls.queue(call).cloned();
+        let caller = Caller { number, name };
+        self.tell_page(id, ToPage::Ring { leg, call, queue, caller });
+    }
+
+    fn answer_in_page(&mut self, now: Now, id: PageId, leg: LegId, sdp: &str) {
+        let Some(session) = self.tabs.of(id, leg) else { return self.no_such_call(id, leg) };
+        let Some(offer) = self.offer_of_page(id, Some(leg), sdp) else { return };
+        let Some(own) = self.legs.get_mut(leg).filter(|own| own.chosen.is_none()) else { return };
+        own.chosen = Some(session);
+        own.theirs = Some(offer);
+        let losers: Vec<_> =
+            own.sessions.iter().copied().filter(|other| *other != session).collect();
+        losers.into_iter().for_each(|loser| self.answered_elsewhere(now, loser));
+        self.leg_changed(leg);
+        let caller = self.calls.call_of(leg).and_then(|call| self.calls.caller(call));
+        let caller = caller.filter(|caller| *caller != leg);
+        match self.describe_answer(now, leg, caller) {
+            Some(ours) => {
+                self.answer_page(leg, session, &ours);
+                self.calls.handle_leg(now, leg, LegEvent::Answered);
+            }
+            None => {
+                let detail = "this browser and the box share no codec".to_owned();
+                self.tell_page(id, ToPage::Problem { leg: Some(leg), detail });
+                self.page_session_over(now, session, Cause::MediaRefused);
+            }
+        }
+    }
+
+    /// No page of the agent's wants it.
+    fn decline_in_page(&mut self, now: Now, id: PageId, leg: LegId) {
+        if self.tabs.of(id, leg).is_none() {
+            return self.no_such_call(id, leg);
+        }
+        let rings = self.legs.get(leg).is_some_and(|own| own.chosen.is_none());
+        let all = self.tabs.sessions.iter().filter(|(_, session)| session.leg == leg && rings);
+        let all: Vec<_> = all.map(|(session, _)| *session).collect();
+        for session in all {
+            self.tell_session(session, |leg| ToPage::Stop { leg, why: Cause::Declined.name() });
+            self.page_session_over(now, session, Cause::Declined);
+        }
+    }
+
+    fn dial_in_page(&mut self, now: Now, id: PageId, number: &str, sdp: &str) {
+        let Some(offer) = self.offer_of_page(id, None, sdp) else { return };
+        let Some((page, extension)) = self.tabs.pages.get(&id).cloned() else { return };
+        let number: String = number.chars().filter(|c| !c.is_whitespace()).collect();
+        let origin = Origin::Extension(extension.clone());
+        let asked = Asked { dialled: &number, from: origin.clone(), unix: now.unix };
+        let destination = self.plan.decide(&asked).destination;
+        let help = match &destination {
+            Destination::Emergency { number, .. } => Some(number.clone()),
+            _ => None,
+        };
+        let peer = Peer::Extension(extension.clone());
+        let flow = Flow {
+            transport: Transport::Wss,
+            local: SocketAddr::new(page.local, 0),
+            peer: SocketAddr::new(page.from, 0),
+            connection: ConnectionId(0),
+        };
+        let good = (1..=LONGEST_NUMBER).contains(&number.len());
+        let late = help.is_none() && !self.lateness.admit(now.instant);
+        if !good || late || self.too_many(now, &peer, &destination, (None, flow)).is_some() {
+            let detail = match good {
+                true => "no new call at this moment: too much is going on".to_owned(),
+                false => format!("a number has 1 to {LONGEST_NUMBER} characters"),
+            };
+            return self.tell_page(id, ToPage::Problem { leg: None, detail });
+        }
+        // The id of the leg is not known before the session's, and the other way round.
+        let session = self.tabs.open(id, page.agent, LegId(0));
+        let leg = self.caller_leg(session, &peer, Some(offer), flow, help.is_some());
+        if let Some(session) = self.tabs.sessions.get_mut(&session) {
+            session.leg = leg;
+        }
+        if let Destination::Conference(conference) = &destination {
+            let thread = self.thread_for(conference);
+            self.legs.get_mut(leg).into_iter().for_each(|leg| leg.thread = thread);
+        }
+        if let Some(own) = self.legs.get_mut(leg) {
+            own.account = Some(extension.clone());
+        }
+        let call = CallId(self.random.bits());
+        tracing::info!(%call, from = %peer, help = help.is_some(), "a call has arrived from a page");
+        if let Some(number) = help {
+            self.called_for_help(now, call, extension.clone(), number, (page.from, true));
+        }
+        let (from, to) = (extension.to_string(), number);
+        let arrival = Arrival {
+            call,
+            leg,
+            peer,
+            origin,
+            from,
+            name: None,
+            to,
+            diverted_by: None,
+            destination,
+        };
+        self.calls.handle_arrived(now, arrival);
+    }
+
+    /// A call that is up goes on in this page: it has lost its own, or its network.
+    fn resume_in_page(&mut self, now: Now, id: PageId, leg: LegId, sdp: &str) {
+        let agent = self.tabs.pages.get(&id).map(|(page, _)| page.agent.clone());
+        let own = |session: &Session| session.leg == leg && Some(&session.agent) == agent.as_ref();
+        let found = self.tabs.sessions.iter().find(|(_, session)| own(session));
+        let up = |session: &SessionId| {
+            self.legs.get(leg).is_some_and(|leg| leg.chosen == Some(*session))
+        };
+        let Some(session) = found.map(|(session, _)| *session).filter(up) else {
+            return self.no_such_call(id, leg);
+        };
+        let Some(offer) = self.offer_of_page(id, Some(leg), sdp) else { return };
+        if let Some(session) = self.tabs.sessions.get_mut(&session) {
+            (session.page, session.until) = (Some(id), None);
+        }
+        let Some(from) = self.tabs.pages.get(&id).map(|(page, _)| page.from) else { return };
+        if let Some(leg) = self.legs.get_mut(leg) {
+            leg.hosts.insert(session, from);
+        }
+        match self.answer_again(now, leg, session, Some(offer)) {
+            Some((ours, _)) => self.answer_page(leg, session, &ours),
+            None => {
+                let detail = "the call cannot go on as this browser wants it".to_owned();
+                self.tell_page(id, ToPage::Problem { leg: Some(leg), detail });
+            }
+        }
+    }
+}
+
+/// What SIP would be told.
+impl Gateway {
+    /// Our answer, and that both may talk.
+    pub(super) fn answer_page(
+        &mut self,
+        leg: LegId,
+        session: SessionId,
+        ours: &SessionDescription,
+    ) {
+        self.describe_to_page(session, ours, true);
+        self.talk_in_page(leg, session);
+    }
+
+    /// Both may talk.
+    pub(super) fn talk_in_page(&mut self, leg: LegId, session: SessionId) {
+        let call = self.calls.call_of(leg);
+        self.tell_session(session, |leg| ToPage::State {
+            leg,
+            call,
+            state: State::Talking,
+            why: None,
+        });
+    }
+
+    /// Our answer alone: the caller hears what comes before anybody has answered. Once, unless it is another one.
+    pub(super) fn describe_to_page(
+        &mut self,
+        session: SessionId,
+        ours: &SessionDescription,
+        again: bool,
+    ) {
+        let Some(known) = self.tabs.sessions.get_mut(&session) else { return };
+        let told = std::mem::replace(&mut known.answered, true);
+        if !told || again {
+            self.tell_session(session, |leg| ToPage::Sdp { leg, sdp: ours.to_string() });
+        }
+    }
+
+    /// The other side rings.
+    pub(super) fn ring_in_page(&mut self, leg: LegId, session: SessionId) {
+        let call = self.calls.call_of(leg);
+        self.tell_session(session, |leg| ToPage::State {
+            leg,
+            call,
+            state: State::Ringing,
+            why: None,
+        });
+    }
+
+    /// Another phone or page was faster.
+    pub(super) fn answered_elsewhere(&mut self, now: Now, session: SessionId) {
+        if !is_page(session) {
+            return self.endpoint.hang_up(now, session, Some(super::signalling::ELSEWHERE));
+        }
+        self.tell_session(session, |leg| ToPage::Stop { leg, why: "elsewhere".to_owned() });
+        self.tabs.sessions.remove(&session);
+        self.legs.remove_session(session);
+    }
+
+    /// Ends a page's session for this reason.
+    pub(super) fn end_in_page(&mut self, now: Now, session: SessionId, cause: Cause) {
+        self.say_ended(session, cause);
+        self.page_session_over(now, session, cause);
+    }
+
+    fn say_ended(&mut self, session: SessionId, cause: Cause) {
+        let leg = self.tabs.sessions.get(&session).map(|session| session.leg);
+        let chosen = leg.and_then(|leg| self.legs.get(leg)).and_then(|leg| leg.chosen);
+        let (why, call) = (cause.name(), leg.and_then(|leg| self.calls.call_of(leg)));
+        self.tell_session(session, |leg| match chosen == Some(session) {
+            true => ToPage::State { leg, call, state: State::Ended, why: Some(why) },
+            false => ToPage::Stop { leg, why },
+        });
+    }
+
+    fn page_session_over(&mut self, now: Now, session: SessionId, cause: Cause) {
+        self.tabs.sessions.remove(&session);
+        let Some(id) = self.legs.remove_session(session) else { return };
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let was_chosen = leg.chosen == Some(session);
+        if !was_chosen {
+            leg.worst = Some(causes::more_telling(leg.worst, cause));
+        }
+        if was_chosen || (leg.chosen.is_none() && leg.sessions.is_empty()) {
+            let cause = leg.worst.unwrap_or(cause);
+            self.leg_over(now, id, cause);
+        }
+    }
+}
