@@ -65,6 +65,12 @@ pub(super) fn is_page(session: SessionId) -> bool {
 }
 
 impl Tabs {
+    /// Whether no page has a call.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
     /// When somebody has waited long enough.
     pub fn deadline(&self) -> Option<Instant> {
         self.sessions.values().filter_map(|session| session.until).min()

@@ -31,6 +31,7 @@ mod sequences;
 mod spending;
 mod strangers;
 mod survey_scenes;
+mod tabs;
 mod voicemail_scenes;
 mod watching;
 mod work_scenes;
@@ -283,6 +284,8 @@ struct World {
     replies: BTreeMap<u64, admin::Reply>,
     /// What whoever follows the box is told.
     told: Vec<Happening>,
+    /// What agents' pages are told.
+    paged: Vec<(crate::agent::desk::PageId, crate::agent::desk::ToPage)>,
     /// Keys that we pressed towards somebody.
     pressed: Vec<String>,
     /// The address of ours that faces everybody, if there is a way out.
@@ -378,6 +381,7 @@ impl World {
             pressed: Vec::new(),
             faces: None,
             rebound: Vec::new(),
+            paged: Vec::new(),
             reliable: crate::sip::reliable::Policy::Offer,
             mixed: Vec::new(),
             captured: Vec::new(),
@@ -466,6 +470,7 @@ impl World {
             }
             Output::Seal(recording, _) => assert!(self.sealed.insert(recording)),
             Output::Recording(order) => self.file(order),
+            Output::Page(page, what) => self.paged.push((page, *what)),
             Output::Web(ReplyTo(id), response) => drop(self.answers.insert(id, response)),
             Output::Resolve(question) => {
                 let literal = question.name.parse().ok().map(|ip| (ip, OURS.ip()));
@@ -544,6 +549,7 @@ impl World {
                 assert!(self.sealed.contains(&recording), "nothing is written in clear");
                 assert!(self.open.contains(&left) && self.open.contains(&right));
             }
+            Command::OpenPeer { leg, .. } => drop(self.open.insert(leg)),
             Command::Rebind { leg, local } => {
                 assert!(self.open.contains(&leg));
                 self.rebound.push(local);

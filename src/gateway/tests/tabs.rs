@@ -1,0 +1,166 @@
+//! Agents' pages that are telephones, in virtual time.
+
+use super::scenes::scene;
+use super::*;
+use crate::agent::desk::{FromPage, PageId, State, ToPage};
+use crate::gateway::Page;
+
+/// Ann works at home: no phone is on 204.
+const AT_HOME: [(&str, &str); 2] = [
+    (
+        "[[trunk]]\nname",
+        "[[extension]]\nnumber = \"204\"\nsecret = { file = \"x\" }\n[[trunk]]\nname",
+    ),
+    ("extension = \"202\"\nsigned_in", "extension = \"204\"\nsigned_in"),
+];
+const NO_BOB: (&str, &str) = ("extension = \"203\"\nsigned_in = true", "extension = \"203\"");
+
+const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+    m=audio 9 UDP/TLS/RTP/SAVPF 111 0 126\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=ice-ufrag:abcd\r\n\
+    a=ice-pwd:0123456789012345678901\r\na=setup:actpass\r\na=rtcp-mux\r\na=sendrecv\r\n\
+    a=fingerprint:sha-256 AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB\r\n\
+    a=rtpmap:111 opus/48000/2\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:126 telephone-event/8000\r\n";
+
+impl World {
+    fn opens(&mut self, page: u64) {
+        let from = IpAddr::from([192, 0, 2, 77]);
+        let own = Page { agent: "ann".into(), from, local: OURS.ip() };
+        self.gateway.handle_page_opened(self.now, PageId(page), own);
+        self.seconds(1);
+    }
+
+    fn closes(&mut self, page: u64) {
+        self.gateway.handle_page_closed(self.now, PageId(page));
+        self.seconds(1);
+    }
+
+    fn says(&mut self, page: u64, what: FromPage) {
+        self.gateway.handle_page(self.now, PageId(page), what);
+        self.seconds(1);
+    }
+
+    /// The legs that have rung in a page so far.
+    fn rang(&self, page: u64) -> Vec<LegId> {
+        let ring = |(to, what): &(PageId, ToPage)| match what {
+            ToPage::Ring { leg, .. } if to.0 == page => Some(*leg),
+            _ => None,
+        };
+        self.paged.iter().filter_map(ring).collect()
+    }
+
+    fn was_told(&self, page: u64, like: impl Fn(&ToPage) -> bool) -> usize {
+        self.paged.iter().filter(|(to, what)| to.0 == page && like(what)).count()
+    }
+}
+
+fn at_home(more: &[(&str, &str)]) -> World {
+    let changes: Vec<_> = AT_HOME.iter().chain(more).copied().collect();
+    scene(&changes)
+}
+
+#[test]
+fn a_call_of_a_queue_is_answered_in_one_tab_and_recorded_as_taken() {
+    let mut world = at_home(&[NO_BOB]);
+    world.opens(1);
+    world.opens(2);
+    world.call(1, "700");
+    world.seconds(5);
+    let (first, second) = (world.rang(1), world.rang(2));
+    assert_eq!((first.len(), &first), (1, &second), "one leg rings in both");
+    let leg = first[0];
+    world.says(2, FromPage::Answer { leg, sdp: OFFER.to_owned() });
+    assert_eq!(
+        world.was_told(1, |what| matches!(what, ToPage::Stop { why, .. } if why == "elsewhere")),
+        1
+    );
+    assert_eq!(
+        world.was_told(
+            2,
+            |what| matches!(what, ToPage::Sdp { sdp, .. } if sdp.contains("a=setup:passive"))
+        ),
+        1
+    );
+    assert_eq!(
+        world.was_told(2, |what| matches!(what, ToPage::State { state: State::Talking, .. })),
+        1
+    );
+    assert_eq!(world.steps()[..3], ["queued", "offered", "taken"]);
+    // A tab that has nothing to do with it can do nothing to it.
+    world.says(1, FromPage::Hangup { leg });
+    assert_eq!(world.was_told(1, |what| matches!(what, ToPage::Problem { .. })), 1);
+    world.says(2, FromPage::Hangup { leg });
+    world.seconds(6);
+    assert_eq!(world.steps()[3..], ["closed", "wrapped_up"]);
+    assert!(world.gateway.tabs.is_empty());
+}
+
+/// The offer goes back with its place: who came later does not go before.
+#[test]
+fn a_page_that_is_lost_while_it_rings_gives_the_caller_back_to_the_queue() {
+    let mut world = at_home(&[NO_BOB]);
+    world.opens(1);
+    world.call(1, "700");
+    world.seconds(5);
+    assert_eq!(world.rang(1).len(), 1);
+    world.closes(1);
+    world.call(3, "700");
+    world.seconds(2);
+    let waiting = world.gateway.queues.in_order(world.now, &"support".into(), 9);
+    let first = world.work()[0].item;
+    assert_eq!((waiting.len(), waiting.first()), (2, Some(&first)), "{:?}", world.steps());
+    assert!(world.gateway.tabs.is_empty());
+}
+
+#[test]
+fn a_call_that_is_up_waits_for_its_page_and_not_for_ever() {
+    let mut world = at_home(&[NO_BOB]);
+    world.opens(1);
+    world.call(1, "204");
+    world.seconds(3);
+    let leg = world.rang(1)[0];
+    world.says(1, FromPage::Answer { leg, sdp: OFFER.to_owned() });
+    world.closes(1);
+    world.seconds(10);
+    world.opens(2);
+    let up = |what: &ToPage| matches!(what, ToPage::Welcome { calls, .. } if calls.len() == 1);
+    assert_eq!(world.was_told(2, up), 1);
+    world.says(2, FromPage::Resume { leg, sdp: OFFER.replace("abcd", "efgh") });
+    assert_eq!(world.was_told(2, |what| matches!(what, ToPage::Sdp { .. })), 1);
+    world.seconds(60);
+    assert_eq!(world.gateway.calls.len(), 1, "it is up still");
+    world.closes(2);
+    world.seconds(25);
+    assert_eq!(world.gateway.calls.len(), 0);
+    assert!(world.gateway.tabs.is_empty());
+}
+
+#[test]
+fn a_page_calls_like_a_phone_and_nonsense_calls_nobody() {
+    let mut world = at_home(&[]);
+    world.opens(1);
+    let dial =
+        |number: &str, sdp: &str| FromPage::Dial { number: number.to_owned(), sdp: sdp.to_owned() };
+    for (number, sdp) in [("600", ""), ("600", "v=0\r\n"), ("", OFFER), (&"1".repeat(200), OFFER)] {
+        world.says(1, dial(number, sdp));
+    }
+    assert_eq!(world.was_told(1, |what| matches!(what, ToPage::Problem { .. })), 4);
+    world.says(1, dial("201", OFFER));
+    world.seconds(2);
+    assert_eq!(
+        world.was_told(1, |what| matches!(what, ToPage::State { state: State::Ringing, .. })),
+        1
+    );
+    world.take_call(1);
+    world.seconds(2);
+    assert_eq!(
+        world.was_told(1, |what| matches!(what, ToPage::State { state: State::Talking, .. })),
+        1
+    );
+    world.hang_up(1);
+    world.seconds(2);
+    assert_eq!(
+        world.was_told(1, |what| matches!(what, ToPage::State { state: State::Ended, .. })),
+        1
+    );
+    assert!(world.gateway.tabs.is_empty() && world.gateway.calls.len() == 0);
+}
