@@ -162,5 +162,5 @@ fn a_page_calls_like_a_phone_and_nonsense_calls_nobody() {
         world.was_told(1, |what| matches!(what, ToPage::State { state: State::Ended, .. })),
         1
     );
-    assert!(world.gateway.tabs.is_empty() && world.gateway.calls.len() == 0);
+    assert!(world.gateway.tabs.is_empty() && world.gateway.calls.is_empty());
 }
