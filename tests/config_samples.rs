@@ -1,6 +1,7 @@
 //! The samples an admin starts from are good, and `gateway.toml` explains every key there is.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use branchline::config::{self, Loaded};
 use branchline::journey::rule::Known;
@@ -198,4 +199,43 @@ fn opened(line: &str) -> &str {
         })
     };
     line.strip_prefix("# ").filter(is_key).unwrap_or(line)
+}
+
+/// What this thread has computed so far: others on the same cores do not count.
+fn spent() -> Duration {
+    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+    nix::time::clock_gettime(clock).expect("every Linux has this clock").into()
+}
+
+/// Twice the phones take about twice the time: with a look at all names for each reference it was four times.
+#[test]
+fn thousands_of_extensions_are_checked_in_a_moment() {
+    let branch = |count: usize| {
+        let one = |number: usize| {
+            format!(
+                "[[extension]]\nnumber = \"{number}\"\nsecret = {{ credential = \"p\" }}\n\
+                 [[inbound]]\nnumber = \"+49301{number}\"\nto = \"extension:{number}\"\n\
+                 [[agent]]\nid = \"a{number}\"\nextension = \"{number}\"\n"
+            )
+        };
+        (10_000..10_000 + count).map(one).collect::<String>()
+    };
+    let took = |text: &str| {
+        let one = || {
+            let began = spent();
+            let loaded = config::load(Path::new("/etc/branchline/gateway.toml"), &|path| {
+                if path.ends_with("gateway.toml") {
+                    return Ok(text.to_owned());
+                }
+                Err(std::io::ErrorKind::NotFound.into())
+            });
+            let loaded = loaded.unwrap_or_else(|problems| panic!("{}", problems[0]));
+            assert!(loaded.settings.extensions.len() >= 500);
+            spent() - began
+        };
+        (0..3).map(|_| one()).min().expect("three")
+    };
+    let (few, many) = (took(&branch(500)), took(&branch(4_000)));
+    println!("500 extensions: {few:?}, 4,000: {many:?}");
+    assert!(many < few * 24, "500 extensions: {few:?}, 4,000: {many:?}");
 }

@@ -107,35 +107,6 @@ fn an_empty_file_is_a_branch_with_defaults_and_a_warning() {
     assert!(loaded.warnings[0].to_string().starts_with("warning: calls for help"));
 }
 
-/// Twice the phones take about twice the time: with a look at all names for each reference it was four times.
-#[test]
-#[allow(clippy::disallowed_methods)]
-fn thousands_of_extensions_are_checked_in_a_moment() {
-    let branch = |count: usize| {
-        let numbers = 10_000..10_000 + count;
-        let one = |number: usize| {
-            format!(
-                "[[extension]]\nnumber = \"{number}\"\nsecret = {{ credential = \"p\" }}\n\
-                 [[inbound]]\nnumber = \"+49301{number}\"\nto = \"extension:{number}\"\n\
-                 [[agent]]\nid = \"a{number}\"\nextension = \"{number}\"\n"
-            )
-        };
-        numbers.map(one).collect::<String>()
-    };
-    let took = |text: &str| {
-        let one = || {
-            let began = std::time::Instant::now();
-            let loaded = try_load(text).unwrap_or_else(|problems| panic!("{}", problems[0]));
-            assert!(loaded.settings.extensions.len() >= 500);
-            began.elapsed()
-        };
-        (0..3).map(|_| one()).min().unwrap()
-    };
-    let (few, many) = (took(&branch(500)), took(&branch(4_000)));
-    println!("500 extensions: {few:?}, 4,000: {many:?}");
-    assert!(many < few * 24, "500 extensions: {few:?}, 4,000: {many:?}");
-}
-
 #[test]
 fn a_goal_that_no_flow_comes_to_is_told() {
     let said = |goals: &str| {
