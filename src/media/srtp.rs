@@ -115,7 +115,7 @@ pub enum Refused {
     Forged,
     /// It was here before, or is too old to tell.
     Replayed,
-    /// It is from one source more than [`MOST_SOURCES`].
+    /// It is from one source more than are believed under one key.
     Crowded,
 }
 
