@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use branchline::hours::{self, Calendar};
 use branchline::id::{AgentId, ItemId, OfferId};
+use branchline::queue::affinity::{Last, LastAgents};
 use branchline::queue::{
     Announce, Callback, Capacity, Channel, Declined, Item, Member, Output, Prefers, Queues,
     Refused, Relax, Settings, Strategy,
@@ -19,6 +20,8 @@ const DRAWS: u64 = 22_000;
 /// Least effective events over all seeds.
 const FLOOR: u64 = 100_000;
 const AGENTS: usize = 7;
+/// People who come again and again.
+const PEOPLE: usize = 40;
 /// Items at once.
 const MOST: usize = 36;
 const HOLD: i64 = 30_000;
@@ -44,6 +47,8 @@ struct Line {
     /// Level of French that is preferred, and for how long nobody else is asked.
     prefers: (u8, i64),
     last_for: i64,
+    /// For how long it is remembered who had somebody last.
+    last_within: i64,
     callback: (u8, i64),
     closes: bool,
     members: &'static [usize],
@@ -61,6 +66,7 @@ const LINES: [Line; 3] = [
         relax: &[(60_000, 3), (120_000, 0)],
         prefers: (0, 0),
         last_for: 40_000,
+        last_within: 3_600_000,
         callback: (3, 120_000),
         closes: false,
         members: &[0, 1, 2, 3, 6],
@@ -76,6 +82,7 @@ const LINES: [Line; 3] = [
         relax: &[(90_000, 2)],
         prefers: (4, 25_000),
         last_for: 0,
+        last_within: 600_000,
         callback: (2, 300_000),
         closes: true,
         members: &[1, 3, 4, 5],
@@ -91,6 +98,7 @@ const LINES: [Line; 3] = [
         relax: &[],
         prefers: (0, 0),
         last_for: 0,
+        last_within: 0,
         callback: (2, 60_000),
         closes: false,
         members: &[2, 4, 6],
@@ -130,6 +138,7 @@ struct Work {
     french: u8,
     arrived: i64,
     last: Option<usize>,
+    person: u64,
     refused: Vec<(usize, i64)>,
     not_before: i64,
     paused: bool,
@@ -151,6 +160,9 @@ struct Sim {
     signs: u64,
     effective: u64,
     figures: BTreeMap<&'static str, u64>,
+    /// Who had whom, in order, and what the box remembers of it.
+    had: Vec<(u64, usize, i64)>,
+    known: LastAgents<()>,
     /// Items that were told to have come in and to have gone out.
     gone: BTreeSet<u64>,
 }
@@ -223,6 +235,8 @@ impl Sim {
             signs: 0,
             effective: 0,
             figures: BTreeMap::new(),
+            had: Vec::new(),
+            known: LastAgents::default(),
             gone: BTreeSet::new(),
         }
     }
@@ -291,7 +305,8 @@ impl Sim {
             return;
         }
         let french = [0, 0, 0, 3, 5][self.below(5)];
-        let last = (self.below(4) == 0).then(|| self.below(AGENTS));
+        let person = self.below(PEOPLE) as u64;
+        let last = self.last_agent(person, &LINES[queue]);
         let priority = self.below(40) as i32;
         let dues = channel == Channel::Task && self.below(2) == 0;
         let due = dues.then(|| self.t + self.below(3_600_000) as i64);
@@ -302,6 +317,7 @@ impl Sim {
             french,
             arrived,
             last,
+            person,
             refused: Vec::new(),
             not_before: 0,
             paused: false,
@@ -328,6 +344,21 @@ impl Sim {
             Err(other) => panic!("{other:?}"),
         }
         self.count(channel.name());
+    }
+
+    /// Who had a person last, by the plain list and by what the box remembers: both say the same.
+    fn last_agent(&mut self, person: u64, line: &Line) -> Option<usize> {
+        let had = self.had.iter().rev().find(|(who, ..)| *who == person);
+        let had =
+            had.filter(|(_, _, at)| self.t - at < line.last_within).map(|(_, agent, _)| *agent);
+        let within = Duration::from_millis(line.last_within as u64);
+        let id = person.to_string();
+        let found = self.known.find([id.as_str()].into_iter(), self.now.unix, within, |()| true);
+        assert_eq!(found.map(number), had, "person {person} at {}", self.t);
+        if had.is_some() {
+            self.count("known from before");
+        }
+        had
     }
 
     fn tell_due(&mut self, id: u64) {
@@ -397,6 +428,10 @@ impl Sim {
         let Some((id, agent)) = self.one_taken(|_| true) else { return };
         self.queues.handle_finished(ItemId(id), Duration::from_secs(60));
         self.people[agent].hands.get_mut(&id).unwrap().1 = Hand::AfterWork;
+        let person = self.work[&id].person;
+        self.had.push((person, agent, self.t));
+        let last = Last { agent: name(agent), at: self.now.unix, proof: None };
+        self.known.remember(person.to_string(), last);
         self.leave(id, "finished");
     }
 
@@ -555,6 +590,8 @@ impl Sim {
     /// The box dies. Calls are gone; whoever was promised a call, and whatever is written, waits again at its place.
     fn restart(&mut self) {
         let places = self.places();
+        let kept = serde_json::to_string(&self.known).unwrap();
+        self.known = serde_json::from_str(&kept).unwrap();
         self.queues = queues(self.next);
         self.people = (0..AGENTS).map(|_| Person::default()).collect();
         for id in self.all(|work| work.channel == Channel::Voice) {
