@@ -5,7 +5,7 @@
 //! that knows a leg's password, or comes over a way that such a check has proven. So whoever sprays the port with hellos,
 //! alerts and sound ends nothing, is heard by nobody, and costs a look at a few bytes each.
 //!
-//! A leg's way in, its [`Home`], stays at the thread whose port the browser was told. Its association goes along when the
+//! A leg's way in, its `Home`, stays at the thread whose port the browser was told. Its association goes along when the
 //! leg moves to another thread; what arrives is then passed on. Opens no socket and reads no clock.
 
 mod check;

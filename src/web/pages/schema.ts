@@ -18,6 +18,7 @@ export type ActLinePage = {
 export type ActiveCall = {
   "arrived": UnixTime
   "call": CallId
+  "coded"?: Array<string>
   "doing": string
   "from": string
   "to": string
