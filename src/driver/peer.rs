@@ -115,7 +115,7 @@ pub enum Output {
 }
 
 /// A packet of sound or a report, opened.
-pub type Opened = (LegId, Kind, BytesMut);
+pub type Opened = (LegId, Kind, Vec<u8>);
 
 /// A leg's way in.
 struct Home {
@@ -364,7 +364,7 @@ pub enum Sealed {
     /// There is nobody to send it to yet.
     Not,
     /// To be sent there.
-    To(SocketAddr, BytesMut),
+    To(SocketAddr, Vec<u8>),
 }
 
 impl Peers {

@@ -15,24 +15,19 @@ use rtc::dtls::crypto::Certificate;
 use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc::shared::TransportProtocol;
 use rtc::shared::error::Error;
-use rtc::srtp::config::{Config, LABEL_EXTRACTOR_DTLS_SRTP};
-use rtc::srtp::context::Context;
-use rtc::srtp::option::{srtcp_replay_protection, srtp_replay_protection};
+use rtc::srtp::config::{Config, LABEL_EXTRACTOR_DTLS_SRTP, SessionKeys};
 use rtc::srtp::protection_profile::ProtectionProfile;
 use webrtc::peer_connection::SrtpProtectionProfile;
 
 use crate::media::Kind;
 use crate::media::peer::{Far, Fingerprint, Hash, Lost};
+use crate::media::srtp::{Keys, LONGEST_KEY, MasterKey, Protection, Suite};
 
 /// How long a browser may take from the moment that it knows everything: people hang up after some ten seconds of
 /// silence, and a path over a relay takes two.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Datagrams of one handshake that are looked at; a clean one has four, one over a bad radio link thirty.
 const MOST_HANDSHAKE: u32 = 300;
-/// How far behind a packet may come and still be told from a repeated one: two seconds of sound.
-const REPLAY_WINDOW: usize = 128;
-/// Sources (SSRC) of one browser: the core keeps a little for each before it knows whether it is true.
-const MOST_SOURCES: usize = 16;
 /// Of each kind of record: alerts (RFC 5246 section 6.2.1).
 const ALERT: u8 = 21;
 /// The address that the core knows the peer by: there is one only, wherever it is.
@@ -53,19 +48,12 @@ pub enum Came {
 /// One browser.
 pub struct Link {
     dtls: Endpoint,
-    provider: Arc<dyn RTCCryptoProvider>,
     /// The certificate that it was paired by: another one is another association.
     pub fingerprints: Vec<Fingerprint>,
     handshake: u32,
     /// By when it has to be up.
     due: Option<Instant>,
-    keys: Option<Keys>,
-    sources: Vec<u32>,
-}
-
-struct Keys {
-    ours: Context,
-    theirs: Context,
+    protection: Option<Protection>,
 }
 
 impl Link {
@@ -84,12 +72,10 @@ impl Link {
         }
         Ok(Link {
             dtls,
-            provider: provider.clone(),
             fingerprints: far.fingerprints.clone(),
             handshake: 0,
             due: Some(now + PATIENCE),
-            keys: None,
-            sources: Vec::new(),
+            protection: None,
         })
     }
 
@@ -99,7 +85,7 @@ impl Link {
             return Came::Nothing;
         }
         self.handshake += 1;
-        if self.keys.is_none() && self.handshake > MOST_HANDSHAKE {
+        if self.protection.is_none() && self.handshake > MOST_HANDSHAKE {
             return Came::Nothing;
         }
         let events = match self.dtls.read(now, PEER, None, BytesMut::from(bytes)) {
@@ -127,7 +113,7 @@ impl Link {
 
     /// What is due.
     pub fn handle_timeout(&mut self, now: Instant) -> Came {
-        if self.keys.is_none() && self.due.is_some_and(|due| due <= now) {
+        if self.protection.is_none() && self.due.is_some_and(|due| due <= now) {
             let why = if self.handshake == 0 { Lost::NoPath } else { Lost::Handshake };
             return self.lost(why);
         }
@@ -138,8 +124,8 @@ impl Link {
 
     /// When something is due.
     pub fn deadline(&self) -> Option<Instant> {
-        let again = self.dtls.poll_timeout(&PEER).filter(|_| self.keys.is_none());
-        crate::time::earliest(self.due.filter(|_| self.keys.is_none()), again)
+        let again = self.dtls.poll_timeout(&PEER).filter(|_| self.protection.is_none());
+        crate::time::earliest(self.due.filter(|_| self.protection.is_none()), again)
     }
 
     /// What is to be sent.
@@ -154,47 +140,42 @@ impl Link {
     }
 
     /// Opens a packet; nothing if it is not the peer's, or came before.
-    pub fn open(&mut self, kind: Kind, bytes: &[u8]) -> Option<BytesMut> {
-        let at = if kind == Kind::Rtp { 8..12 } else { 4..8 };
-        let source = u32::from_be_bytes(bytes.get(at)?.try_into().ok()?);
-        let known = self.sources.contains(&source);
-        if !known && self.sources.len() >= MOST_SOURCES {
-            return None;
-        }
-        let keys = self.keys.as_mut()?;
-        if !known {
-            self.sources.push(source);
-        }
-        match kind {
-            Kind::Rtp => keys.theirs.decrypt_rtp(bytes).ok(),
-            Kind::Rtcp => keys.theirs.decrypt_rtcp(bytes).ok(),
-        }
+    pub fn open(&mut self, kind: Kind, bytes: &[u8]) -> Option<Vec<u8>> {
+        let protection = self.protection.as_mut()?;
+        let mut clear = Vec::with_capacity(bytes.len());
+        let opened = match kind {
+            Kind::Rtp => protection.open_rtp(bytes, &mut clear),
+            Kind::Rtcp => protection.open_rtcp(bytes, &mut clear),
+        };
+        opened.ok().map(|()| clear)
     }
 
     /// Seals a packet of ours; nothing before there are keys.
-    pub fn seal(&mut self, kind: Kind, bytes: &[u8]) -> Option<BytesMut> {
-        let keys = self.keys.as_mut()?;
-        match kind {
-            Kind::Rtp => keys.ours.encrypt_rtp(bytes).ok(),
-            Kind::Rtcp => keys.ours.encrypt_rtcp(bytes).ok(),
-        }
+    pub fn seal(&mut self, kind: Kind, bytes: &[u8]) -> Option<Vec<u8>> {
+        let protection = self.protection.as_mut()?;
+        let mut packet = bytes.to_vec();
+        let sealed = match kind {
+            Kind::Rtp => protection.seal_rtp(&mut packet),
+            Kind::Rtcp => protection.seal_rtcp(&mut packet),
+        };
+        sealed.then_some(packet)
     }
 
     /// Whether packets flow.
     pub fn is_up(&self) -> bool {
-        self.keys.is_some()
+        self.protection.is_some()
     }
 
     fn lost(&mut self, why: Lost) -> Came {
         self.due = None;
-        self.keys = None;
+        self.protection = None;
         Came::Lost(why)
     }
 
     /// The keys of RFC 5764 section 4.2.
     fn take_keys(&mut self) -> bool {
         let Some(state) = self.dtls.get_connection_state(PEER) else { return false };
-        let Some(profile) = profile(state.srtp_protection_profile()) else { return false };
+        let Some((suite, profile)) = suite(state.srtp_protection_profile()) else { return false };
         let mut config = Config { profile, ..Config::default() };
         let length = config.keying_material_len();
         let Ok(material) = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], length)
@@ -206,29 +187,23 @@ impl Link {
         if split.is_err() {
             return false;
         }
-        let (keys, crypto) = (config.keys, self.provider.crypto());
-        let ours = Context::new(
-            &keys.local_master_key,
-            &keys.local_master_salt,
-            profile,
-            None,
-            None,
-            crypto,
-        );
-        let theirs = Context::new(
-            &keys.remote_master_key,
-            &keys.remote_master_salt,
-            profile,
-            Some(srtp_replay_protection(REPLAY_WINDOW)),
-            Some(srtcp_replay_protection(REPLAY_WINDOW)),
-            crypto,
-        );
-        self.keys = match (ours, theirs) {
-            (Ok(ours), Ok(theirs)) => Some(Keys { ours, theirs }),
-            _ => None,
-        };
-        self.keys.is_some()
+        self.protection = keys(suite, &config.keys).and_then(Protection::new);
+        self.protection.is_some()
     }
+}
+
+/// The exported keys as the packet plane takes them: each master key with its salt behind.
+fn keys(suite: Suite, exported: &SessionKeys) -> Option<Keys> {
+    let key = |master: &[u8], salt: &[u8]| {
+        let mut bytes = [0; LONGEST_KEY];
+        let (first, second) = bytes.split_at_mut_checked(master.len())?;
+        first.copy_from_slice(master);
+        second.get_mut(..salt.len())?.copy_from_slice(salt);
+        Some(MasterKey::new(bytes))
+    };
+    let ours = key(&exported.local_master_key, &exported.local_master_salt)?;
+    let theirs = key(&exported.remote_master_key, &exported.remote_master_salt)?;
+    Some(Keys { suite, ours, theirs })
 }
 
 /// An alert that nobody has signed: of epoch 0 (RFC 6347 section 4.1.2.7 lets it be dropped). Anybody could have sent it.
@@ -272,11 +247,13 @@ pub fn hash(hash: Hash, certificate: &[u8]) -> Vec<u8> {
     digest::digest(algorithm, certificate).as_ref().to_vec()
 }
 
-fn profile(agreed: SrtpProtectionProfile) -> Option<ProtectionProfile> {
+fn suite(agreed: SrtpProtectionProfile) -> Option<(Suite, ProtectionProfile)> {
     match agreed {
-        SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => Some(ProtectionProfile::AeadAes128Gcm),
+        SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => {
+            Some((Suite::AesGcm, ProtectionProfile::AeadAes128Gcm))
+        }
         SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => {
-            Some(ProtectionProfile::Aes128CmHmacSha1_80)
+            Some((Suite::AesCm80, ProtectionProfile::Aes128CmHmacSha1_80))
         }
         _ => None,
     }

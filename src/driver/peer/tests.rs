@@ -180,6 +180,16 @@ fn a_packet_is_heard_once_and_a_changed_one_never() {
     let mut changed = scene.browser.seal(Kind::Rtp, &sound(2)).expect("keys");
     changed[20] ^= 1;
     assert!(scene.arrives(BROWSER, &changed).is_none());
+    // Neither is a report that says it is in the clear and brings no tag (RFC 3711 section 3.4, the E flag).
+    let goodbye = [0x80, 203, 0, 1, 1, 2, 3, 4];
+    let sealed = scene.browser.seal(Kind::Rtcp, &goodbye).expect("keys");
+    assert!(scene.arrives(BROWSER, &sealed).is_some());
+    let mut clear = goodbye.to_vec();
+    clear.extend([0, 0, 0, 9]);
+    clear.extend([0; 16]);
+    assert!(scene.arrives(BROWSER, &clear).is_none());
+    clear.truncate(goodbye.len() + 4 + 10);
+    assert!(scene.arrives(BROWSER, &clear).is_none());
     // Sources without end cost a little each, and then nothing.
     for source in 0..10_000u32 {
         let mut forged = sound(3);
