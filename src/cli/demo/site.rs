@@ -237,6 +237,9 @@ impl Site {
              Or call in as the carrier, from 127.0.0.1, to +15550100:\n\
              \x20 sipp -sn uac -s +15550100 {sip} -m 1\n\
              \n\
+             Or in a browser, which must be told once to trust this box's own certificate:\n\
+             \x20 https://{https}/desk   as ann; /watch as lead, /admin as admin\n\
+             \n\
              Look inside:\n\
              \x20 export BRANCHLINE_SOCKET={socket}\n\
              \x20 {program} status\n\
