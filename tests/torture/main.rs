@@ -154,10 +154,22 @@ fn read(messages: &[String], probe: &str, earlier: &mut BTreeSet<String>) -> Ans
     answers
 }
 
+/// A port that messages name. A box that another test is just starting holds a copy of every socket of this process from
+/// its fork to its exec, so a port that was closed a moment ago may still be taken.
+fn bound(peer: &str, port: u16) -> UdpSocket {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        match UdpSocket::bind((peer, port)) {
+            Ok(socket) => return socket,
+            Err(error) => assert!(Instant::now() < limit, "{peer}:{port}: {error}"),
+        }
+        std::thread::yield_now();
+    }
+}
+
 fn over_udp(site: &Site, number: usize, case: &Case, earlier: &mut BTreeSet<String>) -> String {
     // Answers go to the port in the Via.
-    let ports = [5060, 5050, 6050, 19_823]
-        .map(|port| UdpSocket::bind((site.peer, port)).expect("a port that a message names"));
+    let ports = [5060, 5050, 6050, 19_823].map(|port| bound(site.peer, port));
     let [main, others @ ..] = &ports;
     main.send_to(&case.bytes, site.sip).expect("sent");
     main.send_to(&probe(site.peer, number, "UDP"), site.sip).expect("sent");
