@@ -292,7 +292,8 @@ impl Gateway {
             let party = self.party_of(&record);
             let qualities = &self.keeping.qualities;
             let outside = party.clone();
-            let kept = CallRecord::new(record, party, |leg| qualities.get(&leg).copied());
+            let mut kept = CallRecord::new(record, party, |leg| qualities.get(&leg).copied());
+            kept.fee = self.fee_of(&kept);
             for leg in legs {
                 self.keeping.qualities.remove(&leg);
                 self.keeping.closing.remove(&leg);
@@ -398,5 +399,6 @@ fn cut_off(
         recordings: so_far.recordings,
         diversions: so_far.diversions,
         diverted_by: None,
+        fee: None,
     }
 }

@@ -1,11 +1,12 @@
-//! What calls out cost: from the calls to the journal, to the log, to an admin.
+//! What calls cost: those out from the calls to the journal, to the log, to an admin; those in for their records.
 
 use std::time::Duration;
 
 use crate::admin::{self, Lamp, Part, Reply};
 use crate::call::budget::{Lift, Mark, Measure, Money, Scope, Spent, Subject};
+use crate::call::record::Peer;
 use crate::gateway::Gateway;
-use crate::journal::event::Event;
+use crate::journal::event::{CallRecord, Event};
 use crate::time::Now;
 
 /// The longest that an admin may lift caps for at once, in hours: a week. What is lifted and forgotten is no cap.
@@ -19,6 +20,13 @@ impl Gateway {
     pub(super) fn cap_is_near(&mut self, mark: &Mark) {
         let (percent, words) = (mark.percent(), words(mark));
         tracing::warn!(percent, "{words}: `branchline spending` shows who spends it");
+    }
+
+    /// What the carrier takes for a call that came in and was answered, where the trunk has a price for that.
+    pub(super) fn fee_of(&self, record: &CallRecord) -> Option<Money> {
+        let Peer::Trunk(trunk) = &record.origin else { return None };
+        let price = self.trunk_settings(trunk)?.inbound_price?;
+        Some(price.of(record.ended.since(record.answered?)))
     }
 
     /// Lifts caps, or puts them back: kept, so that an auditor sees it and a restart knows it.

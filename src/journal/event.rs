@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Presence;
-use crate::call::budget::{Lift, Spent};
+use crate::call::budget::{Lift, Money, Spent};
 use crate::call::desk::{Chosen, Diversion, Onward, Slot, When};
 use crate::call::help::Called;
 use crate::call::plan::{Forced, Origin};
@@ -479,6 +479,10 @@ pub struct CallRecord {
     /// The number that was called first, where a carrier passed the call on.
     #[serde(default)]
     pub diverted_by: Option<Personal>,
+    /// What the carrier takes for the call having come in, by the price that its trunk had then. Nothing where none was
+    /// given, or nobody knows how long the call was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Money>,
 }
 
 /// What one leg did.
@@ -538,7 +542,8 @@ impl Quality {
 }
 
 impl CallRecord {
-    /// From the call's own record; `party` is the number outside, in full, and `quality` knows how legs sounded.
+    /// From the call's own record; `party` is the number outside, in full, and `quality` knows how legs sounded. What it
+    /// cost is not said yet.
     pub fn new(
         record: crate::call::record::Record,
         party: Option<String>,
@@ -581,6 +586,7 @@ impl CallRecord {
             recordings: record.recordings,
             diversions: record.diversions,
             diverted_by: record.diverted_by.map(|by| of_call(record.call, by.number)),
+            fee: None,
         }
     }
 }

@@ -244,6 +244,12 @@ impl Facts {
         }
         self.callers.remove(&record.call);
         self.kept.remove(&record.call);
+        if let Some(fee) = record.fee.filter(|fee| fee.0 > 0) {
+            let micros = i64::try_from(fee.0).unwrap_or(i64::MAX);
+            let (queue, agent) = (record.queue.clone(), record.agent.clone());
+            let place = Place { queue, agent, channel: Some(Channel::Voice) };
+            tell(What::Cost { work, fee: Fee::Carrier, micros, place });
+        }
         if self.served.remove(&record.call) && record.connected.is_some() {
             tell(What::ToHuman { work });
         }
@@ -359,6 +365,7 @@ mod tests {
                 diversions: Vec::new(),
                 diverted_by: None,
                 party: None,
+                fee: None,
             };
             self.add(second, Event::CallRecord(Box::new(record)));
         }

@@ -46,7 +46,8 @@ pub struct Rate {
 }
 
 /// What a call costs. Times are charged in whole steps, each when it begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Price {
     /// For each minute.
     pub per_minute: Money,
@@ -54,6 +55,17 @@ pub struct Price {
     pub per_call: Money,
     /// Seconds that are charged at once.
     pub step: u16,
+}
+
+impl Price {
+    /// What a call costs that was up for so long: every step that began, the first one at the answer.
+    pub fn of(&self, up: Duration) -> Money {
+        let step = u64::from(self.step.max(1));
+        let begun = up.as_micros().div_ceil(u128::from(step) * 1_000_000).max(1);
+        let each = self.per_minute.for_seconds(step);
+        let steps = u64::try_from(begun).unwrap_or(u64::MAX);
+        self.per_call.plus(Money(each.0.saturating_mul(steps)))
+    }
 }
 
 /// Seconds that are charged at once when nothing is said.

@@ -17,6 +17,17 @@ fn cap(of: &str, within: Within) -> Cap {
     Cap { of, within, calls: None, minutes: None, money: None }
 }
 
+#[test]
+fn a_call_that_came_in_costs_its_answer_and_every_step_that_began() {
+    let price = Price { per_minute: money(0.06), per_call: money(0.005), step: 60 };
+    let cents = [(0, 0.065), (1, 0.065), (60_000, 0.065), (60_001, 0.125), (185_000, 0.245)];
+    for (millis, amount) in cents {
+        assert_eq!(price.of(Duration::from_millis(millis)), money(amount), "{millis} ms");
+    }
+    let by_second = Price { step: 1, ..price };
+    assert_eq!(by_second.of(Duration::from_secs(90)), money(0.095), "90 x 0.001 and 0.005");
+}
+
 impl Bench {
     fn new(caps: Vec<Cap>) -> Bench {
         let price = |per_minute| Price { per_minute: money(per_minute), ..Price::default() };

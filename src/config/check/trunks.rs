@@ -23,6 +23,10 @@ impl Check<'_, '_> {
             if trunk.keep_alive != 0 {
                 self.within(&at("keep_alive"), trunk.keep_alive, 20..=840);
             }
+            if let Some(price) = &trunk.inbound_price {
+                let step = [Key("trunk"), At(place), Key("inbound_price"), Key("step")];
+                self.within(&step, price.step, 1..=600);
+            }
             self.networks(trunk, place);
             self.servers(trunk, place);
             self.registration(trunk, place);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use super::media::{Codec, Encryption, KeysOver};
 use super::{Keys, Recording};
 use crate::address::Number;
+use crate::call::budget::Price;
 use crate::call::numbers::Form;
 use crate::config::secret::SecretRef;
 use crate::id::TrunkId;
@@ -81,6 +82,9 @@ pub struct Trunk {
     /// Whether a server of the carrier may send a call to another of `servers` (3xx). Default false.
     #[serde(default)]
     pub follow_redirects: bool,
+    /// What the carrier takes for calls that come in and are answered. Default nothing.
+    #[serde(default)]
+    pub inbound_price: Option<Price>,
     /// Number shown on calls out.
     #[serde(default)]
     pub caller_id: Option<Number>,

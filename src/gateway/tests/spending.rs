@@ -149,3 +149,35 @@ fn what_was_spent_and_lifted_is_known_after_a_restart() {
     let refused = after.gateway.lift_caps(after.now, Some(&Subject::Site), 1);
     assert!(matches!(refused, admin::Reply::Refused(_)), "the site has no cap");
 }
+
+/// The call rings for a second, which costs nothing, and lasts 90 s: its answer and two begun minutes, 0.005 + 2 x 0.01.
+#[test]
+fn what_a_carrier_takes_for_a_call_in_stands_in_its_record_and_in_no_cap() {
+    let price =
+        "servers = [\"192.0.2.100\"]\ninbound_price = { per_minute = 0.01, per_call = 0.005 }";
+    let caps = ("[flow.main]", CAPS);
+    let mut world =
+        World::of(1, &scenes::config(&[("servers = [\"192.0.2.100\"]", price), caps]), 0);
+    let mut fees = Vec::new();
+    for answered in [true, false] {
+        world.call(CARRIER, "+15550101");
+        world.pass_seconds(1);
+        if answered {
+            world.pick_up(1);
+            world.pass_seconds(90);
+        }
+        world.hang_up(CARRIER);
+        world.pass_seconds(3);
+    }
+    let mut replay = Replay::default();
+    for segment in &world.journal {
+        replay.read(segment, &mut |entry| {
+            if let Some(Kept::CallRecord(record)) = entry.event {
+                fees.push(record.fee.map(f64::from));
+            }
+        });
+    }
+    assert_eq!(fees, [Some(0.025), None], "who was not answered costs nothing");
+    let spent: f64 = world.spending().spent.iter().map(|spent| spent.money).sum();
+    assert_eq!(spent, 0.0, "nobody in here has spent it");
+}

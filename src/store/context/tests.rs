@@ -116,6 +116,7 @@ impl Site {
             recordings: recording.into_iter().collect(),
             diversions: Vec::new(),
             diverted_by: None,
+            fee: None,
         };
         self.journal.append(self.now, Event::CallRecord(Box::new(record)));
         self.follow();
