@@ -1,5 +1,5 @@
 //! What calls, queues, agents and trunks do, for whoever follows the box live. Figures of queues and trunks are told at
-//! most a few times in a second, however much happens.
+//! once where nothing happened before, and a few times in a second however much happens.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,13 +14,17 @@ use crate::id::{AgentId, CallId, QueueId, TrunkId};
 use crate::journal::event::CallRecord;
 use crate::time::Now;
 
-/// How long changes of figures gather.
+/// From one telling of figures to the next: a board that changes more often is not read better.
 const GATHER: Duration = Duration::from_millis(250);
+/// How long the first change after a quiet time waits for others of the same moment: a caller who is queued and offered in
+/// one breath is told once.
+const MOMENT: Duration = Duration::from_millis(5);
 
 /// What was told last.
 #[derive(Debug, Default)]
 pub(super) struct Feed {
     due: Option<Instant>,
+    told: Option<Instant>,
     queues: BTreeMap<QueueId, Queue>,
     trunks: BTreeMap<TrunkId, Trunk>,
 }
@@ -38,7 +42,9 @@ impl Gateway {
 
     /// Figures have changed: they are told soon.
     pub(super) fn figures_changed(&mut self, now: Now) {
-        self.feed.due.get_or_insert(now.instant + GATHER);
+        let first = now.instant + MOMENT;
+        let due = self.feed.told.map_or(first, |told| first.max(told + GATHER));
+        self.feed.due.get_or_insert(due);
     }
 
     /// Tells what has changed of queues and trunks, if it is time.
@@ -47,6 +53,7 @@ impl Gateway {
             return;
         }
         self.feed.due = None;
+        self.feed.told = Some(now.instant);
         for line in self.queue_lines(now) {
             // Time alone is no news.
             let alike = |known: &Queue| {

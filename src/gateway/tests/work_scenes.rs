@@ -2,6 +2,7 @@
 
 use super::scenes::scene;
 use super::*;
+use crate::admin::api::feed::Happening;
 use crate::admin::queueing::{Explanation, WaitingItem};
 use crate::admin::{Command, Reply};
 use crate::context::{Kind, Order, Who};
@@ -62,6 +63,32 @@ fn the_life_of_a_caller_in_a_queue_is_recorded_from_coming_to_after_work() {
         other => panic!("{other:?}"),
     }
     assert!(world.gateway.timesheet.is_empty());
+}
+
+#[test]
+fn a_board_shows_the_first_who_waits_at_once_and_a_crowd_a_few_times_a_second() {
+    let mut world = scene(&[]);
+    world.seconds(5);
+    let waiting = |world: &World| {
+        let queues = world.told.iter().filter_map(|happening| match happening {
+            Happening::Queue(line) if line.queue.as_str() == "support" => Some(line.waiting),
+            _ => None,
+        });
+        queues.collect::<Vec<_>>()
+    };
+    world.told.clear();
+    world.call(1, "700");
+    world.carry_out();
+    world.pass(Duration::from_millis(100));
+    assert_eq!(waiting(&world), [1], "told within a moment");
+    for _ in 0..3 {
+        world.call(1, "700");
+    }
+    world.carry_out();
+    world.pass(Duration::from_millis(150));
+    assert_eq!(waiting(&world), [1], "more is gathered");
+    world.pass(Duration::from_millis(150));
+    assert_eq!(waiting(&world), [1, 4]);
 }
 
 #[test]
