@@ -562,6 +562,8 @@ pub enum Reply {
     Done,
     /// It was not done, and why.
     Refused(String),
+    /// It was not done because whoever asks may not, and why.
+    NotAllowed(String),
     /// It cannot be done yet, and why.
     NotReady(String),
 }

@@ -43,7 +43,7 @@ fn sharing(text: &str) -> Result<Sharing, String> {
     }
 }
 
-fn field(text: &str) -> Result<(String, String), String> {
+pub(super) fn field(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').ok_or("NAME=VALUE")?;
     Ok((parts.0.to_owned(), parts.1.to_owned()))
 }

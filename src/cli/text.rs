@@ -54,9 +54,11 @@ pub fn json(reply: &Reply) -> String {
         Reply::Made(item) => serde_json::to_string_pretty(item),
         Reply::Webhooks(hooks) => serde_json::to_string_pretty(hooks),
         Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
-        Reply::Done | Reply::Refused(_) | Reply::Declined(_) | Reply::NotReady(_) => {
-            serde_json::to_string_pretty(reply)
-        }
+        Reply::Done
+        | Reply::Refused(_)
+        | Reply::NotAllowed(_)
+        | Reply::Declined(_)
+        | Reply::NotReady(_) => serde_json::to_string_pretty(reply),
     };
     value.map_or_else(|_| String::new(), |text| text + "\n")
 }
@@ -106,7 +108,9 @@ pub fn table(reply: &Reply) -> String {
         | Reply::Route(_)
         | Reply::Timeline(_) => json(reply),
         Reply::Done => "done\n".to_owned(),
-        Reply::Refused(why) | Reply::NotReady(why) => format!("refused: {why}\n"),
+        Reply::Refused(why) | Reply::NotAllowed(why) | Reply::NotReady(why) => {
+            format!("refused: {why}\n")
+        }
         Reply::Declined(why) => format!("refused: {why}\n"),
     }
 }

@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use crate::admin::Command;
-use crate::admin::api::errands::{Doing, NewTask, WorkLine, WorkState};
+use crate::admin::api::errands::{Doing, EndOfWork, NewTask, WorkLine, WorkState};
+use crate::cli::contact::field;
 use crate::cli::{ask, text};
 use crate::id::{AgentId, ContactId, ItemId};
 use crate::time::UnixTime;
@@ -64,17 +65,54 @@ enum Order {
         #[command(flatten)]
         options: ask::Options,
     },
-    /// Say that what somebody has is over.
-    #[command(after_help = "Example: branchline work finish 5R2T0QW8N4K1C --code sold")]
-    Finish {
+    /// Turn down for an agent what is on their screen: others are asked.
+    #[command(after_help = "Example: branchline work decline 5R2T0QW8N4K1C ann")]
+    Decline {
         /// Which.
         item: ItemId,
-        /// How it came out: one of the site's codes.
-        #[arg(long)]
-        code: Option<String>,
+        /// Who does not want it.
+        agent: AgentId,
         #[command(flatten)]
         options: ask::Options,
     },
+    /// Say that what somebody has is over. With a code there is no after-work.
+    #[command(after_help = "Example: branchline work finish 5R2T0QW8N4K1C --code sold \
+                      --set amount=120 --set note='wants it in blue'")]
+    Finish {
+        /// Which.
+        item: ItemId,
+        /// Who has it; nothing is done if somebody else has it by now.
+        #[arg(long)]
+        agent: Option<AgentId>,
+        #[command(flatten)]
+        outcome: Outcome,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+    /// End an agent's after-work.
+    #[command(after_help = "Example: branchline work wrap-up ann --code sold --set amount=120")]
+    WrapUp {
+        /// Whose.
+        agent: AgentId,
+        /// After-work of what; of the call when absent, or of the one thing that there is.
+        #[arg(long)]
+        item: Option<ItemId>,
+        #[command(flatten)]
+        outcome: Outcome,
+        #[command(flatten)]
+        options: ask::Options,
+    },
+}
+
+/// How a contact came out.
+#[derive(Debug, Args)]
+struct Outcome {
+    /// One of the site's codes.
+    #[arg(long)]
+    code: Option<String>,
+    /// What the code requires, and more, as NAME=VALUE; may be given several times.
+    #[arg(long = "set", value_parser = field, requires = "code")]
+    fields: Vec<(String, String)>,
 }
 
 /// Most lines of a list.
@@ -98,9 +136,16 @@ pub fn main(asked: Work) -> ExitCode {
             (options, errand(item, Some(agent), Doing::Take))
         }
         Some(Order::Return { item, options }) => (options, errand(item, None, Doing::Return)),
-        Some(Order::Finish { item, code, options }) => {
-            let fields = BTreeMap::new();
-            (options, errand(item, None, Doing::Finish { code, fields }))
+        Some(Order::Decline { item, agent, options }) => {
+            (options, errand(item, Some(agent), Doing::Decline))
+        }
+        Some(Order::Finish { item, agent, outcome: Outcome { code, fields }, options }) => {
+            let fields = fields.into_iter().collect();
+            (options, errand(item, agent, Doing::Finish { code, fields }))
+        }
+        Some(Order::WrapUp { agent, item, outcome: Outcome { code, fields }, options }) => {
+            let end = EndOfWork { item, code, fields: fields.into_iter().collect() };
+            (options, Command::WrapUp { agent, end })
         }
     };
     ask::main(&options, &command, ask::Form::Text)

@@ -243,6 +243,7 @@ pub fn decide(
         Order::Create { fields, identities, source, channel } => {
             desk.create(fields, identities, (*source, *channel), mint)
         }
+        Order::Find { who } => desk.who(who).map(|_| Vec::new()),
         Order::Edit { who, expects, fields, source, channel } => {
             desk.edit(who, *expects, fields, (*source, *channel))
         }

@@ -115,6 +115,11 @@ pub enum Order {
         #[serde(default)]
         dry_run: bool,
     },
+    /// Say under which contact a person goes. Changes nothing.
+    Find {
+        /// Who.
+        who: Who,
+    },
     /// Say fields of a contact, or take them away.
     Edit {
         /// Whose.
@@ -495,7 +500,8 @@ impl Order {
 
     fn people(&mut self) -> Vec<&mut Who> {
         match self {
-            Order::Edit { who, .. }
+            Order::Find { who }
+            | Order::Edit { who, .. }
             | Order::Link { who, .. }
             | Order::Unlink { who, .. }
             | Order::Unshare { who, .. }

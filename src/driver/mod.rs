@@ -367,7 +367,9 @@ fn serve_web(
         let router = api::router(api.clone(), what);
         let router = match what {
             api::Serves::Phones => router,
-            api::Serves::All | api::Serves::Api => router.merge(browser_phones(door)),
+            api::Serves::All | api::Serves::Api => {
+                router.merge(browser_phones().with_state(door.clone()))
+            }
         };
         let server = http::Server::new(identity, networks(served), router);
         for address in addresses {
@@ -381,10 +383,8 @@ fn serve_web(
 }
 
 /// Where phones in browsers come to.
-fn browser_phones(door: &streams::sockets::Door) -> axum::Router {
-    axum::Router::new()
-        .route("/sip", axum::routing::get(streams::sockets::open))
-        .with_state(door.clone())
+fn browser_phones() -> axum::Router<streams::sockets::Door> {
+    axum::Router::new().route("/sip", axum::routing::get(streams::sockets::open))
 }
 
 /// Networks of the configuration, whose check has read each of them.

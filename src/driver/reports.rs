@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::config::Settings;
 use crate::driver::{clock, segments};
@@ -17,6 +19,21 @@ use crate::report::{self, Done, Query, Report};
 
 /// Reports that are made at once: each takes a core for seconds where the journal is long.
 const AT_ONCE: usize = 1;
+/// Those that are made or wait for their turn: a page asks for three side by side, and a handful of pages are looked at.
+const MOST_ASKED: usize = 24;
+/// How long one waits for its turn: two months of a busy branch before it. A connection has longer for its answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// Why there is no report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotMade {
+    /// What was asked cannot be reported.
+    Refused(report::Refused),
+    /// Too many are asked for, or those before it took too long.
+    Busy,
+    /// The journal cannot be read.
+    Unread,
+}
 
 /// What reports of this box are made from.
 #[derive(Debug, Clone)]
@@ -30,6 +47,8 @@ pub struct Source {
     /// When the site is open.
     pub opening: Arc<report::Opening>,
     goals: Vec<String>,
+    /// Places to be made or to wait, and turns to be made.
+    places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
 }
 
@@ -43,29 +62,35 @@ impl Source {
             words: settings.report_words(),
             goals: settings.reports.goals.clone(),
             opening: Arc::new(settings.opening()),
+            places: Arc::new(Semaphore::new(MOST_ASKED)),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
 
-    /// A report, made on a thread of its own; nothing while another is made, or if the disk cannot be read.
-    pub async fn make(&self, query: Query) -> Option<Result<Done, report::Refused>> {
-        let turn = self.turns.clone().try_acquire_owned().ok()?;
+    /// A report, made on a thread of its own when those that were asked for before it are made.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn make(&self, query: Query) -> Result<Done, NotMade> {
+        // A question that makes no sense need not wait to be told so.
+        let mut report = Report::new(query).map_err(NotMade::Refused)?;
+        let place = self.places.clone().try_acquire_owned().map_err(|_| NotMade::Busy)?;
+        let turn = timeout(LONGEST_WAIT, self.turns.clone().acquire_owned());
+        let Ok(Ok(turn)) = turn.await else { return Err(NotMade::Busy) };
         let (journal, goals) = (self.journal.clone(), self.goals.clone());
         let made = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let mut report = match Report::new(query) {
-                Ok(report) => report,
-                Err(why) => return Some(Err(why)),
-            };
-            match read(&journal, &goals, &mut report) {
-                Ok(_) => Some(Ok(report.finish(clock::now().unix))),
-                Err(error) => {
-                    tracing::error!(%error, "the journal cannot be read for a report");
-                    None
-                }
-            }
+            // Whoever hangs up meanwhile leaves it to be finished: both are taken until then.
+            let _taken = (place, turn);
+            read(&journal, &goals, &mut report).map(|_| report.finish(clock::now().unix))
         });
-        made.await.ok().flatten()
+        match made.await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the journal cannot be read for a report");
+                Err(NotMade::Unread)
+            }
+            Err(_) => Err(NotMade::Unread),
+        }
     }
 }
 

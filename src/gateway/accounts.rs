@@ -38,7 +38,10 @@ impl Gateway {
         let Some((operation, on)) = command.act() else {
             return self.outputs.push_back(Output::Reply(to, reply));
         };
-        let done = !matches!(reply, Reply::Refused(_) | Reply::NotReady(_));
+        let done = !matches!(
+            reply,
+            Reply::Refused(_) | Reply::NotAllowed(_) | Reply::NotReady(_) | Reply::Declined(_)
+        );
         let what = operation.name().to_owned();
         let act = Act { who: by.who.clone(), from: by.from, what, on, done };
         let token = self.keep(now, Event::Act(act));

@@ -144,7 +144,7 @@ impl Gateway {
 
     /// The store reflects the journal up to here.
     pub fn handle_projected(&mut self, now: Now, position: Token) {
-        self.orders_are_shown(position);
+        self.orders_are_shown(now, position);
         self.journeys_are_shown(position);
         self.records_are_shown(position);
         self.settle(now);

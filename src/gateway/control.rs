@@ -1,6 +1,7 @@
 //! What an admin asks, answered from what the machines know right now.
 
 use crate::admin::api::bodies::OneCall;
+use crate::admin::api::errands::NewTask;
 use crate::admin::{self, ActiveCall, CallLine, Command, Lamp, Part, Phone, Reply, Status};
 use crate::agent::{Presence, Reason};
 use crate::call::record::Peer;
@@ -124,6 +125,9 @@ impl Gateway {
             Command::Errands { queue, agent, limit, after } => {
                 let limit = (*limit).min(MOST_RECORDS);
                 self.errand_lines(now, by, (queue.as_ref(), agent.as_ref()), (limit, *after))
+            }
+            Command::NewTask { task: NewTask { contact: Some(contact), .. } } => {
+                return self.take_task_about(now, to, by, (command, *contact));
             }
             Command::NewTask { .. } | Command::Errand { .. } | Command::WrapUp { .. } => {
                 self.order_errand(now, by, command)

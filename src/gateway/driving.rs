@@ -13,6 +13,7 @@ use crate::call::ending::Cause;
 use crate::call::plan::{Asked, Destination, Origin};
 use crate::call::record::Peer;
 use crate::call::{CallView, LegEvent, Origination};
+use crate::gateway::no::No;
 use crate::gateway::sound::Playing;
 use crate::gateway::{By, Gateway};
 use crate::id::{AgentId, CallId, ExtensionId, LegId};
@@ -26,6 +27,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 const LONGEST_MESSAGE: Duration = Duration::from_secs(600);
 /// Most keys that are wanted at once: a card number, and some.
 const MOST_KEYS: usize = 32;
+/// What somebody is told who is bound to one agent.
+const NOT_THEIRS: No = No::NotYours("an agent acts on the own calls alone");
 
 /// What programs wait for.
 #[derive(Debug, Default)]
@@ -73,12 +76,9 @@ impl Gateway {
                 let wanted = (usize::from(*keys), Duration::from_secs((*seconds).into()));
                 self.collect(now, by, *call, *party, wanted, prompt.as_deref())
             }
-            _ => Err("that is no order for a call".to_owned()),
+            _ => Err("that is no order for a call".into()),
         };
-        match done {
-            Ok(()) => Reply::Done,
-            Err(why) => Reply::Refused(why),
-        }
+        done.map_or_else(Reply::from, |()| Reply::Done)
     }
 
     /// Rings a phone first, and then calls the number for whoever answers there.
@@ -87,7 +87,7 @@ impl Gateway {
             return Reply::Refused(format!("there is no extension {from}"));
         }
         if by.own.as_ref().is_some_and(|agent| self.phone_of_agent(agent) != Some(from)) {
-            return Reply::Refused("an agent calls from the own phone alone".to_owned());
+            return No::NotYours("an agent calls from the own phone alone").into();
         }
         if !self.rate.admit(now) {
             return Reply::NotReady("too many calls in this second".to_owned());
@@ -143,9 +143,9 @@ impl Gateway {
 
     /// Those in a call who may hear something or press keys for `by`: the two of a conversation, the caller's first, or the
     /// one caller whom a program has taken over.
-    fn parties(&self, by: &By, call: CallId) -> Result<(LegId, Option<LegId>), String> {
+    fn parties(&self, by: &By, call: CallId) -> Result<(LegId, Option<LegId>), No> {
         match self.waits_for_orders(call) {
-            Some(_) if by.own.is_some() => Err("an agent acts on the own calls alone".to_owned()),
+            Some(_) if by.own.is_some() => Err(NOT_THEIRS),
             Some(caller) => Ok((caller, None)),
             None => self.talking(by, call).map(|[caller, other]| (caller, Some(other))),
         }
@@ -165,7 +165,7 @@ impl Gateway {
         if by.own.is_some()
             && let Err(why) = self.talking(by, call)
         {
-            return Reply::Refused(why);
+            return why.into();
         }
         if !self.calls.handle_hang_up(call) {
             return Reply::Refused(format!(
@@ -177,16 +177,14 @@ impl Gateway {
     }
 
     /// The two legs of a conversation, the caller's first, if `by` may act on it.
-    fn talking(&self, by: &By, call: CallId) -> Result<[LegId; 2], String> {
+    fn talking(&self, by: &By, call: CallId) -> Result<[LegId; 2], No> {
         let caller = self.calls.caller(call).ok_or_else(|| format!("there is no call {call}"))?;
         let other = self.calls.partner(caller);
         let other = other.ok_or_else(|| format!("nobody talks in the call {call}"))?;
         let own = by.own.as_ref().map(|agent| self.phone_of_agent(agent));
         let has = |leg: LegId, phone| self.phone_at(leg).is_some_and(|own| Some(own) == phone);
         match own {
-            Some(phone) if !has(caller, phone) && !has(other, phone) => {
-                Err("an agent acts on the own calls alone".to_owned())
-            }
+            Some(phone) if !has(caller, phone) && !has(other, phone) => Err(NOT_THEIRS),
             _ => Ok([caller, other]),
         }
     }
@@ -199,13 +197,13 @@ impl Gateway {
     }
 
     /// The phone in a conversation that orders are carried out for: the called one, or the caller's.
-    fn phone_in(&self, by: &By, call: CallId) -> Result<(LegId, ExtensionId), String> {
+    fn phone_in(&self, by: &By, call: CallId) -> Result<(LegId, ExtensionId), No> {
         let [caller, other] = self.talking(by, call)?;
         let own = by.own.as_ref().and_then(|agent| self.phone_of_agent(agent));
         let phones = [other, caller].map(|leg| Some((leg, self.phone_at(leg)?.clone())));
         let phones = phones.into_iter().flatten();
         let mut phones = phones.filter(|(_, phone)| own.is_none_or(|own| own == phone));
-        phones.next().ok_or_else(|| "no phone of the branch is in this call".to_owned())
+        phones.next().ok_or_else(|| "no phone of the branch is in this call".into())
     }
 
     /// Sends the other party on: to a number, or to whoever the phone talks with in another call.
@@ -216,10 +214,10 @@ impl Gateway {
         call: CallId,
         to: Option<&str>,
         with: Option<CallId>,
-    ) -> Result<(), String> {
+    ) -> Result<(), No> {
         if self.waits_for_orders(call).is_some() {
             self.parties(by, call)?;
-            let to = to.ok_or_else(|| "a caller who waits is sent to a number".to_owned())?;
+            let to = to.ok_or("a caller who waits is sent to a number")?;
             let destination = self.where_for(now, call, to)?;
             self.walk_sent_on(now, call, destination);
             return Ok(());
@@ -236,16 +234,16 @@ impl Gateway {
                 self.driving.sending.insert(leg);
                 (leg, self.calls.handle_join(now, leg, own))
             }
-            _ => return Err("give either `to` or `with`".to_owned()),
+            _ => return Err("give either `to` or `with`".into()),
         };
         if !done {
             self.driving.sending.remove(&leg);
         }
-        done.then_some(()).ok_or_else(|| "nobody could be sent on".to_owned())
+        done.then_some(()).ok_or_else(|| "nobody could be sent on".into())
     }
 
     /// The legs of the phone that talks in both calls.
-    fn phone_in_both(&self, by: &By, one: CallId, other: CallId) -> Result<[LegId; 2], String> {
+    fn phone_in_both(&self, by: &By, one: CallId, other: CallId) -> Result<[LegId; 2], No> {
         let own = by.own.as_ref().map(|agent| self.phone_of_agent(agent));
         let (legs, others) = (self.talking(by, one)?, self.talking(by, other)?);
         let pairs = legs.iter().flat_map(|leg| others.iter().map(move |other| [*leg, *other]));
@@ -254,7 +252,7 @@ impl Gateway {
             phone.is_some() && phone == self.phone_at(*other) && own.is_none_or(|own| own == phone)
         };
         let mut pairs = pairs.filter(same);
-        pairs.next().ok_or_else(|| format!("no phone talks in {one} and in {other}"))
+        pairs.next().ok_or_else(|| format!("no phone talks in {one} and in {other}").into())
     }
 
     /// Whether a transfer was a program's, which follows it on the feed.
@@ -263,18 +261,18 @@ impl Gateway {
     }
 
     /// Puts the other party on hold for a phone, or takes it off.
-    fn hold(&mut self, now: Now, by: &By, call: CallId, on: bool) -> Result<(), String> {
+    fn hold(&mut self, now: Now, by: &By, call: CallId, on: bool) -> Result<(), No> {
         let (leg, _) = self.phone_in(by, call)?;
         self.calls.handle_leg(now, leg, if on { LegEvent::Held } else { LegEvent::Resumed });
         Ok(())
     }
 
-    fn tape_on_order(&mut self, now: Now, by: &By, call: CallId, on: bool) -> Result<(), String> {
+    fn tape_on_order(&mut self, now: Now, by: &By, call: CallId, on: bool) -> Result<(), No> {
         match self.parties(by, call)? {
-            (a, Some(b)) if on => self.start_tape(now, a, b),
-            (a, Some(b)) => self.end_tape(a, b),
+            (a, Some(b)) if on => Ok(self.start_tape(now, a, b)?),
+            (a, Some(b)) => Ok(self.end_tape(a, b)?),
             (_, None) if on && !self.may_record() => {
-                Err("the disk is nearly full: nothing is recorded".to_owned())
+                Err("the disk is nearly full: nothing is recorded".into())
             }
             (_, None) if on => {
                 self.walk_records(now, call, LONGEST_MESSAGE);
@@ -287,9 +285,9 @@ impl Gateway {
         }
     }
 
-    fn pause_on_order(&mut self, by: &By, call: CallId, on: bool) -> Result<(), String> {
+    fn pause_on_order(&mut self, by: &By, call: CallId, on: bool) -> Result<(), No> {
         let [a, b] = self.talking(by, call)?;
-        self.pause_tape(a, b, on)
+        Ok(self.pause_tape(a, b, on)?)
     }
 
     fn play_on_order(
@@ -299,11 +297,11 @@ impl Gateway {
         call: CallId,
         prompt: &str,
         party: Party,
-    ) -> Result<(), String> {
+    ) -> Result<(), No> {
         let (caller, other) = self.parties(by, call)?;
         let clips = self.prompts.clips(&[ClipName::from(prompt)]);
         if clips.is_empty() {
-            return Err(format!("there is no prompt {prompt}"));
+            return Err(format!("there is no prompt {prompt}").into());
         }
         let legs = match party {
             Party::Caller => [Some(caller), None],
@@ -341,12 +339,12 @@ impl Gateway {
         party: Party,
         (most, time): (usize, Duration),
         prompt: Option<&str>,
-    ) -> Result<(), String> {
+    ) -> Result<(), No> {
         let (caller, other) = self.parties(by, call)?;
         let leg = match party {
             Party::Caller => caller,
             Party::Other => other.unwrap_or(caller),
-            Party::Both => return Err("keys are wanted of one party".to_owned()),
+            Party::Both => return Err("keys are wanted of one party".into()),
         };
         if let Some(prompt) = prompt {
             self.play_on_order(now, by, call, prompt, party)?;

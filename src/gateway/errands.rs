@@ -11,6 +11,7 @@ use crate::admin::{Command, Reply};
 use crate::agent::Presence;
 use crate::config::settings::Wanted;
 use crate::context::{Order, Who};
+use crate::gateway::no::No;
 use crate::gateway::{By, Gateway};
 use crate::id::{ActorId, AgentId, ContactId, ItemId, OfferId, QueueId};
 use crate::journal::State;
@@ -140,8 +141,14 @@ impl Gateway {
         self.errand_arrives(now, arrival)
     }
 
-    /// Somebody makes a task.
-    fn new_task(&mut self, now: Now, by: &By, new: &NewTask) -> Reply {
+    /// Somebody makes a task, about whoever goes under this contact.
+    pub(super) fn new_task(
+        &mut self,
+        now: Now,
+        by: &By,
+        new: &NewTask,
+        contact: Option<ContactId>,
+    ) -> Reply {
         let item = ItemId(self.random.bits());
         let length = new.text.chars().count();
         if new.text.trim().is_empty() || length > LONGEST_TEXT {
@@ -159,13 +166,13 @@ impl Gateway {
                 "at most {MOST_SKILLS} skills, each of a level of 1 to 10"
             ));
         }
-        let text = words(new.contact, item, &new.text);
+        let text = words(contact, item, &new.text);
         let (due, from) = (new.due, Some(by.who.to_string()));
         let arrival = Arrival {
             item,
             channel: Channel::Task,
             queue: new.queue.as_str().into(),
-            contact: new.contact,
+            contact,
             arrived: now.unix,
             priority: new.priority,
             skills: new.skills.clone(),
@@ -374,34 +381,35 @@ impl Gateway {
     /// Carries out an order about work.
     pub(super) fn order_errand(&mut self, now: Now, by: &By, command: &Command) -> Reply {
         match command {
-            Command::NewTask { task } => self.new_task(now, by, task),
+            Command::NewTask { task } => self.new_task(now, by, task, None),
             Command::Errand { item, agent, doing } => {
                 let done = self
                     .who(by, agent.as_ref())
                     .and_then(|agent| self.do_errand(now, by, *item, agent.as_ref(), doing));
-                done.map_or_else(Reply::Refused, |()| Reply::Done)
+                done.map_or_else(Reply::from, |()| Reply::Done)
             }
             Command::WrapUp { agent, end } => {
                 let done =
                     self.who(by, Some(agent)).and_then(|_| self.end_wrap_up(now, by, agent, end));
-                done.map_or_else(Reply::Refused, |()| Reply::Done)
+                done.map_or_else(Reply::from, |()| Reply::Done)
             }
             _ => Reply::Refused("that is no order about work".to_owned()),
         }
     }
 
     /// For which agent somebody acts: for the own one alone, if bound to one.
-    fn who(&self, by: &By, asked: Option<&AgentId>) -> Result<Option<AgentId>, String> {
+    fn who(&self, by: &By, asked: Option<&AgentId>) -> Result<Option<AgentId>, No> {
         let agent = match (&by.own, asked) {
             (Some(own), Some(asked)) if own != asked => {
-                return Err("agents act for themselves alone".to_owned());
+                return Err(No::NotYours("agents act for themselves alone"));
             }
             (own, asked) => asked.or(own.as_ref()),
         };
         match agent {
-            Some(agent) if self.roster.presence(agent).is_none() => {
-                Err(format!("there is no agent {agent}"))
-            }
+            Some(agent) if self.roster.presence(agent).is_none() => match by.own {
+                Some(_) => Err(No::NotYours("whoever asks is no agent here")),
+                None => Err(format!("there is no agent {agent}").into()),
+            },
             agent => Ok(agent.cloned()),
         }
     }
@@ -413,14 +421,14 @@ impl Gateway {
         item: ItemId,
         agent: Option<&AgentId>,
         doing: &Doing,
-    ) -> Result<(), String> {
+    ) -> Result<(), No> {
         if !self.journal.live().errands.0.contains_key(&item) {
-            return Err(format!("there is no item {item} that is open"));
+            return Err(format!("there is no item {item} that is open").into());
         }
         match doing {
             Doing::Take => {
                 let agent = agent.ok_or("say which agent takes it")?;
-                self.take_errand(now, item, agent)
+                Ok(self.take_errand(now, item, agent)?)
             }
             Doing::Decline => {
                 let agent = agent.ok_or("say which agent does not want it")?;
@@ -513,12 +521,7 @@ impl Gateway {
 
     /// A task of a journey is said to be done, by its name there: whoever has it has finished it, and where nobody has, it
     /// waits no more. Answers whether it was open.
-    pub(super) fn errand_of_task_done(
-        &mut self,
-        now: Now,
-        by: &By,
-        key: Key,
-    ) -> Result<bool, String> {
+    pub(super) fn errand_of_task_done(&mut self, now: Now, by: &By, key: Key) -> Result<bool, No> {
         let item = item_of_task(key);
         let Some(open) = self.journal.live().errands.0.get(&item) else { return Ok(false) };
         match open.held.clone() {
@@ -549,7 +552,7 @@ impl Gateway {
         by: &By,
         agent: &AgentId,
         end: &EndOfWork,
-    ) -> Result<(), String> {
+    ) -> Result<(), No> {
         let item = self.in_after_work(agent, end.item)?;
         let queue = self.queue_of_work(item).cloned();
         self.check_code(queue.as_ref(), end.code.as_deref(), &end.fields)?;

@@ -99,7 +99,7 @@ impl Gateway {
         }
         self.send_answers(now);
         self.mail_is_stored(now);
-        self.orders_are_stored();
+        self.orders_are_stored(now);
         self.journeys_are_stored(now);
         self.send_web_answers();
         self.send_replies();

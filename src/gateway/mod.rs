@@ -34,6 +34,7 @@ mod keeping;
 mod keys;
 mod lateness;
 mod legs;
+mod no;
 mod orders;
 mod phones;
 mod placing;

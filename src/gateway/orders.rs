@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::admin::{Command, Ordered, Reply};
-use crate::context::{Act, Change, Identity, Imported, Order, Refused, View, decide, unchanged};
+use crate::context::{
+    Act, Change, Identity, Imported, Order, Refused, View, Who, decide, root, unchanged,
+};
 use crate::gateway::voicemail::Order as FileOrder;
 use crate::gateway::{By, Gateway, LookFor, Output, ReplyTo};
 use crate::id::{ActorId, CallId, CaseId, ContactId, RecordingId};
@@ -57,8 +59,18 @@ enum Asker {
     Reader(ReplyTo),
     /// Calls, whose cards are made anew.
     Calls(Vec<CallId>),
+    /// Whoever makes a task about somebody.
+    Task(Box<Tasking>),
     /// Nobody.
     Nobody,
+}
+
+/// A task that somebody makes, as soon as it is known whom it is about.
+#[derive(Debug, Clone)]
+struct Tasking {
+    to: ReplyTo,
+    by: By,
+    command: Command,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,6 +144,20 @@ impl Gateway {
         self.take(now, (Asker::Calls(calls), by, None), order, None);
     }
 
+    /// Somebody makes a task about a person, who has to be there; the person may go under another contact by now.
+    pub(super) fn take_task_about(
+        &mut self,
+        now: Now,
+        to: ReplyTo,
+        by: &By,
+        (command, contact): (&Command, ContactId),
+    ) {
+        let actor = ActorId::from(by.who.to_string().as_str());
+        let tasking = Tasking { to, by: by.clone(), command: command.clone() };
+        let order = Order::Find { who: Who::Contact(contact) };
+        self.take(now, (Asker::Task(Box::new(tasking)), actor, None), order, None);
+    }
+
     fn take(
         &mut self,
         now: Now,
@@ -145,10 +171,10 @@ impl Gateway {
             Err(why) => return self.decline(now, to, done, why.into()),
         };
         if self.journal.state() != State::Healthy {
-            return self.turn_away(to, "the disk does not work: nothing would be kept");
+            return self.turn_away(now, to, "the disk does not work: nothing would be kept");
         }
         if self.orders.waiting.len() + self.orders.decided.len() >= MOST_WAITING {
-            return self.turn_away(to, "too much is being done at a time; ask again soon");
+            return self.turn_away(now, to, "too much is being done at a time; ask again soon");
         }
         let id = self.orders.next;
         self.orders.next += 1;
@@ -167,7 +193,7 @@ impl Gateway {
     pub(super) fn order_looked_up(&mut self, now: Now, id: u64, answer: Answer) {
         let Answer::View(view, doomed) = answer else {
             if let Some(waiting) = self.orders.waiting.remove(&id) {
-                self.turn_away(waiting.to, NOT_READY);
+                self.turn_away(now, waiting.to, NOT_READY);
             }
             return;
         };
@@ -203,8 +229,11 @@ impl Gateway {
             }
             _ => false,
         };
+        if let Order::Find { who: Who::Contact(contact) } = order {
+            answer.contact = Some(root(&view.parents, contact));
+        }
         if tried || changes.is_empty() {
-            return self.tell(waiting.to, Reply::Ordered(answer));
+            return self.tell(now, waiting.to, Reply::Ordered(answer));
         }
         if let Some(done) = waiting.done {
             let made = answer.contact.map(|contact| contact.to_string());
@@ -226,23 +255,23 @@ impl Gateway {
     }
 
     /// The store shows the journal up to here.
-    pub(super) fn orders_are_shown(&mut self, position: Token) {
+    pub(super) fn orders_are_shown(&mut self, now: Now, position: Token) {
         self.orders.shown = position;
         self.orders.touched.retain(|_, token| *token > position);
         let again: Vec<_> = self.orders.again.extract_if(.., |(at, _)| *at <= position).collect();
         again.into_iter().for_each(|(_, id)| self.look_for_order(id));
         let done = self.orders.decided.extract_if(.., |(at, ..)| *at <= position);
         for (_, to, answer) in done.collect::<Vec<_>>() {
-            self.tell(to, Reply::Ordered(answer));
+            self.tell(now, to, Reply::Ordered(answer));
         }
     }
 
     /// The journal's thread has said something: what is on the disk should be shown, and what will not be is told.
-    pub(super) fn orders_are_stored(&mut self) {
+    pub(super) fn orders_are_stored(&mut self, now: Now) {
         if self.journal.state() != State::Healthy {
             let decided = std::mem::take(&mut self.orders.decided);
             for (_, to, _) in decided {
-                self.turn_away(to, "the disk does not work: it may have been kept or not");
+                self.turn_away(now, to, "the disk does not work: it may have been kept or not");
             }
             let again = std::mem::take(&mut self.orders.again);
             again.into_iter().for_each(|(_, id)| self.look_for_order(id));
@@ -264,23 +293,35 @@ impl Gateway {
 
     /// An order is not carried out; that it was tried is written down first, where such an order is an act of somebody's.
     fn decline(&mut self, now: Now, to: Asker, done: Option<Done>, why: Refused) {
-        let Asker::Reader(to) = to else { return };
-        let Some(done) = done else { return self.tell(Asker::Reader(to), Reply::Declined(why)) };
+        let (to, done) = match (to, done) {
+            (Asker::Reader(to), Some(done)) => (to, done),
+            (to, _) => return self.tell(now, to, Reply::Declined(why)),
+        };
         let token = self.keep(now, Event::Act(Done { done: false, ..done }));
         self.keeping.replies.push((token, to, Reply::Declined(why)));
         self.send_replies();
     }
 
-    fn tell(&mut self, to: Asker, reply: Reply) {
+    fn tell(&mut self, now: Now, to: Asker, reply: Reply) {
         match (to, reply) {
             (Asker::Reader(to), reply) => self.outputs.push_back(Output::Reply(to, reply)),
             (Asker::Calls(calls), Reply::Ordered(_)) => self.look_for_callers_again(&calls),
+            (Asker::Task(task), reply) => {
+                let Tasking { to, by, command } = *task;
+                let reply = match (&command, reply) {
+                    (Command::NewTask { task }, Reply::Ordered(Ordered { contact, .. })) => {
+                        self.new_task(now, &by, task, contact)
+                    }
+                    (_, reply) => reply,
+                };
+                self.reply(now, to, &by, &command, reply);
+            }
             (Asker::Calls(_) | Asker::Nobody, _) => {}
         }
     }
 
-    fn turn_away(&mut self, to: Asker, why: &str) {
-        self.tell(to, Reply::NotReady(why.to_owned()));
+    fn turn_away(&mut self, now: Now, to: Asker, why: &str) {
+        self.tell(now, to, Reply::NotReady(why.to_owned()));
     }
 }
 

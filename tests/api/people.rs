@@ -173,6 +173,53 @@ fn two_are_merged_and_parted_and_one_is_held_released_erased() {
 }
 
 #[test]
+fn whoever_a_body_names_is_there_and_goes_under_the_contact_that_is_kept() {
+    let api = Api::start();
+    let way = Way::token(&api.token);
+    // Every body that names a contact, as the document has it.
+    let document = api.curl("/api/v1/openapi.json", &[]).json();
+    let mut naming = Vec::new();
+    for (path, ways) in document["paths"].as_object().expect("paths") {
+        for own in ways.as_object().expect("methods").values() {
+            let body = &own["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            let Some(name) = body.as_str().and_then(|text| text.rsplit('/').next()) else {
+                continue;
+            };
+            let parts = document["components"]["schemas"][name]["properties"].to_string();
+            if parts.contains("schemas/ContactId") {
+                naming.push((path.as_str(), own["operationId"].as_str().expect("a name")));
+            }
+        }
+    }
+    let merge = "/api/v1/people/{contact}/merge";
+    assert_eq!(naming, [(merge, "merge_person"), ("/api/v1/tasks", "add_task")]);
+    let (kept, gone, erased) = (
+        make(&api, "Ann", "phone:+14085551200"),
+        make(&api, "Lee", "email:lee@example.com"),
+        make(&api, "Bob", "email:bob@example.com"),
+    );
+    api.order("POST", &format!("{BASE}/{kept}/merge"), Some(&json!({ "gone": gone }).to_string()));
+    api.order("DELETE", &format!("{BASE}/{erased}"), None);
+    let task = |contact: &str| {
+        let body = json!({ "queue": "support", "text": "Write.", "contact": contact }).to_string();
+        api.ask(&way, "POST", "/api/v1/tasks", Some(&body))
+    };
+    for nobody in ["0000000000001", erased.as_str()] {
+        let problem = task(nobody).is_problem(422, "refused");
+        assert_eq!(problem["at"], "body/contact", "{problem}");
+        let other = json!({ "gone": nobody });
+        post(&api, &way, &format!("/{kept}/merge"), other).is_problem(404, "not-found");
+    }
+    task("nonsense").is_problem(400, "malformed");
+    assert_eq!(api.order("GET", "/api/v1/work", None)["items"], json!([]), "nothing is stored");
+    assert_eq!(task(&gone).status, 201);
+    let work = api.order("GET", "/api/v1/work", None);
+    assert_eq!(work["items"][0]["contact"], kept.as_str(), "{work}");
+    let again = json!({ "gone": gone });
+    post(&api, &way, &format!("/{kept}/merge"), again).is_problem(409, "conflict");
+}
+
+#[test]
 fn words_find_people_and_what_happened_with_them_page_by_page() {
     let api = Api::start();
     let ann = make(&api, "Änne Müller", "phone:+14085551200");

@@ -222,4 +222,33 @@ fn figures_are_what_was_done_by_hand_and_each_opens_to_its_calls() {
     let answer = api.ask(&way, "GET", "/api/v1/reports/F1/contacts?by=agent", None);
     assert_eq!(answer.status, 400, "nobody's abandons belong to an agent: {}", answer.body);
     assert_eq!(json!(after["left_out"]["late"]), json!(0), "{after}");
+    at_once(&api, &after["since"], &after["until"]);
+}
+
+/// Asked side by side, by one session, each says what it says when it is asked alone.
+fn at_once(api: &Api, from: &Value, to: &Value) {
+    let (from, to) = (from.as_str().expect("a time"), to.as_str().expect("a time"));
+    let span = format!("since={}&until={}", from.replace('+', "%2B"), to.replace('+', "%2B"));
+    let parts = ["F1&by=queue", "F2,F7&by=queue", "F5,F6&by=agent", "F9-7&by=channel", "all"];
+    let mut paths: Vec<String> = parts
+        .into_iter()
+        .flat_map(|part| {
+            ["15m", "60m", "day"]
+                .map(|every| format!("/api/v1/reports?formula={part}&interval={every}&{span}"))
+        })
+        .collect();
+    paths.push(format!("/api/v1/reports/F7/contacts?by=queue&group=support&{span}"));
+    paths.push(format!("/api/v1/reports/intervals?interval=60m&{span}"));
+    let way = crate::Way::token(&api.token);
+    let ask = |path: &String| api.ask(&way, "GET", path, None);
+    let alone: Vec<_> = paths.iter().map(|path| ask(path).body).collect();
+    assert!(alone.iter().all(|body| !body.is_empty() && !body.contains("\"items\":[]")));
+    let together: Vec<_> = std::thread::scope(|scope| {
+        let asked: Vec<_> = paths.iter().map(|path| scope.spawn(move || ask(path))).collect();
+        asked.into_iter().map(|one| one.join().expect("asked")).collect()
+    });
+    for ((path, alone), together) in paths.iter().zip(alone).zip(together) {
+        assert_eq!(together.status, 200, "{path}: {}", together.body);
+        assert_eq!(together.body, alone, "{path}");
+    }
 }

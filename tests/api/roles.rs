@@ -3,6 +3,7 @@
 use branchline::admin::api::table::Method;
 use branchline::admin::api::{BASE, Operation, Route, TABLE};
 use branchline::journal::act::{Role, Scope};
+use serde_json::Value;
 
 use crate::{Api, Way};
 
@@ -23,6 +24,8 @@ fn ask(api: &Api, way: &Way, route: &Route) -> u16 {
         ("token", "bl_00000000"),
         ("session", "0000000000000000"),
         ("source", "203.0.113.9"),
+        ("queue", "nothing"),
+        ("item", "0000000000001"),
         ("contact", "0000000000001"),
         ("case", "0000000000001"),
         ("pin", "0000000000001"),
@@ -40,6 +43,9 @@ fn ask(api: &Api, way: &Way, route: &Route) -> u16 {
     let mut way = way.clone();
     if route.operation == Operation::Feed {
         way.0.extend(["--max-time".to_owned(), "0.5".to_owned()]);
+    }
+    if route.operation == Operation::Desk {
+        way.0.extend(["-H".to_owned(), format!("Origin: {}", api.url)]);
     }
     if route.form {
         way.0.extend(["--data".to_owned(), "logout_token=x".to_owned()]);
@@ -63,7 +69,8 @@ fn every_role_may_what_the_table_says_and_nothing_else() {
             let role_may = route.roles.is_some_and(|roles| roles.contains(&role));
             let line = format!("{} {} as {role}", route.method.name(), route.path);
             // A token is no agent, who might set their own state; and nobody signs out with it.
-            let token_may = role_may && route.scope.is_some();
+            let own = role == Role::Agent && route.path.contains("{agent}");
+            let token_may = role_may && route.scope.is_some() && !own;
             assert_eq!(is_let_in(ask(&api, &token, route)), token_may, "{line}, by token");
             if route.operation != Operation::SignOut {
                 assert_eq!(is_let_in(ask(&api, &session, route)), role_may, "{line}, by session");
@@ -95,6 +102,110 @@ fn a_token_without_the_scope_is_not_let_in_and_nobody_is() {
             assert_eq!(ask(&api, way, route), 403, "{line} without {scope}");
         }
     }
+}
+
+/// Routes that say for which agent something is done, in the path or in the body, as the document has them.
+fn routes_for_agents(document: &Value) -> Vec<&'static Route> {
+    let says_agent = |route: &Route| {
+        let name = route.body.map(|body| (body.name)());
+        let schema = name.map(|name| &document["components"]["schemas"][name]);
+        schema.is_some_and(|schema| schema["properties"]["agent"].is_object())
+    };
+    let changes = |route: &&Route| route.method.changes();
+    let all = TABLE.iter().filter(changes);
+    all.filter(|route| route.path.contains("{agent}") || says_agent(route)).collect()
+}
+
+#[test]
+fn an_agent_acts_for_no_other_whichever_route_is_tried() {
+    let api = Api::start();
+    let document = api.curl("/api/v1/openapi.json", &[]).json();
+    let (agent, lead) = (api.session("ann"), api.session("lead"));
+    let token = api.new_token("agent", &Scope::ALL.map(Scope::name));
+    let mut tried = Vec::new();
+    for route in routes_for_agents(&document) {
+        let line = format!("{} {}", route.method.name(), route.path);
+        let path = route.path.replace("{agent}", "bob").replace("{item}", "0000000000001");
+        let path = format!("{BASE}{}", path.replace("{user}", "nobody"));
+        let body = match route.operation {
+            Operation::SetPresence => r#"{"state":"paused"}"#,
+            Operation::WrapUp => "{}",
+            Operation::NewUser => {
+                r#"{"name":"eve","role":"admin","password":"a long password","agent":"bob"}"#
+            }
+            _ => r#"{"agent":"bob"}"#,
+        };
+        for way in [&agent, &token] {
+            let answer = api.ask(way, route.method.name(), &path, Some(body));
+            assert!(answer.status == 403, "{line}: {}", answer.body);
+            answer.is_problem(403, "not-allowed");
+        }
+        // Whoever leads may; that bob is no agent here, or there is no such work, is another matter.
+        if route.roles.is_some_and(|roles| roles.contains(&Role::Supervisor)) {
+            let answer = api.ask(&lead, route.method.name(), &path, Some(body));
+            assert!(is_let_in(answer.status), "{line}: {}", answer.body);
+        }
+        tried.push(route.operation.name());
+    }
+    tried.sort_unstable();
+    let known =
+        ["add_user", "change_user", "decline_work", "end_wrap_up", "finish_work", "return_work"];
+    let known: Vec<_> = known.into_iter().chain(["set_presence", "take_work"]).collect();
+    assert_eq!(tried, known);
+    // Calls are somebody's own in the same way.
+    let from = r#"{"from":"203","to":"600"}"#;
+    api.ask(&agent, "POST", "/api/v1/calls", Some(from)).is_problem(403, "not-allowed");
+}
+
+/// What opens the channel of a page, without what is left out.
+fn opens<'a>(api: &'a Api, leaving: &str) -> Vec<String> {
+    let headers = [
+        format!("Origin: {}", api.url),
+        "Connection: Upgrade".to_owned(),
+        "Upgrade: websocket".to_owned(),
+        "Sec-WebSocket-Version: 13".to_owned(),
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
+        "Sec-WebSocket-Protocol: branchline.desk.1".to_owned(),
+    ];
+    let kept =
+        headers.into_iter().filter(|header| leaving.is_empty() || !header.starts_with(leaving));
+    kept.flat_map(|header| ["-H".to_owned(), header]).collect()
+}
+
+#[test]
+fn the_channel_of_a_page_is_answered_as_the_document_says() {
+    let api = Api::start();
+    let path = "/api/v1/desk";
+    let document = api.curl("/api/v1/openapi.json", &[]).json();
+    let told = &document["paths"][path]["get"]["responses"];
+    let open = |way: &Way, leaving: &str, more: &[&str]| {
+        let mut way = way.clone();
+        way.0.extend(opens(&api, leaving));
+        way.0.extend(more.iter().map(|text| (*text).to_owned()));
+        // What is open does not end by itself.
+        way.0.extend(["--max-time".to_owned(), "1".to_owned()]);
+        let answer = api.ask(&way, "GET", path, None);
+        assert!(told[answer.status.to_string()].is_object(), "{} is not told", answer.status);
+        answer
+    };
+    let (ann, lead, nobody) = (api.session("ann"), api.session("lead"), Way::default());
+    assert_eq!(open(&ann, "", &[]).status, 101);
+    open(&nobody, "", &[]).is_problem(401, "sign-in-needed");
+    open(&ann, "Origin", &[]).is_problem(403, "csrf");
+    open(&ann, "Origin", &["-H", "Origin: https://evil.example"]).is_problem(403, "csrf");
+    open(&Way::token(&api.token), "", &[]).is_problem(403, "not-allowed");
+    open(&api.session("audit"), "", &[]).is_problem(403, "not-allowed");
+    // Somebody who leads, and is no agent.
+    open(&lead, "", &[]).is_problem(403, "not-allowed");
+    let plain = open(&ann, "Upgrade", &[]);
+    plain.is_problem(426, "upgrade-needed");
+    assert_eq!(plain.header("upgrade"), Some("websocket"), "{}", plain.head);
+    open(&ann, "Connection", &[]).is_problem(426, "upgrade-needed");
+    open(&ann, "Sec-WebSocket-Key", &[]).is_problem(400, "malformed");
+    open(&ann, "Sec-WebSocket-Version", &[]).is_problem(400, "malformed");
+    open(&ann, "Sec-WebSocket-Protocol", &[]).is_problem(400, "malformed");
+    let other = ["-H", "Sec-WebSocket-Protocol: branchline.desk.99"];
+    open(&ann, "Sec-WebSocket-Protocol", &other).is_problem(400, "malformed");
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn shape(answer: Answer) -> Option<Shape> {
         | Answer::Lines
         | Answer::Redirect
         | Answer::Page
+        | Answer::Channel
         | Answer::Document => None,
     }
 }
@@ -192,6 +193,7 @@ fn responses(route: &Route) -> Responses {
         }
         Answer::Lines => (200, response("The lines.", "text/csv", plain(string()))),
         Answer::Redirect => (303, Response::new("Go on there.")),
+        Answer::Channel => (101, Response::new("The channel is open (RFC 6455).")),
         Answer::Page => (200, response("Go on from here.", "text/html", plain(string()))),
         Answer::Document => {
             let object = Object::with_type(Type::Object);
@@ -233,6 +235,7 @@ fn words(kind: Kind) -> String {
 fn may_be(kind: Kind, route: &Route) -> bool {
     let body = route.body.is_some();
     let back = route.operation == Operation::Back;
+    let channel = matches!(route.answer, Answer::Channel);
     match kind {
         Kind::NotAllowed | Kind::Forged if back => true,
         Kind::Refused if route.operation == Operation::Provider => true,
@@ -242,7 +245,9 @@ fn may_be(kind: Kind, route: &Route) -> bool {
         Kind::Stale => route.honours_if_match(),
         Kind::NotFound => route.parameters().next().is_some(),
         Kind::Conflict | Kind::Refused => route.method.changes() || !route.query.is_empty(),
-        Kind::Malformed | Kind::TooLong | Kind::TooOften | Kind::Busy => true,
+        Kind::TooLong => !channel,
+        Kind::Malformed | Kind::TooOften | Kind::Busy => true,
+        Kind::UpgradeNeeded => channel,
         Kind::WrongMethod => false,
     }
 }

@@ -366,7 +366,6 @@ fn order(asked: &Reading) -> Result<Command, Problem> {
 
 fn presence(who: Option<&Principal>, asked: &Reading) -> Result<Command, Problem> {
     let agent = AgentId::from(asked.name("agent")?);
-    let PresenceChange { state, reason } = asked.body()?;
     let own = who.is_some_and(|who| who.agent.as_ref() == Some(&agent));
     if who.is_some_and(|who| who.role == Role::Agent) && !own {
         return Err(Problem::new(
@@ -375,6 +374,7 @@ fn presence(who: Option<&Principal>, asked: &Reading) -> Result<Command, Problem
             "ask a supervisor; an admin says which agent a user is: `branchline user agent`",
         ));
     }
+    let PresenceChange { state, reason } = asked.body()?;
     if reason.is_some() && state != Wanted::Paused {
         return Err(Problem::new(
             Kind::Malformed,
@@ -603,6 +603,10 @@ fn journeys(route: &Route, asked: &Asked, found: JourneysReply) -> Result<Given,
 pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Problem> {
     match reply {
         Reply::Refused(why) => Err(refused(route, asked, why)),
+        Reply::NotAllowed(why) => {
+            let advice = "do so for yourself, or ask a supervisor";
+            Err(Problem::new(Kind::NotAllowed, why, advice))
+        }
         Reply::NotReady(why) => {
             Err(Problem::new(Kind::Busy, why, "ask again in some seconds").after(5))
         }

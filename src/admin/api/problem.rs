@@ -58,6 +58,8 @@ pub enum Kind {
     TooLong,
     /// Not JSON.
     WrongType,
+    /// The path is a WebSocket's.
+    UpgradeNeeded,
     /// Asked too often.
     TooOften,
     /// What was asked for cannot be done on this box.
@@ -68,7 +70,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Malformed,
         Kind::SignInNeeded,
         Kind::WrongPassword,
@@ -80,6 +82,7 @@ impl Kind {
         Kind::Stale,
         Kind::TooLong,
         Kind::WrongType,
+        Kind::UpgradeNeeded,
         Kind::TooOften,
         Kind::Refused,
         Kind::Busy,
@@ -115,6 +118,9 @@ impl Kind {
             }
             Kind::TooLong => ("urn:branchline:problem:too-long", 413, "The request is too long"),
             Kind::WrongType => ("urn:branchline:problem:wrong-type", 415, "The body is not JSON"),
+            Kind::UpgradeNeeded => {
+                ("urn:branchline:problem:upgrade-needed", 426, "This path is a WebSocket's")
+            }
             Kind::TooOften => ("urn:branchline:problem:too-often", 429, "Asked too often"),
             Kind::Refused => {
                 ("urn:branchline:problem:refused", 422, "It was understood and not done")

@@ -68,6 +68,8 @@ pub enum Answer {
     Redirect,
     /// A page that leads a browser on.
     Page,
+    /// A channel: the connection is no HTTP from then on, 101.
+    Channel,
     /// This document.
     Document,
 }

@@ -91,7 +91,7 @@ async fn carry_out(
 }
 
 /// Who asks, and whether that is enough for this route.
-fn let_in(
+pub fn let_in(
     api: &Api,
     route: &Route,
     headers: &HeaderMap,

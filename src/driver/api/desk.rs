@@ -9,16 +9,17 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, Response};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, HeaderValue, Response, header};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, interval, timeout};
 
 use super::Api;
-use super::answering::{COOKIE, cookie, refusal};
-use crate::admin::access::{Denied, Principal};
+use super::answering::{self, refusal};
+use crate::admin::access::Principal;
 use crate::admin::api::problem::{Kind, Problem};
+use crate::admin::api::table::{Operation, TABLE};
 use crate::agent::desk::{FromPage, PageId, ToPage};
 use crate::driver::clock;
 use crate::driver::http::Peer;
@@ -50,45 +51,83 @@ pub async fn open(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response<Body> {
-    let who = match let_in(&api, &peer, &headers) {
-        Ok(who) => who,
-        Err(problem) => return refusal(&problem),
-    };
-    let Some(agent) = who.agent.clone() else {
-        let advice = "have an admin say which agent this user is";
-        return refusal(&Problem::new(Kind::NotAllowed, "this user is no agent", advice));
-    };
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade.protocols([PROTOCOL]),
-        Err(wrong) => return wrong.into_response(),
-    };
+    match enter(&api, &peer, &headers, upgrade) {
+        Ok((upgrade, page, who, place)) => upgrade
+            .max_message_size(LONGEST)
+            .max_frame_size(LONGEST)
+            .on_upgrade(move |socket| serve(api, socket, page, who, place)),
+        Err(problem) => refused(&problem),
+    }
+}
+
+fn enter(
+    api: &Api,
+    peer: &Peer,
+    headers: &HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<(WebSocketUpgrade, Page, Principal, OwnedSemaphorePermit), Problem> {
+    let who = let_in(api, peer, headers)?;
+    let upgrade = upgrade.map_err(no_upgrade)?.protocols([PROTOCOL]);
     if upgrade.selected_protocol().is_none() {
         let advice = format!("name the subprotocol {PROTOCOL}");
         let detail = "the channel has no version in common";
-        return refusal(&Problem::new(Kind::Malformed, detail, advice));
+        let problem = Problem::new(Kind::Malformed, detail, advice);
+        return Err(problem.at("header/Sec-WebSocket-Protocol"));
     }
-    let Ok(place) = api.pages.clone().try_acquire_owned() else {
-        return refusal(&Problem::busy());
+    let Some(agent) = who.agent.clone() else {
+        let advice = "have an admin say which agent this user is";
+        return Err(Problem::new(Kind::NotAllowed, "this user is no agent", advice));
     };
+    let place = api.pages.clone().try_acquire_owned().map_err(|_| Problem::busy())?;
     let page = Page { agent, from: peer.from, local: peer.local.ip() };
-    upgrade
-        .max_message_size(LONGEST)
-        .max_frame_size(LONGEST)
-        .on_upgrade(move |socket| serve(api, socket, page, who, place))
+    Ok((upgrade, page, who, place))
 }
 
 /// Who asks: a person with a session, from a page of the box's own. The cookie comes along from wherever a page opens the
 /// channel, so the page's origin is the proof that nobody else did.
 fn let_in(api: &Api, peer: &Peer, headers: &HeaderMap) -> Result<Principal, Problem> {
-    let mut access = api.access.hold();
-    access.admit(clock::now(), peer.from)?;
+    api.access.hold().admit(clock::now(), peer.from)?;
     if !api.origins.is_page_of_ours(headers) {
-        return Err(Denied::Forged.into());
+        let detail = "the channel is not opened by a page of this box";
+        let problem = Problem::new(Kind::Forged, detail, "open it there; see [web] origins");
+        return Err(problem.at("header/Origin"));
     }
-    let cookie = cookie(headers, COOKIE).ok_or(Denied::Unknown)?;
-    Ok(access.by_session(clock::now(), cookie, false, None)?)
+    let own = TABLE.iter().find(|route| route.operation == Operation::Desk);
+    answering::let_in(api, own.ok_or_else(Problem::busy)?, headers, peer.from)
+}
+
+/// Why a request opens no channel: it does not ask for one, or not as RFC 6455 section 4.2.1 wants.
+fn no_upgrade(why: WebSocketUpgradeRejection) -> Problem {
+    use WebSocketUpgradeRejection as Why;
+    let wrong = |detail: &str, at: &str| {
+        let advice = "ask as RFC 6455 section 4.1 says";
+        Problem::new(Kind::Malformed, detail, advice).at(format!("header/{at}"))
+    };
+    match why {
+        Why::WebSocketKeyHeaderMissing(_) => {
+            wrong("the key of the channel is missing", "Sec-WebSocket-Key")
+        }
+        Why::InvalidWebSocketVersionHeader(_) => {
+            wrong("the channel is version 13 of WebSocket", "Sec-WebSocket-Version")
+        }
+        _ => {
+            let detail = "the request does not ask for a WebSocket";
+            Problem::new(Kind::UpgradeNeeded, detail, "open a WebSocket here")
+        }
+    }
+}
+
+fn refused(problem: &Problem) -> Response<Body> {
+    let mut response = refusal(problem);
+    if problem.status == Kind::UpgradeNeeded.status() {
+        // RFC 9110 section 15.5.22.
+        let headers = response.headers_mut();
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    response
 }
 
 async fn serve(

@@ -1,4 +1,4 @@
-//! Reports over the API: made away from whatever waits, one at a time.
+//! Reports over the API: made away from whatever waits, one after the other.
 
 use crate::admin::access::idempotency::Given;
 use crate::admin::api::Route;
@@ -8,6 +8,7 @@ use crate::admin::api::operations;
 use crate::admin::api::problem::{Kind, Problem};
 use crate::driver::api::Api;
 use crate::driver::clock;
+use crate::driver::reports::NotMade;
 use crate::report::Done;
 
 fn site(api: &Api) -> Site<'_> {
@@ -16,13 +17,13 @@ fn site(api: &Api) -> Site<'_> {
 }
 
 async fn make(api: &Api, asked: &Asked) -> Result<Done, Problem> {
-    match api.reports.make(asked.query.clone()).await {
-        Some(done) => Ok(done?),
-        None => {
-            let detail = "another report is being made, or the journal cannot be read";
-            Err(Problem::new(Kind::Busy, detail, "ask again in some seconds").after(5))
-        }
-    }
+    let busy =
+        |detail: &str| Problem::new(Kind::Busy, detail, "ask again in some seconds").after(5);
+    api.reports.make(asked.query.clone()).await.map_err(|why| match why {
+        NotMade::Refused(why) => why.into(),
+        NotMade::Busy => busy("more reports are asked for than are made in time"),
+        NotMade::Unread => busy("the journal cannot be read"),
+    })
 }
 
 /// Figures by interval.

@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::admin::access::Access;
-use crate::admin::api::table::{Method, TABLE};
+use crate::admin::api::table::{Answer, Method, TABLE};
 use crate::admin::api::{BASE, document};
 use crate::admin::{Command, Reply};
 use crate::driver::mailbox::Sender;
@@ -151,18 +151,21 @@ pub enum Serves {
 
 /// What is served at an address; how the box is, at each.
 pub fn router(api: Api, what: Serves) -> Router {
+    match what {
+        Serves::Api => routes(what).fallback(answering::nowhere),
+        Serves::All | Serves::Phones => routes(what).fallback(phones::answer),
+    }
+    .with_state(api)
+}
+
+fn routes(what: Serves) -> Router<Api> {
     let routes = match what {
         Serves::Phones => Router::new(),
         Serves::All | Serves::Api => table().merge(pages::routes()),
     };
-    let routes = routes
+    routes
         .route("/healthz", routing::get(answering::health).fallback(answering::wrong_method))
-        .route("/readyz", routing::get(answering::ready).fallback(answering::wrong_method));
-    match what {
-        Serves::Api => routes.fallback(answering::nowhere),
-        Serves::All | Serves::Phones => routes.fallback(phones::answer),
-    }
-    .with_state(api)
+        .route("/readyz", routing::get(answering::ready).fallback(answering::wrong_method))
 }
 
 /// The routes of the table.
@@ -174,14 +177,17 @@ fn table() -> Router<Api> {
     for path in paths {
         let own = TABLE.iter().filter(|route| route.path == path);
         let methods = own.fold(MethodRouter::new(), |methods, route| {
-            methods.on(filter(route.method), move |State(api): State<Api>, request| {
-                answering::answer(api, route, request)
-            })
+            let filter = filter(route.method);
+            match route.answer {
+                Answer::Channel => methods.on(filter, desk::open),
+                _ => methods.on(filter, move |State(api): State<Api>, request| {
+                    answering::answer(api, route, request)
+                }),
+            }
         });
         router = router.route(&format!("{BASE}{path}"), methods.fallback(answering::wrong_method));
     }
     router
-        .route(&format!("{BASE}/desk"), routing::get(desk::open).fallback(answering::wrong_method))
         .route("/api", routing::any(answering::nowhere))
         .route("/api/{*rest}", routing::any(answering::nowhere))
 }
@@ -193,5 +199,66 @@ fn filter(method: Method) -> MethodFilter {
         Method::Put => MethodFilter::PUT,
         Method::Patch => MethodFilter::PATCH,
         Method::Delete => MethodFilter::DELETE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::driver::browser_phones;
+    use crate::web::PAGES;
+
+    type Ways = BTreeMap<String, BTreeSet<String>>;
+
+    /// What a router answers, and to which methods; to all of them where none is named. axum lists its routes nowhere but in
+    /// what it prints for whoever looks for a mistake.
+    fn served<S>(router: &Router<S>) -> Ways {
+        let text = format!("{router:?}");
+        let (own, _) = text.split_once("fallback_router").expect("axum prints both");
+        let (mut paths, mut methods) = (BTreeMap::new(), BTreeMap::new());
+        for piece in own.split("RouteId(").skip(1) {
+            let (id, rest) = piece.split_once("): ").expect("an id and what is known of it");
+            if let Some(path) = rest.strip_prefix('"') {
+                paths.insert(id, path.split('"').next().expect("a text"));
+            } else if let Some((_, allow)) = rest.split_once("Bytes(b\"") {
+                let allow = allow.split('"').next().expect("a text");
+                methods.insert(id, allow.split(',').map(str::to_owned).collect());
+            }
+        }
+        let all = |(id, path): (&str, &str)| {
+            (path.to_owned(), methods.get(id).cloned().unwrap_or_default())
+        };
+        paths.into_iter().map(all).collect()
+    }
+
+    #[test]
+    fn whatever_is_served_stands_in_the_table_or_is_named_here() {
+        let get = || BTreeSet::from(["GET".to_owned(), "HEAD".to_owned()]);
+        let mut known = Ways::new();
+        for route in TABLE {
+            let own = known.entry(format!("{BASE}{}", route.path)).or_default();
+            match route.method {
+                Method::Get => own.extend(get()),
+                method => drop(own.insert(method.name().to_owned())),
+            }
+        }
+        // What else begins so is told that there is no such path.
+        known.extend(["/api", "/api/{*rest}"].map(|path| (path.to_owned(), BTreeSet::new())));
+        let phones = ["/healthz", "/readyz"].map(|path| (path.to_owned(), get()));
+        known.extend(phones.clone());
+        known.extend(["/assets/{name}", "/favicon.svg"].map(|path| (path.to_owned(), get())));
+        for page in PAGES {
+            known.insert(page.to_owned(), get());
+            if page != "/" {
+                known.insert(format!("{page}/{{*rest}}"), get());
+            }
+        }
+        assert_eq!(served(&routes(Serves::All)), known);
+        assert_eq!(served(&routes(Serves::Api)), known);
+        assert_eq!(served(&routes(Serves::Phones)), Ways::from(phones));
+        // SIP over WebSockets is the SIP side's; figures for Prometheus have an address of their own.
+        assert_eq!(served(&browser_phones()), Ways::from([("/sip".to_owned(), get())]));
     }
 }

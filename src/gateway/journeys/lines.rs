@@ -95,7 +95,7 @@ impl Gateway {
             // One that was no work in a queue is done with all the same.
             Ok(open) if self.task_is_over(now, task) || open => Reply::Done,
             Ok(_) => Reply::Refused(format!("there is no task {task}")),
-            Err(why) => Reply::Refused(why),
+            Err(why) => why.into(),
         }
     }
 

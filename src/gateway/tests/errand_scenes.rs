@@ -473,3 +473,75 @@ fn whoever_is_erased_leaves_no_work_behind_and_whoever_had_them_last_is_asked_fi
     assert!(world.gateway.timesheet.is_empty() && world.gateway.work.is_empty());
     assert_eq!(world.gateway.queues.in_hand(&"bob".into()), []);
 }
+
+impl World {
+    fn person_called(&mut self, name: &str, address: &str) -> ContactId {
+        let fields = BTreeMap::from([("name".to_owned(), name.to_owned())]);
+        let identities = vec![Identity { kind: Kind::Email, value: address.to_owned() }];
+        let (source, channel) = (Default::default(), Some(Way::Mail));
+        let order = Order::Create { fields, identities, source, channel };
+        self.order(order).unwrap().contact.unwrap()
+    }
+}
+
+fn task_about(contact: ContactId) -> Command {
+    let (queue, text) = ("support".to_owned(), "Write to them.".to_owned());
+    let (contact, skills) = (Some(contact), BTreeMap::new());
+    Command::NewTask { task: NewTask { queue, text, contact, priority: 0, skills, due: None } }
+}
+
+#[test]
+fn a_task_is_about_somebody_who_is_there_under_the_contact_that_they_go_under() {
+    let mut world = desk();
+    let kept = world.person_called("Ann Lee", "ann@example.com");
+    let gone = world.person_called("A. Lee", "lee@example.com");
+    let erased = world.person_called("Bob", "bob@example.com");
+    world.order(Order::Merge { kept: Whom::Contact(kept), gone: Whom::Contact(gone) }).unwrap();
+    world.order(Order::Erase { who: Whom::Contact(erased), rule: None }).unwrap();
+    for nobody in [ContactId(1), erased] {
+        let said = world.tell(None, &task_about(nobody));
+        assert_eq!(said, Reply::Declined(crate::context::Refused::UnknownContact), "{nobody}");
+    }
+    assert_eq!(world.lines(), [], "and nothing is kept of it");
+    let Reply::Made(item) = world.tell(None, &task_about(gone)) else { panic!() };
+    assert_eq!(world.line(item).contact, Some(kept));
+    // Erased a moment ago, which the store does not show yet: it is waited for, and then nobody is there.
+    world.disk_waits = true;
+    let erase = Order::Erase { who: Whom::Contact(kept), rule: None };
+    world.gateway.handle_control(
+        world.now,
+        ReplyTo(1),
+        &Command::Contact { order: erase, seen: None },
+    );
+    world.carry_out();
+    world.gateway.handle_control(world.now, ReplyTo(2), &task_about(gone));
+    world.carry_out();
+    assert!(!world.replies.contains_key(&1) && !world.replies.contains_key(&2));
+    world.disk_waits = false;
+    world.disk_goes_on();
+    world.seconds(1);
+    assert!(matches!(world.replies[&1], Reply::Ordered(_)), "{:?}", world.replies[&1]);
+    assert!(matches!(world.replies[&2], Reply::Declined(_)), "{:?}", world.replies[&2]);
+    assert_eq!(world.lines(), []);
+    assert!(world.gateway.orders.is_empty());
+}
+
+#[test]
+fn whoever_is_bound_to_one_agent_acts_for_no_other() {
+    let mut world = desk();
+    let item = world.add("Call the plumber.", 0);
+    let mut may = |own: &str, command: &Command| {
+        !matches!(world.tell(Some(own), command), Reply::NotAllowed(_))
+    };
+    let errand = |doing| Command::Errand { item, agent: Some("bob".into()), doing };
+    let finish = Doing::Finish { code: None, fields: BTreeMap::new() };
+    for doing in [Doing::Take, Doing::Decline, Doing::Return, finish] {
+        assert!(!may("ann", &errand(doing.clone())) && !may("", &errand(doing.clone())));
+        assert!(may("bob", &errand(doing)));
+    }
+    let wrap_up = Command::WrapUp { agent: "bob".into(), end: EndOfWork::default() };
+    assert!(!may("ann", &wrap_up) && !may("", &wrap_up) && may("bob", &wrap_up));
+    // Somebody with the role who is no agent acts for nobody at all.
+    let nobodys = Command::Errand { item, agent: None, doing: Doing::Take };
+    assert!(!may("", &nobodys));
+}

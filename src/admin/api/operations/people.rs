@@ -234,5 +234,10 @@ fn declined(route: &Route, asked: &Asked, why: &Refused) -> Problem {
         | Refused::TooMany => (Kind::Conflict, "read the record, and change what it says"),
         _ => (Kind::Refused, "give what the refusal says"),
     };
-    Problem::new(kind, why.to_string(), advice)
+    let problem = Problem::new(kind, why.to_string(), advice);
+    match route.operation {
+        // The only thing that it names.
+        Operation::NewTask => problem.at("body/contact"),
+        _ => problem,
+    }
 }

@@ -221,6 +221,8 @@ operations! {
     FinishWork = "finish_work",
     /// After-work is over.
     WrapUp = "end_wrap_up",
+    /// Opens the channel of an agent's page.
+    Desk = "open_desk",
     /// Tasks that rules have made.
     Tasks = "list_tasks",
     /// A task is done with.

@@ -61,6 +61,9 @@ pub(super) const ROUTES: &[Route] = &[
         .with(Method::Put, Some(Shape::of::<PresenceChange>()))
         .by(WORKERS, Some(Scope::Agents))
         .says("Sign an agent in or out, or let them pause. Agents do so for themselves alone."),
+    get("/desk", Operation::Desk, Answer::Channel)
+        .by(WORKERS, None)
+        .says("Open the channel of an agent's page that is a telephone: a WebSocket with the subprotocol `branchline.desk.1`, for the box's own pages and those of `[web] origins` alone."),
     get("/dispositions", Operation::Dispositions, page::<DispositionLine>())
         .by(EVERYBODY, Some(Scope::Read))
         .says("Codes that say how a contact came out; with none, any code is taken."),
