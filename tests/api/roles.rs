@@ -175,7 +175,7 @@ fn an_agent_acts_for_no_other_whichever_route_is_tried() {
 }
 
 /// What opens the channel of a page, without what is left out.
-fn opens<'a>(api: &'a Api, leaving: &str) -> Vec<String> {
+fn opens(api: &Api, leaving: &str) -> Vec<String> {
     let headers = [
         format!("Origin: {}", api.url),
         "Connection: Upgrade".to_owned(),
