@@ -78,6 +78,13 @@ pub enum ToPage {
         position: Option<ExtensionId>,
         /// Calls of the agent's that have lost their page, to be resumed.
         calls: Vec<Up>,
+        /// Relays for its sound, should it need any.
+        relays: Vec<Relay>,
+    },
+    /// The relays once more, with a password that is good for longer.
+    Relays {
+        /// In place of those before.
+        relays: Vec<Relay>,
     },
     /// A call wants to be answered.
     Ring {
@@ -123,6 +130,24 @@ pub enum ToPage {
         /// What, in words for a person.
         detail: String,
     },
+}
+
+/// A relay, as a browser takes it (`RTCIceServer`).
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Relay {
+    /// Ways to it.
+    pub urls: Vec<String>,
+    /// The name to be shown there.
+    pub username: String,
+    /// The password that goes with it.
+    pub credential: String,
+}
+
+/// Without the password.
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("urls", &self.urls).finish_non_exhaustive()
+    }
 }
 
 /// A call that waits for its page.

@@ -74,6 +74,7 @@ pub(super) fn check(
     check.api();
     check.oidc();
     check.pages();
+    check.relays();
     check.browser_ports();
     check.messages();
     check.reports();

@@ -44,6 +44,8 @@ pub enum Owner {
     OldHook(HookId),
     /// The provider where people sign in.
     Provider,
+    /// The relays that pages get passwords for.
+    Relays,
 }
 
 /// One secret that the drivers have to read.
@@ -131,7 +133,12 @@ impl Settings {
             from: secret,
             at: vec![Key("oidc"), Key("client_secret")],
         });
-        let people = people.chain(accounts).chain(capture).chain(provider);
+        let relays = self.web.turn.secret.iter().map(|secret| Wanted {
+            owner: Owner::Relays,
+            from: secret,
+            at: vec![Key("web"), Key("turn"), Key("secret")],
+        });
+        let people = people.chain(accounts).chain(capture).chain(provider).chain(relays);
         people.chain(hooks).chain(old).chain(crm).collect()
     }
 }
@@ -146,6 +153,7 @@ impl fmt::Display for Owner {
             Owner::Hook(hook) => write!(f, "webhook {hook}"),
             Owner::OldHook(hook) => write!(f, "webhook {hook} before"),
             Owner::Trunk(trunk) | Owner::Account(trunk) => write!(f, "trunk {trunk}"),
+            Owner::Relays => f.write_str("the relays for browsers"),
             Owner::Provider => f.write_str("the provider where people sign in"),
             Owner::CaptureServer => f.write_str("the capture server"),
         }

@@ -531,3 +531,19 @@ fn lines_and_queues_have_no_key_to_ask_for_a_recording_with() {
         one_saying(&broken(&heading, &asked), &[key, "only phones record on demand", "`always`"]);
     }
 }
+
+#[test]
+fn a_relay_is_what_browsers_take_for_one_and_has_a_secret() {
+    let with = |turn: &str| broken("[flow.night]", &format!("[web.turn]\n{turn}\n[flow.night]"));
+    let secret = "secret = { file = \"/etc/branchline/secrets/turn\" }";
+    for url in ["http://relay", "turn:", "turn:relay:0", "turn:a@b", "turn:relay?transport=sctp"] {
+        let said = with(&format!("urls = [\"{url}\"]\n{secret}"));
+        assert!(said.iter().any(|said| said.contains("is no relay")), "{url}: {said:?}");
+    }
+    assert!(with("urls = [\"turn:relay\"]").iter().any(|said| said.contains("passwords")));
+    assert!(with(secret).iter().any(|said| said.contains("no relay")));
+    for url in ["turn:relay", "turns:[2001:db8::1]:443?transport=tcp", "turn:192.0.2.7:3478"] {
+        let said = with(&format!("urls = [\"{url}\"]\n{secret}\nhours = 90"));
+        assert!(said.iter().all(|said| said.contains("hours")), "{url}: {said:?}");
+    }
+}

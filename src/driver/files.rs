@@ -10,7 +10,7 @@ use crate::config::document::Step::{self, At, Key};
 use crate::config::secret::{Owner, Wanted};
 use crate::config::{self, Draft, Loaded, Problem, SecretRef};
 use crate::driver::{clock, tls};
-use crate::gateway::Secrets;
+use crate::gateway::{Secrets, relays};
 use crate::gateway::prompts::Prompts;
 use crate::ivr::Flows;
 use crate::sip::auth::Secret;
@@ -119,6 +119,7 @@ pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
                 secrets.accounts.insert(trunk, Secret::plain(&secret));
             }
             (Ok(secret), Owner::Provider) => secrets.provider = Some(provider::Secret::new(secret)),
+            (Ok(secret), Owner::Relays) => secrets.relays = Some(relays::Secret::new(&secret)),
             (Ok(secret), Owner::CaptureServer) => match hep::Key::new(&secret) {
                 Some(key) => secrets.capture = Some(key),
                 None => {

@@ -102,6 +102,8 @@ enum Post {
     Command(Command),
     /// By another media thread: a leg that is its own from now on.
     Leg { leg: LegId, ports: Option<Ports>, browser: Option<Box<Browser>>, moving: Option<Moving> },
+    /// By another media thread: the port that a leg's browser comes to now.
+    Port { leg: LegId, port: Arc<UdpSocket> },
     /// By another media thread: of a browser whose port is here and whose leg is there, or the other way round.
     Word { leg: LegId, word: peer::Word },
 }
@@ -272,6 +274,15 @@ impl Thread {
                 Post::Leg { leg, ports, browser, moving } => {
                     self.arrived(leg, ports, browser, moving)
                 }
+                Post::Port { leg, port } => {
+                    self.at_shared.entry(leg).and_modify(|known| *known = port);
+                }
+                Post::Word { leg, word: peer::Word::Ours(local, ours) } => {
+                    // It may be gone again in the meantime.
+                    if self.peers.at(leg).is_some() {
+                        self.open_peer(leg, local, ours);
+                    }
+                }
                 Post::Word { leg, word } => {
                     if matches!(word, peer::Word::Gone) {
                         self.at_shared.remove(&leg);
@@ -395,10 +406,19 @@ impl Thread {
 
     /// Lets a leg's browser come to the shared port at `local`, which is opened if it is not yet.
     fn open_peer(&mut self, leg: LegId, local: SocketAddr, ours: Credentials) {
+        if let Some(thread) = self.peers.home_elsewhere(leg) {
+            // A leg that came from another thread keeps that one's port.
+            let word = peer::Word::Ours(local, ours);
+            let _ = self.others.get(thread).map(|other| other.post(Post::Word { leg, word }));
+            return;
+        }
         match self.shared_port(local) {
             Ok((place, port)) => {
-                // A leg that came from another thread keeps that one's port.
-                self.at_shared.entry(leg).or_insert(port);
+                if let Some(at) = self.peers.at(leg) {
+                    let port = port.clone();
+                    let _ = self.others.get(at).map(|other| other.post(Post::Port { leg, port }));
+                }
+                self.at_shared.insert(leg, port);
                 self.peers.open(leg, place, ours);
             }
             Err(error) => {

@@ -69,8 +69,8 @@ pub enum Word {
     },
     /// The browser is to be sent to there now.
     Chosen(SocketAddr),
-    /// The browser is to know us by these from now on.
-    Ours(Credentials),
+    /// The browser is to know us by these from now on, at this shared port.
+    Ours(SocketAddr, Credentials),
     /// The association is at that thread now.
     MovedTo(usize),
     /// The leg is gone.
@@ -169,16 +169,21 @@ impl Peers {
 
     /// Waits for a leg's browser at one of the shared ports, or at the same with other secrets.
     pub fn open(&mut self, leg: LegId, port: usize, ours: Credentials) {
-        if let Some(home) = self.held.get(&leg).map(|held| held.home)
-            && home != self.thread
-        {
-            let word = Word::Ours(ours);
-            self.outputs.push_back(Output::Tell { thread: home, leg, word });
-            return;
-        }
         self.know_by(leg, port, ours);
         let home = self.thread;
-        self.held.entry(leg).or_insert(Held { home, to: None, link: None });
+        if self.homes.get(&leg).is_some_and(|own| own.at == home) {
+            self.held.entry(leg).or_insert(Held { home, to: None, link: None });
+        }
+    }
+
+    /// The thread whose port a leg's browser comes to, if that is another.
+    pub fn home_elsewhere(&self, leg: LegId) -> Option<usize> {
+        self.held.get(&leg).map(|held| held.home).filter(|home| *home != self.thread)
+    }
+
+    /// The thread that has the association of a leg whose port is here.
+    pub fn at(&self, leg: LegId) -> Option<usize> {
+        self.homes.get(&leg).map(|home| home.at)
     }
 
     fn know_by(&mut self, leg: LegId, port: usize, ours: Credentials) {
@@ -191,6 +196,15 @@ impl Peers {
             chosen: None,
             at: thread,
         });
+        if home.port != port {
+            // An address of the box is gone, and with it every way there.
+            let before = std::mem::replace(&mut home.port, port);
+            for way in home.ways.drain(..) {
+                if self.ways.get(&(before, way)) == Some(&leg) {
+                    self.ways.remove(&(before, way));
+                }
+            }
+        }
         home.ours.push(ours);
         if home.ours.len() > 2 {
             let old = home.ours.remove(0);
@@ -256,11 +270,8 @@ impl Peers {
     pub fn handle_word(&mut self, now: Instant, leg: LegId, word: Word) -> Option<Opened> {
         match word {
             Word::Packet { bytes, .. } => return self.packet(now, leg, &bytes),
-            Word::Ours(ours) => {
-                if let Some(port) = self.homes.get(&leg).map(|home| home.port) {
-                    self.know_by(leg, port, ours);
-                }
-            }
+            // Whoever has the ports takes this one.
+            Word::Ours(..) => {}
             Word::Chosen(to) => self.chosen(leg, to),
             Word::MovedTo(thread) => {
                 let home = self.homes.get_mut(&leg)?;

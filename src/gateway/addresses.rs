@@ -129,7 +129,7 @@ impl Gateway {
 
     /// Whether an address that was ours is no more. What a listener is bound to stays ours, whoever holds it; and of
     /// loopback every address is, listed or not.
-    fn is_gone(&self, address: IpAddr) -> bool {
+    pub(super) fn is_gone(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         !address.is_unspecified()
             && !address.is_loopback()

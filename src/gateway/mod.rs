@@ -43,6 +43,7 @@ pub mod prompts;
 mod protection;
 mod recording;
 mod redirects;
+pub mod relays;
 mod replacing;
 mod retention;
 mod seen;
@@ -280,6 +281,8 @@ pub struct Gateway {
     threads: usize,
     /// Agents' pages that are telephones.
     tabs: tabs::Tabs,
+    /// What passes their sound on where nothing else does.
+    relays: relays::Relays,
     /// The SHA-256 of the certificate that browsers are told.
     fingerprint: Option<Vec<u8>>,
     rate: signalling::Rate,

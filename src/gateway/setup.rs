@@ -17,7 +17,7 @@ use crate::gateway::lateness::Lateness;
 use crate::gateway::prompts::Prompts;
 use crate::gateway::seen::Seen;
 use crate::gateway::{
-    Ending, Gateway, callers, hiding, keeping, legs, signalling, voicemail, watching, work,
+    Ending, Gateway, callers, hiding, keeping, legs, relays, signalling, voicemail, watching, work,
 };
 
 use crate::id::{ConferenceId, ExtensionId, HookId, TrunkId};
@@ -74,6 +74,8 @@ pub struct Setup {
 /// Passwords, read from where the configuration says.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
+    /// What pages' passwords for relays are made of.
+    pub relays: Option<relays::Secret>,
     /// Of phones, by extension.
     pub phones: BTreeMap<String, Secret>,
     /// Of accounts at carriers that are registered with.
@@ -173,6 +175,7 @@ impl Gateway {
             flows: Arc::new(flows),
             voicemail: voicemail::Voicemail::new(boxes),
             phones: super::phones::Phones::default(),
+            relays: relays::Relays::new(&settings.web.turn, secrets.relays.clone()),
             phone_secrets: secrets.phones.clone(),
             walks: BTreeMap::new(),
             surveys: Default::default(),

@@ -3,11 +3,11 @@
 //! A page has sessions as a phone has, but they are not SIP's: each has an id of a range of its own, and where SIP would be
 //! told something the page is. A page that is gone takes what rings along; what is up waits a while for the next page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::agent::desk::{Caller, FromPage, PageId, State, ToPage, Up};
+use crate::agent::desk::{Caller, FromPage, PageId, Relay, State, ToPage, Up};
 use crate::call::ending::Cause;
 use crate::call::plan::{Asked, Destination, Origin};
 use crate::call::record::Peer;
@@ -18,7 +18,7 @@ use crate::sip::endpoint::SessionId;
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::message::Transport;
 use crate::sip::sdp::SessionDescription;
-use crate::time::Now;
+use crate::time::{Now, earliest};
 
 /// Ids of pages' sessions: SIP counts from one.
 const FIRST: u64 = 1 << 63;
@@ -55,6 +55,8 @@ struct Session {
 #[derive(Debug, Default)]
 pub(super) struct Tabs {
     pages: BTreeMap<PageId, (Page, ExtensionId)>,
+    /// When pages are told of new passwords for relays, the same one after another.
+    renewals: VecDeque<(Instant, PageId)>,
     sessions: BTreeMap<SessionId, Session>,
     minted: u64,
 }
@@ -73,7 +75,8 @@ impl Tabs {
 
     /// When somebody has waited long enough.
     pub fn deadline(&self) -> Option<Instant> {
-        self.sessions.values().filter_map(|session| session.until).min()
+        let waiting = self.sessions.values().filter_map(|session| session.until).min();
+        earliest(waiting, self.renewals.front().map(|(due, _)| *due))
     }
 
     fn open(&mut self, page: PageId, agent: AgentId, leg: LegId) -> SessionId {
@@ -124,13 +127,33 @@ impl Gateway {
         let position = self.hot_desks.phones_of(&extension).next().cloned();
         let agent = page.agent.clone();
         self.tabs.pages.insert(id, (page, extension.clone()));
-        self.tell_page(id, ToPage::Welcome { agent, extension, position, calls });
+        let relays = self.relays_for(now, id);
+        self.tell_page(id, ToPage::Welcome { agent, extension, position, calls, relays });
         self.settle(now);
+    }
+
+    /// What a page may use that is open; it is told anew before that is over.
+    fn relays_for(&mut self, now: Now, id: PageId) -> Vec<Relay> {
+        let Some((page, _)) = self.tabs.pages.get(&id) else { return Vec::new() };
+        if let Some(renewal) = self.relays.renewal() {
+            self.tabs.renewals.push_back((now.instant + renewal, id));
+        }
+        self.relays.for_page(now.unix, &page.agent)
+    }
+
+    fn renew_relays(&mut self, now: Now) {
+        while let Some((_, id)) = self.tabs.renewals.pop_front_if(|(due, _)| *due <= now.instant) {
+            if self.tabs.pages.contains_key(&id) {
+                let relays = self.relays_for(now, id);
+                self.tell_page(id, ToPage::Relays { relays });
+            }
+        }
     }
 
     /// A page is gone: what rings there goes back to where it came from, what is up waits.
     pub fn handle_page_closed(&mut self, now: Now, id: PageId) {
         self.tabs.pages.remove(&id);
+        self.tabs.renewals.retain(|(_, page)| *page != id);
         let own = self.tabs.sessions.iter().filter(|(_, session)| session.page == Some(id));
         let own: Vec<_> = own.map(|(session, _)| *session).collect();
         for session in own {
@@ -169,6 +192,7 @@ impl Gateway {
 
     /// Calls whose page has not come back are over.
     pub(super) fn pages_time_out(&mut self, now: Now) {
+        self.renew_relays(now);
         let due = |session: &Session| session.until.is_some_and(|until| until <= now.instant);
         let all = self.tabs.sessions.iter().filter(|(_, session)| due(session));
         let due: Vec<_> = all.map(|(id, _)| *id).collect();
@@ -335,8 +359,11 @@ impl Gateway {
             (session.page, session.until) = (Some(id), None);
         }
         let Some(from) = self.tabs.pages.get(&id).map(|(page, _)| page.from) else { return };
+        let local = self.tabs.pages.get(&id).map(|(page, _)| page.local);
+        let moved = self.legs.get(leg).filter(|own| self.is_gone(own.address)).and(local);
         if let Some(leg) = self.legs.get_mut(leg) {
             leg.hosts.insert(session, from);
+            leg.address = moved.unwrap_or(leg.address);
         }
         match self.answer_again(now, leg, session, Some(offer)) {
             Some((ours, _)) => self.answer_page(leg, session, &ours),

@@ -79,10 +79,43 @@ pub struct Branch {
 impl Branch {
     /// Starts one and waits until it is ready.
     pub fn start() -> Branch {
+        Branch::demo(Block::take(), &[], None)
+    }
+
+    /// One behind a command that puts it elsewhere, with a configuration that `change` makes of the demo's, before its
+    /// holes are filled, and of its folder.
+    #[allow(dead_code)]
+    pub fn demo_in(enter: &[String], change: impl FnOnce(&str, &Path) -> String) -> Branch {
         let block = Block::take();
         let base = block.base();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_branchline"))
+        let folder =
+            std::env::temp_dir().join(format!("branchline-demo-{}-{base}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let text = change(include_str!("../../src/cli/demo/gateway.toml"), &folder);
+        let ports = [
+            ("@SIP@", 0),
+            ("@TLS@", 1),
+            ("@HTTPS@", 2),
+            ("@CARRIER@", 5),
+            ("@RTP_FIRST@", RTP_OFFSETS.0),
+            ("@RTP_LAST@", RTP_OFFSETS.1),
+        ];
+        let text = text.replace("@DIR@", &folder.display().to_string());
+        let text = ports.into_iter().fold(text, |text, (hole, above)| {
+            text.replace(hole, &(base + above).to_string())
+        });
+        std::fs::write(folder.join("gateway.toml"), text).expect("the configuration");
+        Branch::demo(block, enter, Some(&folder))
+    }
+
+    fn demo(block: Block, enter: &[String], folder: Option<&Path>) -> Branch {
+        let base = block.base();
+        let program = env!("CARGO_BIN_EXE_branchline");
+        let mut words = enter.iter().map(String::as_str).chain([program]);
+        let mut process = Command::new(words.next().expect("a program"))
+            .args(words)
             .args(["demo", "--json", "--port-base", &base.to_string()])
+            .args(folder.iter().flat_map(|folder| [Path::new("--dir"), folder]))
             .stdout(Stdio::piped())
             .spawn()
             .expect("the branch starts");

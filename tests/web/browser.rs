@@ -38,6 +38,11 @@ pub struct Page {
 impl Browser {
     /// Starts one whose microphone is a tone of so many hertz; silence for 0.
     pub fn start(hertz: f64) -> Browser {
+        Browser::start_in(&[], hertz)
+    }
+
+    /// The same behind a command that puts it elsewhere.
+    pub fn start_in(enter: &[String], hertz: f64) -> Browser {
         let folder = std::env::temp_dir().join(format!(
             "branchline-browser-{}-{}",
             std::process::id(),
@@ -49,7 +54,9 @@ impl Browser {
         std::fs::write(&microphone, tone(hertz)).expect("a microphone");
         // Chromium reads commands from descriptor 3 and answers at 4.
         let script = "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1";
-        let mut process = Command::new("sh")
+        let mut words = enter.iter().map(String::as_str).chain(["sh"]);
+        let mut process = Command::new(words.next().expect("a program"))
+            .args(words)
             .args(["-c", script, "sh", "chromium", "--headless=new", "--remote-debugging-pipe"])
             .args(["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
             .args(["--mute-audio", "--disable-background-networking", "--disable-extensions"])

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::branch::Branch;
-use crate::phones::Phone;
+use crate::phones::{Phone, Place};
 
 fn password(branch: &Branch, user: &str) -> String {
     let users = branch.ready("users").as_array().expect("users").clone();
@@ -13,7 +13,12 @@ fn password(branch: &Branch, user: &str) -> String {
 
 /// A page where this user has signed in, with its channel open.
 fn desk(branch: &Branch, user: &str, hertz: f64) -> Phone {
-    let mut page = Phone::page_of(branch, hertz);
+    desk_at(branch, &Place::beside(branch), user, hertz)
+}
+
+/// The same anywhere.
+pub fn desk_at(branch: &Branch, place: &Place, user: &str, hertz: f64) -> Phone {
+    let mut page = Phone::page_at(place, hertz);
     page.run("phones.desk()");
     page.run(&format!("phone.signIn('{user}', '{}')", password(branch, user)));
     page.run("phone.open()");

@@ -11,11 +11,13 @@ mod branch;
 #[allow(dead_code)]
 mod browser;
 mod desk;
+mod network;
 mod pages;
 #[path = "../interop/peer.rs"]
 #[allow(dead_code)]
 mod peer;
 mod phones;
+mod remote;
 mod shift;
 #[path = "../interop/sound.rs"]
 #[allow(dead_code)]

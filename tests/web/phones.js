@@ -24,6 +24,18 @@ class Ear {
     this.context.createMediaStreamSource(stream).connect(this.analyser);
     this.context.resume();
   }
+  // Whether this frequency is there now: within some 40 ms, where the other looks take 170.
+  has(hertz) {
+    if (!this.quick) {
+      this.quick = this.context.createAnalyser();
+      this.quick.fftSize = 2048;
+      this.quick.smoothingTimeConstant = 0;
+      this.context.createMediaStreamSource(this.audio.srcObject).connect(this.quick);
+    }
+    const bins = new Float32Array(this.quick.frequencyBinCount);
+    this.quick.getFloatFrequencyData(bins);
+    return bins[Math.round((hertz * this.quick.fftSize) / this.context.sampleRate)] > -50;
+  }
   hertz() {
     const bins = new Float32Array(this.analyser.frequencyBinCount);
     this.analyser.getFloatFrequencyData(bins);
@@ -51,6 +63,29 @@ class Base {
     this.ended = '';
     this.ear = null;
   }
+  // From now on, how long a tone is not heard at most, in seconds.
+  listen(hertz) {
+    clearInterval(this.listening);
+    let last = performance.now();
+    this.longest = 0;
+    this.listening = setInterval(() => {
+      const now = performance.now();
+      this.longest = Math.max(this.longest, (now - last) / 1000);
+      if (this.ear && this.ear.has(hertz)) last = now;
+    }, 20);
+  }
+  // Does what a program does whose network may be another one: a new connection, and the call told anew over it.
+  follows() {
+    this.pc.addEventListener('iceconnectionstatechange', async () => {
+      note(Math.round(performance.now()), 'ice', this.pc.iceConnectionState);
+      if (this.pc.iceConnectionState !== 'disconnected' || this.followed) return;
+      this.followed = 'begun';
+      await this.reconnect();
+      await this.restart();
+      this.followed = 'done';
+      note(Math.round(performance.now()), 'followed');
+    });
+  }
   connected(pc) {
     this.pc = pc;
     const stream = new MediaStream(pc.getReceivers().map((one) => one.track).filter((one) => one));
@@ -63,6 +98,14 @@ class Base {
     const kinds = ['transport', 'inbound-rtp', 'outbound-rtp', 'candidate-pair', 'media-source', 'codec'];
     const told = reports.filter((one) => kinds.includes(one.type));
     return `${this.pc.connectionState} ${this.hears()} Hz ${JSON.stringify(told)}`;
+  }
+  // The way in use: of what kind our end of it is, and how it reaches the relay if it is one.
+  async way() {
+    const reports = await this.pc.getStats();
+    const transport = [...reports.values()].find((one) => one.type === 'transport');
+    const pair = reports.get(transport.selectedCandidatePairId);
+    const own = reports.get(pair.localCandidateId);
+    return own.candidateType === 'relay' ? `relay over ${own.relayProtocol}` : own.candidateType;
   }
   hears() {
     return this.ear ? this.ear.hertz() : 0;
@@ -153,6 +196,11 @@ class SipJs extends Base {
       sessionDescriptionHandlerOptions: { offerOptions: { iceRestart: true } },
     });
   }
+  async reconnect() {
+    await this.agent.transport.disconnect();
+    await this.agent.transport.connect();
+    await this.registerer.register();
+  }
   async press(tone) {
     this.session.sessionDescriptionHandler.sendDtmf(tone);
   }
@@ -223,6 +271,12 @@ class JsSip extends Base {
       this.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done),
     );
   }
+  async reconnect() {
+    this.registered = false;
+    this.agent.transport.disconnect();
+    this.agent.transport.connect();
+    while (!this.registered) await new Promise((done) => setTimeout(done, 50));
+  }
   async press(tone) {
     this.session.sendDTMF(tone, { transportType: 'RFC2833' });
   }
@@ -275,6 +329,7 @@ class Desk extends Base {
     this.said.push(said);
     note('desk', JSON.stringify(said).slice(0, 200));
     if (said.type === 'welcome') this.welcome = said;
+    if (said.relays) this.relays = said.relays;
     if (said.type === 'ring') {
       this.ringing = true;
       this.leg = said.leg;
@@ -304,9 +359,10 @@ class Desk extends Base {
   async offer() {
     this.ended = '';
     this.stream = this.stream || (await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS }));
-    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: this.relays });
     this.stream.getTracks().forEach((track) => this.pc.addTrack(track, this.stream));
     await this.pc.setLocalDescription(await this.pc.createOffer());
+    // The box needs none of the candidates: whatever way the page finds, it tells by using it.
     return this.pc.localDescription.sdp;
   }
   async answer() {
@@ -317,6 +373,16 @@ class Desk extends Base {
   }
   async resume(leg) {
     this.say({ type: 'resume', leg: leg || this.leg, sdp: await this.offer() });
+  }
+  async reconnect() {
+    const before = this.socket;
+    await this.open();
+    before.close();
+  }
+  async restart() {
+    const before = this.pc;
+    await this.resume();
+    before.close();
   }
   async hangUp() {
     this.say({ type: 'hangup', leg: this.leg });

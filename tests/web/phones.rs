@@ -27,6 +27,22 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
+/// Where a browser is, and where it finds the branch.
+pub struct Place {
+    /// What is put in front of a command that is to run there.
+    pub enter: Vec<String>,
+    /// The branch's HTTPS.
+    pub https: String,
+}
+
+impl Place {
+    /// Where the branch itself is.
+    pub fn beside(branch: &Branch) -> Place {
+        let https = branch.ready("https").as_str().expect("an address").to_owned();
+        Place { enter: Vec::new(), https }
+    }
+}
+
 /// A phone in a browser of its own.
 pub struct Phone {
     pub browser: Browser,
@@ -36,24 +52,29 @@ pub struct Phone {
 impl Phone {
     /// One of a kind, `sip.js` or `jssip`, that has the demo's account `user`, registered; it says a tone of `hertz`.
     pub fn registered(branch: &Branch, kind: &str, user: &str, hertz: f64) -> Phone {
-        let mut phone = Phone::new(branch, kind, user, &branch.password(user), hertz);
+        Phone::registered_at(&Place::beside(branch), kind, user, &branch.password(user), hertz)
+    }
+
+    /// The same anywhere.
+    pub fn registered_at(
+        place: &Place,
+        kind: &str,
+        user: &str,
+        password: &str,
+        hertz: f64,
+    ) -> Phone {
+        let mut phone = Phone::page_at(place, hertz);
+        let server = format!("wss://{}/sip", place.https);
+        phone.run(&format!("phones.make('{kind}', '{server}', '{user}', '{password}')"));
         phone.run("phone.register()");
         phone.until("a registration", "phone.registered");
         phone
     }
 
-    pub fn new(branch: &Branch, kind: &str, user: &str, password: &str, hertz: f64) -> Phone {
-        let mut phone = Phone::page_of(branch, hertz);
-        let https = branch.ready("https").as_str().expect("an address").to_owned();
-        let server = format!("wss://{https}/sip");
-        phone.run(&format!("phones.make('{kind}', '{server}', '{user}', '{password}')"));
-        phone
-    }
-
     /// A page of the box's with the phones in it, and nobody in them.
-    pub fn page_of(branch: &Branch, hertz: f64) -> Phone {
-        let https = branch.ready("https").as_str().expect("an address").to_owned();
-        let mut browser = Browser::start(hertz);
+    pub fn page_at(place: &Place, hertz: f64) -> Phone {
+        let https = &place.https;
+        let mut browser = Browser::start_in(&place.enter, hertz);
         // The box's own origin; what is served there has a policy against scripts, which the browser is told to pass over.
         let page = browser.open(&format!("https://{https}/healthz"));
         browser.tell(&page, "Page.setBypassCSP", json!({"enabled": true}));
@@ -143,6 +164,10 @@ fn two_browsers_call_each_other_hold_move_and_transfer() {
     second.hears(523.0);
     // Other secrets, the same association: what a laptop does on another network.
     first.run("phone.restart()");
+    first.hears(659.0);
+    second.hears(523.0);
+    // Also where the call's other leg is: one of the two has come from another thread than its port's.
+    second.run("phone.restart()");
     first.hears(659.0);
     second.hears(523.0);
     first.run("phone.transfer('600')");

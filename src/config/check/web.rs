@@ -1,5 +1,7 @@
 //! What `[web]` says, and `[media]` of browsers.
 
+use std::net::Ipv6Addr;
+
 use super::{Check, Step};
 use crate::config::settings::MOST_THREADS;
 use crate::webhook::Target;
@@ -20,6 +22,26 @@ impl Check<'_, '_> {
         }
     }
 
+    pub(super) fn relays(&mut self) {
+        let turn = &self.settings.web.turn;
+        let at = |key| [Key("web"), Key("turn"), Key(key)];
+        for (place, url) in turn.urls.iter().enumerate() {
+            if !is_relay(url) {
+                let at = [Key("web"), Key("turn"), Key("urls"), At(place)];
+                let allowed = "`turn:HOST:PORT?transport=udp` or `turns:HOST:PORT?transport=tcp`";
+                self.tell(&at, format!("`{url}` is no relay"), allowed);
+            }
+        }
+        if !turn.urls.is_empty() && turn.secret.is_none() {
+            let what = "relays, and nothing that passwords for them are made of";
+            self.tell(&at("urls"), what, "`secret` beside it");
+        }
+        if turn.urls.is_empty() && turn.secret.is_some() {
+            self.tell(&at("secret"), "a secret of relays, and no relay", "`urls` beside it");
+        }
+        self.within(&at("hours"), turn.hours, 1..=48);
+    }
+
     pub(super) fn browser_ports(&mut self) {
         let media = &self.settings.media;
         let Some(first) = media.browser_port else { return };
@@ -33,4 +55,23 @@ impl Check<'_, '_> {
         }
         self.within(&at, first, 1_024..=65_000);
     }
+}
+
+/// Whether browsers take this for a relay (RFC 7065 section 3.1).
+fn is_relay(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("turns:").or_else(|| url.strip_prefix("turn:")) else {
+        return false;
+    };
+    let (place, query) = rest.split_once('?').map_or((rest, None), |(at, q)| (at, Some(q)));
+    let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, "")) => (host, None),
+        Some((host, port)) => (host, Some(port.strip_prefix(':').unwrap_or_default())),
+        None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+    };
+    let letters = |c: u8| c.is_ascii_alphanumeric() || b".-".contains(&c);
+    let named = !host.is_empty() && host.bytes().all(letters);
+    let good_host = if place.starts_with('[') { host.parse::<Ipv6Addr>().is_ok() } else { named };
+    let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    let ways = ["transport=udp", "transport=tcp"];
+    good_host && good_port && query.is_none_or(|query| ways.contains(&query))
 }

@@ -84,7 +84,7 @@ pub use trunk::{
 };
 pub use trust::Trust;
 pub use voicemail::Voicemail;
-pub use web::Web;
+pub use web::{Turn, Web};
 pub use webhook::Webhook;
 
 /// Everything in the configuration, checked: every reference in it leads somewhere.

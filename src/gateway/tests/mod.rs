@@ -165,6 +165,7 @@ fn branch_of(now: Now, config: &str, resume: Resume, keys: &[u8], seed: u64) -> 
                 "201".into(),
                 crate::call::conference::Pin::new("4711").unwrap(),
             )]),
+            relays: Some(relays::Secret::new("north")),
             ..Secrets::default()
         },
         listening: Listening { udp: vec![OURS], ..Listening::default() },

@@ -164,3 +164,28 @@ fn a_page_calls_like_a_phone_and_nonsense_calls_nobody() {
     );
     assert!(world.gateway.tabs.is_empty() && world.gateway.calls.is_empty());
 }
+
+/// A page stays open for a whole shift; a password for the relay does not last that long.
+#[test]
+fn a_page_is_told_of_relays_and_in_time_of_a_new_password() {
+    let turn = "[web.turn]\nurls = [\"turn:relay.example.com\"]\nsecret = { file = \"x\" }\nhours = 2\n\
+        [[trunk]]\nname";
+    let mut world = at_home(&[("[[trunk]]\nname", turn)]);
+    world.opens(1);
+    world.opens(2);
+    let end = (world.now.unix + Duration::from_secs(7_199)).seconds();
+    let told = |world: &World, page: u64| -> Vec<i64> {
+        let relays = world.paged.iter().filter_map(|(to, what)| match what {
+            ToPage::Welcome { relays, .. } | ToPage::Relays { relays } if to.0 == page => {
+                Some(relays[0].username.split_once(':')?.0.parse().ok()?)
+            }
+            _ => None,
+        });
+        relays.collect()
+    };
+    assert_eq!((told(&world, 1), told(&world, 2)), (vec![end - 1], vec![end]));
+    world.closes(2);
+    world.seconds(3_700);
+    assert_eq!(told(&world, 1), [end - 1, end - 1 + 3_600]);
+    assert_eq!(told(&world, 2).len(), 1, "who is gone is told nothing");
+}

@@ -6,7 +6,15 @@ import { lookForCalls, rang, withdrawn } from './state'
 
 /** What the box says on the channel. */
 type Said =
-  | { type: 'welcome'; agent: string; extension: string; position?: string | null; calls: Array<{ leg: string; call: string }> }
+  | {
+      type: 'welcome'
+      agent: string
+      extension: string
+      position?: string | null
+      calls: Array<{ leg: string; call: string }>
+      relays: RTCIceServer[]
+    }
+  | { type: 'relays'; relays: RTCIceServer[] }
   | { type: 'ring'; leg: string; call: string; queue: string | null; caller: { number: string; name: string | null } }
   | { type: 'stop'; leg: string; why: string }
   | { type: 'sdp'; leg: string; sdp: string }
@@ -40,6 +48,8 @@ let socket: WebSocket | null = null
 let tries = 0
 let again: number | undefined
 let sounds: MediaStream | null = null
+/** What passes sound on where this network lets none through. */
+let relays: RTCIceServer[] = []
 const peers = new Map<string, RTCPeerConnection>()
 /** A number that is being dialled, whose leg the box has not named yet. */
 let dialling: { peer: RTCPeerConnection; number: string } | null = null
@@ -105,11 +115,18 @@ async function heard(said: Said): Promise<void> {
   switch (said.type) {
     case 'welcome':
       line.value = 'ready'
+      relays = said.relays
       // Whatever was up goes on with a new session: after a reload, or on another network.
       for (const { leg, call } of said.calls) {
         put({ leg, call, state: 'joining', number: null })
         await join(leg, 'resume')
       }
+      // The box may not have noticed yet that this page was away.
+      for (const [leg, peer] of peers)
+        if (peer.connectionState !== 'connected' && !said.calls.some((one) => one.leg === leg)) await join(leg, 'resume')
+      return
+    case 'relays':
+      relays = said.relays
       return
     case 'ring':
       put({ leg: said.leg, call: said.call, state: 'ringing', number: null })
@@ -185,7 +202,7 @@ export async function listenIn(): Promise<MediaStream> {
 
 async function session(): Promise<[RTCPeerConnection, string]> {
   sounds ??= await listenIn()
-  const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
+  const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: relays })
   const own = sounds
   for (const track of own.getAudioTracks()) {
     track.enabled = !muted.value
@@ -219,9 +236,21 @@ async function join(leg: string, how: 'answer' | 'resume'): Promise<void> {
 
 /** A laptop on another network: a new session for the leg that is up. */
 function watch(leg: string, peer: RTCPeerConnection): void {
+  const answered = (): boolean => peers.get(leg) === peer && peer.remoteDescription !== null
   peer.onconnectionstatechange = () => {
-    if (peer.connectionState === 'failed' && peers.get(leg) === peer) void join(leg, 'resume')
+    if (answered() && peer.connectionState === 'failed') void join(leg, 'resume')
+    // What took the sound away took the channel along, and nothing says so for minutes: a new one tells.
+    if (answered() && peer.connectionState === 'disconnected') renew()
   }
+}
+
+/** A new channel in place of one that may be dead. */
+function renew(): void {
+  const before = socket
+  socket = null
+  before?.close()
+  tries = 0
+  connect()
 }
 
 export async function answer(leg: string): Promise<void> {
