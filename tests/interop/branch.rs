@@ -101,9 +101,9 @@ impl Branch {
             ("@RTP_LAST@", RTP_OFFSETS.1),
         ];
         let text = text.replace("@DIR@", &folder.display().to_string());
-        let text = ports.into_iter().fold(text, |text, (hole, above)| {
-            text.replace(hole, &(base + above).to_string())
-        });
+        let text = ports
+            .into_iter()
+            .fold(text, |text, (hole, above)| text.replace(hole, &(base + above).to_string()));
         std::fs::write(folder.join("gateway.toml"), text).expect("the configuration");
         Branch::demo(block, enter, Some(&folder))
     }
