@@ -131,6 +131,13 @@ pub enum Command {
         /// Nothing, or everything.
         on: bool,
     },
+    /// Begins or ends a payment pause.
+    Payment {
+        /// In which call.
+        call: CallId,
+        /// Begins, or ends.
+        on: bool,
+    },
     /// Plays a prompt.
     Play {
         /// In which call.
@@ -581,6 +588,8 @@ impl Command {
             Command::Tape { call, on: false } => (Operation::StopRecording, call.to_string()),
             Command::PauseTape { call, on: true } => (Operation::PauseRecording, call.to_string()),
             Command::PauseTape { call, on: false } => (Operation::GoOnRecording, call.to_string()),
+            Command::Payment { call, on: true } => (Operation::BeginPayment, call.to_string()),
+            Command::Payment { call, on: false } => (Operation::EndPayment, call.to_string()),
             Command::Play { call, .. } => (Operation::Play, call.to_string()),
             Command::Collect { call, .. } => (Operation::Collect, call.to_string()),
             Command::Listen { recording } => (Operation::Audio, recording.to_string()),

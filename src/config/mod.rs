@@ -198,6 +198,7 @@ const SECTIONS: &[&str] = &[
     "page",
     "distribution",
     "parking",
+    "payment",
     "schedule",
     "features",
     "flow",
@@ -263,6 +264,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         pages: each(document, "page", places, out),
         distribution: one(document, "distribution", out),
         parking: one(document, "parking", out),
+        payment: one(document, "payment", out),
         schedules: each(document, "schedule", places, out),
         // Their mistakes are told with the flows'.
         calendars: each(document, "calendar", places, &mut Vec::new()),

@@ -53,6 +53,7 @@ impl Gateway {
             | Command::Hold { .. }
             | Command::Tape { .. }
             | Command::PauseTape { .. }
+            | Command::Payment { .. }
             | Command::Play { .. }
             | Command::Collect { .. } => self.drive(now, by, command),
             Command::Route { number, from } => self.dry_run(now, number, from),

@@ -69,6 +69,7 @@ impl Gateway {
             Command::Hold { call, on } => self.hold(now, by, *call, *on),
             Command::Tape { call, on } => self.tape_on_order(now, by, *call, *on),
             Command::PauseTape { call, on } => self.pause_on_order(by, *call, *on),
+            Command::Payment { call, on } => self.pay_on_order(now, by, *call, *on),
             Command::Play { call, prompt, party } => {
                 self.play_on_order(now, by, *call, prompt, *party)
             }
@@ -197,7 +198,7 @@ impl Gateway {
     }
 
     /// The phone in a conversation that orders are carried out for: the called one, or the caller's.
-    fn phone_in(&self, by: &By, call: CallId) -> Result<(LegId, ExtensionId), No> {
+    pub(super) fn phone_in(&self, by: &By, call: CallId) -> Result<(LegId, ExtensionId), No> {
         let [caller, other] = self.talking(by, call)?;
         let own = by.own.as_ref().and_then(|agent| self.phone_of_agent(agent));
         let phones = [other, caller].map(|leg| Some((leg, self.phone_at(leg)?.clone())));
@@ -346,6 +347,9 @@ impl Gateway {
             Party::Other => other.unwrap_or(caller),
             Party::Both => return Err("keys are wanted of one party".into()),
         };
+        if self.keys_are_secret(leg) {
+            return Err("a payment pause runs: these keys are for nobody".into());
+        }
         if let Some(prompt) = prompt {
             self.play_on_order(now, by, call, prompt, party)?;
         }
@@ -392,6 +396,11 @@ impl Gateway {
     /// A leg is gone: nobody presses a key there any more.
     pub(super) fn forget_driven(&mut self, leg: LegId) {
         self.driving.sending.remove(&leg);
+        self.forget_collecting(leg);
+    }
+
+    /// No key is wanted of a leg any more.
+    pub(super) fn forget_collecting(&mut self, leg: LegId) {
         self.collected(leg, false);
     }
 }

@@ -51,6 +51,11 @@ impl HeldKeys {
         self.0.pop_front().map(|(_, leg, key)| (leg, key))
     }
 
+    /// Passes nothing on of what a leg has pressed.
+    pub fn forget(&mut self, leg: LegId) {
+        self.0.retain(|(_, from, _)| *from != leg);
+    }
+
     fn drop_one(&mut self, leg: LegId, key: char) {
         if let Some(at) = self.0.iter().position(|(_, from, held)| (*from, *held) == (leg, key)) {
             self.0.remove(at);
@@ -63,6 +68,9 @@ impl Gateway {
     /// `application/dtmf` with nothing but the key. There is no RFC for either.
     pub(super) fn info(&mut self, now: Now, session: SessionId, content_type: &str, body: &[u8]) {
         let Some(leg) = self.legs.of_session(session) else { return };
+        if self.keys_are_secret(leg) {
+            return;
+        }
         let text = String::from_utf8_lossy(body);
         let key = match content_type.to_ascii_lowercase().as_str() {
             "application/dtmf-relay" => text
@@ -79,6 +87,10 @@ impl Gateway {
 
     /// A key was pressed. It goes to whoever is talked with, in the way that one understands, or to the flow.
     pub(super) fn key(&mut self, now: Now, leg: LegId, key: char, way: Way) {
+        // Told by a media thread before it was told to be silent.
+        if self.keys_are_secret(leg) {
+            return;
+        }
         if self.is_same_press(now, leg, key, way) {
             return self.held_keys.drop_one(leg, key);
         }

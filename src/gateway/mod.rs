@@ -6,7 +6,7 @@
 //! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents,
 //! `errands` work without a line, `telling` what of it is told, `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
 //! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
-//! calls, `feed` what they are told, `journeys` rules, `setup` the configuration.
+//! calls, `payment` what nobody is to hear, `feed` what they are told, `journeys` rules, `setup` the configuration.
 
 mod accounts;
 mod addresses;
@@ -36,6 +36,7 @@ mod lateness;
 mod legs;
 mod no;
 mod orders;
+mod payment;
 mod phones;
 mod placing;
 mod promising;
@@ -274,6 +275,7 @@ pub struct Gateway {
     lateness: lateness::Lateness,
     tapes: recording::Tapes,
     driving: driving::Driving,
+    payments: payment::Payments,
     feed: feed::Feed,
     pool: Stock,
     codecs: Vec<Codec>,
@@ -416,6 +418,7 @@ impl Gateway {
         self.patience_is_over(now);
         self.keys_time_out(now);
         self.collecting_times_out(now);
+        self.payments_time_out(now);
         self.pages_time_out(now);
         self.tell_figures(now);
         self.journal.handle_timeout(now);
@@ -451,6 +454,7 @@ impl Gateway {
             self.patience.deadline(),
             self.held_keys.deadline(),
             self.driving.deadline(),
+            self.payments.deadline(),
             self.tabs.deadline(),
             self.journeys.deadline(now),
             self.feed.deadline(),

@@ -1,6 +1,6 @@
 //! Recordings of conversations: who is recorded, who is told so first, and what is kept of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::admin::api::feed::{Happening, Tape};
@@ -25,6 +25,8 @@ pub(super) struct Tapes {
     running: BTreeMap<RecordingId, [LegId; 2]>,
     /// Pairs who are being told, by each leg that has not heard all of it.
     telling: BTreeMap<LegId, [LegId; 2]>,
+    /// Those that somebody wants nothing on for a while.
+    paused: BTreeSet<RecordingId>,
     /// Legs that pressed a star just now.
     star: BTreeMap<LegId, ()>,
 }
@@ -87,6 +89,7 @@ impl Gateway {
     /// A recording has come to its end.
     pub(super) fn taped(&mut self, recording: RecordingId, duration: Duration) {
         self.tapes.running.remove(&recording);
+        self.tapes.paused.remove(&recording);
         tracing::info!(%recording, seconds = duration.as_secs(), "a conversation was recorded");
     }
 
@@ -110,9 +113,30 @@ impl Gateway {
         let Some((recording, left)) = own.map(|(recording, legs)| (*recording, legs[0])) else {
             return Err("it is not being recorded".to_owned());
         };
+        if !paused && self.is_paying(left) {
+            return Err("a payment pause runs: that is ended first".to_owned());
+        }
+        match paused {
+            true => self.tapes.paused.insert(recording),
+            false => self.tapes.paused.remove(&recording),
+        };
+        self.pause_as_is(recording, left);
+        Ok(())
+    }
+
+    /// A payment pause of these two has begun or ended: a recording of theirs falls silent, or goes on.
+    pub(super) fn settle_tape(&mut self, a: LegId, b: LegId) {
+        let own =
+            self.tapes.running.iter().find(|(_, legs)| legs.contains(&a) && legs.contains(&b));
+        if let Some((recording, left)) = own.map(|(recording, legs)| (*recording, legs[0])) {
+            self.pause_as_is(recording, left);
+        }
+    }
+
+    fn pause_as_is(&mut self, recording: RecordingId, left: LegId) {
+        let paused = self.is_paying(left) || self.tapes.paused.contains(&recording);
         self.tell_leg(left, |_| media::Command::PauseTape { recording, paused });
         self.tell_tape(left, recording, if paused { Tape::Paused } else { Tape::Runs });
-        Ok(())
     }
 
     fn tell_tape(&mut self, leg: LegId, recording: RecordingId, state: Tape) {
@@ -136,6 +160,8 @@ impl Gateway {
         self.forget_driven(leg);
         self.tapes.telling.retain(|_, legs| !legs.contains(&leg));
         self.tapes.running.retain(|_, legs| !legs.contains(&leg));
+        let running = &self.tapes.running;
+        self.tapes.paused.retain(|recording| running.contains_key(recording));
         self.tapes.star.remove(&leg);
     }
 
@@ -165,6 +191,9 @@ impl Gateway {
         let max = LONGEST;
         self.tell_leg(left, |_| media::Command::Tape { left, right, recording, max });
         self.tell_tape(left, recording, Tape::Runs);
+        if self.is_paying(left) {
+            self.pause_as_is(recording, left);
+        }
     }
 
     /// A recording begins: whoever writes it is told what it is sealed with, before there is any sound.
@@ -175,6 +204,7 @@ impl Gateway {
 
     fn stop_tape(&mut self, recording: RecordingId, leg: LegId) {
         self.tapes.running.remove(&recording);
+        self.tapes.paused.remove(&recording);
         self.tell_leg(leg, |_| media::Command::StopTape { recording });
         self.tell_tape(leg, recording, Tape::Ended);
     }

@@ -198,6 +198,7 @@ impl Gateway {
             lateness: Lateness::new(Duration::from_millis(settings.limits.lateness_ms.into())),
             tapes: super::recording::Tapes::default(),
             driving: Default::default(),
+            payments: Default::default(),
             feed: Default::default(),
             pool,
             codecs: settings.media.codecs.iter().map(|codec| own_codec(*codec)).collect(),

@@ -414,6 +414,7 @@ impl Gateway {
     pub(super) fn close_media(&mut self, now: Now, id: LegId, leg: &Leg) {
         self.playing.remove(&id);
         self.forget_faults(id);
+        self.payment_left(now, id);
         self.forget_tapes(id);
         if leg.has_media() {
             self.expect_quality(id, leg.told);

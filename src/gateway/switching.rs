@@ -50,11 +50,15 @@ impl Gateway {
                 self.bring_together(a, b);
                 self.join(a, b);
                 self.match_codecs(now, a, b);
+                self.payments_joined(now, a, b);
                 self.record_joined(now, a, b);
             }
             Output::Transferred(leg, failed) => self.transferred(now, leg, failed),
             Output::AskPin { call, again } => self.ask_pin(call, again),
-            Output::Enter { leg, room } => self.enter(now, leg, room),
+            Output::Enter { leg, room } => {
+                self.payment_left(now, leg);
+                self.enter(now, leg, room)
+            }
             Output::Page { leg, room, speaks } => self.enter_as(now, leg, room, (speaks, !speaks)),
             Output::Music(leg) => self.music(leg, prompts::HOLD_MUSIC),
             Output::Ringback(leg) => self.ringback(leg),

@@ -21,8 +21,8 @@ const KEYS: [[char; 4]; 4] =
 pub const LEAST: Duration = Duration::from_millis(40);
 
 /// Samples judged at a time, long enough to tell the tones of a group apart, and how far the next begins after.
-const BLOCK: usize = 102;
-const HOP: usize = BLOCK / 2;
+pub(super) const BLOCK: usize = 102;
+pub(super) const HOP: usize = BLOCK / 2;
 /// Mean square below which nothing is a key: each tone at about -30 dBm0, 5 dB below the least that Q.24 wants taken.
 const QUIET: f64 = 300_000.0;
 /// The two tones' least share in the energy; what is left is noise, 15 dB below at most.
@@ -59,10 +59,7 @@ pub struct Listener {
 
 impl Default for Listener {
     fn default() -> Self {
-        let [a, b, c, d] = LOW.map(filter);
-        let [e, f, g, h] = HIGH.map(filter);
-        let filters = [a, b, c, d, e, f, g, h];
-        Listener { block: [0; BLOCK], filled: 0, run: None, told: false, filters }
+        Listener { block: [0; BLOCK], filled: 0, run: None, told: false, filters: filters() }
     }
 }
 
@@ -152,13 +149,20 @@ fn really(block: &[i16; BLOCK], hertz: f64, power: f64) -> Option<f64> {
     (!elsewhere).then(|| near.iter().copied().fold(power, f64::max))
 }
 
+/// The filters of all tones, rows first.
+pub(super) fn filters() -> [f64; 8] {
+    let [a, b, c, d] = LOW.map(filter);
+    let [e, f, g, h] = HIGH.map(filter);
+    [a, b, c, d, e, f, g, h]
+}
+
 /// What makes Goertzel's filter the filter of a tone.
 fn filter(hertz: f64) -> f64 {
     2.0 * (TAU * hertz / f64::from(RATE)).cos()
 }
 
 /// Goertzel's filters, all over the block at once.
-fn powers<const N: usize>(block: &[i16; BLOCK], filters: &[f64; N]) -> [f64; N] {
+pub(super) fn powers<const N: usize>(block: &[i16; BLOCK], filters: &[f64; N]) -> [f64; N] {
     let (mut before, mut last) = ([0.0; N], [0.0; N]);
     for sample in block {
         let sample = f64::from(*sample);

@@ -6,6 +6,7 @@
 mod carrying;
 mod guard;
 mod hearing;
+mod hush;
 mod incoming;
 mod outgoing;
 
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use carrying::Carrying;
 use guard::Guard;
 use hearing::Hearing;
+use hush::Hush;
 
 use crate::id::{LegId, RecordingId, RoomId};
 use crate::media::codec::Encoder;
@@ -168,6 +170,7 @@ pub(super) struct Leg {
     ears: Listening,
     keys: keys::Listener,
     hearing: Hearing,
+    hush: Hush,
     carrying: Carrying,
     incoming: Incoming,
     outgoing: Outgoing,
@@ -190,6 +193,7 @@ impl Leg {
             guard: Guard::default(),
             ears: Listening::default(),
             hearing: Hearing::default(),
+            hush: Hush::default(),
             carrying: Carrying::default(),
             keys: keys::Listener::default(),
             incoming: Incoming {

@@ -6,7 +6,7 @@
 //! to do by [`Command`]s and tells what happened by [`Event`]s.
 //!
 //! [`leg`] is one stream in and one out; [`plane`] owns the legs and joins them; [`rtp`], [`rtcp`], [`dtmf`] are the
-//! wire; [`keys`] are key presses in the sound itself; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`jitter`], [`conceal`] and
+//! wire; [`keys`] are key presses in the sound itself, `mask` takes them out of it; [`codec`], [`tone`], [`player`], [`recorder`], [`wav`], [`detect`] are sound; [`jitter`], [`conceal`] and
 //! [`comfort`] make steady sound of what arrives, [`mixer`] one of many; [`quality`] judges; [`port`] hands out port
 //! numbers, [`stock`] those whose sockets are open already; [`srtp`] seals and opens; [`peer`] is what browsers add.
 
@@ -19,6 +19,7 @@ pub mod jitter;
 pub mod keys;
 pub mod leg;
 mod listening;
+mod mask;
 pub mod mixer;
 pub mod peer;
 pub mod plane;
@@ -306,6 +307,14 @@ pub enum Command {
     StopTape {
         /// Which.
         recording: RecordingId,
+    },
+    /// Let nobody know which keys are pressed at a leg: no [`Event::Digit`], no telephone-events to others, and no tones in
+    /// what they hear, what is mixed and what is recorded. Or everybody again, once no key is held down.
+    Hush {
+        /// The leg.
+        leg: LegId,
+        /// Whether.
+        on: bool,
     },
     /// Forget a leg; [`Event::Closed`] follows.
     Close {

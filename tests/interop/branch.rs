@@ -1,6 +1,6 @@
 //! A demo branch in a process of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -142,6 +142,11 @@ impl Branch {
     /// The same with files beside the configuration. `@DIR@` is their folder, `@CARRIER@` and `@SECOND@` ports that are free,
     /// `@RTP_FIRST@` to `@RTP_LAST@` the ports for its sound.
     pub fn run_with(text: &str, sip: &str, files: &[(&str, &str)]) -> Branch {
+        Branch::run_to(text, sip, files, None)
+    }
+
+    /// The same, whose log lines go into the file `log` of its folder where that is named.
+    pub fn run_to(text: &str, sip: &str, files: &[(&str, &str)], log: Option<&str>) -> Branch {
         let block = Block::take();
         let base = block.base();
         let folder =
@@ -163,8 +168,10 @@ impl Branch {
         }
         let config = folder.join("gateway.toml");
         std::fs::write(&config, text).expect("the configuration");
+        let log = log.map(|name| std::fs::File::create(folder.join(name)).expect("a log file"));
         let process = Command::new(env!("CARGO_BIN_EXE_branchline"))
             .args(["run", "-c", &config.display().to_string()])
+            .stderr(log.map_or_else(Stdio::inherit, Stdio::from))
             .spawn()
             .expect("the branch starts");
         let sip = sip.replace("@PORT@", &base.to_string()).parse().expect("an address");
@@ -259,6 +266,16 @@ impl Branch {
             .expect("the command line runs");
         let answer = || serde_json::from_slice(&output.stdout).expect("an answer in JSON");
         output.status.success().then(answer)
+    }
+
+    /// Asks or orders at the control socket what no command of ours does. Answers the reply.
+    pub fn control(&self, command: &Value) -> Value {
+        let socket = self.ready["socket"].as_str().expect("a socket");
+        let mut stream = std::os::unix::net::UnixStream::connect(socket).expect("it listens");
+        writeln!(stream, "{command}").expect("it reads");
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).expect("it answers");
+        serde_json::from_str(&line).expect("an answer in JSON")
     }
 
     /// Whether the branch does something that gives no answer.

@@ -17,6 +17,7 @@ mod dialogs;
 mod emergency;
 mod lamps;
 mod names;
+mod payments;
 mod peer;
 mod phones;
 mod provisioning;

@@ -57,6 +57,11 @@ impl Heard {
         keys
     }
 
+    /// Blocks of 12 ms that are mostly one of a row's tones and one of a column's, however quiet.
+    pub fn key_blocks(&self) -> usize {
+        key_blocks(&self.samples)
+    }
+
     /// Whether anything but silence was in the last half second.
     pub fn loud(&self) -> bool {
         let start = self.samples.len().saturating_sub(4_000);
@@ -299,6 +304,31 @@ pub fn share(samples: &[i16], tone: f64) -> f64 {
         im += f64::from(*sample) * angle.sin();
     }
     2.0 * (re * re + im * im) / (samples.len() as f64 * energy)
+}
+
+/// Blocks of 12 ms, half over one another, in which a row's tone and a column's make up most: a piece of a key, however
+/// short and quiet, down to the noise of the codec.
+pub fn key_blocks(samples: &[i16]) -> usize {
+    let of = |block: &[i16], tones: &[f64]| {
+        let power = |tone: &f64| {
+            let (mut re, mut im) = (0.0, 0.0);
+            for (n, sample) in block.iter().enumerate() {
+                let angle = std::f64::consts::TAU * tone * n as f64 / 8_000.0;
+                re += f64::from(*sample) * angle.cos();
+                im += f64::from(*sample) * angle.sin();
+            }
+            2.0 * (re * re + im * im) / block.len() as f64
+        };
+        tones.iter().map(power).fold(0.0, f64::max)
+    };
+    let is_key = |block: &&[i16]| {
+        let energy: f64 = block.iter().map(|s| f64::from(*s).powi(2)).sum();
+        let row = of(block, &[697.0, 770.0, 852.0, 941.0]) / energy;
+        let column = of(block, &[1_209.0, 1_336.0, 1_477.0]) / energy;
+        energy > 400.0 * block.len() as f64 && row.min(column) > 0.15 && row + column > 0.6
+    };
+    let halves = [samples, samples.get(48..).unwrap_or_default()];
+    halves.iter().flat_map(|half| half.chunks_exact(96)).filter(is_key).count()
 }
 
 /// The two tones of a key.

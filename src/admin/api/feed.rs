@@ -129,6 +129,13 @@ pub enum Happening {
         /// Whether it runs, is paused, or has ended.
         state: Tape,
     },
+    /// A payment pause.
+    CallPayment {
+        /// The call.
+        call: CallId,
+        /// Whether it runs from now on, or has ended.
+        on: bool,
+    },
     /// Somebody is on hold.
     CallHeld {
         /// The call.
@@ -261,6 +268,7 @@ impl Happening {
             Happening::CallAnswered { .. } => "call_answered",
             Happening::CallWaits { .. } => "call_waits",
             Happening::CallRecording { .. } => "call_recording",
+            Happening::CallPayment { .. } => "call_payment",
             Happening::CallHeld { .. } => "call_held",
             Happening::CallResumed { .. } => "call_resumed",
             Happening::CallTransferred { .. } => "call_transferred",
@@ -314,6 +322,7 @@ impl View {
             Happening::CallHeld { call }
             | Happening::CallResumed { call }
             | Happening::CallTransferred { call }
+            | Happening::CallPayment { call, .. }
             | Happening::CallRecording { call, .. } => self.own.contains(call),
             _ => false,
         }

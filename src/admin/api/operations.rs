@@ -171,6 +171,8 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         | Operation::Record
         | Operation::StopRecording
         | Operation::PauseRecording
+        | Operation::BeginPayment
+        | Operation::EndPayment
         | Operation::GoOnRecording
         | Operation::Play
         | Operation::Collect => Ask::Command(order(&asked)?),
@@ -347,6 +349,8 @@ fn order(asked: &Reading) -> Result<Command, Problem> {
         Operation::StopRecording => Command::Tape { call, on: false },
         Operation::PauseRecording => Command::PauseTape { call, on: true },
         Operation::GoOnRecording => Command::PauseTape { call, on: false },
+        Operation::BeginPayment => Command::Payment { call, on: true },
+        Operation::EndPayment => Command::Payment { call, on: false },
         Operation::Play => {
             let Play { prompt, party } = asked.body()?;
             Command::Play { call, prompt: asked.short("prompt", prompt)?, party }

@@ -16,6 +16,7 @@ impl Check<'_, '_> {
         self.phones();
         self.groups();
         self.parking();
+        self.within(&[Key("payment"), Key("limit")], self.settings.payment.limit, 30..=3_600);
         self.schedules();
         self.codes();
     }

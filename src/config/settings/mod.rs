@@ -24,6 +24,7 @@ mod metrics;
 mod oidc;
 mod page;
 mod parking;
+mod payment;
 mod people;
 mod prompts;
 mod provisioning;
@@ -70,6 +71,7 @@ pub use metrics::Metrics;
 pub use oidc::{Oidc, OidcRole};
 pub use page::Page;
 pub use parking::Parking;
+pub use payment::Payment;
 pub use people::{Disposition, LegalHold, People, Retention};
 pub use prompts::Prompts;
 pub use provisioning::{DeskPhone, Mac, Provisioning};
@@ -132,6 +134,8 @@ pub struct Settings {
     pub pages: Vec<Page>,
     /// `[parking]`.
     pub parking: Parking,
+    /// `[payment]`.
+    pub payment: Payment,
     /// `[[schedule]]`.
     pub schedules: Vec<Schedule>,
     /// `[[calendar]]`, those without mistakes: the IVR's check tells the mistakes.

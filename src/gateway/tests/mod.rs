@@ -21,6 +21,7 @@ mod ladders;
 mod lasting;
 mod media_scenes;
 mod parties;
+mod payments;
 mod people;
 mod phones;
 mod protection;
@@ -289,6 +290,9 @@ struct World {
     paged: Vec<(crate::agent::desk::PageId, crate::agent::desk::ToPage)>,
     /// Keys that we pressed towards somebody.
     pressed: Vec<String>,
+    /// Legs whose keys nobody is to know of, and recordings that nothing goes onto.
+    hushed: BTreeSet<LegId>,
+    paused: BTreeSet<crate::id::RecordingId>,
     /// The address of ours that faces everybody, if there is a way out.
     faces: Option<IpAddr>,
     /// Where legs went whose address was lost.
@@ -380,6 +384,8 @@ impl World {
             bridges: Vec::new(),
             keys: Vec::new(),
             pressed: Vec::new(),
+            hushed: BTreeSet::new(),
+            paused: BTreeSet::new(),
             faces: None,
             rebound: Vec::new(),
             paged: Vec::new(),
@@ -506,7 +512,14 @@ impl World {
                     self.later(0, 5, Due::Media(Event::OpenFailed { leg }));
                 }
             }
+            Command::Hush { leg, on: true } => drop(self.hushed.insert(leg)),
+            Command::Hush { leg, on: false } => drop(self.hushed.remove(&leg)),
+            Command::PauseTape { recording, paused: true } => drop(self.paused.insert(recording)),
+            Command::PauseTape { recording, .. } | Command::StopTape { recording } => {
+                self.paused.remove(&recording);
+            }
             Command::Close { leg } => {
+                self.hushed.remove(&leg);
                 assert!(self.open.remove(&leg), "{leg} was closed and not open");
                 self.part(leg);
                 // What was recorded so far comes first, as it does from a media thread.

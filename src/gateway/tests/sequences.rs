@@ -530,6 +530,7 @@ impl Play {
         assert!(gateway.calls.deadline().is_none(), "timers of calls are left\n{self}");
         assert!(gateway.work.is_empty(), "the queue's work is left\n{self}");
         assert!(gateway.timesheet.is_empty(), "work is left on the timesheet\n{self}");
+        assert!(gateway.payments.is_empty(), "payment pauses are left\n{self}");
         assert!(gateway.orders.is_empty(), "orders are left\n{self}");
         assert!(gateway.contexts.is_empty(), "what is known of callers is left\n{self}");
         assert!(gateway.keeping.is_empty(), "records are left\n{self}");

@@ -149,6 +149,7 @@ impl Plane {
                 }
             }
             Command::StopTape { recording } => self.stop_tape(recording),
+            Command::Hush { leg, on } => self.with(leg, |leg| leg.hush(on)),
             Command::Close { leg } => self.close(leg),
         }
     }
@@ -392,9 +393,11 @@ impl Plane {
         let (Some(packet), Some(leg)) = (rtp::read(bytes), self.legs.get_mut(&id)) else { return };
         let Some(stream) = leg.stream else { return };
         let heard = leg.receive(now.instant, from, &packet);
-        if heard == Heard::Nothing {
+        let swallowed = matches!(heard, Heard::Press { key, .. } if leg.swallows(key));
+        if heard == Heard::Nothing || swallowed {
             return;
         }
+        let masked = leg.is_masked();
         let room = leg.room.is_some();
         let to = if room { None } else { self.hearer_of(id) };
         let sound = match heard {
@@ -405,9 +408,7 @@ impl Plane {
             }
             Heard::Press { key: None, .. } | Heard::Noise | Heard::Nothing => None,
         };
-        if let Some(sound) = &sound {
-            self.attend(now, id, &packet, sound);
-        }
+        let sound = sound.and_then(|sound| self.attend(now, id, &packet, sound));
         if self.legs.get(&id).is_some_and(|leg| leg.tape.is_some()) {
             self.put_on_tape(id, &packet, heard, sound.as_ref());
         }
@@ -425,7 +426,11 @@ impl Plane {
         if !hears(listener, id, to) {
             return;
         }
-        if let Some(sound) = sound.filter(|_| listener.needs_coding(&stream)) {
+        // What cannot be decoded cannot be looked into: then nothing of it is passed on.
+        if masked && heard == Heard::Sound && sound.is_none() {
+            return;
+        }
+        if let Some(sound) = sound.filter(|_| masked || listener.needs_coding(&stream)) {
             let packets = listener.carry(now.instant, &sound, &mut self.spare);
             return packets.into_iter().for_each(|packet| self.send(to, Kind::Rtp, packet));
         }
@@ -456,9 +461,11 @@ impl Plane {
     fn sound(&mut self, id: LegId, to: Option<LegId>, packet: &Packet<'_>) -> Option<Sound> {
         let leg = self.legs.get(&id)?;
         let stream = leg.stream?;
-        let kept = leg.recorder.is_some() || leg.tape.is_some() || leg.room.is_some();
+        let masked = leg.is_masked();
+        let kept = masked || leg.recorder.is_some() || leg.tape.is_some() || leg.room.is_some();
         let hearer = to.and_then(|to| self.legs.get(&to).filter(|leg| hears(leg, id, to)));
-        let coded = hearer.filter(|leg| leg.needs_coding(&stream)).and_then(|leg| leg.stream);
+        let coded = hearer.filter(|leg| masked || leg.needs_coding(&stream));
+        let coded = coded.and_then(|leg| leg.stream);
         if !kept && coded.is_none() && !leg.listens_to(packet) {
             return None;
         }
@@ -467,10 +474,12 @@ impl Plane {
         self.legs.get_mut(&id)?.hear_packet(packet, rate)
     }
 
-    /// Sound came: whoever has to know what is in it looks.
-    fn attend(&mut self, now: Now, id: LegId, packet: &Packet<'_>, sound: &Sound) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
-        let (machine, key) = leg.attend(packet, sound);
+    /// Sound came: whoever has to know what is in it looks. Answers what others may hear of it.
+    fn attend(&mut self, now: Now, id: LegId, packet: &Packet<'_>, sound: Sound) -> Option<Sound> {
+        let leg = self.legs.get_mut(&id)?;
+        let (machine, key) = leg.attend(packet, &sound);
+        let key = key.filter(|_| !leg.is_masked());
+        let sound = leg.masked(sound);
         if machine {
             self.carry_data(id);
             self.tell(Event::Machine { leg: id });
@@ -478,7 +487,8 @@ impl Plane {
         if let Some(key) = key {
             self.pressed(id, key, keys::LEAST);
         }
-        self.keep(now, id, sound);
+        self.keep(now, id, &sound);
+        Some(sound)
     }
 
     /// Somebody who hears `id` though `id` hears something else, such as a caller who is played to while bridged.

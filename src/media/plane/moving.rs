@@ -87,6 +87,7 @@ impl Command {
             | Command::StopRecord { leg }
             | Command::Expect { leg }
             | Command::Move { leg, .. }
+            | Command::Hush { leg, .. }
             | Command::Close { leg } => [Some(*leg), None],
         }
     }

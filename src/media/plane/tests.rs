@@ -2,6 +2,7 @@
 
 mod codecs;
 mod hostile;
+mod hushed;
 mod rooms;
 mod sealed;
 mod signs;

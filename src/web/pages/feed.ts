@@ -96,6 +96,7 @@ const EVENTS = [
   'call_answered',
   'call_waits',
   'call_recording',
+  'call_payment',
   'call_held',
   'call_resumed',
   'call_transferred',

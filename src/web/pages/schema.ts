@@ -397,6 +397,10 @@ export type Happening = {
   "state": Tape
 } | {
   "call": CallId
+  "event": "call_payment"
+  "on": boolean
+} | {
+  "call": CallId
   "event": "call_held"
 } | {
   "call": CallId

@@ -58,6 +58,14 @@ pub(super) const ROUTES: &[Route] = &[
         .with(Method::Delete, None)
         .by(WORKERS, Some(Scope::Control))
         .says("Let everything onto it again."),
+    get("/calls/{call}/payment", Operation::BeginPayment, Answer::Nothing)
+        .with(Method::Post, None)
+        .by(WORKERS, Some(Scope::Control))
+        .says("Begin a payment pause: nothing goes onto the recording, and the keys that the customer presses reach nobody and are kept nowhere."),
+    get("/calls/{call}/payment", Operation::EndPayment, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(WORKERS, Some(Scope::Control))
+        .says("End it. A hang-up, a transfer and the site's time limit end it too."),
     get("/calls/{call}/play", Operation::Play, Answer::Nothing)
         .with(Method::Post, Some(Shape::of::<Play>()))
         .by(WORKERS, Some(Scope::Control))

@@ -63,6 +63,10 @@ operations! {
     PauseRecording = "pause_recording",
     /// Lets everything onto it again.
     GoOnRecording = "go_on_recording",
+    /// Begins a payment pause.
+    BeginPayment = "begin_payment",
+    /// Ends it.
+    EndPayment = "end_payment",
     /// Plays a prompt.
     Play = "play_prompt",
     /// Asks for keys.

@@ -171,7 +171,9 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
     else if (tape.value === 'on' && (await order(() => ask('POST', `${path}/recording/pause`)))) tape.value = 'paused'
     else if (tape.value === 'paused' && (await order(() => ask('DELETE', `${path}/recording/pause`)))) tape.value = 'on'
   }
+  const pay = (): Promise<boolean> => order(() => ask(talk.value?.paying ? 'DELETE' : 'POST', `${path}/payment`))
   useKey('h', 'keys.hold', () => void hold())
+  useKey('p', 'keys.pay', () => void pay())
   useKey('m', 'keys.mute', () => mute(!muted.value), !!leg)
   useKey('t', 'keys.transfer', () => (doing.value = 'blind'))
   const name = up.caller?.name ?? up.from
@@ -186,7 +188,8 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
           {up.queue && <Tag>{up.queue}</Tag>}
           {up.held && <Tag shade="warn">{t('call.held')}</Tag>}
           {muted.value && <Tag shade="bad">{t('call.muted')}</Tag>}
-          {tape.value === 'on' && <Tag shade="bad">{t('call.recorded')}</Tag>}
+          {up.paying && <Tag shade="warn">{t('call.paying')}</Tag>}
+          {tape.value === 'on' && !up.paying && <Tag shade="bad">{t('call.recorded')}</Tag>}
         </p>
         <time class="clock">{clock(since(up.since))}</time>
       </div>
@@ -213,6 +216,9 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
         <Button icon="record" pressed={tape.value !== 'off'} onClick={() => void record()}>
           {t(tape.value === 'off' ? 'call.record' : tape.value === 'on' ? 'call.record.pause' : 'call.record.on')}
         </Button>
+        <Button icon="card" hint="p" pressed={up.paying} onClick={() => void pay()}>
+          {up.paying ? t('call.pay.over') : t('call.pay')}
+        </Button>
         <span class="grow" />
         <Button
           kind="bad"
@@ -222,6 +228,11 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
           {t('call.end')}
         </Button>
       </div>
+      {up.paying && (
+        <p class="small" role="status">
+          {t('call.paying.words')}
+        </p>
+      )}
       {besides.value.map((other) => (
         <div class="row beside" key={other.call}>
           <Lamp shade="warn">{t('call.beside', { name: other.caller?.name ?? other.from })}</Lamp>

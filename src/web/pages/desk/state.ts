@@ -22,7 +22,8 @@ export type Offer = {
   since: number
 }
 /** The call that is up, or was a moment ago. */
-export type Talk = Offer & { held: boolean; over: number | null }
+/** `paying`: nothing of what is said is kept, and the keys of whoever calls reach nobody. */
+export type Talk = Offer & { held: boolean; paying: boolean; over: number | null }
 /** A person on the desk. */
 export type Open = { contact: string; name: string | null; number: string | null }
 
@@ -123,7 +124,7 @@ async function resume({ items }: ActiveCallPage): Promise<void> {
   const contact = found?.items[0]?.contacts[0]
   const since = new Date(line.arrived).getTime()
   const caller = contact ? cardOf(contact) : null
-  talk.value = { call: line.call, from: number, to: line.to, queue: null, caller, since, held: false, over: null }
+  talk.value = { call: line.call, from: number, to: line.to, queue: null, caller, since, held: false, paying: false, over: null }
   if (caller) show({ contact: caller.contact, name: caller.name ?? null, number })
 }
 
@@ -160,6 +161,8 @@ function took(event: Told): void {
       return known(event.call, event.caller)
     case 'call_taken':
       return event.agent === mine ? taken(event.call) : withdrawn(event.call)
+    case 'call_payment':
+      return change(event.call, { paying: event.on })
     case 'call_held':
     case 'call_resumed':
       return change(event.call, { held: event.event === 'call_held' })
@@ -197,6 +200,7 @@ function taken(call: string): void {
     ...(offer ?? { call, from: '', to: '', queue: null, caller: null }),
     since: Date.now(),
     held: false,
+    paying: false,
     over: null,
   }
   if (talk.value && !talk.value.over && talk.value.call !== call) besides.value = [...besides.value, talk.value]
