@@ -6,6 +6,7 @@
 pub mod access;
 pub mod api;
 mod ban;
+pub mod configuring;
 mod crm;
 mod exposition;
 mod glance;
@@ -37,6 +38,7 @@ use crate::time::UnixTime;
 use api::Operation;
 use api::bodies::{ActLine, DryRun, OneCall, Page, Party, RecordingLine, TokenLine, UserLine};
 use api::sites::{SiteEvent, Taken};
+use configuring::{ConfigOrder, ConfigReply};
 
 pub use ban::Ban;
 pub use crm::{CrmLine, CrmTest};
@@ -472,6 +474,24 @@ pub enum Command {
         /// Which.
         call: CallId,
     },
+    /// Something about the configuration; whoever keeps its files answers.
+    Config {
+        /// What.
+        order: ConfigOrder,
+    },
+    /// Writes down that the configuration was changed, or was not.
+    ConfigAct {
+        /// What was done.
+        what: ConfigWhat,
+        /// Which version it is about, where there is one.
+        version: Option<u32>,
+        /// Whether it was done.
+        done: bool,
+    },
+    /// Carriers that work, and whether there are phones: what a change of the configuration is measured by.
+    Health,
+    /// Starts the program anew as soon as no call is up.
+    Restart,
     /// Takes no new calls, ends when the last is over.
     Drain,
 }
@@ -563,6 +583,10 @@ pub enum Reply {
     Webhooks(Vec<WebhookLine>),
     /// To [`Command::DeadWebhooks`].
     DeadWebhooks(Vec<DeadLine>),
+    /// To [`Command::Config`].
+    Config(Box<ConfigReply>),
+    /// To [`Command::Health`]: trunks that work, and whether there are phones.
+    Health(Vec<crate::id::TrunkId>, bool),
     /// An order about a person was not carried out, and why.
     Declined(Refusal),
     /// It was done.
@@ -621,6 +645,9 @@ impl Command {
             Command::ChangeUser { name, .. } => (Operation::ChangeUser, name.clone()),
             Command::Session { what, user, .. } => return Some((what.operation(), user.clone())),
             Command::Enter { user } => (Operation::Back, user.name.clone()),
+            Command::ConfigAct { what, version, .. } => {
+                return Some((what.operation(), version.map(|version| version.to_string())));
+            }
             Command::AddToken { token } => (Operation::NewToken, token.prefix.clone()),
             Command::RevokeToken { prefix } => (Operation::RevokeToken, prefix.clone()),
             Command::Contact { order, .. } => {
@@ -661,6 +688,28 @@ impl SessionAct {
             SessionAct::SignOut => Operation::SignOut,
             SessionAct::End => Operation::EndSession,
             SessionAct::EndThere => Operation::SignedOutThere,
+        }
+    }
+}
+
+/// What somebody does with the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfigWhat {
+    /// Lets another run.
+    Apply,
+    /// Lets it stay.
+    Confirm,
+    /// Puts the one before it back.
+    RollBack,
+}
+
+impl ConfigWhat {
+    fn operation(self) -> Operation {
+        match self {
+            ConfigWhat::Apply => Operation::ApplyConfig,
+            ConfigWhat::Confirm => Operation::ConfirmConfig,
+            ConfigWhat::RollBack => Operation::RollBackConfig,
         }
     }
 }

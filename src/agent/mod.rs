@@ -128,9 +128,26 @@ struct Agent {
     busy: bool,
     /// What follows the contact when not [`Presence::Ready`]: a pause or sign-out asked for meanwhile.
     afterwards: Option<Presence>,
+    /// Not in the configuration any more: whoever signs out now does not come back.
+    gone: bool,
     wrap_up_ends: Option<Instant>,
     /// After-work of contacts that are not on the phone, several at once: when each ends.
     written: BTreeMap<ItemId, Instant>,
+}
+
+impl Agent {
+    fn new(settings: Settings) -> Agent {
+        Agent {
+            settings,
+            presence: Presence::SignedOut,
+            idle_since: UnixTime::default(),
+            busy: false,
+            afterwards: None,
+            gone: false,
+            wrap_up_ends: None,
+            written: BTreeMap::new(),
+        }
+    }
 }
 
 /// All agents of the branch.
@@ -145,22 +162,31 @@ type Done = Result<(), Misfit>;
 impl Roster {
     /// Everybody signed out.
     pub fn new(settings: Vec<Settings>) -> Self {
-        let agent = |settings: Settings| Agent {
-            settings,
-            presence: Presence::SignedOut,
-            idle_since: UnixTime::default(),
-            busy: false,
-            afterwards: None,
-            wrap_up_ends: None,
-            written: BTreeMap::new(),
-        };
-        let agents = settings.into_iter().map(|s| (s.id.clone(), agent(s))).collect();
+        let agents = settings.into_iter().map(|s| (s.id.clone(), Agent::new(s))).collect();
         Roster { agents, outputs: VecDeque::new() }
+    }
+
+    /// The configuration has changed. Who stays keeps their state; who is new is signed out; who is gone is signed out,
+    /// after what they have in hand.
+    pub fn handle_settings(&mut self, now: Now, settings: Vec<Settings>) {
+        self.agents.values_mut().for_each(|agent| agent.gone = true);
+        for settings in settings {
+            match self.agents.get_mut(&settings.id) {
+                Some(agent) => (agent.settings, agent.gone) = (settings, false),
+                None => drop(self.agents.insert(settings.id.clone(), Agent::new(settings))),
+            }
+        }
+        self.agents.retain(|_, agent| !agent.gone || agent.presence != Presence::SignedOut);
+        let gone = self.agents.iter().filter(|(_, agent)| agent.gone);
+        for id in gone.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            // Whoever is there and not signed out can be signed out.
+            let _ = self.handle_sign_out(now, &id);
+        }
     }
 
     /// Comes to work; idle from now. Takes back a sign-out that was asked for during a contact.
     pub fn handle_sign_in(&mut self, now: Now, id: &AgentId) -> Done {
-        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        let agent = self.agents.get_mut(id).filter(|agent| !agent.gone).ok_or(Misfit::Unknown)?;
         if agent.afterwards == Some(Presence::SignedOut) {
             agent.afterwards = None;
             self.outputs.push_back(Output::Staying { agent: id.clone() });

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::admin::configuring::ConfigReply;
 use crate::admin::{Command, Reply};
 use crate::cli::{exit, text};
 
@@ -54,6 +55,11 @@ pub fn main(options: &Options, command: &Command, form: Form) -> ExitCode {
     }
     if let Reply::Declined(why) = &reply {
         return exit::fail(exit::REFUSED, why.to_string());
+    }
+    if let Reply::Config(reply) = &reply
+        && let ConfigReply::Refused(why) = reply.as_ref()
+    {
+        return exit::fail(exit::REFUSED, super::config::refusal(why));
     }
     let printed = match (options.json, form) {
         (true, _) => text::json(&reply),

@@ -15,6 +15,7 @@ mod access;
 mod ask;
 mod calls;
 pub mod check;
+mod config;
 mod contact;
 mod crm;
 pub mod demo;
@@ -234,6 +235,14 @@ enum Command {
     /// Print the API's description as OpenAPI.
     #[command(after_help = "Example: branchline openapi > branchline.json")]
     Openapi,
+    /// See, compare and change the configuration of the running box; a change goes back by itself unless it is confirmed.
+    #[command(
+        after_help = "Example: branchline config apply gateway.toml --confirm-within 5m && branchline config confirm"
+    )]
+    Config(config::Config),
+    /// Start the program anew as soon as no call is up: what of a configuration waits for that is taken up then.
+    #[command(after_help = "Example: branchline restart")]
+    Restart(ask::Options),
     /// Take no new calls, and end when the last one is over.
     #[command(after_help = "Example: branchline drain")]
     Drain(ask::Options),
@@ -327,6 +336,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
             ask::main(&options, &command, ask::Form::Text)
         }
         Command::Openapi => access::document(),
+        Command::Config(asked) => config::main(asked),
+        Command::Restart(options) => ask::main(&options, &Ask::Restart, ask::Form::Text),
         Command::Drain(options) => ask::main(&options, &Ask::Drain, ask::Form::Text),
         Command::Journal(options) => journal::main(&options),
         Command::Report(options) => report::main(&options),

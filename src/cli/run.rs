@@ -1,31 +1,60 @@
 //! `branchline run`: the box itself.
 
-use std::path::Path;
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
 
 use crate::cli::{check, exit};
-use crate::driver;
+use crate::config::trial::Reason;
+use crate::driver::{self, configuring};
 
 /// Runs until told to stop.
 pub fn main(config: &Path) -> ExitCode {
-    let loaded = match driver::files::load(config) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            eprint!("{}", check::problems(&problems));
-            return exit::fail(
-                exit::CONFIG,
-                "nothing was started; mend the configuration and start again",
-            );
-        }
-    };
+    let program = std::env::current_exe().ok();
+    let went_back = configuring::begin(config);
+    match attempt(config, program.clone(), went_back) {
+        Ok(ended) => ended,
+        // What does not start and is on trial goes back; without a trial there is nothing to go back to.
+        Err(code) => match configuring::give_up(config) {
+            Some((version, reason)) => {
+                eprintln!("version {version} of the configuration goes back: {reason}");
+                attempt(config, program, Some((version, reason))).unwrap_or_else(|code| code)
+            }
+            None => code,
+        },
+    }
+}
+
+/// Starts the box and waits for its end; an error is the exit code of one that did not start.
+fn attempt(
+    config: &Path,
+    program: Option<PathBuf>,
+    went_back: Option<(u32, Reason)>,
+) -> Result<ExitCode, ExitCode> {
+    let loaded = driver::files::load(config).map_err(|problems| {
+        eprint!("{}", check::problems(&problems));
+        let words = "nothing was started; mend the configuration and start again";
+        exit::fail(exit::CONFIG, words)
+    })?;
     driver::log::begin(&loaded.checked.loaded.settings.log);
     for warning in &loaded.checked.loaded.warnings {
         eprintln!("{warning}\n");
     }
-    match driver::start(loaded, std::env::current_exe().ok()) {
-        Ok(running) => running.wait(),
-        Err(error) => exit::fail(exit::SYSTEM, error),
-    }
+    let running = driver::start(loaded, program.clone(), went_back)
+        .map_err(|error| exit::fail(exit::SYSTEM, error))?;
+    let (code, anew) = running.wait_for_end();
+    Ok(if anew { begin_anew(program) } else { code })
+}
+
+/// Becomes a new run of the program with the same arguments. It stays the same process: whoever watches over it sees no
+/// end.
+fn begin_anew(program: Option<PathBuf>) -> ExitCode {
+    let mut arguments = std::env::args_os();
+    let own = arguments.next().unwrap_or_else(|| OsString::from("branchline"));
+    let program = program.map_or(own, PathBuf::into_os_string);
+    let error = process::Command::new(program).args(arguments).exec();
+    exit::fail(exit::SYSTEM, format!("the program cannot begin anew: {error}"))
 }
 
 /// Reads a look-up store from end to end; the box asks for it before it opens one of an earlier run.

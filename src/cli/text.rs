@@ -54,7 +54,9 @@ pub fn json(reply: &Reply) -> String {
         Reply::Made(item) => serde_json::to_string_pretty(item),
         Reply::Webhooks(hooks) => serde_json::to_string_pretty(hooks),
         Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
-        Reply::Done
+        Reply::Config(reply) => serde_json::to_string_pretty(reply),
+        Reply::Health(..)
+        | Reply::Done
         | Reply::Refused(_)
         | Reply::NotAllowed(_)
         | Reply::Declined(_)
@@ -102,7 +104,9 @@ pub fn table(reply: &Reply) -> String {
         Reply::Acts(page) => super::access::act_table(&page.items),
         // Only the API asks these, or whoever writes files of them.
         Reply::People(_) | Reply::Records(_) | Reply::SiteEvents(_) => json(reply),
+        Reply::Config(reply) => super::config::page(reply),
         Reply::Begun(_)
+        | Reply::Health(..)
         | Reply::OneCall(_)
         | Reply::Recordings(_)
         | Reply::Route(_)

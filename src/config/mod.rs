@@ -11,6 +11,9 @@ pub mod journeys;
 pub mod problem;
 pub mod secret;
 pub mod settings;
+pub mod trial;
+pub mod uptake;
+pub mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

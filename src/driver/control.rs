@@ -14,8 +14,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 
 use crate::admin::{Command, Reply};
+use crate::driver::configuring::Configuring;
 use crate::driver::mailbox::Sender;
 use crate::driver::turn::Letter;
+use crate::gateway::By;
+use crate::journal::act::Who;
 
 /// The longest question. Commands are far below this; a whole record of a file has fields with all that was said before.
 const MAX_QUESTION: u64 = 4 << 20;
@@ -27,6 +30,7 @@ pub fn listen(
     runtime: &tokio::runtime::Handle,
     path: &Path,
     mailbox: Sender<Letter>,
+    configuring: Configuring,
 ) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -39,7 +43,7 @@ pub fn listen(
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    tokio::spawn(serve(stream, mailbox.clone()));
+                    tokio::spawn(serve(stream, mailbox.clone(), configuring.clone()));
                 }
                 // Out of descriptors: try again when some have been closed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -65,7 +69,7 @@ fn make_room(path: &Path) -> io::Result<()> {
     }
 }
 
-async fn serve(stream: UnixStream, mailbox: Sender<Letter>) {
+async fn serve(stream: UnixStream, mailbox: Sender<Letter>, configuring: Configuring) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
@@ -75,6 +79,10 @@ async fn serve(stream: UnixStream, mailbox: Sender<Letter>) {
             _ => return,
         }
         let reply = match serde_json::from_str::<Command>(&line) {
+            Ok(Command::Config { order }) => {
+                let by = By { who: Who::Console, from: None, own: None };
+                configuring.carry_out(by, order).await
+            }
             Ok(command) => ask(&mailbox, command).await,
             Err(error) => Reply::Refused(format!("not a command: {error}")),
         };

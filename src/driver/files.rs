@@ -41,7 +41,19 @@ pub struct Ready {
 /// Reads and checks everything but the secrets. Every mistake is listed; a secret that is not there is a warning, since
 /// who checks need not be the one who may read it.
 pub fn check(path: &Path) -> Result<Checked, Vec<Problem>> {
-    let Draft { mut loaded, mut problems } = config::draft(path, &|path| fs::read_to_string(path))?;
+    check_with(path, &|path| fs::read_to_string(path))
+}
+
+/// The same for a text that is not in the file at `path` yet.
+pub fn check_text(path: &Path, text: &str) -> Result<Checked, Vec<Problem>> {
+    check_with(path, &|other| match other == path {
+        true => Ok(text.to_owned()),
+        false => fs::read_to_string(other),
+    })
+}
+
+fn check_with(path: &Path, read: config::Read<'_>) -> Result<Checked, Vec<Problem>> {
+    let Draft { mut loaded, mut problems } = config::draft(path, read)?;
     let before = problems.len();
     let prompts = prompts(&loaded, path, &mut problems);
     let all_sounds = problems.len() == before;
@@ -67,7 +79,15 @@ pub fn check(path: &Path) -> Result<Checked, Vec<Problem>> {
 
 /// Reads and checks everything. Every mistake is listed.
 pub fn load(path: &Path) -> Result<Ready, Vec<Problem>> {
-    let checked = check(path)?;
+    with_secrets(check(path)?)
+}
+
+/// The same for a text that is not in the file at `path` yet.
+pub fn load_text(path: &Path, text: &str) -> Result<Ready, Vec<Problem>> {
+    with_secrets(check_text(path, text)?)
+}
+
+fn with_secrets(checked: Checked) -> Result<Ready, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut secrets = Secrets::default();
     for wanted in checked.loaded.settings.secrets() {

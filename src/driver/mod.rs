@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod configuring;
 pub mod control;
 mod crm;
 pub mod dns;
@@ -37,6 +38,7 @@ pub mod tape;
 pub mod taping;
 pub mod tls;
 pub mod turn;
+pub mod versions;
 pub mod waking;
 pub mod web_origin;
 pub mod webhook;
@@ -57,10 +59,12 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::admin::{Lamp, Part, Spans};
 use crate::config::Settings;
+use crate::config::trial::Reason;
 use crate::gateway::{Gateway, Listening, Setup};
 use crate::media::plane;
 use crate::random::Random;
 use crate::sip::trunk::Network;
+use configuring::Configuring;
 use files::Ready;
 use identity::Identity;
 use looking::Readers;
@@ -164,7 +168,7 @@ impl From<nix::Error> for CannotStart {
 pub struct Running {
     socket: PathBuf,
     letters: Sender<Letter>,
-    turning: thread::JoinHandle<io::Result<()>>,
+    turning: thread::JoinHandle<io::Result<bool>>,
     runtime: tokio::runtime::Runtime,
     web: Option<tokio::runtime::Runtime>,
     _lock: Flock<File>,
@@ -178,6 +182,11 @@ impl Running {
 
     /// Waits for its end: a signal, or the end of a drain.
     pub fn wait(self) -> ExitCode {
+        self.wait_for_end().0
+    }
+
+    /// The same, and whether the program is to begin anew.
+    pub fn wait_for_end(self) -> (ExitCode, bool) {
         let ended = self.turning.join();
         systemd::notify("STOPPING=1");
         self.runtime.shutdown_timeout(Duration::from_millis(200));
@@ -187,12 +196,12 @@ impl Running {
         // The socket would be in nobody's way, but its absence says more plainly that nobody is there.
         let _ = fs::remove_file(&self.socket);
         match ended {
-            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Ok(anew)) => (ExitCode::SUCCESS, anew),
             Ok(Err(error)) => {
                 tracing::error!(%error, "the loop ended");
-                ExitCode::from(71)
+                (ExitCode::from(71), false)
             }
-            Err(_) => ExitCode::from(70),
+            Err(_) => (ExitCode::from(70), false),
         }
     }
 
@@ -204,14 +213,20 @@ impl Running {
     }
 }
 
-/// Starts a box. `program` is this program, which reads an older store before the box opens it.
-pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotStart> {
+/// Starts a box. `program` is this program, which reads an older store before the box opens it; `went_back` the version
+/// of the configuration that was rolled back before this start.
+pub fn start(
+    ready: Ready,
+    program: Option<PathBuf>,
+    went_back: Option<(u32, Reason)>,
+) -> Result<Running, CannotStart> {
     let mut random = clock::random().ok_or(CannotStart::Random)?;
     prepare_process();
     let mut settings = ready.checked.loaded.settings;
     let (letters, mailbox) = mailbox::mailbox()?;
     let (lock, opened, lost) = open_data(&mut settings, &mut random, &letters)?;
     let data = settings.site.data_dir.clone();
+    let configuring = Configuring::open(&ready.checked.loaded.whole, letters.clone(), went_back);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(STREAM_THREADS)
         .thread_name("streams")
@@ -272,6 +287,7 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         letters.clone(),
         access.clone(),
         feed.clone(),
+        configuring.clone(),
         (data.join("recordings"), readers.texts()),
         provider,
         reports::Source::new(&setup.settings, journal::folder(&data)),
@@ -310,13 +326,14 @@ pub fn start(ready: Ready, program: Option<PathBuf>) -> Result<Running, CannotSt
         feed,
         hooks,
         crm,
+        configuring: configuring.clone(),
         first_start: opened.before.0 == 0,
     };
     if let Some(address) = metrics {
         metrics::listen(runtime.handle(), address, letters.clone())
             .map_err(|error| CannotStart::Metrics(address, error))?;
     }
-    control::listen(runtime.handle(), &socket, letters.clone())
+    control::listen(runtime.handle(), &socket, letters.clone(), configuring)
         .map_err(|error| CannotStart::Control(socket.clone(), error))?;
     let turning = thread::Builder::new().name("loop".to_owned()).spawn(move || turning.run())?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listens, "ready");

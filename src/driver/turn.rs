@@ -18,6 +18,7 @@ use crate::agent::desk::{FromPage, PageId, ToPage};
 use crate::crm::{AskId, Fault};
 use crate::driver::api::{Feed, Guard};
 use crate::driver::clock;
+use crate::driver::configuring::Configuring;
 use crate::driver::crm::Crm;
 use crate::driver::dns;
 use crate::driver::gather::Gather;
@@ -34,7 +35,7 @@ use crate::driver::taping::Recorder;
 use crate::driver::waking::Waking;
 use crate::driver::webhook::Handle as Hooks;
 use crate::gateway::voicemail;
-use crate::gateway::{By, Gateway, Kept, LookFor, Output, Page, ReplyTo};
+use crate::gateway::{By, Change, Gateway, Kept, LookFor, Output, Page, ReplyTo};
 use crate::id::{HookId, RecordingId};
 use crate::journal::{Failure, Token};
 use crate::sip::flow::{Flow, Route};
@@ -108,6 +109,12 @@ pub enum Letter {
     Crm(AskId, Duration, Result<crate::crm::Answer, Fault>),
     /// Something is to be remembered of a program elsewhere that is told what happens.
     Webhook(webhook::Change, oneshot::Sender<Token>),
+    /// The configuration has changed.
+    Configuration(Box<Change>),
+    /// The version on trial was confirmed.
+    Confirmed(u32),
+    /// Begin anew as soon as no call is up.
+    Restart,
     /// Take no new calls, end when the last is over.
     Drain,
     /// End now.
@@ -170,13 +177,15 @@ pub struct Loop {
     pub hooks: Option<Hooks>,
     /// The way to the site's CRM.
     pub crm: Crm,
+    /// Who keeps the configuration's files.
+    pub configuring: Configuring,
     /// Whether there was no journal before.
     pub first_start: bool,
 }
 
 impl Loop {
-    /// Runs until told to stop, or until a drain is complete.
-    pub fn run(mut self) -> io::Result<()> {
+    /// Runs until told to stop, or until a drain is complete. Answers whether the program is to begin anew.
+    pub fn run(mut self) -> io::Result<bool> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(self.mailbox.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
         for (index, socket) in self.sockets.datagrams().iter().enumerate() {
@@ -186,6 +195,8 @@ impl Loop {
         let mut buffer = vec![0; MAX_DATAGRAM];
         let started = clock::now();
         self.gateway.handle_started(started, self.first_start);
+        let (standing, fault) = self.configuring.standing();
+        self.gateway.handle_standing(started, standing, fault);
         let mut going = self.carry_out(started);
         let mut gather = Gather::new(BUSY, GATHER);
         while going {
@@ -216,7 +227,7 @@ impl Loop {
         }
         self.journal.finish();
         self.store.finish();
-        Ok(())
+        Ok(self.gateway.begins_anew())
     }
 
     /// How long `epoll` may wait: until the next deadline, rounded up so that we do not wake before it.
@@ -322,6 +333,9 @@ impl Loop {
                 let _ = kept.send(self.gateway.handle_webhook(now, change));
             }
             Letter::Crm(id, took, result) => self.gateway.handle_crm(now, id, took, result),
+            Letter::Configuration(change) => self.gateway.handle_configuration(now, *change),
+            Letter::Confirmed(version) => self.gateway.handle_confirmed(version),
+            Letter::Restart => self.gateway.handle_restart(now),
             Letter::Drain => self.gateway.handle_drain(now),
             Letter::Stop => self.gateway.handle_stop(now),
         }
@@ -422,6 +436,7 @@ impl Loop {
                 }
                 Output::Crm(ask) => self.crm.ask(&self.runtime, ask, &self.sender),
                 Output::Hook(hook, what) => self.order_hook(&hook, what),
+                Output::RollBack(version, reason) => self.configuring.go_back(version, reason),
                 Output::Over => return false,
             }
         }

@@ -140,6 +140,23 @@ impl Gateway {
             Command::ReplayWebhook { .. } | Command::PauseWebhook { .. } => {
                 return self.order_webhook(now, to, by, command);
             }
+            // Who keeps the files answers it; it does not come so far.
+            Command::Config { .. } => Reply::Refused("no configuration is kept here".to_owned()),
+            // It is done, or not, by now: this is for the journal.
+            Command::ConfigAct { done: true, .. } => Reply::Done,
+            Command::ConfigAct { .. } => Reply::Refused("it was not done".to_owned()),
+            Command::Health => {
+                let (trunks, phones) = self.health(now);
+                Reply::Health(trunks, phones)
+            }
+            Command::Restart => {
+                tracing::info!(
+                    calls = self.calls.len(),
+                    "the program starts anew once no call is up"
+                );
+                self.handle_restart(now);
+                Reply::Done
+            }
             Command::HangUp { call } => self.hang_up_on_order(by, *call),
             Command::Drain => {
                 tracing::info!(calls = self.calls.len(), "an admin drains the box: no new calls");
@@ -253,6 +270,7 @@ impl Gateway {
         parts.extend(self.disk_part());
         parts.extend(self.spending_part(now));
         parts.extend(self.crm_part(now));
+        parts.extend(self.configuration_part());
         parts.extend(self.retention_part());
         parts.extend(self.sound_part());
         parts.extend(self.lateness_part(now.instant));
@@ -267,7 +285,7 @@ impl Gateway {
             site: self.settings.site.name.clone(),
             started: self.started,
             at: now.unix,
-            draining: self.ending != Ending::No,
+            draining: !matches!(self.ending, Ending::No | Ending::Anew),
             listeners: self.listening.each().collect(),
             calls: self.calls.len(),
             max_calls: self.settings.limits.calls.into(),

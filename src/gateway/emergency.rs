@@ -98,6 +98,12 @@ impl Help {
         }
     }
 
+    /// Other places count from now on; calls that are up, and whose callback is awaited, stay known.
+    pub fn handle_settings(&mut self, settings: &Settings) {
+        let new = Help::new(settings, self.site.clone());
+        (self.places, self.networks) = (new.places, new.networks);
+    }
+
     /// The networks whose phones need no password for help.
     pub fn site(&self) -> &[Network] {
         &self.site

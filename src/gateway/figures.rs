@@ -43,7 +43,7 @@ impl Gateway {
         figures.gauges(("build_info", "version"), "The program.", version);
         let started = self.started.0 as f64 / 1e6;
         figures.gauge("start_time_seconds", "When it started, since 1970.", started);
-        let draining = u8::from(self.ending != Ending::No);
+        let draining = u8::from(!matches!(self.ending, Ending::No | Ending::Anew));
         figures.gauge("draining", "Whether it takes no new calls.", draining);
         let used = f64::from(self.keeping.room) / 100.0;
         figures.gauge("disk_used_ratio", "Part of the data folder's disk in use.", used);

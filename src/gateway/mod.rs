@@ -6,7 +6,8 @@
 //! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents,
 //! `errands` work without a line, `telling` what of it is told, `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
 //! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
-//! calls, `payment` what nobody is to hear, `feed` what they are told, `journeys` rules, `setup` the configuration.
+//! calls, `payment` what nobody is to hear, `feed` what they are told, `journeys` rules, `setup` the configuration,
+//! `reconfiguring` a changed one.
 
 mod accounts;
 mod addresses;
@@ -42,6 +43,7 @@ mod placing;
 mod promising;
 pub mod prompts;
 mod protection;
+mod reconfiguring;
 mod recording;
 mod redirects;
 pub mod relays;
@@ -104,6 +106,7 @@ use crate::webhook::What;
 
 pub use contexts::LookFor;
 pub use keeping::Kept;
+pub use reconfiguring::{Change, Standing};
 pub use setup::{Listening, Secrets, Setup, queues as empty_queues};
 pub use tabs::Page;
 
@@ -177,6 +180,9 @@ pub enum Output {
     Reply(ReplyTo, admin::Reply),
     /// Answer a question over HTTPS.
     Web(ReplyTo, admin::web::Response),
+    /// The version of the configuration that is on trial goes back, and why; carried out by
+    /// [`Gateway::handle_configuration`].
+    RollBack(u32, crate::config::trial::Reason),
     /// Say something to an agent's page.
     Page(PageId, Box<ToPage>),
     /// Everything is over: the last call ended after a drain, or the program was told to stop.
@@ -203,6 +209,8 @@ pub struct ReplyTo(pub u64);
 enum Ending {
     /// Not in sight.
     No,
+    /// Over, to begin anew, as soon as no call is up; new ones are taken until then.
+    Anew,
     /// No new calls; over when the last has ended.
     Draining,
     /// Calls are being ended; over by then.
@@ -217,6 +225,7 @@ enum Ending {
 #[derive(Debug)]
 pub struct Gateway {
     settings: Settings,
+    running: reconfiguring::Running,
     listening: Listening,
     random: Random,
     endpoint: Endpoint,
@@ -294,6 +303,8 @@ pub struct Gateway {
     callback_rate: signalling::Rate,
     started: UnixTime,
     ending: Ending,
+    /// Whether the program begins anew after its end.
+    anew: bool,
     swept: Option<Instant>,
     outputs: VecDeque<Output>,
 }
@@ -388,17 +399,33 @@ impl Gateway {
     /// Take no new calls, and end when the last is over.
     pub fn handle_drain(&mut self, now: Now) {
         self.calls.handle_drain();
-        if self.ending == Ending::No {
+        self.anew = false;
+        if matches!(self.ending, Ending::No | Ending::Anew) {
             self.ending = Ending::Draining;
         }
         self.settle(now);
+    }
+
+    /// End as soon as no call is up, to begin anew: new calls are taken until then.
+    pub fn handle_restart(&mut self, now: Now) {
+        if self.ending == Ending::No {
+            self.ending = Ending::Anew;
+            self.anew = true;
+        }
+        self.settle(now);
+    }
+
+    /// Whether the end is one to begin anew after.
+    pub fn begins_anew(&self) -> bool {
+        self.anew
     }
 
     /// End every call, and then the program.
     pub fn handle_stop(&mut self, now: Now) {
         self.calls.handle_drain();
         self.calls.handle_stop();
-        if matches!(self.ending, Ending::No | Ending::Draining) {
+        self.anew = false;
+        if matches!(self.ending, Ending::No | Ending::Draining | Ending::Anew) {
             self.ending = Ending::Stopping(now.instant + LAST_WORDS);
         }
         self.settle(now);
@@ -458,6 +485,7 @@ impl Gateway {
             self.tabs.deadline(),
             self.journeys.deadline(now),
             self.feed.deadline(),
+            self.running.deadline(),
             self.swept,
             end,
         ];
@@ -483,6 +511,7 @@ impl Gateway {
         while let Some(change) = self.gate.trust.poll_change() {
             self.outputs.push_back(Output::Bar(change));
         }
+        self.watch_trial(now);
         self.end(now);
     }
 
@@ -533,7 +562,7 @@ impl Gateway {
     fn end(&mut self, now: Now) {
         let due = |at: Instant| at <= now.instant;
         match self.ending {
-            Ending::Draining if self.calls.is_empty() => self.close(now),
+            Ending::Draining | Ending::Anew if self.calls.is_empty() => self.close(now),
             Ending::Stopping(at) if self.calls.is_empty() || due(at) => self.close(now),
             Ending::Closing(token, at) if self.journal.is_stored(token) || due(at) => {
                 self.ending = Ending::Over;

@@ -213,16 +213,18 @@ impl Gateway {
             callback_rate: signalling::Rate::new(signalling::CALLED_BACK_A_SECOND),
             started: UnixTime::default(),
             ending: Ending::No,
+            anew: false,
             swept: None,
             outputs: std::collections::VecDeque::new(),
             random,
             settings,
             listening,
+            running: Default::default(),
         }
     }
 }
 
-fn directory(settings: &Settings) -> BTreeMap<ExtensionId, usize> {
+pub(super) fn directory(settings: &Settings) -> BTreeMap<ExtensionId, usize> {
     let numbers = settings.extensions.iter().enumerate();
     numbers.map(|(place, extension)| (extension.number.clone(), place)).collect()
 }
@@ -244,11 +246,15 @@ fn endpoint_settings(settings: &Settings) -> endpoint::Settings {
             t2: millis(timers.t2_ms),
             t4: millis(timers.t4_ms),
         },
-        // Each call has a leg in and one or more out; emergency calls pass above the limit.
-        max_sessions: usize::from(settings.limits.calls) * 4 + 100,
+        max_sessions: most_sessions(settings),
         session_expires: (timers.session_s > 0).then_some(timers.session_s),
         ..endpoint::Settings::default()
     }
+}
+
+/// Each call has a leg in and one or more out; emergency calls pass above the limit.
+pub(super) fn most_sessions(settings: &Settings) -> usize {
+    usize::from(settings.limits.calls) * 4 + 100
 }
 
 /// Subscriptions last as long as registrations.
@@ -263,7 +269,11 @@ fn subscription_settings(settings: &Settings) -> subscribe::Settings {
 }
 
 /// `site` are the networks whose phones reach help: what they send is read, whoever else is banned.
-fn gate_settings(settings: &Settings, secrets: &Secrets, site: &[Network]) -> access::Settings {
+pub(super) fn gate_settings(
+    settings: &Settings,
+    secrets: &Secrets,
+    site: &[Network],
+) -> access::Settings {
     let networks = |trunk: &settings::Trunk| {
         // The configuration's check has read each of them.
         trunk.accept_from.iter().filter_map(|text| Network::parse(text).ok()).collect()
@@ -299,7 +309,11 @@ fn gate_settings(settings: &Settings, secrets: &Secrets, site: &[Network]) -> ac
     }
 }
 
-fn trunks(settings: &Settings, secrets: &Secrets, random: &mut Random) -> BTreeMap<TrunkId, Trunk> {
+pub(super) fn trunks(
+    settings: &Settings,
+    secrets: &Secrets,
+    random: &mut Random,
+) -> BTreeMap<TrunkId, Trunk> {
     let account = |trunk: &settings::Trunk| {
         let register = trunk.register.as_ref()?;
         let secret = secrets.trunks.get(&trunk.name)?.clone();
@@ -345,14 +359,16 @@ fn servers(trunk: &settings::Trunk) -> Vec<Server> {
     (0..).zip(&trunk.servers).filter_map(one).collect()
 }
 
-fn outside(settings: &Settings) -> hiding::Outside {
+pub(super) fn outside(settings: &Settings) -> hiding::Outside {
     // The configuration's check has read each of them.
     let inside = settings.trust.networks.iter().filter_map(|text| Network::parse(text).ok());
     hiding::Outside { address: settings.sip.external_address, inside: inside.collect() }
 }
 
 /// New calls a second of each trunk: in, and out.
-fn trunk_rates(settings: &Settings) -> BTreeMap<TrunkId, (signalling::Rate, signalling::Rate)> {
+pub(super) fn trunk_rates(
+    settings: &Settings,
+) -> BTreeMap<TrunkId, (signalling::Rate, signalling::Rate)> {
     let rates = |trunk: &settings::Trunk| {
         let rate = signalling::Rate::new;
         (trunk.name.clone(), (rate(trunk.calls_in_per_second), rate(trunk.calls_out_per_second)))
@@ -360,7 +376,7 @@ fn trunk_rates(settings: &Settings) -> BTreeMap<TrunkId, (signalling::Rate, sign
     settings.trunks.iter().map(rates).collect()
 }
 
-fn call_settings(settings: &Settings, secrets: &Secrets) -> call::Settings {
+pub(super) fn call_settings(settings: &Settings, secrets: &Secrets) -> call::Settings {
     let conference = |conference: &settings::Conference| {
         let pin = secrets.conference_pins.get(&conference.name).cloned();
         (
@@ -397,7 +413,7 @@ fn budget_settings(settings: &Settings) -> call::budget::Settings {
     }
 }
 
-fn mailboxes(settings: &Settings, secrets: &Secrets, flows: &Flows) -> Mailboxes {
+pub(super) fn mailboxes(settings: &Settings, secrets: &Secrets, flows: &Flows) -> Mailboxes {
     let own = |extension: &settings::Extension| {
         let voicemail = extension.voicemail.as_ref()?;
         let days = u64::from(voicemail.retention_days);
@@ -447,7 +463,7 @@ fn desk_settings(settings: &Settings) -> desk::Settings {
     }
 }
 
-fn agent_settings(agent: &settings::Agent) -> agent::Settings {
+pub(super) fn agent_settings(agent: &settings::Agent) -> agent::Settings {
     agent::Settings {
         id: agent.id.clone(),
         extension: agent.extension.clone(),

@@ -482,6 +482,12 @@ impl Gateway {
         }
     }
 
+    /// The trunk is another from now on: what is answered to what it has asked is out of date.
+    pub(super) fn forget_asked(&mut self, trunk: &TrunkId) {
+        self.asked.probes.retain(|_, (asked, _)| asked != trunk);
+        self.forget_registers(trunk);
+    }
+
     /// What a REGISTER that is still out says is out of date, and so is what will be said to it.
     pub(super) fn forget_registers(&mut self, trunk: &TrunkId) {
         self.asked.registers.retain(|_, asked| asked != trunk);

@@ -89,6 +89,11 @@ impl Voicemail {
         self.visits.values().filter_map(|open| open.visit.deadline()).min()
     }
 
+    /// Other settings of mailboxes count from now on; a visit goes on as it was begun.
+    pub fn handle_boxes(&mut self, boxes: Mailboxes) {
+        self.boxes = boxes;
+    }
+
     pub fn boxes(&self) -> &Mailboxes {
         &self.boxes
     }

@@ -255,6 +255,8 @@ pub enum Who {
     Stranger,
     /// The provider where people sign in.
     Provider,
+    /// The box by itself.
+    Gateway,
 }
 
 impl fmt::Display for Who {
@@ -265,6 +267,7 @@ impl fmt::Display for Who {
             Who::Console => f.write_str("the console"),
             Who::Stranger => f.write_str("a stranger"),
             Who::Provider => f.write_str("the provider"),
+            Who::Gateway => f.write_str("the box itself"),
         }
     }
 }

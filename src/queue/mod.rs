@@ -18,6 +18,7 @@
 //! are wall-clock time: only service-level clocks and calls back look at them.
 
 pub mod affinity;
+mod anew;
 mod callback;
 mod capacity;
 mod choice;

@@ -100,6 +100,12 @@ impl Gate {
         Gate { settings, digest, guesses: BTreeMap::new(), trust, mistakes: 0, shut_out: 0 }
     }
 
+    /// Other passwords and carriers count from now on. Realm, hashes and bans stay as they were begun.
+    pub fn handle_settings(&mut self, settings: Settings) {
+        self.trust.handle_trunks(settings.trust.trunks);
+        (self.settings.users, self.settings.trunks) = (settings.users, settings.trunks);
+    }
+
     /// Judges one request. With `help` it is a call for help: the right password passes, whatever happened before.
     pub fn handle(&mut self, now: Now, request: &Request, flow: Flow, help: bool) -> Verdict {
         let source = flow.peer.ip();

@@ -6,6 +6,7 @@
 #[path = "../interop/branch.rs"]
 #[allow(dead_code)]
 mod branch;
+mod configuring;
 mod doors;
 mod driving;
 mod elsewhere;

@@ -35,6 +35,7 @@ fn ask(api: &Api, way: &Way, route: &Route) -> u16 {
         ("journey", "0000000000001"),
         ("task", "0000000000001-0"),
         ("webhook", "nobody"),
+        ("version", "999999999"),
     ];
     let path = names.iter().fold(route.path.to_owned(), |path, (name, value)| {
         path.replace(&format!("{{{name}}}"), value)

@@ -31,5 +31,6 @@ mod tapes;
 mod tls;
 mod tones;
 mod transfers;
+mod trials;
 mod trunks;
 mod voicemail;

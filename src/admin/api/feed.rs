@@ -26,6 +26,18 @@ pub enum Tape {
     Ended,
 }
 
+/// How a version of the configuration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfigState {
+    /// It runs.
+    Applied,
+    /// It stays.
+    Confirmed,
+    /// It went back.
+    RolledBack,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -185,6 +197,17 @@ pub enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         person: Option<ContactId>,
     },
+    /// The configuration has changed, or what changed stays or went back.
+    Configuration {
+        /// Which version.
+        version: u32,
+        /// How it is.
+        state: ConfigState,
+        /// Why it went back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        why: Option<String>,
+    },
     /// An agent's state.
     Agent(Agent),
     /// A queue's figures.
@@ -276,6 +299,7 @@ impl Happening {
             Happening::CallCollected { .. } => "call_collected",
             Happening::CallEnded { .. } => "call_ended",
             Happening::SiteEvent { .. } => "site_event",
+            Happening::Configuration { .. } => "configuration",
             Happening::Agent(_) => "agent",
             Happening::Queue(_) => "queue",
             Happening::Trunk(_) => "trunk",

@@ -160,6 +160,13 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
             let Pausing { paused: on } = asked.body()?;
             Ask::Command(Command::PauseWebhook { hook: asked.name("webhook")?.into(), on })
         }
+        Operation::Config
+        | Operation::CheckConfig
+        | Operation::ApplyConfig
+        | Operation::ConfirmConfig
+        | Operation::RollBackConfig
+        | Operation::ConfigVersions
+        | Operation::ConfigVersion => Ask::Command(config::ask(&asked)?),
         Operation::Feed => Ask::Feed(asked.query("after").map(str::to_owned)),
         Operation::Originate => {
             let NewCall { from, to } = asked.body()?;
@@ -655,6 +662,8 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::DeadWebhooks(items) => all(route, items),
         // Answered where it is asked.
         Reply::SiteEvents(_) => Err(Problem::busy()),
+        Reply::Config(reply) => config::answer(route, *reply),
+        Reply::Health(..) => Err(Problem::busy()),
         reply => people::answer(route, asked, reply),
     }
 }
@@ -694,6 +703,7 @@ pub fn json<T: Serialize>(route: &Route, value: &T) -> Result<Given, Problem> {
     Ok(Given { status, content_type: "application/json", body, etag: None })
 }
 
+mod config;
 mod people;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod access;
 mod calls;
+mod config;
 mod journeys;
 mod operation;
 mod people;
@@ -106,14 +107,21 @@ impl Route {
         parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
     }
 
-    /// Whether it changes a contact that its path names: then the header `If-Match` may say which version was seen.
+    /// Whether it changes a contact that its path names, or the configuration: then the header `If-Match` may say which version was seen.
     pub fn honours_if_match(&self) -> bool {
-        self.method.changes() && self.path.contains("{contact}")
+        self.operation == Operation::ApplyConfig
+            || (self.method.changes() && self.path.contains("{contact}"))
     }
 
-    /// Whether the answer carries the version of the contact that its path names, as an `ETag`.
+    /// Whether the answer carries the version of the contact that its path names, or of the configuration, as an `ETag`.
     pub fn carries_etag(&self) -> bool {
-        matches!(self.operation, Operation::OnePerson | Operation::ExportPerson)
+        matches!(
+            self.operation,
+            Operation::OnePerson
+                | Operation::ExportPerson
+                | Operation::Config
+                | Operation::ApplyConfig
+        )
     }
 }
 
@@ -127,6 +135,7 @@ pub fn path_parameter(name: &str) -> (&'static str, &'static str) {
         "recording" => (MINTED, "A recording's id."),
         "agent" => ("^[0-9A-Za-z._-]{1,64}$", "An agent's name."),
         "user" => ("^[0-9A-Za-z._@-]{1,64}$", "A user's name."),
+        "version" => ("^[1-9][0-9]{0,8}$", "A version's number."),
         "token" => ("^bl_[0-9a-f]{8}$", "A token's first characters."),
         "session" => ("^[0-9a-f]{16}$", "A session's name."),
         "contact" => (MINTED, "A contact's id."),
@@ -204,8 +213,15 @@ impl Route {
 }
 
 /// The areas, in the order of the document.
-const AREAS: [&[Route]; 6] =
-    [access::ROUTES, site::ROUTES, calls::ROUTES, work::ROUTES, people::ROUTES, journeys::ROUTES];
+const AREAS: [&[Route]; 7] = [
+    access::ROUTES,
+    site::ROUTES,
+    config::ROUTES,
+    calls::ROUTES,
+    work::ROUTES,
+    people::ROUTES,
+    journeys::ROUTES,
+];
 
 const COUNT: usize = {
     let (mut count, mut area) = (0, 0);

@@ -240,6 +240,11 @@ impl Budget {
         Budget { settings, ..Budget::default() }
     }
 
+    /// Other caps or prices count from now on; what is spent is spent.
+    pub fn handle_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// Takes up what was spent before a restart.
     pub fn restore(&mut self, ledger: Ledger) {
         self.ledger = ledger;

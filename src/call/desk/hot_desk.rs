@@ -76,6 +76,11 @@ impl HotDesks {
         HotDesks { pins, ..HotDesks::default() }
     }
 
+    /// Other PINs count from now on; who is signed in stays so.
+    pub fn handle_pins(&mut self, pins: BTreeMap<ExtensionId, Pin>) {
+        self.pins = pins;
+    }
+
     /// Who was signed in before a restart.
     pub fn restore(&mut self, phone: ExtensionId, person: ExtensionId) {
         self.people.insert(phone, person);

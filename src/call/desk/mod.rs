@@ -86,6 +86,12 @@ impl Desk {
         }
     }
 
+    /// Other settings count from now on; what was chosen at the phones stays.
+    pub fn handle_settings(&mut self, settings: Settings) {
+        self.parked.handle_slots(settings.parking.slots.clone());
+        self.settings = settings;
+    }
+
     fn phone(&self, extension: &ExtensionId) -> Option<&Phone> {
         self.settings.phones.get(extension)
     }

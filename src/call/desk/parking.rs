@@ -52,6 +52,11 @@ impl Lot {
         Lot { slots, taken: BTreeMap::new() }
     }
 
+    /// There are other places from now on; who is parked stays where they are.
+    pub fn handle_slots(&mut self, slots: Slots) {
+        self.slots = slots;
+    }
+
     /// Takes the `wanted` place for a call, or the first that is free. Answers which, if there is one.
     pub fn take(&mut self, call: CallId, wanted: Option<Slot>) -> Option<Slot> {
         let free = |slot: &Slot| !self.taken.contains_key(slot);

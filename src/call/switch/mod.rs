@@ -118,6 +118,13 @@ impl Calls {
         }
     }
 
+    /// The configuration has changed. Calls that are up go on as they were begun.
+    pub fn handle_settings(&mut self, settings: Settings) {
+        self.budget.handle_settings(settings.spending.clone());
+        self.desk.handle_settings(settings.desk.clone());
+        self.settings = settings;
+    }
+
     /// A call reached us.
     pub fn handle_arrived(&mut self, now: Now, arrival: Arrival) {
         let help = arrival.destination.is_help();

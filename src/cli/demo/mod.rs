@@ -46,7 +46,7 @@ pub fn main(options: &Options) -> ExitCode {
             return exit::fail(exit::CONFIG, "the demo's own configuration is wrong");
         }
     };
-    let running = match driver::start(settings, std::env::current_exe().ok()) {
+    let running = match driver::start(settings, std::env::current_exe().ok(), None) {
         Ok(running) => running,
         Err(error) => return exit::fail(exit::SYSTEM, error),
     };

@@ -29,6 +29,7 @@ use crate::admin::access::Access;
 use crate::admin::api::table::{Answer, Method, TABLE};
 use crate::admin::api::{BASE, document};
 use crate::admin::{Command, Reply};
+use crate::driver::configuring::Configuring;
 use crate::driver::mailbox::Sender;
 use crate::driver::recordings::Keys;
 use crate::driver::reports::Source;
@@ -80,6 +81,7 @@ pub struct Api {
     keys: Keys,
     provider: Option<Arc<provider::Provider>>,
     reports: Source,
+    configuring: Configuring,
     /// Whose pages may open a channel.
     origins: Arc<Origins>,
     /// Places for such pages.
@@ -96,6 +98,7 @@ impl Api {
         letters: Sender<Letter>,
         access: Guard,
         feed: Feed,
+        configuring: Configuring,
         (recordings, keys): (PathBuf, Keys),
         provider: Option<provider::Provider>,
         reports: Source,
@@ -105,6 +108,7 @@ impl Api {
             letters,
             access,
             feed,
+            configuring,
             questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
             hashing: Arc::new(Semaphore::new(MAX_HASHING)),
             recordings: Arc::new(recordings),
@@ -131,6 +135,9 @@ impl Api {
 
     /// Asks the gateway; nothing if it is too busy to answer.
     async fn ask(&self, by: By, command: Command) -> Option<Reply> {
+        if let Command::Config { order } = command {
+            return Some(self.configuring.carry_out(by, order).await);
+        }
         let _turn = self.questions.try_acquire().ok()?;
         let (answer, answered) = oneshot::channel();
         self.letters.deliver(Letter::Api(by, command, answer)).await.ok()?;

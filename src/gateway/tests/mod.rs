@@ -465,6 +465,7 @@ impl World {
             | Output::Trust(_)
             | Output::Disconnect(_)
             | Output::Expect(..)
+            | Output::RollBack(..)
             | Output::Bar(_) => {}
             Output::Capture(bytes) => self.captured.extend(bytes),
             Output::Face(peers) => {

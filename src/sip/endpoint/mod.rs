@@ -361,6 +361,11 @@ impl Endpoint {
         }
     }
 
+    /// So many calls' legs are taken at once from now on.
+    pub fn handle_most_sessions(&mut self, most: usize) {
+        self.settings.max_sessions = most;
+    }
+
     /// One datagram or one framed message arrived. Answers whether it could be read.
     pub fn handle_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) -> bool {
         let parsed = message::parse(bytes, flow.transport.is_reliable());

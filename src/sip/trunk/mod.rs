@@ -38,7 +38,7 @@ const MAX_HOPS: usize = 4;
 const MAX_HOP_BYTES: usize = 512;
 
 /// The account that a carrier wants to see.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Register {
     /// Its name and password.
     pub credentials: Credentials,
@@ -47,7 +47,7 @@ pub struct Register {
 }
 
 /// What a trunk is told once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The carrier's servers, in order; none for a carrier that only calls in.
     pub servers: Vec<Server>,
@@ -271,6 +271,11 @@ impl Trunk {
             cseq: 0,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// What it was told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The box is up.
@@ -653,6 +658,19 @@ impl Trunk {
     pub fn credentials(&self) -> Option<&Credentials> {
         let registered = self.settings.register.as_ref().map(|register| &register.credentials);
         self.settings.account.as_ref().or(registered)
+    }
+
+    /// Whether a call could go over it, as far as that is known: it is registered, or has answered where it is asked.
+    pub fn works(&self) -> bool {
+        match self.state() {
+            State::InboundOnly { .. }
+            | State::Unasked { .. }
+            | State::Registered { .. }
+            | State::Partly { .. }
+            | State::Resting { .. } => true,
+            State::Ready => self.heard.is_some(),
+            State::Registering | State::Unresolved | State::Silent | State::Failed { .. } => false,
+        }
     }
 
     /// How it is.

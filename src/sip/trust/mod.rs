@@ -323,6 +323,11 @@ impl Trust {
         }
     }
 
+    /// Carriers come from these networks from now on.
+    pub fn handle_trunks(&mut self, networks: Vec<Network>) {
+        self.settings.trunks = networks;
+    }
+
     /// How well the sender of a message is known.
     pub fn level(&self, now: Instant, peer: SocketAddr) -> Level {
         let ip = peer.ip();

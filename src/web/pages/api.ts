@@ -28,22 +28,23 @@ others?.addEventListener('message', () => void look())
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** Asks for something, or has it done. */
-export async function ask<T>(method: Method, path: string, body?: unknown): Promise<T> {
+/** Asks for something, or has it done: only to what was seen, where that is named. */
+export async function ask<T>(method: Method, path: string, body?: unknown, seen?: string): Promise<T> {
   try {
-    return await once<T>(method, path, body)
+    return await once<T>(method, path, body, seen)
   } catch (problem) {
     // Another tab has signed in again: the cookie is the new one's, and so must the token beside it be.
     if (!(problem instanceof Problem) || problem.kind !== 'csrf') throw problem
     await look()
-    return once<T>(method, path, body)
+    return once<T>(method, path, body, seen)
   }
 }
 
-async function once<T>(method: Method, path: string, body?: unknown): Promise<T> {
+async function once<T>(method: Method, path: string, body?: unknown, seen?: string): Promise<T> {
   const headers: Record<string, string> = {}
   if (method !== 'GET' && me.value?.csrf) headers['X-CSRF-Token'] = me.value.csrf
   if (body !== undefined) headers['Content-Type'] = 'application/json'
+  if (seen !== undefined) headers['If-Match'] = `"${seen}"`
   const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' }
   if (body !== undefined) init.body = JSON.stringify(body)
   let answer: Response

@@ -184,6 +184,43 @@ export type Collect = {
 
 export type ConferenceId = string
 
+export type ConfigApplied = {
+  "changes": Array<Difference>
+  "digest": string
+  "trial": OnTrial
+  "warnings": Array<ConfigProblem>
+}
+
+export type ConfigChecked = {
+  "changes": Array<Difference>
+  "diff": string
+  "good": boolean
+  "problems": Array<ConfigProblem>
+}
+
+export type ConfigProblem = {
+  "allowed"?: string | null
+  "column": number
+  "file"?: string | null
+  "key": string
+  "line": number
+  "nearest"?: string | null
+  "warning": boolean
+  "what": string
+  "width": number
+}
+
+export type ConfigShown = {
+  "confirm_within_s": Array<number>
+  "digest": string
+  "text": string
+  "trial"?: OnTrial | null
+  "unapplied"?: string | null
+  "version"?: number | null
+}
+
+export type ConfigState = "applied" | "confirmed" | "rolled_back"
+
 export type ConsentChange = {
   "channel": Channel
   "given": boolean
@@ -239,6 +276,11 @@ export type DeadLinePage = {
   "next"?: string
 }
 
+export type Difference = {
+  "key": string
+  "live": boolean
+}
+
 export type DispositionLine = {
   "code": string
   "requires": Array<string>
@@ -247,6 +289,10 @@ export type DispositionLine = {
 export type DispositionLinePage = {
   "items": Array<DispositionLine>
   "next"?: string
+}
+
+export type Draft = {
+  "text": string
 }
 
 export type DryRun = {
@@ -308,6 +354,21 @@ export type Explanation = {
 }
 
 export type ExtensionId = string
+
+export type Fate = {
+  "state": "read"
+} | {
+  "state": "on_trial"
+} | {
+  "at": UnixTime
+  "by": string
+  "state": "confirmed"
+} | {
+  "at": UnixTime
+  "reason": Record<string, unknown>
+  "state": "rolled_back"
+  "words": string
+}
 
 export type FieldLine = {
   "before": Array<SaidLine>
@@ -426,6 +487,11 @@ export type Happening = {
   "event": "site_event"
   "kind": string
   "person"?: ContactId | null
+} | {
+  "event": "configuration"
+  "state": ConfigState
+  "version": number
+  "why"?: string
 } | Agent & {
   "event": "agent"
 } | Queue & {
@@ -634,6 +700,12 @@ export type NewCase = {
   "title"?: string | null
 }
 
+export type NewConfig = {
+  "confirm_within_s"?: number
+  "text": string
+  "why": string
+}
+
 export type NewDisposition = {
   "call"?: CallId | null
   "case"?: CaseId | null
@@ -709,6 +781,13 @@ export type NewUser = {
 }
 
 export type OfferId = string
+
+export type OnTrial = {
+  "before": number
+  "until": UnixTime
+  "version": number
+  "watched": Array<string>
+}
 
 export type OneCall = {
   "ladder"?: unknown
@@ -1078,6 +1157,27 @@ export type VerifiedLine = {
   "until": UnixTime
 }
 
+export type Version = {
+  "at": UnixTime
+  "before"?: number | null
+  "by": string
+  "digest": string
+  "fate": Fate
+  "version": number
+  "why": string
+}
+
+export type VersionPage = {
+  "items": Array<Version>
+  "next"?: string
+}
+
+export type VersionText = {
+  "about": Version
+  "diff": string
+  "text": string
+}
+
 export type WaitingItem = {
   "channel": string
   "item": ItemId
@@ -1131,6 +1231,8 @@ export type Who = {
   "by": "stranger"
 } | {
   "by": "provider"
+} | {
+  "by": "gateway"
 }
 
 export type WorkLine = {

@@ -117,6 +117,20 @@ operations! {
     Bans = "list_bans",
     /// Hears a source again.
     Unban = "lift_ban",
+    /// The configuration.
+    Config = "get_config",
+    /// What would come of another.
+    CheckConfig = "check_config",
+    /// Runs another.
+    ApplyConfig = "apply_config",
+    /// Lets it stay.
+    ConfirmConfig = "confirm_config",
+    /// Puts the one before it back.
+    RollBackConfig = "roll_back_config",
+    /// Those that have run.
+    ConfigVersions = "list_config_versions",
+    /// One of them.
+    ConfigVersion = "get_config_version",
     /// Users.
     Users = "list_users",
     /// Makes a user.

@@ -5,6 +5,7 @@ import { path } from '../route'
 import { t } from '../words'
 import { Access } from './access'
 import { Audit } from './audit'
+import { Configuration } from './config'
 import { Lines } from './lines'
 import { Overview } from './overview'
 import { DialPlan } from './plan'
@@ -14,6 +15,7 @@ const TABS: readonly Tab[] = [
   { at: '/admin', words: 'admin.overview' },
   { at: '/admin/lines', words: 'admin.lines' },
   { at: '/admin/plan', words: 'admin.plan' },
+  { at: '/admin/config', words: 'admin.config' },
   { at: '/admin/access', words: 'admin.access' },
   { at: '/admin/audit', words: 'admin.audit' },
   { at: '/admin/programs', words: 'admin.programs' },
@@ -22,6 +24,7 @@ const TABS: readonly Tab[] = [
 const PARTS: Record<string, ComponentType> = {
   lines: Lines,
   plan: DialPlan,
+  config: Configuration,
   access: Access,
   audit: Audit,
   programs: Programs,

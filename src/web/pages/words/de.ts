@@ -1,11 +1,13 @@
 import type { Words } from '../words'
 
+import { admin } from './de_admin'
 import { desk } from './de_desk'
 import { lead } from './de_lead'
 
 export const de: Words = {
   ...desk,
   ...lead,
+  ...admin,
   skip: 'Zum Inhalt',
   pages: 'Seiten',
   close: 'Schließen',

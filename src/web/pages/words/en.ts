@@ -1,10 +1,12 @@
 // English: the measure of the other catalogues. A key with `.one` behind it is for one thing.
+import { admin } from './en_admin'
 import { desk } from './en_desk'
 import { lead } from './en_lead'
 
 export const en = {
   ...desk,
   ...lead,
+  ...admin,
   skip: 'Skip to content',
   pages: 'Pages',
   close: 'Close',
