@@ -17,6 +17,7 @@ pub mod pcap;
 mod person;
 pub mod queueing;
 mod spending;
+pub mod verdict;
 pub mod web;
 mod webhook;
 
@@ -488,6 +489,13 @@ pub enum Command {
         /// Whether it was done.
         done: bool,
     },
+    /// Writes down that somebody had the journal read from end to end.
+    Verified {
+        /// Up to this record.
+        record: u64,
+        /// Whether it is as it was written.
+        whole: bool,
+    },
     /// Carriers that work, and whether there are phones: what a change of the configuration is measured by.
     Health,
     /// Starts the program anew as soon as no call is up.
@@ -645,6 +653,7 @@ impl Command {
             Command::ChangeUser { name, .. } => (Operation::ChangeUser, name.clone()),
             Command::Session { what, user, .. } => return Some((what.operation(), user.clone())),
             Command::Enter { user } => (Operation::Back, user.name.clone()),
+            Command::Verified { record, .. } => (Operation::VerifyJournal, record.to_string()),
             Command::ConfigAct { what, version, .. } => {
                 return Some((what.operation(), version.map(|version| version.to_string())));
             }

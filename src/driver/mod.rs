@@ -287,7 +287,7 @@ pub fn start(
         letters.clone(),
         access.clone(),
         feed.clone(),
-        configuring.clone(),
+        (configuring.clone(), api::Verifier::new(&data)),
         (data.join("recordings"), readers.texts()),
         provider,
         reports::Source::new(&setup.settings, journal::folder(&data)),

@@ -145,6 +145,8 @@ impl Gateway {
             // It is done, or not, by now: this is for the journal.
             Command::ConfigAct { done: true, .. } => Reply::Done,
             Command::ConfigAct { .. } => Reply::Refused("it was not done".to_owned()),
+            Command::Verified { whole: true, .. } => Reply::Done,
+            Command::Verified { .. } => Reply::Refused("the journal is damaged".to_owned()),
             Command::Health => {
                 let (trunks, phones) = self.health(now);
                 Reply::Health(trunks, phones)

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod auditing;
 #[path = "../interop/branch.rs"]
 #[allow(dead_code)]
 mod branch;

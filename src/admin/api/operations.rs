@@ -96,6 +96,8 @@ pub enum Ask {
     Audio(RecordingId),
     /// Take events of a site, as often as that may be.
     SiteEvents(NewEvents),
+    /// Read the journal, and look whether this record still has this head.
+    VerifyJournal(Option<(u64, String)>),
     /// Send events, behind this one.
     Feed(Option<String>),
     /// Send the document.
@@ -167,6 +169,11 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         | Operation::RollBackConfig
         | Operation::ConfigVersions
         | Operation::ConfigVersion => Ask::Command(config::ask(&asked)?),
+        Operation::VerifyJournal => {
+            let noted = asked.query("noted").and_then(|text| text.split_once(':'));
+            let read = |(record, head): (&str, &str)| Some((record.parse().ok()?, head.to_owned()));
+            Ask::VerifyJournal(noted.and_then(read))
+        }
         Operation::Feed => Ask::Feed(asked.query("after").map(str::to_owned)),
         Operation::Originate => {
             let NewCall { from, to } = asked.body()?;
@@ -543,6 +550,15 @@ fn fits(name: &str, value: &str) -> bool {
     }
     if name == "q" {
         return (1..=200).contains(&value.chars().count()) && !value.chars().any(|c| c < ' ');
+    }
+    if name == "noted" {
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        return value.split_once(':').is_some_and(|(record, head)| {
+            (1..=18).contains(&record.len())
+                && record.bytes().all(|b| b.is_ascii_digit())
+                && head.len() == 64
+                && head.bytes().all(hex)
+        });
     }
     let moment = |b: u8| b.is_ascii_alphanumeric() || b":+.-".contains(&b);
     match name {

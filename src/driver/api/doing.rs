@@ -17,7 +17,7 @@ use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::sites::{Batch, NewEvents};
 use crate::admin::{Command, Reply, SessionAct};
 use crate::driver::api::answering::COOKIE;
-use crate::driver::api::{Api, audio, elsewhere, figures};
+use crate::driver::api::{Api, audio, elsewhere, figures, verifying};
 use crate::driver::clock;
 use crate::driver::http::Peer;
 use crate::driver::tape::Recording;
@@ -58,6 +58,7 @@ pub async fn carry_out(
         Ask::Report(wish) => figures::report(api, route, wish).await?,
         Ask::OpenFigure(id, wish) => figures::opened(api, route, &id, wish).await?,
         Ask::Planners(wish) => figures::planners(api, wish).await?,
+        Ask::VerifyJournal(noted) => verifying::verify(api, route, by, noted).await?,
         Ask::Provider => return elsewhere::leave(api).await,
         Ask::Back(back) => return elsewhere::come_back(api, peer, by, asked, back).await,
         Ask::SignOut => return Ok(sign_out(api, by, who).await),

@@ -14,6 +14,7 @@ mod pages;
 mod phones;
 pub mod provider;
 mod signed;
+mod verifying;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -41,6 +42,7 @@ use crate::random::Random;
 use crate::sip::trunk::Network;
 
 pub use feed::Feed;
+pub use verifying::Verifier;
 
 /// Questions that wait for the gateway at once; it answers thousands in a second.
 const MAX_QUESTIONS: usize = 32;
@@ -82,6 +84,7 @@ pub struct Api {
     provider: Option<Arc<provider::Provider>>,
     reports: Source,
     configuring: Configuring,
+    verifier: Verifier,
     /// Whose pages may open a channel.
     origins: Arc<Origins>,
     /// Places for such pages.
@@ -98,7 +101,7 @@ impl Api {
         letters: Sender<Letter>,
         access: Guard,
         feed: Feed,
-        configuring: Configuring,
+        (configuring, verifier): (Configuring, Verifier),
         (recordings, keys): (PathBuf, Keys),
         provider: Option<provider::Provider>,
         reports: Source,
@@ -109,6 +112,7 @@ impl Api {
             access,
             feed,
             configuring,
+            verifier,
             questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
             hashing: Arc::new(Semaphore::new(MAX_HASHING)),
             recordings: Arc::new(recordings),

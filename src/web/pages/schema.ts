@@ -1145,6 +1145,23 @@ export type UserLinePage = {
   "next"?: string
 }
 
+export type Verdict = {
+  "at": UnixTime
+  "breaks": number
+  "broken_seals": number
+  "by": string
+  "bytes": number
+  "gaps": number
+  "head": string
+  "key": string
+  "record": number
+  "records": number
+  "seals": number
+  "segments": number
+  "stands"?: boolean | null
+  "whole": boolean
+}
+
 export type Verification = {
   "case"?: CaseId | null
   "level": number

@@ -4,10 +4,11 @@ use crate::admin::api::bodies::{
     ActLine, EndedThere, LogoutToken, MadeToken, Me, NewToken, NewUser, SessionLine, SignIn,
     TokenLine, UserChange, UserLine,
 };
-use crate::admin::api::table::query::{BACK, PAGED};
+use crate::admin::api::table::query::{BACK, NOTED, PAGED};
 use crate::admin::api::table::{
     ADMINS, AUDITORS, Answer, EVERYBODY, Method, Operation, Route, Shape, get, one, page,
 };
+use crate::admin::verdict::Verdict;
 use crate::journal::act::Scope;
 
 /// These routes.
@@ -64,4 +65,8 @@ pub(super) const ROUTES: &[Route] = &[
         .by(AUDITORS, Some(Scope::Audit))
         .asks(PAGED)
         .says("Who did what, the newest first."),
+    get("/journal/verification", Operation::VerifyJournal, one::<Verdict>(200))
+        .by(AUDITORS, Some(Scope::Audit))
+        .asks(NOTED)
+        .says("Read the journal from end to end: chain, seals, checksums; and whether what was noted before still stands."),
 ];

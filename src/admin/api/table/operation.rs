@@ -151,6 +151,8 @@ operations! {
     ReplayWebhook = "replay_webhook",
     /// Sends it nothing for a time.
     PauseWebhook = "pause_webhook",
+    /// Reads the journal from end to end.
+    VerifyJournal = "verify_journal",
     /// Who did what.
     Acts = "list_acts",
     /// People by what they are known by.

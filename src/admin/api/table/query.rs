@@ -48,6 +48,13 @@ pub(super) const OF_WORK: &[Query] = &[
         words: "What this agent has, or has on the screen.",
     },
 ];
+/// What an auditor has written down.
+pub(super) const NOTED: &[Query] = &[Query {
+    name: "noted",
+    required: false,
+    pattern: Some("^[0-9]{1,18}:[0-9a-f]{64}$"),
+    words: "A record's number, a colon, and the head of the chain there, as an earlier reading gave them.",
+}];
 /// Parameters of a list that has pages.
 pub(super) const PAGED: &[Query] = &[LIMIT, AFTER];
 /// Those of a search.

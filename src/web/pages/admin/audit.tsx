@@ -5,15 +5,88 @@ import { ask } from '../api'
 import { useLoaded } from '../parts/load'
 import { Table } from '../parts/table'
 import { Button, Empty, Field, Lamp, Section, wordsOf } from '../parts/ui'
-import type { ActLine, ActLinePage, ErasureLine, ErasureLinePage } from '../schema'
+import type { ActLine, ActLinePage, ErasureLine, ErasureLinePage, Verdict } from '../schema'
 import { number, t, when } from '../words'
 
 export function Audit() {
   return (
     <>
+      <Chain />
       <Acts />
       <Erasures />
     </>
+  )
+}
+
+/** The journal, read from end to end when somebody wants to know. */
+function Chain() {
+  const verdict = useSignal<Verdict | null>(null)
+  const problem = useSignal<string | null>(null)
+  const busy = useSignal(false)
+  const verify = async (form: HTMLFormElement): Promise<void> => {
+    const noted = String(new FormData(form).get('noted')).trim()
+    const wanted = noted ? `?noted=${encodeURIComponent(noted)}` : ''
+    problem.value = null
+    busy.value = true
+    try {
+      verdict.value = await ask<Verdict>('GET', `/journal/verification${wanted}`)
+    } catch (why) {
+      problem.value = wordsOf(why)
+    }
+    busy.value = false
+  }
+  return (
+    <Section title={t('chain')} side={<span class="small soft">{t('chain.words')}</span>}>
+      <form
+        class="body stack"
+        onSubmit={(event) => {
+          event.preventDefault()
+          void verify(event.currentTarget)
+        }}
+      >
+        <div class="row chain">
+          <Field label={t('chain.noted')} hint={t('chain.noted.hint')}>
+            <input class="mono" name="noted" pattern="[0-9]{1,18}:[0-9a-f]{64}" maxLength={83} autocomplete="off" spellcheck={false} />
+          </Field>
+          <Button kind="main" type="submit" busy={busy.value}>
+            {t('chain.verify')}
+          </Button>
+        </div>
+        <div role="status">
+          {busy.value && <p class="soft">{t('chain.reads')}</p>}
+          {problem.value && <p class="wrong">{problem}</p>}
+          {verdict.value && !busy.value && <Told verdict={verdict.value} />}
+        </div>
+      </form>
+    </Section>
+  )
+}
+
+function Told({ verdict }: { verdict: Verdict }) {
+  const bad = !verdict.whole || verdict.stands === false
+  const facts: Array<[string, string]> = [
+    [t('chain.position'), `${verdict.record}:${verdict.head}`],
+    [t('chain.read'), `${when(verdict.at, true)} · ${verdict.by}`],
+    [t('chain.amount'), t('chain.counts', { records: number(verdict.records), segments: number(verdict.segments) })],
+    [t('chain.seals'), t('chain.holds', { good: number(verdict.seals), bad: number(verdict.broken_seals) })],
+    [t('chain.damage'), t('chain.damages', { breaks: number(verdict.breaks), bytes: number(verdict.bytes), gaps: number(verdict.gaps) })],
+    [t('chain.key'), verdict.key],
+  ]
+  return (
+    <div class="stack tight">
+      <Lamp shade={bad ? 'bad' : 'good'}>
+        <strong>{t(verdict.whole ? 'chain.whole' : 'chain.damaged')}</strong>
+        {verdict.stands != null && ` ${t(verdict.stands ? 'chain.stands' : 'chain.gone')}`}
+      </Lamp>
+      <dl class="facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd class="number">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
   )
 }
 
