@@ -285,8 +285,7 @@ pub fn start(
         .map_err(CannotStart::Identity)?;
     let api = api::Api::new(
         letters.clone(),
-        access.clone(),
-        feed.clone(),
+        (access.clone(), feed.clone()),
         (configuring.clone(), api::Verifier::new(&data)),
         (data.join("recordings"), readers.texts()),
         provider,

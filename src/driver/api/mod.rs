@@ -99,8 +99,7 @@ impl Api {
     /// one.
     pub fn new(
         letters: Sender<Letter>,
-        access: Guard,
-        feed: Feed,
+        (access, feed): (Guard, Feed),
         (configuring, verifier): (Configuring, Verifier),
         (recordings, keys): (PathBuf, Keys),
         provider: Option<provider::Provider>,
