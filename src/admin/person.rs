@@ -77,6 +77,7 @@ impl Ordered {
             | Change::CaseUnlinked { case, .. }
             | Change::CaseSplit { case, .. }
             | Change::CasesMerged { kept: case, .. }
+            | Change::CaseSaid { case, .. }
             | Change::CaseClosed { case, .. } => self.case = Some(*case),
             Change::Pinned { contact, pin, .. } => {
                 (self.contact, self.pin) = (Some(*contact), Some(*pin));

@@ -1,5 +1,7 @@
 //! A case: what a person wants, over as many interactions as it takes.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::change::Whose;
@@ -31,6 +33,9 @@ pub struct Case<P> {
     /// What it is about.
     #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
     pub title: Option<P>,
+    /// What else is known of it, by name: when it is due, what it is about. As it was said last.
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, P>,
     /// Since when.
     pub opened: UnixTime,
     /// By whom it was opened.
@@ -78,6 +83,7 @@ impl<P> Case<P> {
             id: self.id,
             contact: self.contact,
             title: self.title.map(|title| to(whose, title)),
+            fields: self.fields.into_iter().map(|(name, text)| (name, to(whose, text))).collect(),
             opened: self.opened,
             by: self.by,
             closed: self.closed,

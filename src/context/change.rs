@@ -162,6 +162,15 @@ pub enum Change<P> {
         /// The one that does not.
         gone: CaseId,
     },
+    /// Fields of a case were said, or taken away.
+    CaseSaid {
+        /// Which.
+        case: CaseId,
+        /// Whose.
+        contact: ContactId,
+        /// By name.
+        fields: BTreeMap<String, Option<P>>,
+    },
     /// A case is over, or not over after all.
     CaseClosed {
         /// Which.
@@ -398,6 +407,11 @@ impl<P> Change<P> {
                 Change::CaseSplit { from, case, contact, title, moments }
             }
             Change::CasesMerged { kept, gone } => Change::CasesMerged { kept, gone },
+            Change::CaseSaid { case, contact, fields } => {
+                let mut sealed = |text: Option<P>| text.map(|text| to(of(contact), text));
+                let fields = fields.into_iter().map(|(name, text)| (name, sealed(text)));
+                Change::CaseSaid { case, contact, fields: fields.collect() }
+            }
             Change::CaseClosed { case, closed } => Change::CaseClosed { case, closed },
             Change::Noted { contact, case, text } => {
                 Change::Noted { contact, case, text: to(of(contact), text) }

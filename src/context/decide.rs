@@ -704,6 +704,20 @@ impl Desk<'_> {
                 }
                 Ok(vec![Change::CasesMerged { kept: *kept, gone: *gone }])
             }
+            Order::EditCase { case, fields } => {
+                let known = self.open_case(*case)?;
+                let said = fields.iter().map(|(name, text)| {
+                    let text = text.as_deref().map(good_text).transpose()?;
+                    Ok((good_name(name)?, text))
+                });
+                let fields = said.collect::<Result<BTreeMap<_, _>, Refused>>()?;
+                let names = known.fields.keys().chain(fields.keys()).collect::<BTreeSet<_>>();
+                if names.len() > MOST_FIELDS {
+                    return Err(Refused::TooMany);
+                }
+                let (case, contact) = (known.id, known.contact);
+                Ok(vec![Change::CaseSaid { case, contact, fields }])
+            }
             Order::CloseCase { case, closed } => {
                 let known = self.view.cases.get(case).ok_or(Refused::UnknownCase)?;
                 if known.merged_into.is_some() {

@@ -234,6 +234,13 @@ pub enum Order {
         /// The one that does not.
         gone: CaseId,
     },
+    /// Say fields of a case, or take them away.
+    EditCase {
+        /// Which.
+        case: CaseId,
+        /// By name.
+        fields: BTreeMap<String, Option<String>>,
+    },
     /// Close a case, or open it again.
     CloseCase {
         /// Which.
@@ -479,7 +486,9 @@ impl Order {
                 needs.moments.extend(moments);
             }
             Order::MergeCases { kept, gone } => needs.cases.extend([*kept, *gone]),
-            Order::CloseCase { case, .. } => drop(needs.cases.insert(*case)),
+            Order::CloseCase { case, .. } | Order::EditCase { case, .. } => {
+                needs.cases.insert(*case);
+            }
             Order::Note { case, .. } | Order::Dispose { case, .. } | Order::Verify { case, .. } => {
                 needs.cases.extend(case);
             }
@@ -528,6 +537,7 @@ impl Order {
             | Order::UnlinkCase { .. }
             | Order::SplitCase { .. }
             | Order::MergeCases { .. }
+            | Order::EditCase { .. }
             | Order::CloseCase { .. }
             | Order::Learn { .. }
             | Order::Record { .. } => Vec::new(),

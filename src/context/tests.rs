@@ -149,6 +149,7 @@ fn view() -> View {
         id: CaseId(7),
         contact: ContactId(1),
         title: None,
+        fields: BTreeMap::new(),
         opened: UnixTime(1),
         by: "ann".into(),
         closed: None,

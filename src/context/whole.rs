@@ -102,6 +102,9 @@ pub struct Filed {
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// What else is known of it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
     /// Since when.
     pub opened: UnixTime,
     /// By whom it was opened.
@@ -348,6 +351,8 @@ impl Desk<'_> {
         let owner = self.view.contacts.get(&filed.contact).ok_or(Refused::UnknownContact)?;
         let title = filed.title.as_deref().map(good_text).transpose()?;
         filed.verified.map_or(Ok(()), good_level)?;
+        let said = filed.fields.iter().map(|(name, text)| Ok((good_name(name)?, good_text(text)?)));
+        let said = said.collect::<Result<Vec<_>, Refused>>()?;
         let there = filed.moments.iter().filter(|spot| !self.view.gone.contains(&spot.contact));
         let mut moments = there.map(|spot| self.place(spot)).collect::<Result<Vec<_>, _>>()?;
         moments.sort_by_key(|one| (one.at, one.seq, one.contact));
@@ -356,6 +361,7 @@ impl Desk<'_> {
             id: filed.id,
             contact: owner.id,
             title: None,
+            fields: BTreeMap::new(),
             opened: filed.opened,
             by: filed.by.clone(),
             closed: filed.closed,
@@ -368,8 +374,11 @@ impl Desk<'_> {
             return Err(Refused::ForeignCase);
         }
         case.title = case.title.or(title);
+        for (name, text) in said {
+            case.fields.entry(name).or_insert(text);
+        }
         case.link(&moments);
-        if case.moments.len() > MOST_LINKED {
+        if case.moments.len() > MOST_LINKED || case.fields.len() > MOST_FIELDS {
             return Err(Refused::TooMany);
         }
         let new = known.is_none_or(|known| *known != case);
@@ -563,6 +572,7 @@ impl Filed {
             id: case.id,
             contact: case.contact,
             title: case.title,
+            fields: case.fields,
             opened: case.opened,
             by: case.by,
             closed: case.closed,

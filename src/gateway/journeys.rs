@@ -270,6 +270,9 @@ impl Gateway {
         if let Some(look) = self.journeys.looks.remove(&id) {
             match look.what {
                 For::Event(event) => self.take_event(now, event, stands.map(|stands| *stands)),
+                For::Step(key) if self.is_over(key, stands.as_deref()) => {
+                    self.journeys.machine.handle_case_over(now, key);
+                }
                 For::Step(key) => {
                     let standing = stands.as_ref().map(|stands| self.person_stands(stands));
                     if let Some(stands) = stands {
@@ -285,6 +288,12 @@ impl Gateway {
             }
         }
         self.look_on();
+    }
+
+    /// Whether a step is about a case of theirs that is not open any more.
+    fn is_over(&self, key: Key, stands: Option<&Stands>) -> bool {
+        let case = self.journeys.machine.case_of(key).zip(stands);
+        case.is_some_and(|(case, stands)| !stands.open_cases.contains(&case))
     }
 
     /// It is known whom an event is about: rules are told.
@@ -379,6 +388,6 @@ fn said(stands: &Stands) -> Standing {
         abroad: Vec::new(),
         consents: of(true),
         refused: of(false),
-        open_case: stands.open_case,
+        open_case: !stands.open_cases.is_empty(),
     }
 }

@@ -1,5 +1,5 @@
 //! Rules that begin with the time: at a moment of the day by the site's clock, for nobody in particular or for whoever has
-//! a date in a field of their record.
+//! a date in a field of their record, or of a case of theirs.
 //!
 //! Where clocks leave the moment out it is as much later as they go forward, where they show it twice it is the first
 //! time. A box that was off makes up for the moment within half a day, and not later.
@@ -33,6 +33,28 @@ pub struct Daily {
     pub dated: Option<Dated>,
 }
 
+/// What has the date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// The record of a person.
+    Contact,
+    /// A case of theirs, while it is open.
+    Case,
+}
+
+impl Of {
+    /// All of them.
+    pub const ALL: [Of; 2] = [Of::Contact, Of::Case];
+
+    /// As a rule names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Of::Contact => "contact",
+            Of::Case => "case",
+        }
+    }
+}
+
 /// A date in a field of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dated {
@@ -42,6 +64,8 @@ pub struct Dated {
     pub offset: i32,
     /// Whether it comes back every year.
     pub yearly: bool,
+    /// Of what.
+    pub of: Of,
 }
 
 /// Whom a rule begins for at one moment.
@@ -53,7 +77,12 @@ pub struct Matches {
     pub date: Date,
     /// Whether the year does not matter.
     pub yearly: bool,
+    /// Of what.
+    pub of: Of,
 }
+
+/// What the attribute is called that says which case an event is about.
+pub const CASE: &str = "case";
 
 /// The kind of the event that begins a rule of this name with its time.
 pub fn kind_of(rule: &str) -> String {
@@ -90,7 +119,7 @@ impl Dated {
     pub fn on(&self, at: UnixTime, zone: &TimeZone) -> Option<Matches> {
         let stamp = Timestamp::from_microsecond(at.0).ok()?;
         let date = stamp.to_zoned(zone.clone()).date().checked_add(self.offset.days()).ok()?;
-        Some(Matches { field: self.field.clone(), date, yearly: self.yearly })
+        Some(Matches { field: self.field.clone(), date, yearly: self.yearly, of: self.of })
     }
 }
 
@@ -188,7 +217,7 @@ mod tests {
     fn a_date_is_met_so_many_days_before_and_after_it_and_every_year_where_it_comes_back() {
         let zone = hours::zone("Europe/Berlin").unwrap();
         let on = |offset, yearly, at_text: &str| {
-            let dated = Dated { field: "renewal".to_owned(), offset, yearly };
+            let dated = Dated { field: "renewal".to_owned(), offset, yearly, of: Of::Contact };
             dated.on(at(at_text), &zone).unwrap()
         };
         // Half past midnight in Berlin is the day before in UTC.

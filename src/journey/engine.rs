@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 
 use crate::hours;
-use crate::id::JourneyId;
+use crate::id::{CaseId, JourneyId};
 use crate::journey::daily::{self, Matches};
 use crate::journey::kept::{Kept, Running, Written};
 use crate::journey::rule::{Doing, Rule, fingerprint, holds, moment};
@@ -206,6 +206,21 @@ impl Journeys {
         let Some(standing) = standing else { return self.end(now, key.journey, Why::Gone) };
         self.fresh.insert(key, standing);
         self.advance(now, key.journey);
+    }
+
+    /// The case that a step is about, where its rule begins with dates of cases.
+    pub fn case_of(&self, key: Key) -> Option<CaseId> {
+        let running = self.kept.running.get(&key.journey)?;
+        let (rule, _) = self.rules.get(&running.rule)?;
+        let case = running.attributes.get(daily::CASE).filter(|_| rule.is_of_cases());
+        case?.parse().ok()
+    }
+
+    /// The case that a step is about is not open any more: nothing comes of it.
+    pub fn handle_case_over(&mut self, now: Now, key: Key) {
+        if self.looking.remove(&key) {
+            self.end(now, key.journey, Why::CaseOver);
+        }
     }
 
     /// Somebody stops a journey. Answers whether it was running.

@@ -266,6 +266,8 @@ pub enum Why {
     ByHand,
     /// The person was erased.
     Gone,
+    /// The case that it was about is closed, or gone.
+    CaseOver,
 }
 
 impl fmt::Display for Why {
@@ -279,6 +281,7 @@ impl fmt::Display for Why {
             Why::TooLate => "what it was to come before is over",
             Why::ByHand => "somebody stopped it",
             Why::Gone => "the person was erased",
+            Why::CaseOver => "its case is closed",
         })
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::hours;
-use crate::journey::daily::{Daily, Dated};
+use crate::journey::daily::{CASE, Daily, Dated, Of};
 use crate::journey::quiet::Quiet;
 use crate::journey::{Action, Channel, Event};
 use crate::time::UnixTime;
@@ -65,6 +65,9 @@ pub struct Settings {
     /// For whom: whoever has a date in this field of their record; without it for nobody in particular.
     #[serde(default)]
     pub field: Option<Spanned<String>>,
+    /// Whose field that is: the `contact`'s, or a `case`'s while it is open. Default contact.
+    #[serde(default)]
+    pub of: Option<Spanned<String>>,
     /// So many days before that date.
     #[serde(default)]
     pub days_before: Option<Spanned<u16>>,
@@ -246,6 +249,8 @@ pub enum Mistake {
     Days,
     /// More days from a date than a year has, or both before and after it.
     Offset,
+    /// Dates stand on no such thing.
+    Of(String),
     /// Something is done with a person by a rule that is about nobody.
     Nobody,
     /// Not a time of day, or quiet hours that end as they begin.
@@ -281,12 +286,13 @@ impl fmt::Display for Mistake {
                 write!(f, "nobody carries messages by {name} here: none will be sent")
             }
             Mistake::Clock => f.write_str(
-                "`at` goes with `on = \"time\"`, and `days`, `field`, `days_before`, `days_after` and `yearly` with it",
+                "`at` goes with `on = \"time\"`, and `days`, `field`, `of`, `days_before`, `days_after` and `yearly` with it",
             ),
             Mistake::Days => f.write_str("those are no days of the week"),
             Mistake::Offset => {
-                f.write_str("one of `days_before` and `days_after`, of a date in `field`, up to 366")
+                f.write_str("`of` and one of `days_before` and `days_after`, up to 366, go with a date in `field`")
             }
+            Mistake::Of(name) => write!(f, "there are no dates of a `{name}`"),
             Mistake::Nobody => f.write_str(
                 "without `field` the rule is about nobody: it can wait, make tasks, tell webhooks and stop",
             ),
@@ -395,6 +401,12 @@ impl Rule {
         steps.collect()
     }
 
+    /// Whether it begins with dates of cases.
+    pub fn is_of_cases(&self) -> bool {
+        let dated = self.daily.as_ref().and_then(|daily| daily.dated.as_ref());
+        dated.is_some_and(|dated| dated.of == Of::Case)
+    }
+
     /// Whether an event begins it.
     pub fn begins_with(&self, event: &Event) -> bool {
         self.on == event.kind
@@ -404,8 +416,10 @@ impl Rule {
 
     /// What it says, in one number: a journey does not go on under another rule of the same name.
     pub fn print(&self) -> u64 {
-        // As it was before rules could begin with the time: those that do not are the ones that they were.
-        fingerprint(&[&format!("{self:?}").replace(", daily: None", "")])
+        // As it was before rules could begin with the time, and then with dates of cases: those that do not are the ones that
+        // they were.
+        let text = format!("{self:?}").replace(", daily: None", "");
+        fingerprint(&[&text.replace(", of: Contact", "")])
     }
 
     /// Attributes that its conditions ask for; no others are kept.
@@ -416,7 +430,7 @@ impl Rule {
             Doing::Until { attribute, .. } => Some(attribute.as_str()),
             _ => None,
         });
-        asked.chain(awaited).collect()
+        asked.chain(awaited).chain(self.is_of_cases().then_some(CASE)).collect()
     }
 }
 
@@ -462,7 +476,10 @@ impl Check<'_> {
         let timed = settings.on.get_ref() == "time";
         let offsets = (settings.days_before.as_ref(), settings.days_after.as_ref());
         let of_time = settings.at.is_some() || settings.days.is_some();
-        let of_date = settings.field.is_some() || settings.yearly || offsets != (None, None);
+        let of_date = settings.field.is_some()
+            || settings.of.is_some()
+            || settings.yearly
+            || offsets != (None, None);
         if timed != settings.at.is_some() || (!timed && (of_time || of_date)) {
             self.tell(Mistake::Clock, settings.on.span());
         }
@@ -482,15 +499,25 @@ impl Check<'_> {
             (None, Some(after)) => -i32::from(*after.get_ref()),
             (Some(_), Some(_)) => i32::MAX,
         };
-        if offset.abs() > 366 || (settings.field.is_none() && (settings.yearly || offset != 0)) {
+        let of_field = settings.yearly || offset != 0 || settings.of.is_some();
+        if offset.abs() > 366 || (settings.field.is_none() && of_field) {
             self.tell(Mistake::Offset, settings.on.span());
         }
         let dated = settings.field.as_ref().map(|field| Dated {
             field: field.get_ref().clone(),
             offset,
             yearly: settings.yearly,
+            of: self.of(settings.of.as_ref()),
         });
         Some(Daily { minute: minute?, days, dated })
+    }
+
+    /// Whose field has the date.
+    fn of(&mut self, of: Option<&Spanned<String>>) -> Of {
+        let Some(of) = of else { return Of::Contact };
+        self.one_of(of, Of::ALL.map(|of| of.name().to_owned()).into(), Mistake::Of);
+        let named = Of::ALL.into_iter().find(|own| own.name() == of.get_ref());
+        named.unwrap_or(Of::Contact)
     }
 
     fn kind(&mut self, kind: &Spanned<String>) {

@@ -11,7 +11,7 @@ pub mod finding;
 pub mod keeping;
 pub mod looking;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -510,6 +510,14 @@ impl Draft<'_> {
                 self.link_case(*case, moments);
             }
             Change::CasesMerged { kept, gone } => self.merge_cases(act.at, *kept, *gone),
+            Change::CaseSaid { case, fields, .. } => self.change_case(*case, |row| {
+                for (name, text) in fields {
+                    match text {
+                        Some(text) => drop(row.fields.insert(name.clone(), text.clone())),
+                        None => drop(row.fields.remove(name)),
+                    }
+                }
+            }),
             Change::CaseClosed { case, closed } => {
                 self.change_case(*case, |row| row.closed = closed.then_some(act.at));
             }
@@ -535,6 +543,7 @@ impl Draft<'_> {
             id: case,
             contact,
             title,
+            fields: BTreeMap::new(),
             opened: act.at,
             by: act.by.clone(),
             closed: None,

@@ -189,7 +189,11 @@ pub struct NewCase {
 #[serde(deny_unknown_fields)]
 pub struct CaseChange {
     /// Closed, or open again.
-    pub closed: bool,
+    #[serde(default)]
+    pub closed: Option<bool>,
+    /// What is known of it, by name, such as `due`; null takes a field away. A date in one can begin a journey.
+    #[serde(default)]
+    pub fields: BTreeMap<String, Option<String>>,
 }
 
 /// Places of a timeline.
@@ -294,6 +298,20 @@ impl NewCase {
     }
 }
 
+impl CaseChange {
+    /// As an order.
+    ///
+    /// # Errors
+    /// When it is none of both, or both.
+    pub fn order(self, case: CaseId) -> Result<Order, Wrong> {
+        match (self.closed, self.fields) {
+            (Some(closed), fields) if fields.is_empty() => Ok(Order::CloseCase { case, closed }),
+            (None, fields) if !fields.is_empty() => Ok(Order::EditCase { case, fields }),
+            _ => Err(Wrong("closed", "one of `closed` and `fields`")),
+        }
+    }
+}
+
 impl Moments {
     /// As an order to add them to a case.
     ///
@@ -321,6 +339,7 @@ pub fn act(order: &Order) -> Option<(Operation, Option<String>)> {
         | Order::UnlinkCase { case, .. }
         | Order::SplitCase { case, .. }
         | Order::MergeCases { kept: case, .. }
+        | Order::EditCase { case, .. }
         | Order::CloseCase { case, .. } => Some(case.to_string()),
         order => order.person().as_ref().and_then(contact_of),
     };
@@ -346,7 +365,7 @@ fn operation(order: &Order) -> Option<Operation> {
         Order::UnlinkCase { .. } => Operation::UnlinkCase,
         Order::SplitCase { .. } => Operation::SplitCase,
         Order::MergeCases { .. } => Operation::MergeCases,
-        Order::CloseCase { .. } => Operation::ChangeCase,
+        Order::EditCase { .. } | Order::CloseCase { .. } => Operation::ChangeCase,
         Order::Note { .. } => Operation::Note,
         Order::Dispose { .. } => Operation::Dispose,
         Order::Tag { on: true, .. } => Operation::Tag,

@@ -567,6 +567,8 @@ pub struct CaseLine {
     pub contact: ContactId,
     /// What it is about.
     pub title: Option<String>,
+    /// What else is known of it, by name.
+    pub fields: BTreeMap<String, String>,
     /// Since when.
     #[serde(with = "rfc3339")]
     pub opened: UnixTime,
@@ -704,6 +706,7 @@ impl From<Case<String>> for CaseLine {
             case: case.id,
             contact: case.contact,
             title: case.title,
+            fields: case.fields,
             opened: case.opened,
             by: case.by,
             closed: case.closed,

@@ -8,7 +8,7 @@ use crate::context::Who;
 use crate::gateway::{Gateway, LookFor, Output};
 use crate::id::ContactId;
 use crate::journey::Event;
-use crate::journey::daily::{Matches, NOBODY, kind_of};
+use crate::journey::daily::{CASE, Matches, NOBODY, kind_of};
 use crate::store::context::looking::{Answer, Question};
 use crate::time::{Now, UnixTime};
 
@@ -21,7 +21,7 @@ pub(super) struct Scan {
     rule: String,
     at: UnixTime,
     matches: Matches,
-    after: Option<ContactId>,
+    after: Option<u64>,
 }
 
 impl Gateway {
@@ -68,9 +68,13 @@ impl Gateway {
         };
         let Some(scan) = self.journeys.scans.front() else { return };
         let (rule, at) = (scan.rule.clone(), scan.at);
-        for person in people {
-            let id = name(&rule, at, person);
-            self.hear(now, &kind_of(&rule), id, Who::Contact(person), &BTreeMap::new());
+        for (person, case) in people {
+            let (mut id, mut known) = (name(&rule, at, person), BTreeMap::new());
+            if let Some(case) = case {
+                id = format!("{id}/{case}");
+                known.insert(CASE.to_owned(), case.to_string());
+            }
+            self.hear(now, &kind_of(&rule), id, Who::Contact(person), &known);
         }
         match next {
             Some(next) => {

@@ -448,10 +448,42 @@ fn a_number_from_abroad_is_left_alone_by_the_clock_over_there() {
 const OFFER: &str = "on = 'cart'\npurpose = 'marketing'\nat_most = { messages = 1, within = '7d' }\n\
                      [[step]]\nwait = '1h'\n[[step]]\nmessage = 'sms'\ntext = 'Ten percent off.'\n";
 
-/// A thousand people and more, in every time zone there is, leave a cart on the days around a change of clocks: each has one
-/// message and none of them by night.
-fn everybody(begin: &str) -> (usize, usize) {
-    let config = with_rules(&[("offer", OFFER)], "sms = 'webhook:sender'");
+/// What begins journeys with everybody: a rule and its words, what it is for, how much time lies between two people, and
+/// what happens with each.
+struct Begins<'a> {
+    rule: &'a str,
+    text: &'a str,
+    purpose: &'a str,
+    every: Duration,
+    with: &'a dyn Fn(&mut World, usize, Who, Identity<String>),
+}
+
+/// Two carts each, at any time of two days: the second finds the cap reached, or the first on its way.
+fn leaves_carts(world: &mut World, number: usize, _: Who, identity: Identity<String>) {
+    for cart in 0..2 {
+        let event = SiteEvent {
+            id: format!("{number}/{cart}"),
+            kind: "cart".to_owned(),
+            identities: vec![identity.clone()],
+            detail: None,
+            ..walk_in("")
+        };
+        assert_eq!(world.tells(&event), Taken::Kept);
+    }
+}
+
+const CARTS: Begins = Begins {
+    rule: OFFER,
+    text: "Ten percent off.",
+    purpose: "marketing",
+    every: Duration::from_secs(140),
+    with: &leaves_carts,
+};
+
+/// A thousand people and more, in every time zone there is, on the days around a change of clocks: each has one message and
+/// none of them by night.
+fn everybody(begin: &str, begins: &Begins) -> (usize, usize) {
+    let config = with_rules(&[("all", begins.rule)], "sms = 'webhook:sender'");
     let mut world = World::journeys(&config, begin);
     let zones: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
     let zones: Vec<_> = zones.iter().filter(|name| hours::zone(name).is_some()).collect();
@@ -466,9 +498,9 @@ fn everybody(begin: &str) -> (usize, usize) {
         let identities = vec![identity.clone()];
         let made = world.order(Order::Create { fields, identities, source, channel }).unwrap();
         let who = Who::Contact(made.contact.unwrap());
-        let purpose = "marketing".to_owned();
+        let purpose = begins.purpose.to_owned();
         let consent = Order::Consent {
-            who,
+            who: who.clone(),
             channel: By::Sms,
             purpose,
             given: true,
@@ -476,20 +508,10 @@ fn everybody(begin: &str) -> (usize, usize) {
             through: None,
         };
         world.order(consent).unwrap();
-        // Two carts each, at any time of two days: the second finds the cap reached, or the first on its way.
-        for cart in 0..2 {
-            let event = SiteEvent {
-                id: format!("{number}/{cart}"),
-                kind: "cart".to_owned(),
-                identities: vec![identity.clone()],
-                detail: None,
-                ..walk_in("")
-            };
-            assert_eq!(world.tells(&event), Taken::Kept);
-        }
-        world.pass(Duration::from_secs(140));
+        (begins.with)(&mut world, number, who, identity);
+        world.pass(begins.every);
     }
-    world.seconds(86_400);
+    world.seconds(4 * 86_400);
     let night = Quiet { from: 20 * 60, to: 8 * 60 };
     let mut had: BTreeMap<String, usize> = BTreeMap::new();
     let mut held_back = 0;
@@ -501,7 +523,7 @@ fn everybody(begin: &str) -> (usize, usize) {
             match &journey.change {
                 Change::Due { action, carrier, .. } => {
                     assert_eq!(carrier, &Some(Carrier::Webhook("sender".into())));
-                    assert_eq!(action, &sms("Ten percent off."));
+                    assert_eq!(action, &sms(begins.text));
                     let to = keys.read(&journey.to.as_ref().unwrap().value).unwrap();
                     let zone = hours::zone(of[&to]).unwrap();
                     assert!(!night.covers(entry.at, &zone), "{} at {}", of[&to], entry.at);
@@ -522,19 +544,48 @@ fn everybody(begin: &str) -> (usize, usize) {
 
 #[test]
 fn a_thousand_people_have_one_message_each_and_none_by_night_around_the_change_in_spring() {
-    let (people, held_back) = everybody("2026-03-28T06:00:00Z");
+    let (people, held_back) = everybody("2026-03-28T06:00:00Z", &CARTS);
     println!("{people} people, {held_back} waits for the end of a night");
     assert!(people > 1_000 && held_back > people / 3);
 }
 
 #[test]
 fn a_thousand_people_have_one_message_each_and_none_by_night_around_the_change_in_autumn() {
-    let (people, held_back) = everybody("2026-10-24T06:00:00Z");
+    let (people, held_back) = everybody("2026-10-24T06:00:00Z", &CARTS);
     println!("{people} people, {held_back} waits for the end of a night");
     assert!(people > 1_000 && held_back > people / 3);
 }
 
+/// A case of each is due on one of three days around the change, and the rule begins at half past two: a time that a clock
+/// leaves out in spring, and shows twice in autumn.
+#[test]
+fn whose_case_is_due_has_one_message_and_none_by_night_around_both_changes() {
+    let rule = "on = 'time'\nat = '02:30'\nfield = 'due'\nof = 'case'\ndays_before = 1\n\
+                [[step]]\nmessage = 'sms'\ntext = 'Due tomorrow.'\n";
+    for (begin, days) in [
+        ("2026-03-28T06:00:00Z", ["2026-03-30", "2026-03-31", "2026-04-01"]),
+        ("2026-10-24T06:00:00Z", ["2026-10-26", "2026-10-27", "2026-10-28"]),
+    ] {
+        let with = move |world: &mut World, number: usize, who: Who, _: Identity<String>| {
+            world.has_case(who, days[number % 3]);
+        };
+        let (text, purpose, every) = ("Due tomorrow.", "service", Duration::from_secs(1));
+        let begins = Begins { rule, text, purpose, every, with: &with };
+        let (people, held_back) = everybody(begin, &begins);
+        println!("{people} people, {held_back} waits for the end of a night");
+        assert!(people > 1_000 && held_back > people / 3);
+    }
+}
+
 impl World {
+    fn has_case(&mut self, who: Who, due: &str) -> crate::id::CaseId {
+        let opened = self.order(Order::OpenCase { who, title: None, moments: Vec::new() });
+        let case = opened.unwrap().case.unwrap();
+        let fields = BTreeMap::from([("due".to_owned(), Some(due.to_owned()))]);
+        assert_eq!(self.order(Order::EditCase { case, fields }).unwrap().case, Some(case));
+        case
+    }
+
     fn knows(&mut self, field: &str, date: &str, number: &str) -> crate::id::ContactId {
         let fields = BTreeMap::from([(field.to_owned(), date.to_owned())]);
         let identities = vec![Identity { kind: Kind::Phone, value: number.to_owned() }];
@@ -582,5 +633,51 @@ fn the_time_begins_rules_for_nobody_and_for_whoever_has_a_date_once_each_over_re
         "{tasks:?}"
     );
     assert_eq!(tasks.len(), 4);
+    assert!(world.gateway.journeys.is_idle());
+}
+
+#[test]
+fn a_date_of_a_case_begins_a_rule_once_over_a_restart_and_none_of_a_case_that_is_closed() {
+    let due = "on = 'time'\nat = '10:00'\nfield = 'due'\nof = 'case'\ndays_before = 3\n\
+               [[step]]\nwait = '1h'\n[[step]]\ntask = 'support'\ntext = 'It is due.'\n";
+    let config = with_rules(&[("due", due)], "");
+    let mut world = World::journeys(&config, "2026-11-20T08:00:00Z");
+    // Somebody's own date is no case's.
+    let ann = world.knows("due", "2026-11-23", "+14085551201");
+    let gone = world.knows("name", "Bob", "+14085551202");
+    let kept = world.knows("name", "Ann", "+14085551203");
+    let merge = Order::Merge { kept: Who::Contact(kept), gone: Who::Contact(ann) };
+    world.order(merge).unwrap();
+    // Two matters of one person are two; one is closed before its day, one on it, one was never to be then.
+    let mut case = |due| world.has_case(Who::Contact(ann), due);
+    let (_first, second) = (case("2026-11-23"), case("2026-11-23T16:00:00Z"));
+    let (before, meanwhile, _other) = (case("2026-11-23"), case("2026-11-23"), case("2026-11-24"));
+    world.has_case(Who::Contact(gone), "2026-11-23");
+    let close = |case, closed| Order::CloseCase { case, closed };
+    world.order(close(before, true)).unwrap();
+    // What has no date any more is not due.
+    let undated = world.has_case(Who::Contact(ann), "2026-11-23");
+    let fields = BTreeMap::from([("due".to_owned(), None)]);
+    world.order(Order::EditCase { case: undated, fields: fields.clone() }).unwrap();
+    assert!(world.order(Order::EditCase { case: before, fields }).is_err(), "it is closed");
+    world.seconds(2 * 3_600 + 1);
+    world.is_killed(&config, 5);
+    world.seconds(600);
+    assert_eq!(world.listed().running.len(), 4, "{:?}", world.listed().running);
+    // Closed and erased while their journeys wait.
+    world.order(close(meanwhile, true)).unwrap();
+    world.order(Order::Erase { who: Who::Contact(gone), rule: None }).unwrap();
+    // Closed and open again is open.
+    world.order(close(second, true)).unwrap();
+    world.order(close(second, false)).unwrap();
+    world.seconds(3_600);
+    assert_eq!(world.tasks(), ["It is due.", "It is due."]);
+    let open = world.gateway.journal.live().errands.0.values();
+    assert!(open.map(|open| open.contact).all(|contact| contact == Some(kept)));
+    let over =
+        |journey: &Journey| matches!(journey.change, Change::Ended { why: Why::CaseOver, .. });
+    assert_eq!(world.changes().iter().filter(|journey| over(journey)).count(), 1);
+    world.seconds(24 * 3_600);
+    assert_eq!(world.tasks().len(), 3, "the other one on its own day");
     assert!(world.gateway.journeys.is_idle());
 }

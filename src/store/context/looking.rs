@@ -10,7 +10,7 @@ use super::filing::Record;
 use super::finding::{Hits, Search};
 use super::keeping::{Ages, Cursor, Old};
 use super::{
-    CONTACTS, PROOFS, Proof, case_key, cases_of, contact_key, get, identity_key, merge_key,
+    CASES, CONTACTS, PROOFS, Proof, case_key, cases_of, contact_key, get, identity_key, merge_key,
     merged_into, moment, moment_key, moment_ref, moments_of, proof, second_number, suggestions_of,
 };
 use crate::context::{
@@ -21,7 +21,7 @@ use crate::id::{CallId, CaseId, ContactId, RecordingId};
 use crate::journal::context::{contact_subject, detail_name, identity_subject, read};
 use crate::journal::event::{CallRecord, Direction};
 use crate::journal::personal::{Personal, Reads, Subject};
-use crate::journey::daily::Matches;
+use crate::journey::daily::{Matches, Of};
 use crate::store::{META_KEY, Meta, Rows, call_key};
 use crate::time::UnixTime;
 
@@ -86,8 +86,8 @@ pub struct Stands {
     pub zone: Option<String>,
     /// The last word on each channel and purpose.
     pub consents: BTreeMap<(Channel, String), bool>,
-    /// Whether a case of theirs is open.
-    pub open_case: bool,
+    /// Cases of theirs that are open.
+    pub open_cases: BTreeSet<CaseId>,
     /// By what they are known.
     pub identities: Vec<Identity<String>>,
 }
@@ -116,8 +116,9 @@ pub enum Question {
     People(Option<ContactId>, usize),
     /// Whole records, of the contacts behind one, so many at most.
     Records(Option<ContactId>, usize),
-    /// People with a date in a field, of the contacts behind one, so many looked at at most.
-    Dated(Matches, Option<ContactId>, usize),
+    /// People with a date in a field, of their own or of an open case's, of the rows behind the one with this number, so many
+    /// looked at at most.
+    Dated(Matches, Option<u64>, usize),
     /// What happened with a person, from behind a moment on, so many at most.
     Timeline(Who, Option<Ref>, usize),
     /// Who and what fits some words; asked of whoever keeps an index, not of rows.
@@ -157,8 +158,8 @@ pub enum Answer {
     People(Vec<Person>, Option<ContactId>),
     /// Whole records, and behind which contact to go on; nothing at the end.
     Records(Vec<Record>, Option<ContactId>),
-    /// People with that date, and behind which contact to go on; nothing at the end.
-    Dated(Vec<ContactId>, Option<ContactId>),
+    /// People with that date, and the case that has it; and behind which row to go on, nothing at the end.
+    Dated(Vec<(ContactId, Option<CaseId>)>, Option<u64>),
     /// What happened with a person; nothing if there is none.
     Timeline(Option<Vec<Placed>>),
     /// Who and what fits some words.
@@ -202,7 +203,10 @@ impl Eyes<'_> {
                 Answer::Records(records, next)
             }
             Question::Dated(matches, after, limit) => {
-                let (people, next) = self.dated(matches, *after, *limit);
+                let (people, next) = match matches.of {
+                    Of::Contact => self.dated(matches, *after, *limit),
+                    Of::Case => self.dated_cases(matches, *after, *limit),
+                };
                 Answer::Dated(people, next)
             }
             Question::Timeline(who, after, limit) => {
@@ -305,6 +309,8 @@ impl Eyes<'_> {
         // The last word counts, whichever of the person's contacts it was said under.
         said.sort_by_key(|consent| consent.said.at);
         let links = ordered().flat_map(|contact| &contact.identities);
+        let cases = self.cases(&members);
+        let open = cases.iter().filter(|case| case.is_open());
         Some(Stands {
             contact: root,
             zone: ordered().find_map(|contact| contact.field("time_zone")).cloned(),
@@ -312,7 +318,7 @@ impl Eyes<'_> {
                 .into_iter()
                 .map(|one| ((one.channel, one.purpose.clone()), one.given))
                 .collect(),
-            open_case: self.cases(&members).iter().any(Case::is_open),
+            open_cases: open.map(|case| case.id).collect(),
             identities: links.map(|link| link.identity.clone()).collect(),
         })
     }
@@ -407,25 +413,47 @@ impl Eyes<'_> {
     fn dated(
         &self,
         matches: &Matches,
-        after: Option<ContactId>,
+        after: Option<u64>,
         limit: usize,
-    ) -> (Vec<ContactId>, Option<ContactId>) {
-        let page = self.rows.page(CONTACTS, after.map(contact_key).as_deref(), limit);
+    ) -> (Vec<(ContactId, Option<CaseId>)>, Option<u64>) {
+        let after = after.map(|after| contact_key(ContactId(after)));
+        let page = self.rows.page(CONTACTS, after.as_deref(), limit);
         let contacts: Vec<_> = page.iter().filter_map(|(_, row)| super::contact(row)).collect();
-        let next = contacts.last().map(|contact| contact.id).filter(|_| page.len() == limit);
-        let has = |contact: &&Contact<Personal>| {
-            let value =
-                contact.fields.get(&matches.field).and_then(|field| field.now.value.as_ref());
-            value.and_then(|value| self.keys.read(value)).is_some_and(|text| matches.holds(&text))
+        let next = contacts.last().map(|contact| contact.id.0).filter(|_| page.len() == limit);
+        let value = |contact: &Contact<Personal>| {
+            contact.fields.get(&matches.field).and_then(|field| field.now.value.clone())
         };
-        // A person with several contacts is one person.
-        let root = |contact: &Contact<Personal>| {
-            crate::context::root(&self.person(contact.id).0, contact.id)
-        };
-        let mut people: Vec<_> = contacts.iter().filter(has).map(root).collect();
+        let having = contacts.iter().filter(|contact| self.holds(matches, value(contact).as_ref()));
+        let mut people: Vec<_> = having.map(|contact| (self.root_of(contact.id), None)).collect();
         people.sort_unstable();
         people.dedup();
         (people, next)
+    }
+
+    /// The same with a date in a field of an open case: each case counts.
+    fn dated_cases(
+        &self,
+        matches: &Matches,
+        after: Option<u64>,
+        limit: usize,
+    ) -> (Vec<(ContactId, Option<CaseId>)>, Option<u64>) {
+        let after = after.map(|after| case_key(CaseId(after)));
+        let page = self.rows.page(CASES, after.as_deref(), limit);
+        let cases: Vec<_> = page.iter().filter_map(|(_, row)| super::case(row)).collect();
+        let next = cases.last().map(|case| case.id.0).filter(|_| page.len() == limit);
+        let open = cases.iter().filter(|case| case.is_open());
+        let having = open.filter(|case| self.holds(matches, case.fields.get(&matches.field)));
+        (having.map(|case| (self.root_of(case.contact), Some(case.id))).collect(), next)
+    }
+
+    fn holds(&self, matches: &Matches, value: Option<&Personal>) -> bool {
+        let text = value.and_then(|value| self.keys.read(value));
+        text.is_some_and(|text| matches.holds(&text))
+    }
+
+    /// A person with several contacts is one person.
+    fn root_of(&self, contact: ContactId) -> ContactId {
+        crate::context::root(&self.person(contact).0, contact)
     }
 
     fn one_of_all(&self, person: ContactId) -> Option<Person> {

@@ -131,10 +131,7 @@ fn case_order(asked: &Reading) -> Result<Order, Problem> {
             let OtherCase { gone } = asked.body()?;
             Ok(Order::MergeCases { kept: case, gone })
         }
-        _ => {
-            let CaseChange { closed } = asked.body()?;
-            Ok(Order::CloseCase { case, closed })
-        }
+        _ => asked.body::<CaseChange>()?.order(case),
     };
     order.map_err(|Wrong(member, should)| wrong(&format!("body/{member}"), should))
 }

@@ -113,7 +113,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/cases/{case}", Operation::ChangeCase, one::<Ordered>(200))
         .with(Method::Patch, Some(Shape::of::<CaseChange>()))
         .by(WORKERS, Some(Scope::Records))
-        .says("Close a case, or open it again."),
+        .says("Close a case or open it again, or say fields of it."),
     get("/cases/{case}/link", Operation::LinkCase, one::<Ordered>(200))
         .with(Method::Post, Some(Shape::of::<Moments>()))
         .by(WORKERS, Some(Scope::Records))
