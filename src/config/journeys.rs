@@ -42,7 +42,11 @@ fn tell(fragment: &Fragment, problem: &rule::Problem) -> Problem {
     };
     let named = matches!(
         problem.mistake,
-        Mistake::Kind(_) | Mistake::Purpose(_) | Mistake::Queue(_) | Mistake::Webhook(_)
+        Mistake::Kind(_)
+            | Mistake::Purpose(_)
+            | Mistake::Of(_)
+            | Mistake::Queue(_)
+            | Mistake::Webhook(_)
     );
     match named {
         true => told.suggesting(&problem.written, problem.known.iter().map(String::as_str)),
@@ -191,6 +195,9 @@ mod tests {
                 "on = 'time'\nat = '09:00'\nfield = 'x'\ndays_before = 3\ndays_after = 3",
                 "one of `days_before`",
             ),
+            ("on = 'time'\nat = '09:00'\nof = 'case'", "`of` goes with"),
+            ("on = 'call-missed'\nof = 'case'", "`at` goes with"),
+            ("on = 'time'\nat = '09:00'\nfield = 'x'\nof = 'cases'", "no dates of a `cases`"),
             ("on = 'time'\nat = '09:00'\n[[step]]\ntag = 'vip'", "about nobody"),
         ] {
             let found = read(text).unwrap_err();

@@ -222,9 +222,9 @@ impl Gateway {
         if tokens.len() >= MOST_TOKENS {
             return Err(format!("there are {MOST_TOKENS} tokens, which is the most: revoke some"));
         }
-        let short = (1..=100).contains(&token.name.chars().count());
-        if !short || token.name.chars().any(char::is_control) {
-            return Err("a token's name has 1 to 100 characters".to_owned());
+        let short = token.name.chars().count() <= 100 && !token.name.trim().is_empty();
+        if !short || token.name.chars().any(is_unseen) {
+            return Err("a token's name has 1 to 100 characters that can be seen".to_owned());
         }
         if token.scopes.is_empty() {
             return Err("a token without a scope can do nothing".to_owned());
@@ -353,4 +353,11 @@ fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().next().is_some_and(plain)
         && name.bytes().all(|b| plain(b) || b"._@-".contains(&b))
+}
+
+/// Whether a character is no sign, or turns those around it: a name of such looks in a list as another one does.
+fn is_unseen(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
+    c.is_control() || turns || c == '\u{feff}'
 }

@@ -290,7 +290,7 @@ impl fmt::Display for Mistake {
             ),
             Mistake::Days => f.write_str("those are no days of the week"),
             Mistake::Offset => {
-                f.write_str("`of` and one of `days_before` and `days_after`, up to 366, go with a date in `field`")
+                f.write_str("one of `days_before` and `days_after`, of a date in `field`, up to 366; `of` goes with that date too")
             }
             Mistake::Of(name) => write!(f, "there are no dates of a `{name}`"),
             Mistake::Nobody => f.write_str(

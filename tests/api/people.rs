@@ -220,6 +220,40 @@ fn whoever_a_body_names_is_there_and_goes_under_the_contact_that_is_kept() {
 }
 
 #[test]
+fn a_case_has_fields_and_a_body_is_one_object_that_says_nothing_twice() {
+    let api = Api::start();
+    let way = Way::token(&api.token);
+    let ann = make(&api, "Ann", "phone:+14085551200");
+    let opened = post(&api, &way, &format!("/{ann}/cases"), json!({ "title": "lease" })).json();
+    let path = format!("/api/v1/cases/{}", opened["case"].as_str().expect("an id"));
+    let patch = |body: &str| api.ask(&way, "PATCH", &path, Some(body));
+    assert_eq!(patch(r#"{"fields":{"due":"2026-12-01","rate":"3"}}"#).status, 200);
+    assert_eq!(patch(r#"{"fields":{"rate":null}}"#).status, 200);
+    assert_eq!(get(&api, &ann)["cases"][0]["fields"], json!({ "due": "2026-12-01" }));
+    for body in [
+        "{}",
+        r#"{"closed":true,"fields":{"due":"2027-01-01"}}"#,
+        r#"{"fields":{"due":"2027-01-01","due":"2028-01-01"}}"#,
+        r#"{"closed":true,"closed":false}"#,
+        "[true]",
+        "[null,{}]",
+    ] {
+        patch(body).is_problem(400, "malformed");
+    }
+    patch(r#"{"fields":{"Due":"2026-12-01"}}"#).is_problem(422, "refused");
+    assert_eq!(patch(r#"{"closed":true}"#).status, 200);
+    patch(r#"{"fields":{"due":"2027-01-01"}}"#).is_problem(409, "conflict");
+    assert_eq!(get(&api, &ann)["cases"][0]["fields"], json!({ "due": "2026-12-01" }));
+    let export = api.order("GET", &format!("{BASE}/{ann}/export"), None);
+    assert_eq!(export["cases"][0]["fields"]["due"], "2026-12-01", "{export}");
+    // Names that look like another in a list.
+    for name in ["\u{202e}crm", "   ", "crm\u{200b}"] {
+        let body = json!({ "name": name, "role": "agent", "scopes": ["read"] }).to_string();
+        api.ask(&way, "POST", "/api/v1/tokens", Some(&body)).is_problem(422, "refused");
+    }
+}
+
+#[test]
 fn words_find_people_and_what_happened_with_them_page_by_page() {
     let api = Api::start();
     let ann = make(&api, "Änne Müller", "phone:+14085551200");

@@ -224,6 +224,39 @@ fn the_channel_of_a_page_is_answered_as_the_document_says() {
     open(&ann, "Sec-WebSocket-Protocol", &[]).is_problem(400, "malformed");
     let other = ["-H", "Sec-WebSocket-Protocol: branchline.desk.99"];
     open(&ann, "Sec-WebSocket-Protocol", &other).is_problem(400, "malformed");
+    // However many tabs somebody has, others open theirs.
+    let eve = r#"{"name":"eve","role":"agent","password":"a long password","agent":"ann"}"#;
+    api.order("POST", "/api/v1/users", Some(eve));
+    let eve = r#"{"name":"eve","password":"a long password"}"#;
+    let signed = api.ask(&Way::default(), "POST", "/api/v1/session", Some(eve));
+    let cookie = signed.header("set-cookie").and_then(|text| text.split(';').next());
+    let cookie = format!("Cookie: {}", cookie.expect("a cookie"));
+    let eve = Way(["-H".to_owned(), cookie].to_vec());
+    let all: Vec<u16> = std::thread::scope(|scope| {
+        let tabs: Vec<_> = (0..12).map(|_| scope.spawn(|| open(&ann, "", &[]).status)).collect();
+        // Those stay open for a second.
+        std::thread::scope(|inner| {
+            let hers = inner.spawn(|| open(&eve, "", &[]).status);
+            assert_eq!(hers.join().expect("asked"), 101);
+        });
+        tabs.into_iter().map(|tab| tab.join().expect("asked")).collect()
+    });
+    let refused = all.iter().filter(|status| **status == 429).count();
+    assert!(refused == 4 && all.iter().all(|status| matches!(status, 101 | 429)), "{all:?}");
+}
+
+#[test]
+fn whoever_comes_back_to_the_feed_with_what_is_no_id_of_it_looks_at_everything_anew() {
+    let api = Api::start();
+    let way = Way::token(&api.token);
+    for last in ["x", "é", "0-0", "99999999-99999999999999999999"] {
+        let mut way = way.clone();
+        way.0.extend(
+            ["-H", &format!("Last-Event-ID: {last}"), "--max-time", "1"].map(str::to_owned),
+        );
+        let answer = api.ask(&way, "GET", "/api/v1/feed", None);
+        assert!(answer.body.contains("event: reset\n"), "{last}: {}", answer.body);
+    }
 }
 
 #[test]

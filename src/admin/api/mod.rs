@@ -13,6 +13,7 @@ pub mod operations;
 pub mod orders;
 pub mod people;
 pub mod problem;
+pub mod reading;
 pub mod sites;
 pub mod table;
 

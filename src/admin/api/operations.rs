@@ -13,6 +13,7 @@ use crate::admin::api::bodies::{
 use crate::admin::api::errands::{CameOut, Doing, ForAgent, MadeTask};
 use crate::admin::api::figures::Wish;
 use crate::admin::api::problem::{Kind, Problem};
+use crate::admin::api::reading;
 use crate::admin::api::sites::NewEvents;
 use crate::admin::api::table::{Answer, Operation, Route, path_parameter};
 use crate::admin::api::{MOST_ROWS, USUAL_ROWS};
@@ -20,9 +21,6 @@ use crate::admin::{Command, JourneysReply, Reply};
 use crate::id::{AgentId, QueueId, RecordingId};
 use crate::journal::act::{Role, Scope};
 use crate::queue::Channel;
-
-/// Deepest nesting of a body; ours have three levels (bad-input table row 39 sends 10,000).
-const DEEPEST: usize = 32;
 
 /// Days of a token that ends at all: ten years.
 const MOST_DAYS: u16 = 3_650;
@@ -500,10 +498,7 @@ impl Reading<'_> {
             let advice = "send the JSON object that /api/v1/openapi.json describes";
             Problem::new(Kind::Malformed, detail, advice).at("body")
         };
-        if depth(&self.asked.body) > DEEPEST {
-            return Err(wrong(format!("the body is nested more than {DEEPEST} deep")));
-        }
-        serde_json::from_slice(&self.asked.body).map_err(|error| wrong(shown(&error.to_string())))
+        reading::read(&self.asked.body).map_err(|why| wrong(shown(&why)))
     }
 }
 
@@ -588,23 +583,6 @@ fn fits(name: &str, value: &str) -> bool {
 fn is_row_count(value: &str) -> bool {
     let digits = value.bytes().all(|b| b.is_ascii_digit());
     digits && value.parse::<usize>().is_ok_and(|count| (1..=MOST_ROWS).contains(&count))
-}
-
-/// How deep brackets are nested, those in strings not counted; enough to refuse before anything is built.
-fn depth(body: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
-    for byte in body {
-        match (quoted, byte) {
-            _ if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => quoted = !quoted,
-            (false, b'[' | b'{') => depth += 1,
-            (false, b']' | b'}') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
 }
 
 /// A stranger's text in an answer: short, and nothing that a terminal or a page could take for more than text.

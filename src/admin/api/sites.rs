@@ -164,6 +164,9 @@ pub struct Told {
 /// # Errors
 /// When it is none.
 pub fn read(value: &Value) -> Result<Told, String> {
+    if !value.is_object() {
+        return Err("an event is an object".to_owned());
+    }
     let new = NewEvent::deserialize(value).map_err(|error| error.to_string())?;
     let short = |text: &str, most: usize| (1..=most).contains(&text.chars().count());
     if !short(&new.id, LONGEST_ID) {

@@ -167,7 +167,8 @@ async fn read(api: &Api, route: &Route, parts: &mut Parts, body: Body) -> Result
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
     let query = query.map_err(|_| wrong("the query cannot be read", "query"))?.0;
     let body = body_of(route, &parts.headers, body).await?;
-    let last = parts.headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    // A value that is no text is none of ours: whoever sends it has missed something all the same.
+    let last = parts.headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
     let last_event = last.map(|last| last.chars().take(64).collect());
     // A value that is no text is none that names a version.
     let if_match = parts.headers.get(header::IF_MATCH);

@@ -17,6 +17,7 @@ use tokio::time::{Instant, interval, timeout};
 
 use super::Api;
 use super::answering::{self, refusal};
+use super::shares::Share;
 use crate::admin::access::Principal;
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::table::{Operation, TABLE};
@@ -30,6 +31,8 @@ use crate::gateway::Page;
 const PROTOCOL: &str = "branchline.desk.1";
 /// Pages at a time: a hundred agents with a spare one for some.
 pub const MOST_PAGES: usize = 128;
+/// Of one user: some tabs at some desks. Nobody keeps everybody else's telephones from being opened.
+const MOST_OF_ONE: usize = 8;
 /// Bytes of a message: a description of a browser with many interfaces has 10,000.
 const LONGEST: usize = 64 << 10;
 /// Messages that wait for a page that does not read, and how long one may stand still.
@@ -62,12 +65,18 @@ pub async fn open(
     }
 }
 
+/// What a channel takes of what there is, as long as it is open.
+struct Place {
+    _place: OwnedSemaphorePermit,
+    _share: Share,
+}
+
 fn enter(
     api: &Api,
     peer: &Peer,
     headers: &HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<(WebSocketUpgrade, Page, Principal, OwnedSemaphorePermit), Problem> {
+) -> Result<(WebSocketUpgrade, Page, Principal, Place), Problem> {
     let who = let_in(api, peer, headers)?;
     let upgrade = upgrade.map_err(no_upgrade)?.protocols([PROTOCOL]);
     if upgrade.selected_protocol().is_none() {
@@ -80,7 +89,12 @@ fn enter(
         let advice = "have an admin say which agent this user is";
         return Err(Problem::new(Kind::NotAllowed, "this user is no agent", advice));
     };
+    let share = api.pages_of.take(&who, MOST_OF_ONE).ok_or_else(|| {
+        let detail = format!("{MOST_OF_ONE} pages of this user are telephones already");
+        Problem::new(Kind::TooOften, detail, "close one of them").after(5)
+    })?;
     let place = api.pages.clone().try_acquire_owned().map_err(|_| Problem::busy())?;
+    let place = Place { _place: place, _share: share };
     let page = Page { agent, from: peer.from, local: peer.local.ip() };
     Ok((upgrade, page, who, place))
 }
@@ -130,13 +144,7 @@ fn refused(problem: &Problem) -> Response<Body> {
     response
 }
 
-async fn serve(
-    api: Api,
-    mut socket: WebSocket,
-    page: Page,
-    who: Principal,
-    _place: OwnedSemaphorePermit,
-) {
+async fn serve(api: Api, mut socket: WebSocket, page: Page, who: Principal, _place: Place) {
     let id = PageId(NEXT.fetch_add(1, Ordering::Relaxed));
     let (sender, mut said) = mpsc::channel(WAITING);
     if api.letters.deliver(Letter::PageOpened(id, page, sender)).await.is_err() {

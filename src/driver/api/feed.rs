@@ -3,7 +3,7 @@
 //! Each event has a number within this run of the program. Who was cut off names the last one seen and goes on behind it;
 //! if that is no longer known, a `reset` says to look at everything anew. Who reads too slowly is let go.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,7 @@ use crate::admin::access::Principal;
 use crate::admin::api::feed::{Happening, View};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::driver::api::Guard;
+use crate::driver::api::shares::{Share, Shares};
 use crate::driver::clock;
 use crate::driver::http::{Peer, Streaming};
 use crate::journal::act::Scope;
@@ -44,7 +45,7 @@ pub struct Feed {
     grown: Arc<watch::Sender<u64>>,
     readers: Arc<Semaphore>,
     /// How many each has.
-    of_each: Arc<Mutex<BTreeMap<String, usize>>>,
+    of_each: Shares,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +63,7 @@ impl Feed {
             ring: Arc::default(),
             grown: Arc::new(watch::Sender::new(0)),
             readers: Arc::new(Semaphore::new(MOST_READERS)),
-            of_each: Arc::default(),
+            of_each: Shares::default(),
         }
     }
 
@@ -113,20 +114,6 @@ impl Feed {
         (run == &*self.run && number < self.next()).then_some(number + 1)
     }
 
-    /// A place for one more reader of somebody's.
-    fn enter(&self, who: &Principal) -> Result<Own, Problem> {
-        let who = who.who.to_string();
-        let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = of_each.entry(who.clone()).or_default();
-        if *count >= MOST_OF_ONE {
-            let detail = format!("{MOST_OF_ONE} feeds are read under this name already");
-            let problem = Problem::new(Kind::TooOften, detail, "close one of them");
-            return Err(problem.after(5));
-        }
-        *count += 1;
-        Ok(Own { who, of_each: self.of_each.clone() })
-    }
-
     /// Lets somebody read along, behind the event that they have seen last.
     pub fn read(
         &self,
@@ -135,7 +122,10 @@ impl Feed {
         peer: &Peer,
         last: Option<&str>,
     ) -> Result<Response<Body>, Problem> {
-        let own = self.enter(who)?;
+        let share = self.of_each.take(who, MOST_OF_ONE).ok_or_else(|| {
+            let detail = format!("{MOST_OF_ONE} feeds are read under this name already");
+            Problem::new(Kind::TooOften, detail, "close one of them").after(5)
+        })?;
         let place = self.readers.clone().try_acquire_owned().map_err(|_| Problem::busy())?;
         let (lines, body) = mpsc::channel(WAITING);
         let at = match last {
@@ -144,7 +134,7 @@ impl Feed {
         };
         let reader = Reader { feed: self.clone(), guard: guard.clone(), who: who.clone(), lines };
         tokio::spawn(reader.run(at));
-        let body = Lines { body, _streaming: peer.streams(), _place: place, _own: own };
+        let body = Lines { body, _streaming: peer.streams(), _place: place, _share: share };
         let mut response = Response::new(Body::new(body));
         let kind = HeaderValue::from_static("text/event-stream");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -228,25 +218,7 @@ struct Lines {
     body: mpsc::Receiver<Bytes>,
     _streaming: Streaming,
     _place: OwnedSemaphorePermit,
-    _own: Own,
-}
-
-/// One of the readers that somebody has; one less when it is dropped.
-struct Own {
-    who: String,
-    of_each: Arc<Mutex<BTreeMap<String, usize>>>,
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = of_each.get_mut(&self.who) {
-            *count -= 1;
-            if *count == 0 {
-                of_each.remove(&self.who);
-            }
-        }
-    }
+    _share: Share,
 }
 
 impl hyper::body::Body for Lines {
@@ -332,26 +304,6 @@ mod tests {
         }
         tokio::time::sleep(STILL * 2).await;
         assert!(running.is_finished());
-    }
-
-    #[test]
-    fn nobody_takes_every_place_at_the_feed() {
-        let feed = Feed::new("7");
-        let who = |name: &str| Principal {
-            who: crate::journal::act::Who::Token(name.to_owned()),
-            role: crate::journal::act::Role::Agent,
-            scopes: None,
-            agent: None,
-            session: None,
-        };
-        let mut own: Vec<_> = (0..MOST_OF_ONE).map(|_| feed.enter(&who("bl_1")).ok()).collect();
-        assert!(own.iter().all(Option::is_some));
-        assert!(feed.enter(&who("bl_1")).is_err_and(|problem| problem.status == 429));
-        assert!(feed.enter(&who("bl_2")).is_ok(), "others have theirs");
-        own.pop();
-        assert!(feed.enter(&who("bl_1")).is_ok());
-        own.clear();
-        assert!(feed.of_each.lock().expect("nobody panics").is_empty());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod figures;
 mod pages;
 mod phones;
 pub mod provider;
+mod shares;
 mod signed;
 mod verifying;
 
@@ -87,8 +88,9 @@ pub struct Api {
     verifier: Verifier,
     /// Whose pages may open a channel.
     origins: Arc<Origins>,
-    /// Places for such pages.
+    /// Places for such pages, and how many of them each has.
     pages: Arc<Semaphore>,
+    pages_of: shares::Shares,
     /// Networks from which somebody may act as an admin; all when there are none.
     admins: Arc<[Network]>,
     document: Arc<OnceLock<String>>,
@@ -120,6 +122,7 @@ impl Api {
             reports,
             origins: Arc::default(),
             pages: Arc::new(Semaphore::new(desk::MOST_PAGES)),
+            pages_of: shares::Shares::default(),
             admins: admins.into(),
             document: Arc::default(),
         }
