@@ -13,7 +13,7 @@ use crate::config::settings::Wanted;
 use crate::context::{Order, Who};
 use crate::gateway::no::No;
 use crate::gateway::{By, Gateway};
-use crate::id::{ActorId, AgentId, ContactId, ItemId, OfferId, QueueId};
+use crate::id::{ActorId, AgentId, ContactId, ItemId, OfferId, QueueId, SkillId};
 use crate::journal::State;
 use crate::journal::context::contact_name;
 use crate::journal::errands::{Errand, Held, Open};
@@ -159,11 +159,12 @@ impl Gateway {
         if !(0..=queue::CEILING).contains(&new.priority) {
             return Reply::Refused(format!("a priority is 0 to {}", queue::CEILING));
         }
-        if new.skills.len() > MOST_SKILLS
-            || new.skills.values().any(|level| !(1..=10).contains(level))
-        {
+        let good = |(skill, level): (&SkillId, &u8)| {
+            (1..=LONGEST_SKILL).contains(&skill.as_str().len()) && (1..=10).contains(level)
+        };
+        if new.skills.len() > MOST_SKILLS || !new.skills.iter().all(good) {
             return Reply::Refused(format!(
-                "at most {MOST_SKILLS} skills, each of a level of 1 to 10"
+                "at most {MOST_SKILLS} skills, each with a name of 1 to {LONGEST_SKILL} characters and of a level of 1 to 10"
             ));
         }
         let text = words(contact, item, &new.text);
@@ -196,6 +197,8 @@ impl Gateway {
 
 /// Skills that one task may ask for.
 const MOST_SKILLS: usize = 16;
+/// Bytes of a skill's name: what a site calls one. Each is in every checkpoint while the task is open.
+const LONGEST_SKILL: usize = 64;
 
 /// What is to be done, sealed under whom it is about, else under a key of its own.
 fn words(contact: Option<ContactId>, item: ItemId, text: &str) -> Personal {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,11 @@ use std::time::Duration;
 use branchline::journal::event::Event;
 use branchline::journey::Change;
 use branchline::random::Random;
-use branchline::webhook::Secret;
 use serde_json::{Value, json};
 
+use crate::hook::{self, SECRET};
 use crate::site::{Folder, Site};
 
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// How often the box is killed.
 const KILLS: usize = 50;
 
@@ -45,31 +44,8 @@ impl Receiver {
     }
 
     fn take(&self, mut stream: TcpStream, wait: Duration) {
-        let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
-        let mut headers = BTreeMap::new();
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).is_err() || line.is_empty() {
-                return;
-            }
-            let Some((name, value)) = line.trim_end().split_once(": ") else {
-                match line.trim_end() {
-                    "" => break,
-                    _ => continue,
-                }
-            };
-            headers.insert(name.to_ascii_lowercase(), value.to_owned());
-        }
-        let length = headers["content-length"].parse().expect("a length");
-        let mut body = vec![0; length];
-        if reader.read_exact(&mut body).is_err() {
-            return;
-        }
-        let (id, time) = (&headers["webhook-id"], headers["webhook-timestamp"].parse());
-        let secret = Secret::parse(SECRET).expect("a secret");
-        assert_eq!(headers["webhook-signature"], secret.sign(id, time.expect("a time"), &body));
-        let body: Value = serde_json::from_slice(&body).expect("JSON");
-        for event in body["events"].as_array().expect("events") {
+        let Some(hook::Message { id, events }) = hook::read(&stream) else { return };
+        for event in events {
             assert_eq!(event["type"], "journey.due");
             let step = event["data"]["step"].as_str().expect("a step").to_owned();
             let told = (step, id.clone(), event["data"].clone());

@@ -11,6 +11,7 @@ mod disks;
 mod erasure;
 mod files;
 mod help;
+mod hook;
 mod journeys;
 mod kills;
 mod phones;

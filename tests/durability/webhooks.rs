@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -13,10 +13,9 @@ use branchline::admin::outgoing;
 use branchline::journal::record::{Found, decode};
 use branchline::webhook::{Secret, Wanted};
 
+use crate::hook::{self, SECRET};
 use crate::phones::Phones;
 use crate::site::{Folder, Site};
-
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A message as it came.
 struct Message {
@@ -42,40 +41,7 @@ impl Receiver {
     }
 
     fn take(&self, mut stream: TcpStream) {
-        let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
-        let (mut id, mut time, mut signature, mut length) = Default::default();
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).is_err() || line.is_empty() {
-                return;
-            }
-            let Some((name, value)) = line.trim_end().split_once(": ") else {
-                match line.trim_end() {
-                    "" => break,
-                    request => {
-                        assert_eq!(request, "POST /in HTTP/1.1");
-                        continue;
-                    }
-                }
-            };
-            let value = value.to_owned();
-            match name.to_ascii_lowercase().as_str() {
-                "webhook-id" => id = value,
-                "webhook-timestamp" => time = value,
-                "webhook-signature" => signature = value,
-                "content-length" => length = value,
-                _ => {}
-            }
-        }
-        let mut body = vec![0; length.parse().expect("a length")];
-        if reader.read_exact(&mut body).is_err() {
-            return;
-        }
-        let time: i64 = time.parse().expect("a time");
-        let expected = Secret::parse(SECRET).expect("a secret").sign(&id, time, &body);
-        assert_eq!(signature, expected);
-        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
-        let events = body["events"].as_array().expect("events").clone();
+        let Some(hook::Message { id, events }) = hook::read(&stream) else { return };
         let mut messages = self.0.lock().expect("messages");
         // Slow at the first ten; of the others every fourth is taken and never answered, and every fifth put off.
         let count = messages.len();

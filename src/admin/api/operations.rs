@@ -391,6 +391,7 @@ fn presence(who: Option<&Principal>, asked: &Reading) -> Result<Command, Problem
         ));
     }
     let PresenceChange { state, reason } = asked.body()?;
+    let reason = reason.map(|reason| asked.short("reason", reason)).transpose()?;
     if reason.is_some() && state != Wanted::Paused {
         return Err(Problem::new(
             Kind::Malformed,

@@ -8,6 +8,7 @@ use super::rows::Format;
 use crate::admin::{Command, Reply};
 use crate::cli::{ask, exit};
 use crate::context::{Kind, Line, Person, Piece, Row};
+use crate::id::ContactId;
 use crate::store::context::filing::{Pieces, Record};
 use crate::store::context::looking::Dossier;
 
@@ -29,24 +30,15 @@ pub fn people(
     options: &ask::Options,
     each: &mut dyn FnMut(Person) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut line = ask::Line::open(&options.socket)?;
-    let (mut after, mut count) = (None, 0);
-    loop {
-        line.send(&Command::People { after, limit: AT_A_TIME })?;
-        let page = match line.hear()? {
-            Reply::People(page) => page,
-            other => return Err(no_page(other)),
-        };
-        count += page.people.len();
-        page.people.into_iter().try_for_each(&mut *each)?;
-        progress(Some(count));
-        after = page.next;
-        if after.is_none() {
-            break;
+    let ask = |after| Command::People { after, limit: AT_A_TIME };
+    pages(options, &ask, &mut |reply| match reply {
+        Reply::People(page) => {
+            let count = page.people.len();
+            page.people.into_iter().try_for_each(&mut *each)?;
+            Ok((count, page.next))
         }
-    }
-    progress(None);
-    Ok(())
+        other => Err(no_page(other)),
+    })
 }
 
 /// Shows `each` all whole records, a page at a time.
@@ -54,21 +46,32 @@ fn records(
     options: &ask::Options,
     each: &mut dyn FnMut(Vec<Record>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut line = ask::Line::open(&options.socket)?;
-    let (mut after, mut count) = (None, 0);
-    loop {
-        line.send(&Command::Records { after, limit: AT_A_TIME })?;
-        let page = match line.hear()? {
-            Reply::Records(page) => page,
-            other => return Err(no_page(other)),
-        };
-        count += page.records.len();
-        each(page.records)?;
-        progress(Some(count));
-        after = page.next;
-        if after.is_none() {
-            break;
+    let ask = |after| Command::Records { after, limit: AT_A_TIME };
+    pages(options, &ask, &mut |reply| match reply {
+        Reply::Records(page) => {
+            let count = page.records.len();
+            each(page.records)?;
+            Ok((count, page.next))
         }
+        other => Err(no_page(other)),
+    })
+}
+
+/// Asks for one page after the other; `take` answers how many were on one, and behind whom the next begins.
+fn pages(
+    options: &ask::Options,
+    ask: &dyn Fn(Option<ContactId>) -> Command,
+    take: &mut dyn FnMut(Reply) -> io::Result<(usize, Option<ContactId>)>,
+) -> io::Result<()> {
+    let mut line = ask::Line::open(&options.socket)?;
+    let mut count = 0;
+    let mut next = Some(ask(None));
+    while let Some(question) = next {
+        line.send(&question)?;
+        let (more, after) = take(line.hear()?)?;
+        count += more;
+        progress(Some(count));
+        next = after.map(|after| ask(Some(after)));
     }
     progress(None);
     Ok(())

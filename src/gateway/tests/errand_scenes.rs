@@ -527,6 +527,21 @@ fn a_task_is_about_somebody_who_is_there_under_the_contact_that_they_go_under() 
 }
 
 #[test]
+fn a_task_asks_for_skills_that_somebody_could_have() {
+    let mut world = desk();
+    let asks = |skill: String, level| {
+        let (queue, text) = ("support".to_owned(), "Call.".to_owned());
+        let skills = BTreeMap::from([(skill.as_str().into(), level)]);
+        let (contact, priority, due) = (None, 0, None);
+        Command::NewTask { task: NewTask { queue, text, contact, priority, skills, due } }
+    };
+    for (skill, level) in [(String::new(), 1), ("x".repeat(65), 1), ("x".to_owned(), 0)] {
+        assert!(matches!(world.tell(None, &asks(skill, level)), Reply::Refused(_)));
+    }
+    assert!(matches!(world.tell(None, &asks("x".repeat(64), 10)), Reply::Made(_)));
+}
+
+#[test]
 fn whoever_is_bound_to_one_agent_acts_for_no_other() {
     let mut world = desk();
     let item = world.add("Call the plumber.", 0);

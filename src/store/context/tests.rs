@@ -366,6 +366,10 @@ fn step(site: &mut Site, model: &mut Model, random: &mut Random) {
             let order = Order::OpenCase { who, title: named, moments: moments.clone() };
             let changes = site.order(order).expect("opened");
             let [Change::CaseOpened { case, .. }] = changes.as_slice() else { panic!() };
+            if random.below(2) == 0 {
+                let fields = BTreeMap::from([("due".to_owned(), Some(title.clone()))]);
+                site.order(Order::EditCase { case: *case, fields }).expect("it is open");
+            }
             let moments = placed(&moments).collect();
             model.cases.insert(*case, Wish { contact: a, title, moments, merged_into: None });
         }
@@ -569,6 +573,7 @@ fn compare(site: &Site, model: &Model) {
     for (case, wish) in &model.cases {
         let row = site.eyes().case(*case).expect("it is there");
         assert_eq!(placed(&row.moments).collect::<BTreeSet<_>>(), wish.moments, "{case}");
+        assert!(row.fields.values().all(|said| *said == wish.title), "{case}: {row:?}");
         let known = (row.contact, row.merged_into);
         assert_eq!(known, (wish.contact, wish.merged_into), "{case}");
         // Whoever has a part in a case is led to it.

@@ -162,8 +162,12 @@ fn whoever_was_erased_does_not_come_back_from_a_file() {
     let moments = site.eyes().timeline(&BTreeSet::from([ann, bea]), None, 9);
     let moments = moments.iter().map(|placed| placed.place).collect();
     let (who, title) = (Who::Contact(bea), Some("canary case".to_owned()));
-    site.order(Order::OpenCase { who, title, moments }).unwrap();
+    let opened = site.order(Order::OpenCase { who, title, moments }).unwrap();
+    let [Change::CaseOpened { case, .. }] = opened[..] else { panic!("{opened:?}") };
+    let fields = BTreeMap::from([("due".to_owned(), Some("canary day".to_owned()))]);
+    site.order(Order::EditCase { case, fields }).unwrap();
     let lines = site.lines();
+    assert!(lines[3].contains("canary day"), "{lines:?}");
     assert_eq!(lines.len(), 4, "a person, two timelines, a case: {lines:?}");
     site.order(Order::Erase { who: Who::Contact(ann), rule: None }).unwrap();
     let rest = site.lines();
