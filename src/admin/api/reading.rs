@@ -129,6 +129,7 @@ mod tests {
         let person = |body: &str| read::<NewPerson>(body.as_bytes()).is_ok();
         assert!(person("{\"fields\":{\"name\":\"a\",\"age\":\"b\"}}"));
         assert!(!person("{\"fields\":{\"name\":\"a\",\"name\":\"b\"}}"));
+        assert_eq!(depth(br#"{"a":"[[[[\"[[","b":[1]}"#), 2);
         let deep = |levels: usize| format!("{}{}", "{\"a\":".repeat(levels), "}".repeat(levels));
         assert!(read::<NewPerson>(deep(33).as_bytes()).is_err_and(|why| why.contains("deep")));
     }
