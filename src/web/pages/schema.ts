@@ -144,7 +144,8 @@ export type CardCase = {
 }
 
 export type CaseChange = {
-  "closed": boolean
+  "closed"?: boolean | null
+  "fields"?: Record<string, string | null>
 }
 
 export type CaseId = string
@@ -154,6 +155,7 @@ export type CaseLine = {
   "case": CaseId
   "closed"?: UnixTime | null
   "contact": ContactId
+  "fields": Record<string, string>
   "merged_into"?: CaseId | null
   "moments": Array<string>
   "opened": UnixTime
@@ -546,7 +548,7 @@ export type Imported = "created" | "changed" | "unchanged"
 
 export type ItemId = string
 
-export type JourneyEnd = "finished" | "stopped" | "open-case" | "event" | "rule-changed" | "too-late" | "by-hand" | "gone"
+export type JourneyEnd = "finished" | "stopped" | "open-case" | "event" | "rule-changed" | "too-late" | "by-hand" | "gone" | "case-over"
 
 export type JourneyId = string
 
