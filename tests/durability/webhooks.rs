@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use branchline::admin::outgoing;
 use branchline::journal::record::{Found, decode};
-use branchline::webhook::{Secret, Wanted};
+use branchline::webhook::Wanted;
 
 use crate::hook::{self, SECRET};
 use crate::phones::Phones;
