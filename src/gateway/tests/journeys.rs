@@ -448,6 +448,9 @@ fn a_number_from_abroad_is_left_alone_by_the_clock_over_there() {
 const OFFER: &str = "on = 'cart'\npurpose = 'marketing'\nat_most = { messages = 1, within = '7d' }\n\
                      [[step]]\nwait = '1h'\n[[step]]\nmessage = 'sms'\ntext = 'Ten percent off.'\n";
 
+/// What happens with somebody: with the branch, their number among all, who they are, and what they are known by.
+type Does<'a> = &'a dyn Fn(&mut World, usize, Who, Identity<String>);
+
 /// What begins journeys with everybody: a rule and its words, what it is for, how much time lies between two people, and
 /// what happens with each.
 struct Begins<'a> {
@@ -455,7 +458,7 @@ struct Begins<'a> {
     text: &'a str,
     purpose: &'a str,
     every: Duration,
-    with: &'a dyn Fn(&mut World, usize, Who, Identity<String>),
+    with: Does<'a>,
 }
 
 /// Two carts each, at any time of two days: the second finds the cap reached, or the first on its way.
