@@ -594,6 +594,7 @@ fn journal(c: &mut Criterion) {
                 peer: Peer::Extension(ExtensionId::from("201")),
                 from: Personal::from("+15550123"),
                 to: Personal::from("+15550199"),
+                nobody: false,
             };
             let event = CallEvent { call: CallId(call), at: now.unix, what };
             journal.append(now, Happened::Call(event));

@@ -143,7 +143,12 @@ mod tests {
     fn arrived() -> (Vec<u8>, Keyring) {
         let mut keys = Keyring::open(&[7; 32], &[], Random::from_number(1));
         let peer = Peer::Trunk(TrunkId::from("carrier"));
-        let what = What::Arrived { peer, from: "+14085551200".into(), to: "+15550100".into() };
+        let what = What::Arrived {
+            peer,
+            from: "+14085551200".into(),
+            to: "+15550100".into(),
+            nobody: false,
+        };
         let mut event = Event::Call(CallEvent { call: CallId(1), at: UnixTime(5), what });
         event.for_each_personal(&mut |personal| keys.seal(personal));
         let mut bytes = Vec::new();

@@ -9,6 +9,9 @@ use crate::address::Number;
 use crate::call::country::Country;
 use crate::id::TrunkId;
 
+/// What is shown of a caller who does not want to be known, or whom nobody knows.
+pub const NOBODY: &str = "anonymous";
+
 /// What one phone shows.
 #[derive(Debug, Clone, Default)]
 pub struct Phone {

@@ -65,6 +65,14 @@ pub enum Change<P> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         channel: Option<Channel>,
     },
+    /// The person said what a field says already, and that was said no longer ago than an identification holds: they were
+    /// asked again.
+    AskedAgain {
+        /// Who.
+        contact: ContactId,
+        /// Which field.
+        name: String,
+    },
     /// An identity belongs to a contact.
     Linked {
         /// To which.
@@ -380,6 +388,7 @@ impl<P> Change<P> {
                 let value = value.map(|value| to(of(contact), value));
                 Change::Field { contact, name, value, source, channel }
             }
+            Change::AskedAgain { contact, name } => Change::AskedAgain { contact, name },
             Change::Linked { contact, identity, how } => {
                 Change::Linked { contact, identity: identity.map(to), how }
             }

@@ -442,12 +442,24 @@ impl Desk<'_> {
         if contact.fields.len() + new > MOST_FIELDS {
             return Err(Refused::TooMany);
         }
-        let contact = contact.id;
-        let change = |(name, value): (&String, &Option<String>)| {
+        let mut changes = Vec::new();
+        for (name, value) in fields {
             let (name, value) = (good_name(name)?, value.as_deref().map(good_text).transpose()?);
-            Ok(Change::Field { contact, name, value, source, channel })
-        };
-        fields.iter().map(change).collect()
+            if source == Source::Customer && self.was_said(contact, &name, value.as_deref()) {
+                changes.push(Change::AskedAgain { contact: contact.id, name: name.clone() });
+            }
+            changes.push(Change::Field { contact: contact.id, name, value, source, channel });
+        }
+        Ok(changes)
+    }
+
+    /// Whether a field says so already, and it was said no longer ago than an identification holds.
+    fn was_said(&self, contact: &Contact<String>, name: &str, value: Option<&str>) -> bool {
+        let known = contact.fields.get(name).map(|field| &field.now);
+        known.is_some_and(|known| {
+            let fresh = self.now.since(known.said.at) <= self.rules.verified_for;
+            fresh && value.is_some() && known.value.as_deref() == value
+        })
     }
 
     fn link(&self, who: &Who, identity: &Identity<String>) -> Result<Vec<Change<String>>, Refused> {

@@ -282,6 +282,40 @@ fn a_shared_line_names_nobody_and_what_comes_together_belongs_together() {
         if *evidence == BTreeSet::from([Evidence::SameInteraction])));
 }
 
+/// The account number was said a quarter of an hour ago, and an identification holds for half an hour.
+#[test]
+fn what_the_person_has_just_said_and_says_again_was_asked_again() {
+    let rules = Rules { verified_for: Duration::from_secs(1_800), ..Rules::default() };
+    let asked_again = |value: Option<&str>, source, before: i64| {
+        let mut view = view();
+        let said = Said {
+            source: Source::Agent,
+            by: ActorId::from("user ann"),
+            at: UnixTime(10_000_000 - before * 1_000_000),
+            channel: None,
+        };
+        let now = Past { value: Some("4711".to_owned()), said };
+        let contact = view.contacts.get_mut(&ContactId(1)).unwrap();
+        contact.fields.insert("account".to_owned(), Field { now, before: Vec::new() });
+        let fields = BTreeMap::from([("account".to_owned(), value.map(str::to_owned))]);
+        let edit = Order::Edit { who: one(), expects: None, fields, source, channel: None };
+        let changes = decided(&edit, &view, &rules).unwrap();
+        assert!(matches!(changes.last(), Some(Change::Field { .. })), "it is written all the same");
+        matches!(&changes[0], Change::AskedAgain { name, .. } if name == "account")
+    };
+    assert!(asked_again(Some("4711"), Source::Customer, 900));
+    assert!(asked_again(Some("4711"), Source::Customer, 1_800));
+    for (value, source, before) in [
+        (Some("4712"), Source::Customer, 900),
+        (None, Source::Customer, 900),
+        // Whoever stores a form again has asked nobody.
+        (Some("4711"), Source::Agent, 900),
+        (Some("4711"), Source::Customer, 1_801),
+    ] {
+        assert!(!asked_again(value, source, before), "{value:?} {source:?} {before}");
+    }
+}
+
 #[test]
 fn limits_and_bad_words_are_told() {
     let (view, rules) = (view(), Rules::default());

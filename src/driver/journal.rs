@@ -632,7 +632,12 @@ mod tests {
         let mut opened = start(&data).expect("a new journal");
         let now = clock::now();
         let from = Personal::from("+15550123");
-        let what = What::Arrived { peer: Peer::Trunk("carrier".into()), from, to: "201".into() };
+        let what = What::Arrived {
+            peer: Peer::Trunk("carrier".into()),
+            from,
+            to: "201".into(),
+            nobody: false,
+        };
         let event = CallEvent { call: CallId(1), at: now.unix, what };
         opened.journal.append(now, Event::Call(event));
         opened.journal.handle_stop(now);

@@ -15,6 +15,7 @@ use crate::driver::{clock, segments};
 use crate::hours;
 use crate::journal::facts::Facts;
 use crate::journal::replay::Replay;
+use crate::report::fact::Words;
 use crate::report::{self, Done, Query, Report};
 
 /// Reports that are made at once: each takes a core for seconds where the journal is long.
@@ -46,7 +47,7 @@ pub struct Source {
     pub words: report::Settings,
     /// When the site is open.
     pub opening: Arc<report::Opening>,
-    goals: Vec<String>,
+    facts: Words,
     /// Places to be made or to wait, and turns to be made.
     places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
@@ -60,7 +61,7 @@ impl Source {
             // The configuration's check has found it.
             zone: hours::zone(&settings.site.time_zone).unwrap_or(TimeZone::UTC),
             words: settings.report_words(),
-            goals: settings.reports.goals.clone(),
+            facts: settings.fact_words(),
             opening: Arc::new(settings.opening()),
             places: Arc::new(Semaphore::new(MOST_ASKED)),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
@@ -77,11 +78,11 @@ impl Source {
         let place = self.places.clone().try_acquire_owned().map_err(|_| NotMade::Busy)?;
         let turn = timeout(LONGEST_WAIT, self.turns.clone().acquire_owned());
         let Ok(Ok(turn)) = turn.await else { return Err(NotMade::Busy) };
-        let (journal, goals) = (self.journal.clone(), self.goals.clone());
+        let (journal, words) = (self.journal.clone(), self.facts.clone());
         let made = tokio::task::spawn_blocking(move || {
             // Whoever hangs up meanwhile leaves it to be finished: both are taken until then.
             let _taken = (place, turn);
-            read(&journal, &goals, &mut report).map(|_| report.finish(clock::now().unix))
+            read(&journal, &words, &mut report).map(|_| report.finish(clock::now().unix))
         });
         match made.await {
             Ok(Ok(done)) => Ok(done),
@@ -98,12 +99,12 @@ impl Source {
 ///
 /// # Errors
 /// When there is none, or its files cannot be read.
-pub fn read(folder: &Path, goals: &[String], report: &mut Report) -> io::Result<bool> {
+pub fn read(folder: &Path, words: &Words, report: &mut Report) -> io::Result<bool> {
     let segments = segments::list(folder)?;
     if segments.is_empty() {
         return Err(io::Error::other("there is no journal here"));
     }
-    let (mut replay, mut facts) = (Replay::new(None), Facts::new(goals));
+    let (mut replay, mut facts) = (Replay::new(None), Facts::new(words));
     for segment in &segments {
         let bytes = fs::read(&segment.path)?;
         replay.read(&bytes, &mut |entry| facts.handle(&entry, &mut |fact| report.handle(&fact)));

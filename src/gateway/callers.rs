@@ -1,7 +1,7 @@
 //! Who calls: what a carrier's headers say of it, and what ours say to a carrier.
 
 use crate::address::Number;
-use crate::call::caller_id::{CallerIds, Line, Phone};
+use crate::call::caller_id::{CallerIds, Line, NOBODY, Phone};
 use crate::call::desk::Diversion;
 use crate::call::plan::{Inbound, Target};
 use crate::call::record::{DivertedBy, Peer};
@@ -13,9 +13,6 @@ use crate::sip::diversion::{self, Diverted, Reason};
 use crate::sip::identity::{self, Claimed, Shown};
 use crate::sip::message::{Headers, Request};
 use crate::sip::uri::{Host, NameAddr};
-
-/// What is shown of a caller who does not want to be known, or whom nobody knows.
-pub(super) const NOBODY: &str = "anonymous";
 
 /// Every number that the branch may show, from its configuration.
 pub(super) fn caller_ids(settings: &Settings) -> CallerIds {

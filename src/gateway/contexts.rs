@@ -156,8 +156,9 @@ impl Gateway {
             tracing::debug!(%call, contact = %caller.contact, "the caller is known");
             let agent = self.contexts.offered.get(&call).cloned();
             let card = Box::new(CallerCard::from(&caller));
-            self.publish(Happening::CallerKnown { call, agent, caller: card });
             self.contexts.callers.insert(call, caller);
+            agent.iter().for_each(|agent| self.card_goes_to(now, call, agent));
+            self.publish(Happening::CallerKnown { call, agent, caller: card });
             self.caller_has_last_agent(now, call);
         }
     }

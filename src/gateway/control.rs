@@ -97,6 +97,7 @@ impl Gateway {
             Command::Contact { .. } => return self.take_order(now, to, by, command),
             Command::Person { who, moments } => {
                 self.note_reader(now, to, by, command);
+                self.record_opened(now, by, who);
                 return self.look_for_person(to, who, |who| Question::Dossier(who, *moments));
             }
             Command::Timeline { who, limit, after } => {

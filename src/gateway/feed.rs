@@ -82,6 +82,11 @@ impl Gateway {
     /// Something happened in a call.
     pub(super) fn tell_call(&mut self, now: Now, event: &call::Event) {
         let call = event.call;
+        if let What::Offered(agent) = &event.what
+            && self.known_caller(call).is_some()
+        {
+            self.card_goes_to(now, call, agent);
+        }
         let happening = match &event.what {
             What::Arrived { peer, from, to } => Happening::CallArrived {
                 call,

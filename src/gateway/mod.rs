@@ -43,6 +43,7 @@ mod placing;
 mod promising;
 pub mod prompts;
 mod protection;
+mod readings;
 mod reconfiguring;
 mod recording;
 mod redirects;

@@ -93,6 +93,11 @@ impl Tabs {
         self.sessions.iter().find(|(_, session)| own(session)).map(|(id, _)| *id)
     }
 
+    /// Whether a page of an agent's is open.
+    pub fn has(&self, agent: &AgentId) -> bool {
+        self.pages.values().any(|(page, _)| page.agent == *agent)
+    }
+
     /// The pages in which an extension rings, and the addresses of theirs and ours.
     pub fn at(&self, extension: &ExtensionId) -> Vec<(PageId, Page)> {
         let own = self.pages.iter().filter(|(_, (_, own))| own == extension);

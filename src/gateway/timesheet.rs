@@ -10,7 +10,7 @@ use crate::id::{AgentId, CallId, ContactId, ItemId, LegId, OfferId, QueueId};
 use crate::journal::errands::Errand;
 use crate::journal::event::Event;
 use crate::journal::personal::Personal;
-use crate::journal::work::{KnownBy, Promise, Step, Work};
+use crate::journal::work::{KnownBy, Promise, Reading, Step, Work};
 use crate::queue::{Channel, Item};
 use crate::time::{Now, UnixTime};
 
@@ -36,6 +36,8 @@ struct Line {
     /// Who has put the other on hold, and since when somebody has.
     holding: (BTreeSet<LegId>, UnixTime),
     held: Duration,
+    /// Who was asked to take it, and whether they have seen what is known of the person.
+    asked: BTreeMap<AgentId, bool>,
 }
 
 impl Timesheet {
@@ -96,6 +98,7 @@ impl Gateway {
             taken: None,
             holding: (BTreeSet::new(), now.unix),
             held: Duration::ZERO,
+            asked: BTreeMap::new(),
         };
         self.timesheet.items.insert(item.id, line);
         if let Some(call) = call {
@@ -179,9 +182,30 @@ impl Gateway {
 
     pub(super) fn note_offered(&mut self, now: Now, item: ItemId, offer: OfferId, to: &[AgentId]) {
         for agent in to {
+            if let Some(line) = self.timesheet.items.get_mut(&item) {
+                line.asked.entry(agent.clone()).or_default();
+            }
             let rule = self.queues.why_chosen(offer).map(|choice| choice.rule.clone());
             self.note_work(now, item, Step::Offered { agent: agent.clone(), offer, rule });
         }
+    }
+
+    /// An agent who was asked sees what is known of the person. Kept once of each.
+    pub(super) fn note_read(&mut self, now: Now, item: ItemId, agent: &AgentId, how: Reading) {
+        let line = self.timesheet.items.get_mut(&item);
+        let read = line.and_then(|line| line.asked.get_mut(agent));
+        if read.is_some_and(|read| !std::mem::replace(read, true)) {
+            self.note_work(now, item, Step::Read { agent: agent.clone(), how });
+        }
+    }
+
+    /// What an agent was asked to take of a person's, and is not over.
+    pub(super) fn work_about(&self, agent: &AgentId, contact: ContactId) -> Vec<ItemId> {
+        let caller = |line: &Line| Some(self.known_caller(line.call?)?.contact);
+        let about = |line: &Line| caller(line).or(line.contact) == Some(contact);
+        let items = self.timesheet.items.iter();
+        let own = items.filter(|(_, line)| line.asked.contains_key(agent) && about(line));
+        own.map(|(item, _)| *item).collect()
     }
 
     /// An agent has it. Both spans are of the queues, which have measured them.

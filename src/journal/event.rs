@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Presence;
 use crate::call::budget::{Lift, Money, Spent};
+use crate::call::caller_id::NOBODY;
 use crate::call::desk::{Chosen, Diversion, Onward, Slot, When};
 use crate::call::help::Called;
 use crate::call::plan::{Forced, Origin};
@@ -251,6 +252,9 @@ pub enum What {
         from: Personal,
         /// The dialled number.
         to: Personal,
+        /// Whether the caller hides the number: what stands there is nobody's.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        nobody: bool,
     },
     /// It went to an IVR flow.
     Ivr {
@@ -397,7 +401,8 @@ impl From<call::Event> for CallEvent {
     fn from(event: call::Event) -> Self {
         let what = match event.what {
             call::What::Arrived { peer, from, to } => {
-                What::Arrived { peer, from: Personal::Clear(from), to: Personal::Clear(to) }
+                let nobody = from == NOBODY;
+                What::Arrived { peer, from: Personal::Clear(from), to: Personal::Clear(to), nobody }
             }
             call::What::Ivr(flow) => What::Ivr { flow },
             call::What::Voicemail(mailbox) => What::Voicemail { mailbox },

@@ -14,10 +14,12 @@ use crate::call::ending::{Cause, Class};
 use crate::call::record::Peer;
 use crate::id::{AgentId, CallId, ItemId, QueueId, WorkId};
 use crate::journal::event::{CallEvent, CallRecord, Event, What as Call};
+use crate::journal::facts_of_handovers::Handovers;
+use crate::journal::facts_of_journeys::Journeys;
 use crate::journal::facts_of_people::People;
 use crate::journal::replay::Entry;
 use crate::journal::work::{Step, Work};
-use crate::report::fact::{Channel, Fact, Fee, Person, Place, State, Survey, What};
+use crate::report::fact::{Channel, Fact, Fee, Person, Place, State, Survey, What, Words};
 use crate::time::UnixTime;
 
 /// Follows calls and agents through the journal. Entries go in in their order.
@@ -41,11 +43,12 @@ pub struct Facts {
     finished: VecDeque<ItemId>,
     /// Whether there are records of work: then calls say nothing of queues.
     recorded: bool,
-    /// Nodes of flows that callers come for.
-    goals: Vec<String>,
+    words: Words,
     /// Calls that are, or were, in self-service.
     served: BTreeSet<CallId>,
     people: People,
+    journeys: Journeys,
+    handovers: Handovers,
 }
 
 /// How many items that are over keep their names, for after-work: more than any site has agents.
@@ -60,9 +63,10 @@ enum Point {
 }
 
 impl Facts {
-    /// From the beginning of a journal. `goals` are the nodes of flows that callers come for.
-    pub fn new(goals: &[String]) -> Facts {
-        Facts { goals: goals.to_vec(), ..Facts::default() }
+    /// From the beginning of a journal.
+    pub fn new(words: &Words) -> Facts {
+        let journeys = Journeys::new(words.journey);
+        Facts { words: words.clone(), journeys, ..Facts::default() }
     }
 
     /// Hands the facts of one entry to `each`.
@@ -89,25 +93,36 @@ impl Facts {
             Some(Event::Started { .. }) => {
                 self.died(&mut |what| each(Fact { at: before, what }));
             }
-            Some(Event::Work(work)) => self.work(work, &mut tell),
-            Some(Event::Call(event)) => self.call(event, &mut tell),
+            Some(Event::Work(work)) => self.work(at, work, &mut tell),
+            Some(Event::Call(event)) => self.call(at, event, &mut tell),
             Some(Event::CallRecord(record)) => {
                 self.people.called(entry.seq, record);
-                self.record(record, &mut tell);
+                self.record(at, record, &mut tell);
             }
             Some(Event::Agent { agent, presence, .. }) => self.agent(agent, presence, &mut tell),
             Some(Event::Spent(spent)) => self.spent(spent, &mut tell),
-            Some(Event::Context(act)) => self.people.act(act, &mut tell),
+            Some(Event::Context(act)) => {
+                for change in &act.changes {
+                    self.people.change(change, &mut tell);
+                    self.journeys.change((at, entry.seq), change, &self.people, &mut tell);
+                    self.handovers.change(at, change, &self.people, &mut tell);
+                }
+            }
+            Some(Event::Site(site)) => {
+                self.journeys.site((at, entry.seq), site, &self.people, &mut tell);
+            }
             _ => {}
         }
         self.begun = true;
     }
 
-    fn work(&mut self, event: &Work, tell: &mut dyn FnMut(What)) {
+    fn work(&mut self, at: UnixTime, event: &Work, tell: &mut dyn FnMut(What)) {
         self.recorded = true;
         let name = || event.call.map_or(WorkId(event.item.0), work);
         let work = *self.items.entry(event.item).or_insert_with(name);
         let promised = event.channel == Channel::Callback;
+        self.journeys.work(at, (event, work), &self.people, tell);
+        self.handovers.work(at, (event, work), &self.people, tell);
         self.kept.extend(event.call.filter(|call| WorkId(call.0) != work).map(|call| (call, work)));
         match &event.what {
             Step::Queued { .. } => {
@@ -172,13 +187,18 @@ impl Facts {
         }
     }
 
-    fn call(&mut self, event: &CallEvent, tell: &mut dyn FnMut(What)) {
+    fn call(&mut self, at: UnixTime, event: &CallEvent, tell: &mut dyn FnMut(What)) {
         let (call, work) = (event.call, work(event.call));
         match &event.what {
-            Call::Arrived { peer, from, .. } => {
+            Call::Arrived { peer, from, nobody, .. } => {
                 self.calls.insert(call, Point::Arrived);
                 if let Peer::Trunk(_) = peer {
-                    let (person, channel) = (self.people.person(from), Channel::Voice);
+                    let known = Some(from).filter(|_| !nobody);
+                    let one = known.and_then(|from| self.people.resolved(from));
+                    self.journeys.arrived(call, one);
+                    self.handovers.arrived(call, one);
+                    let person = known.and_then(|from| self.people.person(from));
+                    let channel = Channel::Voice;
                     self.callers.extend(person.map(|person| (call, person)));
                     tell(What::Inbound { work, person, channel, topic: None });
                 }
@@ -191,7 +211,7 @@ impl Facts {
                 self.served.insert(call);
                 tell(What::SelfService { work, person, place });
             }
-            Call::Node { node } if self.goals.contains(node) => tell(What::Goal { work }),
+            Call::Node { node } if self.words.goals.contains(node) => tell(What::Goal { work }),
             Call::Surveyed { queue, agent, question, .. } => {
                 let (queue, agent) = (Some(queue.clone()), Some(agent.clone()));
                 let place = Place { queue, agent, channel: Some(Channel::Voice) };
@@ -212,6 +232,8 @@ impl Facts {
             Call::Resumed { .. } if self.is_answered(call) => tell(What::Resumed { work }),
             _ => {}
         }
+        self.journeys.call(at, call, &event.what, tell);
+        self.handovers.call(at, call, &event.what, tell);
     }
 
     fn is_answered(&self, call: CallId) -> bool {
@@ -232,8 +254,11 @@ impl Facts {
         }
     }
 
-    fn record(&mut self, record: &CallRecord, tell: &mut dyn FnMut(What)) {
+    fn record(&mut self, at: UnixTime, record: &CallRecord, tell: &mut dyn FnMut(What)) {
         let work = work(record.call);
+        self.journeys.record(at, record, &self.people, tell);
+        let of = self.kept.get(&record.call).copied().unwrap_or(work);
+        self.handovers.record((record, of), tell);
         let ours = record.class == Class::Us;
         if self.calls.remove(&record.call) == Some(Point::Waiting) && !self.recorded {
             tell(if ours {
@@ -291,7 +316,9 @@ impl Facts {
                 tell(What::Abandoned { work: work(call), clock_ms: None });
             }
             tell(What::Closed { work: work(call) });
+            self.handovers.over(work(call));
         }
+        self.journeys.died();
         for (agent, call) in std::mem::take(&mut self.talking) {
             tell(What::WrappedUp { work: work(call), agent: agent.clone() });
         }
@@ -322,7 +349,11 @@ mod tests {
     impl Log {
         fn add(&mut self, second: i64, event: Event) {
             let entry = Entry { seq: 0, at: UnixTime(second * 1_000_000), event: Some(event) };
+            // Journeys have tests of their own.
             self.facts.handle(&entry, &mut |fact| {
+                if matches!(fact.what, What::Touch { .. }) {
+                    return;
+                }
                 let text = serde_json::to_value(&fact).unwrap();
                 self.told.push(format!("{} {}", fact.at.seconds(), text["what"].as_str().unwrap()));
             });
@@ -340,7 +371,10 @@ mod tests {
 
         fn arrives_and_waits(&mut self) {
             let (from, to) = ("+15550123".into(), "+15550100".into());
-            self.call(1, Call::Arrived { peer: Peer::Trunk("carrier".into()), from, to });
+            self.call(
+                1,
+                Call::Arrived { peer: Peer::Trunk("carrier".into()), from, to, nobody: false },
+            );
             self.call(2, Call::Queued { queue: "support".into() });
         }
 

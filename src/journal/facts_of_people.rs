@@ -1,8 +1,8 @@
 //! Facts about people and their issues: who is the same person, what a contact was about, which issue was closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::context::{Act, Change, Identity, Kind};
+use crate::context::{Change, Identity, Kind};
 use crate::id::{CaseId, ContactId, WorkId};
 use crate::journal::context::implicit;
 use crate::journal::event::{CallRecord, Direction};
@@ -20,6 +20,10 @@ pub(super) struct People {
     /// What contacts are called in facts: the first number of theirs that was seen.
     names: BTreeMap<ContactId, Person>,
     cases: BTreeMap<CaseId, Issue>,
+    /// Whose what is no number is, by the first bits of its subject: addresses, accounts.
+    others: BTreeMap<u64, ContactId>,
+    /// Contacts that stand for lines which several people share.
+    lines: BTreeSet<ContactId>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -45,6 +49,28 @@ impl People {
         Some(known.copied().unwrap_or(Person(number)))
     }
 
+    /// Who has this number, if that is one person.
+    pub fn resolved(&self, number: &Personal) -> Option<Person> {
+        let of = subject(number).and_then(|subject| self.owners.get(&subject.number()));
+        self.person(number).filter(|_| of.is_none_or(|contact| !self.lines.contains(contact)))
+    }
+
+    /// Whoever is known by this, if that is one person.
+    pub fn known_by(&self, identity: &Identity<Personal>) -> Option<Person> {
+        if identity.kind == Kind::Phone {
+            return self.resolved(&identity.value);
+        }
+        let number = subject(&identity.value)?.number();
+        let contact = self.others.get(&number);
+        contact.map_or(Some(Person(number)), |contact| self.one(*contact))
+    }
+
+    /// The person that a contact belongs to, with a number or without; nobody where it stands for a line that is shared.
+    pub fn one(&self, contact: ContactId) -> Option<Person> {
+        let known = self.names.get(&contact).copied();
+        Some(known.unwrap_or(Person(contact.0))).filter(|_| !self.lines.contains(&contact))
+    }
+
     /// A call is over: a number that nobody had is a contact's from here on.
     pub fn called(&mut self, seq: u64, record: &CallRecord) {
         if record.direction == Direction::Internal {
@@ -60,25 +86,23 @@ impl People {
         self.names.entry(contact).or_insert(Person(shown));
     }
 
-    /// Somebody did something about people.
-    pub fn act(&mut self, act: &Act<Personal>, tell: &mut dyn FnMut(What)) {
-        for change in &act.changes {
-            self.change(change, tell);
-        }
-    }
-
-    fn change(&mut self, change: &Change<Personal>, tell: &mut dyn FnMut(What)) {
+    /// Somebody changed what is known of people.
+    pub fn change(&mut self, change: &Change<Personal>, tell: &mut dyn FnMut(What)) {
         match change {
             Change::Linked { contact, identity, .. } | Change::Unshared { identity, contact } => {
                 self.link(identity, *contact);
             }
-            Change::Shared { identity, line, .. } => self.link(identity, *line),
+            Change::Shared { identity, line, .. } => {
+                self.link(identity, *line);
+                self.lines.insert(*line);
+            }
             Change::Restored { contact } => {
                 contact.identities.iter().for_each(|link| self.link(&link.identity, contact.id));
             }
             Change::Unlinked { contact, identity } => {
                 let number = subject(&identity.value).map(Subject::number);
                 self.owners.retain(|own, of| Some(*own) != number || of != contact);
+                self.others.retain(|own, of| Some(*own) != number || of != contact);
             }
             // What was counted before stays as it was counted.
             Change::Merged(merge) => {
@@ -118,10 +142,11 @@ impl People {
     }
 
     fn link(&mut self, identity: &Identity<Personal>, contact: ContactId) {
-        let Some(subject) = subject(&identity.value).filter(|_| identity.kind == Kind::Phone)
-        else {
+        let Some(subject) = subject(&identity.value) else { return };
+        if identity.kind != Kind::Phone {
+            self.others.insert(subject.number(), contact);
             return;
-        };
+        }
         self.owners.insert(subject.number(), contact);
         self.names.entry(contact).or_insert(Person(subject.number()));
     }
@@ -164,8 +189,7 @@ mod tests {
 
     fn told(people: &mut People, changes: Vec<Change<Personal>>) -> Vec<What> {
         let mut facts = Vec::new();
-        let act = Act { by: ActorId::from("user ann"), at: UnixTime(0), changes };
-        people.act(&act, &mut |fact| facts.push(fact));
+        changes.iter().for_each(|change| people.change(change, &mut |fact| facts.push(fact)));
         facts
     }
 

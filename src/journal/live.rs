@@ -246,7 +246,7 @@ impl Live {
             Event::QueueLeft { item } => {
                 self.places.remove(item);
             }
-            Event::Call(CallEvent { call, at, what: What::Arrived { peer, from, to } }) => {
+            Event::Call(CallEvent { call, at, what: What::Arrived { peer, from, to, .. } }) => {
                 let (peer, from, to) = (peer.clone(), from.clone(), to.clone());
                 self.calls.insert(
                     *call,

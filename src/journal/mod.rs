@@ -16,6 +16,8 @@ pub mod days;
 pub mod errands;
 pub mod event;
 pub mod facts;
+mod facts_of_handovers;
+mod facts_of_journeys;
 mod facts_of_people;
 pub mod journey;
 pub mod live;

@@ -59,8 +59,12 @@ impl Disk {
 
 fn arrived(call: u64, number: &str) -> Event {
     let peer = Peer::Extension(ExtensionId::from("201"));
-    let what =
-        What::Arrived { peer, from: Personal::from(number), to: Personal::from("+15550199") };
+    let what = What::Arrived {
+        peer,
+        from: Personal::from(number),
+        to: Personal::from("+15550199"),
+        nobody: false,
+    };
     Event::Call(CallEvent { call: CallId(call), at: UnixTime(1), what })
 }
 

@@ -66,6 +66,13 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rule: Option<Rule>,
     },
+    /// An agent has seen what is known of the person; said once of each agent.
+    Read {
+        /// Who.
+        agent: AgentId,
+        /// How.
+        how: Reading,
+    },
     /// An agent did not take it.
     Declined {
         /// Who.
@@ -161,6 +168,16 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<String>,
     },
+}
+
+/// How an agent came to see what is known of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// The card came up in an open page of theirs with the offer, or while it rang.
+    Shown,
+    /// They opened the record while they were asked, or had it in hand.
+    Opened,
 }
 
 /// The code of after-work that ended by itself.
@@ -362,6 +379,7 @@ mod tests {
             Step::AttemptFailed { attempts: 2, again: None },
             Step::Moved { from: Channel::Voice },
             Step::Rerouted { from: "sales".into() },
+            Step::Read { agent: ann(), how: Reading::Shown },
             Step::Prioritised { priority: 70 },
             Step::WrappedUp { agent: ann(), wrap_ms: 4, code: None },
             Step::WrappedUp { agent: ann(), wrap_ms: 4, code: Some(AUTO.to_owned()) },

@@ -4,6 +4,7 @@
 //! name a person: a person is a number, the same for each identity that was resolved to them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,21 @@ number!(
     /// One survey that was sent.
     Survey(u64)
 );
+
+/// What the site says of facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// Nodes of flows that callers come for.
+    pub goals: Vec<String>,
+    /// For how long a journey goes on without an open case.
+    pub journey: Duration,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Words { goals: Vec::new(), journey: Duration::from_secs(7 * 86_400) }
+    }
+}
 
 /// What an issue is about, as the site names it.
 pub type Topic = Arc<str>;
@@ -307,6 +323,9 @@ pub enum What {
     Handoff {
         /// What.
         work: WorkId,
+        /// Since when it was on its way; since this moment when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339::option")]
+        since: Option<UnixTime>,
         /// Where it is counted.
         #[serde(flatten)]
         place: Place,

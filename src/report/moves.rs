@@ -37,7 +37,8 @@ struct Handoff {
     opened: bool,
     asked_stored: bool,
     replied: bool,
-    useful: bool,
+    /// How long the first useful reply took.
+    useful: Option<i64>,
 }
 
 impl Moves {
@@ -50,19 +51,20 @@ impl Moves {
             What::Arrived { journey } => {
                 self.journeys.remove(journey);
             }
-            What::Handoff { work, place } => {
+            What::Handoff { work, since, place } => {
                 self.end(sheet, *work);
                 let home = sheet.home(at, place.clone());
                 let handoff = Handoff {
                     home,
-                    at,
+                    at: since.unwrap_or(at),
                     opened: false,
                     asked_stored: false,
                     replied: false,
-                    useful: false,
+                    useful: None,
                 };
                 self.handoffs.insert(*work, handoff);
             }
+            What::Returned { work } => self.returned(sheet, *work),
             What::ContextOpened { work } => {
                 if let Some(handoff) = self.handoffs.get_mut(work) {
                     handoff.opened |= !handoff.replied;
@@ -123,10 +125,20 @@ impl Moves {
     fn replied(&mut self, sheet: &mut Sheet, at: UnixTime, work: WorkId, useful: bool) {
         let Some(handoff) = self.handoffs.get_mut(&work) else { return };
         handoff.replied = true;
-        if useful && !std::mem::replace(&mut handoff.useful, true) {
-            let of = Counted::Work(work);
-            sheet.add(&handoff.home, ToUsefulReply, at.0 - handoff.at.0, of);
+        if useful && handoff.useful.is_none() {
+            let (of, took) = (Counted::Work(work), at.0 - handoff.at.0);
+            handoff.useful = Some(took);
+            sheet.add(&handoff.home, ToUsefulReply, took, of);
             sheet.count(&handoff.home, Replied, of);
+        }
+    }
+
+    /// It was not taken after all: nothing was handed on yet.
+    fn returned(&mut self, sheet: &mut Sheet, work: WorkId) {
+        let Some(handoff) = self.handoffs.remove(&work) else { return };
+        if let Some(took) = handoff.useful {
+            sheet.add(&handoff.home, ToUsefulReply, -took, Counted::Work(work));
+            sheet.add(&handoff.home, Replied, -1, Counted::Work(work));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod golden;
+mod journal;
 mod people;
 
 use branchline::hours;

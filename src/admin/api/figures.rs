@@ -449,7 +449,8 @@ fn opened(thing: Counted, above: f64, below: f64) -> OpenedLine {
     let (kind, id) = match thing {
         Counted::Work(work) => ("contact", Some(CallId(work.0).to_string())),
         Counted::Case(case) => ("case", Some(crate::id::CaseId(case.0).to_string())),
-        Counted::Journey(journey) => ("journey", Some(journey.0.to_string())),
+        // It is called by the call, the item or the record that began it.
+        Counted::Journey(journey) => ("journey", Some(CallId(journey.0).to_string())),
         Counted::Survey(survey) => ("survey", Some(survey.0.to_string())),
         Counted::Nothing => ("time", None),
     };

@@ -16,7 +16,7 @@ use crate::config::problem::nearest;
 use crate::config::{self, Settings};
 use crate::driver::{clock, reports};
 use crate::hours;
-use crate::report::fact::Fact;
+use crate::report::fact::{Fact, Words};
 use crate::report::formula::{self, Formula};
 use crate::report::grid::{Every, Grid};
 use crate::report::{self, By, Done, MOST_INTERVALS, Query, Refused, Report};
@@ -210,8 +210,8 @@ fn formulas(list: &str) -> Outcome<Vec<Formula>> {
 
 /// Where facts come from.
 enum Source {
-    /// A folder of segments, and the nodes of flows that callers come for.
-    Journal(PathBuf, Vec<String>),
+    /// A folder of segments, and what the site says of facts.
+    Journal(PathBuf, Words),
     Facts(PathBuf),
 }
 
@@ -225,12 +225,12 @@ fn query(over: &Over, every: Every, by: By) -> Outcome<(Query, Source)> {
     let name = over.zone.as_deref().or(site.map(|site| site.time_zone.as_str())).unwrap_or("UTC");
     let usage = |words: String| Failure(exit::USAGE, words);
     let zone = hours::zone(name).ok_or_else(|| usage(format!("there is no time zone {name}")))?;
-    let goals = settings.as_ref().map(|own| own.reports.goals.clone()).unwrap_or_default();
+    let words = settings.as_ref().map(Settings::fact_words).unwrap_or_default();
     let source = match (&over.facts, &over.data, site) {
         (Some(file), ..) => Source::Facts(file.clone()),
-        (_, Some(data), _) => Source::Journal(data.join("journal"), goals),
+        (_, Some(data), _) => Source::Journal(data.join("journal"), words),
         (.., site) => {
-            Source::Journal(site.map(|s| s.data_dir.join("journal")).unwrap_or_default(), goals)
+            Source::Journal(site.map(|s| s.data_dir.join("journal")).unwrap_or_default(), words)
         }
     };
     let now = clock::now().unix;
@@ -296,8 +296,8 @@ fn read(query: Query, source: &Source) -> Outcome<Done> {
         Failure(exit::USAGE, words)
     })?;
     let now = match source {
-        Source::Journal(folder, goals) => {
-            from_journal(folder, goals, &mut report).map_err(|error| {
+        Source::Journal(folder, words) => {
+            from_journal(folder, words, &mut report).map_err(|error| {
                 Failure(exit::NO_INPUT, format!("{}: {error}", folder.display()))
             })?;
             Some(clock::now().unix)
@@ -311,8 +311,8 @@ fn read(query: Query, source: &Source) -> Outcome<Done> {
     Ok(report.finish(now.unwrap_or(UnixTime(i64::MIN))))
 }
 
-fn from_journal(folder: &Path, goals: &[String], report: &mut Report) -> io::Result<()> {
-    if !reports::read(folder, goals, report)? {
+fn from_journal(folder: &Path, words: &Words, report: &mut Report) -> io::Result<()> {
+    if !reports::read(folder, words, report)? {
         eprintln!(
             "branchline: the journal is damaged; figures are of what can be read (see `branchline journal`)"
         );

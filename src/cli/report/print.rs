@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use crate::id::{CaseId, WorkId};
 use crate::report::counter::{Counter, Counts};
 use crate::report::formula::{Figure, Formula, Unit};
 use crate::report::grid::Grid;
@@ -249,8 +250,9 @@ pub(super) fn opened(formula: &Formula, done: &Done, as_json: bool) -> String {
 fn thing_named(thing: &Counted) -> (&'static str, String) {
     match thing {
         Counted::Work(work) => ("contact", work.to_string()),
-        Counted::Case(case) => ("case", case.0.to_string()),
-        Counted::Journey(journey) => ("journey", journey.0.to_string()),
+        Counted::Case(case) => ("case", CaseId(case.0).to_string()),
+        // It is called by the call, the item or the record that began it.
+        Counted::Journey(journey) => ("journey", WorkId(journey.0).to_string()),
         Counted::Survey(survey) => ("survey", survey.0.to_string()),
         Counted::Nothing => ("time", "idle".to_owned()),
     }

@@ -9,6 +9,7 @@ impl Check<'_, '_> {
         let own = &self.settings.reports;
         self.within(&[Key("reports"), Key("short_abandon")], own.short_abandon, 0..=60);
         self.within(&[Key("reports"), Key("unanswered_hours")], own.unanswered_hours, 1..=720);
+        self.within(&[Key("reports"), Key("journey_days")], own.journey_days, 1..=30);
         for agent in own.hourly_costs.keys() {
             if !self.settings.agents.iter().any(|known| known.id == *agent) {
                 let at = [Key("reports"), Key("hourly_costs"), Key(agent.as_str())];

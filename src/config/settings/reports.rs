@@ -1,6 +1,7 @@
 //! `[reports]`: what the site means by its words.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use crate::call::budget::Money;
 use crate::hours::{self, Calendar};
 use crate::id::AgentId;
 use crate::report;
+use crate::report::fact::Words;
 
 /// `[reports]`: what the site means by its words. A queue's target is its own `service_level`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -25,6 +27,8 @@ pub struct Reports {
     pub hourly_costs: BTreeMap<AgentId, Money>,
     /// Nodes of flows that callers came for: who reached one was served without a human. Default none.
     pub goals: Vec<String>,
+    /// Days for which a journey over channels goes on without an open case; 1 to 30, default 7.
+    pub journey_days: u16,
 }
 
 impl Default for Reports {
@@ -35,6 +39,7 @@ impl Default for Reports {
             hourly_cost: Money::default(),
             hourly_costs: BTreeMap::new(),
             goals: Vec::new(),
+            journey_days: 7,
         }
     }
 }
@@ -55,6 +60,13 @@ impl Settings {
         };
         let queues = self.queues.iter().filter_map(own).collect();
         report::Opening { calendars, queues }
+    }
+
+    /// What facts are made with.
+    pub fn fact_words(&self) -> Words {
+        let own = &self.reports;
+        let journey = Duration::from_secs(u64::from(own.journey_days) * 86_400);
+        Words { goals: own.goals.clone(), journey }
     }
 
     /// What reports are made with.

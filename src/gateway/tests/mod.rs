@@ -26,6 +26,7 @@ mod people;
 mod phones;
 mod protection;
 mod random;
+mod readings;
 mod rows;
 mod scenes;
 mod sequences;

@@ -22,14 +22,14 @@ const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:
     a=rtpmap:111 opus/48000/2\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:126 telephone-event/8000\r\n";
 
 impl World {
-    fn opens(&mut self, page: u64) {
+    pub(super) fn opens(&mut self, page: u64) {
         let from = IpAddr::from([192, 0, 2, 77]);
         let own = Page { agent: "ann".into(), from, local: OURS.ip() };
         self.gateway.handle_page_opened(self.now, PageId(page), own);
         self.seconds(1);
     }
 
-    fn closes(&mut self, page: u64) {
+    pub(super) fn closes(&mut self, page: u64) {
         self.gateway.handle_page_closed(self.now, PageId(page));
         self.seconds(1);
     }
