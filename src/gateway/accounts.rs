@@ -43,7 +43,7 @@ impl Gateway {
             Reply::Refused(_) | Reply::NotAllowed(_) | Reply::NotReady(_) | Reply::Declined(_)
         );
         let what = operation.name().to_owned();
-        let act = Act { who: by.who.clone(), from: by.from, what, on, done };
+        let act = Act { who: by.who.clone(), from: by.from, what, on, done, first: None };
         let token = self.keep(now, Event::Act(act));
         self.keeping.replies.push((token, to, reply));
         self.send_replies();

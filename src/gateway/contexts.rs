@@ -195,7 +195,7 @@ impl Gateway {
     pub(super) fn note_reader(&mut self, now: Now, to: ReplyTo, by: &By, command: &Command) {
         if let Some((operation, on)) = command.act() {
             let what = operation.name().to_owned();
-            let act = Act { who: by.who.clone(), from: by.from, what, on, done: true };
+            let act = Act { who: by.who.clone(), from: by.from, what, on, done: true, first: None };
             let token = self.keep(now, Event::Act(act));
             self.contexts.readers.push((to, token));
         }

@@ -124,6 +124,7 @@ impl Gateway {
             what: operation.name().to_owned(),
             on,
             done: true,
+            first: None,
         });
         self.take(now, (Asker::Reader(to), actor, act), order.clone(), seen.clone());
     }

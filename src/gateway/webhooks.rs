@@ -100,7 +100,10 @@ impl Gateway {
         tracing::info!(%hook, by = %by.who, "somebody orders something of a webhook");
         if let Some((operation, on)) = command.act() {
             let (who, what) = (by.who.clone(), operation.name().to_owned());
-            self.keep(now, Event::Act(Act { who, from: by.from, what, on, done: true }));
+            self.keep(
+                now,
+                Event::Act(Act { who, from: by.from, what, on, done: true, first: None }),
+            );
         }
         let change = Change { hook: hook.clone(), what: what.clone() };
         let token = self.keep(now, Event::Webhook(change));

@@ -287,6 +287,10 @@ pub struct Act {
     pub on: Option<String>,
     /// Whether it was done.
     pub done: bool,
+    /// The number of the record that told it first, where that was on its way when the disk failed and nobody knows whether
+    /// it is there: both tell of one act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u64>,
 }
 
 #[cfg(test)]

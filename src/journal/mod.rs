@@ -135,7 +135,8 @@ pub struct Journal {
     held: VecDeque<(UnixTime, Event)>,
     /// A segment was begun since the failure, and it is not known what has come of it.
     trying: bool,
-    /// Who did what, as long as it is on its way to the disk: that is never lost, and may be there twice.
+    /// Who did what, as long as it is on its way to the disk: that is never lost. In the journal it may be there twice, and
+    /// says then where it was first.
     acts: VecDeque<(Token, UnixTime, Event)>,
     segment: u64,
     /// Keys that were handed over and are not known to be on the disk, with the last record that may need them.
@@ -196,9 +197,10 @@ impl Journal {
 
     /// Holds what cannot be written. Where there is no room, the oldest goes: the checkpoint stands for it, and it is
     /// counted.
-    fn hold(&mut self, now: Now, event: Event) {
+    fn hold(&mut self, now: Now, mut event: Event) {
         if self.trying {
-            self.write(now.instant, now.unix, &event);
+            let token = self.write(now.instant, now.unix, &event);
+            told_as(&mut event, token);
         }
         if self.held.len() >= MOST_HELD
             && let Some((at, oldest)) = self.held.pop_front()
@@ -263,7 +265,10 @@ impl Journal {
         if self.state == State::Healthy {
             self.base = Some(Box::new(self.live.clone()));
             // It changes nothing of what is live.
-            self.held.extend(self.acts.drain(..).map(|(_, at, act)| (at, act)));
+            self.held.extend(self.acts.drain(..).map(|(token, at, mut act)| {
+                told_as(&mut act, token);
+                (at, act)
+            }));
         }
         self.trying = false;
         self.state = State::Failed(why);
@@ -286,9 +291,10 @@ impl Journal {
             self.trying = true;
             self.begin_segment(now);
             self.keys_again();
-            let held = std::mem::take(&mut self.held);
-            for (at, event) in &held {
-                self.write(now.instant, *at, event);
+            let mut held = std::mem::take(&mut self.held);
+            for (at, event) in &mut held {
+                let token = self.write(now.instant, *at, event);
+                told_as(event, token);
             }
             self.held = held;
         }
@@ -435,6 +441,13 @@ impl Journal {
             self.unsealed = false;
             self.seal_at = None;
         }
+    }
+}
+
+/// An act that may have to be told again says from now on which record told it first.
+fn told_as(event: &mut Event, token: Token) {
+    if let Event::Act(act) = event {
+        act.first.get_or_insert(token.0);
     }
 }
 

@@ -355,7 +355,7 @@ fn keys_that_a_failure_swallowed_follow_the_beginning_of_the_segment() {
 
 fn act(on: &str) -> Event {
     let (what, on) = ("hang_up".to_owned(), Some(on.to_owned()));
-    Event::Act(act::Act { who: act::Who::Console, from: None, what, on, done: true })
+    Event::Act(act::Act { who: act::Who::Console, from: None, what, on, done: true, first: None })
 }
 
 fn taken(item: u64) -> Event {

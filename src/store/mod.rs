@@ -199,7 +199,9 @@ impl Draft<'_> {
             // Read by who makes reports, in their order.
             Event::Work(_) => {}
             Event::Act(act) => {
-                self.put(act_key(entry.seq), &KeptAct { at: entry.at, act: act.clone() })
+                // Told again after a failure of the disk, it stands where it was told first.
+                let number = act.first.unwrap_or(entry.seq);
+                self.put(act_key(number), &KeptAct { at: entry.at, act: act.clone() })
             }
             // The journal's checkpoint alone remembers it: nobody looks it up.
             Event::CalledForHelp(_) => {}
@@ -357,9 +359,16 @@ pub(crate) mod tests {
     use super::*;
     use crate::agent::Presence;
     use crate::id::{AgentId, ItemId, QueueId};
+    use crate::journal::act::{Act, Who};
     use crate::journal::chain::Chain;
+    use crate::journal::chain::Sealer;
     use crate::journal::event::QueuePlace;
+    use crate::journal::personal::Keyring;
+    use crate::journal::replay::Replay;
+    use crate::journal::{Failure, Journal, Output, Resume, Token};
     use crate::random::Random;
+    use crate::time::Now;
+    use std::time::Duration;
 
     /// Rows in memory.
     #[derive(Default, PartialEq, Debug, Clone)]
@@ -465,6 +474,71 @@ pub(crate) mod tests {
                 at = to;
             }
             assert_eq!(pieces, whole);
+        }
+    }
+
+    /// A journal that speaks to a disk: what it hands over is in `segments`, and answered with what came of it.
+    fn hand_over(journal: &mut Journal, segments: &mut Vec<Vec<u8>>) -> Token {
+        let mut last = Token::default();
+        while let Some(output) = journal.poll_output() {
+            match output {
+                Output::Segment { .. } => segments.push(Vec::new()),
+                Output::Write { bytes, upto } => {
+                    segments.last_mut().unwrap().extend(bytes);
+                    last = upto;
+                }
+                _ => {}
+            }
+        }
+        last
+    }
+
+    /// A sync that fails may have written all the same: an act stands in the journal more than once then, and once in the
+    /// list of acts.
+    #[test]
+    #[allow(clippy::disallowed_methods)]
+    fn an_act_that_was_on_its_way_when_the_disk_failed_is_listed_once() {
+        let instant = std::time::Instant::now();
+        for there in [false, true] {
+            let mut now = Now { instant, unix: UnixTime(1_000_000) };
+            let keys = Keyring::open(&[1; 32], &[], Random::from_number(3));
+            let sealer = Sealer::from_seed(&[2; 32]).unwrap();
+            let mut journal = Journal::new(now, Resume::default(), keys, sealer);
+            let act = |on: &str| {
+                let (who, what, on) = (Who::Console, "hang_up".to_owned(), Some(on.to_owned()));
+                Event::Act(Act { who, from: None, what, on, done: true, first: None })
+            };
+            let (mut segments, mut lost) = (Vec::new(), vec![Vec::new()]);
+            let stored = hand_over(&mut journal, &mut segments);
+            journal.handle_stored(now, stored);
+            journal.append(now, act("before"));
+            hand_over(&mut journal, if there { &mut segments } else { &mut lost });
+            journal.handle_failed(now, Failure::Broken);
+            journal.append(now, act("meanwhile"));
+            for attempt in 0..3 {
+                now = now.after(Duration::from_secs(10));
+                journal.handle_timeout(now);
+                journal.append(now, act(&format!("try {attempt}")));
+                let works = attempt == 2;
+                let to = if there || works { &mut segments } else { &mut lost };
+                let upto = hand_over(&mut journal, to);
+                match works {
+                    true => journal.handle_stored(now, upto),
+                    false => journal.handle_failed(now, Failure::Broken),
+                }
+            }
+            let (mut entries, mut replay) = (Vec::new(), Replay::default());
+            segments.iter().for_each(|s| _ = replay.read(s, &mut |entry| entries.push(entry)));
+            let acts = entries.iter().filter(|e| matches!(e.event, Some(Event::Act(_)))).count();
+            let mut table = Table::default();
+            table.write(project(Meta::default(), &entries, &table));
+            let Found::Acts(found, _) = look(&Wanted::Acts { limit: 100, after: None }, &table)
+            else {
+                panic!("no acts")
+            };
+            let on: Vec<_> = found.iter().filter_map(|(_, kept)| kept.act.on.clone()).collect();
+            assert_eq!(on, ["try 2", "try 1", "try 0", "meanwhile", "before"], "{there}");
+            assert_eq!(acts > 5, there, "the journal has them all");
         }
     }
 
