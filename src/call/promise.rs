@@ -17,7 +17,7 @@ use crate::time::UnixTime;
 /// Digits of a number in full, without `+`: shorter ones are short codes, such as those of help; the most is E.164's.
 const DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
 /// The time in which promises are counted.
-const DAY: Duration = Duration::from_secs(86_400);
+pub const DAY: Duration = Duration::from_secs(86_400);
 /// Promises to call one number in a day: who asks more often is not who is called.
 const MOST_TO_ONE: usize = 5;
 /// Promises to keyed numbers that one caller is given in a day.
@@ -25,7 +25,7 @@ const MOST_BY_ONE: usize = 3;
 /// The same of all who hide their number together.
 const MOST_HIDDEN: usize = 20;
 /// Promises that are remembered; when there are more in a day, no more are given to keyed numbers.
-const MOST: usize = 1_000;
+pub const MOST: usize = 1_000;
 
 /// Whose number it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,11 +126,6 @@ impl Given {
             self.0.pop_front();
         }
         self.0.push_back((at, asks.map(|by| by.unwrap_or("").to_owned()), number.to_owned()));
-    }
-
-    /// Somebody was erased: nothing is remembered of anybody.
-    pub fn forget(&mut self) {
-        self.0.clear();
     }
 }
 

@@ -15,7 +15,7 @@ use crate::ivr::{ClipName, prompts, speak};
 use crate::journal::context::of_call;
 use crate::journal::event::Event;
 use crate::journal::personal::Personal;
-use crate::journal::work::{Open, Promise, Step};
+use crate::journal::work::{Open, Promise, Step, Wish};
 use crate::queue::{Channel, Item};
 use crate::time::Now;
 
@@ -129,6 +129,8 @@ impl Gateway {
             arrived: item.arrived,
             priority: item.priority,
             skills: item.skills.clone(),
+            // Whoever has waited in the queue has paid for it.
+            wish: None,
         };
         let Some(event) = self.promised(now, id, promise) else { return false };
         self.promises.numbers.insert(id, number);
@@ -200,6 +202,7 @@ impl Gateway {
             arrived: item.arrived,
             priority: item.priority,
             skills: BTreeMap::new(),
+            wish: None,
         };
         self.note_queued(now, &item, None);
         self.work_calls(id, &number);
@@ -239,9 +242,29 @@ impl Gateway {
 impl Gateway {
     /// Promises from before a restart wait again, each at its place.
     pub(super) fn restore_promises(&mut self, now: Now) {
+        self.count_promises();
         let open = self.journal.live().promises.0.clone();
         for (item, open) in open {
             self.restore_promise(now, item, open);
+        }
+    }
+
+    /// What was promised in the last day, of those that are not forgotten.
+    fn count_promises(&mut self) {
+        let keys = self.journal.keys();
+        self.promises.given = Given::default();
+        for given in &self.journal.live().given.0 {
+            let Some(number) = keys.read(&given.number) else { continue };
+            let asks = match &given.wish {
+                Wish::Own => None,
+                Wish::Hidden => Some(None),
+                Wish::Of(asks) => match keys.read(asks) {
+                    Some(asks) => Some(Some(asks)),
+                    None => continue,
+                },
+            };
+            let asks = asks.as_ref().map(Option::as_deref);
+            self.promises.given.note(given.at, &number, asks);
         }
     }
 
@@ -279,7 +302,7 @@ impl Gateway {
 
     /// Somebody was erased: whoever is forgotten is not called. A promise that an agent is carrying out just now goes on.
     pub(super) fn forget_promises(&mut self, now: Now) {
-        self.promises.given.forget();
+        self.count_promises();
         let keys = self.journal.keys();
         let promises = self.journal.live().promises.0.iter();
         let gone = promises.filter(|(_, open)| keys.read(&open.promise.number).is_none());

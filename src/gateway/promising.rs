@@ -10,7 +10,7 @@ use crate::ivr::{Promised, Walk};
 use crate::journal::State;
 use crate::journal::context::of_call;
 use crate::journal::personal::Personal;
-use crate::journal::work::Promise;
+use crate::journal::work::{Promise, Wish};
 use crate::queue::{Channel, Item};
 use crate::time::Now;
 
@@ -145,6 +145,12 @@ impl Gateway {
             arrived: item.arrived,
             priority: item.priority,
             skills: item.skills.clone(),
+            wish: Some(match &asks {
+                None => Wish::Own,
+                Some(None) => Wish::Hidden,
+                // Of the call as it came: it goes with whoever calls.
+                Some(Some(asks)) => Wish::Of(of_call(call, asks.clone())),
+            }),
         };
         let id = item.id;
         self.note_queued(now, &item, Some(call));

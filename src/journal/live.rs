@@ -25,7 +25,7 @@ use crate::journal::phones::Phones;
 use crate::journal::site::Told;
 use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
-use crate::journal::work::{self, Promises};
+use crate::journal::work::{self, Lately, Promises};
 use crate::queue::affinity::LastAgents;
 use crate::time::UnixTime;
 use crate::webhook::Standing as HookStanding;
@@ -60,6 +60,8 @@ pub struct Live {
     pub desk_phones: BTreeMap<String, DeskPhone>,
     /// Calls back that are promised.
     pub promises: Promises,
+    /// Those of the last day that are counted, so that nobody is promised calls without end.
+    pub given: Lately,
     /// Who had whom last, where the site wants to lead people back to them.
     pub last_agents: LastAgents<Personal>,
     /// What is to be done that nobody holds a line for.
@@ -282,6 +284,7 @@ impl Live {
             }
             Event::Work(work) => {
                 self.promises.apply(work);
+                self.given.apply(work);
                 self.errands.apply(work);
                 work::remember(&mut self.last_agents, work);
             }

@@ -5,10 +5,11 @@
 //! out; after taken closed, and wrapped up where there was after-work. A callback is promised instead of abandoned, and
 //! each attempt is taken by an agent first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::promise::{DAY, MOST};
 use crate::id::{AgentId, CallId, ContactId, ItemId, OfferId, QueueId, SkillId};
 use crate::journal::chain::hex;
 use crate::journal::errands::Errand;
@@ -228,6 +229,50 @@ pub struct Promise {
     /// Skills that it needs besides its queue's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub skills: BTreeMap<SkillId, u8>,
+    /// At whose wish, where that is counted: nobody is promised calls without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Wish>,
+}
+
+/// At whose wish somebody who came through a flow is called back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// The number's own caller's.
+    Own,
+    /// Another's, who hides their number.
+    Hidden,
+    /// Another's, with this number.
+    Of(Personal),
+}
+
+/// One promise of those that are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// When it was given.
+    pub at: UnixTime,
+    /// Who is to be called.
+    pub number: Personal,
+    /// At whose wish.
+    pub wish: Wish,
+}
+
+/// Promises of the last day that are counted, kept or not: a restart forgives nobody. The oldest first, at most [`MOST`],
+/// each some 300 bytes of every checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Lately(pub VecDeque<Given>);
+
+impl Lately {
+    /// Takes up one event.
+    pub fn apply(&mut self, work: &Work) {
+        let Step::Promised(Promise { number, wish: Some(wish), .. }) = &work.what else { return };
+        self.0.retain(|given| work.at.since(given.at) < DAY);
+        if self.0.len() >= MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(Given { at: work.at, number: number.clone(), wish: wish.clone() });
+    }
 }
 
 /// A promise that is not kept yet.
@@ -307,6 +352,9 @@ impl Work {
         if let Step::Promised(promise) = &mut self.what {
             touch(&mut promise.number);
             touch(&mut promise.dialled);
+            if let Some(Wish::Of(number)) = &mut promise.wish {
+                touch(number);
+            }
         }
         if let Step::Closed { known: Some(known), .. } = &mut self.what {
             known.number.iter_mut().for_each(&mut *touch);
@@ -349,7 +397,8 @@ mod tests {
     fn promise() -> Promise {
         let number = Personal::Clear("+15550123".to_owned());
         let dialled = Personal::Clear("+15550100".to_owned());
-        Promise { number, dialled, arrived: UnixTime(500), priority: 3, skills: BTreeMap::new() }
+        let skills = BTreeMap::new();
+        Promise { number, dialled, arrived: UnixTime(500), priority: 3, skills, wish: None }
     }
 
     #[test]
@@ -401,6 +450,32 @@ mod tests {
         let open = &promises.0[&ItemId(7)];
         assert_eq!((open.queue.as_str(), open.promise.priority), ("sales", 70));
         assert_eq!(open.promise.arrived, UnixTime(500), "the place");
+    }
+
+    /// By the number as by the person; once the number's key is destroyed it leads nowhere, though it calls again.
+    #[test]
+    fn a_number_that_is_forgotten_leads_to_nobody() {
+        use crate::journal::live::Live;
+        use crate::journal::personal::Keyring;
+        use crate::random::Random;
+        let mut keys = Keyring::open(&[7; 32], &[], Random::from_number(1));
+        let known = Some(Box::new(KnownBy { number: Some("+15550123".into()) }));
+        let closed = Step::Closed { agent: "ann".into(), talk_ms: 9, hold_ms: 1, known };
+        let mut event = Event::Work(Work { contact: None, ..work(closed) });
+        event.for_each_personal(&mut |personal| keys.seal(personal));
+        let mut live = Live::default();
+        live.apply(UnixTime(1), &event);
+        let subject = keys.reading().by_number("+15550123");
+        let name = number_name(&subject);
+        let find = |keys: &Keyring, live: &Live| {
+            let within = std::time::Duration::from_secs(60);
+            let holds = |number: &Personal| keys.read(number).is_some();
+            let names = [name.as_str()].into_iter();
+            live.last_agents.find(names, UnixTime(2_000), within, holds).cloned()
+        };
+        assert_eq!(find(&keys, &live), Some("ann".into()));
+        keys.forget_all(&[subject]);
+        assert_eq!(find(&keys, &live), None);
     }
 
     #[test]

@@ -230,6 +230,38 @@ fn one_caller_makes_the_branch_call_a_few_others_a_day_and_no_more() {
     assert_eq!(world.promises().len(), 4, "their own number is another thing");
 }
 
+/// Promises are counted over the death of the box.
+#[test]
+fn a_restart_forgives_nobody_who_makes_the_branch_call_others() {
+    let mut world = offered();
+    for number in ["4085551231", "4085551232", "4085551233"] {
+        world.walks(CARRIER, &["7", "2", &format!("{number}#"), "1"]);
+        world.hang_up_all(CARRIER);
+    }
+    assert_eq!(world.promises().len(), 3);
+    for round in 0..2 {
+        world.dies_with(&OFFERED);
+        world.walks(CARRIER, &["7", "2", "4085551234#", "1"]);
+        world.hang_up_all(CARRIER);
+        assert_eq!(world.promises().len(), 3 + round, "three of one caller");
+        world.call_as(CARRIER, "+15550100", "+14085551239");
+        world.seconds(5);
+        for keys in ["7", "2", &format!("408555124{round}#"), "1"] {
+            world.presses(keys);
+            world.seconds(5);
+        }
+        world.hang_up_all(CARRIER);
+        assert_eq!(world.promises().len(), 4 + round, "another has three of their own");
+    }
+    world.seconds(86_400);
+    world.dies_with(&OFFERED);
+    world.walks(CARRIER, &["7", "2", "4085551234#", "1"]);
+    world.hang_up_all(CARRIER);
+    assert!(world.promises().contains(&"+14085551234".to_owned()), "a day later");
+    let lately = world.gateway.journal.live().given.0.len();
+    assert_eq!(lately, 1, "what is older than a day is not kept");
+}
+
 #[test]
 fn a_queue_takes_as_many_promises_as_callers() {
     let mut world = scene(&[

@@ -224,6 +224,11 @@ fn who_does_not_answer_is_called_again_after_a_while_and_then_no_more() {
         world.seconds(20);
         assert!(world.gateway.calls.is_empty(), "the agent heard that nobody is there");
         assert!(world.parties[ANN].ringing.is_empty(), "not at once");
+        if attempt == 1 {
+            world.dies();
+            world.seconds(5);
+            assert!(world.parties[ANN].ringing.is_empty(), "nor because the box began anew");
+        }
         world.seconds(wait);
     }
     assert_eq!(world.parties[CARRIER].called.len(), 2);
