@@ -535,7 +535,7 @@ impl Thread {
         let posted = self.others.get(to).map(|other| other.post(post));
         if !matches!(posted, Some(Ok(()))) {
             tracing::warn!(%leg, "a leg could not be handed to another media thread");
-            self.events.push(Event::OpenFailed { leg });
+            self.events.push(Event::Astray { leg });
         }
     }
 

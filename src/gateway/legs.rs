@@ -73,6 +73,8 @@ pub(super) struct Leg {
     pub address: IpAddr,
     /// RTP port; RTCP is the next.
     pub port: Option<u16>,
+    /// Ports that it took since in place of one that could not be had.
+    pub others: u8,
     /// What a leg that is, or may be answered, in a browser needs besides.
     pub browser: Option<Browser>,
     /// The media thread that holds it.
@@ -130,6 +132,7 @@ impl Leg {
             chosen: None,
             address,
             port: None,
+            others: 0,
             browser: None,
             thread,
             theirs: None,

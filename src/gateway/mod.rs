@@ -48,6 +48,7 @@ mod reconfiguring;
 mod recording;
 mod redirects;
 pub mod relays;
+mod reopening;
 mod replacing;
 mod retention;
 mod seen;

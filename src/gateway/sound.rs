@@ -531,7 +531,8 @@ impl Gateway {
                 self.pool.handle_held(now.instant, local, held);
                 self.stock_up(0);
             }
-            media::Event::OpenFailed { leg } => self.hang_up(now, leg, Cause::Congestion),
+            media::Event::OpenFailed { leg } => self.open_failed(now, leg),
+            media::Event::Astray { leg } => self.hang_up(now, leg, Cause::InternalFault),
             media::Event::Digit { leg, digit, .. } => self.key(now, leg, digit, Way::Media),
             media::Event::Played { leg, token, .. } => self.played(now, leg, token),
             media::Event::Recorded { leg, recording, duration } => {

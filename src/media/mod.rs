@@ -146,7 +146,8 @@ impl Stream {
 pub enum Command {
     /// Open sockets that a leg will be given, or close them.
     Stock(stock::Wish),
-    /// Make a leg with its sockets: RTP at `local`, RTCP one port above.
+    /// Make a leg with its sockets: RTP at `local`, RTCP one port above. Again with another port where that one could not be
+    /// had.
     Open {
         /// The new leg.
         leg: LegId,
@@ -340,8 +341,13 @@ pub enum Event {
         /// Whether they are.
         held: bool,
     },
-    /// A leg's sockets could not be had: the port is taken, or the system has no more.
+    /// A leg's sockets could not be had: the port is taken, or the system has no more. The leg waits for others.
     OpenFailed {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg could not be handed to another media thread: it is nowhere.
+    Astray {
         /// The leg.
         leg: LegId,
     },

@@ -127,3 +127,56 @@ fn a_carrier_is_told_the_address_that_it_sees_where_the_settings_say_so() {
         world.pass(Duration::from_secs(2));
     }
 }
+
+/// Ports of ours that a party was told of, by its last INVITE or answer in the call.
+fn told_port(world: &World, party: usize) -> u16 {
+    let texts = world.parties[party].received.iter().rev();
+    let texts = texts.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let line = texts.filter_map(|text| {
+        let at = text.find("m=audio ")? + "m=audio ".len();
+        text.get(at..)?.split(' ').next()?.parse().ok()
+    });
+    line.into_iter().next().expect("a description")
+}
+
+fn own_ports(world: &World) -> BTreeSet<u16> {
+    world.gateway.legs.iter().filter_map(|(_, leg)| leg.port).collect()
+}
+
+/// At the new address the ports of the call are another program's: it takes others, and both sides are told.
+#[test]
+fn a_call_takes_another_port_where_its_own_cannot_be_had() {
+    let mut world = talk();
+    let before = own_ports(&world);
+    world.foreign = before.clone();
+    world.faces = Some(NEW);
+    addresses(&mut world, &[NEW]);
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.refused_ports, 2);
+    let after = own_ports(&world);
+    assert!(after.len() == 2 && after.is_disjoint(&before), "{before:?}, {after:?}");
+    let told = BTreeSet::from([told_port(&world, 0), told_port(&world, 2)]);
+    assert_eq!(told, after, "where each of them sends to");
+    assert_eq!((world.bridged.len(), world.closed.len()), (2, 0), "they still hear each other");
+    assert!(world.parties.iter().all(|party| party.ended.is_empty()));
+    world.hang_up(2);
+    world.carry_out();
+    world.pass(Duration::from_secs(15));
+    assert_eq!(world.gateway.pool.in_use(), 0, "every port is back");
+}
+
+/// A system that gives no sockets at all: a few ports are tried, and then the call ends for want of room.
+#[test]
+fn a_call_ends_where_no_port_can_be_had() {
+    let mut world = talk();
+    world.foreign = (0..=u16::MAX).collect();
+    world.faces = Some(NEW);
+    addresses(&mut world, &[NEW]);
+    world.pass(Duration::from_secs(15));
+    assert!(world.gateway.calls.is_empty() && world.gateway.legs.is_empty());
+    assert!((4..=8).contains(&world.refused_ports), "{}", world.refused_ports);
+    let ended = world.records();
+    let causes: Vec<_> = ended.iter().map(|record| record.cause).collect();
+    assert_eq!(causes, [crate::call::ending::Cause::Congestion]);
+    assert_eq!(world.gateway.pool.in_use(), 0);
+}

@@ -35,6 +35,7 @@ mod strangers;
 mod survey_scenes;
 mod tabs;
 mod voicemail_scenes;
+mod waits;
 mod watching;
 mod work_scenes;
 
@@ -254,6 +255,9 @@ struct World {
     disk_works: bool,
     /// Media ports that other programs have.
     foreign: BTreeSet<u16>,
+    /// Legs that got one of those, and how often one did.
+    closed: BTreeSet<LegId>,
+    refused_ports: usize,
     /// Legs whose media threads hold them.
     open: BTreeSet<LegId>,
     /// Who plays what until when.
@@ -367,6 +371,8 @@ impl World {
             journal: Vec::new(),
             disk_works: true,
             foreign: BTreeSet::new(),
+            closed: BTreeSet::new(),
+            refused_ports: 0,
             open: BTreeSet::new(),
             recording: BTreeMap::new(),
             disk_waits: false,
@@ -500,6 +506,15 @@ impl World {
         }
     }
 
+    /// A leg's sockets are opened, unless the port is another program's.
+    fn opened(&mut self, leg: LegId, local: SocketAddr) {
+        if self.foreign.contains(&local.port()) {
+            self.refused_ports += 1;
+            self.closed.insert(leg);
+            self.later(0, 5, Due::Media(media::Event::OpenFailed { leg }));
+        }
+    }
+
     /// A media thread that hears nothing and keeps time.
     fn media(&mut self, command: media::Command) {
         use media::{Command, Event};
@@ -509,10 +524,12 @@ impl World {
                 self.due.set(self.now.instant, Due::Media(Event::Held { local, held }));
             }
             Command::Open { leg, local } => {
-                assert!(self.open.insert(leg), "{leg} was opened twice");
-                if self.foreign.contains(&local.port()) {
-                    self.later(0, 5, Due::Media(Event::OpenFailed { leg }));
-                }
+                // With another port only where the first could not be had.
+                assert!(
+                    self.open.insert(leg) || self.closed.remove(&leg),
+                    "{leg} was opened twice"
+                );
+                self.opened(leg, local);
             }
             Command::Hush { leg, on: true } => drop(self.hushed.insert(leg)),
             Command::Hush { leg, on: false } => drop(self.hushed.remove(&leg)),
@@ -523,6 +540,7 @@ impl World {
             Command::Close { leg } => {
                 self.hushed.remove(&leg);
                 assert!(self.open.remove(&leg), "{leg} was closed and not open");
+                self.closed.remove(&leg);
                 self.part(leg);
                 // What was recorded so far comes first, as it does from a media thread.
                 if let Some(recording) = self.recording.get(&leg).copied() {
@@ -569,6 +587,7 @@ impl World {
             Command::Rebind { leg, local } => {
                 assert!(self.open.contains(&leg));
                 self.rebound.push(local);
+                self.opened(leg, local);
             }
             Command::SendDigits { digits, .. } => self.pressed.push(digits),
             Command::Mix { leg, .. } => {

@@ -102,7 +102,7 @@ impl World {
         all.collect::<Vec<_>>().join("\n")
     }
 
-    fn records(&self) -> Vec<crate::journal::event::CallRecord> {
+    pub(super) fn records(&self) -> Vec<crate::journal::event::CallRecord> {
         let mut records = Vec::new();
         let mut replay = Replay::default();
         for segment in &self.journal {

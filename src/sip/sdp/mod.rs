@@ -452,6 +452,20 @@ impl SessionDescription {
         moved
     }
 
+    /// The same with another port in the place of one that could not be had: a new version of it. For descriptions of our
+    /// own.
+    pub fn at_port(&self, lost: u16, port: u16) -> SessionDescription {
+        let mut moved = self.clone();
+        moved.origin.version += 1;
+        for media in moved.media.iter_mut().filter(|media| media.port == lost) {
+            media.port = port;
+            // One above, unless it shares the port (RFC 3605, RFC 5761).
+            let next = if media.rtcp_mux { port } else { port.saturating_add(1) };
+            media.rtcp = media.rtcp.take().map(|(_, address)| (next, address));
+        }
+        moved
+    }
+
     /// Reads a body. Line ends may be LF; lines may stand in any order as long as v comes first; bytes that are no
     /// UTF-8 are replaced.
     pub fn parse(body: &[u8]) -> Result<SessionDescription, BadSdp> {
