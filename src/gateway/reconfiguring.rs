@@ -204,7 +204,7 @@ impl Gateway {
         if *reason != Reason::Asked {
             let what = crate::admin::api::Operation::RollBackConfig.name().to_owned();
             let on = Some(version.to_string());
-            let act = Act { who: Who::Gateway, from: None, what, on, done: true };
+            let act = Act { who: Who::Gateway, from: None, what, on, done: true, first: None };
             self.keep(now, Event::Act(act));
         }
         self.publish_config(version, ConfigState::RolledBack, Some(reason.to_string()));

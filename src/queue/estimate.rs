@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::id::{AgentId, ItemId};
 use crate::queue::{Channel, Member, Queue, Queues, Waiting};
@@ -36,6 +36,7 @@ impl HitRate {
 /// What was told to somebody who came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Told {
+    at: Instant,
     point: Duration,
     range: RangeInclusive<Duration>,
 }
@@ -58,7 +59,9 @@ impl Estimate {
         self.handle = old.saturating_add(handled) / MEAN_WEIGHT;
     }
 
-    pub fn learn_wait(&mut self, told: &Told, waited: Duration) {
+    /// What was told to somebody has shown: the wait from then on, whatever they had waited before in another queue.
+    pub fn learn_wait(&mut self, told: &Told, now: Instant) {
+        let waited = now.saturating_duration_since(told.at);
         let Some(ratio) = (waited.as_millis() * 1000).checked_div(told.point.as_millis()) else {
             return;
         };
@@ -106,7 +109,7 @@ impl Queues {
         let agents = queue.settings.members.iter().filter(able);
         let places = agents.map(|m| self.places(&m.agent, waiting)).sum();
         let point = queue.estimate.point(self.place(now, item)?, places)?;
-        Some(Told { point, range: queue.estimate.range(point) })
+        Some(Told { at: now.instant, point, range: queue.estimate.range(point) })
     }
 
     /// Contacts of its channel that one agent can have at once.
@@ -141,5 +144,49 @@ impl Queues {
         let places = agents.map(|a| usize::from(self.capacity_of(a).most(Channel::Voice))).sum();
         let point = queue.estimate.point(ahead + 1, places)?;
         Some(queue.estimate.range(point))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_is_what_eight_of_ten_waits_were_of_their_estimates() {
+        let (at, point) = (Instant::now(), Duration::from_secs(100));
+        let mut estimate = Estimate::new(point);
+        let seconds = |n: u64| Duration::from_secs(n);
+        for waited in 1..=40 {
+            if waited == ENOUGH as u64 {
+                assert_eq!(
+                    estimate.range(point),
+                    seconds(60)..=seconds(150),
+                    "not enough is known"
+                );
+            }
+            let told = Told { at, point, range: estimate.range(point) };
+            estimate.learn_wait(&told, at + seconds(waited * 10));
+        }
+        assert_eq!(estimate.range(point), seconds(50)..=seconds(360));
+        assert_eq!(estimate.range(point / 2), seconds(25)..=seconds(180));
+    }
+
+    #[test]
+    fn the_rate_is_of_the_last_estimates_alone() {
+        let (at, point) = (Instant::now(), Duration::from_secs(100));
+        let mut estimate = Estimate::new(point);
+        let mut wait = |seconds: u64| {
+            let told = Told { at, point, range: point..=point * 2 };
+            estimate.learn_wait(&told, at + Duration::from_secs(seconds));
+            estimate.hit_rate()
+        };
+        (0..OUTCOMES).for_each(|_| _ = wait(50));
+        assert_eq!(wait(50), HitRate { of: OUTCOMES, hits: 0 }, "too long was told");
+        for hits in 1..=OUTCOMES {
+            assert_eq!(wait(150), HitRate { of: OUTCOMES, hits }, "those before count no more");
+        }
+        assert_eq!(wait(250).percent(), Some(97), "too short was told");
+        assert_eq!(HitRate::default().percent(), None);
     }
 }

@@ -331,14 +331,13 @@ impl Queues {
 
     /// Counts an answer, and what became of the estimate.
     fn learn_wait(&mut self, now: Now, waiting: &mut Waiting) {
-        let waited = waiting.waited(now.instant);
         let Some(queue) = self.queues.get_mut(&waiting.item.queue) else { return };
         let clock = waiting.clock(now, queue.calendar.as_ref());
         let in_target = clock <= Duration::from_secs(queue.settings.service_level.into());
         queue.counters.connected += 1;
         queue.counters.in_target += u64::from(in_target);
         if let Some(told) = waiting.told.take() {
-            queue.estimate.learn_wait(&told, waited);
+            queue.estimate.learn_wait(&told, now.instant);
         }
     }
 

@@ -423,3 +423,68 @@ fn a_full_queue_sends_away_and_an_item_comes_only_once() {
     let elsewhere = queues.handle_enqueue(now, Item { queue, ..item(3, now) });
     assert_eq!(elsewhere, Err(Refused::UnknownQueue));
 }
+
+/// Somebody becomes known, and with that who had them last, while they wait beside a stranger. Whoever is free takes the
+/// stranger, not the one who waits for somebody.
+#[test]
+fn who_becomes_known_while_waiting_waits_for_their_agent_and_holds_nobody_up() {
+    let strategy = Strategy::LongestIdle;
+    let settings = Settings { strategy, last_agent_for: 60, ..Settings::default() };
+    let (now, mut queues) = (start(), queues_with(settings));
+    ready(&mut queues, now, &["a"]);
+    queues.handle_enqueue(now, item(1, now)).unwrap();
+    answer(&mut queues, now);
+    queues.handle_enqueue(now, item(2, now)).unwrap();
+    queues.handle_enqueue(now, item(3, now)).unwrap();
+    queues.handle_last_agent(now, ItemId(2), "a".into());
+    outputs(&mut queues);
+    ready(&mut queues, now, &["b"]);
+    let offered: Vec<_> = offers(&mut queues).into_iter().map(|(_, id, who)| (id, who)).collect();
+    assert_eq!(offered, [(3, "b".to_owned())]);
+}
+
+/// The wall clock was set forward, a call back was to be tried again the next minute, and the clock was set right: it is tried
+/// within a day all the same.
+#[test]
+fn a_clock_that_was_wrong_holds_no_call_back_for_longer_than_a_day() {
+    let (now, mut queues) = (start(), queues(Strategy::LongestIdle));
+    let again = now.unix + seconds(20 * 365 * 86_400);
+    let promised = Item { channel: Channel::Callback, ..item(1, now) };
+    queues.handle_promised_before(now, promised, 1, Some(again)).unwrap();
+    ready(&mut queues, now, &["a"]);
+    assert_eq!(offers(&mut queues).len(), 0);
+    let tomorrow = now.after(seconds(86_400));
+    queues.handle_timeout(tomorrow);
+    assert_eq!(offers(&mut queues).len(), 1);
+}
+
+/// Who comes from another queue is told the wait from there on: what they had waited before says nothing of whether it held.
+#[test]
+fn an_estimate_is_measured_from_when_it_was_told() {
+    let (now, mut queues) = (start(), queues(Strategy::LongestIdle));
+    queues.handle_agent_present("a".into(), Skills::new());
+    let before = Item { arrived: now.unix - seconds(3_000), ..item(1, now) };
+    queues.handle_enqueue(now, before).unwrap();
+    assert_eq!(queues.estimate(now, ItemId(1)), Some(seconds(108)..=seconds(270)));
+    let later = now.after(seconds(150));
+    ready(&mut queues, later, &["a"]);
+    answer(&mut queues, later);
+    let rate = queues.snapshot(later)[0].hit_rate;
+    assert_eq!((rate.of, rate.hits, rate.percent()), (1, 1, Some(100)));
+}
+
+#[test]
+fn letters_say_nothing_of_how_long_calls_take_and_who_has_room_for_three_chats_counts_three_times()
+{
+    let (now, mut queues) = (start(), queues(Strategy::LongestIdle));
+    ready(&mut queues, now, &["a"]);
+    let of = |id, channel| Item { channel, ..item(id, now) };
+    queues.handle_enqueue(now, of(1, Channel::Mail)).unwrap();
+    let letter = answer(&mut queues, now);
+    queues.handle_finished(letter, seconds(9_000));
+    queues.handle_wrapped_up(now, &"a".into(), letter);
+    queues.handle_enqueue(now, of(2, Channel::Voice)).unwrap();
+    queues.handle_enqueue(now, of(3, Channel::Chat)).unwrap();
+    assert_eq!(queues.estimate(now, ItemId(2)), Some(seconds(108)..=seconds(270)));
+    assert_eq!(queues.estimate(now, ItemId(3)), Some(seconds(36)..=seconds(90)));
+}

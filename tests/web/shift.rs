@@ -71,6 +71,29 @@ fn pictures(tab: &Tab, name: &str) {
     tab.dark(false);
 }
 
+/// Whether the page says so of the support queue.
+fn waits(words: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('.lines li')].some((line) => line.innerText.startsWith('support') && \
+         line.innerText.includes('{words}'))"
+    )
+}
+
+/// The page is told to look at everything anew; what the box says of its queues is kept back until `give` is called.
+const HOLD_QUEUES: &str = "
+    window.plain = window.fetch
+    window.fetch = async (url, ...more) => {
+        const answer = await window.plain(url, ...more)
+        if (!String(url).endsWith('/queues')) return answer
+        window.kept = new Promise((give) => (window.give = () => give(answer)))
+        return window.kept
+    }
+    window.plain('/api/v1/session').then((told) => told.json()).then(({ who }) => {
+        const other = new BroadcastChannel('branchline-feed')
+        other.postMessage({ who: JSON.stringify(who), id: null, event: { event: 'reset' } })
+    })
+    0";
+
 #[test]
 fn an_agent_works_a_call_by_keyboard_and_it_is_all_on_record() {
     let site = Site::start();
@@ -104,7 +127,17 @@ fn an_agent_works_a_call_by_keyboard_and_it_is_all_on_record() {
         assert!(card.contains(part), "{part} in {card}");
     }
     pictures(&tab, "desk-offer");
+    // An answer that was on its way meanwhile is older than what the feed tells: who talks waits no more.
+    tab.until("one waits", &waits("1 waiting"));
+    tab.value(HOLD_QUEUES);
+    tab.until("the box was asked", "!!window.kept");
     tab.until("the call", "document.querySelector('.talking')");
+    tab.until("nobody waits", &waits("0 waiting"));
+    tab.value(
+        "window.give(), window.kept.then(() => new Promise((done) => setTimeout(done, 300)))",
+    );
+    let still = tab.value(&waits("0 waiting"));
+    assert_eq!(still, Value::Bool(true), "{}", tab.text());
     tab.sees("Sent it; she calls back");
     pictures(&tab, "desk-call");
     // On hold and back, by one key each.

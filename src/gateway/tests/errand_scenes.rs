@@ -376,6 +376,58 @@ fn what_was_open_before_a_restart_is_at_its_place_or_in_the_hand_that_it_was_in(
 }
 
 #[test]
+fn a_restart_knows_by_when_it_is_to_be_done_whose_it_is_and_how_long_it_was_in_hand() {
+    let hours = ("disposition = \"required\"", "last_agent_hours = 24\nlast_agent_for = 60");
+    let changes = [DESK[0], hours, DESK[1]];
+    let mut world = scene(&changes);
+    let fields = BTreeMap::from([("name".to_owned(), "Ann Lee".to_owned())]);
+    let (source, channel, identities) = (Default::default(), None, Vec::new());
+    let order = Order::Create { fields, identities, source, channel };
+    let person = world.order(order).unwrap().contact;
+    let task = |world: &mut World, contact, due| {
+        let (queue, text, skills) = ("support".to_owned(), "Write.".to_owned(), BTreeMap::new());
+        let task = NewTask { queue, text, contact, priority: 0, skills, due };
+        match world.tell(None, &Command::NewTask { task }) {
+            Reply::Made(item) => item,
+            other => panic!("{other:?}"),
+        }
+    };
+    let before = task(&mut world, person, None);
+    world.does("bob", before, Doing::Take).unwrap();
+    world.finish_it("bob", before).unwrap();
+    let held = task(&mut world, None, None);
+    world.does("ann", held, Doing::Take).unwrap();
+    for agent in ["ann", "bob"] {
+        world.gateway.roster.handle_sign_out(world.now, &agent.into()).unwrap();
+    }
+    world.gateway.handle_timeout(world.now);
+    world.seconds(1);
+    let first = task(&mut world, None, None);
+    world.seconds(1);
+    let theirs = task(&mut world, person, None);
+    world.seconds(1);
+    let due = Some(world.now.unix + Duration::from_secs(600));
+    let pressing = task(&mut world, None, due);
+    world.seconds(97);
+    world.dies_with(&changes);
+    let mut waiting = world.lines();
+    waiting.retain(|line| line.position.is_some());
+    waiting.sort_by_key(|line| line.position);
+    let order: Vec<_> = waiting.iter().map(|line| line.item).collect();
+    assert_eq!(order, [pressing, first, theirs], "what is due soon goes first");
+    let last = |item| world.gateway.queues.item(item).and_then(|item| item.last_agent.clone());
+    assert_eq!((last(theirs), last(first)), (Some("bob".into()), None));
+    world.sign_in("ann");
+    world.seconds(50);
+    world.finish_it("ann", held).unwrap();
+    let talked = world.work().into_iter().find_map(|work| match work.what {
+        Step::Closed { talk_ms, .. } if work.item == held => Some(talk_ms),
+        _ => None,
+    });
+    assert!(talked.is_some_and(|ms| (150_000..160_000).contains(&ms)), "{talked:?}");
+}
+
+#[test]
 fn callers_are_told_their_place_among_callers_and_a_task_that_is_due_goes_first() {
     let mut world = scene(&[
         DESK[0],

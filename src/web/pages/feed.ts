@@ -23,6 +23,23 @@ export function listen(listener: Listener): () => void {
   return () => listeners.delete(listener)
 }
 
+/**
+ * Lines by name as an answer has them, but for those that the feed told of while the answer was on its way: these are newer.
+ * `before` is what was known when it was asked for.
+ */
+export function answered<T>(
+  lines: readonly T[],
+  name: (line: T) => string,
+  before: ReadonlyMap<string, T>,
+  now: ReadonlyMap<string, T>,
+): ReadonlyMap<string, T> {
+  const told = (line: T): T | undefined => {
+    const known = now.get(name(line))
+    return known === before.get(name(line)) ? undefined : known
+  }
+  return new Map(lines.map((line) => [name(line), told(line) ?? line]))
+}
+
 function tell(event: Told, id: string | null): void {
   if (id) last = id
   for (const listener of listeners) listener(event)

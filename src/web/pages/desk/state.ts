@@ -2,7 +2,7 @@
 // a gap everything is looked at anew.
 import { computed, signal } from '@preact/signals'
 import { ask, me } from '../api'
-import { listen, type Told } from '../feed'
+import { answered, listen, type Told } from '../feed'
 import { announce } from '../parts/live'
 import type { ActiveCallPage, Agent, AgentPage, CallerCard, ContactLine, PersonRecordPage, Queue, QueuePage } from '../schema'
 import { t } from '../words'
@@ -98,13 +98,14 @@ export async function lookForCalls(): Promise<void> {
 }
 
 async function lookAgain(): Promise<void> {
+  const before = { agents: agents.value, queues: queues.value }
   const [all, lines, calls] = await Promise.all([
     ask<AgentPage>('GET', '/agents'),
     ask<QueuePage>('GET', '/queues'),
     ask<ActiveCallPage>('GET', '/calls/live').catch(() => null),
   ]).catch(() => [null, null, null] as const)
-  if (all) agents.value = new Map(all.items.map((agent) => [agent.agent, agent]))
-  if (lines) queues.value = new Map(lines.items.map((queue) => [queue.queue, queue]))
+  if (all) agents.value = answered(all.items, ({ agent }) => agent, before.agents, agents.value)
+  if (lines) queues.value = answered(lines.items, ({ queue }) => queue, before.queues, queues.value)
   if (calls) await resume(calls)
   if (state.value !== 'ringing') offers.value = []
 }

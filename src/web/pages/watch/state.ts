@@ -1,7 +1,7 @@
 // What the wallboard knows, told by the feed; what only the API says is asked again when something has happened.
 import { signal } from '@preact/signals'
 import { ask } from '../api'
-import { listen, type Told } from '../feed'
+import { answered, listen, type Told } from '../feed'
 import type {
   ActiveCall,
   ActiveCallPage,
@@ -45,19 +45,16 @@ export function begin(): () => void {
   }
 }
 
-function by<T>(items: readonly T[], name: (item: T) => string): ReadonlyMap<string, T> {
-  return new Map(items.map((item) => [name(item), item]))
-}
-
 async function lookAgain(): Promise<void> {
   const nothing = (): null => null
+  const before = { agents: agents.value, queues: queues.value }
   const [all, lines] = await Promise.all([
     ask<AgentPage>('GET', '/agents').catch(nothing),
     ask<QueuePage>('GET', '/queues').catch(nothing),
   ])
-  if (all) agents.value = by(all.items, ({ agent }) => agent)
+  if (all) agents.value = answered(all.items, ({ agent }) => agent, before.agents, agents.value)
   if (lines) {
-    queues.value = by(lines.items, ({ queue }) => queue)
+    queues.value = answered(lines.items, ({ queue }) => queue, before.queues, queues.value)
     said.value = Date.now()
   }
   await Promise.all([lookAtWork(), lookAtLevels()])
