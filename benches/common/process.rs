@@ -19,3 +19,10 @@ pub fn cpu(process: u32) -> f64 {
         .sum();
     nanoseconds / 1_000.0
 }
+
+/// Memory of a process, in kB; what processes share is divided among them.
+pub fn memory(process: u32) -> f64 {
+    let Ok(text) = fs::read_to_string(format!("/proc/{process}/smaps_rollup")) else { return 0.0 };
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+}

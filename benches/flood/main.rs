@@ -13,6 +13,7 @@ mod branch;
 mod callers;
 mod control;
 #[path = "../common/process.rs"]
+#[allow(dead_code)]
 mod process;
 #[path = "../common/rtpengine.rs"]
 mod rtpengine;

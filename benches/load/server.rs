@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::process::{cpu, is_installed};
+use crate::process::{cpu, is_installed, memory};
 use crate::wire::Peer;
 use crate::{PASSWORD, PATIENCE, number};
 
@@ -114,13 +114,6 @@ impl Drop for Server {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// Memory of a process, in kB.
-pub fn memory(process: u32) -> f64 {
-    let Ok(text) = fs::read_to_string(format!("/proc/{process}/smaps_rollup")) else { return 0.0 };
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }
 
 /// A process and those that it started.

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use branchline::media::srtp;
 
 use crate::calls::Exchange;
-use crate::process::{cpu, is_installed};
+use crate::process::{cpu, is_installed, memory};
 use crate::rtpengine::{Control, Daemon};
-use crate::server::{Server, memory, on_its_cores};
+use crate::server::{Server, on_its_cores};
 use crate::sip::sdp;
 use crate::wire::Peer;
 use crate::{PATIENCE, WINDOW};
