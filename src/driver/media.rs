@@ -62,7 +62,12 @@ const SHARED: u64 = 1 << 62;
 pub struct Handle {
     commands: Sender<Post>,
     lateness: Arc<Lateness>,
+    tally: Arc<Tally>,
 }
+
+/// Packets that a thread has dropped, in the order of [`crate::media::Dropped::KINDS`].
+#[derive(Debug, Default)]
+struct Tally([AtomicU64; 4]);
 
 /// How late a thread is, in microseconds.
 #[derive(Debug, Default)]
@@ -87,6 +92,11 @@ impl Handle {
     /// How late the beat was at worst since this was last asked.
     pub fn take_lateness(&self) -> Duration {
         Duration::from_micros(self.lateness.worst.swap(0, Ordering::Relaxed))
+    }
+
+    /// Packets that were dropped so far, in the order of [`crate::media::Dropped::KINDS`].
+    pub fn dropped(&self) -> [u64; 4] {
+        self.tally.0.each_ref().map(|count| count.load(Ordering::Relaxed))
     }
 
     /// By how much the beat has been late since the start, beats within the limit not counted.
@@ -139,6 +149,7 @@ pub fn spawn(
         .enumerate()
         .map(|(number, (commands, mailbox))| {
             let lateness = Arc::<Lateness>::default();
+            let tally = Arc::<Tally>::default();
             let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
             epoll.add(mailbox.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
             let mut media = Thread {
@@ -158,10 +169,11 @@ pub fn spawn(
                 events: Vec::new(),
                 recorder: recorder.clone(),
                 lateness: lateness.clone(),
+                tally: tally.clone(),
                 limit,
             };
             thread::Builder::new().name(format!("media-{number}")).spawn(move || media.run())?;
-            Ok(Handle { commands, lateness })
+            Ok(Handle { commands, lateness, tally })
         })
         .collect()
 }
@@ -197,6 +209,7 @@ struct Thread {
     events: Vec<Event>,
     recorder: Recorder,
     lateness: Arc<Lateness>,
+    tally: Arc<Tally>,
     limit: Duration,
 }
 
@@ -235,6 +248,7 @@ impl Thread {
             }
             self.carry_out();
             self.post_events();
+            self.note_dropped();
             if let Some(pause) = gather.handle_taken(now.instant, count, self.plane.deadline()) {
                 thread::sleep(pause);
             }
@@ -262,6 +276,14 @@ impl Thread {
             if late > self.limit {
                 self.lateness.above.fetch_add(micros, Ordering::Relaxed);
             }
+        }
+    }
+
+    fn note_dropped(&self) {
+        let mut dropped = self.plane.dropped();
+        dropped.strangers += self.peers.strangers();
+        for (place, count) in self.tally.0.iter().zip(dropped.figures()) {
+            place.store(count, Ordering::Relaxed);
         }
     }
 
@@ -388,6 +410,7 @@ impl Thread {
                 peer::Output::Send { leg, to, bytes } => self.send_shared(leg, to, &bytes),
                 peer::Output::Up { leg, at } => self.plane.handle_paired(clock::now(), leg, at),
                 peer::Output::Lost { leg, why } => self.plane.handle_lost(leg, why),
+                peer::Output::Refused { leg, why } => self.plane.handle_refused(leg, why),
                 peer::Output::Tell { thread, leg, word } => {
                     // A thread that cannot keep up loses packets, as a full socket would.
                     let _ =

@@ -26,6 +26,7 @@ use crate::driver::peer::link::{Came, Link};
 use crate::id::LegId;
 use crate::media::Kind;
 use crate::media::peer::{Credentials, Far, Hash, Lost};
+use crate::media::srtp::Refused;
 use crate::time::earliest;
 
 /// Ways to one browser that are remembered: a laptop has three interfaces with two addresses each, and a relay or two.
@@ -102,6 +103,13 @@ pub enum Output {
         leg: LegId,
         /// Why.
         why: Lost,
+    },
+    /// A packet that came over a proven way could not be opened.
+    Refused {
+        /// Whose.
+        leg: LegId,
+        /// Why.
+        why: Refused,
     },
     /// Tell another thread.
     Tell {
@@ -448,7 +456,13 @@ impl Peers {
             // RFC 5761 section 4: reports have types that no sound has.
             let report = bytes.get(1).is_some_and(|kind| (192..=223).contains(kind));
             let kind = if report { Kind::Rtcp } else { Kind::Rtp };
-            return Some((leg, kind, link.open(kind, bytes)?));
+            return match link.open(kind, bytes)? {
+                Ok(clear) => Some((leg, kind, clear)),
+                Err(why) => {
+                    self.outputs.push_back(Output::Refused { leg, why });
+                    None
+                }
+            };
         }
         let was_up = link.is_up();
         match link.handle_dtls(now, bytes) {

@@ -504,6 +504,12 @@ impl Loop {
         let help = "The latest a packet was sent since somebody last asked.";
         figures.gauge("media_lateness_seconds", help, late.as_secs_f64());
         figures.gauge("media_threads", "Media threads.", self.media.len());
+        let all = self.media.iter().map(media::Handle::dropped);
+        let all = all.fold([0; 4], |sum, own| std::array::from_fn(|kind| sum[kind] + own[kind]));
+        let rows = crate::media::Dropped::KINDS.map(str::to_owned).into_iter().zip(all);
+        let help = "Packets at the ports for sound that were dropped: a stranger's, of a kind that was not agreed on, not \
+                    under the agreed key, here before.";
+        figures.counters(("media_packets_dropped_total", "why"), help, rows);
         let up = u8::from(matches!(self.store.state(), store::State::Ready));
         figures.gauge("store_up", "Whether the look-up store answers.", up);
         figures.gauge(

@@ -100,6 +100,8 @@ pub(super) struct Leg {
     pub waits: bool,
     /// Whether the media thread has been told where to send.
     pub flowing: bool,
+    /// Whether keys were agreed on beside a profile in the clear: who calls protection optional knows no other profile.
+    pub optional_keys: bool,
     /// Through how many more hands a call of this party's may go (Max-Forwards).
     pub hops: u8,
     /// Why a fork failed: what the caller is told when all have.
@@ -146,6 +148,7 @@ impl Leg {
             matched: None,
             waits: false,
             flowing: false,
+            optional_keys: false,
             hops: MOST_HOPS,
             worst: None,
             ringing: false,

@@ -154,9 +154,7 @@ impl Gateway {
         let mut offer = offer.clone();
         if wish != Wish::Clear {
             // Within a call its profile stays: a phone that calls protection optional knows no other.
-            let before = self.legs.get(id).filter(|leg| leg.negotiated.is_some());
-            let line = before.and_then(|leg| leg.ours.as_ref()?.media.iter().find(|m| m.port != 0));
-            let optional = line.is_some_and(|m| !m.cryptos.is_empty() && m.proto == "RTP/AVP");
+            let optional = self.legs.get(id).is_some_and(|leg| leg.optional_keys);
             let wish = if optional { Wish::Either } else { wish };
             let keys = crypto::Suite::OFFERED.map(|suite| (suite, self.fresh_key()));
             sdp::protect(&mut offer, wish, &keys);

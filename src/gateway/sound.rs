@@ -395,6 +395,8 @@ impl Gateway {
         stream.tones &= !info;
         let far = negotiated.secured.as_ref().and_then(browsers::far);
         leg.negotiated = Some(negotiated);
+        let line = leg.ours.as_ref().and_then(|ours| ours.media.iter().find(|m| m.port != 0));
+        leg.optional_keys = line.is_some_and(|m| !m.cryptos.is_empty() && m.proto == "RTP/AVP");
         leg.flowing = true;
         let thread = leg.thread;
         if let Some(theirs) = far {

@@ -14,6 +14,7 @@ pub mod codec;
 pub mod comfort;
 pub mod conceal;
 pub mod detect;
+mod dropped;
 pub mod dtmf;
 pub mod jitter;
 pub mod keys;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use crate::id::{LegId, RecordingId, RoomId};
 
+pub use dropped::Dropped;
 pub use plane::{Moving, Plane};
 pub use player::Clip;
 pub use quality::Report;

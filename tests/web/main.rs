@@ -11,6 +11,7 @@ mod branch;
 #[allow(dead_code)]
 mod browser;
 mod desk;
+mod media;
 mod network;
 mod pages;
 #[path = "../interop/peer.rs"]

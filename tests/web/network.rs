@@ -106,6 +106,14 @@ impl Town {
         self.router.run("iptables -I INPUT -p udp -i home -j DROP");
     }
 
+    /// Loses so many percent of all datagrams between the agent's home and the branch, each way.
+    pub fn lose(&self, percent: u32) {
+        let share =
+            format!("-m statistic --mode random --probability {}", f64::from(percent) / 100.0);
+        self.router.run(&format!("iptables -A FORWARD -p udp -i home {share} -j DROP"));
+        self.router.run(&format!("iptables -A FORWARD -p udp -o home {share} -j DROP"));
+    }
+
     /// The agent's home has another address from now on, and the one before no more.
     pub fn move_home(&self) {
         self.home.run("ip addr add 10.2.0.2/24 dev net");

@@ -66,13 +66,34 @@ class Base {
   // From now on, how long a tone is not heard at most, in seconds.
   listen(hertz) {
     clearInterval(this.listening);
-    let last = performance.now();
-    this.longest = 0;
+    const begun = performance.now();
+    let last = begun;
+    Object.assign(this, { longest: 0, looks: 0, had: 0, listened: 0 });
     this.listening = setInterval(() => {
       const now = performance.now();
+      this.listened = (now - begun) / 1000;
       this.longest = Math.max(this.longest, (now - last) / 1000);
-      if (this.ear && this.ear.has(hertz)) last = now;
+      this.looks += 1;
+      if (!this.ear || !this.ear.has(hertz)) return;
+      this.had += 1;
+      last = now;
     }, 20);
+  }
+  async report(type) {
+    const reports = await this.pc.getStats();
+    const own = [...reports.values()].find((one) => one.type === type);
+    return { ...own, codec: reports.get(own.codecId) };
+  }
+  // What it hears in and what it says in.
+  async codecs() {
+    const [heard, said] = [await this.report('inbound-rtp'), await this.report('outbound-rtp')];
+    return `${heard.codec.mimeType} ${said.codec.mimeType}`;
+  }
+  async concealed() {
+    return (await this.report('inbound-rtp')).concealedSamples;
+  }
+  async samples() {
+    return (await this.report('inbound-rtp')).totalSamplesReceived;
   }
   // Does what a program does whose network may be another one: a new connection, and the call told anew over it.
   follows() {
@@ -389,7 +410,21 @@ class Desk extends Base {
   }
 }
 
+// Lets this browser know one codec alone, and key presses.
+function only(name) {
+  const all = RTCRtpReceiver.getCapabilities('audio').codecs;
+  const few = all.filter(({ mimeType }) => mimeType === `audio/${name}` || mimeType === 'audio/telephone-event');
+  for (const method of ['createOffer', 'createAnswer']) {
+    const make = RTCPeerConnection.prototype[method];
+    RTCPeerConnection.prototype[method] = function make_of_few(...options) {
+      for (const one of this.getTransceivers()) one.setCodecPreferences(few);
+      return make.apply(this, options);
+    };
+  }
+}
+
 window.phones = {
+  only,
   desk: () => {
     window.phone = new Desk();
     return true;

@@ -47,7 +47,7 @@ impl Drop for Coturn {
 }
 
 /// The demo, reachable from the town, whose pages are told of the relay.
-fn branch_in(town: &Town) -> Branch {
+pub fn branch_in(town: &Town) -> Branch {
     Branch::demo_in(&town.branch.enter(), |text, folder| {
         std::fs::write(folder.join("turn"), SECRET).expect("the secret");
         let https = "listen = [\"127.0.0.1:@HTTPS@\"";
@@ -63,7 +63,7 @@ fn branch_in(town: &Town) -> Branch {
 }
 
 /// In one of the town's networks.
-fn place(branch: &Branch, network: &Network) -> Place {
+pub fn place(branch: &Branch, network: &Network) -> Place {
     let own = branch.ready("https").as_str().expect("an address");
     let port = own.rsplit_once(':').expect("a port").1;
     Place { enter: network.enter(), https: format!("{BRANCH}:{port}") }

@@ -21,7 +21,7 @@ use webrtc::peer_connection::SrtpProtectionProfile;
 
 use crate::media::Kind;
 use crate::media::peer::{Far, Fingerprint, Hash, Lost};
-use crate::media::srtp::{Keys, LONGEST_KEY, MasterKey, Protection, Suite};
+use crate::media::srtp::{Keys, LONGEST_KEY, MasterKey, Protection, Refused, Suite};
 
 /// How long a browser may take from the moment that it knows everything: people hang up after some ten seconds of
 /// silence, and a path over a relay takes two.
@@ -139,15 +139,15 @@ impl Link {
         let _ = self.dtls.close(now);
     }
 
-    /// Opens a packet; nothing if it is not the peer's, or came before.
-    pub fn open(&mut self, kind: Kind, bytes: &[u8]) -> Option<Vec<u8>> {
+    /// Opens a packet; nothing before there are keys.
+    pub fn open(&mut self, kind: Kind, bytes: &[u8]) -> Option<Result<Vec<u8>, Refused>> {
         let protection = self.protection.as_mut()?;
         let mut clear = Vec::with_capacity(bytes.len());
         let opened = match kind {
             Kind::Rtp => protection.open_rtp(bytes, &mut clear),
             Kind::Rtcp => protection.open_rtcp(bytes, &mut clear),
         };
-        opened.ok().map(|()| clear)
+        Some(opened.map(|()| clear))
     }
 
     /// Seals a packet of ours; nothing before there are keys.

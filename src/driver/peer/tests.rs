@@ -114,7 +114,10 @@ fn a_browser_that_checks_and_shakes_hands_is_heard_and_hears() {
         panic!("nothing is sent")
     };
     assert_eq!(to, at(BROWSER));
-    assert_eq!(&scene.browser.open(Kind::Rtp, &sealed).expect("it hears")[..], &sound(9)[..]);
+    assert_eq!(
+        &scene.browser.open(Kind::Rtp, &sealed).expect("keys").expect("it hears")[..],
+        &sound(9)[..]
+    );
     assert_eq!(scene.peers.deadline(), None, "nothing is waited for");
 }
 
@@ -180,6 +183,13 @@ fn a_packet_is_heard_once_and_a_changed_one_never() {
     let mut changed = scene.browser.seal(Kind::Rtp, &sound(2)).expect("keys");
     changed[20] ^= 1;
     assert!(scene.arrives(BROWSER, &changed).is_none());
+    let why = |output| match output {
+        Output::Refused { leg: LEG, why } => Some(why),
+        _ => None,
+    };
+    let refused: Vec<_> =
+        std::iter::from_fn(|| scene.peers.poll_output()).filter_map(why).collect();
+    assert_eq!(refused, [Refused::Replayed, Refused::Forged]);
     // Neither is a report that says it is in the clear and brings no tag (RFC 3711 section 3.4, the E flag).
     let goodbye = [0x80, 203, 0, 1, 1, 2, 3, 4];
     let sealed = scene.browser.seal(Kind::Rtcp, &goodbye).expect("keys");

@@ -346,3 +346,24 @@ fn no_key_is_ever_told_but_to_whom_it_is_for() {
         }
     }
 }
+
+/// A phone that calls protection optional knows RTP/AVP alone, also when the box offers anew what a conference can mix.
+#[test]
+fn an_offer_within_a_call_keeps_the_profile_that_keys_were_agreed_on_beside() {
+    for (wish, profile) in [(Wish::Either, "RTP/AVP"), (Wish::Protected, "RTP/SAVP")] {
+        let mut world = world(["", OFFERED, ""], "", "");
+        let session = world.dials(2, "600", wish);
+        assert!(world.protection_toward("202").is_some());
+        let leg = world.leg_toward("202");
+        let own = world.gateway.legs.get(leg).and_then(|leg| leg.session()).expect("it is up");
+        for _ in 0..2 {
+            let plain = world.gateway.describe_offer(world.now, leg, None).expect("an offer");
+            let offer = world.gateway.offer_with_keys(world.now, leg, Some(own), &plain);
+            let offer = offer.expect("with keys");
+            assert_eq!(offer.media[0].proto, profile);
+            assert!(!offer.media[0].cryptos.is_empty());
+        }
+        world.parties[2].endpoint.hang_up(world.now, session, None);
+        world.settle_for(2);
+    }
+}

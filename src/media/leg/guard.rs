@@ -5,9 +5,9 @@
 
 use std::net::SocketAddr;
 
-use super::Leg;
-use crate::media::Kind;
+use super::{Incoming, Leg};
 use crate::media::srtp::{Keys, Protection, Refused};
+use crate::media::{Dropped, Kind};
 
 /// What stands at the door.
 #[derive(Debug, Default)]
@@ -62,14 +62,23 @@ impl Leg {
             Kind::Rtp => protection.open_rtp(bytes, clear),
             Kind::Rtcp => protection.open_rtcp(bytes, clear),
         };
-        let count = match opened {
-            Ok(()) => return true,
-            Err(Refused::Short) => &mut self.incoming.unusable,
-            Err(Refused::Forged | Refused::Crowded) => &mut self.incoming.forged,
-            Err(Refused::Replayed) => &mut self.incoming.replayed,
+        opened.map_err(|why| self.refuse(why)).is_ok()
+    }
+
+    /// Counts a packet that could not be opened, here or where a browser's packets are.
+    pub fn refuse(&mut self, why: Refused) {
+        let count = match why {
+            Refused::Short => &mut self.incoming.unusable,
+            Refused::Forged | Refused::Crowded => &mut self.incoming.forged,
+            Refused::Replayed => &mut self.incoming.replayed,
         };
         *count += 1;
-        false
+    }
+
+    /// What has been dropped of what came.
+    pub fn dropped(&self) -> Dropped {
+        let Incoming { strangers, unusable, forged, replayed, .. } = self.incoming;
+        Dropped { strangers, unusable, forged, replayed }
     }
 
     /// Seals a packet in its buffer, where there are keys. Answers whether it may go.

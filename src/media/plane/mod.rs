@@ -13,9 +13,10 @@ use crate::media::peer::Lost;
 use crate::media::player::Player;
 use crate::media::recorder::Recorder;
 use crate::media::rtp::{self, Packet};
+use crate::media::srtp::Refused;
 use crate::media::tape::Tape;
 use crate::media::tone::Tone;
-use crate::media::{Command, Event, Kind, Output};
+use crate::media::{Command, Dropped, Event, Kind, Output};
 use crate::random::Random;
 use crate::time::{Now, earliest};
 
@@ -61,6 +62,7 @@ pub struct Plane {
     mixing: Option<Instant>,
     epoch: Option<Instant>,
     outputs: VecDeque<Output>,
+    dropped: Dropped,
     spare: Vec<Vec<u8>>,
     cname: String,
 }
@@ -80,6 +82,7 @@ impl Plane {
             mixing: None,
             epoch: None,
             outputs: VecDeque::new(),
+            dropped: Dropped::default(),
             spare: Vec::new(),
         }
     }
@@ -167,10 +170,27 @@ impl Plane {
             return self.packet(now, leg, kind, from, bytes);
         };
         let mut clear = self.spare.pop().unwrap_or_default();
+        let before = guarded.dropped();
         if guarded.open(kind, from, bytes, &mut clear) {
             self.packet(now, leg, kind, from, &clear);
+        } else {
+            self.dropped.count(before, guarded.dropped());
         }
         self.recycle(clear);
+    }
+
+    /// A packet of a browser's could not be opened.
+    pub fn handle_refused(&mut self, id: LegId, why: Refused) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            let before = leg.dropped();
+            leg.refuse(why);
+            self.dropped.count(before, leg.dropped());
+        }
+    }
+
+    /// What has been dropped of what came to all legs.
+    pub fn dropped(&self) -> Dropped {
+        self.dropped
     }
 
     /// The driver could not open a leg's sockets.
@@ -383,7 +403,9 @@ impl Plane {
             Kind::Rtp => self.rtp(now, id, from, bytes),
             Kind::Rtcp => {
                 if let Some(leg) = self.legs.get_mut(&id) {
+                    let before = leg.dropped();
                     leg.receive_report(now, from, bytes);
+                    self.dropped.count(before, leg.dropped());
                 }
             }
         }
@@ -392,9 +414,11 @@ impl Plane {
     fn rtp(&mut self, now: Now, id: LegId, from: SocketAddr, bytes: &[u8]) {
         let (Some(packet), Some(leg)) = (rtp::read(bytes), self.legs.get_mut(&id)) else { return };
         let Some(stream) = leg.stream else { return };
+        let before = leg.dropped();
         let heard = leg.receive(now.instant, from, &packet);
         let swallowed = matches!(heard, Heard::Press { key, .. } if leg.swallows(key));
         if heard == Heard::Nothing || swallowed {
+            self.dropped.count(before, leg.dropped());
             return;
         }
         let masked = leg.is_masked();

@@ -183,7 +183,136 @@ fn fingerprints(lines: &[(char, String)]) -> Vec<(String, Vec<u8>)> {
 
 fn fingerprint(text: &str) -> Option<(String, Vec<u8>)> {
     let (hash, value) = text.trim().split_once(' ')?;
-    let bytes = value.trim().split(':').map(|pair| u8::from_str_radix(pair, 16).ok());
+    // Two digits for each byte (RFC 8122 section 5), and no sign, which the library would take.
+    let byte = |pair: &str| {
+        let good = pair.len() == 2 && pair.bytes().all(|c| c.is_ascii_hexdigit());
+        u8::from_str_radix(pair, 16).ok().filter(|_| good)
+    };
+    let bytes = value.trim().split(':').map(byte);
     let bytes = bytes.collect::<Option<Vec<u8>>>().filter(|bytes| bytes.len() <= 64)?;
     Some((hash.to_ascii_lowercase(), bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "AB:CD:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:dd";
+
+    /// A browser's offer, with `lines` for its sound.
+    fn offer(proto: &str, session: &str, lines: &str) -> SessionDescription {
+        let text = format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n{session}m=audio 9 {proto} 111 0\r\n\
+             c=IN IP4 0.0.0.0\r\na=rtpmap:111 opus/48000/2\r\n{lines}"
+        );
+        SessionDescription::parse(text.as_bytes()).expect("a description")
+    }
+
+    fn lines(more: &str) -> String {
+        format!(
+            "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 {HASH}\r\n{more}"
+        )
+    }
+
+    fn told(lines: &str) -> Option<Secured> {
+        offer(PROFILE, "", lines).secured_audio()
+    }
+
+    #[test]
+    fn a_browser_tells_how_it_is_reached_and_told_from_strangers() {
+        let told = told(&lines("a=setup:actpass\r\n")).expect("all of it");
+        assert_eq!((told.ufrag.as_str(), told.password.len()), ("abcd", 22));
+        assert_eq!((told.setup, told.fingerprints.len()), (Setup::Actpass, 1));
+        let (name, hash) = &told.fingerprints[0];
+        assert_eq!((name.as_str(), hash.len(), hash[0], hash[31]), ("sha-256", 32, 0xab, 0xdd));
+        assert!(!format!("{told:?}").contains("0123"), "the password is not shown");
+    }
+
+    /// RFC 8839 section 5.4, RFC 8122 section 5: what is said once for all lines holds for each that says nothing itself.
+    #[test]
+    fn what_is_said_for_the_whole_session_holds_for_the_sound() {
+        let session = lines("a=setup:passive\r\n");
+        let all = offer(PROFILE, &session, "").secured_audio().expect("all of it");
+        assert_eq!((all.ufrag.as_str(), all.setup), ("abcd", Setup::Passive));
+        let own = "a=ice-ufrag:efgh\r\na=ice-pwd:9876543210987654321098\r\na=setup:active\r\n";
+        let own = offer(PROFILE, &session, own).secured_audio().expect("all of it");
+        assert_eq!(
+            (own.ufrag.as_str(), own.setup, own.fingerprints.len()),
+            ("efgh", Setup::Active, 1)
+        );
+    }
+
+    #[test]
+    fn who_says_not_all_or_nonsense_is_no_browser() {
+        let good = lines("");
+        // Who says nothing of the setup is active (RFC 4145 section 4).
+        assert_eq!(told(&good).map(|told| told.setup), Some(Setup::Active));
+        for (part, other) in [
+            ("a=ice-ufrag:abcd\r\n", ""),
+            ("a=ice-ufrag:abcd", "a=ice-ufrag:abc"),
+            ("a=ice-ufrag:abcd", "a=ice-ufrag:ab:cd"),
+            ("a=ice-pwd:0123456789012345678901\r\n", ""),
+            ("a=ice-pwd:0123456789012345678901", "a=ice-pwd:012345678901234567890"),
+            ("a=ice-pwd:0123456789012345678901", "a=ice-pwd:01234567890123456789 1"),
+            ("sha-256 AB", "sha-256 +B"),
+            ("sha-256 AB", "sha-256 A"),
+            ("sha-256 AB", "sha-256 XY"),
+            ("a=fingerprint:sha-256", "a=fingerprint"),
+        ] {
+            assert!(good.contains(part), "{part}");
+            assert_eq!(told(&good.replacen(part, other, 1)), None, "{part:?} as {other:?}");
+        }
+        assert_eq!(told(&lines("a=setup:holdconn\r\n")), None);
+        let long = "a".repeat(257);
+        assert_eq!(told(&good.replacen("abcd", &long, 1)), None);
+        for proto in ["RTP/AVP", "RTP/SAVPF", "UDP/DTLS/SCTP"] {
+            assert_eq!(offer(proto, "", &good).secured_audio(), None, "{proto}");
+        }
+        assert!(offer(PLAIN_PROFILE, "", &good).secured_audio().is_some());
+        // Certificates without end are not all remembered.
+        let many = lines(&format!("a=fingerprint:sha-256 {HASH}\r\n").repeat(40));
+        assert_eq!(told(&many).map(|told| told.fingerprints.len()), Some(MOST_FINGERPRINTS));
+    }
+
+    #[test]
+    fn ours_is_written_so_that_a_browser_reads_it_and_joins_what_it_has_joined() {
+        let candidates =
+            ["192.0.2.1:10000".parse().unwrap(), "[2001:db8::1]:10000".parse().unwrap()];
+        let password = "p".repeat(32);
+        let ours = Ours {
+            ufrag: "us00",
+            password: &password,
+            fingerprint: &[0xab; 32],
+            setup: Setup::Passive,
+            candidates: &candidates,
+        };
+        let session = "a=group:BUNDLE sound\r\n";
+        for (session, joined) in [(session, true), ("", false)] {
+            let theirs = offer(PROFILE, session, &lines("a=mid:sound\r\n"));
+            let mut answer = offer(PROFILE, "", "");
+            answer.secure(&ours, Some(&theirs));
+            let read = SessionDescription::parse(answer.to_string().as_bytes()).expect("it reads");
+            let told = read.secured_audio().expect("all of it");
+            assert_eq!((told.ufrag.as_str(), told.password), ("us00", password.clone()));
+            assert_eq!((told.setup, told.fingerprints[0].1.len()), (Setup::Passive, 32));
+            let text = answer.to_string();
+            assert_eq!(text.contains("a=group:BUNDLE sound\r\n"), joined, "{text}");
+            for line in
+                ["a=ice-lite\r\n", "a=mid:sound\r\n", "a=rtcp-mux\r\n", "a=end-of-candidates\r\n"]
+            {
+                assert_eq!(text.matches(line).count(), 1, "{line} in {text}");
+            }
+            let first = text.find("192.0.2.1 10000 typ host").expect("a candidate");
+            let second = text.find("2001:db8::1 10000 typ host").expect("a candidate");
+            assert!(first < second, "best first");
+        }
+        let mut own = offer(PROFILE, "", "");
+        own.secure(&ours, None);
+        assert!(own.to_string().contains("a=group:BUNDLE 0\r\n"), "an offer of ours joins its own");
+        // What is switched off has no secrets.
+        let mut off = offer(PROFILE, "", "");
+        off.media[0].port = 0;
+        off.secure(&ours, None);
+        assert!(!off.to_string().contains("ice-pwd"), "{off}");
+    }
 }
