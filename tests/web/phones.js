@@ -410,15 +410,21 @@ class Desk extends Base {
   }
 }
 
-// Lets this browser know one codec alone, and key presses.
+// Lets this browser know one codec alone, and key presses: whatever it says and is told is without the others. What WebRTC has
+// for that (setCodecPreferences) is about what is received; it may send another all the same.
 function only(name) {
-  const all = RTCRtpReceiver.getCapabilities('audio').codecs;
-  const few = all.filter(({ mimeType }) => mimeType === `audio/${name}` || mimeType === 'audio/telephone-event');
-  for (const method of ['createOffer', 'createAnswer']) {
-    const make = RTCPeerConnection.prototype[method];
-    RTCPeerConnection.prototype[method] = function make_of_few(...options) {
-      for (const one of this.getTransceivers()) one.setCodecPreferences(few);
-      return make.apply(this, options);
+  const few = (sdp) => {
+    const names = [...sdp.matchAll(/^a=rtpmap:(\d+) ([^/]+)/gm)].map(([, number, own]) => [number, own.toLowerCase()]);
+    const others = names.filter(([, own]) => own !== name.toLowerCase() && own !== 'telephone-event');
+    const gone = new Set(others.map(([number]) => number));
+    const kept = sdp.split('\r\n').filter((line) => !gone.has((line.match(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/) || [])[1]));
+    const audio = (line) => line.split(' ').filter((word, at) => at < 3 || !gone.has(word)).join(' ');
+    return kept.map((line) => (line.startsWith('m=audio') ? audio(line) : line)).join('\r\n');
+  };
+  for (const method of ['setLocalDescription', 'setRemoteDescription']) {
+    const take = RTCPeerConnection.prototype[method];
+    RTCPeerConnection.prototype[method] = function takeFew({ type, sdp }) {
+      return take.call(this, { type, sdp: few(sdp) });
     };
   }
 }
