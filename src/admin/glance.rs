@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::admin::api::bodies::Mode;
 use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, QueueId, RecordingId, TrunkId};
 use crate::time::{UnixTime, rfc3339};
 
@@ -97,6 +98,13 @@ pub struct ActiveCall {
     /// carrier pcma`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coded: Vec<String>,
+    /// Whether a payment pause runs: nothing is recorded, and the keys of the customer reach nobody.
+    #[serde(default)]
+    pub paying: bool,
+    /// How a supervisor listens in; nothing while nobody does, or where that is not for whoever asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub supervised: Option<Mode>,
 }
 
 /// One line of the call list.

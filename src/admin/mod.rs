@@ -37,7 +37,9 @@ use crate::store::context::finding::Hits;
 use crate::store::context::looking::{Dossier, Placed};
 use crate::time::UnixTime;
 use api::Operation;
-use api::bodies::{ActLine, DryRun, OneCall, Page, Party, RecordingLine, TokenLine, UserLine};
+use api::bodies::{
+    ActLine, DryRun, Mode, OneCall, Page, Party, RecordingLine, TokenLine, UserLine,
+};
 use api::sites::{SiteEvent, Taken};
 use configuring::{ConfigOrder, ConfigReply};
 
@@ -133,6 +135,20 @@ pub enum Command {
         call: CallId,
         /// Nothing, or everything.
         on: bool,
+    },
+    /// Lets a supervisor listen in, or take another part in it.
+    Supervise {
+        /// To which call.
+        call: CallId,
+        /// The phone that rings for it; not needed to take another part.
+        phone: Option<ExtensionId>,
+        /// How.
+        mode: Mode,
+    },
+    /// Ends that.
+    Unsupervise {
+        /// In which call.
+        call: CallId,
     },
     /// Begins or ends a payment pause.
     Payment {
@@ -620,6 +636,8 @@ impl Command {
             Command::Tape { call, on: false } => (Operation::StopRecording, call.to_string()),
             Command::PauseTape { call, on: true } => (Operation::PauseRecording, call.to_string()),
             Command::PauseTape { call, on: false } => (Operation::GoOnRecording, call.to_string()),
+            Command::Supervise { call, mode, .. } => (mode.operation(), call.to_string()),
+            Command::Unsupervise { call } => (Operation::Unsupervise, call.to_string()),
             Command::Payment { call, on: true } => (Operation::BeginPayment, call.to_string()),
             Command::Payment { call, on: false } => (Operation::EndPayment, call.to_string()),
             Command::Play { call, .. } => (Operation::Play, call.to_string()),

@@ -37,6 +37,8 @@ pub enum Activity {
     Paging(RoomId),
     /// The caller hears himself.
     Echo,
+    /// The caller listens in to another call.
+    Supervising,
     /// The caller is parked, and hears music until somebody dials the place.
     Parked(Slot),
     /// A last sentence is played, then we hang up.

@@ -201,6 +201,7 @@ const SECTIONS: &[&str] = &[
     "page",
     "distribution",
     "parking",
+    "supervision",
     "payment",
     "schedule",
     "features",
@@ -267,6 +268,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         pages: each(document, "page", places, out),
         distribution: one(document, "distribution", out),
         parking: one(document, "parking", out),
+        supervision: one(document, "supervision", out),
         payment: one(document, "payment", out),
         schedules: each(document, "schedule", places, out),
         // Their mistakes are told with the flows'.

@@ -52,7 +52,7 @@ impl Gateway {
     }
 
     /// Offers a leg what can be mixed, in place of what it has.
-    fn offer_mixable(&mut self, now: Now, id: LegId) {
+    pub(super) fn offer_mixable(&mut self, now: Now, id: LegId) {
         let Some(session) = self.legs.get(id).and_then(|leg| leg.session()) else { return };
         let Some(offer) = self.describe_offer(now, id, None) else { return };
         if let Some(offer) = self.offer_with_keys(now, id, Some(session), &offer) {

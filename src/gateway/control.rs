@@ -34,7 +34,9 @@ impl Gateway {
                 let mut calls = self.calls.views();
                 calls.sort_by_key(|call| (call.arrived, call.call));
                 let own = calls.iter().filter(|call| self.may_see(by, call));
-                Reply::ActiveCalls(own.map(|call| self.active_call(call)).collect())
+                Reply::ActiveCalls(
+                    own.map(|call| self.active_call(by.own.is_none(), call)).collect(),
+                )
             }
             Command::CallRecords { .. } | Command::OneCall { .. } | Command::Acts { .. } => {
                 match self.wanted(command) {
@@ -74,6 +76,13 @@ impl Gateway {
             | Command::MoveToChannel { .. }
             | Command::Prioritise { .. } => self.place(now, command),
             Command::Agents => Reply::Agents(self.agent_lines()),
+            Command::Supervise { call, phone, mode } => {
+                self.supervise(now, by, *call, phone.as_ref(), *mode)
+            }
+            Command::Unsupervise { call } => match self.end_supervision(*call) {
+                Ok(()) => Reply::Done,
+                Err(why) => Reply::Refused(why),
+            },
             Command::Trunks => Reply::Trunks(self.trunk_lines()),
             Command::Phones => Reply::Phones(self.phone_lines(now)),
             Command::ShowCall { call, whole } => self.ladder(*call, *whole),
@@ -205,7 +214,8 @@ impl Gateway {
 
     fn one_call(&self, call: CallId, record: Option<&CallRecord>) -> Reply {
         let views = self.calls.views();
-        let live = views.iter().find(|view| view.call == call).map(|view| self.active_call(view));
+        let live =
+            views.iter().find(|view| view.call == call).map(|view| self.active_call(true, view));
         let record = record.or_else(|| self.unshown_record(call));
         let record = record.map(|record| self.call_line(record));
         let live = live.or_else(|| self.ending_call(call).filter(|_| record.is_none()));
@@ -510,13 +520,16 @@ impl Gateway {
 }
 
 impl Gateway {
-    fn active_call(&self, call: &CallView) -> ActiveCall {
+    /// A call that is up; `leads` whoever may know what agents may not.
+    fn active_call(&self, leads: bool, call: &CallView) -> ActiveCall {
         let mut active = active_call(call);
         let unheard = self.unheard_in(call.call);
         if !unheard.is_empty() {
             active.doing += &format!(", {} not heard", unheard.join(" and "));
         }
         active.coded = self.coded_in(call.call);
+        active.paying = self.calls.caller(call.call).is_some_and(|leg| self.is_paying(leg));
+        active.supervised = self.supervised(leads, call.call);
         active
     }
 }
@@ -553,6 +566,7 @@ fn active_call(call: &CallView) -> ActiveCall {
             },
             Activity::Paging(_) => "speaks through loudspeakers".to_owned(),
             Activity::Echo => "echo test".to_owned(),
+            Activity::Supervising => "listens in".to_owned(),
             Activity::Parked(slot) => format!("parked at {slot}"),
             Activity::Saying => "hears a last sentence".to_owned(),
             Activity::Ending => "ending".to_owned(),
@@ -563,6 +577,8 @@ fn active_call(call: &CallView) -> ActiveCall {
         }),
         arrived: call.arrived,
         coded: Vec::new(),
+        paying: false,
+        supervised: None,
     }
 }
 

@@ -60,7 +60,17 @@ impl Gateway {
     pub(super) fn ending_call(&self, call: CallId) -> Option<ActiveCall> {
         let line = |from: String, to: String, arrived| {
             let doing = "ended; its record is being written".to_owned();
-            ActiveCall { call, from, to, doing, with: None, arrived, coded: Vec::new() }
+            ActiveCall {
+                call,
+                from,
+                to,
+                doing,
+                with: None,
+                arrived,
+                coded: Vec::new(),
+                paying: false,
+                supervised: None,
+            }
         };
         if let Some(record) = self.keeping.record_of(call) {
             return Some(line(record.from.clone(), record.to.clone(), record.arrived));

@@ -94,7 +94,7 @@ impl Gateway {
         if self.is_same_press(now, leg, key, way) {
             return self.held_keys.drop_one(leg, key);
         }
-        if self.is_collected(now, leg, key) {
+        if self.supervisor_key(now, leg, key) || self.is_collected(now, leg, key) {
             return;
         }
         self.record_on_demand(now, leg, key);

@@ -6,8 +6,8 @@
 //! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents,
 //! `errands` work without a line, `telling` what of it is told, `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
 //! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
-//! calls, `payment` what nobody is to hear, `feed` what they are told, `journeys` rules, `setup` the configuration,
-//! `reconfiguring` a changed one.
+//! calls, `payment` what nobody is to hear, `supervising` who listens in, `feed` what they are told, `journeys` rules,
+//! `setup` the configuration, `reconfiguring` a changed one.
 
 mod accounts;
 mod addresses;
@@ -56,6 +56,7 @@ mod setup;
 mod signalling;
 mod sound;
 mod spending;
+mod supervising;
 mod surveys;
 mod switching;
 mod tabs;
@@ -287,6 +288,7 @@ pub struct Gateway {
     tapes: recording::Tapes,
     driving: driving::Driving,
     payments: payment::Payments,
+    supervisions: supervising::Supervisions,
     feed: feed::Feed,
     pool: Stock,
     codecs: Vec<Codec>,

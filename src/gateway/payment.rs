@@ -55,6 +55,11 @@ impl Payments {
     }
 
     #[cfg(test)]
+    pub fn is_secret(&self, leg: LegId) -> bool {
+        self.0.contains_key(&leg)
+    }
+
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -199,6 +199,7 @@ impl Gateway {
             tapes: super::recording::Tapes::default(),
             driving: Default::default(),
             payments: Default::default(),
+            supervisions: Default::default(),
             feed: Default::default(),
             pool,
             codecs: settings.media.codecs.iter().map(|codec| own_codec(*codec)).collect(),

@@ -417,6 +417,7 @@ impl Gateway {
         self.playing.remove(&id);
         self.forget_faults(id);
         self.payment_left(now, id);
+        self.supervision_left(now, id);
         self.forget_tapes(id);
         if leg.has_media() {
             self.expect_quality(id, leg.told);

@@ -52,17 +52,20 @@ impl Gateway {
                 self.match_codecs(now, a, b);
                 self.payments_joined(now, a, b);
                 self.record_joined(now, a, b);
+                self.supervisions_joined(now, a, b);
             }
             Output::Transferred(leg, failed) => self.transferred(now, leg, failed),
             Output::AskPin { call, again } => self.ask_pin(call, again),
             Output::Enter { leg, room } => {
                 self.payment_left(now, leg);
+                self.supervision_left(now, leg);
                 self.enter(now, leg, room)
             }
             Output::Page { leg, room, speaks } => self.enter_as(now, leg, room, (speaks, !speaks)),
             Output::Music(leg) => self.music(leg, prompts::HOLD_MUSIC),
             Output::Ringback(leg) => self.ringback(leg),
             Output::Echo(leg) => self.echo(leg),
+            Output::Supervise { call, leg } => self.supervisor_came(now, call, leg),
             Output::StartIvr { call, flow } => self.start_walk(now, call, &flow),
             Output::StartSurvey { call, flow, agent } => {
                 self.start_survey(now, call, &flow, agent);
@@ -104,7 +107,10 @@ impl Gateway {
                 }
                 self.keep_call_event(now, event);
             }
-            Output::Ended(record) => self.call_ended(now, *record),
+            Output::Ended(record) => {
+                self.supervision_over(now, record.call);
+                self.call_ended(now, *record)
+            }
         }
     }
 

@@ -48,6 +48,8 @@ pub(super) enum Source {
     Partner(LegId),
     /// All the others in its room.
     Room,
+    /// What two others say to each other.
+    Tap,
     Echo,
 }
 
@@ -152,6 +154,8 @@ pub(super) struct Leg {
     pub source: Source,
     /// The room it is in, whether or not it hears something else just now.
     pub room: Option<RoomId>,
+    /// Who listens in where it takes part, itself perhaps.
+    pub tap: Option<LegId>,
     /// The tape it is on.
     pub tape: Option<RecordingId>,
     pub recorder: Option<Recorder>,
@@ -182,6 +186,7 @@ impl Leg {
             stream: None,
             source: Source::Silence,
             room: None,
+            tap: None,
             tape: None,
             recorder: None,
             due: None,
@@ -270,6 +275,12 @@ impl Leg {
         self.outgoing.relay = None;
         self.outgoing.fresh = true;
         self.due = None;
+    }
+
+    /// The same comes from elsewhere from now on: the far end is told that something new begins.
+    pub fn hear_anew(&mut self) {
+        self.outgoing.relay = None;
+        self.outgoing.fresh = true;
     }
 
     /// What the leg heard is over: back to its room, or silence.

@@ -319,6 +319,23 @@ pub enum Command {
         /// Whether.
         on: bool,
     },
+    /// Let a leg hear what two say to each other, and take part in it; again to change how. All three are on one media
+    /// thread, and their codecs are decoded. Over with any of them.
+    Tap {
+        /// Who listens in.
+        leg: LegId,
+        /// The one of the two who is led.
+        led: LegId,
+        /// The other.
+        other: LegId,
+        /// How.
+        part: Part,
+    },
+    /// Let it hear nothing any more, and nobody it.
+    Untap {
+        /// Who listened in.
+        leg: LegId,
+    },
     /// Forget a leg; [`Event::Closed`] follows.
     Close {
         /// The leg.
@@ -331,6 +348,17 @@ impl Command {
     pub fn can_wait(&self) -> bool {
         matches!(self, Command::Stock(_) | Command::Open { .. } | Command::Close { .. })
     }
+}
+
+/// How somebody who listens in takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Heard by nobody.
+    Monitor,
+    /// Heard by the one who is led alone.
+    Whisper,
+    /// Heard by both.
+    Barge,
 }
 
 /// What happened.

@@ -17,6 +17,8 @@ const CHUNK: usize = RATE as usize;
 #[derive(Debug)]
 pub(super) struct Tape {
     sides: [(LegId, Jitter); 2],
+    /// Who speaks to both beside one of them, and beside whom.
+    guest: Option<(LegId, Jitter)>,
     /// Left and right in turn, not handed over yet.
     ready: Vec<i16>,
     /// Samples of each side so far, and the most there may be.
@@ -30,6 +32,7 @@ impl Tape {
     pub fn new(left: LegId, right: LegId, max: Duration) -> Tape {
         Tape {
             sides: [(left, Jitter::default()), (right, Jitter::default())],
+            guest: None,
             ready: Vec::new(),
             length: 0,
             most: (max.as_millis() * u128::from(RATE) / 1_000) as usize,
@@ -40,6 +43,14 @@ impl Tape {
     /// The buffer of what a leg says.
     pub fn side(&mut self, leg: LegId) -> Option<&mut Jitter> {
         self.sides.iter_mut().find(|(of, _)| *of == leg).map(|(_, said)| said)
+    }
+
+    /// The buffer of what somebody says to both, on the side of `beside`.
+    pub fn guest(&mut self, beside: LegId) -> Option<&mut Jitter> {
+        self.side(beside)?;
+        let (of, said) = self.guest.get_or_insert_with(|| (beside, Jitter::default()));
+        *of = beside;
+        Some(said)
     }
 
     /// Nothing goes onto it from now on, or everything again. What was said a moment ago and waits for its turn is not on
@@ -59,6 +70,12 @@ impl Tape {
         let (mut a, mut b) = ([0; FRAME], [0; FRAME]);
         left.1.take(&mut a);
         right.1.take(&mut b);
+        if let Some((beside, said)) = &mut self.guest {
+            let mut guest = [0; FRAME];
+            said.take(&mut guest);
+            let side = if *beside == left.0 { &mut a } else { &mut b };
+            side.iter_mut().zip(&guest).for_each(|(own, guest)| *own = own.saturating_add(*guest));
+        }
         if self.paused {
             (a, b) = ([0; FRAME], [0; FRAME]);
         }

@@ -27,6 +27,7 @@ mod seeing;
 mod six;
 mod sound;
 mod srtp;
+mod supervising;
 mod tapes;
 mod tls;
 mod tones;

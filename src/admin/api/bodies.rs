@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::admin::api::table::Operation;
 use crate::admin::{ActiveCall, CallLine, Ladder};
 use crate::call::budget::Subject;
 use crate::id::{AgentId, CallId, ExtensionId, RecordingId};
@@ -468,4 +469,37 @@ pub struct DryRun {
     pub leads_to: String,
     /// Step by step.
     pub why: Vec<String>,
+}
+
+/// How a supervisor who listens in takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Heard by nobody.
+    Monitor,
+    /// Heard by the phone of the branch alone.
+    Whisper,
+    /// Heard by both.
+    Barge,
+}
+
+impl Mode {
+    /// What begins it, and what the journal calls it.
+    pub fn operation(self) -> Operation {
+        match self {
+            Mode::Monitor => Operation::Monitor,
+            Mode::Whisper => Operation::Whisper,
+            Mode::Barge => Operation::Barge,
+        }
+    }
+}
+
+/// What listening in takes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListenIn {
+    /// The extension whose phone rings; not needed to take another part while it runs.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub phone: Option<String>,
 }

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::admin::api::bodies::Mode;
 use crate::admin::api::errands::{StillWaits, WorkLine, WorkOffer};
 use crate::admin::api::people::CallerCard;
 use crate::admin::queueing::Chosen;
 use crate::admin::{Agent, Queue, Trunk};
-use crate::id::{AgentId, CallId, ContactId, ItemId, QueueId, RecordingId};
+use crate::id::{AgentId, CallId, ContactId, ExtensionId, ItemId, QueueId, RecordingId};
 use crate::journal::act::Role;
 use crate::time::{UnixTime, rfc3339};
 
@@ -140,6 +141,19 @@ pub enum Happening {
         recording: RecordingId,
         /// Whether it runs, is paused, or has ended.
         state: Tape,
+    },
+    /// A supervisor listens in, takes another part in it, or listens in no more.
+    CallSupervised {
+        /// The call.
+        call: CallId,
+        /// The phone that does.
+        by: ExtensionId,
+        /// How; nothing when it is over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        mode: Option<Mode>,
+        /// Whether agents are told.
+        shown: bool,
     },
     /// A payment pause.
     CallPayment {
@@ -291,6 +305,7 @@ impl Happening {
             Happening::CallAnswered { .. } => "call_answered",
             Happening::CallWaits { .. } => "call_waits",
             Happening::CallRecording { .. } => "call_recording",
+            Happening::CallSupervised { .. } => "call_supervised",
             Happening::CallPayment { .. } => "call_payment",
             Happening::CallHeld { .. } => "call_held",
             Happening::CallResumed { .. } => "call_resumed",
@@ -348,6 +363,7 @@ impl View {
             | Happening::CallTransferred { call }
             | Happening::CallPayment { call, .. }
             | Happening::CallRecording { call, .. } => self.own.contains(call),
+            Happening::CallSupervised { call, shown, .. } => *shown && self.own.contains(call),
             _ => false,
         }
     }

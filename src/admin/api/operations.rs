@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 
 use crate::admin::access::{Principal, idempotency::Given};
 use crate::admin::api::bodies::{
-    BegunCall, Collect, Lifting, LogoutToken, MoveWaiting, NewCall, NewToken, NewUser, Page,
-    Pausing, Play, PresenceChange, Priority, Replay, SignIn, Transfer, UserChange, Wanted,
+    BegunCall, Collect, Lifting, ListenIn, LogoutToken, Mode, MoveWaiting, NewCall, NewToken,
+    NewUser, Page, Pausing, Play, PresenceChange, Priority, Replay, SignIn, Transfer, UserChange,
+    Wanted,
 };
 use crate::admin::api::errands::{CameOut, Doing, ForAgent, MadeTask};
 use crate::admin::api::figures::Wish;
@@ -18,7 +19,7 @@ use crate::admin::api::sites::NewEvents;
 use crate::admin::api::table::{Answer, Operation, Route, path_parameter};
 use crate::admin::api::{MOST_ROWS, USUAL_ROWS};
 use crate::admin::{Command, JourneysReply, Reply};
-use crate::id::{AgentId, QueueId, RecordingId};
+use crate::id::{AgentId, CallId, ExtensionId, QueueId, RecordingId};
 use crate::journal::act::{Role, Scope};
 use crate::queue::Channel;
 
@@ -184,6 +185,10 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         | Operation::StopRecording
         | Operation::PauseRecording
         | Operation::BeginPayment
+        | Operation::Monitor
+        | Operation::Whisper
+        | Operation::Barge
+        | Operation::Unsupervise
         | Operation::EndPayment
         | Operation::GoOnRecording
         | Operation::Play
@@ -361,6 +366,10 @@ fn order(asked: &Reading) -> Result<Command, Problem> {
         Operation::StopRecording => Command::Tape { call, on: false },
         Operation::PauseRecording => Command::PauseTape { call, on: true },
         Operation::GoOnRecording => Command::PauseTape { call, on: false },
+        Operation::Monitor => listen_in(asked, call, Mode::Monitor)?,
+        Operation::Whisper => listen_in(asked, call, Mode::Whisper)?,
+        Operation::Barge => listen_in(asked, call, Mode::Barge)?,
+        Operation::Unsupervise => Command::Unsupervise { call },
         Operation::BeginPayment => Command::Payment { call, on: true },
         Operation::EndPayment => Command::Payment { call, on: false },
         Operation::Play => {
@@ -378,6 +387,12 @@ fn order(asked: &Reading) -> Result<Command, Problem> {
             Command::Collect { call, party, keys, seconds, prompt }
         }
     })
+}
+
+fn listen_in(asked: &Reading, call: CallId, mode: Mode) -> Result<Command, Problem> {
+    let ListenIn { phone } = asked.body()?;
+    let phone = phone.map(|phone| asked.short("phone", phone)).transpose()?;
+    Ok(Command::Supervise { call, phone: phone.as_deref().map(ExtensionId::from), mode })
 }
 
 fn presence(who: Option<&Principal>, asked: &Reading) -> Result<Command, Problem> {

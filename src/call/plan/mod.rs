@@ -12,7 +12,9 @@ use crate::address::{NotANumber, Number};
 use crate::call::country::{Class, Country};
 use crate::call::desk::Slot;
 use crate::call::pattern::Pattern;
-use crate::id::{ConferenceId, ExtensionId, FlowId, GroupId, PageId, QueueId, ScheduleId, TrunkId};
+use crate::id::{
+    CallId, ConferenceId, ExtensionId, FlowId, GroupId, PageId, QueueId, ScheduleId, TrunkId,
+};
 use crate::time::UnixTime;
 
 mod desk;
@@ -97,6 +99,8 @@ pub enum Destination {
         /// What to send: the emergency number without any outside prefix.
         number: Number,
     },
+    /// To listen in to a call.
+    Supervise(CallId),
     /// Help calls back: the phone that called for it rings, above limits and drains.
     CallBack(ExtensionId),
     /// The caller hears which number and place help would see.
@@ -600,6 +604,7 @@ impl fmt::Display for Destination {
             Destination::CallBack(extension) => {
                 write!(f, "extension {extension}, which called for help")
             }
+            Destination::Supervise(call) => write!(f, "listening in to {call}"),
             Destination::TestOfHelp => f.write_str("test of calls for help"),
             Destination::Nowhere(why) => write!(f, "refused: {why}"),
         }

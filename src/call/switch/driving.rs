@@ -68,6 +68,20 @@ impl Calls {
         call.is_some_and(|call| call.activity == Activity::Originating && call.caller == leg)
     }
 
+    /// The caller listens in to another call from now on.
+    pub(super) fn supervise(&mut self, now: Now, call: CallId) {
+        self.answer_caller(now, call, None);
+        self.be(call, Activity::Supervising);
+        if let Some(leg) = self.caller(call) {
+            self.outputs.push_back(Output::Supervise { call, leg });
+        }
+    }
+
+    /// Somebody listens in no more, or does not any more before they have answered.
+    pub fn handle_supervision_over(&mut self, call: CallId) {
+        self.end(call, Cause::Completed);
+    }
+
     /// Somebody has answered at the phone that was rung first.
     pub(super) fn caller_came(&mut self, now: Now, call: CallId) {
         let Some(state) = self.calls.get_mut(&call) else { return };

@@ -124,6 +124,7 @@ impl Calls {
             }
             Destination::Conference(conference) => self.confer(now, call, &conference),
             Destination::Echo => self.echo(now, call),
+            Destination::Supervise(_) => self.supervise(now, call),
             Destination::CallBack(extension) => self.ring_extension(now, call, extension),
             Destination::TestOfHelp => {
                 self.answer_caller(now, call, None);

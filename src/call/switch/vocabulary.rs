@@ -278,6 +278,13 @@ pub enum Output {
     Ringback(LegId),
     /// Send a leg its own sound.
     Echo(LegId),
+    /// Let the caller listen in to another call, which `handle_supervision_over` ends.
+    Supervise {
+        /// The call of the one who does.
+        call: CallId,
+        /// Their leg.
+        leg: LegId,
+    },
     /// Walk the caller through a flow from its start.
     StartIvr {
         /// The call.

@@ -34,6 +34,7 @@ mod reports;
 mod sip;
 mod site;
 mod spending;
+mod supervision;
 mod trunk;
 mod trust;
 mod voicemail;
@@ -81,6 +82,7 @@ pub use reports::Reports;
 pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;
 pub use spending::Spending;
+pub use supervision::Supervision;
 pub use trunk::{
     Account, EarlyMedia, External, Forwarded, Numbers, Register, Server, Shows, Transport, Trunk,
 };
@@ -134,6 +136,8 @@ pub struct Settings {
     pub pages: Vec<Page>,
     /// `[parking]`.
     pub parking: Parking,
+    /// `[supervision]`.
+    pub supervision: Supervision,
     /// `[payment]`.
     pub payment: Payment,
     /// `[[schedule]]`.

@@ -32,6 +32,7 @@ mod scenes;
 mod sequences;
 mod spending;
 mod strangers;
+mod supervising;
 mod survey_scenes;
 mod tabs;
 mod voicemail_scenes;
@@ -297,6 +298,8 @@ struct World {
     pressed: Vec<String>,
     /// Legs whose keys nobody is to know of, and recordings that nothing goes onto.
     hushed: BTreeSet<LegId>,
+    /// Who listens in to whom, and how.
+    taps: BTreeMap<LegId, ([LegId; 2], media::Part)>,
     paused: BTreeSet<crate::id::RecordingId>,
     /// The address of ours that faces everybody, if there is a way out.
     faces: Option<IpAddr>,
@@ -392,6 +395,7 @@ impl World {
             keys: Vec::new(),
             pressed: Vec::new(),
             hushed: BTreeSet::new(),
+            taps: BTreeMap::new(),
             paused: BTreeSet::new(),
             faces: None,
             rebound: Vec::new(),
@@ -531,6 +535,11 @@ impl World {
                 );
                 self.opened(leg, local);
             }
+            Command::Tap { leg, led, other, part } => {
+                assert!([leg, led, other].iter().all(|leg| self.open.contains(leg)));
+                self.taps.insert(leg, ([led, other], part));
+            }
+            Command::Untap { leg } => drop(self.taps.remove(&leg)),
             Command::Hush { leg, on: true } => drop(self.hushed.insert(leg)),
             Command::Hush { leg, on: false } => drop(self.hushed.remove(&leg)),
             Command::PauseTape { recording, paused: true } => drop(self.paused.insert(recording)),
@@ -539,6 +548,7 @@ impl World {
             }
             Command::Close { leg } => {
                 self.hushed.remove(&leg);
+                self.taps.retain(|own, (pair, _)| *own != leg && !pair.contains(&leg));
                 assert!(self.open.remove(&leg), "{leg} was closed and not open");
                 self.closed.remove(&leg);
                 self.part(leg);

@@ -137,7 +137,7 @@ impl Play {
         let at = self.below(4) as usize;
         let ringing = self.whoever(|party| !party.ringing.is_empty());
         let up = self.whoever(|party| !party.up.is_empty());
-        let what = match self.below(32) {
+        let what = match self.below(34) {
             0..=6 => self.calls(at),
             7..=13 => self.answers(ringing),
             14 | 15 => {
@@ -160,6 +160,8 @@ impl Play {
             29 => self.crashes(at),
             30 => self.waits(),
             31 => self.dials_a_code(at),
+            32 => self.pays(),
+            33 => self.listens_in(),
             _ => "does nothing",
         };
         *self.model.done.entry(what).or_default() += 1;
@@ -252,6 +254,41 @@ impl Play {
             self.world.gateway.handle_media(now, media::Event::Digit { leg, digit, duration });
         }
         "presses a key"
+    }
+
+    /// A call in which two may talk.
+    fn some_call(&mut self) -> Option<CallId> {
+        let calls: Vec<_> = self.world.gateway.calls.views().iter().map(|view| view.call).collect();
+        self.pick(&calls)
+    }
+
+    fn order(&mut self, command: &admin::Command) {
+        let now = self.world.now;
+        self.world.gateway.handle_control(now, ReplyTo(78), command);
+    }
+
+    /// A payment pause begins, or ends.
+    fn pays(&mut self) -> &'static str {
+        let on = self.below(3) > 0;
+        match self.some_call() {
+            Some(call) => self.order(&admin::Command::Payment { call, on }),
+            None => return "has no call to pay in",
+        }
+        "pays"
+    }
+
+    /// Somebody wants to listen in, in another part, or no more.
+    fn listens_in(&mut self) -> &'static str {
+        use crate::admin::api::bodies::Mode;
+        let Some(call) = self.some_call() else { return "has no call to listen in to" };
+        let phone = self.pick(&["201", "202", "203", "203", "203"]).map(ExtensionId::from);
+        let mode = self.pick(&[Mode::Monitor, Mode::Whisper, Mode::Barge]);
+        let phone = phone.filter(|_| self.below(3) > 0);
+        match mode.filter(|_| self.below(4) > 0) {
+            Some(mode) => self.order(&admin::Command::Supervise { call, phone, mode }),
+            None => self.order(&admin::Command::Unsupervise { call }),
+        }
+        "listens in"
     }
 
     /// The party's own description, in answer to an offer.
@@ -443,6 +480,7 @@ impl Play {
         world.open.clear();
         world.recording.clear();
         world.bridged.clear();
+        (world.taps, world.hushed, world.paused) = Default::default();
         world.written = crate::journal::Token::default();
         self.model.forget();
         let now = world.now;
@@ -456,6 +494,7 @@ impl Play {
             self.extend(view.call);
         }
         self.check_rooms();
+        self.check_taps();
         let gateway = &self.world.gateway;
         for (a, b) in self.world.bridged.iter().filter(|(a, b)| a < b) {
             let calls = [a, b].map(|leg| gateway.calls.call_of(*leg));
@@ -471,6 +510,23 @@ impl Play {
                 let peer = gateway.legs.get(*leg).expect("it has sound").peer.to_string();
                 assert!(allowed.contains(&peer), "{peer} hears, and {allowed:?} may\n{self}");
             }
+        }
+    }
+
+    /// Who listens in has a leg that is there, in a call of their own, and nobody hears them who calls for help.
+    fn check_taps(&self) {
+        let gateway = &self.world.gateway;
+        for (leg, (pair, _)) in &self.world.taps {
+            let calls = [*leg, pair[0], pair[1]].map(|leg| gateway.calls.call_of(leg));
+            let [Some(own), led, Some(other)] = calls else {
+                panic!("a leg that is gone is listened in to\n{self}")
+            };
+            assert!(own != other && led != Some(own), "nobody listens in to themselves\n{self}");
+            let help = |leg: &LegId| gateway.legs.get(*leg).is_some_and(|leg| leg.help);
+            assert!(!pair.iter().any(help), "help is listened in to\n{self}");
+        }
+        for leg in &self.world.hushed {
+            assert!(gateway.payments.is_secret(*leg), "a leg is silent for nothing\n{self}");
         }
     }
 
@@ -530,6 +586,8 @@ impl Play {
         assert!(gateway.calls.deadline().is_none(), "timers of calls are left\n{self}");
         assert!(gateway.work.is_empty(), "the queue's work is left\n{self}");
         assert!(gateway.timesheet.is_empty(), "work is left on the timesheet\n{self}");
+        assert!(gateway.supervisions.is_empty(), "somebody listens in\n{self}");
+        assert!(self.world.taps.is_empty(), "media threads let somebody listen in\n{self}");
         assert!(gateway.payments.is_empty(), "payment pauses are left\n{self}");
         assert!(gateway.orders.is_empty(), "orders are left\n{self}");
         assert!(gateway.contexts.is_empty(), "what is known of callers is left\n{self}");

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::Plane;
 use crate::id::{LegId, RoomId};
 use crate::media::jitter::Jitter;
-use crate::media::leg::{Heard, Sound, Source};
+use crate::media::leg::{Heard, Leg, Sound, Source};
 use crate::media::mixer::FRAME;
 use crate::media::rtp::Packet;
-use crate::media::{Event, Kind, RATE};
+use crate::media::{Event, RATE};
 use crate::time::Now;
 
 /// What is mixed at a time.
@@ -97,26 +97,16 @@ impl Plane {
             mix.tick(|id, samples| self.deliver(now, id, samples));
         }
         self.rooms = rooms;
+        self.tap_on(now);
         self.tape_on();
     }
 
     /// Sends a listener what it is to hear, in packets of the length that it wants. Answers how many samples that took.
     fn deliver(&mut self, now: Now, id: LegId, samples: &[i16]) -> usize {
-        let Some(leg) = self.legs.get(&id) else { return samples.len() };
-        if !matches!(leg.source, Source::Room) {
-            return samples.len();
+        let hears = |leg: &Leg| matches!(leg.source, Source::Room);
+        match self.legs.get(&id).is_some_and(hears) {
+            true => self.say_to(now, id, samples),
+            false => samples.len(),
         }
-        let length = leg.packet_samples().max(1);
-        let packets = samples.chunks_exact(length);
-        let taken = samples.len() - packets.remainder().len();
-        for packet in packets {
-            let mut buffer = self.spare.pop().unwrap_or_default();
-            let leg = self.legs.get_mut(&id);
-            match leg.is_some_and(|leg| leg.say(now.instant, packet, &mut buffer)) {
-                true => self.send(id, Kind::Rtp, buffer),
-                false => self.recycle(buffer),
-            }
-        }
-        taken
     }
 }

@@ -23,6 +23,7 @@ use crate::time::{Now, earliest};
 mod mixing;
 mod moving;
 mod taping;
+mod tapping;
 
 pub use moving::Moving;
 
@@ -58,6 +59,8 @@ pub struct Plane {
     expected: BTreeMap<LegId, Vec<Command>>,
     rooms: BTreeMap<RoomId, Mix>,
     tapes: BTreeMap<RecordingId, Tape>,
+    /// By who listens in.
+    taps: BTreeMap<LegId, tapping::Tap>,
     /// When rooms are mixed and tapes run on; nothing while there is none.
     mixing: Option<Instant>,
     epoch: Option<Instant>,
@@ -79,6 +82,7 @@ impl Plane {
             expected: BTreeMap::new(),
             rooms: BTreeMap::new(),
             tapes: BTreeMap::new(),
+            taps: BTreeMap::new(),
             mixing: None,
             epoch: None,
             outputs: VecDeque::new(),
@@ -153,6 +157,8 @@ impl Plane {
             }
             Command::StopTape { recording } => self.stop_tape(recording),
             Command::Hush { leg, on } => self.with(leg, |leg| leg.hush(on)),
+            Command::Tap { leg, led, other, part } => self.tap(now, leg, [led, other], part),
+            Command::Untap { leg } => self.stop_tap_of(leg),
             Command::Close { leg } => self.close(leg),
         }
     }
@@ -346,6 +352,7 @@ impl Plane {
     fn close(&mut self, id: LegId) {
         self.stop_recording(id);
         self.stop_tapes_of(id);
+        self.stop_tap_of(id);
         self.unbridge(id);
         self.unmix(id);
         let Some(leg) = self.legs.remove(&id) else { return };
@@ -436,9 +443,13 @@ impl Plane {
         if self.legs.get(&id).is_some_and(|leg| leg.tape.is_some()) {
             self.put_on_tape(id, &packet, heard, sound.as_ref());
         }
+        if self.legs.get(&id).is_some_and(|leg| leg.tap.is_some()) {
+            self.put_on_tap(id, &packet, heard, sound.as_ref());
+        }
         if room {
             return self.speak(id, &packet, heard, sound.as_ref());
         }
+        let tapped = to.is_some_and(|to| self.is_tapped(to, id));
         let Some((to, listener)) = to.and_then(|to| Some((to, self.legs.get_mut(&to)?))) else {
             return;
         };
@@ -454,13 +465,17 @@ impl Plane {
         if masked && heard == Heard::Sound && sound.is_none() {
             return;
         }
+        // It comes in a mix, with whoever listens in.
+        if tapped && matches!(heard, Heard::Sound | Heard::Noise) {
+            return;
+        }
         if let Some(sound) = sound.filter(|_| masked || listener.needs_coding(&stream)) {
             let packets = listener.carry(now.instant, &sound, &mut self.spare);
             return packets.into_iter().for_each(|packet| self.send(to, Kind::Rtp, packet));
         }
         let mut buffer = self.spare.pop().unwrap_or_default();
         let written = match heard {
-            Heard::Press { .. } if listener.needs_coding(&stream) => {
+            Heard::Press { .. } if tapped || listener.needs_coding(&stream) => {
                 listener.carry_press(now.instant, &packet, &stream, &mut buffer)
             }
             _ => listener.relay(now.instant, &packet, &stream, &mut buffer),
@@ -486,7 +501,8 @@ impl Plane {
         let leg = self.legs.get(&id)?;
         let stream = leg.stream?;
         let masked = leg.is_masked();
-        let kept = masked || leg.recorder.is_some() || leg.tape.is_some() || leg.room.is_some();
+        let joined = leg.tap.is_some() || leg.room.is_some();
+        let kept = masked || joined || leg.recorder.is_some() || leg.tape.is_some();
         let hearer = to.and_then(|to| self.legs.get(&to).filter(|leg| hears(leg, id, to)));
         let coded = hearer.filter(|leg| masked || leg.needs_coding(&stream));
         let coded = coded.and_then(|leg| leg.stream);
@@ -667,7 +683,7 @@ fn hears(listener: &Leg, id: LegId, own: LegId) -> bool {
     match listener.source {
         Source::Partner(partner) => partner == id,
         Source::Echo => own == id,
-        Source::Silence | Source::Room | Source::Player(_) => false,
+        Source::Silence | Source::Room | Source::Tap | Source::Player(_) => false,
     }
 }
 

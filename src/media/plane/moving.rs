@@ -32,6 +32,7 @@ impl Plane {
         self.unbridge(id);
         self.unmix(id);
         self.stop_tapes_of(id);
+        self.stop_tap_of(id);
         let moving = self.legs.remove(&id).map(|mut leg| {
             for at in leg.times().into_iter().flatten() {
                 self.due.remove(&(at, id));
@@ -63,13 +64,12 @@ impl Plane {
 
 impl Command {
     /// The legs that it is about.
-    fn legs(&self) -> [Option<LegId>; 2] {
+    fn legs(&self) -> [Option<LegId>; 3] {
         match self {
-            Command::Bridge { a, b } => [Some(*a), Some(*b)],
-            Command::Tape { left, right, .. } => [Some(*left), Some(*right)],
-            Command::Stock(_) | Command::PauseTape { .. } | Command::StopTape { .. } => {
-                [None, None]
-            }
+            Command::Bridge { a, b } => [Some(*a), Some(*b), None],
+            Command::Tape { left, right, .. } => [Some(*left), Some(*right), None],
+            Command::Tap { leg, led, other, .. } => [Some(*leg), Some(*led), Some(*other)],
+            Command::Stock(_) | Command::PauseTape { .. } | Command::StopTape { .. } => [None; 3],
             Command::Open { leg, .. }
             | Command::OpenPeer { leg, .. }
             | Command::Pair { leg, .. }
@@ -88,7 +88,8 @@ impl Command {
             | Command::Expect { leg }
             | Command::Move { leg, .. }
             | Command::Hush { leg, .. }
-            | Command::Close { leg } => [Some(*leg), None],
+            | Command::Untap { leg }
+            | Command::Close { leg } => [Some(*leg), None, None],
         }
     }
 }

@@ -88,7 +88,7 @@ impl Plane {
 
     /// Stops the common beat when nothing needs it.
     pub(super) fn beat_if_needed(&mut self) {
-        if self.rooms.is_empty() && self.tapes.is_empty() {
+        if self.rooms.is_empty() && self.tapes.is_empty() && self.taps.is_empty() {
             self.mixing = None;
         }
     }

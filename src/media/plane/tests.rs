@@ -6,6 +6,7 @@ mod hushed;
 mod rooms;
 mod sealed;
 mod signs;
+mod tapped;
 
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;

@@ -21,6 +21,8 @@ export type ActiveCall = {
   "coded"?: Array<string>
   "doing": string
   "from": string
+  "paying"?: boolean
+  "supervised"?: Mode
   "to": string
   "with"?: string | null
 }
@@ -459,6 +461,12 @@ export type Happening = {
   "recording": RecordingId
   "state": Tape
 } | {
+  "by": ExtensionId
+  "call": CallId
+  "event": "call_supervised"
+  "mode"?: Mode
+  "shown": boolean
+} | {
   "call": CallId
   "event": "call_payment"
   "on": boolean
@@ -608,6 +616,10 @@ export type Lifting = {
   "of"?: string | null
 }
 
+export type ListenIn = {
+  "phone"?: string
+}
+
 export type LogoutToken = {
   "logout_token": string
 }
@@ -652,6 +664,8 @@ export type MergeLine = {
   "kept": ContactId
   "merge": MergeId
 }
+
+export type Mode = "monitor" | "whisper" | "barge"
 
 export type MomentLine = {
   "agent"?: AgentId

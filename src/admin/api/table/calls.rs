@@ -1,11 +1,11 @@
 //! Calls, and recordings of them.
 
 use crate::admin::api::bodies::{
-    BegunCall, Collect, NewCall, OneCall, Play, RecordingLine, Transfer,
+    BegunCall, Collect, ListenIn, NewCall, OneCall, Play, RecordingLine, Transfer,
 };
 use crate::admin::api::table::query::PAGED;
 use crate::admin::api::table::{
-    Answer, EVERYBODY, LOOKERS, Method, Operation, Route, Shape, WORKERS, get, one, page,
+    Answer, EVERYBODY, LEADERS, LOOKERS, Method, Operation, Route, Shape, WORKERS, get, one, page,
 };
 use crate::admin::{ActiveCall, CallLine};
 use crate::journal::act::Scope;
@@ -58,6 +58,22 @@ pub(super) const ROUTES: &[Route] = &[
         .with(Method::Delete, None)
         .by(WORKERS, Some(Scope::Control))
         .says("Let everything onto it again."),
+    get("/calls/{call}/monitor", Operation::Monitor, Answer::Nothing)
+        .with(Method::Put, Some(Shape::of::<ListenIn>()))
+        .by(LEADERS, None)
+        .says("Listen in, heard by nobody: the phone that is named rings, and whoever answers there hears both. For people alone, and never in calls for help."),
+    get("/calls/{call}/whisper", Operation::Whisper, Answer::Nothing)
+        .with(Method::Put, Some(Shape::of::<ListenIn>()))
+        .by(LEADERS, None)
+        .says("Listen in, heard by the phone of the branch alone. Whoever listens in already takes this part."),
+    get("/calls/{call}/barge", Operation::Barge, Answer::Nothing)
+        .with(Method::Put, Some(Shape::of::<ListenIn>()))
+        .by(LEADERS, None)
+        .says("Listen in, heard by both, and on the recording. Whoever listens in already takes this part."),
+    get("/calls/{call}/supervision", Operation::Unsupervise, Answer::Nothing)
+        .with(Method::Delete, None)
+        .by(LEADERS, None)
+        .says("Listen in no more: the phone that does is hung up, and the two talk on."),
     get("/calls/{call}/payment", Operation::BeginPayment, Answer::Nothing)
         .with(Method::Post, None)
         .by(WORKERS, Some(Scope::Control))

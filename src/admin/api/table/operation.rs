@@ -63,6 +63,14 @@ operations! {
     PauseRecording = "pause_recording",
     /// Lets everything onto it again.
     GoOnRecording = "go_on_recording",
+    /// Listens in, heard by nobody.
+    Monitor = "monitor_call",
+    /// Listens in, heard by the phone of the branch.
+    Whisper = "whisper_call",
+    /// Listens in, heard by both.
+    Barge = "barge_call",
+    /// Listens in no more.
+    Unsupervise = "end_supervision",
     /// Begins a payment pause.
     BeginPayment = "begin_payment",
     /// Ends it.

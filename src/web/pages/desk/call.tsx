@@ -188,6 +188,7 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
           {up.queue && <Tag>{up.queue}</Tag>}
           {up.held && <Tag shade="warn">{t('call.held')}</Tag>}
           {muted.value && <Tag shade="bad">{t('call.muted')}</Tag>}
+          {up.heard && <Tag shade="note">{t(`supervision.${up.heard}`)}</Tag>}
           {up.paying && <Tag shade="warn">{t('call.paying')}</Tag>}
           {tape.value === 'on' && !up.paying && <Tag shade="bad">{t('call.recorded')}</Tag>}
         </p>

@@ -4,7 +4,7 @@ import { computed, signal } from '@preact/signals'
 import { ask, me } from '../api'
 import { answered, listen, type Told } from '../feed'
 import { announce } from '../parts/live'
-import type { ActiveCallPage, Agent, AgentPage, CallerCard, ContactLine, PersonRecordPage, Queue, QueuePage } from '../schema'
+import type { ActiveCallPage, Agent, AgentPage, CallerCard, ContactLine, Mode, PersonRecordPage, Queue, QueuePage } from '../schema'
 import { t } from '../words'
 import { tell } from './alert'
 
@@ -22,8 +22,9 @@ export type Offer = {
   since: number
 }
 /** The call that is up, or was a moment ago. */
-/** `paying`: nothing of what is said is kept, and the keys of whoever calls reach nobody. */
-export type Talk = Offer & { held: boolean; paying: boolean; over: number | null }
+/** `heard`: how a supervisor listens in, where the site says so.
+    `paying`: nothing of what is said is kept, and the keys of whoever calls reach nobody. */
+export type Talk = Offer & { held: boolean; paying: boolean; heard: Mode | null; over: number | null }
 /** A person on the desk. */
 export type Open = { contact: string; name: string | null; number: string | null }
 
@@ -125,7 +126,7 @@ async function resume({ items }: ActiveCallPage): Promise<void> {
   const contact = found?.items[0]?.contacts[0]
   const since = new Date(line.arrived).getTime()
   const caller = contact ? cardOf(contact) : null
-  talk.value = { call: line.call, from: number, to: line.to, queue: null, caller, since, held: false, paying: false, over: null }
+  talk.value = { call: line.call, from: number, to: line.to, queue: null, caller, since, held: false, paying: line.paying ?? false, heard: line.supervised ?? null, over: null }
   if (caller) show({ contact: caller.contact, name: caller.name ?? null, number })
 }
 
@@ -162,6 +163,8 @@ function took(event: Told): void {
       return known(event.call, event.caller)
     case 'call_taken':
       return event.agent === mine ? taken(event.call) : withdrawn(event.call)
+    case 'call_supervised':
+      return change(event.call, { heard: event.mode ?? null })
     case 'call_payment':
       return change(event.call, { paying: event.on })
     case 'call_held':
@@ -202,6 +205,7 @@ function taken(call: string): void {
     since: Date.now(),
     held: false,
     paying: false,
+    heard: null,
     over: null,
   }
   if (talk.value && !talk.value.over && talk.value.call !== call) besides.value = [...besides.value, talk.value]

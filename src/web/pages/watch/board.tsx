@@ -8,6 +8,7 @@ import { Table } from '../parts/table'
 import { Button, Dialog, Empty, Lamp, Section, Tag, wordsOf } from '../parts/ui'
 import type { Agent, Explanation, Queue, WaitingItem } from '../schema'
 import { clock, number, percent, t } from '../words'
+import { ListenIn } from './listen'
 import { agents, begin, calls, levels, LEVEL, lookAtWork, queues, said, waiting } from './state'
 
 export function Board() {
@@ -190,6 +191,7 @@ function OneWaiting({ item, close }: { item: WaitingItem; close: () => void }) {
 
 function Live() {
   const problem = useSignal<string | null>(null)
+  const open = useSignal<string | null>(null)
   const end = (call: string): void => {
     ask('DELETE', `/calls/${call}`).then(lookAtWork, (why: unknown) => (problem.value = wordsOf(why)))
   }
@@ -208,8 +210,14 @@ function Live() {
           { name: t('column.since'), number: true, show: ({ arrived }) => clock(since(arrived)) },
           {
             name: '',
-            show: ({ call }) => (
+            show: ({ call, with: whom, supervised }) => (
               <span class="row end">
+                {supervised && <Tag shade="note">{t(`listen.${supervised}`)}</Tag>}
+                {mayOrder() && whom && (
+                  <Button kind="quiet" icon="voice" onClick={() => (open.value = call)}>
+                    {t('listen')}
+                  </Button>
+                )}
                 <a href={`/watch/calls/${call}`}>{t('open.it')}</a>
                 {mayOrder() && <Button kind="quiet" icon="hangup" label={t('call.end')} onClick={() => end(call)} />}
               </span>
@@ -217,6 +225,7 @@ function Live() {
           },
         ]}
       />
+      {open.value && <ListenIn call={open.value} close={() => (open.value = null)} />}
     </Section>
   )
 }
