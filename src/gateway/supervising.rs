@@ -185,7 +185,7 @@ impl Gateway {
         let on = self.calls.call_of(supervision.customer).map(|call| call.to_string());
         let what = mode.operation().name().to_owned();
         self.take_part(now, id, mode);
-        self.keep(now, Event::Act(Act { who, from: None, what, on, done: true }));
+        self.keep(now, Event::Act(Act { who, from: None, what, on, done: true, first: None }));
         true
     }
 
