@@ -181,7 +181,7 @@ fn a_program_may_not_what_the_phone_may_not() {
     }
     let ann = api.session("ann");
     let answer = api.ask(&ann, "POST", "/api/v1/calls", Some(r#"{"from":"201","to":"202"}"#));
-    assert_eq!(answer.status, 422, "ann sits at 202: {}", answer.body);
+    assert_eq!(answer.status, 403, "ann sits at 202: {}", answer.body);
     assert_eq!(api.branch.ask(&["calls", "--active"]).as_array().map(Vec::len), Some(0));
     // A phone that is not there ends the call that was begun, and says so.
     let feed = Feed::read(&api, None).begun();
