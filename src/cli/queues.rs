@@ -129,7 +129,7 @@ pub fn explained(told: &Explanation) -> String {
         Some(waits) => {
             let _ = writeln!(
                 out,
-                "{} waits in {} as a {}: place {}, {} s, priority {}.\nWhy it still waits: {}.\n",
+                "{} waits in {} as a {}: place {}, for {} s by now, priority {}.\nWhy it still waits: {}.\n",
                 told.item,
                 waits.queue,
                 waits.channel,

@@ -24,6 +24,7 @@ use crate::journal::replay::Replay;
 use crate::queue::rehearsal::{Course, Day, End};
 use crate::random::Random;
 use crate::report::span;
+use crate::time::UnixTime;
 
 /// Before that, whoever gives up has not waited (F1, F7).
 const SHORT: Duration = Duration::from_secs(5);
@@ -85,6 +86,8 @@ struct Told {
 /// Somebody who fared differently.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Difference {
+    /// When it came into the queue.
+    came: UnixTime,
     item: ItemId,
     call: Option<CallId>,
     queue: QueueId,
@@ -94,6 +97,8 @@ struct Difference {
 
 #[derive(Debug, Serialize)]
 struct Answer {
+    from: UnixTime,
+    to: UnixTime,
     model: &'static str,
     as_it_was: Told,
     today: Told,
@@ -130,7 +135,7 @@ fn told(options: &Options) -> Result<String, (u8, String)> {
     let answer = answer(&day, &calls, &today, changed.as_ref());
     Ok(match options.json {
         true => serde_json::to_string_pretty(&answer).map(|text| text + "\n").unwrap_or_default(),
-        false => page(&answer),
+        false => page(&answer, &zone),
     })
 }
 
@@ -175,6 +180,8 @@ fn answer(
         None => differences(day, calls, &was, &now),
     };
     Answer {
+        from: day.from,
+        to: day.to,
         model: MODEL,
         as_it_was: fared(day, &was, today),
         today: fared(day, &now, today),
@@ -238,12 +245,13 @@ fn differences(
         let id = piece.item.id;
         let (before, after) = (words(before.ends.get(&id)?), words(after.ends.get(&id)?));
         let (call, queue) = (calls.get(&id).copied(), piece.item.queue.clone());
-        (before != after).then_some(Difference { item: id, call, queue, before, after })
+        let came = piece.at;
+        (before != after).then_some(Difference { came, item: id, call, queue, before, after })
     };
     day.pieces.iter().filter_map(one).collect()
 }
 
-fn page(answer: &Answer) -> String {
+fn page(answer: &Answer, zone: &jiff::tz::TimeZone) -> String {
     let runs: Vec<(&str, &Told)> = [
         Some(("as it was", &answer.as_it_was)),
         Some(("today's rules", &answer.today)),
@@ -266,13 +274,29 @@ fn page(answer: &Answer) -> String {
                     .map_or_else(|| "-".to_owned(), |ms| format!("{:.1}s", ms as f64 / 1e3)),
                 format!("{} + {} short", fared.abandoned, fared.abandoned_short),
                 fared.flowed_out.to_string(),
+                fared.taken_out.to_string(),
+                fared.waiting.to_string(),
                 format!("{}s", fared.longest_ms / 1000),
             ]
         })
     });
-    let head =
-        &["QUEUE", "RUN", "CAME", "ANSWERED", "F1", "F4 ASA", "GAVE UP", "ELSEWHERE", "LONGEST"];
-    let mut out = text::columns(head, queue_rows, "nobody waited in that time");
+    // All but the shares and the waits add up to who came.
+    let head = &[
+        "QUEUE",
+        "RUN",
+        "CAME",
+        "ANSWERED",
+        "IN TIME (F1)",
+        "AFTER (F4)",
+        "GAVE UP",
+        "ELSEWHERE",
+        "TAKEN OUT",
+        "STILL WAITING",
+        "LONGEST",
+    ];
+    let (from, to) = (span::write(answer.from, zone), span::write(answer.to, zone));
+    let mut out = format!("From {from} to {to}, local time.\n\n");
+    out += &text::columns(head, queue_rows, "nobody waited in that time");
     out.push('\n');
     let agents: std::collections::BTreeSet<_> =
         runs.iter().flat_map(|(_, told)| told.occupancy.keys()).collect();
@@ -281,13 +305,26 @@ fn page(answer: &Answer) -> String {
         let each = runs.iter().map(|(_, told)| format!("{:.1} %", percent(told)));
         [agent.to_string()].into_iter().chain(each).collect::<Vec<_>>()
     });
-    let head: Vec<_> = ["F6 OF"].into_iter().chain(runs.iter().map(|(name, _)| *name)).collect();
+    let head: Vec<_> =
+        ["BUSY (F6)"].into_iter().chain(runs.iter().map(|(name, _)| *name)).collect();
     out += &text::columns(&head, agent_rows, "nobody was there");
     // Writing to a string does not fail.
-    let _ = writeln!(out, "\n{} fared differently.", answer.differences.len());
+    let than = if answer.changed.is_some() {
+        "under the changed rules than today's"
+    } else {
+        "today than it was"
+    };
+    let _ = writeln!(out, "\n{} fared differently {than}.", answer.differences.len());
     for one in answer.differences.iter().take(SHOWN) {
-        let name = one.call.map_or_else(|| one.item.to_string(), |call| call.to_string());
-        let _ = writeln!(out, "  {name} in {}: {} -> {}", one.queue, one.before, one.after);
+        let name = match one.call {
+            Some(call) => format!("call {call}"),
+            None => format!("item {}", one.item),
+        };
+        let (came, queue) = (span::write(one.came, zone), &one.queue);
+        let _ = writeln!(out, "  {came} {queue}, {name}: {} -> {}", one.before, one.after);
+    }
+    if let Some(more @ 1..) = answer.differences.len().checked_sub(SHOWN) {
+        let _ = writeln!(out, "  and {more} more: --json has them all");
     }
     let _ = writeln!(out, "\n{}", answer.model);
     out
@@ -300,7 +337,6 @@ mod tests {
     use crate::journal::replay::Entry;
     use crate::journal::work::{Step, Work};
     use crate::queue::Channel;
-    use crate::time::UnixTime;
 
     const MIDNIGHT: i64 = 1_699_920_000;
 
@@ -406,8 +442,61 @@ mod tests {
         let told: Vec<_> =
             answer.differences.iter().map(|d| (d.item.0, d.after.as_str())).collect();
         assert_eq!(told, [(1, "bob after 95 s"), (2, "bob after 210 s")]);
-        let page = page(&answer);
-        assert!(page.contains("2 fared differently."), "{page}");
+        let page = page(&answer, &jiff::tz::TimeZone::UTC);
+        assert!(
+            page.contains("2 fared differently under the changed rules than today's."),
+            "{page}"
+        );
+        assert!(page.contains("support, call "), "{page}");
         assert!(page.contains("ann after 5 s -> bob after 95 s"), "{page}");
+        assert!(page.starts_with("From 2023-11-14 00:00:00 to 2023-11-14 00:10:00"), "{page}");
+    }
+
+    /// Whoever reads it can add it up: each who came is in one of the columns, under every rule.
+    #[test]
+    fn every_row_adds_up_to_who_came_and_what_is_left_off_is_said() {
+        let mut days = Days::new(at(0), at(600));
+        let mut all = entries();
+        for item in 0..60i64 {
+            for (second, what) in [
+                (200 + item, queued_at(200 + item)),
+                (210 + item, if item % 2 == 0 { Step::TakenOut } else { flows_out() }),
+            ] {
+                all.push(entry(second, 100 + item.unsigned_abs(), what));
+            }
+        }
+        all.push(entry(500, 200, queued_at(500)));
+        all.sort_by_key(|entry| entry.at);
+        all.iter().for_each(|entry| days.handle(entry));
+        let (day, calls) = days.finish();
+        let answer = answer(&day, &calls, &settings("\"ann\", \"bob\""), None);
+        let fared = &answer.as_it_was.queues["support"];
+        assert_eq!((fared.came, fared.taken_out, fared.flowed_out, fared.waiting), (65, 30, 30, 1));
+        let page = page(&answer, &jiff::tz::TimeZone::UTC);
+        for told in [&answer.as_it_was, &answer.today] {
+            let fared = &told.queues["support"];
+            let gone = fared.answered + fared.abandoned + fared.abandoned_short;
+            let gone = gone + fared.flowed_out + fared.taken_out + fared.waiting;
+            assert_eq!(gone, fared.came, "{page}");
+        }
+        assert!(page.contains("STILL WAITING"), "{page}");
+        let more = answer.differences.len() - SHOWN;
+        assert!(page.contains(&format!("and {more} more")), "{page}");
+    }
+
+    fn entry(second: i64, item: u64, what: Step) -> Entry {
+        let (item, call, queue) = (ItemId(item), Some(CallId(item)), "support".into());
+        let (channel, contact, at) = (Channel::Voice, None, at(second));
+        let work = Work { item, channel, queue, at, call, contact, what };
+        Entry { at, event: Some(Event::Work(work)), seq: 0 }
+    }
+
+    fn queued_at(second: i64) -> Step {
+        Step::Queued { arrived: at(second), priority: 0, skills: [].into(), errand: None }
+    }
+
+    fn flows_out() -> Step {
+        let target = crate::queue::Target::HangUp;
+        Step::FlowedOut { why: crate::queue::Why::Waited, target }
     }
 }

@@ -282,6 +282,7 @@ fn queue_table(queues: &[Queue]) -> String {
         vec![
             queue.queue.to_string(),
             queue.waiting.to_string(),
+            queue.tasks.to_string(),
             format!("{}s", queue.longest_wait_s),
             super::queues::expected(queue),
             queue.ready.to_string(),
@@ -295,8 +296,9 @@ fn queue_table(queues: &[Queue]) -> String {
         &[
             "QUEUE",
             "WAITING",
+            "TASKS",
             "LONGEST",
-            "EXPECTED (RIGHT)",
+            "NEXT WAITS (HELD)",
             "READY",
             "CONNECTED",
             "GAVE UP",

@@ -114,7 +114,7 @@ impl Days {
         if work.at < self.day.from {
             self.had(work);
         }
-        if let Step::Queued { arrived, priority, skills, .. } = &work.what {
+        if let Step::Queued { arrived, priority, skills, errand } = &work.what {
             if work.at < self.day.from || work.at >= self.day.to {
                 return;
             }
@@ -132,8 +132,8 @@ impl Days {
             self.places.insert(work.item, self.day.pieces.len());
             self.calls.extend(work.call.map(|call| (work.item, call)));
             let (at, promised, handled) = (work.at, None, None);
-            let people = Vec::new();
-            self.day.pieces.push(Piece { item, at, was, promised, handled, people });
+            let (people, due) = (Vec::new(), errand.as_ref().and_then(|errand| errand.due));
+            self.day.pieces.push(Piece { item, at, was, promised, handled, people, due });
         }
         if let Some(contact) = work.contact {
             self.is_of(work.item, person_name(contact));

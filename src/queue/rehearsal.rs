@@ -43,6 +43,8 @@ pub struct Piece {
     pub handled: Option<Duration>,
     /// By what whoever it was is known when they come again.
     pub people: Vec<String>,
+    /// By when it is to be done.
+    pub due: Option<UnixTime>,
 }
 
 /// What an agent was to the queues from some moment on.
@@ -273,6 +275,7 @@ impl Run<'_> {
         if self.queues.handle_enqueue(now, Item { last_agent, ..piece.item.clone() }).is_err() {
             return self.ends(at, id, End::FlowedOut);
         }
+        piece.due.into_iter().for_each(|due| self.queues.handle_due(now, id, due));
         let then = |waited: Duration| piece.item.arrived + waited;
         if let Some(waited) = piece.promised {
             self.events.insert((then(waited).max(at), Event::Promised(index)));
@@ -411,6 +414,7 @@ mod tests {
             was: (was.0, seconds(was.1)),
             promised: None,
             people: Vec::new(),
+            due: None,
             handled: handled.map(seconds),
         }
     }
@@ -477,6 +481,17 @@ mod tests {
         assert_eq!(course.ends[&ItemId(2)], (ann(), seconds(120)));
         assert_eq!(course.ends[&ItemId(3)], (End::Abandoned, seconds(40)));
         assert_eq!(course.ends[&ItemId(4)], (ann(), seconds(5)));
+    }
+
+    #[test]
+    fn what_is_to_be_done_soon_goes_first_that_day_too() {
+        let mut day = day();
+        let third = piece(3, 30, (End::Answered("bob".into()), 100), Some(50));
+        day.pieces[2] = Piece { due: Some(at(100)), ..third };
+        // Ann has item 1 until 135 s, then item 3 from 140 to 190 s, though item 2 came before it.
+        let course = again(&day, rules(Strategy::LongestIdle, &["ann"]));
+        assert_eq!(course.ends[&ItemId(3)].1, seconds(110));
+        assert_eq!(course.ends[&ItemId(2)].1, seconds(175));
     }
 
     #[test]

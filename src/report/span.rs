@@ -25,6 +25,12 @@ pub fn read(
     Ok((from?, to?))
 }
 
+/// A moment as a person reads it, in the zone and to the second.
+pub fn write(at: UnixTime, zone: &TimeZone) -> String {
+    let local = Timestamp::from_microsecond(at.0).unwrap_or_default().to_zoned(zone.clone());
+    local.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
 fn moment(text: &str, zone: &TimeZone, end: bool) -> Result<UnixTime, String> {
     let unix = |stamp: Timestamp| UnixTime(stamp.as_microsecond());
     if let Ok(stamp) = text.parse::<Timestamp>() {
