@@ -262,6 +262,26 @@ fn a_restart_forgives_nobody_who_makes_the_branch_call_others() {
     assert_eq!(lately, 1, "what is older than a day is not kept");
 }
 
+/// Whoever hides their number may be anybody: all of them together have a few others called, over a restart too.
+#[test]
+fn all_who_hide_their_number_share_twenty_calls_a_day() {
+    let mut world = offered();
+    for caller in 0..22 {
+        if caller == 20 {
+            world.dies_with(&OFFERED);
+        }
+        world.call_as(CARRIER, "+15550100", "anonymous");
+        world.seconds(5);
+        for keys in ["7", &format!("40855512{caller:02}#"), "1"] {
+            world.presses(keys);
+            world.seconds(5);
+        }
+        world.seconds(20);
+        world.hang_up_all(CARRIER);
+        assert_eq!(world.promises().len(), (caller + 1).min(20), "caller {caller}");
+    }
+}
+
 #[test]
 fn a_queue_takes_as_many_promises_as_callers() {
     let mut world = scene(&[
