@@ -4,6 +4,7 @@ import { Button, Empty, Lamp, Section, Tag } from '../parts/ui'
 import type { CallLine, OneCall } from '../schema'
 import { clock, named, number, t, when } from '../words'
 import { shadeOf } from './calls'
+import { Player } from './player'
 
 type Step = { at: string; us: number; leg: number | null } & (
   | { kind: 'sip'; sent: boolean; label: string; cseq: string; transport: string; local: string; peer: string }
@@ -73,9 +74,7 @@ function Record({ record }: { record: CallLine }) {
       <Section title={t('calls.sound')} side={record.one_way ? <Tag shade="bad">{t('calls.oneway')}</Tag> : undefined}>
         <Facts facts={sound} />
         {record.recordings.map((recording) => (
-          <div class="body" key={recording}>
-            <audio controls preload="none" src={`/api/v1/recordings/${recording}/audio`} aria-label={t('calls.recording')} />
-          </div>
+          <Player key={recording} recording={recording} name={t('calls.recording')} />
         ))}
       </Section>
     </div>

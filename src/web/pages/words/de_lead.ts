@@ -39,6 +39,8 @@ export const lead: Record<keyof typeof english, string> = {
   'listen.whisper': 'Zum Agenten sprechen',
   'listen.barge': 'Zu beiden sprechen',
   'listen.end': 'Verlassen',
+  'calls.listen': 'Aufzeichnung anhören',
+  'calls.listen.not': 'Die Aufzeichnung ist hier nicht zu hören.',
   'live.none': 'Gerade wird nicht gesprochen.',
   agents: 'Agenten',
   'agents.none': 'Es gibt keine Agenten.',

@@ -37,6 +37,8 @@ export const lead = {
   'listen.whisper': 'Speak to the agent',
   'listen.barge': 'Speak to both',
   'listen.end': 'Leave',
+  'calls.listen': 'Listen to the recording',
+  'calls.listen.not': 'The recording cannot be heard here.',
   'live.none': 'No call is up.',
   agents: 'Agents',
   'agents.none': 'There are no agents.',
