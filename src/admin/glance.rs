@@ -105,6 +105,9 @@ pub struct ActiveCall {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub supervised: Option<Mode>,
+    /// Who has put the other on hold, such as `extension 202`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_by: Vec<String>,
 }
 
 /// One line of the call list.

@@ -36,12 +36,14 @@ pub enum FromPage {
         /// The page's offer.
         sdp: String,
     },
-    /// Go on with a call that is up, after a reload or on another network.
+    /// Go on with a call that is up: after a reload or on another network with a new offer, after a connection that was
+    /// lost beside the sound without one.
     Resume {
         /// Which.
         leg: LegId,
-        /// The page's new offer.
-        sdp: String,
+        /// The page's new offer; nothing where the sound goes on as it is.
+        #[serde(default)]
+        sdp: Option<String>,
     },
     /// End a call.
     Hangup {
@@ -123,6 +125,18 @@ pub enum ToPage {
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
+    /// A call of the agent's has lost its page: whichever resumes it first has it.
+    Lost {
+        /// Its leg.
+        leg: LegId,
+        /// The call.
+        call: CallId,
+    },
+    /// The session is over: nothing rings here any more and nobody can be called, but what is up goes on, and can be ended,
+    /// until somebody has signed in again and resumes it by a new channel.
+    Expired,
+    /// The last after that: nothing is up here any more, and the channel ends.
+    Over,
     /// Something that the page asked for cannot be done.
     Problem {
         /// About which call.
@@ -176,6 +190,8 @@ pub enum State {
     Ringing,
     /// Both may talk.
     Talking,
+    /// The other side has put this one on hold; `talking` follows.
+    Held,
     /// It is over.
     Ended,
 }

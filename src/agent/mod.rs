@@ -126,6 +126,8 @@ struct Agent {
     presence: Presence,
     idle_since: UnixTime,
     busy: bool,
+    /// Until when nothing is offered, as nothing would ring: the page is gone that was the telephone.
+    away: Option<Instant>,
     /// What follows the contact when not [`Presence::Ready`]: a pause or sign-out asked for meanwhile.
     afterwards: Option<Presence>,
     /// Not in the configuration any more: whoever signs out now does not come back.
@@ -142,11 +144,16 @@ impl Agent {
             presence: Presence::SignedOut,
             idle_since: UnixTime::default(),
             busy: false,
+            away: None,
             afterwards: None,
             gone: false,
             wrap_up_ends: None,
             written: BTreeMap::new(),
         }
+    }
+
+    fn is_free(&self) -> bool {
+        self.presence == Presence::Ready && !self.busy && self.away.is_none()
     }
 }
 
@@ -318,7 +325,28 @@ impl Roster {
     pub fn handle_idle(&mut self, id: &AgentId) -> Done {
         let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
         let was = std::mem::replace(&mut agent.busy, false);
-        if was && agent.presence == Presence::Ready {
+        if was && agent.is_free() {
+            let since = agent.idle_since;
+            self.outputs.push_back(Output::Ready { agent: id.clone(), since });
+        }
+        Ok(())
+    }
+
+    /// The page that rings is gone, and nothing else rings there. A page that is loaded anew is back in seconds: until then,
+    /// and no longer than `until`, nothing is offered, and what is offered goes back as if it had not been.
+    pub fn handle_away(&mut self, id: &AgentId, until: Instant) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        let was = agent.away.replace(until).is_some();
+        if !was && matches!(agent.presence, Presence::Ready | Presence::Offered) {
+            self.outputs.push_back(Output::Unready { agent: id.clone() });
+        }
+        Ok(())
+    }
+
+    /// Something rings there again.
+    pub fn handle_back(&mut self, id: &AgentId) -> Done {
+        let agent = self.agents.get_mut(id).ok_or(Misfit::Unknown)?;
+        if agent.away.take().is_some() && agent.is_free() {
             let since = agent.idle_since;
             self.outputs.push_back(Output::Ready { agent: id.clone(), since });
         }
@@ -342,8 +370,15 @@ impl Roster {
         }
     }
 
-    /// Ends after-work that is due.
+    /// Ends after-work that is due, and the time that a page has to come back.
     pub fn handle_timeout(&mut self, now: Now) {
+        let gone = |a: &&Agent| a.away.is_some_and(|at| at <= now.instant);
+        let gone: Vec<_> =
+            self.agents.values().filter(gone).map(|a| a.settings.id.clone()).collect();
+        for id in gone {
+            // From here on it is as with any phone that is not there. Each was just found.
+            let _ = self.handle_back(&id);
+        }
         let due = |a: &&Agent| a.wrap_up_ends.is_some_and(|at| at <= now.instant);
         let due: Vec<_> = self.agents.values().filter(due).map(|a| a.settings.id.clone()).collect();
         for (id, agent) in &mut self.agents {
@@ -366,7 +401,7 @@ impl Roster {
     pub fn deadline(&self) -> Option<Instant> {
         let ends = |agent: &Agent| {
             let written = agent.written.values().copied();
-            agent.wrap_up_ends.into_iter().chain(written).min()
+            agent.wrap_up_ends.into_iter().chain(agent.away).chain(written).min()
         };
         self.agents.values().filter_map(ends).min()
     }
@@ -431,9 +466,9 @@ impl Roster {
         // Ringing and talking come from the queue itself, which needs no telling.
         let leaves = (was || from == Presence::Offered)
             && !matches!(to, Presence::Ready | Presence::Offered | Presence::Talking);
-        let (busy, since) = (agent.busy, agent.idle_since);
+        let (free, since) = (agent.is_free(), agent.idle_since);
         self.outputs.push_back(Output::Changed { agent: id.clone(), from, to, at: now.unix });
-        if is && !was && !busy {
+        if is && !was && free {
             self.outputs.push_back(Output::Ready { agent: id.clone(), since });
         } else if leaves {
             self.outputs.push_back(Output::Unready { agent: id.clone() });

@@ -394,3 +394,43 @@ fn whoever_is_to_be_ready_is_whatever_was_asked_for_before() {
         assert_eq!(own.presence(), Ready);
     }
 }
+
+/// A page that is loaded anew while it rings: the agent has missed nothing, and is offered nothing until it is back.
+#[test]
+fn who_is_away_for_a_moment_is_offered_nothing_and_is_as_before_when_back() {
+    let until = |desk: &Desk| desk.now.instant + Duration::from_secs(20);
+    for presence in [Ready, Offered] {
+        let mut desk = desk(&presence);
+        let at = until(&desk);
+        desk.roster.handle_away(&ann(), at).unwrap();
+        assert_eq!(desk.told(), ["unready"]);
+        if presence == Offered {
+            desk.roster.handle_withdrawn(desk.now, &ann()).unwrap();
+            assert!(desk.told().is_empty());
+        }
+        assert_eq!(desk.presence(), Ready);
+        assert_eq!(desk.roster.deadline(), Some(at));
+        desk.roster.handle_back(&ann()).unwrap();
+        assert_eq!(desk.told(), ["ready"]);
+        desk.roster.handle_back(&ann()).unwrap();
+        assert!(desk.told().is_empty());
+    }
+    // Who does not come back is as anybody whose phone is not there.
+    let mut desk = desk(&Ready);
+    desk.roster.handle_away(&ann(), until(&desk)).unwrap();
+    desk.told();
+    desk.roster.handle_timeout(desk.now.after(Duration::from_secs(20)));
+    assert_eq!(desk.told(), ["ready"]);
+    assert_eq!(desk.roster.deadline(), None);
+}
+
+#[test]
+fn who_is_away_while_talking_is_ready_only_when_both_are_over() {
+    let mut desk = desk(&Talking);
+    desk.roster.handle_away(&ann(), desk.now.instant + Duration::from_secs(20)).unwrap();
+    assert!(desk.told().is_empty());
+    desk.roster.handle_released(desk.now, &ann(), Some(0)).unwrap();
+    assert!(desk.told().is_empty());
+    desk.roster.handle_back(&ann()).unwrap();
+    assert_eq!(desk.told(), ["ready"]);
+}

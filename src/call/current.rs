@@ -222,4 +222,6 @@ pub struct CallView {
     pub with: Vec<Peer>,
     /// The conference they are in, where that has a name.
     pub conference: Option<ConferenceId>,
+    /// Who has put the other on hold.
+    pub held_by: Vec<Peer>,
 }

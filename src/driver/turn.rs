@@ -105,6 +105,8 @@ pub enum Letter {
     Page(PageId, FromPage),
     /// It is gone.
     PageClosed(PageId),
+    /// The session of whoever is at a page is over.
+    PageExpired(PageId),
     /// The site's CRM has answered, or has not, after so long.
     Crm(AskId, Duration, Result<crate::crm::Answer, Fault>),
     /// Something is to be remembered of a program elsewhere that is told what happens.
@@ -324,6 +326,7 @@ impl Loop {
                 self.gateway.handle_page_opened(now, id, page);
             }
             Letter::Page(id, said) => self.gateway.handle_page(now, id, said),
+            Letter::PageExpired(id) => self.gateway.handle_page_expired(now, id),
             Letter::PageClosed(id) => {
                 self.pages.remove(&id);
                 self.gateway.handle_page_closed(now, id);

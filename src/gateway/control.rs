@@ -579,6 +579,7 @@ fn active_call(call: &CallView) -> ActiveCall {
         coded: Vec::new(),
         paying: false,
         supervised: None,
+        held_by: call.held_by.iter().map(Peer::to_string).collect(),
     }
 }
 

@@ -174,6 +174,11 @@ impl Gateway {
         set.extend(
             self.hot_desks.phones_of(extension).map(|phone| format!("signed in at {phone}")),
         );
+        match self.tabs.at(extension).len() {
+            0 => {}
+            1 => set.push("rings in a page".to_owned()),
+            pages => set.push(format!("rings in {pages} pages")),
+        }
         set
     }
 

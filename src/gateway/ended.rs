@@ -70,6 +70,7 @@ impl Gateway {
                 coded: Vec::new(),
                 paying: false,
                 supervised: None,
+                held_by: Vec::new(),
             }
         };
         if let Some(record) = self.keeping.record_of(call) {

@@ -10,7 +10,7 @@ use crate::admin::{Queue, Trunk};
 use crate::call::{self, What};
 use crate::gateway::control::name;
 use crate::gateway::{Gateway, Output};
-use crate::id::{AgentId, CallId, QueueId, TrunkId};
+use crate::id::{AgentId, CallId, LegId, QueueId, TrunkId};
 use crate::journal::event::CallRecord;
 use crate::time::Now;
 
@@ -97,17 +97,19 @@ impl Gateway {
             What::Queued(queue) => Happening::CallQueued { call, queue: queue.clone() },
             What::Offered(agent) => self.offered_to(call, agent.clone()),
             What::TakenBy(agent) => Happening::CallTaken { call, agent: agent.clone() },
-            What::Answered(leg) => {
-                let by = self.legs.get(*leg).map(|leg| leg.peer.to_string()).unwrap_or_default();
-                Happening::CallAnswered { call, by }
-            }
-            What::Held(_) => Happening::CallHeld { call },
-            What::Resumed(_) => Happening::CallResumed { call },
+            What::Answered(leg) => Happening::CallAnswered { call, by: self.party(*leg) },
+            What::Held(leg) => Happening::CallHeld { call, by: self.party(*leg) },
+            What::Resumed(leg) => Happening::CallResumed { call, by: self.party(*leg) },
             What::Transferred(_) => Happening::CallTransferred { call },
             _ => return,
         };
         self.publish(happening);
         self.figures_changed(now);
+    }
+
+    /// Who is at a leg, such as `extension 202`.
+    fn party(&self, leg: LegId) -> String {
+        self.legs.get(leg).map(|leg| leg.peer.to_string()).unwrap_or_default()
     }
 
     fn offered_to(&mut self, call: CallId, agent: AgentId) -> Happening {

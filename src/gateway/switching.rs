@@ -98,6 +98,7 @@ impl Gateway {
             Output::Happened(event) => {
                 self.note_hold(&event);
                 self.note_event(&event);
+                self.tell_page_of_hold(&event);
                 if let What::TakenBy(_) = event.what {
                     self.plan_survey(now, event.call);
                 }

@@ -11,7 +11,7 @@ use crate::agent::desk::{Caller, FromPage, PageId, Relay, State, ToPage, Up};
 use crate::call::ending::Cause;
 use crate::call::plan::{Asked, Destination, Origin};
 use crate::call::record::Peer;
-use crate::call::{Arrival, LegEvent};
+use crate::call::{self, Arrival, LegEvent, What};
 use crate::gateway::{Gateway, Output, causes};
 use crate::id::{AgentId, CallId, ExtensionId, LegId};
 use crate::sip::endpoint::SessionId;
@@ -22,9 +22,6 @@ use crate::time::{Now, earliest};
 
 /// Ids of pages' sessions: SIP counts from one.
 const FIRST: u64 = 1 << 63;
-/// How long a call that is up waits for its page to come back: a reload takes two seconds, another network ten; longer
-/// silence people do not bear.
-const RESUME_TIME: Duration = Duration::from_secs(20);
 /// The longest number that is looked at, as of a phone's.
 const LONGEST_NUMBER: usize = 128;
 
@@ -51,10 +48,19 @@ struct Session {
     until: Option<Instant>,
 }
 
+/// A page, and what rings there.
+#[derive(Debug, Clone)]
+struct Open {
+    page: Page,
+    extension: ExtensionId,
+    /// Its session is over: what is up there goes on, and nothing else begins.
+    expired: bool,
+}
+
 /// All open pages, and their sessions.
 #[derive(Debug, Default)]
 pub(super) struct Tabs {
-    pages: BTreeMap<PageId, (Page, ExtensionId)>,
+    pages: BTreeMap<PageId, Open>,
     /// When pages are told of new passwords for relays, the same one after another.
     renewals: VecDeque<(Instant, PageId)>,
     sessions: BTreeMap<SessionId, Session>,
@@ -100,8 +106,22 @@ impl Tabs {
 
     /// The pages in which an extension rings, and the addresses of theirs and ours.
     pub fn at(&self, extension: &ExtensionId) -> Vec<(PageId, Page)> {
-        let own = self.pages.iter().filter(|(_, (_, own))| own == extension);
-        own.map(|(id, (page, _))| (*id, page.clone())).collect()
+        let own = |open: &Open| !open.expired && open.extension == *extension;
+        let own = self.pages.iter().filter(|(_, open)| own(open));
+        own.map(|(id, open)| (*id, open.page.clone())).collect()
+    }
+
+    /// The agent's pages besides one.
+    fn others(&self, agent: &AgentId, besides: Option<PageId>) -> Vec<PageId> {
+        let own = |(id, open): &(&PageId, &Open)| {
+            open.page.agent == *agent && Some(**id) != besides && !open.expired
+        };
+        self.pages.iter().filter(own).map(|(id, _)| *id).collect()
+    }
+
+    /// The page that somebody can do something with.
+    fn good(&self, page: PageId) -> Option<&Open> {
+        self.pages.get(&page).filter(|open| !open.expired)
     }
 }
 
@@ -131,7 +151,10 @@ impl Gateway {
         let calls = waiting.filter_map(up).collect();
         let position = self.hot_desks.phones_of(&extension).next().cloned();
         let agent = page.agent.clone();
-        self.tabs.pages.insert(id, (page, extension.clone()));
+        let own = Open { page, extension: extension.clone(), expired: false };
+        self.tabs.pages.insert(id, own);
+        let back = self.roster.handle_back(&agent);
+        self.tell_roster(back);
         let relays = self.relays_for(now, id);
         self.tell_page(id, ToPage::Welcome { agent, extension, position, calls, relays });
         self.settle(now);
@@ -139,7 +162,7 @@ impl Gateway {
 
     /// What a page may use that is open; it is told anew before that is over.
     fn relays_for(&mut self, now: Now, id: PageId) -> Vec<Relay> {
-        let Some((page, _)) = self.tabs.pages.get(&id) else { return Vec::new() };
+        let Some(Open { page, .. }) = self.tabs.pages.get(&id) else { return Vec::new() };
         if let Some(renewal) = self.relays.renewal() {
             self.tabs.renewals.push_back((now.instant + renewal, id));
         }
@@ -157,32 +180,81 @@ impl Gateway {
 
     /// A page is gone: what rings there goes back to where it came from, what is up waits.
     pub fn handle_page_closed(&mut self, now: Now, id: PageId) {
-        self.tabs.pages.remove(&id);
+        let Some(open) = self.tabs.pages.remove(&id) else { return };
         self.tabs.renewals.retain(|(_, page)| *page != id);
-        let own = self.tabs.sessions.iter().filter(|(_, session)| session.page == Some(id));
-        let own: Vec<_> = own.map(|(session, _)| *session).collect();
-        for session in own {
-            let leg = self.tabs.sessions.get(&session).map(|session| session.leg);
-            let leg = leg.and_then(|leg| self.legs.get(leg));
-            if leg.is_some_and(|leg| leg.chosen == Some(session)) {
-                if let Some(session) = self.tabs.sessions.get_mut(&session) {
-                    (session.page, session.until) = (None, Some(now.instant + RESUME_TIME));
+        self.rings_no_more(now, id, &open);
+        let until = now.instant + self.resume_time();
+        let mut lost = Vec::new();
+        for session in self.tabs.sessions.values_mut().filter(|own| own.page == Some(id)) {
+            (session.page, session.until) = (None, Some(until));
+            lost.push(session.leg);
+        }
+        for other in self.tabs.others(&open.page.agent, None) {
+            for leg in &lost {
+                if let Some(call) = self.calls.call_of(*leg) {
+                    self.tell_page(other, ToPage::Lost { leg: *leg, call });
                 }
-            } else {
-                self.page_session_over(now, session, Cause::Unreachable);
             }
         }
         self.settle(now);
     }
 
+    /// The session of whoever is at a page is over: what is up there goes on until it ends, or is resumed by somebody who
+    /// has signed in again. A caller is not to suffer from how long a session lasts.
+    pub fn handle_page_expired(&mut self, now: Now, id: PageId) {
+        let Some(open) = self.tabs.pages.get_mut(&id) else { return };
+        open.expired = true;
+        let open = open.clone();
+        self.rings_no_more(now, id, &open);
+        self.tell_page(id, ToPage::Expired);
+        self.may_be_over(id);
+        self.settle(now);
+    }
+
+    /// What rings in a page goes back to where it came from. An agent with nothing else that rings is offered nothing for
+    /// the time that a page has to come back: whoever loads it anew has missed no call.
+    fn rings_no_more(&mut self, now: Now, id: PageId, open: &Open) {
+        let extension = &open.extension;
+        if self.tabs.at(extension).is_empty() && self.phones_of(now, extension).is_empty() {
+            let away = self.roster.handle_away(&open.page.agent, now.instant + self.resume_time());
+            self.tell_roster(away);
+            self.settle(now);
+        }
+        let rings = |(id, session): &(&SessionId, &Session)| {
+            self.legs.get(session.leg).is_none_or(|leg| leg.chosen != Some(**id))
+        };
+        let own = self.tabs.sessions.iter().filter(|(_, session)| session.page == Some(id));
+        let own: Vec<_> = own.filter(rings).map(|(session, _)| *session).collect();
+        own.into_iter().for_each(|own| self.page_session_over(now, own, Cause::Unreachable));
+    }
+
+    /// How long a page has to come back.
+    fn resume_time(&self) -> Duration {
+        Duration::from_secs(self.settings.web.resume_s.into())
+    }
+
+    /// A page whose session is over ends with the last that was up there.
+    fn may_be_over(&mut self, page: PageId) {
+        let expired = self.tabs.pages.get(&page).is_some_and(|open| open.expired);
+        if expired && self.tabs.sessions.values().all(|session| session.page != Some(page)) {
+            self.tell_page(page, ToPage::Over);
+        }
+    }
+
     /// A page says something.
     pub fn handle_page(&mut self, now: Now, id: PageId, said: FromPage) {
-        if self.tabs.pages.contains_key(&id) {
+        let ends = matches!(said, FromPage::Hangup { .. });
+        if !ends && self.tabs.pages.get(&id).is_some_and(|open| open.expired) {
+            let detail = "the session is over: sign in again".to_owned();
+            self.tell_page(id, ToPage::Problem { leg: None, detail });
+        } else if self.tabs.pages.contains_key(&id) {
             match said {
                 FromPage::Answer { leg, sdp } => self.answer_in_page(now, id, leg, &sdp),
                 FromPage::Decline { leg } => self.decline_in_page(now, id, leg),
                 FromPage::Dial { number, sdp } => self.dial_in_page(now, id, &number, &sdp),
-                FromPage::Resume { leg, sdp } => self.resume_in_page(now, id, leg, &sdp),
+                FromPage::Resume { leg, sdp } => {
+                    self.resume_in_page(now, id, leg, sdp.as_deref());
+                }
                 FromPage::Hangup { leg } => match self.tabs.of(id, leg) {
                     Some(session) => {
                         self.say_ended(session, Cause::Completed);
@@ -290,7 +362,7 @@ impl Gateway {
 
     fn dial_in_page(&mut self, now: Now, id: PageId, number: &str, sdp: &str) {
         let Some(offer) = self.offer_of_page(id, None, sdp) else { return };
-        let Some((page, extension)) = self.tabs.pages.get(&id).cloned() else { return };
+        let Some(Open { page, extension, .. }) = self.tabs.good(id).cloned() else { return };
         let number: String = number.chars().filter(|c| !c.is_whitespace()).collect();
         let origin = Origin::Extension(extension.clone());
         let asked = Asked { dialled: &number, from: origin.clone(), unix: now.unix };
@@ -348,28 +420,34 @@ impl Gateway {
         self.calls.handle_arrived(now, arrival);
     }
 
-    /// A call that is up goes on in this page: it has lost its own, or its network.
-    fn resume_in_page(&mut self, now: Now, id: PageId, leg: LegId, sdp: &str) {
-        let agent = self.tabs.pages.get(&id).map(|(page, _)| page.agent.clone());
-        let own = |session: &Session| session.leg == leg && Some(&session.agent) == agent.as_ref();
-        let found = self.tabs.sessions.iter().find(|(_, session)| own(session));
-        let up = |session: &SessionId| {
-            self.legs.get(leg).is_some_and(|leg| leg.chosen == Some(*session))
-        };
-        let Some(session) = found.map(|(session, _)| *session).filter(up) else {
+    /// A call that is up goes on in this page: it has lost its own, or its network, or is wanted here.
+    fn resume_in_page(&mut self, now: Now, id: PageId, leg: LegId, sdp: Option<&str>) {
+        let Some(Open { page, .. }) = self.tabs.good(id).cloned() else { return };
+        let Some(session) = self.up_at(&page.agent, leg) else {
             return self.no_such_call(id, leg);
         };
-        let Some(offer) = self.offer_of_page(id, Some(leg), sdp) else { return };
-        if let Some(session) = self.tabs.sessions.get_mut(&session) {
-            (session.page, session.until) = (Some(id), None);
+        let offer = match sdp {
+            Some(sdp) => match self.offer_of_page(id, Some(leg), sdp) {
+                Some(offer) => Some(offer),
+                None => return,
+            },
+            None => None,
+        };
+        let Some(own) = self.tabs.sessions.get_mut(&session) else { return };
+        let before = own.page.replace(id).filter(|before| *before != id);
+        own.until = None;
+        let mut others = self.tabs.others(&page.agent, Some(id));
+        others.extend(before.filter(|before| !others.contains(before)));
+        for other in others {
+            self.tell_page(other, ToPage::Stop { leg, why: "elsewhere".to_owned() });
         }
-        let Some(from) = self.tabs.pages.get(&id).map(|(page, _)| page.from) else { return };
-        let local = self.tabs.pages.get(&id).map(|(page, _)| page.local);
-        let moved = self.legs.get(leg).filter(|own| self.is_gone(own.address)).and(local);
+        before.into_iter().for_each(|before| self.may_be_over(before));
+        let moved = self.legs.get(leg).filter(|own| self.is_gone(own.address)).map(|_| page.local);
         if let Some(leg) = self.legs.get_mut(leg) {
-            leg.hosts.insert(session, from);
+            leg.hosts.insert(session, page.from);
             leg.address = moved.unwrap_or(leg.address);
         }
+        let Some(offer) = offer else { return self.talk_in_page(leg, session) };
         match self.answer_again(now, leg, session, Some(offer)) {
             Some((ours, _)) => self.answer_page(leg, session, &ours),
             None => {
@@ -377,6 +455,13 @@ impl Gateway {
                 self.tell_page(id, ToPage::Problem { leg: Some(leg), detail });
             }
         }
+    }
+
+    /// The session that an agent has with this leg, if they have answered or dialled it in a page.
+    fn up_at(&self, agent: &AgentId, leg: LegId) -> Option<SessionId> {
+        let chosen = self.legs.get(leg)?.chosen?;
+        let own = |session: &Session| session.leg == leg && session.agent == *agent;
+        self.tabs.sessions.get(&chosen).is_some_and(own).then_some(chosen)
     }
 }
 
@@ -418,6 +503,19 @@ impl Gateway {
         }
     }
 
+    /// One of two in a conversation has put the other on hold, or talks again: the other's page is told.
+    pub(super) fn tell_page_of_hold(&mut self, event: &call::Event) {
+        let (by, state) = match event.what {
+            What::Held(by) => (by, State::Held),
+            What::Resumed(by) => (by, State::Talking),
+            _ => return,
+        };
+        let Some(leg) = self.calls.partner(by) else { return };
+        let Some(session) = self.legs.get(leg).and_then(|leg| leg.chosen) else { return };
+        let call = Some(event.call);
+        self.tell_session(session, |leg| ToPage::State { leg, call, state, why: None });
+    }
+
     /// The other side rings.
     pub(super) fn ring_in_page(&mut self, leg: LegId, session: SessionId) {
         let call = self.calls.call_of(leg);
@@ -456,7 +554,8 @@ impl Gateway {
     }
 
     fn page_session_over(&mut self, now: Now, session: SessionId, cause: Cause) {
-        self.tabs.sessions.remove(&session);
+        let page = self.tabs.sessions.remove(&session).and_then(|session| session.page);
+        page.into_iter().for_each(|page| self.may_be_over(page));
         let Some(id) = self.legs.remove_session(session) else { return };
         let Some(leg) = self.legs.get_mut(id) else { return };
         let was_chosen = leg.chosen == Some(session);

@@ -166,11 +166,15 @@ pub enum Happening {
     CallHeld {
         /// The call.
         call: CallId,
+        /// Who has put the other on hold, such as `extension 202`.
+        by: String,
     },
     /// And no longer.
     CallResumed {
         /// The call.
         call: CallId,
+        /// Who talks again.
+        by: String,
     },
     /// Somebody was transferred.
     CallTransferred {
@@ -358,8 +362,8 @@ impl View {
                 false
             }
             Happening::CallEnded { call, .. } => self.own.remove(call),
-            Happening::CallHeld { call }
-            | Happening::CallResumed { call }
+            Happening::CallHeld { call, .. }
+            | Happening::CallResumed { call, .. }
             | Happening::CallTransferred { call }
             | Happening::CallPayment { call, .. }
             | Happening::CallRecording { call, .. } => self.own.contains(call),
@@ -396,7 +400,7 @@ mod tests {
         };
         assert!(offered.is_for(Role::Agent, Some(&ann)) && offered.is_for(Role::Auditor, None));
         assert!(!offered.is_for(Role::Agent, Some(&bob)) && !offered.is_for(Role::Agent, None));
-        assert!(!Happening::CallHeld { call }.is_for(Role::Agent, Some(&ann)));
+        assert!(!Happening::CallHeld { call, by: String::new() }.is_for(Role::Agent, Some(&ann)));
         let json = serde_json::to_value(&offered).unwrap();
         assert_eq!(json["event"], offered.name());
     }
@@ -438,12 +442,15 @@ mod tests {
         let ended =
             Happening::CallEnded { call, cause: "completed".to_owned(), class: String::new() };
         let mut view = View::new(Role::Agent, Some(ann.clone()));
-        assert!(!view.sees(&Happening::CallHeld { call }) && !view.sees(&ended));
-        assert!(view.sees(&offered(&ann)) && view.sees(&Happening::CallHeld { call }));
+        assert!(!view.sees(&Happening::CallHeld { call, by: String::new() }) && !view.sees(&ended));
+        assert!(
+            view.sees(&offered(&ann))
+                && view.sees(&Happening::CallHeld { call, by: String::new() })
+        );
         // Bob takes it: it is nobody else's business from here on.
         assert!(!view.sees(&offered(&bob)));
         assert!(!view.sees(&Happening::CallTaken { call, agent: bob }));
-        assert!(!view.sees(&Happening::CallHeld { call }) && !view.sees(&ended));
+        assert!(!view.sees(&Happening::CallHeld { call, by: String::new() }) && !view.sees(&ended));
         assert!(view.sees(&offered(&ann)) && view.sees(&Happening::CallTaken { call, agent: ann }));
         assert!(view.sees(&ended) && !view.sees(&ended), "it has ended once");
         assert!(View::new(Role::Supervisor, None).sees(&ended));

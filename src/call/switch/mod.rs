@@ -417,6 +417,7 @@ impl Calls {
         };
         let partner =
             call.partner(call.caller).and_then(|leg| Some(call.legs.get(&leg)?.peer.clone()));
+        let held = call.legs.values().filter(|leg| leg.held);
         CallView {
             call: call.id,
             from: call.from.clone(),
@@ -428,6 +429,7 @@ impl Calls {
                 None => partner.into_iter().collect(),
             },
             conference: room.and_then(|room| self.conference_of(room)).cloned(),
+            held_by: held.map(|leg| leg.peer.clone()).collect(),
         }
     }
 }

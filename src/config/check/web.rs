@@ -10,6 +10,8 @@ use Step::{At, Key};
 
 impl Check<'_, '_> {
     pub(super) fn pages(&mut self) {
+        // A browser takes two seconds to load a page anew; after two minutes of silence nobody is left who waits.
+        self.within(&[Key("web"), Key("resume_s")], self.settings.web.resume_s, 5..=120);
         for (place, origin) in self.settings.web.origins.iter().enumerate() {
             let good = Target::parse(origin).is_ok_and(|target| target.tls && target.path == "/");
             // A browser names the default port never, and writes hosts small.

@@ -152,6 +152,7 @@ async fn serve(api: Api, mut socket: WebSocket, page: Page, who: Principal, _pla
     }
     let mut beat = interval(HEARTBEAT);
     let mut bounds = Bounds::default();
+    let mut expired = false;
     let why = loop {
         tokio::select! {
             message = socket.recv() => match message {
@@ -163,6 +164,7 @@ async fn serve(api: Api, mut socket: WebSocket, page: Page, who: Principal, _pla
                 Some(Err(_)) | None => break "",
             },
             what = said.recv() => match what {
+                Some(ToPage::Over) => break "the session is over",
                 Some(what) => if !say(&mut socket, &what).await { break "" },
                 None => break "the box has no room for what it would say",
             },
@@ -170,8 +172,12 @@ async fn serve(api: Api, mut socket: WebSocket, page: Page, who: Principal, _pla
                 if bounds.heard.elapsed() > GONE {
                     break "";
                 }
-                if !api.access.hold().is_still(clock::now(), &who) {
-                    break "the session is over";
+                if !expired && !api.access.hold().is_still(clock::now(), &who) {
+                    expired = true;
+                    // What is up may go on; the gateway says when nothing is any more.
+                    if api.letters.deliver(Letter::PageExpired(id)).await.is_err() {
+                        break "the box is stopping";
+                    }
                 }
                 let ping = Message::Ping(Vec::new().into());
                 if !matches!(timeout(STILL, socket.send(ping)).await, Ok(Ok(()))) {

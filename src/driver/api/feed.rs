@@ -285,7 +285,7 @@ mod tests {
         let (lines, mut body) = mpsc::channel(WAITING);
         let running = tokio::spawn(reader(&feed, lines).run(Some(0)));
         for number in 0..(2 * REMEMBERED as u64) {
-            feed.push(Happening::CallHeld { call: CallId(number) });
+            feed.push(Happening::CallHeld { call: CallId(number), by: String::new() });
             if number % 1_000 == 0 {
                 tokio::task::yield_now().await;
             }
@@ -300,7 +300,7 @@ mod tests {
         assert!(seen <= REMEMBERED + WAITING && resets == 1, "{seen} events, {resets} resets");
         // It has caught up; then it stands still, and does not hold its place for ever.
         for number in 0..(2 * WAITING as u64) {
-            feed.push(Happening::CallHeld { call: CallId(number) });
+            feed.push(Happening::CallHeld { call: CallId(number), by: String::new() });
         }
         tokio::time::sleep(STILL * 2).await;
         assert!(running.is_finished());
@@ -310,12 +310,15 @@ mod tests {
     fn the_ring_is_bounded_and_says_when_it_has_forgotten() {
         let feed = Feed::new("7");
         for number in 0..(REMEMBERED as u64 + 10) {
-            feed.push(Happening::CallHeld { call: CallId(number) });
+            feed.push(Happening::CallHeld { call: CallId(number), by: String::new() });
         }
         assert!(feed.from(9).is_none());
         let events = feed.from(REMEMBERED as u64 + 8).expect("remembered");
         assert_eq!(events.len(), 2);
-        assert_eq!(*events[0].1, Happening::CallHeld { call: CallId(events[0].0) });
+        assert_eq!(
+            *events[0].1,
+            Happening::CallHeld { call: CallId(events[0].0), by: String::new() }
+        );
         assert_eq!(feed.behind("7-3"), Some(4));
         for foreign in ["8-3", "7-999999", "7", "", "7-x", "7--1"] {
             assert_eq!(feed.behind(foreign), None, "{foreign}");

@@ -4,6 +4,7 @@ use super::scenes::scene;
 use super::*;
 use crate::agent::desk::{FromPage, PageId, State, ToPage};
 use crate::gateway::Page;
+use crate::journal::work::Step;
 
 /// Ann works at home: no phone is on 204.
 const AT_HOME: [(&str, &str); 2] = [
@@ -124,7 +125,7 @@ fn a_call_that_is_up_waits_for_its_page_and_not_for_ever() {
     world.opens(2);
     let up = |what: &ToPage| matches!(what, ToPage::Welcome { calls, .. } if calls.len() == 1);
     assert_eq!(world.was_told(2, up), 1);
-    world.says(2, FromPage::Resume { leg, sdp: OFFER.replace("abcd", "efgh") });
+    world.says(2, FromPage::Resume { leg, sdp: Some(OFFER.replace("abcd", "efgh")) });
     assert_eq!(world.was_told(2, |what| matches!(what, ToPage::Sdp { .. })), 1);
     world.seconds(60);
     assert_eq!(world.gateway.calls.len(), 1, "it is up still");
@@ -188,4 +189,90 @@ fn a_page_is_told_of_relays_and_in_time_of_a_new_password() {
     world.seconds(3_700);
     assert_eq!(told(&world, 1), [end - 1, end - 1 + 3_600]);
     assert_eq!(told(&world, 2).len(), 1, "who is gone is told nothing");
+}
+
+/// Loaded anew while it rings: the same caller rings there again, first in line as before, and nobody is paused.
+#[test]
+fn a_page_that_comes_back_is_offered_the_same_caller_and_one_that_does_not_is_as_any_dead_phone() {
+    let mut world = at_home(&[NO_BOB]);
+    world.opens(1);
+    world.call(1, "700");
+    world.seconds(5);
+    world.call(3, "700");
+    world.seconds(1);
+    let first = world.work()[0].item;
+    world.closes(1);
+    world.seconds(3);
+    assert_eq!(world.rang(1).len(), 1);
+    world.opens(2);
+    world.seconds(1);
+    assert_eq!(world.rang(2).len(), 1, "it rings again");
+    let steps = world.steps();
+    assert!(!steps.contains(&"declined".to_owned()), "nothing was missed: {steps:?}");
+    let leg = world.rang(2)[0];
+    world.says(2, FromPage::Answer { leg, sdp: OFFER.to_owned() });
+    let taken = world.work().into_iter().find(|work| matches!(work.what, Step::Taken { .. }));
+    assert_eq!(taken.map(|work| work.item), Some(first));
+    world.says(2, FromPage::Hangup { leg });
+    // Gone for good: after the time that a page has, the next one finds nobody there, and pauses the agent.
+    world.closes(2);
+    world.seconds(60);
+    assert!(world.steps().contains(&"declined".to_owned()), "{:?}", world.steps());
+}
+
+#[test]
+fn a_channel_that_is_lost_beside_the_sound_changes_nothing_of_it() {
+    let mut world = at_home(&[NO_BOB]);
+    world.opens(1);
+    world.call(1, "204");
+    world.seconds(3);
+    let leg = world.rang(1)[0];
+    world.says(1, FromPage::Answer { leg, sdp: OFFER.to_owned() });
+    world.opens(2);
+    // The box may not know yet that the first is gone: it is told to stop, and the second has the call.
+    world.says(2, FromPage::Resume { leg, sdp: None });
+    let stopped = |what: &ToPage| matches!(what, ToPage::Stop { why, .. } if why == "elsewhere");
+    assert_eq!(world.was_told(1, stopped), 1);
+    assert_eq!(world.was_told(2, |what| matches!(what, ToPage::Sdp { .. })), 0, "as it is");
+    world.closes(1);
+    world.seconds(60);
+    assert_eq!(world.gateway.calls.len(), 1);
+    // Another tab is told of a call that has lost its page, and nobody else's agent may have it.
+    world.opens(3);
+    world.closes(2);
+    assert_eq!(world.was_told(3, |what| matches!(what, ToPage::Lost { .. })), 1);
+    world.says(3, FromPage::Resume { leg: LegId(1), sdp: None });
+    assert_eq!(world.was_told(3, |what| matches!(what, ToPage::Problem { .. })), 1);
+    world.says(3, FromPage::Resume { leg, sdp: None });
+    world.seconds(60);
+    assert_eq!(world.gateway.calls.len(), 1);
+}
+
+#[test]
+fn a_session_that_is_over_lets_its_call_go_on_and_nothing_else() {
+    let mut world = at_home(&[NO_BOB]);
+    world.opens(1);
+    world.call(1, "204");
+    world.seconds(3);
+    let leg = world.rang(1)[0];
+    world.says(1, FromPage::Answer { leg, sdp: OFFER.to_owned() });
+    world.gateway.handle_page_expired(world.now, PageId(1));
+    world.seconds(60);
+    assert_eq!(world.was_told(1, |what| *what == ToPage::Expired), 1);
+    assert_eq!(world.gateway.calls.len(), 1);
+    world.says(1, FromPage::Dial { number: "600".to_owned(), sdp: OFFER.to_owned() });
+    world.says(1, FromPage::Resume { leg, sdp: None });
+    assert_eq!(world.was_told(1, |what| matches!(what, ToPage::Problem { .. })), 2);
+    assert_eq!(world.was_told(1, |what| *what == ToPage::Over), 0);
+    // Somebody signs in again: the new channel has the call, the old one is done.
+    world.opens(2);
+    world.says(2, FromPage::Resume { leg, sdp: None });
+    assert_eq!(world.was_told(1, |what| *what == ToPage::Over), 1);
+    world.says(2, FromPage::Hangup { leg });
+    assert!(world.gateway.tabs.is_empty());
+    // Without a call it is over at once, and nothing rings there.
+    world.gateway.handle_page_expired(world.now, PageId(2));
+    assert_eq!(world.gateway.tabs.at(&"204".into()).len(), 0);
+    world.seconds(1);
+    assert_eq!(world.was_told(2, |what| *what == ToPage::Over), 1);
 }
