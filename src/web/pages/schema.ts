@@ -21,6 +21,7 @@ export type ActiveCall = {
   "coded"?: Array<string>
   "doing": string
   "from": string
+  "held_by"?: Array<string>
   "paying"?: boolean
   "supervised"?: Mode
   "to": string
@@ -461,19 +462,16 @@ export type Happening = {
   "recording": RecordingId
   "state": Tape
 } | {
-  "by": ExtensionId
-  "call": CallId
-  "event": "call_supervised"
-  "mode"?: Mode
-  "shown": boolean
-} | {
+  "by": string
   "call": CallId
   "event": "call_payment"
   "on": boolean
 } | {
+  "by": string
   "call": CallId
   "event": "call_held"
 } | {
+  "by": string
   "call": CallId
   "event": "call_resumed"
 } | {

@@ -1,6 +1,7 @@
 // Signing in; also over a page whose session has ended, with whatever was being written still there behind it.
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Problem, signIn, signOut } from './api'
+import { meanwhile } from './parts/meanwhile'
 import { Button, Dialog, Field, Notice, wordsOf } from './parts/ui'
 import { choose, clock, language, LANGUAGES, t, type Language } from './words'
 
@@ -9,6 +10,7 @@ export function SignIn({ over }: { over?: string }) {
     return (
       <Dialog title={t('signin.again')} close={() => undefined} lasting>
         <p class="soft">{t('signin.over')}</p>
+        {meanwhile.value && <meanwhile.value />}
         <Form name={over} />
         <Button kind="quiet" onClick={() => void signOut()}>
           {t('signin.other')}

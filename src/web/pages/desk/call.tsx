@@ -7,8 +7,8 @@ import { Button, Field, Lamp, Notice, Tag, wordsOf } from '../parts/ui'
 import type { PersonRecord } from '../schema'
 import { ago, clock, t } from '../words'
 import { now } from '../parts/tick'
-import { answer, calling, decline, hangUp, legs, line, mute, muted, press, quality, talking } from './phone'
-import { agents, besides, missed, offers, own, setPresence, show, state, talk, type Offer, type Talk } from './state'
+import { answer, calling, decline, dial as call, hangUp, legs, line, mute, muted, press, quality, take, talking } from './phone'
+import { agents, besides, bring, merge, missed, offers, own, setPresence, show, state, talk, type Offer, type Talk } from './state'
 import { WrapUp } from './wrap_up'
 
 export function Call({ dial, record }: { dial: () => void; record: PersonRecord | null }) {
@@ -146,6 +146,9 @@ export function Verified({ level }: { level: number | null }) {
   return level ? <Tag shade="good">{t('verified', { level })}</Tag> : <Tag>{t('verified.not')}</Tag>
 }
 
+/** What a phone dials to bring everybody together whom it talks with. */
+const EVERYBODY = '*46'
+
 type Sending = 'blind' | 'keys' | null
 
 function Talking({ up, dial }: { up: Talk; dial: () => void }) {
@@ -172,13 +175,24 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
     else if (tape.value === 'paused' && (await order(() => ask('DELETE', `${path}/recording/pause`)))) tape.value = 'on'
   }
   const pay = (): Promise<boolean> => order(() => ask(talk.value?.paying ? 'DELETE' : 'POST', `${path}/payment`))
-  useKey('h', 'keys.hold', () => void hold())
-  useKey('p', 'keys.pay', () => void pay())
+  useKey('h', 'keys.hold', () => void hold(), !up.room)
+  useKey('p', 'keys.pay', () => void pay(), !up.room)
   useKey('m', 'keys.mute', () => mute(!muted.value), !!leg)
-  useKey('t', 'keys.transfer', () => (doing.value = 'blind'))
+  useKey('t', 'keys.transfer', () => (doing.value = 'blind'), !up.room)
+  const lost = legs.value.find((own) => own.state === 'lost' && own.call === up.call)
   const name = up.caller?.name ?? up.from
+  // One waits, the other is talked with: the other way round.
+  const change = async (other: Talk): Promise<void> => {
+    if (!up.held) await ask('POST', `${path}/hold`)
+    await ask('DELETE', `/calls/${other.call}/hold`)
+    bring(other.call)
+  }
+  const all = (): Promise<void> => {
+    merge()
+    return call(EVERYBODY)
+  }
   return (
-    <section class="talking" aria-label={t('call')}>
+    <section class={up.held ? 'talking held' : 'talking'} aria-label={t('call')}>
       <div class="row apart">
         <p class="who">
           <Lamp shade={up.held ? 'warn' : 'good'}>
@@ -186,7 +200,10 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
           </Lamp>
           <span class="number soft">{up.caller?.name ? up.from : ''}</span>
           {up.queue && <Tag>{up.queue}</Tag>}
+          {up.room && <Tag shade="note">{t('call.room')}</Tag>}
           {up.held && <Tag shade="warn">{t('call.held')}</Tag>}
+          {leg?.held && <Tag shade="warn">{t('call.waits')}</Tag>}
+          {leg?.state === 'joining' && <Tag shade="warn">{t('call.joining')}</Tag>}
           {muted.value && <Tag shade="bad">{t('call.muted')}</Tag>}
           {up.heard && <Tag shade="note">{t(`supervision.${up.heard}`)}</Tag>}
           {up.paying && <Tag shade="warn">{t('call.paying')}</Tag>}
@@ -195,9 +212,16 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
         <time class="clock">{clock(since(up.since))}</time>
       </div>
       <div class="row controls" role="group" aria-label={t('call.controls')}>
-        <Button icon={up.held ? 'play' : 'hold'} hint="h" pressed={up.held} onClick={() => void hold()}>
-          {up.held ? t('call.resume') : t('call.hold')}
-        </Button>
+        {lost && (
+          <Button kind="main" icon="phone" onClick={() => void take(lost.leg)}>
+            {t('call.take')}
+          </Button>
+        )}
+        {!up.room && (
+          <Button icon={up.held ? 'play' : 'hold'} hint="h" pressed={up.held} onClick={() => void hold()}>
+            {up.held ? t('call.resume') : t('call.hold')}
+          </Button>
+        )}
         {leg && (
           <Button icon={muted.value ? 'mute' : 'voice'} hint="m" pressed={muted.value} onClick={() => mute(!muted.value)}>
             {t('call.mute')}
@@ -208,9 +232,11 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
             {t('call.keys')}
           </Button>
         )}
-        <Button icon="transfer" hint="t" pressed={doing.value === 'blind'} onClick={() => (doing.value = doing.value === 'blind' ? null : 'blind')}>
-          {t('call.transfer')}
-        </Button>
+        {!up.room && (
+          <Button icon="transfer" hint="t" pressed={doing.value === 'blind'} onClick={() => (doing.value = doing.value === 'blind' ? null : 'blind')}>
+            {t('call.transfer')}
+          </Button>
+        )}
         <Button icon="consult" onClick={dial}>
           {t('call.consult')}
         </Button>
@@ -237,11 +263,22 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
       {besides.value.map((other) => (
         <div class="row beside" key={other.call}>
           <Lamp shade="warn">{t('call.beside', { name: other.caller?.name ?? other.from })}</Lamp>
+          <Button icon="play" onClick={() => void order(() => change(other))}>
+            {t('call.back', { name: other.caller?.name ?? other.from })}
+          </Button>
           <Button icon="transfer" onClick={() => void order(() => ask('POST', `/calls/${other.call}/transfer`, { with: up.call }))}>
             {t('call.join', { name: other.caller?.name ?? other.from })}
           </Button>
         </div>
       ))}
+      {besides.value.length > 0 && leg && (
+        <div class="row beside">
+          <span class="small soft">{t('call.all.words')}</span>
+          <Button icon="group" onClick={() => void order(all)}>
+            {t('call.all')}
+          </Button>
+        </div>
+      )}
       {doing.value === 'blind' && (
         <SendOn
           send={async (to) => {

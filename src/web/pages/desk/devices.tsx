@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks'
 import { Button, Dialog, Field, Lamp, type Shade } from '../parts/ui'
 import { t } from '../words'
 import { sound } from './alert'
-import { listenIn, microphone, speaker } from './phone'
+import { cleaned, listenIn, microphone, speaker } from './phone'
 
 export function Devices({ close }: { close: () => void }) {
   const found = useSignal<readonly MediaDeviceInfo[]>([])
@@ -27,7 +27,7 @@ export function Devices({ close }: { close: () => void }) {
       stopped = true
       stop()
     }
-  }, [microphone.value])
+  }, [microphone.value, cleaned.value])
   const of = (kind: MediaDeviceKind): MediaDeviceInfo[] => found.value.filter((own) => own.kind === kind && own.deviceId)
   return (
     <Dialog title={t('devices')} close={close}>
@@ -58,6 +58,10 @@ export function Devices({ close }: { close: () => void }) {
             ))}
           </select>
         </Field>
+        <label class="check">
+          <input type="checkbox" checked={cleaned.value === 'on'} onChange={(event) => (cleaned.value = event.currentTarget.checked ? 'on' : 'off')} />
+          {t('devices.cleaned')}
+        </label>
         <div class="row">
           <Button icon="play" onClick={() => void tone()}>
             {t('devices.tone')}

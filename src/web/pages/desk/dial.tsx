@@ -37,7 +37,7 @@ export function Dial({ close }: { close: () => void }) {
         }}
       >
         <Field label={t('dial.number')} hint={here ? t('dial.here') : t('dial.desk', { extension: own.value?.extension ?? '' })}>
-          <input name="number" list="colleagues" inputMode="tel" autocomplete="off" maxLength={64} required ref={(field) => field?.focus()} />
+          <input name="number" list="colleagues" inputMode="tel" autocomplete="off" maxLength={64} required autofocus />
         </Field>
         <Colleagues />
         {problem.value && <p class="wrong" role="alert">{problem}</p>}

@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { ask } from '../api'
 import { useKey } from '../parts/keys'
+import { meanwhile } from '../parts/meanwhile'
 import { Button } from '../parts/ui'
 import type { PersonRecord } from '../schema'
 import { t } from '../words'
@@ -11,7 +12,9 @@ import * as alert from './alert'
 import { Call } from './call'
 import { Devices } from './devices'
 import { Dial } from './dial'
+import { Far } from './far'
 import { Details } from './details'
+import { GoesOn } from './goes_on'
 import { Person, Stranger } from './person'
 import * as phone from './phone'
 import { Search } from './search'
@@ -25,7 +28,11 @@ export function Desk() {
   const record = useSignal<PersonRecord | null>(null)
   useEffect(() => {
     const ends = [begin(), alert.begin(), phone.begin()]
-    return () => ends.forEach((end) => end())
+    meanwhile.value = GoesOn
+    return () => {
+      meanwhile.value = null
+      ends.forEach((end) => end())
+    }
   }, [])
   const contact = shown.value?.contact ?? null
   const version = changed.value
@@ -75,7 +82,7 @@ export function Desk() {
       {over.value === 'search' && <Search close={() => (over.value = null)} />}
       {over.value === 'dial' && <Dial close={() => (over.value = null)} />}
       {over.value === 'devices' && <Devices close={() => (over.value = null)} />}
-      <audio id="far" autoplay />
+      <Far />
     </div>
   )
 }

@@ -1,8 +1,8 @@
 // The browser as a telephone, over the desk's own channel: the page always offers, the box always answers.
-import { computed, signal } from '@preact/signals'
-import { me } from '../api'
+import { computed, effect, signal } from '@preact/signals'
+import { expired, look, me } from '../api'
 import { kept } from '../settings'
-import { lookForCalls, rang, withdrawn } from './state'
+import { here, lookForCalls, rang, rings, taken, talk, withdrawn } from './state'
 
 /** What the box says on the channel. */
 type Said =
@@ -18,17 +18,30 @@ type Said =
   | { type: 'ring'; leg: string; call: string; queue: string | null; caller: { number: string; name: string | null } }
   | { type: 'stop'; leg: string; why: string }
   | { type: 'sdp'; leg: string; sdp: string }
-  | { type: 'state'; leg: string; call: string | null; state: 'ringing' | 'talking' | 'ended'; why?: string }
+  | { type: 'state'; leg: string; call: string | null; state: 'ringing' | 'talking' | 'held' | 'ended'; why?: string }
+  | { type: 'lost'; leg: string; call: string }
+  | { type: 'expired' }
   | { type: 'problem'; leg?: string | null; detail: string }
 
-/** A call at this page; `number` where the page has dialled it. */
-export type Leg = { leg: string; call: string; state: 'ringing' | 'joining' | 'talking'; number: string | null }
+/**
+ * A call at this page; `number` where the page has dialled it, `held` by the other side. One that is `lost` was in another
+ * tab, which is gone.
+ */
+export type Leg = {
+  leg: string
+  call: string
+  state: 'ringing' | 'joining' | 'talking' | 'lost'
+  number: string | null
+  held?: boolean
+}
 export type Line = 'off' | 'connecting' | 'ready' | 'refused'
 
 /** Whether the agent wants to talk in the browser here. */
 export const wanted = kept<'on' | 'off'>('branchline-phone', 'off')
 export const microphone = kept<string>('branchline-microphone', '')
 export const speaker = kept<string>('branchline-speaker', '')
+/** Whether the browser takes echo and noise out of what it hears; a good headset does that itself. */
+export const cleaned = kept<'on' | 'off'>('branchline-cleaned', 'on')
 export const line = signal<Line>('off')
 export const legs = signal<readonly Leg[]>([])
 export const muted = signal(false)
@@ -36,13 +49,27 @@ export const trouble = signal<string | null>(null)
 /** How the call sounds: round trip and jitter in milliseconds, loss in percent. */
 export const quality = signal<{ trip: number; jitter: number; loss: number } | null>(null)
 
-export const talking = computed(() => legs.value.find(({ state }) => state === 'talking') ?? null)
+/** What is heard of each leg. */
+export const streams = signal<ReadonlyMap<string, MediaStream>>(new Map())
+
+/** The leg that this page has in a call. */
+export function legIn(call: string): Leg | null {
+  const up = legs.value.filter(({ state }) => state === 'talking' || state === 'joining')
+  return up.find((leg) => leg.call === call) ?? (up.length === 1 && up[0]?.call === '' ? up[0] : null)
+}
+
+/** The leg of the call that is in front. */
+export const talking = computed(() => (talk.value && !talk.value.over ? legIn(talk.value.call) : null))
 /** A call out whose other side has not answered yet. */
 export const calling = computed(() => legs.value.find(({ state, number }) => number !== null && state !== 'talking') ?? null)
 
 const PROTOCOL = 'branchline.desk.1'
 /** How long is waited before the channel is tried again: at once, then longer and longer. */
 const WAITS = [200, 1000, 3000, 8000, 15000]
+/** How long is waited before a session that has failed is begun anew. */
+const BETWEEN = 1500
+/** How long a tab that is loaded anew has for its own call, before another tab of the agent's takes it. */
+const OTHERS_FIRST = 5000
 
 let socket: WebSocket | null = null
 let tries = 0
@@ -51,6 +78,8 @@ let sounds: MediaStream | null = null
 /** What passes sound on where this network lets none through. */
 let relays: RTCIceServer[] = []
 const peers = new Map<string, RTCPeerConnection>()
+/** Legs whose new session is being made. */
+const joining = new Set<string>()
 /** A number that is being dialled, whose leg the box has not named yet. */
 let dialling: { peer: RTCPeerConnection; number: string } | null = null
 
@@ -68,6 +97,12 @@ export function turn(on: boolean): void {
   }
 }
 
+effect(() => {
+  const up = legs.value.filter(({ state }) => state === 'talking' || state === 'joining')
+  here.value = new Set(up.map(({ call }) => call))
+  rings.value = new Set(legs.value.filter(({ state }) => state === 'ringing').map(({ call }) => call))
+})
+
 /** Once, when the desk comes. */
 export function begin(): () => void {
   if (wanted.value === 'on') connect()
@@ -75,9 +110,20 @@ export function begin(): () => void {
     if (wanted.value === 'on' && !socket) connect()
   }
   window.addEventListener('online', back)
+  // Whoever has signed in again goes on with what is up, by a channel of the new session.
+  let over = expired.value
+  const again = effect(() => {
+    const was = over
+    over = expired.value
+    if (was && !over && wanted.value === 'on') {
+      socket = null
+      connect()
+    }
+  })
   const timer = window.setInterval(() => void measure(), 2000)
   return () => {
     window.removeEventListener('online', back)
+    again()
     clearInterval(timer)
   }
 }
@@ -93,10 +139,16 @@ function connect(): void {
     opened = true
     tries = 0
   }
-  own.onmessage = ({ data }: MessageEvent<string>) => void heard(JSON.parse(data) as Said)
-  own.onclose = () => {
+  own.onmessage = ({ data }: MessageEvent<string>) => {
+    // What an earlier channel says is about what this one has taken over.
+    if (socket === own) void heard(JSON.parse(data) as Said)
+  }
+  own.onclose = ({ code }) => {
     if (socket !== own) return
     socket = null
+    gone()
+    // It may be the session that is over; whoever signs in again is connected again.
+    if (code === 1008 || !opened) void look()
     if (wanted.value === 'off') return
     // Never opened, again and again: the box has no such channel, or this agent may not.
     line.value = !opened && tries >= WAITS.length ? 'refused' : 'connecting'
@@ -111,23 +163,39 @@ function say(message: Record<string, unknown>): boolean {
   return true
 }
 
+/** The channel is gone: what rang rings no more, and what is up goes on; sound does not need the channel. */
+function gone(): void {
+  for (const { leg, call, state } of legs.value) {
+    if (state === 'talking' || (state === 'joining' && peers.has(leg))) continue
+    withdrawn(call)
+    end(leg)
+  }
+  dialling?.peer.close()
+  dialling = null
+  hush()
+}
+
 async function heard(said: Said): Promise<void> {
   switch (said.type) {
     case 'welcome':
       line.value = 'ready'
       relays = said.relays
-      // Whatever was up goes on with a new session: after a reload, or on another network.
-      for (const { leg, call } of said.calls) {
-        put({ leg, call, state: 'joining', number: null })
-        await join(leg, 'resume')
-      }
-      // The box may not have noticed yet that this page was away.
-      for (const [leg, peer] of peers)
-        if (peer.connectionState !== 'connected' && !said.calls.some((one) => one.leg === leg)) await join(leg, 'resume')
-      return
+      trouble.value = null
+      return resume(said.calls)
     case 'relays':
       relays = said.relays
       return
+    case 'expired':
+      expired.value = true
+      return
+    case 'lost': {
+      if (peers.has(said.leg)) return
+      put({ leg: said.leg, call: said.call, state: 'lost', number: null })
+      window.setTimeout(() => {
+        if (legs.value.some(({ leg, state }) => leg === said.leg && state === 'lost')) void take(said.leg)
+      }, OTHERS_FIRST)
+      return
+    }
     case 'ring':
       put({ leg: said.leg, call: said.call, state: 'ringing', number: null })
       return rang(said.call, said.caller.number, said.caller.name, said.queue)
@@ -136,9 +204,9 @@ async function heard(said: Said): Promise<void> {
       return end(said.leg)
     case 'sdp': {
       const peer = peers.get(said.leg) ?? adopt(said.leg)
-      await peer?.setRemoteDescription({ type: 'answer', sdp: said.sdp }).catch((error: unknown) => {
-        trouble.value = String(error)
-      })
+      // The answer to an offer that another has taken the place of is nobody's.
+      if (peer?.signalingState !== 'have-local-offer') return
+      await peer.setRemoteDescription({ type: 'answer', sdp: said.sdp }).catch(complain)
       return
     }
     case 'state':
@@ -155,11 +223,32 @@ async function heard(said: Said): Promise<void> {
 }
 
 /** A leg is in another state; of a call out, it may be the first that is told of it. */
-function moved(leg: string, call: string | null, state: 'ringing' | 'talking'): void {
+function moved(leg: string, call: string | null, state: 'ringing' | 'talking' | 'held'): void {
   if (!peers.has(leg)) adopt(leg)
   const known = legs.value.find((own) => own.leg === leg)
-  if (call) withdrawn(call)
-  put({ leg, call: call ?? known?.call ?? '', state, number: known?.number ?? null })
+  if (call && known?.number === null && state === 'talking') taken(call)
+  const held = state === 'held'
+  put({ leg, call: call ?? known?.call ?? '', state: held ? 'talking' : state, number: known?.number ?? null, held })
+}
+
+/** What was up goes on: as it is where the sound has gone on, with a new session after a reload or on another network. */
+async function resume(waiting: ReadonlyArray<{ leg: string; call: string }>): Promise<void> {
+  for (const { leg } of [...legs.value]) {
+    if (peers.get(leg)?.connectionState === 'connected') say({ type: 'resume', leg })
+    else if (peers.has(leg)) await join(leg, 'resume')
+  }
+  for (const { leg, call } of waiting) {
+    if (peers.has(leg)) continue
+    put({ leg, call, state: 'joining', number: null })
+    await join(leg, 'resume')
+  }
+}
+
+/** Goes on here with a call that was in another tab. */
+export async function take(leg: string): Promise<void> {
+  const known = legs.value.find((own) => own.leg === leg)
+  if (known) put({ ...known, state: 'joining' })
+  await join(leg, 'resume')
 }
 
 function put(own: Leg): void {
@@ -181,6 +270,7 @@ function end(leg: string): void {
   peers.get(leg)?.close()
   peers.delete(leg)
   legs.value = legs.value.filter((own) => own.leg !== leg)
+  streams.value = new Map([...streams.value].filter(([own]) => own !== leg))
   hush()
 }
 
@@ -196,9 +286,16 @@ function hush(): void {
 /** The microphone, with what makes speech better; asked for when it is first needed. */
 export async function listenIn(): Promise<MediaStream> {
   const own = microphone.value ? { deviceId: { ideal: microphone.value } } : {}
-  const audio = { ...own, echoCancellation: true, noiseSuppression: true, autoGainControl: true }
+  const clean = cleaned.value === 'on'
+  const audio = { ...own, echoCancellation: clean, noiseSuppression: clean, autoGainControl: clean }
   return navigator.mediaDevices.getUserMedia({ audio, video: false })
 }
+
+/**
+ * What is offered: all but comfort noise. With it, browsers send nothing while they take what they hear for noise, which
+ * cuts words at their beginning and lets the other side think that the line is dead.
+ */
+const CODECS = (RTCRtpReceiver.getCapabilities('audio')?.codecs ?? []).filter(({ mimeType }) => !/\/cn$/i.test(mimeType))
 
 async function session(): Promise<[RTCPeerConnection, string]> {
   sounds ??= await listenIn()
@@ -208,37 +305,52 @@ async function session(): Promise<[RTCPeerConnection, string]> {
     track.enabled = !muted.value
     peer.addTrack(track, own)
   }
-  peer.ontrack = ({ streams }) => play(streams[0])
+  for (const way of peer.getTransceivers()) way.setCodecPreferences(CODECS)
   const offer = await peer.createOffer()
   await peer.setLocalDescription(offer)
   return [peer, peer.localDescription?.sdp ?? offer.sdp ?? '']
 }
 
-async function play(stream: MediaStream | undefined): Promise<void> {
-  const out = document.getElementById('far') as HTMLAudioElement | null
-  if (!out || !stream) return
-  out.srcObject = stream
-  if (speaker.value && 'setSinkId' in out) await out.setSinkId(speaker.value).catch(() => undefined)
-  await out.play().catch(() => undefined)
-}
-
 async function join(leg: string, how: 'answer' | 'resume'): Promise<void> {
+  if (joining.has(leg)) return
+  joining.add(leg)
   try {
     const [peer, sdp] = await session()
+    // It may have ended while the microphone was asked for.
+    if (!legs.value.some((own) => own.leg === leg)) {
+      peer.close()
+      return hush()
+    }
     peers.get(leg)?.close()
     peers.set(leg, peer)
     watch(leg, peer)
     say({ type: how, leg, sdp })
   } catch (error) {
-    trouble.value = error instanceof DOMException ? error.name : String(error)
+    complain(error)
+    // It rings on: whoever allows the microphone then can answer still.
+    const known = legs.value.find((own) => own.leg === leg)
+    if (known) put({ ...known, state: how === 'answer' ? 'ringing' : 'lost' })
+  } finally {
+    joining.delete(leg)
   }
 }
 
-/** A laptop on another network: a new session for the leg that is up. */
+function complain(error: unknown): void {
+  trouble.value = error instanceof DOMException ? error.name : String(error)
+}
+
+/** What is heard is played; and a laptop on another network begins a new session for the leg that is up. */
 function watch(leg: string, peer: RTCPeerConnection): void {
+  const [receiver] = peer.getReceivers()
+  if (receiver) streams.value = new Map(streams.value).set(leg, new MediaStream([receiver.track]))
   const answered = (): boolean => peers.get(leg) === peer && peer.remoteDescription !== null
   peer.onconnectionstatechange = () => {
-    if (answered() && peer.connectionState === 'failed') void join(leg, 'resume')
+    // Where there is no way at all, it fails at once, each time.
+    if (answered() && peer.connectionState === 'failed') {
+      window.setTimeout(() => {
+        if (answered()) void join(leg, 'resume')
+      }, BETWEEN)
+    }
     // What took the sound away took the channel along, and nothing says so for minutes: a new one tells.
     if (answered() && peer.connectionState === 'disconnected') renew()
   }
@@ -249,6 +361,7 @@ function renew(): void {
   const before = socket
   socket = null
   before?.close()
+  gone()
   tries = 0
   connect()
 }
@@ -271,9 +384,14 @@ export function hangUp(leg: string): void {
 
 export async function dial(number: string): Promise<void> {
   trouble.value = null
-  const [peer, sdp] = await session()
-  dialling = { peer, number }
-  say({ type: 'dial', number, sdp })
+  try {
+    const [peer, sdp] = await session()
+    dialling = { peer, number }
+    say({ type: 'dial', number, sdp })
+  } catch (error) {
+    complain(error)
+    throw error
+  }
 }
 
 export function mute(on: boolean): void {
@@ -284,8 +402,9 @@ export function mute(on: boolean): void {
 /** Keys, as events of their own in the sound (RFC 4733): the browser sends them itself. */
 export function press(keys: string): void {
   const leg = talking.value
-  const peer = leg && peers.get(leg.leg)
-  peer?.getSenders()[0]?.dtmf?.insertDTMF(keys, 120, 70)
+  const own = leg && peers.get(leg.leg)?.getSenders()[0]?.dtmf
+  // What was pressed a moment ago is not sent yet, and would be lost.
+  own?.insertDTMF(own.toneBuffer + keys, 120, 70)
 }
 
 async function measure(): Promise<void> {

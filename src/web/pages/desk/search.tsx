@@ -1,6 +1,6 @@
 // Finding people, cases and moments by words, or by how a number ends; with the arrow keys.
 import { useSignal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { ask } from '../api'
 import { Icon, type IconName } from '../parts/icon'
 import { Dialog, Empty, wordsOf } from '../parts/ui'
@@ -15,7 +15,8 @@ export function Search({ close }: { close: () => void }) {
   const at = useSignal(0)
   const problem = useSignal<string | null>(null)
   const field = useRef<HTMLInputElement>(null)
-  useEffect(() => field.current?.focus(), [])
+  // Before the next key: whoever pressed one to search types on.
+  useLayoutEffect(() => field.current?.focus(), [])
   useEffect(() => {
     const wanted = words.value.trim()
     if (wanted.length < 2) {

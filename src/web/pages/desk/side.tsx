@@ -5,7 +5,7 @@ import { shadeOf, stateOf } from '../parts/agent_state'
 import { Icon } from '../parts/icon'
 import { since } from '../parts/tick'
 import { Button, Lamp, Section, wordsOf, type Shade } from '../parts/ui'
-import { clock, count, named, t } from '../words'
+import { clock, count, named, t, type Key } from '../words'
 import { line, trouble, turn, wanted } from './phone'
 import type { Window } from './page'
 import { agents, open, own, queues, setPresence, show, shown, shut, state } from './state'
@@ -71,6 +71,13 @@ function Presence() {
   )
 }
 
+/** What browsers call it when there is no microphone to be had. */
+const TROUBLES: Record<string, Key> = {
+  NotAllowedError: 'phone.denied',
+  NotFoundError: 'phone.nothing',
+  NotReadableError: 'phone.taken',
+}
+
 function Telephone({ open: openWindow }: { open: (which: Window) => void }) {
   const shade: Shade = line.value === 'ready' ? 'good' : line.value === 'off' ? 'none' : line.value === 'refused' ? 'bad' : 'warn'
   return (
@@ -86,7 +93,11 @@ function Telephone({ open: openWindow }: { open: (which: Window) => void }) {
         <Lamp shade={shade}>
           <span class="small">{t(`phone.${line.value}`, { extension: own.value?.extension ?? '' })}</span>
         </Lamp>
-        {trouble.value && <p class="wrong">{t('phone.trouble', { why: trouble.value })}</p>}
+        {trouble.value && (
+          <p class="wrong" role="alert">
+            {TROUBLES[trouble.value] ? t(TROUBLES[trouble.value]!) : t('phone.trouble', { why: trouble.value })}
+          </p>
+        )}
       </div>
     </Section>
   )

@@ -4,7 +4,7 @@ import { computed, signal } from '@preact/signals'
 import { ask, me } from '../api'
 import { answered, listen, type Told } from '../feed'
 import { announce } from '../parts/live'
-import type { ActiveCallPage, Agent, AgentPage, CallerCard, ContactLine, Mode, PersonRecordPage, Queue, QueuePage } from '../schema'
+import type { ActiveCall, ActiveCallPage, Agent, AgentPage, CallerCard, ContactLine, Mode, PersonRecordPage, Queue, QueuePage } from '../schema'
 import { t } from '../words'
 import { tell } from './alert'
 
@@ -22,9 +22,19 @@ export type Offer = {
   since: number
 }
 /** The call that is up, or was a moment ago. */
-/** `heard`: how a supervisor listens in, where the site says so.
-    `paying`: nothing of what is said is kept, and the keys of whoever calls reach nobody. */
-export type Talk = Offer & { held: boolean; paying: boolean; heard: Mode | null; over: number | null }
+export type Talk = Offer & {
+  /** Whether this agent has put the other on hold. */
+  held: boolean
+  /** Nothing of what is said is kept, and the keys of whoever calls reach nobody. */
+  paying: boolean
+  /** How a supervisor listens in, where the site says so. */
+  heard: Mode | null
+  over: number | null
+  /** Whether several are in one room. */
+  room: boolean
+  /** The contact that it goes on with, of a room: its call. */
+  about: string
+}
 /** A person on the desk. */
 export type Open = { contact: string; name: string | null; number: string | null }
 
@@ -39,6 +49,12 @@ export const open = signal<readonly Open[]>(kept())
 export const shown = signal<Open | null>(open.value[0] ?? null)
 /** Counts what makes a person's record another: whoever shows it looks again. */
 export const changed = signal(0)
+
+/** Calls that this page's telephone has a leg of; nobody else may be in them, as in the echo test. */
+export const here = signal<ReadonlySet<string>>(new Set())
+
+/** Calls that ring in this page's telephone: whatever else is told at the same time, they do. */
+export const rings = signal<ReadonlySet<string>>(new Set())
 
 /** The agent that is signed in. */
 export const own = computed(() => agents.value.get(me.value?.agent ?? ''))
@@ -108,26 +124,62 @@ async function lookAgain(): Promise<void> {
   if (all) agents.value = answered(all.items, ({ agent }) => agent, before.agents, agents.value)
   if (lines) queues.value = answered(lines.items, ({ queue }) => queue, before.queues, queues.value)
   if (calls) await resume(calls)
-  if (state.value !== 'ringing') offers.value = []
+  if (state.value !== 'ringing') nothingElseRings()
 }
 
-/** After a reload, or a gap: the call that is up is shown again, with who it is. */
+/** After a reload, or a gap: what is up is shown again, with who it is, and what is over is over. */
 async function resume({ items }: ActiveCallPage): Promise<void> {
-  const up = items.filter((line) => line.with)
-  const known = talk.value
-  if (known && !known.over && up.some((line) => line.call === known.call)) return
-  const line = up.at(-1)
-  if (!line) {
-    if (known && !known.over) over(known.call)
+  const up = items.filter((line) => line.with || here.value.has(line.call))
+  const known = (): Talk[] => [...(talk.value && !talk.value.over ? [talk.value] : []), ...besides.value]
+  for (const line of up) {
+    const held = (line.held_by ?? []).includes(party())
+    if (known().some(({ call }) => call === line.call)) change(line.call, { held })
+    else add(await talkOf(line, held))
+  }
+  for (const { call } of known()) if (!up.some((line) => line.call === call)) over(call)
+}
+
+/** How the box names whoever is at this agent's telephone. */
+function party(): string {
+  return `extension ${own.value?.extension ?? ''}`
+}
+
+async function talkOf(line: ActiveCall, held: boolean): Promise<Talk> {
+  const { call, arrived } = line
+  const out = line.from === own.value?.extension
+  const from = out ? line.to : line.from
+  const room = line.doing.includes('in a conference')
+  // Whoever was brought into a room is who it is about.
+  const first = room ? merging : null
+  if (room) merging = null
+  if (first) return { ...first, call, held, over: null, room, about: first.about }
+  const offer = recent.find((one) => one.call === call)
+  if (offer) return { ...offer, since: Date.now(), held, paying: line.paying ?? false, heard: line.supervised ?? null, over: null, room, about: call }
+  const found = await ask<PersonRecordPage>('GET', `/people?identity=${encodeURIComponent(`phone:${from}`)}`).catch(() => null)
+  const contact = found?.items[0]?.contacts[0]
+  const caller = contact ? cardOf(contact) : null
+  const since = new Date(arrived).getTime()
+  return { call, from, to: line.to, queue: null, caller, since, held, paying: line.paying ?? false, heard: line.supervised ?? null, over: null, room, about: call }
+}
+
+/** The call that a room is made of, until the room is there. */
+let merging: Talk | null = null
+
+/** All that talk with this agent come into one room. */
+export function merge(): void {
+  merging = [...besides.value, ...(talk.value ? [talk.value] : [])].find(({ caller, queue }) => caller || queue) ?? talk.value
+}
+
+/** One more call is up: in front, unless it is on hold and another is not. */
+function add(up: Talk): void {
+  const before = talk.value && !talk.value.over ? talk.value : null
+  if (before && up.held && !before.held) {
+    besides.value = [...besides.value, up]
     return
   }
-  const number = line.from
-  const found = await ask<PersonRecordPage>('GET', `/people?identity=${encodeURIComponent(`phone:${number}`)}`).catch(() => null)
-  const contact = found?.items[0]?.contacts[0]
-  const since = new Date(line.arrived).getTime()
-  const caller = contact ? cardOf(contact) : null
-  talk.value = { call: line.call, from: number, to: line.to, queue: null, caller, since, held: false, paying: line.paying ?? false, heard: line.supervised ?? null, over: null }
-  if (caller) show({ contact: caller.contact, name: caller.name ?? null, number })
+  if (before) besides.value = [...besides.value, before]
+  talk.value = up
+  if (up.caller) show({ contact: up.caller.contact, name: up.caller.name ?? null, number: up.from })
 }
 
 /** What a card says of somebody, made of their record. */
@@ -169,11 +221,21 @@ function took(event: Told): void {
       return change(event.call, { paying: event.on })
     case 'call_held':
     case 'call_resumed':
-      return change(event.call, { held: event.event === 'call_held' })
+      // Being on hold is told by the telephone, to the page that has the call.
+      return event.by === party() ? change(event.call, { held: event.event === 'call_held' }) : undefined
     case 'call_ended':
       withdrawn(event.call)
       return over(event.call)
   }
+}
+
+/** What was offered last. It is told in several ways that a call is taken, in any order: what is known of it stays known. */
+let recent: readonly Offer[] = []
+/** Those of them that this agent has taken. */
+const had = new Set<string>()
+
+function remember(offer: Offer): void {
+  recent = [...recent.filter(({ call }) => call !== offer.call), offer].slice(-5)
 }
 
 function offered(event: Extract<Told, { event: 'call_offered' }>): void {
@@ -182,6 +244,7 @@ function offered(event: Extract<Told, { event: 'call_offered' }>): void {
   const caller = event.caller ?? null
   const offer: Offer = { call, from, to, queue, caller, reason: event.reason?.words ?? null, since: Date.now() }
   offers.value = [...offers.value.filter(({ call }) => call !== offer.call), offer]
+  remember(offer)
   missed.value = null
   // Who writes to somebody else at this moment is not torn away: only an empty desk turns by itself.
   if (!talk.value || talk.value.over) showCaller(offer)
@@ -191,26 +254,34 @@ function offered(event: Extract<Told, { event: 'call_offered' }>): void {
 }
 
 function known(call: string, caller: CallerCard): void {
-  offers.value = offers.value.map((offer) => (offer.call === call ? { ...offer, caller } : offer))
+  const learned = (offer: Offer): Offer => (offer.call === call ? { ...offer, caller } : offer)
+  offers.value = offers.value.map(learned)
+  recent = recent.map(learned)
   change(call, { caller })
   const offer = offers.value.find((one) => one.call === call) ?? (talk.value?.call === call ? talk.value : null)
   if (offer && (!talk.value || talk.value.call === call || talk.value.over)) showCaller({ ...offer, caller })
 }
 
-function taken(call: string): void {
-  const offer = offers.value.find((one) => one.call === call)
-  offers.value = offers.value.filter((one) => one.call !== call)
-  const up: Talk = {
-    ...(offer ?? { call, from: '', to: '', queue: null, caller: null }),
-    since: Date.now(),
-    held: false,
-    paying: false,
-    heard: null,
-    over: null,
-  }
-  if (talk.value && !talk.value.over && talk.value.call !== call) besides.value = [...besides.value, talk.value]
+/** Puts a call that is up in front of the others. */
+export function bring(call: string): void {
+  const up = besides.value.find((one) => one.call === call)
+  if (!up) return
+  const before = talk.value && !talk.value.over ? [talk.value] : []
+  besides.value = [...besides.value.filter((one) => one !== up), ...before]
   talk.value = up
-  if (offer) showCaller(offer)
+  if (up.caller) showCaller(up)
+}
+
+/** A call that was offered is this agent's. */
+export function taken(call: string): void {
+  const offer = recent.find((one) => one.call === call)
+  had.add(call)
+  withdrawn(call)
+  if (besides.value.some((one) => one.call === call)) return
+  if (talk.value?.call === call && !talk.value.over) return change(call, offer ? { ...offer, since: talk.value.since } : {})
+  if (!offer) return void lookForCalls()
+  add({ ...offer, since: Date.now(), held: false, paying: false, heard: null, over: null, room: false, about: call })
+  showCaller(offer)
   announce(t('call.said'))
 }
 
@@ -219,9 +290,14 @@ export function rang(call: string, from: string, name: string | null, queue: str
   if (offers.value.some((one) => one.call === call)) return
   const offer: Offer = { call, from, to: own.value?.extension ?? '', queue, name, caller: null, since: Date.now() }
   offers.value = [...offers.value, offer]
+  remember(offer)
   missed.value = null
   announce(t('offer.said', { name: name ?? from, queue: queue ?? '' }), true)
   tell(name ?? from)
+}
+
+function nothingElseRings(): void {
+  offers.value = offers.value.filter(({ call }) => rings.value.has(call))
 }
 
 export function withdrawn(call: string): void {
@@ -250,10 +326,10 @@ function moved({ state: words }: Agent): void {
   const kind = words.split(':')[0]
   if (kind === 'ringing') return
   if (words === 'paused: did not answer') {
-    missed.value = offers.value.at(-1) ?? missed.value
+    missed.value = recent.filter(({ call }) => !had.has(call)).at(-1) ?? missed.value
     announce(t('missed.said'), true)
   }
-  offers.value = []
+  nothingElseRings()
   // The feed tells the end of a call itself; this is for an end that was told while the page was away.
   if (kind !== 'talking' && talk.value && !talk.value.over && !besides.value.length) over(talk.value.call)
 }

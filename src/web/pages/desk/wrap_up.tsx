@@ -28,7 +28,7 @@ export function WrapUp({ call, record }: { call: Talk; record: PersonRecord | nu
     try {
       if (contact && code.value) {
         const fields = Object.fromEntries(requires.map((name) => [name, String(given.get(`field-${name}`) ?? '')]))
-        await ask('POST', `/people/${contact}/dispositions`, { code: code.value, fields, call: call.call })
+        await ask('POST', `/people/${contact}/dispositions`, { code: code.value, fields, call: call.about })
       }
       if (contact && note) await ask('POST', `/people/${contact}/notes`, { text: note })
       changed.value += 1

@@ -1,6 +1,6 @@
 // The keyboard map: which key does what on this page. Keys of one letter rest while somebody writes, and can be turned off.
 import { signal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
+import { useLayoutEffect } from 'preact/hooks'
 import { letters } from '../settings'
 import type { Key } from '../words'
 
@@ -12,7 +12,8 @@ export const map = signal<readonly Bound[]>([])
 
 /** While this part of a page is there, the key does that. `when` is whether it makes sense at this moment. */
 export function useKey(key: string, words: Key, run: () => void, when = true): void {
-  useEffect(() => {
+  // With what is shown, not some time after it: whoever sees the key may press it.
+  useLayoutEffect(() => {
     if (!when) return
     const id = Symbol(key)
     bound.set(id, { key, words, run })
@@ -26,7 +27,8 @@ export function useKey(key: string, words: Key, run: () => void, when = true): v
 
 function writes(target: EventTarget | null): boolean {
   const element = target as HTMLElement | null
-  return !!element?.closest?.('input, textarea, select, [contenteditable]')
+  // A box that is ticked takes no letters.
+  return !!element?.closest?.('input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]')
 }
 
 document.addEventListener('keydown', (event) => {

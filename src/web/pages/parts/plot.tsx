@@ -13,7 +13,8 @@ function ceiling(value: number): number {
 }
 
 export function Bars({ title, points, most, show }: { title: string; points: readonly Point[]; most?: number; show: (value: number) => string }) {
-  const top = most ?? ceiling(Math.max(...points.map(({ value }) => value ?? 0)))
+  // Below two, the lines between would be named alike.
+  const top = most ?? ceiling(Math.max(2, ...points.map(({ value }) => value ?? 0)))
   const step = (WIDE - START) / Math.max(1, points.length)
   const y = (value: number): number => TOP + (HIGH - TOP - FOOT) * (1 - Math.min(1, value / top))
   // No more names than can be read beside each other.
