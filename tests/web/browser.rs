@@ -207,7 +207,7 @@ impl Drop for Browser {
 }
 
 /// Ten seconds of a tone, as a WAV file at 48 kHz.
-fn tone(hertz: f64) -> Vec<u8> {
+pub fn tone(hertz: f64) -> Vec<u8> {
     const RATE: u32 = 48_000;
     let samples = (0..RATE * 10).map(|at| {
         let turn = std::f64::consts::TAU * hertz * f64::from(at) / f64::from(RATE);

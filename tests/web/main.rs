@@ -11,6 +11,8 @@ mod branch;
 #[allow(dead_code)]
 mod browser;
 mod desk;
+mod firefox;
+mod lasting;
 mod media;
 mod network;
 mod pages;
@@ -19,9 +21,11 @@ mod pages;
 mod peer;
 mod phones;
 mod remote;
+mod seen;
 mod shift;
 #[path = "../interop/sound.rs"]
 #[allow(dead_code)]
 mod sound;
 #[allow(dead_code)]
 mod tab;
+mod whole_shift;

@@ -25,6 +25,13 @@ impl Site {
         Site { branch, url, browser: Browser::start() }
     }
 
+    /// The same whose browser hears a tone of so many hertz.
+    pub fn that_hears(hertz: f64) -> Site {
+        let branch = Branch::start();
+        let url = format!("https://{}", branch.ready("https").as_str().expect("text"));
+        Site { branch, url, browser: Browser::that_hears(hertz) }
+    }
+
     /// The password of one of the demo's users.
     pub fn password(&self, user: &str) -> String {
         let users = self.branch.ready("users").as_array().expect("users").clone();
@@ -65,7 +72,7 @@ impl Site {
     }
 
     /// What curl prints for a path: head and body.
-    fn fetch(&self, path: &str, more: &[&str]) -> (String, Vec<u8>) {
+    pub fn fetch(&self, path: &str, more: &[&str]) -> (String, Vec<u8>) {
         let output = Command::new("curl")
             .args(["--silent", "--insecure", "--include", "--path-as-is"])
             .args(more)

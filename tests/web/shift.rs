@@ -9,10 +9,10 @@ use crate::pages::Site;
 use crate::peer::{Setting, Sipp};
 use crate::tab::Tab;
 
-const KNOWN: &str = "+14085551200";
+pub const KNOWN: &str = "+14085551200";
 
 /// Somebody who is known, with a past.
-fn prepare(site: &Site) {
+pub fn prepare(site: &Site) {
     let who = json!({
         "fields": { "name": "Ann Lee", "company": "Lee & Sons" }, "identities": [format!("phone:{KNOWN}")]
     });
@@ -37,7 +37,7 @@ fn start(site: &Site, scenario: &str, port: u16, keys: &[(&str, &str)]) -> Sipp 
     Sipp::start(&site.branch, &setting)
 }
 
-fn register(site: &Site, user: &str, port: u16) {
+pub fn register(site: &Site, user: &str, port: u16) {
     let setting = Setting {
         scenario: "register",
         port: site.branch.free + port,
@@ -49,7 +49,7 @@ fn register(site: &Site, user: &str, port: u16) {
 }
 
 /// The page as it is, on a desk and in a hand, light and dark; without a mistake that axe knows.
-fn pictures(tab: &Tab, name: &str) {
+pub fn pictures(tab: &Tab, name: &str) {
     let folder = PathBuf::from(env!("CARGO_BIN_EXE_branchline"));
     let folder = folder.ancestors().nth(2).expect("target").join("tour");
     std::fs::create_dir_all(&folder).expect("a folder");

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::branch::PATIENCE;
+use crate::browser::tone;
 
 /// A browser with nothing kept from before; ends with the test.
 pub struct Browser {
@@ -55,6 +56,18 @@ impl Pipe {
 impl Browser {
     /// Starts one. It takes the box's own certificate, and has a microphone that beeps.
     pub fn start() -> Browser {
+        Browser::with(&[])
+    }
+
+    /// The same whose microphone hears a tone of so many hertz.
+    pub fn that_hears(hertz: f64) -> Browser {
+        let name = format!("branchline-tone-{}-{hertz}.wav", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        std::fs::write(&file, tone(hertz)).expect("a sound");
+        Browser::with(&[format!("--use-file-for-fake-audio-capture={}", file.display())])
+    }
+
+    fn with(more: &[String]) -> Browser {
         let folder = std::env::temp_dir().join(format!(
             "branchline-browser-{}-{:?}",
             std::process::id(),
@@ -71,6 +84,10 @@ impl Browser {
             "--use-fake-ui-for-media-stream",
             "--use-fake-device-for-media-stream",
             "--hide-scrollbars",
+            "--mute-audio",
+            // A network namespace has loopback alone, which ICE leaves out otherwise.
+            "--allow-loopback-in-peer-connection",
+            "--disable-features=WebRtcHideLocalIpsWithMdns,Translate,OptimizationHints",
             "--remote-debugging-pipe",
         ];
         // The browser reads at descriptor 3 and writes at 4.
@@ -78,6 +95,7 @@ impl Browser {
         let mut process = Command::new("sh")
             .args(["-c", line, "chromium"])
             .args(options)
+            .args(more)
             .arg(format!("--user-data-dir={}", folder.display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -170,6 +188,28 @@ impl Tab {
         // Nothing is on its way from one colour to another when a picture is taken.
         let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
         self.ask("Emulation.setEmulatedMedia", json!({ "features": [feature, still] }));
+    }
+
+    /// Has each page begin with a piece of script.
+    pub fn begins_with(&self, script: &str) {
+        self.ask("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script }));
+    }
+
+    /// Loads the page anew, as F5 does.
+    pub fn reload(&self) {
+        self.value("window.before = true");
+        self.ask("Page.reload", json!({}));
+        self.until("the page anew", "!window.before && document.readyState === 'complete'");
+    }
+
+    /// Closes the tab.
+    pub fn close(self) {
+        self.ask("Page.close", json!({}));
+    }
+
+    /// Brings the tab to the front.
+    pub fn to_front(&self) {
+        self.ask("Page.bringToFront", json!({}));
     }
 
     /// Goes there.
@@ -275,6 +315,30 @@ impl Tab {
         self.until(&format!("something to click: {name}"), &find);
     }
 
+    /// Clicks with the mouse on the button, box or link that is called so, where it is and as somebody would who sees it.
+    pub fn points_at(&self, name: &str) {
+        let find = format!(
+            "(() => {{ const called = (e) => (e.ariaLabel || e.labels?.[0]?.innerText || e.innerText || '').trim(); const all \
+             = [...document.querySelectorAll('button, a[href], summary, input[type=checkbox]')].filter((e) => \
+             e.checkVisibility() && !e.disabled && called(e).startsWith({0})); const same = all.filter((e) => called(e) === \
+             {0}); const own = same.length ? same : all; const at = own.findLast((e) => e.closest('dialog')) ?? own[0]; if \
+             (!at) return false; at.scrollIntoView({{ block: 'nearest' }}); const r = at.getBoundingClientRect(); const [x, y] \
+             = [r.x + r.width / 2, r.y + r.height / 2]; const there = document.elementFromPoint(x, y); return \
+             at.contains(there) || [...(at.labels ?? [])].some((e) => e.contains(there)) ? [x, y] : false }})()",
+            json!(name)
+        );
+        let at = self.until(&format!("something to point at: {name}"), &find);
+        for (kind, buttons) in [("mouseMoved", 0), ("mousePressed", 1), ("mouseReleased", 1)] {
+            let button = if kind == "mouseMoved" { "none" } else { "left" };
+            self.ask(
+                "Input.dispatchMouseEvent",
+                json!({
+                    "type": kind, "x": at[0], "y": at[1], "button": button, "buttons": buttons, "clickCount": 1
+                }),
+            );
+        }
+    }
+
     /// Fills in the field with this label.
     pub fn fill(&self, label: &str, text: &str) {
         let find = format!(
@@ -290,6 +354,15 @@ impl Tab {
     /// A picture of what is seen.
     pub fn picture(&self, path: &Path) {
         let told = self.ask("Page.captureScreenshot", json!({ "format": "png" }));
+        let data = told["data"].as_str().expect("a picture");
+        let data = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data);
+        std::fs::write(path, data.expect("base64")).expect("it can be written");
+    }
+
+    /// The same as WebP, which is small enough to be kept.
+    pub fn small_picture(&self, path: &Path) {
+        let wanted = json!({ "format": "webp", "quality": 82 });
+        let told = self.ask("Page.captureScreenshot", wanted);
         let data = told["data"].as_str().expect("a picture");
         let data = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data);
         std::fs::write(path, data.expect("base64")).expect("it can be written");
