@@ -93,8 +93,13 @@ fn a_page_that_is_lost_while_it_rings_gives_the_call_back_and_nonsense_is_refuse
     page.until("its call", "phone.welcome.calls.length === 1");
     page.run("phone.resume(phone.welcome.calls[0].leg)");
     page.hears(523.0);
-    // Who has signed out has no channel.
+    // Who has signed out has no channel, once the call that was up is over.
     page.run("phone.order('DELETE', '/session')");
+    page.until("word of it", "phone.said.some((one) => one.type === 'expired')");
+    page.hears(523.0);
+    page.run("phone.problem = ''; phone.say({ type: 'dial', number: '600', sdp: 'v=0' })");
+    page.until("a problem", "/sign in/.test(phone.problem)");
+    page.run("phone.hangUp()");
     page.until("the end of the channel", "/session/.test(phone.closed)");
     assert!(page.browser.try_run(&page.page, "phone.open()").is_err());
 }

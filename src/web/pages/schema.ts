@@ -462,7 +462,6 @@ export type Happening = {
   "recording": RecordingId
   "state": Tape
 } | {
-  "by": string
   "call": CallId
   "event": "call_payment"
   "on": boolean

@@ -8,7 +8,7 @@ import type { PersonRecord } from '../schema'
 import { ago, clock, t } from '../words'
 import { now } from '../parts/tick'
 import { answer, calling, decline, dial as call, hangUp, legs, line, mute, muted, press, quality, take, talking } from './phone'
-import { agents, besides, bring, merge, missed, offers, own, setPresence, show, state, talk, type Offer, type Talk } from './state'
+import { agents, besides, bring, change, merge, missed, offers, own, setPresence, show, state, talk, type Offer, type Talk } from './state'
 import { WrapUp } from './wrap_up'
 
 export function Call({ dial, record }: { dial: () => void; record: PersonRecord | null }) {
@@ -168,7 +168,12 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
   }
   const path = `/calls/${up.call}`
   // As it is when the key is pressed, not when it was last drawn.
-  const hold = (): Promise<boolean> => order(() => ask(talk.value?.held ? 'DELETE' : 'POST', `${path}/hold`))
+  const hold = async (): Promise<void> => {
+    const on = !talk.value?.held
+    // At once: whoever presses twice means both.
+    change(up.call, { held: on })
+    if (!(await order(() => ask(on ? 'POST' : 'DELETE', `${path}/hold`)))) change(up.call, { held: !on })
+  }
   const record = async (): Promise<void> => {
     if (tape.value === 'off' && (await order(() => ask('POST', `${path}/recording`)))) tape.value = 'on'
     else if (tape.value === 'on' && (await order(() => ask('POST', `${path}/recording/pause`)))) tape.value = 'paused'
@@ -182,7 +187,7 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
   const lost = legs.value.find((own) => own.state === 'lost' && own.call === up.call)
   const name = up.caller?.name ?? up.from
   // One waits, the other is talked with: the other way round.
-  const change = async (other: Talk): Promise<void> => {
+  const swap = async (other: Talk): Promise<void> => {
     if (!up.held) await ask('POST', `${path}/hold`)
     await ask('DELETE', `/calls/${other.call}/hold`)
     bring(other.call)
@@ -263,7 +268,7 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
       {besides.value.map((other) => (
         <div class="row beside" key={other.call}>
           <Lamp shade="warn">{t('call.beside', { name: other.caller?.name ?? other.from })}</Lamp>
-          <Button icon="play" onClick={() => void order(() => change(other))}>
+          <Button icon="play" onClick={() => void order(() => swap(other))}>
             {t('call.back', { name: other.caller?.name ?? other.from })}
           </Button>
           <Button icon="transfer" onClick={() => void order(() => ask('POST', `/calls/${other.call}/transfer`, { with: up.call }))}>

@@ -304,7 +304,8 @@ export function withdrawn(call: string): void {
   offers.value = offers.value.filter((one) => one.call !== call)
 }
 
-function change(call: string, what: Partial<Talk>): void {
+/** Something is known of a call that is up. */
+export function change(call: string, what: Partial<Talk>): void {
   if (talk.value?.call === call) talk.value = { ...talk.value, ...what }
   besides.value = besides.value.map((one) => (one.call === call ? { ...one, ...what } : one))
 }
