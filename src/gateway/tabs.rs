@@ -101,7 +101,7 @@ impl Tabs {
 
     /// Whether a page of an agent's is open.
     pub fn has(&self, agent: &AgentId) -> bool {
-        self.pages.values().any(|(page, _)| page.agent == *agent)
+        self.pages.values().any(|open| open.page.agent == *agent && !open.expired)
     }
 
     /// The pages in which an extension rings, and the addresses of theirs and ours.
