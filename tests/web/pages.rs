@@ -29,7 +29,7 @@ impl Site {
     pub fn that_hears(hertz: f64) -> Site {
         let branch = Branch::start();
         let url = format!("https://{}", branch.ready("https").as_str().expect("text"));
-        Site { branch, url, browser: Browser::that_hears(hertz) }
+        Site { branch, url, browser: Browser::that_hears(&crate::browser::tone(hertz)) }
     }
 
     /// The password of one of the demo's users.

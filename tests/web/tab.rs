@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::branch::PATIENCE;
-use crate::browser::tone;
 
 /// A browser with nothing kept from before; ends with the test.
 pub struct Browser {
@@ -59,11 +58,11 @@ impl Browser {
         Browser::with(&[])
     }
 
-    /// The same whose microphone hears a tone of so many hertz.
-    pub fn that_hears(hertz: f64) -> Browser {
-        let name = format!("branchline-tone-{}-{hertz}.wav", std::process::id());
+    /// The same whose microphone hears a sound (a WAV file), again and again.
+    pub fn that_hears(sound: &[u8]) -> Browser {
+        let name = format!("branchline-sound-{}.wav", std::process::id());
         let file = std::env::temp_dir().join(name);
-        std::fs::write(&file, tone(hertz)).expect("a sound");
+        std::fs::write(&file, sound).expect("a sound");
         Browser::with(&[format!("--use-file-for-fake-audio-capture={}", file.display())])
     }
 
