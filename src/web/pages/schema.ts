@@ -462,6 +462,12 @@ export type Happening = {
   "recording": RecordingId
   "state": Tape
 } | {
+  "by": ExtensionId
+  "call": CallId
+  "event": "call_supervised"
+  "mode"?: Mode
+  "shown": boolean
+} | {
   "call": CallId
   "event": "call_payment"
   "on": boolean
