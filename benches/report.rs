@@ -1,14 +1,17 @@
-//! A month of facts, reported: how long it takes, and how that grows. `cargo bench --bench report`.
+//! A month reported, of facts and of the journal that they are made from: how long it takes, and how that grows. `cargo
+//! bench --bench report`.
 
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use branchline::driver::reports;
 use branchline::hours;
 use branchline::id::{AgentId, QueueId, WorkId};
 use branchline::random::Random;
-use branchline::report::fact::{Case, Channel, Fact, Person, Place, State, What};
+use branchline::report::counter::Counter;
+use branchline::report::fact::{Case, Channel, Fact, Person, Place, State, What, Words};
 use branchline::report::formula;
 use branchline::report::grid::Every;
 use branchline::report::{By, Query, Report, Settings, totals};
@@ -37,11 +40,33 @@ fn main() {
             );
             assert!(took < LIMIT, "a month takes too long");
         }
+        from_journal(size);
     }
 }
 
-fn report(by: By, facts: &[Fact]) -> (usize, usize) {
-    let query = Query {
+/// The same from files of a journal, as `branchline report` reads them.
+fn from_journal(size: usize) {
+    let folder =
+        std::env::temp_dir().join(format!("branchline-bench-report-{}", std::process::id()));
+    let (events, bytes) = journal::write(&folder, size / journal::EVENTS);
+    let began = Instant::now();
+    let mut report = Report::new(query(By::Queue)).expect("a sound question");
+    let whole = reports::read(&folder, &Words::default(), &mut report).expect("it is there");
+    let done = report.finish(UnixTime(BEGIN + MONTH));
+    let took = began.elapsed();
+    let _ = std::fs::remove_dir_all(&folder);
+    let handed: i64 = done.rows.iter().map(|row| row.counts.get(Counter::Handoffs)).sum();
+    assert!(whole && handed > 0, "all of it was read");
+    println!(
+        "report: a journal of {events} events and {} MB: {took:.2?} ({:.0} a second)",
+        bytes >> 20,
+        events as f64 / took.as_secs_f64()
+    );
+    assert!(took < LIMIT, "a month takes too long");
+}
+
+fn query(by: By) -> Query {
+    Query {
         from: UnixTime(BEGIN),
         to: UnixTime(BEGIN + MONTH),
         zone: hours::zone("Europe/Berlin").expect("in the database"),
@@ -50,8 +75,11 @@ fn report(by: By, facts: &[Fact]) -> (usize, usize) {
         hours: None,
         open: None,
         settings: Settings { rates: BTreeMap::new(), ..Settings::default() },
-    };
-    let mut report = Report::new(query).expect("a sound question");
+    }
+}
+
+fn report(by: By, facts: &[Fact]) -> (usize, usize) {
+    let mut report = Report::new(query(by)).expect("a sound question");
     facts.iter().for_each(|fact| report.handle(fact));
     let done = report.finish(UnixTime(BEGIN + MONTH));
     let formulas = formula::all();
@@ -104,5 +132,118 @@ fn contact(facts: &mut Vec<Fact>, random: &mut Random, number: u64, begin: i64) 
     if let Some(person) = person {
         let place = Place { agent: Some(agent), ..Place::default() };
         tell(1, What::CaseClosed { case: Case(number), person, topic: "billing".into(), place });
+    }
+}
+
+/// A journal of calls, each through a menu and a queue to an agent.
+mod journal {
+    use std::fs::{self, File};
+    use std::io::{BufWriter, Write};
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use branchline::agent::Presence;
+    use branchline::call::ending::Cause;
+    use branchline::call::record::Peer;
+    use branchline::channel::Channel;
+    use branchline::driver::segments;
+    use branchline::id::{AgentId, CallId, ItemId, LegId, OfferId};
+    use branchline::journal::chain::Sealer;
+    use branchline::journal::event::{CallEvent, CallRecord, Direction, Event, What};
+    use branchline::journal::personal::{Keyring, Personal};
+    use branchline::journal::work::{Reading, Step, Work};
+    use branchline::journal::{Journal, Output, Resume};
+    use branchline::random::Random;
+    use branchline::time::{Now, UnixTime};
+
+    use super::{BEGIN, MONTH};
+
+    /// Events of one call.
+    pub const EVENTS: usize = 10;
+
+    /// Writes so many calls. Answers events and bytes.
+    pub fn write(folder: &Path, calls: usize) -> (usize, u64) {
+        fs::create_dir_all(folder).expect("a folder");
+        let mut random = Random::from_number(1);
+        let mut now = Now { instant: Instant::now(), unix: UnixTime(BEGIN) };
+        let keys = Keyring::open(&[7; 32], &[], Random::from_number(1));
+        let sealer = Sealer::from_seed(&[2; 32]).expect("a seed");
+        let mut journal = Journal::new(now, Resume::default(), keys, sealer);
+        let (mut file, mut bytes) = (None::<BufWriter<File>>, 0);
+        for number in 0..calls as u64 {
+            let begin = BEGIN + MONTH / calls as i64 * number as i64;
+            for event in call(&mut random, number, begin) {
+                let step = Duration::from_millis(1);
+                now =
+                    Now { instant: now.instant + step, unix: UnixTime(begin.max(now.unix.0 + 1)) };
+                journal.append(now, event);
+            }
+            while let Some(output) = journal.poll_output() {
+                match output {
+                    Output::Segment { first } => {
+                        let path = segments::path(folder, first);
+                        file = Some(BufWriter::new(File::create(path).expect("a segment")));
+                    }
+                    Output::Write { bytes: written, upto } => {
+                        bytes += written.len() as u64;
+                        let file = file.as_mut().expect("a segment was begun");
+                        file.write_all(&written).expect("there is room");
+                        journal.handle_stored(now, upto);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        (calls * EVENTS, bytes)
+    }
+
+    fn call(random: &mut Random, number: u64, begin: i64) -> [Event; EVENTS] {
+        let (call, at) = (CallId(number), UnixTime(begin));
+        let agent = AgentId::from(format!("agent{}", random.below(200)).as_str());
+        let queue = format!("queue{}", random.below(10));
+        let from = Personal::from(format!("+1408555{:04}", random.below(10_000)).as_str());
+        let told = |what| Event::Call(CallEvent { call, at, what });
+        let work = |what| {
+            let (item, queue, channel) = (ItemId(number), queue.as_str().into(), Channel::Voice);
+            Event::Work(Work { item, channel, queue, at, call: Some(call), contact: None, what })
+        };
+        let (peer, to) = (Peer::Trunk("carrier".into()), Personal::from("+15550100"));
+        let skills = Default::default();
+        let queued = Step::Queued { arrived: at, priority: 0, skills, errand: None };
+        let record = CallRecord {
+            call,
+            direction: Direction::Inbound,
+            origin: peer.clone(),
+            from: from.clone(),
+            to: to.clone(),
+            party: Some(from.clone()),
+            arrived: at,
+            answered: Some(at),
+            connected: Some(at),
+            ended: at,
+            queue: Some(queue.as_str().into()),
+            agent: Some(agent.clone()),
+            conference: None,
+            cause: Cause::Completed,
+            class: Cause::Completed.class(),
+            legs: Vec::new(),
+            recordings: Vec::new(),
+            diversions: Vec::new(),
+            diverted_by: None,
+            fee: None,
+        };
+        let presence = Presence::Ready;
+        [
+            told(What::Arrived { peer, from, to, nobody: false }),
+            told(What::Ivr { flow: "main".into() }),
+            work(queued),
+            work(Step::Offered { agent: agent.clone(), offer: OfferId(number), rule: None }),
+            work(Step::Read { agent: agent.clone(), how: Reading::Shown }),
+            told(What::Answered { leg: LegId(number) }),
+            work(Step::Taken { agent: agent.clone(), waited_ms: 1_000, clock_ms: 1_000 }),
+            work(Step::Closed { agent: agent.clone(), talk_ms: 9_000, hold_ms: 0, known: None }),
+            Event::Agent { agent, presence, idle_since: at },
+            Event::CallRecord(Box::new(record)),
+        ]
     }
 }

@@ -320,6 +320,11 @@ pub(super) fn page(dossier: &Dossier) -> String {
             let tags: Vec<_> = contact.tags.iter().map(String::as_str).collect();
             let _ = writeln!(out, "  tags: {}", tags.join(", "));
         }
+        for consent in &contact.consents {
+            let word = if consent.given { "agreed to" } else { "refused" };
+            let (purpose, channel) = (text::printable(&consent.purpose), consent.channel);
+            let _ = writeln!(out, "  {word} {purpose} by {channel}, at {}", consent.said.at);
+        }
         for pin in &contact.pins {
             let _ = writeln!(out, "  ! {}", text::printable(&pin.fact));
         }

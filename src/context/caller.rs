@@ -11,6 +11,9 @@ use super::timeline::Moment;
 use crate::id::{CaseId, ContactId};
 use crate::time::{UnixTime, rfc3339};
 
+/// The purpose of asking somebody how it was, as consents to it and refusals name it.
+pub const SURVEY: &str = "survey";
+
 /// Who calls, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
@@ -33,6 +36,9 @@ pub struct Caller {
     pub pins: Vec<String>,
     /// The channel that the person prefers.
     pub preferred: Option<Channel>,
+    /// Whether the person does not want to be asked by telephone how it was: the last word on [`SURVEY`].
+    #[serde(default)]
+    pub no_surveys: bool,
     /// How surely the person was identified of late: until it runs out nobody need ask again.
     pub verified: Option<u8>,
     /// The case that was opened last and is not closed.

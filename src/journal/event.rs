@@ -289,6 +289,9 @@ pub enum What {
         /// Who is asked, where that is known.
         #[serde(default)]
         contact: Option<ContactId>,
+        /// By which number, where nobody is known by it yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<Personal>,
     },
     /// And answers.
     Scored {
@@ -605,6 +608,9 @@ impl Event {
                 touch(to);
             }
             Event::Call(CallEvent { what: What::Collected { digits, .. }, .. }) => touch(digits),
+            Event::Call(CallEvent { what: What::Surveyed { number, .. }, .. }) => {
+                number.iter_mut().for_each(touch);
+            }
             Event::CallRecord(record) => {
                 touch(&mut record.from);
                 touch(&mut record.to);

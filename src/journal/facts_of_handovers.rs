@@ -242,3 +242,83 @@ impl Way {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::ending::Cause;
+    use crate::call::record::Peer;
+    use crate::journal::event::{Direction, LegRecord};
+    use crate::journal::personal::Subject;
+
+    const CALL: CallId = CallId(1);
+    const ASKED: LegId = LegId(3);
+
+    fn at(second: i64) -> UnixTime {
+        UnixTime(second * 1_000_000)
+    }
+
+    /// A record of the caller, of the one who transfers, and of a leg that answered at 50.
+    fn record() -> CallRecord {
+        let sealed = || Personal::Sealed(Subject::from([7; 16]), Vec::new());
+        let leg = |leg, second| LegRecord {
+            leg,
+            peer: Peer::Extension("201".into()),
+            answered: Some(at(second)),
+            cause: Cause::Completed,
+            quality: None,
+        };
+        CallRecord {
+            call: CALL,
+            direction: Direction::Inbound,
+            origin: Peer::Trunk("carrier".into()),
+            from: sealed(),
+            to: sealed(),
+            party: None,
+            arrived: at(0),
+            answered: Some(at(10)),
+            connected: Some(at(10)),
+            ended: at(90),
+            queue: None,
+            agent: None,
+            conference: None,
+            cause: Cause::Completed,
+            class: Cause::Completed.class(),
+            legs: vec![leg(LegId(1), 10), leg(LegId(2), 10), leg(ASKED, 50)],
+            recordings: Vec::new(),
+            diversions: Vec::new(),
+            diverted_by: None,
+            fee: None,
+        }
+    }
+
+    /// What is told of a call that a phone answers at 10 and transfers at 60.
+    fn told(answers: Option<(i64, LegId)>) -> Vec<String> {
+        let (mut handovers, mut told) = (Handovers::default(), Vec::new());
+        let mut tell = |what: What| {
+            told.push(match what {
+                What::Handoff { since, .. } => format!("handed on since {since:?}"),
+                What::Replied { useful: true, .. } => "replied".to_owned(),
+                other => format!("{other:?}"),
+            });
+        };
+        handovers.arrived(CALL, None);
+        handovers.call(at(10), CALL, &Call::Answered { leg: LegId(2) }, &mut tell);
+        handovers.call(at(60), CALL, &Call::Transferred { leg: LegId(2) }, &mut tell);
+        if let Some((second, leg)) = answers {
+            handovers.call(at(second), CALL, &Call::Answered { leg }, &mut tell);
+        }
+        handovers.record((&record(), WorkId(CALL.0)), &mut tell);
+        assert!(handovers.works.is_empty(), "a call that is over is forgotten");
+        told
+    }
+
+    #[test]
+    fn a_transfer_is_a_hand_over_when_somebody_has_answered() {
+        let since = |second| format!("handed on since {:?}", Some(at(second)));
+        assert_eq!(told(Some((75, LegId(4)))), [since(60), "replied".to_owned()]);
+        // Whoever was asked first had answered in another call, and has the caller at once.
+        let at_once = format!("handed on since {:?}", None::<UnixTime>);
+        assert_eq!(told(None), [at_once, "replied".to_owned()]);
+    }
+}

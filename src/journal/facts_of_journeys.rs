@@ -337,3 +337,79 @@ fn written_as(channel: context::Channel) -> Option<Channel> {
         context::Channel::Voice | context::Channel::Visit => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::{Identity, Kind, Sharing};
+    use crate::id::ContactId;
+    use crate::journal::personal::Subject;
+
+    const ANN: ContactId = ContactId(1);
+    const LINE: ContactId = ContactId(2);
+
+    #[derive(Default)]
+    struct Log {
+        people: People,
+        journeys: Journeys,
+        seq: u64,
+    }
+
+    impl Log {
+        /// What is told of a change: `touch J chosen`, by the number of the record that began the journey.
+        fn add(&mut self, day: i64, change: &Change<Personal>) -> String {
+            self.seq += 1;
+            let mut told = Vec::new();
+            let at = UnixTime(day * 86_400_000_000);
+            self.people.change(change, &mut |_| {});
+            self.journeys.change((at, self.seq), change, &self.people, &mut |what| {
+                told.push(match what {
+                    What::Touch { journey, moved: None, .. } => format!("touch {}", journey.0),
+                    What::Touch { journey, moved: Some(moved), .. } => {
+                        format!("touch {} {moved:?}", journey.0)
+                    }
+                    What::Arrived { journey } => format!("over {}", journey.0),
+                    other => format!("{other:?}"),
+                });
+            });
+            told.join(", ")
+        }
+
+        fn writes(&mut self, day: i64, contact: ContactId, channel: context::Channel) -> String {
+            let (text, reference) = (None, None);
+            let what = Happening::Message { channel, way: Way::In, text, reference };
+            self.add(day, &Change::Happened { contact, at: UnixTime(0), what })
+        }
+    }
+
+    #[test]
+    fn a_journey_goes_on_as_long_as_its_case_and_for_a_week_without_one() {
+        use context::Channel::{Chat, Mail};
+        let mut log = Log::default();
+        assert_eq!(log.writes(0, ANN, Chat), "touch 1");
+        let case = CaseId(5);
+        let opened = Change::CaseOpened { case, contact: ANN, title: None, moments: Vec::new() };
+        assert_eq!(log.add(1, &opened), "");
+        assert_eq!(log.writes(20, ANN, Mail), "touch 1 Chosen", "the case is open");
+        let closed = Change::CaseClosed { case, closed: true };
+        assert_eq!(log.add(20, &closed), "over 1");
+        assert_eq!(log.add(20, &closed), "", "once");
+        assert_eq!(log.writes(21, ANN, Chat), "touch 6");
+        assert_eq!(log.writes(28, ANN, Chat), "touch 6", "7 days later");
+        assert_eq!(log.writes(36, ANN, Mail), "touch 8", "8 days later");
+        let again = Change::CaseClosed { case, closed: false };
+        assert_eq!(log.add(36, &again), "");
+        assert_eq!(log.writes(66, ANN, Chat), "touch 8 Chosen", "30 days later");
+        assert_eq!(log.writes(97, ANN, Mail), "touch 11", "31 days later: nobody remembers");
+    }
+
+    #[test]
+    fn a_line_that_several_share_is_nobodys_journey() {
+        let mut log = Log::default();
+        let value = Personal::Sealed(Subject::from([7; 16]), Vec::new());
+        let identity = Identity { kind: Kind::Phone, value };
+        log.add(0, &Change::Shared { identity, sharing: Sharing::Office, line: LINE });
+        assert_eq!(log.writes(0, LINE, context::Channel::Chat), "touch 2");
+        assert_eq!(log.writes(0, LINE, context::Channel::Mail), "touch 3");
+    }
+}

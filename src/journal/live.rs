@@ -23,6 +23,7 @@ use crate::journal::journey::Journeys;
 use crate::journal::personal::Personal;
 use crate::journal::phones::Phones;
 use crate::journal::site::Told;
+use crate::journal::surveyed::AskedNumbers;
 use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
 use crate::journal::work::{self, Lately, Promises};
@@ -76,6 +77,8 @@ pub struct Live {
     pub told: Told,
     /// Who was asked lately how it was.
     pub surveyed: Surveyed,
+    /// And whose number, where nobody was known by it.
+    pub asked_numbers: AskedNumbers,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
@@ -290,6 +293,7 @@ impl Live {
             }
             Event::Call(CallEvent { call, at, what }) => {
                 self.surveyed.apply(*at, what);
+                self.asked_numbers.apply(*at, what);
                 if let Some(open) = self.calls.get_mut(call) {
                     open.so_far.apply(*at, what);
                 }

@@ -26,6 +26,7 @@ pub mod phones;
 pub mod record;
 pub mod replay;
 pub mod site;
+pub mod surveyed;
 pub mod tape;
 pub mod text;
 pub mod voicemail;

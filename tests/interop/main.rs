@@ -28,6 +28,7 @@ mod six;
 mod sound;
 mod srtp;
 mod supervising;
+mod surveys;
 mod tapes;
 mod tls;
 mod tones;

@@ -98,3 +98,34 @@ fn colleagues_and_who_hangs_up_or_did_not_agree_are_not_asked() {
     assert!(world.gateway.calls.is_empty(), "whoever did not agree");
     assert!(world.surveys().is_empty());
 }
+
+/// Asked every day, until the star.
+#[test]
+fn whoever_presses_the_star_is_asked_no_more() {
+    let mut world = asking("{ flow = \"survey\", every_days = 0 }");
+    for (keyed, asked) in [('4', true), ('*', true), ('1', false)] {
+        let before = world.surveys().len();
+        world.talks_with_ann(CARRIER, "+15550101");
+        assert_eq!(world.gateway.calls.len(), usize::from(asked), "{keyed}");
+        world.seconds(4);
+        if asked {
+            world.press_key(keyed);
+        }
+        world.seconds(20);
+        assert!(world.gateway.calls.is_empty());
+        let told = if keyed == '4' { 2 } else { usize::from(asked) };
+        assert_eq!(world.surveys().len(), before + told, "{keyed}: a star is no answer");
+    }
+}
+
+/// The first call of somebody of whom nothing is known, and the second one a minute later.
+#[test]
+fn whoever_was_asked_at_the_first_call_is_left_alone_at_the_second() {
+    let mut world = asking("{ flow = \"survey\" }");
+    world.talks_with_ann(CARRIER, "+15550101");
+    assert_eq!(world.gateway.calls.len(), 1, "asked");
+    world.hang_up(CARRIER);
+    world.seconds(20);
+    world.talks_with_ann(CARRIER, "+15550101");
+    assert!(world.gateway.calls.is_empty(), "left alone");
+}

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::context::{
     Caller, Case, Channel, Contact, Edge, FromCrm, Happening, Identity, Kind, Known, Line, Merge,
-    Moment, Needs, OpenCase, Person, Ref, Suggestion, View, Who, Whose,
+    Moment, Needs, OpenCase, Person, Ref, SURVEY, Suggestion, View, Who, Whose,
 };
 use crate::id::{CallId, CaseId, ContactId, RecordingId};
 use crate::journal::context::{contact_subject, detail_name, identity_subject, read};
@@ -271,6 +271,12 @@ impl Eyes<'_> {
             preferred: first
                 .preferred
                 .or_else(|| contacts.values().find_map(|contact| contact.preferred)),
+            no_surveys: contacts
+                .values()
+                .flat_map(|contact| &contact.consents)
+                .filter(|one| one.channel == Channel::Voice && one.purpose == SURVEY)
+                .max_by_key(|one| one.said.at)
+                .is_some_and(|last| !last.given),
             verified: verified.chain(in_cases).filter_map(|one| one.level_at(now)).max(),
             case: open.map(|case| OpenCase {
                 case: case.id,
