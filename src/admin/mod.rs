@@ -15,6 +15,7 @@ mod ladder;
 pub mod outgoing;
 pub mod pcap;
 mod person;
+pub mod quality;
 pub mod queueing;
 mod spending;
 pub mod verdict;
@@ -74,6 +75,11 @@ pub enum Command {
     },
     /// One call: live, its record, its ladder.
     OneCall {
+        /// Which.
+        call: CallId,
+    },
+    /// How a call that is up sounds.
+    CallQuality {
         /// Which.
         call: CallId,
     },
@@ -561,6 +567,8 @@ pub enum Reply {
         /// How long it can be used, and then once; for ever when nothing.
         minutes: Option<u64>,
     },
+    /// To [`Command::CallQuality`].
+    CallQuality(quality::CallQuality),
     /// To [`Command::OneCall`].
     OneCall(Box<OneCall>),
     /// To [`Command::Recordings`].

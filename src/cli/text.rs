@@ -38,6 +38,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Erasures(proofs) => serde_json::to_string_pretty(proofs),
         Reply::Timeline(moments) => serde_json::to_string_pretty(moments),
         Reply::Hits(hits) => serde_json::to_string_pretty(hits),
+        Reply::CallQuality(quality) => serde_json::to_string_pretty(quality),
         Reply::OneCall(call) => serde_json::to_string_pretty(call),
         Reply::Recordings(page) => serde_json::to_string_pretty(page),
         Reply::Route(run) => serde_json::to_string_pretty(run),
@@ -108,6 +109,7 @@ pub fn table(reply: &Reply) -> String {
         Reply::Begun(_)
         | Reply::Health(..)
         | Reply::OneCall(_)
+        | Reply::CallQuality(_)
         | Reply::Recordings(_)
         | Reply::Route(_)
         | Reply::Timeline(_) => json(reply),

@@ -57,7 +57,7 @@ pub struct Difference {
 
 /// What differs between two files, in the order of their names. Text that is no TOML differs in nothing.
 pub fn differences(running: &str, new: &str) -> Vec<Difference> {
-    let (running, new) = (parsed(running), parsed(new));
+    let (Some(running), Some(new)) = (parsed(running), parsed(new)) else { return Vec::new() };
     let keys: BTreeSet<&String> = running.keys().chain(new.keys()).collect();
     let mut found: Vec<String> = Vec::new();
     for key in keys {
@@ -73,8 +73,8 @@ pub fn differences(running: &str, new: &str) -> Vec<Difference> {
     found.into_iter().map(told).collect()
 }
 
-fn parsed(text: &str) -> Table {
-    text.parse().unwrap_or_default()
+fn parsed(text: &str) -> Option<Table> {
+    text.parse().ok()
 }
 
 /// Whether single keys of a section are taken up in another way than the others.
@@ -156,6 +156,7 @@ mod tests {
         let expected = [("sip.follow_redirects", true), ("sip.udp", false), ("trunk", true)];
         assert_eq!(told(running, new), expected.map(|(key, live)| (key.to_owned(), live)));
         assert_eq!(told(running, &format!("# a comment\n{running}")), []);
+        assert_eq!(told(running, "[sip"), []);
     }
 
     #[test]

@@ -65,6 +65,13 @@ pub struct Version {
     pub fate: Fate,
 }
 
+impl Version {
+    /// Whether somebody has confirmed it.
+    pub fn is_confirmed(&self) -> bool {
+        matches!(self.fate, Fate::Confirmed { .. })
+    }
+}
+
 /// All of them, the oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions(pub Vec<Version>);

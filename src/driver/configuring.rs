@@ -3,6 +3,7 @@
 //! Carries out what [`crate::config::trial`] and the table of routes have decided: files by [`Shelf`], the change itself
 //! by a letter to the loop. Reading and checking takes a tenth of a second, which is why the loop does none of it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -25,7 +26,7 @@ use crate::driver::files::{self, Ready};
 use crate::driver::mailbox::Sender;
 use crate::driver::turn::Letter;
 use crate::driver::versions::Shelf;
-use crate::gateway::{By, Change, Standing};
+use crate::gateway::{By, Change, Fault, Standing};
 use crate::id::TrunkId;
 
 /// How long the loop may take to answer.
@@ -47,7 +48,7 @@ struct Keeper {
 #[derive(Debug)]
 struct State {
     /// Or why versions cannot be kept.
-    shelf: Result<Shelf, String>,
+    shelf: Result<Shelf, io::Error>,
     /// What runs.
     running: String,
     standing: Standing,
@@ -87,7 +88,7 @@ impl Configuring {
             Ok((shelf, version)) => (Ok(shelf), version),
             Err(error) => {
                 tracing::warn!(%error, "versions of the configuration cannot be kept");
-                (Err(error.to_string()), 0)
+                (Err(error), 0)
             }
         };
         let trial = shelf.as_ref().ok().and_then(|shelf| shelf.pending().cloned());
@@ -97,9 +98,16 @@ impl Configuring {
     }
 
     /// How the configuration stands that the program has started with, and why versions cannot be kept.
-    pub fn standing(&self) -> (Standing, Option<String>) {
+    pub fn standing(&self) -> (Standing, Option<Fault>) {
         let state = self.0.hold();
-        (state.standing.clone(), state.shelf.as_ref().err().cloned())
+        let fault = |error: &io::Error| Fault {
+            words: error.to_string(),
+            closed: matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ),
+        };
+        (state.standing.clone(), state.shelf.as_ref().err().map(fault))
     }
 
     /// Carries an order out. Who has changed something is in the journal before this answers.
@@ -361,15 +369,15 @@ impl Keeper {
 
 impl State {
     fn shelf(&self) -> Done<&Shelf> {
-        self.shelf.as_ref().map_err(|why| ConfigRefused::Files(why.clone()))
+        self.shelf.as_ref().map_err(|why| files_are(why))
     }
 
     fn shelf_mut(&mut self) -> Done<&mut Shelf> {
-        self.shelf.as_mut().map_err(|why| ConfigRefused::Files(why.clone()))
+        self.shelf.as_mut().map_err(|why| files_are(why))
     }
 }
 
-fn files_are(error: &std::io::Error) -> ConfigRefused {
+fn files_are(error: &io::Error) -> ConfigRefused {
     ConfigRefused::Files(error.to_string())
 }
 

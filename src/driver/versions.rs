@@ -83,6 +83,10 @@ impl Shelf {
     /// before its file was in place never began. Answers the version that went back, and why.
     pub fn begin(&mut self, now: UnixTime) -> io::Result<Option<(u32, Reason)>> {
         let Some(pending) = self.pending.clone() else { return Ok(None) };
+        if self.versions.get(pending.version).is_some_and(Version::is_confirmed) {
+            self.forget_trial()?;
+            return Ok(None);
+        }
         let own = self.versions.get(pending.version).map(|own| own.digest.clone());
         if own.is_none_or(|own| self.current().is_ok_and(|text| digest(&text) != own)) {
             // The power went between two steps of an apply or of a rollback, or somebody has edited the file by hand:
@@ -149,9 +153,9 @@ impl Shelf {
             return Ok(None);
         };
         self.versions.set(version, Fate::Confirmed { by, at: now });
-        // Without its trial it stays, whatever the list says of it.
-        self.forget_trial()?;
+        // Once the list says so it stays, whether or not its trial is gone by then.
         self.keep_list()?;
+        self.forget_trial()?;
         Ok(Some(version))
     }
 

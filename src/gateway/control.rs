@@ -30,6 +30,7 @@ impl Gateway {
     pub(super) fn control(&mut self, now: Now, to: ReplyTo, by: &By, command: &Command) {
         let reply = match command {
             Command::Status => Reply::Status(Box::new(self.status(now))),
+            Command::CallQuality { call } => self.call_quality(now, *call),
             Command::ActiveCalls => {
                 let mut calls = self.calls.views();
                 calls.sort_by_key(|call| (call.arrived, call.call));

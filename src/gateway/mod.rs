@@ -51,6 +51,7 @@ pub mod relays;
 mod reopening;
 mod replacing;
 mod retention;
+mod sampling;
 mod seen;
 mod setup;
 mod signalling;
@@ -109,7 +110,7 @@ use crate::webhook::What;
 
 pub use contexts::LookFor;
 pub use keeping::Kept;
-pub use reconfiguring::{Change, Standing};
+pub use reconfiguring::{Change, Fault, Standing};
 pub use setup::{Listening, Secrets, Setup, queues as empty_queues};
 pub use tabs::Page;
 
@@ -284,6 +285,7 @@ pub struct Gateway {
     held_keys: keys::HeldKeys,
     sights: addresses::Sights,
     faults: faults::Faults,
+    sampling: sampling::Sampling,
     lateness: lateness::Lateness,
     tapes: recording::Tapes,
     driving: driving::Driving,
@@ -456,6 +458,7 @@ impl Gateway {
         self.walks_time_out(now);
         self.visits_time_out(now);
         self.keep_records(now);
+        self.sample_sound(now);
         if self.swept.is_some_and(|at| at <= now.instant) {
             self.gate.forget_old(now);
             self.forget_old_mail(now);
@@ -489,6 +492,7 @@ impl Gateway {
             self.tabs.deadline(),
             self.journeys.deadline(now),
             self.feed.deadline(),
+            self.sampling.deadline(),
             self.running.deadline(),
             self.swept,
             end,

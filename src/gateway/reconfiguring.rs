@@ -47,6 +47,15 @@ pub struct Standing {
     pub rolled_back: Option<(u32, Reason)>,
 }
 
+/// Why versions cannot be kept, and so no change applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// In words.
+    pub words: String,
+    /// Whether the files are closed to the box, as a site may want them: then that is no fault.
+    pub closed: bool,
+}
+
 /// What is known of the configuration that runs.
 #[derive(Debug, Default)]
 pub(super) struct Running {
@@ -57,7 +66,7 @@ pub(super) struct Running {
     /// What waits for the next start.
     waits: Vec<String>,
     /// Why versions cannot be kept.
-    pub fault: Option<String>,
+    fault: Option<Fault>,
 }
 
 impl Running {
@@ -68,7 +77,7 @@ impl Running {
 
 impl Gateway {
     /// How the configuration stands that the program has started with; why versions cannot be kept, if they cannot.
-    pub fn handle_standing(&mut self, now: Now, standing: Standing, fault: Option<String>) {
+    pub fn handle_standing(&mut self, now: Now, standing: Standing, fault: Option<Fault>) {
         if let Some((version, reason)) = &standing.rolled_back {
             self.tell_rolled_back(now, *version, reason);
         }
@@ -220,7 +229,10 @@ impl Gateway {
         let amber =
             |words| Some(Part { name: "configuration".to_owned(), lamp: Lamp::Amber, words });
         if let Some(fault) = &running.fault {
-            return amber(format!("changes cannot be kept, and so not applied: {fault}"));
+            let words = &fault.words;
+            let lamp = if fault.closed { Lamp::Green } else { Lamp::Amber };
+            let words = format!("its folder cannot be written, so no change is applied: {words}");
+            return Some(Part { name: "configuration".to_owned(), lamp, words });
         }
         if let Some(trial) = &running.trial {
             let own = trial.pending();

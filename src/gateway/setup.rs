@@ -195,6 +195,7 @@ impl Gateway {
             held_keys: super::keys::HeldKeys::default(),
             sights: super::addresses::Sights::default(),
             faults: super::faults::Faults::default(),
+            sampling: Default::default(),
             lateness: Lateness::new(Duration::from_millis(settings.limits.lateness_ms.into())),
             tapes: super::recording::Tapes::default(),
             driving: Default::default(),

@@ -548,6 +548,7 @@ impl Gateway {
             media::Event::Inactive { leg, .. } => self.hang_up(now, leg, Cause::ConnectionLost),
             media::Event::Paired { leg } => tracing::info!(%leg, "a browser is heard"),
             media::Event::Lost { leg, why } => self.browser_lost(now, leg, why),
+            media::Event::Looked { leg, report } => self.sound_looked(now, leg, report),
             media::Event::Closed { leg, report } => self.keep_quality(now, leg, &report),
         }
     }

@@ -44,7 +44,7 @@ use crate::id::{LegId, RecordingId, RoomId};
 pub use dropped::Dropped;
 pub use plane::{Moving, Plane};
 pub use player::Clip;
-pub use quality::Report;
+pub use quality::{Report, mos, rating};
 
 /// Samples a second, everywhere in the plane.
 pub const RATE: u32 = 8_000;
@@ -336,6 +336,11 @@ pub enum Command {
         /// Who listened in.
         leg: LegId,
     },
+    /// Say how a leg is; [`Event::Looked`] follows.
+    Look {
+        /// The leg.
+        leg: LegId,
+    },
     /// Forget a leg; [`Event::Closed`] follows.
     Close {
         /// The leg.
@@ -346,7 +351,10 @@ pub enum Command {
 impl Command {
     /// Whether nobody hears it if it is carried out some milliseconds later.
     pub fn can_wait(&self) -> bool {
-        matches!(self, Command::Stock(_) | Command::Open { .. } | Command::Close { .. })
+        matches!(
+            self,
+            Command::Stock(_) | Command::Open { .. } | Command::Look { .. } | Command::Close { .. }
+        )
     }
 }
 
@@ -452,6 +460,13 @@ pub enum Event {
         leg: LegId,
         /// Why.
         why: peer::Lost,
+    },
+    /// How a leg is at this moment.
+    Looked {
+        /// The leg.
+        leg: LegId,
+        /// How it was up to now.
+        report: Report,
     },
     /// A leg is forgotten.
     Closed {

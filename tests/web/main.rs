@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod admin;
 #[path = "../interop/branch.rs"]
 #[allow(dead_code)]
 mod branch;

@@ -211,6 +211,7 @@ fn question(asked: &Reading) -> Result<Command, Problem> {
             Command::CallRecords { limit: asked.limit(), after }
         }
         Operation::OneCall => Command::OneCall { call: asked.id("call")? },
+        Operation::CallQuality => Command::CallQuality { call: asked.id("call")? },
         Operation::HangUp => Command::HangUp { call: asked.id("call")? },
         Operation::Queues => Command::Queues,
         Operation::Waiting => Command::Waiting { queue: asked.name("queue")?.into() },
@@ -641,6 +642,7 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
             json(route, &Page { items, next })
         }
         Reply::OneCall(call) => json(route, &call),
+        Reply::CallQuality(quality) => json(route, &quality),
         Reply::Journeys(found) => journeys(route, asked, found),
         Reply::Queues(items) => all(route, items),
         Reply::Waiting(items) => all(route, items),

@@ -126,6 +126,20 @@ fn what_is_confirmed_stays_after_its_time() {
 }
 
 #[test]
+fn a_power_cut_while_it_is_confirmed_does_not_take_it_back() {
+    let site = Site::new("confirming");
+    let mut shelf = site.on_trial();
+    let trial = site.0.join("gateway.history").join(TRIAL);
+    let kept = fs::read(&trial).expect("the trial");
+    shelf.confirm("user ann".to_owned(), at(30)).expect("confirmed");
+    fs::write(&trial, kept).expect("written");
+    let mut later = site.shelf();
+    assert_eq!(later.begin(at(4_000)).expect("begun"), None);
+    assert_eq!((site.text().as_str(), later.pending()), (NEW, None));
+    assert!(!trial.exists());
+}
+
+#[test]
 fn a_text_that_somebody_edited_by_hand_is_a_version_too() {
     let site = Site::new("by-hand");
     let mut shelf = site.shelf();

@@ -27,6 +27,7 @@ mod phones;
 mod protection;
 mod random;
 mod readings;
+mod reconfiguring;
 mod rows;
 mod scenes;
 mod sequences;
@@ -300,6 +301,8 @@ struct World {
     hushed: BTreeSet<LegId>,
     /// Who listens in to whom, and how.
     taps: BTreeMap<LegId, ([LegId; 2], media::Part)>,
+    /// Versions of the configuration that are to go back.
+    going_back: Vec<(u32, crate::config::trial::Reason)>,
     paused: BTreeSet<crate::id::RecordingId>,
     /// The address of ours that faces everybody, if there is a way out.
     faces: Option<IpAddr>,
@@ -396,6 +399,7 @@ impl World {
             pressed: Vec::new(),
             hushed: BTreeSet::new(),
             taps: BTreeMap::new(),
+            going_back: Vec::new(),
             paused: BTreeSet::new(),
             faces: None,
             rebound: Vec::new(),
@@ -476,8 +480,8 @@ impl World {
             | Output::Trust(_)
             | Output::Disconnect(_)
             | Output::Expect(..)
-            | Output::RollBack(..)
             | Output::Bar(_) => {}
+            Output::RollBack(version, reason) => self.going_back.push((version, reason)),
             Output::Capture(bytes) => self.captured.extend(bytes),
             Output::Face(peers) => {
                 let pairs: Vec<_> = self

@@ -159,6 +159,12 @@ impl Plane {
             Command::Hush { leg, on } => self.with(leg, |leg| leg.hush(on)),
             Command::Tap { leg, led, other, part } => self.tap(now, leg, [led, other], part),
             Command::Untap { leg } => self.stop_tap_of(leg),
+            Command::Look { leg } => {
+                if let Some(own) = self.legs.get(&leg) {
+                    let report = own.report();
+                    self.tell(Event::Looked { leg, report });
+                }
+            }
             Command::Close { leg } => self.close(leg),
         }
     }

@@ -89,6 +89,7 @@ impl Command {
             | Command::Move { leg, .. }
             | Command::Hush { leg, .. }
             | Command::Untap { leg }
+            | Command::Look { leg }
             | Command::Close { leg } => [Some(*leg), None, None],
         }
     }

@@ -109,6 +109,12 @@ export type CallLinePage = {
   "next"?: string
 }
 
+export type CallQuality = {
+  "call": CallId
+  "every_s": number
+  "legs": Array<LegQuality>
+}
+
 export type CallerCard = {
   "case"?: CardCase | null
   "contact": ContactId
@@ -614,6 +620,11 @@ export type LeftOut = {
   "strays": number
 }
 
+export type LegQuality = {
+  "leg": string
+  "samples": Array<Sample>
+}
+
 export type Lifting = {
   "hours": number
   "of"?: string | null
@@ -1015,6 +1026,16 @@ export type SaidLine = {
   "channel"?: Channel | null
   "source": Source
   "value"?: string | null
+}
+
+export type Sample = {
+  "at": UnixTime
+  "jitter_ms": number
+  "loss_percent": number
+  "mos"?: number | null
+  "rating"?: number | null
+  "received": number
+  "round_trip_ms"?: number | null
 }
 
 export type Scope = "read" | "calls" | "control" | "agents" | "recordings" | "people" | "records" | "events" | "admin" | "audit"

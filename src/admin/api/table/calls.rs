@@ -7,6 +7,7 @@ use crate::admin::api::table::query::PAGED;
 use crate::admin::api::table::{
     Answer, EVERYBODY, LEADERS, LOOKERS, Method, Operation, Route, Shape, WORKERS, get, one, page,
 };
+use crate::admin::quality::CallQuality;
 use crate::admin::{ActiveCall, CallLine};
 use crate::journal::act::Scope;
 
@@ -22,6 +23,9 @@ pub(super) const ROUTES: &[Route] = &[
     get("/calls/{call}", Operation::OneCall, one::<OneCall>(200))
         .by(LOOKERS, Some(Scope::Calls))
         .says("One call, with its ladder while that is remembered."),
+    get("/calls/{call}/quality", Operation::CallQuality, one::<CallQuality>(200))
+        .by(LOOKERS, Some(Scope::Calls))
+        .says("How a call that is up sounds, second by second, from when somebody first looks: loss, jitter, round trip, score."),
     get("/calls/{call}", Operation::HangUp, Answer::Nothing)
         .with(Method::Delete, None)
         .by(WORKERS, Some(Scope::Control))

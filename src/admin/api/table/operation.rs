@@ -45,6 +45,8 @@ operations! {
     Calls = "list_calls",
     /// One call.
     OneCall = "get_call",
+    /// How one sounds.
+    CallQuality = "get_call_quality",
     /// Makes a call.
     Originate = "make_call",
     /// Ends a call.

@@ -4,7 +4,9 @@ import { Button, Empty, Lamp, Section, Tag } from '../parts/ui'
 import type { CallLine, OneCall } from '../schema'
 import { clock, named, number, t, when } from '../words'
 import { shadeOf } from './calls'
+import { pageOf } from './file'
 import { Player } from './player'
+import { Quality } from './quality'
 
 type Step = { at: string; us: number; leg: number | null } & (
   | { kind: 'sip'; sent: boolean; label: string; cseq: string; transport: string; local: string; peer: string }
@@ -24,9 +26,7 @@ export function OneCallPage({ call }: { call: string }) {
         <span class="grow" />
         {one?.live && <Button onClick={() => void again()}>{t('look.again')}</Button>}
         {one && (
-          <a class="button plain" download={`call-${call}.json`} href={fileOf(one)}>
-            {t('calls.file')}
-          </a>
+          <Button onClick={() => void pageOf(one, call)}>{t('calls.file')}</Button>
         )}
       </div>
       {problem.value && <Empty>{problem.value}</Empty>}
@@ -37,15 +37,11 @@ export function OneCallPage({ call }: { call: string }) {
           </p>
         </Section>
       )}
+      {one?.live && <Quality call={call} />}
       {one?.record && <Record record={one.record} />}
       {one && <Rungs ladder={ladder ?? null} />}
     </>
   )
-}
-
-/** The whole of it as one file. */
-function fileOf(one: OneCall): string {
-  return `data:application/json;charset=utf-8,${encodeURIComponent(JSON.stringify(one, null, 2))}`
 }
 
 function Record({ record }: { record: CallLine }) {

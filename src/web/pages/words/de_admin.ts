@@ -69,4 +69,10 @@ export const admin: Record<keyof typeof english, string> = {
   'chain.damage': 'Schäden',
   'chain.damages': '{breaks} Brüche, {bytes} Bytes, die kein Eintrag sind, {gaps} Ausfälle der Platte',
   'chain.key': 'Öffentlicher Schlüssel der Box',
+  quality: 'Wie es klingt',
+  'quality.words': 'Was von jeder Seite kommt, Sekunde für Sekunde, solange diese Seite offen ist.',
+  'quality.soon': 'Die ersten Werte kommen gleich.',
+  'quality.numbers': 'Als Zahlen',
+  'quality.told': '{name}: jetzt {now}, schlechtestens {worst}',
+  'calls.masked': 'Rufnummern sind bis auf die letzten drei Ziffern verdeckt.',
 }
