@@ -369,7 +369,7 @@ impl Keeper {
 
 impl State {
     fn shelf(&self) -> Done<&Shelf> {
-        self.shelf.as_ref().map_err(|why| files_are(why))
+        self.shelf.as_ref().map_err(files_are)
     }
 
     fn shelf_mut(&mut self) -> Done<&mut Shelf> {
