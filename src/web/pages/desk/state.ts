@@ -110,12 +110,17 @@ export function begin(): () => void {
 const CALLS_EVERY = 4000
 
 export async function lookForCalls(): Promise<void> {
+  const asked = moves
   const calls = await ask<ActiveCallPage>('GET', '/calls/live').catch(() => null)
-  if (calls) await resume(calls)
+  if (calls) await (asked === moves ? resume(calls) : lookForCalls())
 }
+
+/** Counts what was told of calls: an answer that was on its way meanwhile is older than that, and asked for once more. */
+let moves = 0
 
 async function lookAgain(): Promise<void> {
   const before = { agents: agents.value, queues: queues.value }
+  const asked = moves
   const [all, lines, calls] = await Promise.all([
     ask<AgentPage>('GET', '/agents'),
     ask<QueuePage>('GET', '/queues'),
@@ -123,7 +128,7 @@ async function lookAgain(): Promise<void> {
   ]).catch(() => [null, null, null] as const)
   if (all) agents.value = answered(all.items, ({ agent }) => agent, before.agents, agents.value)
   if (lines) queues.value = answered(lines.items, ({ queue }) => queue, before.queues, queues.value)
-  if (calls) await resume(calls)
+  if (calls) await (asked === moves ? resume(calls) : lookForCalls())
   if (state.value !== 'ringing') nothingElseRings()
 }
 
@@ -172,6 +177,7 @@ export function merge(): void {
 
 /** One more call is up: in front, unless it is on hold and another is not. */
 function add(up: Talk): void {
+  moves++
   const before = talk.value && !talk.value.over ? talk.value : null
   if (before && up.held && !before.held) {
     besides.value = [...besides.value, up]
@@ -306,11 +312,13 @@ export function withdrawn(call: string): void {
 
 /** Something is known of a call that is up. */
 export function change(call: string, what: Partial<Talk>): void {
+  moves++
   if (talk.value?.call === call) talk.value = { ...talk.value, ...what }
   besides.value = besides.value.map((one) => (one.call === call ? { ...one, ...what } : one))
 }
 
 function over(call: string): void {
+  moves++
   besides.value = besides.value.filter((one) => one.call !== call)
   if (talk.value?.call !== call || talk.value.over) return
   const next = besides.value.at(-1)
