@@ -17,7 +17,7 @@ export function Quality({ call }: { call: string }) {
   const legs = value.value?.legs ?? []
   if (problem.value) return null
   return (
-    <Section title={t('quality')} side={<span class="small soft">{t('quality.words')}</span>}>
+    <Section title={t('quality.title')} side={<span class="small soft">{t('quality.words')}</span>}>
       {legs.every(({ samples }) => samples.length === 0) && <p class="empty">{t('quality.soon')}</p>}
       <div class="sounds">
         {legs.map((leg, at) => leg.samples.length > 0 && <Leg key={leg.leg + at} leg={leg} />)}

@@ -69,7 +69,7 @@ export const admin: Record<keyof typeof english, string> = {
   'chain.damage': 'Schäden',
   'chain.damages': '{breaks} Brüche, {bytes} Bytes, die kein Eintrag sind, {gaps} Ausfälle der Platte',
   'chain.key': 'Öffentlicher Schlüssel der Box',
-  quality: 'Wie es klingt',
+  'quality.title': 'Wie es klingt',
   'quality.words': 'Was von jeder Seite kommt, Sekunde für Sekunde, solange diese Seite offen ist.',
   'quality.soon': 'Die ersten Werte kommen gleich.',
   'quality.numbers': 'Als Zahlen',

@@ -57,3 +57,7 @@ export const en = {
 
   'time.now': 'just now',
 }
+
+/** Words of one page under a name that another has as well would be said there: this does not compile then. */
+type Twice = (keyof typeof desk & keyof typeof lead) | (keyof typeof desk & keyof typeof admin) | (keyof typeof lead & keyof typeof admin)
+export const once: [Twice] extends [never] ? true : Twice = true

@@ -67,7 +67,7 @@ export const admin = {
   'chain.damage': 'Damage',
   'chain.damages': '{breaks} breaks, {bytes} bytes that are no record, {gaps} failures of the disk',
   'chain.key': "The box's public key",
-  quality: 'How it sounds',
+  'quality.title': 'How it sounds',
   'quality.words': 'What comes from each party, second by second, while this page is open.',
   'quality.soon': 'The first figures come in a second.',
   'quality.numbers': 'As numbers',
