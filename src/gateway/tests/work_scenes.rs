@@ -66,7 +66,7 @@ fn the_life_of_a_caller_in_a_queue_is_recorded_from_coming_to_after_work() {
 }
 
 #[test]
-fn a_board_shows_the_first_who_waits_at_once_and_a_crowd_a_few_times_a_second() {
+fn a_board_shows_the_first_who_waits_at_once_and_a_crowd_in_few_words() {
     let mut world = scene(&[]);
     world.seconds(5);
     let waiting = |world: &World| {
@@ -83,12 +83,11 @@ fn a_board_shows_the_first_who_waits_at_once_and_a_crowd_a_few_times_a_second() 
     assert_eq!(waiting(&world), [1], "told within a moment");
     for _ in 0..3 {
         world.call(1, "700");
+        world.carry_out();
+        world.pass(Duration::from_millis(5));
     }
-    world.carry_out();
-    world.pass(Duration::from_millis(150));
-    assert_eq!(waiting(&world), [1], "more is gathered");
-    world.pass(Duration::from_millis(150));
-    assert_eq!(waiting(&world), [1, 4]);
+    world.pass(Duration::from_millis(100));
+    assert_eq!(waiting(&world), [1, 2, 4], "one at once, the others together");
 }
 
 #[test]
