@@ -235,7 +235,9 @@ fn whoever_calls_under_a_new_number_is_found_by_account_and_an_address_is_asked_
     // Nobody has called: what the CRM says goes on the record all the same.
     scene.branch.ask_text(&["crm", "ask", "ann@example.com"]);
     let shown = scene.branch.until("her record", || {
-        let shown = scene.branch.ask_text(&["contact", "show", "ann@example.com"]);
+        // There is none until the answer has come.
+        let show = ["contact", "show", "ann@example.com"];
+        let shown = scene.branch.orders(&show).then(|| scene.branch.ask_text(&show))?;
         shown.contains("from CRM").then_some(shown)
     });
     assert!(shown.contains("plan: gold") && shown.contains("C-1001"), "{shown}");
