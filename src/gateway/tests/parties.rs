@@ -191,3 +191,12 @@ impl World {
         self.gateway.settle(now);
     }
 }
+
+/// The call in which somebody talks, and the legs of its caller and of the other.
+pub(super) fn talk(world: &World) -> (CallId, LegId, LegId) {
+    let views = world.gateway.calls.views();
+    let talks = |view: &&crate::call::CallView| !view.with.is_empty();
+    let call = views.iter().find(talks).expect("two talk").call;
+    let caller = world.gateway.calls.caller(call).unwrap();
+    (call, caller, world.gateway.calls.partner(caller).unwrap())
+}

@@ -1,5 +1,6 @@
 //! Payment pauses: what begins and ends with one, and that nobody is told a key.
 
+use super::parties::talk;
 use super::*;
 use crate::admin::Command;
 
@@ -17,13 +18,6 @@ fn scene() -> World {
     world.pick_up(1);
     world.seconds(1);
     world
-}
-
-/// The call that is up, and the legs of the caller and of whom was called.
-fn talk(world: &World) -> (CallId, LegId, LegId) {
-    let call = world.gateway.calls.views()[0].call;
-    let caller = world.gateway.calls.caller(call).unwrap();
-    (call, caller, world.gateway.calls.partner(caller).unwrap())
 }
 
 fn order(world: &mut World, command: &Command) -> admin::Reply {

@@ -1,5 +1,6 @@
 //! Supervisors who listen in: who may, in which calls, and what becomes of it when the two part.
 
+use super::parties::talk;
 use super::*;
 use crate::admin::Command;
 use crate::admin::api::bodies::Mode;
@@ -15,15 +16,6 @@ fn scene() -> World {
     world.take_call(1);
     world.seconds(1);
     world
-}
-
-/// The call in which somebody talks, and the legs of its caller and of the other.
-fn talk(world: &World) -> (CallId, LegId, LegId) {
-    let views = world.gateway.calls.views();
-    let talks = |view: &&crate::call::CallView| !view.with.is_empty();
-    let call = views.iter().find(talks).expect("two talk").call;
-    let caller = world.gateway.calls.caller(call).unwrap();
-    (call, caller, world.gateway.calls.partner(caller).unwrap())
 }
 
 fn order(world: &mut World, command: &Command) -> admin::Reply {

@@ -59,6 +59,17 @@ fn at_home(more: &[(&str, &str)]) -> World {
     scene(&changes)
 }
 
+/// A caller talks with the agent at the first page.
+fn talking_at_home() -> (World, LegId) {
+    let mut world = at_home(&[NO_BOB]);
+    world.opens(1);
+    world.call(1, "204");
+    world.seconds(3);
+    let leg = world.rang(1)[0];
+    world.says(1, FromPage::Answer { leg, sdp: OFFER.to_owned() });
+    (world, leg)
+}
+
 #[test]
 fn a_call_of_a_queue_is_answered_in_one_tab_and_recorded_as_taken() {
     let mut world = at_home(&[NO_BOB]);
@@ -114,12 +125,7 @@ fn a_page_that_is_lost_while_it_rings_gives_the_caller_back_to_the_queue() {
 
 #[test]
 fn a_call_that_is_up_waits_for_its_page_and_not_for_ever() {
-    let mut world = at_home(&[NO_BOB]);
-    world.opens(1);
-    world.call(1, "204");
-    world.seconds(3);
-    let leg = world.rang(1)[0];
-    world.says(1, FromPage::Answer { leg, sdp: OFFER.to_owned() });
+    let (mut world, leg) = talking_at_home();
     world.closes(1);
     world.seconds(10);
     world.opens(2);
@@ -222,12 +228,7 @@ fn a_page_that_comes_back_is_offered_the_same_caller_and_one_that_does_not_is_as
 
 #[test]
 fn a_channel_that_is_lost_beside_the_sound_changes_nothing_of_it() {
-    let mut world = at_home(&[NO_BOB]);
-    world.opens(1);
-    world.call(1, "204");
-    world.seconds(3);
-    let leg = world.rang(1)[0];
-    world.says(1, FromPage::Answer { leg, sdp: OFFER.to_owned() });
+    let (mut world, leg) = talking_at_home();
     world.opens(2);
     // The box may not know yet that the first is gone: it is told to stop, and the second has the call.
     world.says(2, FromPage::Resume { leg, sdp: None });
@@ -250,12 +251,7 @@ fn a_channel_that_is_lost_beside_the_sound_changes_nothing_of_it() {
 
 #[test]
 fn a_session_that_is_over_lets_its_call_go_on_and_nothing_else() {
-    let mut world = at_home(&[NO_BOB]);
-    world.opens(1);
-    world.call(1, "204");
-    world.seconds(3);
-    let leg = world.rang(1)[0];
-    world.says(1, FromPage::Answer { leg, sdp: OFFER.to_owned() });
+    let (mut world, leg) = talking_at_home();
     world.gateway.handle_page_expired(world.now, PageId(1));
     world.seconds(60);
     assert_eq!(world.was_told(1, |what| *what == ToPage::Expired), 1);
