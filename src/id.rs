@@ -209,6 +209,14 @@ minted_id!(
     HoldId
 );
 minted_id!(
+    /// One written message, in or out.
+    MessageId
+);
+minted_id!(
+    /// One conversation: what a person and the branch write each other about one thing, over as many channels as it takes.
+    ConversationId
+);
+minted_id!(
     /// One erasure.
     ErasureId
 );
@@ -265,6 +273,10 @@ configured_id!(
 configured_id!(
     /// A program elsewhere that is told what happens.
     HookId
+);
+configured_id!(
+    /// A way by which messages come and go: a SIM, a link to a carrier, a provider's account, a mailbox, the chat of a page.
+    ChannelId
 );
 
 #[cfg(test)]

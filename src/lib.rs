@@ -21,6 +21,7 @@ pub mod ivr;
 pub mod journal;
 pub mod journey;
 pub mod media;
+pub mod messaging;
 pub mod queue;
 pub mod random;
 pub mod report;
