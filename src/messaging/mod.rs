@@ -3,7 +3,8 @@
 //! Owns what a message is ([`Piece`]), whom it comes from and goes to ([`Address`]), and the contract that every channel
 //! keeps ([`contract`]): what a channel tells of what arrived, what it is given to send, and how it says what became of
 //! that. [`web`] is the same contract for services that are reached over HTTP: pure functions from requests to what they
-//! say, and from messages to requests. [`Entry`] is what the journal says of all of it.
+//! say, and from messages to requests. [`Entry`] is what the journal says of all of it, [`Message`] and
+//! [`Conversation`] what that adds up to.
 //!
 //! It does not know how a channel works, opens nothing, and does not know people: who an address is, the record says.
 
@@ -11,8 +12,10 @@ mod address;
 pub mod contract;
 mod entry;
 mod piece;
+mod record;
 pub mod web;
 
 pub use address::{Address, Kind};
 pub use entry::{Entry, Fingerprint, Owner, Stop, Way, What};
 pub use piece::{Attachment, Content, Media, Piece, Place};
+pub use record::{Conversation, Message, Out, State, Why};
