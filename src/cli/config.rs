@@ -31,10 +31,16 @@ enum Order {
     #[command(after_help = "Example: branchline config show > gateway.toml")]
     Show(ask::Options),
     /// Say what is wrong with a file, how it differs from what runs, and what of it waits for the next start.
-    #[command(after_help = "Example: branchline config diff gateway.toml")]
+    #[command(
+        after_help = "Examples: branchline config diff gateway.toml\n          branchline config diff -c gateway.toml"
+    )]
     Diff {
-        /// The file; the one that the box was started with when absent.
+        /// The file, `-c FILE` says the same; the one that the box was started with when absent.
+        #[arg(conflicts_with = "config")]
         file: Option<PathBuf>,
+        /// The file, as for `branchline check`.
+        #[arg(short, long)]
+        config: Option<PathBuf>,
         #[command(flatten)]
         options: ask::Options,
     },
@@ -94,7 +100,7 @@ fn seconds(text: &str) -> Result<u32, String> {
 pub fn main(asked: Config) -> ExitCode {
     let done = match asked.order {
         Order::Show(options) => order(options, ConfigOrder::Show),
-        Order::Diff { file, options } => diff(file.as_deref(), options),
+        Order::Diff { file, config, options } => diff(file.or(config).as_deref(), options),
         Order::Apply { file, version, confirm_within, why, options } => {
             apply((file.as_deref(), version), confirm_within, why, options)
         }
@@ -279,6 +285,18 @@ fn one(version: &VersionText) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_named_in_one_way_or_the_other_alike() {
+        use clap::Parser as _;
+        let parses = |words: &str| crate::cli::Arguments::try_parse_from(words.split(' ')).is_ok();
+        for command in ["check", "config diff"] {
+            for file in ["", " a.toml", " -c a.toml", " --config a.toml"] {
+                assert!(parses(&format!("branchline {command}{file}")), "{command}{file}");
+            }
+            assert!(!parses(&format!("branchline {command} a.toml -c b.toml")), "{command}");
+        }
+    }
 
     #[test]
     fn spans_are_read_as_people_write_them() {

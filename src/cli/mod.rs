@@ -69,11 +69,16 @@ enum Command {
         config: PathBuf,
     },
     /// Check a configuration and list everything that is wrong with it.
-    #[command(after_help = "Example: branchline check -c gateway.toml")]
+    #[command(
+        after_help = "Examples: branchline check gateway.toml\n          branchline check -c gateway.toml"
+    )]
     Check {
-        /// The configuration file.
-        #[arg(short, long, default_value = "/etc/branchline/gateway.toml")]
-        config: PathBuf,
+        /// The configuration file; `-c FILE` says the same. [default: /etc/branchline/gateway.toml]
+        #[arg(conflicts_with = "config")]
+        file: Option<PathBuf>,
+        /// The configuration file, as for the other commands.
+        #[arg(short, long)]
+        config: Option<PathBuf>,
     },
     /// Say where a dialled number would go, and why, without calling.
     #[command(after_help = "Example: branchline route 95550123 --from 201")]
@@ -292,7 +297,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
     match arguments.command {
         Command::Demo(options) => demo::main(&options),
         Command::Run { config } => run::main(&config),
-        Command::Check { config } => check::main(&config),
+        Command::Check { file, config } => check::main(file.or(config).as_deref()),
         Command::Route { number, from, config } => route::main(&number, &from, &config),
         Command::Features { config } => features::main(&config),
         Command::Status(options) => ask::main(&options, &Ask::Status, ask::Form::Text),

@@ -457,6 +457,7 @@ impl Gateway {
                 | trunk::State::Ready
                 | trunk::State::Registered { .. } => Lamp::Green,
                 trunk::State::Registering
+                | trunk::State::Unheard { .. }
                 | trunk::State::Partly { .. }
                 | trunk::State::Resting { .. } => Lamp::Amber,
                 trunk::State::Unresolved | trunk::State::Silent | trunk::State::Failed { .. } => {

@@ -7,10 +7,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::admin::api::Operation;
 use crate::admin::api::feed::Happening;
 use crate::gateway::no::No;
 use crate::gateway::{By, Gateway};
 use crate::id::{CallId, LegId};
+use crate::journal::act::{Act, Who};
+use crate::journal::event::Event;
 use crate::media;
 use crate::time::{Now, earliest};
 
@@ -140,6 +143,17 @@ impl Gateway {
         self.tell_leg(customer, |leg| media::Command::Hush { leg, on: false });
         self.settle_tape(agent, customer);
         self.tell_payment(now, call, customer, false, why.words());
+        if why != Over::Asked {
+            self.keep_payment_over(now, call);
+        }
+    }
+
+    /// Whoever looks at what was done finds an end for each beginning: of those that nobody ordered, the box's own.
+    fn keep_payment_over(&mut self, now: Now, call: CallId) {
+        let what = Operation::EndPayment.name().to_owned();
+        let on = Some(call.to_string());
+        let act = Act { who: Who::Gateway, from: None, what, on, done: true, first: None };
+        self.keep(now, Event::Act(act));
     }
 
     /// Says so to whoever follows the call, and to whoever looks at it later.

@@ -3,6 +3,7 @@
 use super::parties::talk;
 use super::*;
 use crate::admin::Command;
+use crate::journal::act::Who;
 
 const RECORDED: &str = "number = \"201\"\nrecord = \"always\"\n";
 
@@ -36,6 +37,21 @@ fn told(world: &World) -> Vec<bool> {
         _ => None,
     };
     world.told.iter().filter_map(own).collect()
+}
+
+/// Ends of pauses in the journal: by whom, and of which call.
+fn ends(world: &World) -> Vec<(Who, String, Option<String>)> {
+    let mut ends = Vec::new();
+    let mut replay = Replay::default();
+    for segment in &world.journal {
+        replay.read(segment, &mut |entry| {
+            if let Some(Kept::Act(act)) = entry.event {
+                ends.push((act.who, act.what, act.on));
+            }
+        });
+    }
+    ends.retain(|(_, what, _)| what == "end_payment");
+    ends
 }
 
 #[test]
@@ -122,6 +138,21 @@ fn a_pause_that_nobody_ends_ends_by_itself_with_a_hang_up_and_with_a_transfer() 
     world.seconds(2);
     assert_eq!(told(&world)[4..], [true, false]);
     assert!(world.gateway.payments.is_empty());
+    let own = (Who::Gateway, "end_payment".to_owned(), Some(call.to_string()));
+    assert_eq!(ends(&world), [own.clone(), own.clone(), own], "each has its end on the record");
+}
+
+#[test]
+fn a_pause_that_somebody_ends_is_not_ended_by_the_box_as_well() {
+    let mut world = scene();
+    let (call, ..) = talk(&world);
+    pay(&mut world, call, true);
+    pay(&mut world, call, false);
+    world.hang_up(0);
+    world.seconds(2);
+    assert_eq!(told(&world), [true, false]);
+    let by: Vec<_> = ends(&world).into_iter().map(|(who, ..)| who).collect();
+    assert!(by.len() == 1 && by[0] != Who::Gateway, "{by:?}");
 }
 
 #[test]

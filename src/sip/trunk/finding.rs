@@ -114,7 +114,7 @@ impl Trunk {
     fn take_places(&mut self, server: usize, places: &[Place]) {
         let before = std::mem::take(&mut self.targets);
         let registrar = before.get(self.registrar).map(|target| target.peer);
-        let silent = |peer| before.iter().any(|old| old.peer == peer && old.silent);
+        let was = |peer| before.iter().find(|old| old.peer == peer);
         for other in 0..self.settings.servers.len() {
             if other != server {
                 self.targets.extend(before.iter().filter(|old| old.server == other).cloned());
@@ -125,7 +125,8 @@ impl Trunk {
                 transport: place.transport,
                 peer: place.peer,
                 local: place.local,
-                silent: silent(place.peer),
+                silent: was(place.peer).is_some_and(|old| old.silent),
+                heard: was(place.peer).is_some_and(|old| old.heard),
             }));
         }
         let same = self.targets.iter().position(|target| Some(target.peer) == registrar);

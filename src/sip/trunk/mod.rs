@@ -80,6 +80,13 @@ pub enum State {
         /// When one last said anything.
         heard: Option<UnixTime>,
     },
+    /// Some servers were asked for the first time only just now, as after a start or a new configuration.
+    Unheard {
+        /// Those that have not answered yet.
+        servers: Vec<SocketAddr>,
+        /// Whether one of the others has.
+        others: bool,
+    },
     /// Some servers do not answer; calls go over the others.
     Partly {
         /// Those that do not.
@@ -121,6 +128,11 @@ impl fmt::Display for State {
                 f.write_str("the carrier's server name is not found: check DNS and the name")
             }
             State::Ready => f.write_str("ready"),
+            State::Unheard { servers, others } => {
+                let servers: Vec<_> = servers.iter().map(SocketAddr::to_string).collect();
+                f.write_str(if *others { "ready; " } else { "" })?;
+                write!(f, "not heard from yet: {}", servers.join(", "))
+            }
             State::Partly { silent } => {
                 let silent: Vec<_> = silent.iter().map(SocketAddr::to_string).collect();
                 write!(f, "ready; no answer from {}", silent.join(", "))
@@ -213,6 +225,8 @@ struct Target {
     local: IpAddr,
     /// Whether the last thing that was asked of it was not answered.
     silent: bool,
+    /// Whether it has ever answered.
+    heard: bool,
 }
 
 /// One carrier.
@@ -428,7 +442,7 @@ impl Trunk {
 
     fn hear(&mut self, place: usize) {
         if let Some(target) = self.targets.get_mut(place) {
-            target.silent = false;
+            (target.silent, target.heard) = (false, true);
         }
     }
 
@@ -668,9 +682,17 @@ impl Trunk {
             | State::Registered { .. }
             | State::Partly { .. }
             | State::Resting { .. } => true,
-            State::Ready => self.heard.is_some(),
+            State::Ready | State::Unheard { .. } => self.heard.is_some(),
             State::Registering | State::Unresolved | State::Silent | State::Failed { .. } => false,
         }
+    }
+
+    /// Servers that have never answered, where there are any.
+    fn unheard(&self) -> Option<State> {
+        let never = self.targets.iter().filter(|target| !target.heard);
+        let servers: Vec<_> = never.map(|target| target.peer).collect();
+        let others = servers.len() < self.targets.len();
+        (!servers.is_empty()).then_some(State::Unheard { servers, others })
     }
 
     /// How it is.
@@ -686,6 +708,7 @@ impl Trunk {
                 State::Ready if self.settings.probe.is_none() => {
                     State::Unasked { heard: self.heard }
                 }
+                State::Ready => self.unheard().unwrap_or(State::Ready),
                 _ => self.state.clone(),
             }),
             _ => self.state.clone(),

@@ -37,6 +37,11 @@ fn resolve(trunk: &mut Trunk, now: Now) {
     }
 }
 
+/// Whether its servers are known, and nobody has answered yet.
+fn is_found(trunk: &Trunk) -> bool {
+    matches!(trunk.state(), State::Unheard { others: false, .. })
+}
+
 impl Trunk {
     /// The addresses of a host, in a DNS that knows nothing else of it.
     fn handle_resolved(&mut self, now: Now, host: &str, found: &[(IpAddr, IpAddr)]) {
@@ -67,6 +72,9 @@ fn a_trunk_without_registration_is_ready_when_found_and_stays_so_without_dns() {
     trunk.handle_started(now());
     assert_eq!(trunk.state(), State::Unresolved);
     resolve(&mut trunk, now());
+    assert_eq!(trunk.state().to_string(), "not heard from yet: 192.0.2.5:5060");
+    trunk.handle_resolved(now(), "carrier.example", &[]);
+    trunk.handle_heard(now(), "192.0.2.5:5060".parse().unwrap());
     assert_eq!(trunk.state(), State::Ready);
     trunk.handle_resolved(now(), "carrier.example", &[]);
     assert_eq!(trunk.state(), State::Ready);
@@ -171,6 +179,8 @@ fn servers_that_do_not_answer_come_last_and_the_lamp_says_which() {
         ["192.0.2.5:5060", "192.0.2.6:5070", "192.0.2.8:5060", "192.0.2.9:5060"]
     );
     trunk.handle_missed("192.0.2.5:5060".parse().unwrap());
+    let others = ["192.0.2.6:5070", "192.0.2.8:5060", "192.0.2.9:5060"];
+    others.into_iter().for_each(|peer| trunk.handle_heard(now(), peer.parse().unwrap()));
     assert_eq!(
         peers(&mut trunk),
         ["192.0.2.6:5070", "192.0.2.8:5060", "192.0.2.9:5060", "192.0.2.5:5060"]
@@ -218,7 +228,7 @@ fn a_name_that_is_not_found_is_looked_up_again_soon() {
     assert!(due - now.instant <= BACK_OFF);
     trunk.handle_timeout(now.after(BACK_OFF));
     resolve(&mut trunk, now);
-    assert_eq!(trunk.state(), State::Ready);
+    assert!(is_found(&trunk));
 }
 
 #[test]
@@ -316,7 +326,7 @@ fn what_was_found_stays_good_without_dns_for_a_week() {
     let later = start.after(Duration::from_secs(201 * 3_600));
     trunk.handle_timeout(later);
     answer_all(&mut trunk, later, carrier);
-    assert_eq!((trunk.ways().len(), trunk.state()), (2, State::Ready));
+    assert!(trunk.ways().len() == 2 && is_found(&trunk));
 }
 
 #[test]
@@ -330,7 +340,7 @@ fn an_answer_that_never_comes_is_asked_for_again() {
     assert_eq!(trunk.deadline(), Some(later.instant));
     trunk.handle_timeout(later);
     answer_all(&mut trunk, later, carrier);
-    assert_eq!(trunk.state(), State::Ready);
+    assert!(is_found(&trunk));
 }
 
 fn keeping(transport: Transport, probe: Option<Duration>) -> Trunk {
@@ -465,6 +475,25 @@ fn an_overloaded_server_rests_for_as_long_as_it_asked_and_help_disturbs_it_last(
     now = now.after(Duration::from_secs(600));
     trunk.handle_timeout(now);
     assert!(!trunk.is_resting() && trunk.ways().len() == 2);
+}
+
+#[test]
+fn a_server_that_is_new_is_named_until_it_answers() {
+    let mut trunk = trunk(&["192.0.2.5", "192.0.2.6"], false);
+    trunk.handle_started(now());
+    let own = "192.0.2.1".parse().unwrap();
+    for host in ["192.0.2.5", "192.0.2.6"] {
+        trunk.handle_resolved(now(), host, &[(host.parse().unwrap(), own)]);
+    }
+    let both = "not heard from yet: 192.0.2.5:5060, 192.0.2.6:5060";
+    assert_eq!((trunk.state().to_string().as_str(), trunk.works()), (both, false));
+    trunk.handle_heard(now(), "192.0.2.5:5060".parse().unwrap());
+    let one = "ready; not heard from yet: 192.0.2.6:5060";
+    assert_eq!((trunk.state().to_string().as_str(), trunk.works()), (one, true));
+    trunk.handle_missed("192.0.2.6:5060".parse().unwrap());
+    assert_eq!(trunk.state().to_string(), "ready; no answer from 192.0.2.6:5060");
+    trunk.handle_heard(now(), "192.0.2.6:5060".parse().unwrap());
+    assert_eq!(trunk.state(), State::Ready);
 }
 
 #[test]
