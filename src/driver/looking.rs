@@ -117,8 +117,14 @@ impl Readers {
         if let Question::Search(search) = question {
             return self.index.search(search, answer).map_err(|search::Busy| Busy);
         }
-        let short =
-            matches!(question, Question::Caller(_) | Question::View(_) | Question::Stands(_));
+        let short = matches!(
+            question,
+            Question::Caller(_)
+                | Question::View(_)
+                | Question::Stands(_)
+                | Question::Writer { .. }
+                | Question::Message(_)
+        );
         let job: Job = Box::new(move |eyes| {
             answer(match eyes {
                 Some(eyes) => eyes.answer(clock::now().unix, &question),

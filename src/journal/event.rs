@@ -32,6 +32,7 @@ use crate::journal::site::Site;
 use crate::journal::text::Text;
 use crate::journal::voicemail::{Begun, Voicemail};
 use crate::journal::work::Work;
+use crate::messaging::Entry;
 use crate::report::fact::Question;
 use crate::time::UnixTime;
 use crate::webhook;
@@ -162,6 +163,8 @@ pub enum Event {
     Journey(Journey),
     /// Something happened at a site or a shop.
     Site(Site),
+    /// Somebody wrote, is written to, or something became of that.
+    Message(Box<Entry<Personal>>),
 }
 
 impl Event {
@@ -627,6 +630,7 @@ impl Event {
             Event::Work(work) => work.for_each_personal(touch),
             Event::Journey(journey) => journey.for_each_personal(touch),
             Event::Site(site) => site.for_each_personal(touch),
+            Event::Message(entry) => super::message::for_each_personal(entry, touch),
             Event::Phone(choice) => choice.forwards.values_mut().flatten().for_each(touch),
             // What is live came from events, and was sealed there.
             _ => {}

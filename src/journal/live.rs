@@ -309,7 +309,8 @@ impl Live {
             Event::Site(site) => self.told.apply(site),
             Event::Account(change) => self.accounts.apply(change),
             Event::Webhook(change) => HookStanding::apply_to(&mut self.hooks, change),
-            Event::Act(_)
+            Event::Message(_)
+            | Event::Act(_)
             | Event::Seal(_)
             | Event::Started { .. }
             | Event::Stopped

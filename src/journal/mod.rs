@@ -21,6 +21,7 @@ mod facts_of_journeys;
 mod facts_of_people;
 pub mod journey;
 pub mod live;
+pub mod message;
 pub mod personal;
 pub mod phones;
 pub mod record;

@@ -16,11 +16,12 @@ use super::piece::{Attachment, Piece};
 use crate::id::MessageId;
 use crate::time::UnixTime;
 
-/// What a channel tells.
+/// What a channel tells. `M` is what stands for a file: where its bytes are, as an adapter reads it, or the file itself once
+/// the driver keeps it, which is how the ledger takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum Told<M = Attachment> {
     /// Somebody wrote.
-    Arrived(Box<Arrived>),
+    Arrived(Box<Arrived<M>>),
     /// Something became of a message that was sent.
     Report(Report),
     /// Somebody is writing, or no more. It may be lost.
@@ -43,7 +44,7 @@ pub enum Told {
 
 /// Something that somebody wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrived {
+pub struct Arrived<M = Attachment> {
     /// What the channel calls it: it is never given to anything else, and said again it changes nothing. Where a channel has
     /// no such name, it is made of what cannot be the same twice.
     pub key: String,
@@ -54,7 +55,7 @@ pub struct Arrived {
     /// When, by the clock of whoever sent it or of the network.
     pub at: Option<UnixTime>,
     /// What.
-    pub pieces: Vec<Piece<String, Attachment>>,
+    pub pieces: Vec<Piece<String, M>>,
     /// What the channel calls the message that it answers.
     pub answers: Option<String>,
     /// By what it belongs to others: a mail's thread, a chat's session.
@@ -69,9 +70,9 @@ pub struct Arrived {
     pub automatic: bool,
 }
 
-impl Arrived {
+impl<M> Arrived<M> {
     /// Something plain.
-    pub fn text(key: impl Into<String>, from: Address, text: impl Into<String>) -> Arrived {
+    pub fn text(key: impl Into<String>, from: Address, text: impl Into<String>) -> Arrived<M> {
         Arrived {
             key: key.into(),
             from,

@@ -151,6 +151,15 @@ pub enum What<P> {
         /// What.
         status: Status,
     },
+    /// Something became of one part of a text that went in several.
+    Part {
+        /// Which message.
+        message: MessageId,
+        /// What the other side calls the part.
+        reference: String,
+        /// What.
+        status: Status,
+    },
     /// Nobody knows whether it was sent: never sent again by itself.
     Unknown {
         /// Which message.
@@ -255,6 +264,7 @@ impl<P> Entry<P> {
             | What::Accepted { message, .. }
             | What::Retry { message, .. }
             | What::Became { message, .. }
+            | What::Part { message, .. }
             | What::Unknown { message }
             | What::Stopped { message, .. }
             | What::Replayed { message, .. } => Some(*message),
@@ -287,6 +297,7 @@ impl<P> Piece<P> {
         match self {
             Piece::Text { text } => Piece::Text { text: to(text) },
             Piece::Media { media } => Piece::Media { media: media.map(to) },
+            Piece::Missing { name, mime } => Piece::Missing { name: name.map(to), mime },
             Piece::Location { at, name } => Piece::Location { at: to(at), name: name.map(to) },
             Piece::Choice { id, label } => Piece::Choice { id, label: to(label) },
             Piece::Reaction { to: message, sign } => {
@@ -356,6 +367,7 @@ impl<P> What<P> {
             What::Accepted { message, references } => What::Accepted { message, references },
             What::Retry { message, why, again } => What::Retry { message, why, again },
             What::Became { message, status } => What::Became { message, status },
+            What::Part { message, reference, status } => What::Part { message, reference, status },
             What::Unknown { message } => What::Unknown { message },
             What::Stopped { message, why } => What::Stopped { message, why },
             What::Replayed { message, by } => What::Replayed { message, by },

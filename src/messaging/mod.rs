@@ -2,13 +2,14 @@
 //!
 //! Owns what a message is ([`Piece`]), whom it comes from and goes to ([`Address`]), and the contract that every channel
 //! keeps ([`contract`]): what a channel tells of what arrived, what it is given to send, and how it says what became of
-//! that. [`web`] is the same contract for services that are reached over HTTP: pure functions from requests to what they
-//! say, and from messages to requests. [`Entry`] is what the journal says of all of it, [`Message`] and
-//! [`Conversation`] what that adds up to.
+//! that; [`channel`] is how the ledger and the task of a channel speak. [`web`] is the same contract for services that
+//! are reached over HTTP: pure functions from requests to what they say, and from messages to requests. [`Entry`] is what
+//! the journal says of all of it, [`Message`] and [`Conversation`] what that adds up to.
 //!
 //! It does not know how a channel works, opens nothing, and does not know people: who an address is, the record says.
 
 mod address;
+pub mod channel;
 pub mod contract;
 mod entry;
 mod piece;

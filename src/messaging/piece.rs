@@ -75,6 +75,15 @@ pub enum Piece<P, M = Media<P>> {
         #[serde(flatten)]
         media: M,
     },
+    /// A file that its sender sent, and whose bytes could not be had: too large, of a kind that is not taken, or gone.
+    Missing {
+        /// What its sender calls it.
+        #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+        name: Option<P>,
+        /// The MIME type that its sender says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mime: Option<String>,
+    },
     /// A place on the map.
     Location {
         /// Latitude and longitude in degrees (WGS 84), written with a point and a comma between them.

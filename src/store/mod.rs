@@ -219,6 +219,7 @@ impl Draft<'_> {
                 }
             }
             Event::Site(site) => self.take_site(entry, site),
+            Event::Message(_) => {}
             Event::Voicemail(_) | Event::PhoneFetched { .. } | Event::PhoneRenewed { .. } => {}
             // Read from the journal's own list of what is live.
             Event::Phone(_) | Event::HotDesk { .. } | Event::Schedule { .. } => {}

@@ -17,11 +17,12 @@ use crate::context::{
     Caller, Case, Channel, Contact, Edge, FromCrm, Happening, Identity, Kind, Known, Line, Merge,
     Moment, Needs, OpenCase, Person, Ref, SURVEY, Suggestion, View, Who, Whose,
 };
-use crate::id::{CallId, CaseId, ContactId, RecordingId};
+use crate::id::{CallId, CaseId, ChannelId, ContactId, ConversationId, MessageId, RecordingId};
 use crate::journal::context::{contact_subject, detail_name, identity_subject, read};
 use crate::journal::event::{CallRecord, Direction};
 use crate::journal::personal::{Personal, Reads, Subject};
 use crate::journey::daily::{Matches, Of};
+use crate::messaging::{Fingerprint, Message, Owner, State};
 use crate::store::{META_KEY, Meta, Rows, call_key};
 use crate::time::UnixTime;
 
@@ -92,6 +93,35 @@ pub struct Stands {
     pub identities: Vec<Identity<String>>,
 }
 
+/// Who writes, or is written to, and what is known of what they say: all that the ledger asks before it takes something in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Writer {
+    /// Which of the keys were there before.
+    pub seen: Vec<Fingerprint>,
+    /// Whose the address is; nothing if nobody is known by it.
+    pub contact: Option<ContactId>,
+    /// The conversation that goes on with them this way, also one that is over and may be opened again, and who answers in
+    /// it.
+    pub conversation: Option<(ConversationId, Owner)>,
+    /// Which messages the references name.
+    pub named: Vec<Named>,
+}
+
+/// A message that a channel has a name for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// What the channel calls it, or one part of it.
+    pub reference: String,
+    /// Which it is.
+    pub message: MessageId,
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// With whom.
+    pub contact: ContactId,
+    /// How it stands.
+    pub state: State,
+}
+
 /// What an erasure destroys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Doomed {
@@ -110,6 +140,21 @@ pub enum Question {
     View(Needs),
     /// How somebody stands at this moment.
     Stands(Who),
+    /// Who writes or is written to by a channel, and what is known of what they say.
+    Writer {
+        /// By which address; nothing where only messages are named.
+        address: Option<Identity<String>>,
+        /// By what the channel keeps it together: a mail's thread, a chat's session.
+        thread: Option<String>,
+        /// Which channel.
+        channel: ChannelId,
+        /// Of what it calls what arrived.
+        keys: Vec<Fingerprint>,
+        /// What it calls messages.
+        references: Vec<String>,
+    },
+    /// A message as it stands: what was to be sent, after a restart.
+    Message(MessageId),
     /// Everything of a person, with so many moments at most.
     Dossier(Who, usize),
     /// People, of the contacts behind one, so many at most.
@@ -152,6 +197,10 @@ pub enum Answer {
     View(Box<View>, Doomed),
     /// How somebody stands; nothing if nobody is known by that.
     Stands(Option<Box<Stands>>),
+    /// Who writes.
+    Writer(Box<Writer>),
+    /// A message; nothing if there is none, or whoever it is about was erased.
+    Message(Option<Box<Message<String>>>),
     /// Everything of a person; nothing if there is none.
     Dossier(Option<Box<Dossier>>),
     /// People, and behind which contact to go on; nothing at the end.
@@ -189,6 +238,12 @@ impl Eyes<'_> {
                 let found = self.named(who).and_then(|contact| self.stands(contact));
                 Answer::Stands(found.map(Box::new))
             }
+            Question::Writer { address, .. } => {
+                let edge = address.as_ref().and_then(|address| self.edge(address));
+                let contact = edge.map(|edge| edge.owner);
+                Answer::Writer(Box::new(Writer { contact, ..Writer::default() }))
+            }
+            Question::Message(_) => Answer::Message(None),
             Question::Dossier(who, moments) => {
                 let contact = self.named(who);
                 let found = contact.and_then(|contact| self.dossier(contact, *moments));
