@@ -27,6 +27,7 @@ use crate::journal::surveyed::AskedNumbers;
 use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
 use crate::journal::work::{self, Lately, Promises};
+use crate::messaging::kept::Kept;
 use crate::queue::affinity::LastAgents;
 use crate::time::UnixTime;
 use crate::webhook::Standing as HookStanding;
@@ -73,6 +74,8 @@ pub struct Live {
     pub hooks: BTreeMap<HookId, HookStanding>,
     /// Journeys that run, and what they wait for.
     pub journeys: Journeys,
+    /// Messages that are to go out, and what was asked for under which key.
+    pub messages: Kept<Personal>,
     /// What sites and shops have told lately.
     pub told: Told,
     /// Who was asked lately how it was.
@@ -309,8 +312,8 @@ impl Live {
             Event::Site(site) => self.told.apply(site),
             Event::Account(change) => self.accounts.apply(change),
             Event::Webhook(change) => HookStanding::apply_to(&mut self.hooks, change),
-            Event::Message(_)
-            | Event::Act(_)
+            Event::Message(entry) => self.messages.apply(entry),
+            Event::Act(_)
             | Event::Seal(_)
             | Event::Started { .. }
             | Event::Stopped

@@ -4,7 +4,8 @@
 //! keeps ([`contract`]): what a channel tells of what arrived, what it is given to send, and how it says what became of
 //! that; [`channel`] is how the ledger and the task of a channel speak. [`web`] is the same contract for services that
 //! are reached over HTTP: pure functions from requests to what they say, and from messages to requests. [`Entry`] is what
-//! the journal says of all of it, [`Message`] and [`Conversation`] what that adds up to.
+//! the journal says of all of it, [`Message`] and [`Conversation`] what that adds up to, and [`kept`] what of it a restart
+//! has to know. [`ledger`] is the machine between all of them.
 //!
 //! It does not know how a channel works, opens nothing, and does not know people: who an address is, the record says.
 
@@ -12,6 +13,8 @@ mod address;
 pub mod channel;
 pub mod contract;
 mod entry;
+pub mod kept;
+pub mod ledger;
 mod piece;
 mod record;
 pub mod web;
