@@ -1,6 +1,7 @@
-//! Who and where: dialled numbers and the parties of a call, without any protocol.
+//! Who and where: dialled numbers, the parties of a call, and networks, without any protocol.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +92,54 @@ impl fmt::Debug for Number {
     }
 }
 
+/// Addresses that belong together: one, or a whole network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+/// Text that is neither an address nor a network such as `192.0.2.0/24`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotANetwork;
+
+impl Network {
+    /// Reads an address or `address/prefix`.
+    pub fn parse(text: &str) -> Result<Network, NotANetwork> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.trim().parse().map_err(|_| NotANetwork)?;
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix.trim().parse().map_err(|_| NotANetwork)?,
+            None => bits,
+        };
+        if prefix > bits { Err(NotANetwork) } else { Ok(Network { address, prefix }) }
+    }
+
+    /// How many leading bits its addresses share: more are a narrower network.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
+    /// Whether `address` belongs to it. An IPv4 address in IPv6 clothes is an IPv4 address.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let shift = 32 - u32::from(self.prefix.min(32));
+                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let shift = 128 - u32::from(self.prefix);
+                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
+            }
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,5 +158,20 @@ mod tests {
     #[test]
     fn debug_output_hides_the_digits() {
         assert!(!format!("{:?}", Number::parse("+15550100").unwrap()).contains("555"));
+    }
+
+    #[test]
+    fn networks_contain_what_they_should() {
+        let contains = |network: &str, address: &str| {
+            Network::parse(network).unwrap().contains(address.parse().unwrap())
+        };
+        assert!(contains("192.0.2.0/24", "192.0.2.255") && !contains("192.0.2.0/24", "192.0.3.0"));
+        assert!(contains("0.0.0.0/0", "8.8.8.8") && !contains("0.0.0.0/0", "::1"));
+        assert!(
+            contains("127.0.0.1", "::ffff:127.0.0.1") && contains("2001:db8::/32", "2001:db8::9")
+        );
+        for bad in ["", "x", "192.0.2.0/33", "192.0.2.0/-1", "::/129"] {
+            assert_eq!(Network::parse(bad), Err(NotANetwork), "{bad}");
+        }
     }
 }

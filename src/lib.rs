@@ -26,6 +26,7 @@ pub mod queue;
 pub mod random;
 pub mod report;
 pub mod sip;
+pub mod smpp;
 pub mod store;
 pub mod time;
 pub mod web;

@@ -31,6 +31,7 @@ pub mod reports;
 pub mod search;
 pub mod segments;
 pub mod sip;
+pub mod smpp;
 pub mod store;
 pub mod streams;
 pub mod systemd;
