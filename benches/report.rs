@@ -231,6 +231,7 @@ mod journal {
             diversions: Vec::new(),
             diverted_by: None,
             fee: None,
+            consent: None,
         };
         let presence = Presence::Ready;
         [

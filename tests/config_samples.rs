@@ -134,6 +134,7 @@ fn commented_keys_are_real_and_show_the_default() {
     // These default to another key that the file sets, or are an example of something that is off.
     for queue in &mut plain.settings.queues {
         queue.survey = all.settings.queues[0].survey.clone();
+        queue.record_notice = all.settings.queues[0].record_notice.clone();
         queue.overflow_full = queue.overflow.clone();
         queue.overflow_wait = queue.overflow.clone();
         queue.overflow_no_agent = queue.overflow.clone();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::api::bodies::Mode;
+use crate::call::consent::Consent;
 use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, QueueId, RecordingId, TrunkId};
 use crate::time::{UnixTime, rfc3339};
 
@@ -101,6 +102,10 @@ pub struct ActiveCall {
     /// Whether a payment pause runs: nothing is recorded, and the keys of the customer reach nobody.
     #[serde(default)]
     pub paying: bool,
+    /// What whoever is outside said to being recorded; absent while nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub consent: Option<Consent>,
     /// How a supervisor listens in; nothing while nobody does, or where that is not for whoever asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -172,6 +177,10 @@ pub struct CallLine {
     /// `extension 201 encrypted: SRTP AES_CM_128_HMAC_SHA1_80`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub encryption: Vec<String>,
+    /// What whoever was outside said to being recorded; absent where nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub consent: Option<Consent>,
 }
 
 /// A queue and who waits.

@@ -6,11 +6,12 @@
 //!
 //! [`Calls`] is the machine; `current` holds one call's state; [`plan`] says where a dialled number leads ([`pattern`], [`country`]);
 //! [`budget`] says what calls out may cost; [`conference`] holds who is in a room; [`desk`] what phones are set to;
-//! [`promise`] says whom the box may promise to call; [`help`] knows where callers are and whom help calls back; [`ending`] names the causes; [`record`] is what remains.
+//! [`promise`] says whom the box may promise to call; [`help`] knows where callers are and whom help calls back; [`ending`] names the causes; [`consent`] is what is said to being recorded; [`record`] is what remains.
 
 pub mod budget;
 pub mod caller_id;
 pub mod conference;
+pub mod consent;
 pub mod country;
 mod current;
 pub mod desk;

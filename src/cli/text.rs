@@ -8,6 +8,7 @@ use crate::admin::{
     Status, Trunk,
 };
 use crate::call::budget::Measure;
+use crate::call::consent::Consent;
 use crate::time::UnixTime;
 
 /// Any answer as one JSON document.
@@ -126,7 +127,7 @@ pub fn csv(reply: &Reply) -> String {
     let Reply::CallRecords(calls) = reply else { return json(reply) };
     let mut out = String::from(
         "call,arrived,answered,connected,ended,direction,origin,reached,from,to,duration_s,wait_s,talk_s,queue,agent,\
-         cause,class,mos,loss_percent,jitter_ms,recordings,conference\r\n",
+         cause,class,mos,loss_percent,jitter_ms,recordings,conference,consent\r\n",
     );
     for call in calls {
         let time = |at: Option<UnixTime>| at.map(|at| at.to_string()).unwrap_or_default();
@@ -154,12 +155,22 @@ pub fn csv(reply: &Reply) -> String {
             call.jitter_ms.map(|jitter| format!("{jitter:.2}")).unwrap_or_default(),
             recordings.join(" "),
             call.conference.as_ref().map(ToString::to_string).unwrap_or_default(),
+            consent(call.consent).to_owned(),
         ];
         let line: Vec<_> = fields.iter().map(|field| csv_field(field)).collect();
         out += &line.join(",");
         out += "\r\n";
     }
     out
+}
+
+/// What was said to being recorded, in a word.
+fn consent(said: Option<Consent>) -> &'static str {
+    match said {
+        None => "not asked",
+        Some(Consent { given: true, .. }) => "given",
+        Some(Consent { given: false, .. }) => "refused",
+    }
 }
 
 /// Quotes a field where it must be, and takes away the power of a spreadsheet formula: a number from the network

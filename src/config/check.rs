@@ -14,7 +14,7 @@ use std::rc::Rc;
 use super::Places;
 use super::document::{Document, Step};
 use super::problem::Problem;
-use super::settings::{Queue, Recording, Settings};
+use super::settings::{Queue, RecordNotice, Recording, Settings};
 use crate::address::Number;
 use crate::call::pattern::Pattern;
 use crate::call::plan::{Outbound, Plan, Target};
@@ -627,6 +627,19 @@ impl<'c> Check<'c, '_> {
             for (key, target) in overflows(queue) {
                 self.target(&at(key), target);
             }
+            if let Some(notice) = &queue.record_notice {
+                self.record_notice("queue", place, notice);
+            }
+        }
+    }
+
+    /// What is said before somebody is recorded.
+    fn record_notice(&mut self, section: &'static str, place: usize, notice: &RecordNotice) {
+        let at = |key| [Key(section), At(place), Key("record_notice"), Key(key)];
+        self.within(&at("refuse_for"), notice.refuse_for, 0..=60);
+        let key = notice.refuse_digit;
+        if let Some(key) = key.filter(|key| !key.is_ascii_digit() && !matches!(key, '*' | '#')) {
+            self.tell(&at("refuse_digit"), format!("`{key}` is no key"), "0 to 9, `*`, `#`");
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::document::{Document, Step::At, Step::Key};
+use crate::config::document::{Document, Step, Step::At, Step::Key};
 use crate::config::settings::SCORE;
 use crate::config::{Fragment, Loaded, Problem};
 use crate::hours;
@@ -55,12 +55,31 @@ impl Loaded {
         music
             .map(Vec::from)
             .chain(greetings)
+            .chain(self.notices())
             .filter_map(|at| {
                 let name = document.text(&at).filter(|name| !clips.contains(*name))?;
                 let problem = document.problem(&at, format!("there is no prompt `{name}`"));
                 Some(problem.suggesting(name, clips.iter().map(String::as_str)))
             })
             .collect()
+    }
+
+    /// Where clips are named that are heard before a recording.
+    fn notices(&self) -> impl Iterator<Item = Vec<Step<'_>>> {
+        let queues = self.settings.queues.iter().map(|queue| &queue.record_notice);
+        let trunks = self.settings.trunks.iter().map(|trunk| &trunk.record_notice);
+        let all = queues.enumerate().map(|(place, notice)| ("queue", place, notice));
+        let all = all.chain(trunks.enumerate().map(|(place, notice)| ("trunk", place, notice)));
+        all.flat_map(|(section, place, notice)| {
+            let at = move |key| vec![Key(section), At(place), Key("record_notice"), Key(key)];
+            let languages = notice.iter().flat_map(|notice| notice.languages.keys());
+            let languages = languages.map(move |language| {
+                let mut path = at("languages");
+                path.push(Key(language));
+                path
+            });
+            std::iter::once(at("prompt")).chain(languages)
+        })
     }
 
     /// Goals of reports that no flow comes to: they would never count. That each node of a flow is reached from its start

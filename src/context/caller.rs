@@ -13,6 +13,8 @@ use crate::time::{UnixTime, rfc3339};
 
 /// The purpose of asking somebody how it was, as consents to it and refusals name it.
 pub const SURVEY: &str = "survey";
+/// The purpose of recording somebody's conversations.
+pub const RECORDING: &str = "recording";
 
 /// Who calls, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,12 @@ pub struct Caller {
     /// Whether the person does not want to be asked by telephone how it was: the last word on [`SURVEY`].
     #[serde(default)]
     pub no_surveys: bool,
+    /// Whether the person lets telephone calls be recorded: the last word on [`RECORDING`], if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<bool>,
+    /// The person's language, as the field `language` has it; nobody's while the line is shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// How surely the person was identified of late: until it runs out nobody need ask again.
     pub verified: Option<u8>,
     /// The case that was opened last and is not closed.

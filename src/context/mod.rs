@@ -29,7 +29,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use caller::{Caller, FromCrm, Known, OpenCase, SURVEY};
+pub use caller::{Caller, FromCrm, Known, OpenCase, RECORDING, SURVEY};
 pub use case::{Case, MOST_LINKED, Ref};
 pub use change::{Act, Change, Whose};
 pub use contact::{

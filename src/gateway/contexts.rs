@@ -23,6 +23,8 @@ use crate::time::Now;
 pub enum LookFor {
     /// A call that rings.
     Call(CallId),
+    /// Whom a call goes out to.
+    Called(CallId),
     /// A call whose card is made anew: nobody else is asked for that.
     Card(CallId),
     /// An order that has to be decided.
@@ -88,6 +90,7 @@ impl Gateway {
     /// People were erased: nothing of them is shown any more to whoever looks at a call of theirs, or comes back to the feed.
     pub(super) fn forget_callers(&mut self, contacts: &[ContactId]) {
         self.contexts.callers.retain(|_, caller| !contacts.contains(&caller.contact));
+        self.consents.forget(contacts);
         self.publish(Happening::PersonErased { contacts: contacts.to_vec() });
     }
 
@@ -108,8 +111,13 @@ impl Gateway {
             (LookFor::Card(call), Answer::Caller(caller)) => {
                 self.caller_found(now, call, caller.map(|caller| *caller));
             }
+            (LookFor::Called(call), Answer::Caller(Some(caller))) => {
+                if self.calls.numbers(call).is_some() {
+                    self.consents.called(call, *caller);
+                }
+            }
             // The ring goes on without it.
-            (LookFor::Call(_) | LookFor::Card(_), _) => {}
+            (LookFor::Call(_) | LookFor::Card(_) | LookFor::Called(_), _) => {}
             (LookFor::Crm(to), Answer::Caller(caller)) => {
                 self.ask_crm_for(now, to, caller.as_deref());
             }
@@ -215,6 +223,20 @@ impl Gateway {
     /// A call goes out to this number.
     pub(super) fn note_dialled(&mut self, call: CallId, number: &Number) {
         self.contexts.dialled.entry(call).or_insert_with(|| number.clone());
+    }
+
+    /// Whoever is called may have said before whether they let themselves be recorded: that is asked while it rings.
+    pub(super) fn look_for_called(&mut self, call: CallId) {
+        if let Some(identity) = self.called_identity(call) {
+            let question = Question::Caller(identity);
+            self.outputs.push_back(Output::Look { to: LookFor::Called(call), question });
+        }
+    }
+
+    /// What whoever is called outside is known by.
+    pub(super) fn called_identity(&self, call: CallId) -> Option<Identity<String>> {
+        let value = self.full_number(self.contexts.dialled.get(&call)?.as_str())?;
+        Some(Identity { kind: Kind::Phone, value })
     }
 
     /// The number of whoever is outside of a call that has ended, in full.

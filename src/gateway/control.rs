@@ -274,6 +274,7 @@ impl Gateway {
             one_way: qualities().any(|quality| quality.one_way),
             recordings: record.recordings.clone(),
             encryption: record.legs.iter().filter_map(protected).collect(),
+            consent: record.consent,
         }
     }
 
@@ -530,6 +531,7 @@ impl Gateway {
             active.doing += &format!(", {} not heard", unheard.join(" and "));
         }
         active.coded = self.coded_in(call.call);
+        active.consent = self.consents.of_call(call.call);
         active.paying = self.calls.caller(call.call).is_some_and(|leg| self.is_paying(leg));
         active.supervised = self.supervised(leads, call.call);
         active
@@ -580,6 +582,7 @@ fn active_call(call: &CallView) -> ActiveCall {
         arrived: call.arrived,
         coded: Vec::new(),
         paying: false,
+        consent: None,
         supervised: None,
         held_by: call.held_by.iter().map(Peer::to_string).collect(),
     }

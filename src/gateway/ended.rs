@@ -69,6 +69,7 @@ impl Gateway {
                 arrived,
                 coded: Vec::new(),
                 paying: false,
+                consent: None,
                 supervised: None,
                 held_by: Vec::new(),
             }

@@ -294,6 +294,7 @@ impl Gateway {
             let outside = party.clone();
             let mut kept = CallRecord::new(record, party, |leg| qualities.get(&leg).copied());
             kept.fee = self.fee_of(&kept);
+            kept.consent = self.consents.over(call);
             for leg in legs {
                 self.keeping.qualities.remove(&leg);
                 self.keeping.closing.remove(&leg);
@@ -400,5 +401,6 @@ fn cut_off(
         diversions: so_far.diversions,
         diverted_by: None,
         fee: None,
+        consent: so_far.consent,
     }
 }

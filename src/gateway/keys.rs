@@ -97,6 +97,9 @@ impl Gateway {
         if self.supervisor_key(now, leg, key) || self.is_collected(now, leg, key) {
             return;
         }
+        if self.refuses_by_key(now, leg, key) {
+            return;
+        }
         self.record_on_demand(now, leg, key);
         match self.calls.partner(leg) {
             Some(partner) if self.wants_info(partner) => self.press_by_info(now, partner, key),

@@ -18,6 +18,7 @@ mod callers;
 mod causes;
 mod codecs;
 mod conferences;
+mod consent;
 mod contexts;
 mod control;
 mod crm;
@@ -288,6 +289,7 @@ pub struct Gateway {
     sampling: sampling::Sampling,
     lateness: lateness::Lateness,
     tapes: recording::Tapes,
+    consents: consent::Consents,
     driving: driving::Driving,
     payments: payment::Payments,
     supervisions: supervising::Supervisions,
@@ -452,6 +454,7 @@ impl Gateway {
         self.keys_time_out(now);
         self.collecting_times_out(now);
         self.payments_time_out(now);
+        self.consents_time_out(now);
         self.pages_time_out(now);
         self.tell_figures(now);
         self.journal.handle_timeout(now);
@@ -489,6 +492,7 @@ impl Gateway {
             self.held_keys.deadline(),
             self.driving.deadline(),
             self.payments.deadline(),
+            self.consents.deadline(),
             self.tabs.deadline(),
             self.journeys.deadline(now),
             self.feed.deadline(),

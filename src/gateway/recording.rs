@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::admin::api::feed::{Happening, Tape};
+use crate::call::consent::{Consent, ConsentBy};
 use crate::call::record::Peer;
 use crate::config::settings::Recording;
 use crate::gateway::sound::Playing;
+use crate::gateway::voicemail::Order;
 use crate::gateway::{Gateway, Output};
 use crate::id::{LegId, RecordingId};
-use crate::ivr::prompts;
 use crate::journal::context::call_name;
 use crate::journal::event::What;
 use crate::media;
@@ -27,12 +28,19 @@ pub(super) struct Tapes {
     telling: BTreeMap<LegId, [LegId; 2]>,
     /// Those that somebody wants nothing on for a while.
     paused: BTreeSet<RecordingId>,
+    /// Those that have ended and are taken off the disk once it is done with them: somebody refused them.
+    unwanted: BTreeSet<RecordingId>,
     /// Legs that pressed a star just now.
     star: BTreeMap<LegId, ()>,
 }
 
-#[cfg(test)]
 impl Tapes {
+    /// Whether a recording is thrown away.
+    pub fn is_unwanted(&self, recording: RecordingId) -> bool {
+        self.unwanted.contains(&recording)
+    }
+
+    #[cfg(test)]
     pub fn count(&self) -> usize {
         self.running.len()
     }
@@ -41,6 +49,7 @@ impl Tapes {
 impl Gateway {
     /// Two parties are joined: whoever has to be is recorded, from the moment that both have been told.
     pub(super) fn record_joined(&mut self, now: Now, a: LegId, b: LegId) {
+        self.consent_comes_along(now, [a, b]);
         let pair = |legs: &[LegId; 2]| legs.contains(&a) && legs.contains(&b);
         let others = self.tapes.running.iter();
         let others =
@@ -70,34 +79,73 @@ impl Gateway {
         let running = self.tapes.running.iter().find(|(_, legs)| legs.contains(&leg));
         match running.map(|(recording, _)| *recording) {
             Some(recording) => self.stop_tape(recording, leg),
+            None if self.refused_to_record([leg, partner]).is_some() => self.say_not_recorded(leg),
             None => self.tell_and_tape(now, leg, partner),
         }
     }
 
     /// A leg has heard that it is recorded.
     pub(super) fn notice_played(&mut self, now: Now, leg: LegId) {
-        let Some([a, b]) = self.tapes.telling.remove(&leg) else { return };
+        let Some(pair @ [a, b]) = self.tapes.telling.remove(&leg) else { return };
         if self.tapes.telling.contains_key(&a) || self.tapes.telling.contains_key(&b) {
             return;
         }
         if self.calls.partner(a) == Some(b) {
             self.join(a, b);
+            self.notice_heard(now, pair);
             self.tape(now, a, b);
+        } else {
+            self.notice_broken_off(pair);
         }
+    }
+
+    /// Somebody refuses it: whoever is being told hears no more of that, and what is on tape already is thrown away.
+    pub(super) fn record_no_more(&mut self, now: Now, leg: LegId) {
+        let told = self.tapes.telling.values().find(|pair| pair.contains(&leg)).copied();
+        if let Some([a, b]) = told {
+            for own in [a, b] {
+                self.tapes.telling.remove(&own);
+                self.stop_playing(own);
+            }
+            if self.calls.partner(a) == Some(b) {
+                self.join(a, b);
+            }
+        }
+        let running = self.tapes.running.iter().find(|(_, legs)| legs.contains(&leg));
+        if let Some((recording, left)) = running.map(|(recording, legs)| (*recording, legs[0])) {
+            self.tapes.unwanted.insert(recording);
+            self.stop_tape(recording, left);
+            if let Some(call) = self.calls.call_of(left) {
+                self.calls.handle_unrecorded(call, recording);
+                self.keep_walk_event(now, call, What::Untaped { recording });
+            }
+        }
+    }
+
+    /// The disk is done with a recording that nobody may have.
+    pub(super) fn throw_away(&mut self, recording: RecordingId) {
+        self.tapes.unwanted.remove(&recording);
+        self.outputs.push_back(Output::Recording(Order::Delete(recording)));
     }
 
     /// A recording has come to its end.
     pub(super) fn taped(&mut self, recording: RecordingId, duration: Duration) {
         self.tapes.running.remove(&recording);
         self.tapes.paused.remove(&recording);
+        if self.tapes.is_unwanted(recording) {
+            return;
+        }
         tracing::info!(%recording, seconds = duration.as_secs(), "a conversation was recorded");
     }
 
     /// Begins a recording of two parties at a program's wish.
     pub(super) fn start_tape(&mut self, now: Now, a: LegId, b: LegId) -> Result<(), String> {
         let runs = |legs: &[LegId; 2]| legs.contains(&a) && legs.contains(&b);
-        if self.tapes.running.values().any(runs) || self.tapes.telling.contains_key(&a) {
+        if self.tapes.running.values().any(runs) || self.tapes.telling.values().any(runs) {
             return Err("it is being recorded".to_owned());
+        }
+        if let Some((_, consent)) = self.refused_to_record([a, b]) {
+            return Err(not_recorded(consent).to_owned());
         }
         if !self.may_record() {
             return Err("the disk is nearly full: nothing is recorded".to_owned());
@@ -170,12 +218,16 @@ impl Gateway {
             tracing::warn!(leg = %a, "a conversation is not recorded: the disk is nearly full");
             return;
         }
-        if !self.settings.media.recording_notice {
+        if let Some((leg, consent)) = self.refused_to_record([a, b]) {
+            return self.said(now, leg, consent);
+        }
+        let notices = self.record_notices([a, b]);
+        if notices.is_empty() {
             return self.tape(now, a, b);
         }
-        for leg in [a, b] {
+        self.may_refuse([a, b]);
+        for (leg, clips) in notices {
             self.tapes.telling.insert(leg, [a, b]);
-            let clips = self.prompts.clip(prompts::RECORDING_NOTICE);
             self.play(leg, Playing::Notice, clips, false, false);
         }
     }
@@ -223,5 +275,18 @@ impl Gateway {
             None => None,
         };
         own.unwrap_or_default()
+    }
+}
+
+/// Why a conversation is not recorded, for whoever wants it to be.
+fn not_recorded(consent: Consent) -> &'static str {
+    match consent.how {
+        ConsentBy::Earlier => {
+            "whoever is outside refused in an earlier call to be recorded, and is not asked again: it stands on \
+             the person's record"
+        }
+        ConsentBy::Key | ConsentBy::Heard => {
+            "whoever is outside has refused to be recorded in this call"
+        }
     }
 }

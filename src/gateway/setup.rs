@@ -198,6 +198,7 @@ impl Gateway {
             sampling: Default::default(),
             lateness: Lateness::new(Duration::from_millis(settings.limits.lateness_ms.into())),
             tapes: super::recording::Tapes::default(),
+            consents: Default::default(),
             driving: Default::default(),
             payments: Default::default(),
             supervisions: Default::default(),

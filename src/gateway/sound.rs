@@ -36,6 +36,8 @@ pub(super) enum Playing {
     Ordered(CallId),
     /// That the conversation is recorded.
     Notice,
+    /// Something that one of two hears beside the conversation.
+    Aside,
     /// Nobody waits for it.
     Background,
 }
@@ -419,6 +421,7 @@ impl Gateway {
         self.payment_left(now, id);
         self.supervision_left(now, id);
         self.forget_tapes(id);
+        self.consent_left(now, id);
         if leg.has_media() {
             self.expect_quality(id, leg.told);
             self.command(leg.thread, media::Command::Close { leg: id });
@@ -562,6 +565,7 @@ impl Gateway {
             Some((_, Playing::Visit(call))) => self.visit_played(now, call),
             Some((_, Playing::Ordered(call))) => self.order_played(now, leg, call),
             Some((_, Playing::Notice)) => self.notice_played(now, leg),
+            Some((_, Playing::Aside)) => self.aside_played(leg),
             Some((_, Playing::Farewell(call))) => self.calls.handle_said(call),
             Some((_, Playing::Announcement(call))) if self.calls.is_queued(call) => {
                 self.queue_music(leg, call)

@@ -138,6 +138,9 @@ impl Gateway {
         let leg = Leg { help: wanted.help, ..Leg::new(peer, local, 0) };
         self.begin_leg(wanted.call, id, leg);
         self.note_dialled(wanted.call, &wanted.number);
+        if !wanted.help {
+            self.look_for_called(wanted.call);
+        }
         if wanted.ways.is_empty() {
             wanted.patience = Some(self.patience.set(now.instant + PATIENCE_FOR_HELP, id));
             self.outward.insert(id, wanted);

@@ -274,6 +274,7 @@ impl Gateway {
     /// The driver tells of a recording's file.
     pub fn handle_recording(&mut self, now: Now, recording: RecordingId, file: File) {
         match file {
+            File::Written(_) if self.tapes.is_unwanted(recording) => self.throw_away(recording),
             File::Written(well) => {
                 if let Some(underway) = self.voicemail.underway.get_mut(&recording) {
                     underway.written = Some(well);

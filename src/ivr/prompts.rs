@@ -79,6 +79,8 @@ pub const CONFERENCE_PIN: &str = "conference-pin";
 pub const INVALID_ENTRY: &str = "invalid-entry";
 /// Tells whoever is recorded.
 pub const RECORDING_NOTICE: &str = "recording-notice";
+/// Behind it where a key refuses; the key follows.
+pub const RECORDING_REFUSE: &str = "recording-refuse";
 /// Before the number that help would see.
 pub const HELP_TEST: &str = "help-test";
 /// Before the place that help would see.
@@ -144,6 +146,7 @@ mod tests {
             CONFERENCE_PIN,
             INVALID_ENTRY,
             RECORDING_NOTICE,
+            RECORDING_REFUSE,
             CALLBACK_OFFER,
             CALLBACK_NUMBER,
             CALLBACK_CONFIRM,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::agent::Presence;
 use crate::call::budget::{Lift, Money, Spent};
 use crate::call::caller_id::NOBODY;
+use crate::call::consent::Consent;
 use crate::call::desk::{Chosen, Diversion, Onward, Slot, When};
 use crate::call::help::Called;
 use crate::call::plan::{Forced, Origin};
@@ -377,6 +378,18 @@ pub enum What {
         /// And on the right.
         right: LegId,
     },
+    /// What was recorded is thrown away: somebody refused it.
+    Untaped {
+        /// The recording.
+        recording: RecordingId,
+    },
+    /// Somebody said whether they let themselves be recorded, or it is known from before.
+    Consented {
+        /// Their leg.
+        leg: LegId,
+        /// What they said.
+        consent: Consent,
+    },
     /// A leg is sent sound and not heard, or is heard again.
     OneWay {
         /// Which.
@@ -494,6 +507,9 @@ pub struct CallRecord {
     /// given, or nobody knows how long the call was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fee: Option<Money>,
+    /// What was said last to being recorded; nothing where nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
 }
 
 /// What one leg did.
@@ -598,6 +614,7 @@ impl CallRecord {
             diversions: record.diversions,
             diverted_by: record.diverted_by.map(|by| of_call(record.call, by.number)),
             fee: None,
+            consent: None,
         }
     }
 }

@@ -400,6 +400,7 @@ mod tests {
                 diverted_by: None,
                 party: None,
                 fee: None,
+                consent: None,
             };
             self.add(second, Event::CallRecord(Box::new(record)));
         }

@@ -289,6 +289,7 @@ mod tests {
             diversions: Vec::new(),
             diverted_by: None,
             fee: None,
+            consent: None,
         }
     }
 

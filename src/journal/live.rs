@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Presence;
 use crate::call::budget::Ledger;
+use crate::call::consent::Consent;
 use crate::call::desk::Diversion;
 use crate::call::help::Called;
 use crate::call::plan::Forced;
@@ -175,6 +176,9 @@ pub struct SoFar {
     /// Whose phones forwarded it, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub diversions: Vec<Diversion>,
+    /// What was said last to being recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
 }
 
 /// Recordings and forwards that are kept of a call that is up: no call of a branch has more.
@@ -206,6 +210,8 @@ impl SoFar {
             {
                 self.recordings.push(*recording);
             }
+            What::Untaped { recording } => self.recordings.retain(|own| own != recording),
+            What::Consented { consent, .. } => self.consent = Some(*consent),
             What::Forwarded { by, when } if self.diversions.len() < MOST_KEPT => {
                 self.diversions.push(Diversion { by: by.clone(), when: *when });
             }

@@ -168,6 +168,7 @@ impl Log {
             diversions: Vec::new(),
             diverted_by: None,
             fee,
+            consent: None,
         };
         self.add(time, Event::CallRecord(Box::new(record)));
     }

@@ -11,6 +11,7 @@ use crate::admin::api::errands::{StillWaits, WorkLine, WorkOffer};
 use crate::admin::api::people::CallerCard;
 use crate::admin::queueing::Chosen;
 use crate::admin::{Agent, Queue, Trunk};
+use crate::call::consent::ConsentBy;
 use crate::id::{AgentId, CallId, ContactId, ExtensionId, ItemId, QueueId, RecordingId};
 use crate::journal::act::Role;
 use crate::time::{UnixTime, rfc3339};
@@ -141,6 +142,15 @@ pub enum Happening {
         recording: RecordingId,
         /// Whether it runs, is paused, or has ended.
         state: Tape,
+    },
+    /// Somebody outside lets the conversation be recorded, or refuses it.
+    CallConsent {
+        /// The call.
+        call: CallId,
+        /// Whether they do.
+        given: bool,
+        /// How they said so.
+        how: ConsentBy,
     },
     /// A supervisor listens in, takes another part in it, or listens in no more.
     CallSupervised {
@@ -309,6 +319,7 @@ impl Happening {
             Happening::CallAnswered { .. } => "call_answered",
             Happening::CallWaits { .. } => "call_waits",
             Happening::CallRecording { .. } => "call_recording",
+            Happening::CallConsent { .. } => "call_consent",
             Happening::CallSupervised { .. } => "call_supervised",
             Happening::CallPayment { .. } => "call_payment",
             Happening::CallHeld { .. } => "call_held",
@@ -366,6 +377,7 @@ impl View {
             | Happening::CallResumed { call, .. }
             | Happening::CallTransferred { call }
             | Happening::CallPayment { call, .. }
+            | Happening::CallConsent { call, .. }
             | Happening::CallRecording { call, .. } => self.own.contains(call),
             Happening::CallSupervised { call, shown, .. } => *shown && self.own.contains(call),
             _ => false,

@@ -199,6 +199,13 @@ impl Calls {
         }
     }
 
+    /// What was recorded of a call is thrown away.
+    pub fn handle_unrecorded(&mut self, call: CallId, recording: RecordingId) {
+        if let Some(state) = self.calls.get_mut(&call) {
+            state.recordings.retain(|own| *own != recording);
+        }
+    }
+
     /// A queue offers the caller to agents, at their extensions.
     pub fn handle_offer(
         &mut self,

@@ -27,6 +27,9 @@ impl Check<'_, '_> {
                 let step = [Key("trunk"), At(place), Key("inbound_price"), Key("step")];
                 self.within(&step, price.step, 1..=600);
             }
+            if let Some(notice) = &trunk.record_notice {
+                self.record_notice("trunk", place, notice);
+            }
             self.networks(trunk, place);
             self.servers(trunk, place);
             self.registration(trunk, place);

@@ -77,7 +77,7 @@ pub use people::{Disposition, LegalHold, People, Retention};
 pub use prompts::Prompts;
 pub use provisioning::{DeskPhone, Mac, Provisioning};
 pub use queue::{CallbackOffer, Queue, SCORE, Survey, Wanted};
-pub use recording::Recording;
+pub use recording::{RecordNotice, Recording};
 pub use reports::Reports;
 pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;

@@ -76,6 +76,9 @@ pub struct Queue {
     /// Whether its callers' conversations are recorded: `never` or `always`. Default `never`.
     #[serde(default)]
     pub record: super::Recording,
+    /// What callers hear before they are, and how they refuse. Default: the notice of their trunk, or the site's.
+    #[serde(default)]
+    pub record_notice: Option<super::RecordNotice>,
     /// Clip that callers hear. Default `hold-music`.
     #[serde(default = "music")]
     pub music: String,

@@ -8,7 +8,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::media::{Codec, Encryption, KeysOver};
-use super::{Keys, Recording};
+use super::{Keys, RecordNotice, Recording};
 use crate::address::Number;
 use crate::call::budget::Price;
 use crate::call::numbers::Form;
@@ -122,6 +122,9 @@ pub struct Trunk {
     /// Whether its conversations are recorded.
     #[serde(default)]
     pub record: Recording,
+    /// What whoever calls or is called over it hears before, and how they refuse. Default: the site's notice.
+    #[serde(default)]
+    pub record_notice: Option<RecordNotice>,
     /// How key presses are sent to the carrier.
     #[serde(default)]
     pub keys: Keys,

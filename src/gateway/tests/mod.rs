@@ -6,6 +6,7 @@ mod callback_flows;
 mod canaries;
 mod carriers;
 mod codecs;
+mod consents;
 mod crm;
 mod desk_scenes;
 mod dialogs;
@@ -269,6 +270,8 @@ struct World {
     written: crate::journal::Token,
     /// Answers over HTTPS, by question.
     answers: BTreeMap<u64, admin::web::Response>,
+    /// Conversations that are taped, with their two legs.
+    taping: BTreeMap<crate::id::RecordingId, [LegId; 2]>,
     /// Recordings on the disk.
     files: BTreeSet<crate::id::RecordingId>,
     /// Recordings whose writer was told what they are sealed with.
@@ -389,6 +392,7 @@ impl World {
             asks: Vec::new(),
             replies: BTreeMap::new(),
             told: Vec::new(),
+            taping: BTreeMap::new(),
             files: BTreeSet::new(),
             sealed: BTreeSet::new(),
             seen: VecDeque::new(),
@@ -547,8 +551,10 @@ impl World {
             Command::Hush { leg, on: true } => drop(self.hushed.insert(leg)),
             Command::Hush { leg, on: false } => drop(self.hushed.remove(&leg)),
             Command::PauseTape { recording, paused: true } => drop(self.paused.insert(recording)),
-            Command::PauseTape { recording, .. } | Command::StopTape { recording } => {
+            Command::PauseTape { recording, .. } => drop(self.paused.remove(&recording)),
+            Command::StopTape { recording } => {
                 self.paused.remove(&recording);
+                self.tape_ends(recording);
             }
             Command::Close { leg } => {
                 self.hushed.remove(&leg);
@@ -556,6 +562,13 @@ impl World {
                 assert!(self.open.remove(&leg), "{leg} was closed and not open");
                 self.closed.remove(&leg);
                 self.part(leg);
+                let taped: Vec<_> = self
+                    .taping
+                    .iter()
+                    .filter(|(_, legs)| legs.contains(&leg))
+                    .map(|(id, _)| *id)
+                    .collect();
+                taped.into_iter().for_each(|recording| self.tape_ends(recording));
                 // What was recorded so far comes first, as it does from a media thread.
                 if let Some(recording) = self.recording.get(&leg).copied() {
                     let duration = Duration::from_secs(2);
@@ -596,6 +609,7 @@ impl World {
             Command::Tape { left, right, recording, .. } => {
                 assert!(self.sealed.contains(&recording), "nothing is written in clear");
                 assert!(self.open.contains(&left) && self.open.contains(&right));
+                self.taping.insert(recording, [left, right]);
             }
             Command::OpenPeer { leg, .. } => drop(self.open.insert(leg)),
             Command::Rebind { leg, local } => {
@@ -611,6 +625,14 @@ impl World {
             }
             Command::Configure { leg, .. } => assert!(self.open.contains(&leg)),
             _ => {}
+        }
+    }
+
+    /// A conversation's tape is whole, and on the disk a moment later.
+    fn tape_ends(&mut self, recording: crate::id::RecordingId) {
+        if self.taping.remove(&recording).is_some() {
+            let duration = Duration::from_secs(2);
+            self.due.set(self.now.instant, Due::Media(media::Event::Taped { recording, duration }));
         }
     }
 
@@ -819,7 +841,8 @@ impl World {
                 if self.recording.remove(&leg).is_none() => {}
             Due::Media(event) => {
                 let recorded = match &event {
-                    media::Event::Recorded { recording, .. } => Some(*recording),
+                    media::Event::Recorded { recording, .. }
+                    | media::Event::Taped { recording, .. } => Some(*recording),
                     _ => None,
                 };
                 self.gateway.handle_media(self.now, event);

@@ -29,6 +29,7 @@ fn whatever_parties_do_every_call_ends_and_nothing_is_left() {
         assert!(gateway.timesheet.is_empty(), "seed {seed}: work is left on the timesheet");
         assert!(gateway.orders.is_empty(), "seed {seed}: orders are left");
         assert!(gateway.contexts.is_empty(), "seed {seed}: what is known of callers is left");
+        assert!(gateway.consents.is_empty(), "seed {seed}: what was said to recording is left");
         assert!(gateway.keeping.is_empty(), "seed {seed}: records or answers are left");
         assert_eq!(gateway.keeping.unheard_of, 0, "seed {seed}: a record waited for nothing");
         assert!(gateway.voicemail.is_empty(), "seed {seed}: visits or recordings are left");

@@ -591,6 +591,7 @@ impl Play {
         assert!(gateway.payments.is_empty(), "payment pauses are left\n{self}");
         assert!(gateway.orders.is_empty(), "orders are left\n{self}");
         assert!(gateway.contexts.is_empty(), "what is known of callers is left\n{self}");
+        assert!(gateway.consents.is_empty(), "what was said to recording is left\n{self}");
         assert!(gateway.keeping.is_empty(), "records are left\n{self}");
         assert_eq!(gateway.keeping.unheard_of, 0, "a record waited for nothing\n{self}");
         let live = gateway.journal.live();

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::context::{
     Caller, Case, Channel, Contact, Edge, FromCrm, Happening, Identity, Kind, Known, Line, Merge,
-    Moment, Needs, OpenCase, Person, Ref, SURVEY, Suggestion, View, Who, Whose,
+    Moment, Needs, OpenCase, Person, RECORDING, Ref, SURVEY, Suggestion, View, Who, Whose,
 };
 use crate::id::{CallId, CaseId, ChannelId, ContactId, ConversationId, MessageId, RecordingId};
 use crate::journal::context::{contact_subject, detail_name, identity_subject, read};
@@ -311,6 +311,8 @@ impl Eyes<'_> {
         let learned = learned.max_by_key(|learned| learned.at).cloned();
         let own = name(&contacts, root);
         let named = || learned.as_ref()?.fields.get("name").cloned();
+        let language = contacts.values().find_map(|contact| contact.field("language")).cloned();
+        let language = language.or_else(|| learned.as_ref()?.fields.get("language").cloned());
         Some(Caller {
             contact: root,
             version: first.version,
@@ -326,12 +328,9 @@ impl Eyes<'_> {
             preferred: first
                 .preferred
                 .or_else(|| contacts.values().find_map(|contact| contact.preferred)),
-            no_surveys: contacts
-                .values()
-                .flat_map(|contact| &contact.consents)
-                .filter(|one| one.channel == Channel::Voice && one.purpose == SURVEY)
-                .max_by_key(|one| one.said.at)
-                .is_some_and(|last| !last.given),
+            no_surveys: last_word(&contacts, SURVEY) == Some(false),
+            recording: last_word(&contacts, RECORDING),
+            language: language.filter(|_| edge.sharing.is_none()),
             verified: verified.chain(in_cases).filter_map(|one| one.level_at(now)).max(),
             case: open.map(|case| OpenCase {
                 case: case.id,
@@ -693,4 +692,11 @@ impl Eyes<'_> {
 fn name(contacts: &BTreeMap<ContactId, Contact<String>>, root: ContactId) -> Option<String> {
     let first = contacts.get(&root).into_iter();
     first.chain(contacts.values()).find_map(|contact| contact.field("name")).cloned()
+}
+
+/// The last word of a person by telephone on something, whichever of the contacts it was said under.
+fn last_word(contacts: &BTreeMap<ContactId, Contact<String>>, purpose: &str) -> Option<bool> {
+    let said = contacts.values().flat_map(|contact| &contact.consents);
+    let said = said.filter(|one| one.channel == Channel::Voice && one.purpose == purpose);
+    said.max_by_key(|one| one.said.at).map(|last| last.given)
 }

@@ -117,6 +117,7 @@ impl Site {
             diversions: Vec::new(),
             diverted_by: None,
             fee: None,
+            consent: None,
         };
         self.journal.append(self.now, Event::CallRecord(Box::new(record)));
         self.follow();

@@ -113,6 +113,7 @@ const EVENTS = [
   'call_answered',
   'call_waits',
   'call_recording',
+  'call_consent',
   'call_supervised',
   'call_payment',
   'call_held',

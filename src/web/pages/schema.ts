@@ -19,6 +19,7 @@ export type ActiveCall = {
   "arrived": UnixTime
   "call": CallId
   "coded"?: Array<string>
+  "consent"?: Consent
   "doing": string
   "from": string
   "held_by"?: Array<string>
@@ -84,6 +85,7 @@ export type CallLine = {
   "class": string
   "conference"?: ConferenceId | null
   "connected"?: UnixTime | null
+  "consent"?: Consent
   "direction": string
   "diverted_by"?: string | null
   "duration_s": number
@@ -231,6 +233,13 @@ export type ConfigShown = {
 }
 
 export type ConfigState = "applied" | "confirmed" | "rolled_back"
+
+export type Consent = {
+  "given": boolean
+  "how": ConsentBy
+}
+
+export type ConsentBy = "heard" | "key" | "earlier"
 
 export type ConsentChange = {
   "channel": Channel
@@ -467,6 +476,11 @@ export type Happening = {
   "event": "call_recording"
   "recording": RecordingId
   "state": Tape
+} | {
+  "call": CallId
+  "event": "call_consent"
+  "given": boolean
+  "how": ConsentBy
 } | {
   "by": ExtensionId
   "call": CallId

@@ -212,6 +212,7 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
           {muted.value && <Tag shade="bad">{t('call.muted')}</Tag>}
           {up.heard && <Tag shade="note">{t(`supervision.${up.heard}`)}</Tag>}
           {up.paying && <Tag shade="warn">{t('call.paying')}</Tag>}
+          {up.consent === false && <Tag shade="warn">{t('call.unrecorded')}</Tag>}
           {tape.value === 'on' && !up.paying && <Tag shade="bad">{t('call.recorded')}</Tag>}
         </p>
         <time class="clock">{clock(since(up.since))}</time>

@@ -27,6 +27,8 @@ export type Talk = Offer & {
   held: boolean
   /** Nothing of what is said is kept, and the keys of whoever calls reach nobody. */
   paying: boolean
+  /** Whether whoever is outside lets the call be recorded; nobody was asked while it is nothing. */
+  consent: boolean | null
   /** How a supervisor listens in, where the site says so. */
   heard: Mode | null
   over: number | null
@@ -159,12 +161,12 @@ async function talkOf(line: ActiveCall, held: boolean): Promise<Talk> {
   if (room) merging = null
   if (first) return { ...first, call, held, over: null, room, about: first.about }
   const offer = recent.find((one) => one.call === call)
-  if (offer) return { ...offer, since: Date.now(), held, paying: line.paying ?? false, heard: line.supervised ?? null, over: null, room, about: call }
+  if (offer) return { ...offer, since: Date.now(), held, paying: line.paying ?? false, consent: line.consent?.given ?? null, heard: line.supervised ?? null, over: null, room, about: call }
   const found = await ask<PersonRecordPage>('GET', `/people?identity=${encodeURIComponent(`phone:${from}`)}`).catch(() => null)
   const contact = found?.items[0]?.contacts[0]
   const caller = contact ? cardOf(contact) : null
   const since = new Date(arrived).getTime()
-  return { call, from, to: line.to, queue: null, caller, since, held, paying: line.paying ?? false, heard: line.supervised ?? null, over: null, room, about: call }
+  return { call, from, to: line.to, queue: null, caller, since, held, paying: line.paying ?? false, consent: line.consent?.given ?? null, heard: line.supervised ?? null, over: null, room, about: call }
 }
 
 /** The call that a room is made of, until the room is there. */
@@ -223,6 +225,8 @@ function took(event: Told): void {
       return event.agent === mine ? taken(event.call) : withdrawn(event.call)
     case 'call_supervised':
       return change(event.call, { heard: event.mode ?? null })
+    case 'call_consent':
+      return change(event.call, { consent: event.given })
     case 'call_payment':
       return change(event.call, { paying: event.on })
     case 'call_held':
@@ -286,7 +290,7 @@ export function taken(call: string): void {
   if (besides.value.some((one) => one.call === call)) return
   if (talk.value?.call === call && !talk.value.over) return change(call, offer ? { ...offer, since: talk.value.since } : {})
   if (!offer) return void lookForCalls()
-  add({ ...offer, since: Date.now(), held: false, paying: false, heard: null, over: null, room: false, about: call })
+  add({ ...offer, since: Date.now(), held: false, paying: false, consent: null, heard: null, over: null, room: false, about: call })
   showCaller(offer)
   announce(t('call.said'))
 }

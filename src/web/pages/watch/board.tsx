@@ -210,8 +210,9 @@ function Live() {
           { name: t('column.since'), number: true, show: ({ arrived }) => clock(since(arrived)) },
           {
             name: '',
-            show: ({ call, with: whom, supervised }) => (
+            show: ({ call, with: whom, supervised, consent }) => (
               <span class="row end">
+                {consent && !consent.given && <Tag shade="warn">{`${t('column.consent')}: ${t('consent.refused')}`}</Tag>}
                 {supervised && <Tag shade="note">{t(`listen.${supervised}`)}</Tag>}
                 {mayOrder() && whom && (
                   <Button kind="quiet" icon="voice" onClick={() => (open.value = call)}>

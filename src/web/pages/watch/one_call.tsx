@@ -55,6 +55,7 @@ function Record({ record }: { record: CallLine }) {
     [t('column.agent'), record.agent ?? '–'],
     [t('column.waited'), clock(record.wait_s)],
     [t('column.talked'), clock(record.talk_s)],
+    [t('column.consent'), t(record.consent ? (record.consent.given ? 'consent.given' : 'consent.refused') : 'consent.none')],
   ]
   const sound: Array<[string, string]> = [
     [t('column.mos'), record.mos == null ? '–' : number(record.mos, 2)],

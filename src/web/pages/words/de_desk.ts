@@ -90,6 +90,7 @@ export const desk: Record<keyof typeof english, string> = {
   'call.all.words': 'Sie und alle, die gehalten werden, in einem Gespräch.',
   'call.muted': 'Sie sind stumm',
   'call.recorded': 'wird aufgezeichnet',
+  'call.unrecorded': 'Aufzeichnung abgelehnt',
   'supervision.monitor': 'die Teamleitung hört mit',
   'supervision.whisper': 'die Teamleitung spricht mit Ihnen',
   'supervision.barge': 'die Teamleitung ist dabei',

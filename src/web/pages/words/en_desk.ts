@@ -88,6 +88,7 @@ export const desk = {
   'call.all.words': 'You and everybody who is on hold, in one conversation.',
   'call.muted': 'you are muted',
   'call.recorded': 'recorded',
+  'call.unrecorded': 'refused to be recorded',
   'supervision.monitor': 'a supervisor listens in',
   'supervision.whisper': 'a supervisor speaks to you',
   'supervision.barge': 'a supervisor takes part',
