@@ -618,6 +618,10 @@ impl<'c> Check<'c, '_> {
                 let path = [Key("queue"), At(place), Key("members"), At(i)];
                 self.known(&path, "agent", agent.as_str(), &agents);
             }
+            for (i, agent) in queue.supervisors.iter().enumerate() {
+                let path = [Key("queue"), At(place), Key("supervisors"), At(i)];
+                self.known(&path, "agent", agent.as_str(), &agents);
+            }
             self.skills("queue", place, &queue.skills);
             if let Some(survey) = &queue.survey {
                 let at = |key| [Key("queue"), At(place), Key("survey"), Key(key)];

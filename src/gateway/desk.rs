@@ -1,6 +1,7 @@
 //! Feature codes on one side, phones, schedules and the journal on the other: what is chosen is kept and then told.
 
 use crate::address::Number;
+use crate::admin::api::bodies::Mode;
 use crate::call::Saying;
 use crate::call::desk::hot_desk::Step;
 use crate::call::desk::{Choice, Onward, Slot, When};
@@ -29,6 +30,9 @@ impl Gateway {
         behind: Option<Number>,
         extension: &ExtensionId,
     ) {
+        if let Some(mode) = part_of(feature) {
+            return self.supervise_by_code(now, call, mode, behind, extension);
+        }
         let forward = |when, on: bool| match (on, &behind) {
             (false, _) => Some(Choice::Forward(when, None)),
             (true, Some(number)) => {
@@ -316,5 +320,15 @@ pub(super) fn answer_by_itself(headers: &mut Headers, host: &Host) {
     for (name, value) in lines {
         // Made of an address of ours.
         let _ = headers.push(name, value);
+    }
+}
+
+/// How somebody listens in who dials this code.
+fn part_of(feature: Feature) -> Option<Mode> {
+    match feature {
+        Feature::Monitor => Some(Mode::Monitor),
+        Feature::Whisper => Some(Mode::Whisper),
+        Feature::Barge => Some(Mode::Barge),
+        _ => None,
     }
 }

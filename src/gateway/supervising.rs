@@ -8,16 +8,17 @@
 
 use std::collections::BTreeMap;
 
+use crate::address::Number;
 use crate::admin::Reply;
 use crate::admin::api::bodies::Mode;
 use crate::admin::api::feed::Happening;
-use crate::call::Origination;
 use crate::call::plan::Destination;
 use crate::call::record::Peer;
+use crate::call::{Origination, Saying};
 use crate::gateway::no::No;
 use crate::gateway::{By, Gateway};
-use crate::id::{CallId, ExtensionId, LegId};
-use crate::journal::act::{Act, Who};
+use crate::id::{AgentId, CallId, ExtensionId, LegId};
+use crate::journal::act::{Act, Role, User, Who};
 use crate::journal::event::Event;
 use crate::media;
 use crate::time::Now;
@@ -88,18 +89,7 @@ impl Gateway {
         }
         let (agent, led) = self.phone_in(by, call)?;
         let customer = self.calls.partner(agent).ok_or("nobody talks there")?;
-        let pair = [agent, customer];
-        if pair.into_iter().any(|leg| self.legs.get(leg).is_none_or(|leg| leg.help)) {
-            return Err("calls for help are not listened in to".into());
-        }
-        let own =
-            |leg| self.legs.get(leg).is_some_and(|leg| leg.peer == Peer::Extension(phone.clone()));
-        if pair.into_iter().any(own) {
-            return Err("that phone talks in this call".into());
-        }
-        if !pair.into_iter().all(|leg| self.is_decoded(leg)) {
-            return Err("their sound is passed on in a codec that is not decoded here".into());
-        }
+        self.may_be_heard(phone, [agent, customer])?;
         if !self.rate.admit(now) {
             return Err("too many calls in this second".into());
         }
@@ -116,6 +106,22 @@ impl Gateway {
         let (by, phone) = (by.who.clone(), phone.clone());
         let supervision = Supervision { by, phone, leg: None, agent, customer, mode };
         self.supervisions.0.insert(own, supervision);
+        Ok(())
+    }
+
+    /// Whether somebody at a phone may listen in to these two at all.
+    fn may_be_heard(&self, phone: &ExtensionId, pair: [LegId; 2]) -> Result<(), No> {
+        if pair.into_iter().any(|leg| self.legs.get(leg).is_none_or(|leg| leg.help)) {
+            return Err("calls for help are not listened in to".into());
+        }
+        let own =
+            |leg| self.legs.get(leg).is_some_and(|leg| leg.peer == Peer::Extension(phone.clone()));
+        if pair.into_iter().any(own) {
+            return Err("that phone talks in this call".into());
+        }
+        if !pair.into_iter().all(|leg| self.is_decoded(leg)) {
+            return Err("their sound is passed on in a codec that is not decoded here".into());
+        }
         Ok(())
     }
 
@@ -278,6 +284,73 @@ impl Gateway {
         self.note(now.unix, call, Some(customer), words);
         let (mode, shown) = (on.then_some(mode), self.settings.supervision.shown);
         self.publish(Happening::CallSupervised { call, by, mode, shown });
+    }
+}
+
+/// By a code at a desk phone.
+impl Gateway {
+    /// Somebody has dialled the code for it with an agent's extension behind it, and hears the agent where that person
+    /// leads a queue of the agent's. Whoever does not is told that it is not possible, whatever the reason, and both are
+    /// written down.
+    pub(super) fn supervise_by_code(
+        &mut self,
+        now: Now,
+        own: CallId,
+        mode: Mode,
+        behind: Option<Number>,
+        phone: &ExtensionId,
+    ) {
+        let led = behind.map(|number| ExtensionId::from(number.as_str()));
+        let by = led.as_ref().and_then(|led| self.leader_at(own, phone, led));
+        let pair = led.as_ref().and_then(|led| self.talk_of(led));
+        let free = |pair: &[LegId; 2]| {
+            let call = self.calls.call_of(pair[0]);
+            let listened = call.is_some_and(|call| self.supervision_of(call).is_some());
+            !listened && self.may_be_heard(phone, *pair).is_ok()
+        };
+        let allowed = by.is_some().then_some(pair).flatten().filter(free);
+        let call = pair.and_then(|[agent, _]| self.calls.call_of(agent));
+        let who = by.unwrap_or(Who::Stranger);
+        let (what, done) = (mode.operation().name().to_owned(), allowed.is_some());
+        let on = call.map(|call| call.to_string()).or(led.map(|led| led.to_string()));
+        let act = Act { who: who.clone(), from: None, what, on, done, first: None };
+        self.keep(now, Event::Act(act));
+        let Some([agent, customer]) = allowed else {
+            return self.calls.handle_feature(own, Saying::NotPossible);
+        };
+        let phone = phone.clone();
+        let supervision = Supervision { by: who, phone, leg: None, agent, customer, mode };
+        self.supervisions.0.insert(own, supervision);
+        self.calls.handle_supervising(now, own);
+    }
+
+    /// The one at a phone who leads a queue of the agents at another: a user who may listen in and is the agent at that
+    /// phone, where the phone has proved that it is that phone.
+    fn leader_at(&self, own: CallId, phone: &ExtensionId, led: &ExtensionId) -> Option<Who> {
+        let leg = self.calls.caller(own).and_then(|leg| self.legs.get(leg));
+        leg.filter(|leg| leg.unchecked.is_none())?;
+        let (here, there) = (self.agents_at(phone), self.agents_at(led));
+        let leads = |user: &&User| {
+            let may = matches!(user.role, Role::Supervisor | Role::Admin) && !user.disabled;
+            let agent = user.agent.as_ref().filter(|agent| may && here.contains(agent));
+            agent.is_some_and(|agent| self.leads_one_of(agent, &there))
+        };
+        let users = &self.journal.live().accounts.users;
+        users.values().find(leads).map(|user| Who::User(user.name.clone()))
+    }
+
+    /// Whether an agent leads a queue in which one of the others takes calls.
+    fn leads_one_of(&self, leader: &AgentId, agents: &[AgentId]) -> bool {
+        self.settings.queues.iter().any(|queue| {
+            let leads = queue.supervisors.is_empty() || queue.supervisors.contains(leader);
+            leads && self.queues.members(&queue.name).iter().any(|agent| agents.contains(agent))
+        })
+    }
+
+    /// The two of a conversation at a phone, the phone's own leg first.
+    fn talk_of(&self, phone: &ExtensionId) -> Option<[LegId; 2]> {
+        let legs = self.legs.of_peer(&Peer::Extension(phone.clone()));
+        legs.into_iter().find_map(|leg| Some([leg, self.calls.partner(leg)?]))
     }
 }
 

@@ -274,7 +274,7 @@ impl Gateway {
         }
     }
 
-    fn agents_at(&self, extension: &ExtensionId) -> Vec<AgentId> {
+    pub(super) fn agents_at(&self, extension: &ExtensionId) -> Vec<AgentId> {
         let at = |(settings, _): (&agent::Settings, &Presence)| {
             (settings.extension == *extension).then(|| settings.id.clone())
         };

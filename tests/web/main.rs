@@ -17,6 +17,7 @@ mod lasting;
 mod media;
 mod network;
 mod pages;
+mod payments;
 #[path = "../interop/peer.rs"]
 #[allow(dead_code)]
 mod peer;

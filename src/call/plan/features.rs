@@ -130,6 +130,12 @@ features! {
     Park, park, "*68", Nothing;
     /// Speaks through the loudspeaker of the extension dialled behind it.
     Intercom, intercom, "*80", Number;
+    /// Listens in, heard by nobody, to the agent at the extension dialled behind it; for supervisors.
+    Monitor, monitor, "*52", Number;
+    /// Listens in, heard by that agent, to the agent at the extension dialled behind it; for supervisors.
+    Whisper, whisper, "*53", Number;
+    /// Listens in, heard by both, to the agent at the extension dialled behind it; for supervisors.
+    Barge, barge, "*54", Number;
     /// Makes this phone that of the extension dialled behind it, which keys its PIN in.
     HotDesk, hot_desk, "*11", Number;
     /// Makes this phone its own again.

@@ -77,6 +77,11 @@ impl Calls {
         }
     }
 
+    /// Whoever dialled a code for it listens in to another call from now on.
+    pub fn handle_supervising(&mut self, now: Now, call: CallId) {
+        self.supervise(now, call);
+    }
+
     /// Somebody listens in no more, or does not any more before they have answered.
     pub fn handle_supervision_over(&mut self, call: CallId) {
         self.end(call, Cause::Completed);

@@ -16,6 +16,10 @@ pub struct Queue {
     /// Who is called first. Default `longest-idle`.
     #[serde(default)]
     pub strategy: Strategy,
+    /// Agents who may listen in to its agents by a feature code of their phones; each needs a user with the role
+    /// supervisor or admin as well. Default: whoever has such a user.
+    #[serde(default)]
+    pub supervisors: Vec<AgentId>,
     /// Agents in order; an agent may also name the queue.
     #[serde(default)]
     pub members: Vec<AgentId>,

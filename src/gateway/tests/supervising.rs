@@ -4,6 +4,7 @@ use super::parties::talk;
 use super::*;
 use crate::admin::Command;
 use crate::admin::api::bodies::Mode;
+use crate::journal::act::{Account, Role, User, Who};
 use crate::media::Part;
 
 const ACT: &str = "whisper_call";
@@ -148,4 +149,100 @@ fn who_is_not_there_who_talks_in_it_and_who_calls_for_help_is_not_listened_in_to
     let reply = supervise(&mut world, call, "203", Mode::Monitor);
     assert!(matches!(reply, admin::Reply::Refused(_)));
     assert!(world.parties[3].ringing.is_empty() && world.gateway.supervisions.is_empty());
+}
+
+/// A carrier's caller talks with ann at 202; sue is at 201, with a user of this role.
+fn with_sue(role: Option<Role>, more: &[(&str, &str)]) -> World {
+    let queue = ("to = \"extension:201\"\n[[internal]]", "to = \"queue:support\"\n[[internal]]");
+    let sue = ("[flow.main]", "[[agent]]\nid = \"sue\"\nextension = \"201\"\n[flow.main]");
+    let mut world = super::scenes::scene(&[&[queue, sue], more].concat());
+    if let Some(role) = role {
+        let user = User {
+            name: "susan".to_owned(),
+            role,
+            agent: Some("sue".into()),
+            password: None,
+            disabled: false,
+            subject: None,
+        };
+        world.gateway.keep(world.now, Kept::Account(Account::User(user)));
+        world.carry_out();
+    }
+    world.call(0, "+15550101");
+    world.seconds(7);
+    world.take_call(2);
+    world.seconds(1);
+    world
+}
+
+/// What the journal says of attempts to listen in: who, what, whether it was done.
+fn attempts(world: &World) -> Vec<(Who, String, bool)> {
+    let (mut acts, mut replay) = (Vec::new(), Replay::default());
+    for segment in &world.journal {
+        replay.read(segment, &mut |entry| {
+            if let Some(Kept::Act(act)) = entry.event {
+                acts.push((act.who, act.what, act.done));
+            }
+        });
+    }
+    acts
+}
+
+#[test]
+fn a_supervisor_listens_in_by_a_code_of_the_own_phone() {
+    let mut world = with_sue(Some(Role::Supervisor), &[]);
+    let (_, customer, agent) = talk(&world);
+    for (code, part) in
+        [("*52202", Part::Monitor), ("*53202", Part::Whisper), ("*54202", Part::Barge)]
+    {
+        world.call(1, code);
+        world.seconds(1);
+        let (leg, tap) = world.taps.iter().next().map(|(leg, tap)| (*leg, *tap)).expect(code);
+        assert_eq!(tap, ([agent, customer], part), "{code}");
+        let duration = Duration::from_millis(100);
+        world.gateway.handle_media(world.now, media::Event::Digit { leg, digit: '4', duration });
+        world.carry_out();
+        assert_eq!(world.taps[&leg].1, Part::Monitor, "keys change it as ever");
+        world.hang_up(1);
+        world.seconds(2);
+        assert!(world.taps.is_empty() && world.gateway.supervisions.is_empty());
+        assert_eq!(world.bridged.get(&agent), Some(&customer), "the two talk on");
+    }
+    let own = Who::User("susan".to_owned());
+    let mut codes = Vec::new();
+    for (who, what, done) in attempts(&world) {
+        assert_eq!((who, done), (own.clone(), true));
+        codes.push(what);
+    }
+    let keyed = "monitor_call";
+    assert_eq!(codes, ["monitor_call", keyed, "whisper_call", keyed, "barge_call", keyed]);
+}
+
+#[test]
+fn nobody_else_listens_in_by_a_code() {
+    let led_by_bob = [("max_wait = 60", "max_wait = 60\nsupervisors = [\"bob\"]")];
+    let led_by_sue = [("max_wait = 60", "max_wait = 60\nsupervisors = [\"bob\", \"sue\"]")];
+    for (what, role, more, code, hears) in [
+        ("no user", None, &[][..], "*52202", false),
+        ("an agent", Some(Role::Agent), &[], "*52202", false),
+        ("an auditor", Some(Role::Auditor), &[], "*54202", false),
+        ("another queue's", Some(Role::Supervisor), &led_by_bob, "*52202", false),
+        ("this queue's", Some(Role::Supervisor), &led_by_sue, "*52202", true),
+        ("an admin", Some(Role::Admin), &[], "*53202", true),
+        ("who does not talk", Some(Role::Supervisor), &[], "*52203", false),
+        ("the own phone", Some(Role::Supervisor), &[], "*52201", false),
+        ("no agent", Some(Role::Supervisor), &[], "*52999", false),
+        ("nobody", Some(Role::Supervisor), &[], "*52", false),
+    ] {
+        let mut world = with_sue(role, more);
+        world.call(1, code);
+        world.seconds(1);
+        assert_eq!(!world.taps.is_empty(), hears, "{what}");
+        let attempts = attempts(&world);
+        let dones: Vec<_> = attempts.iter().map(|(_, _, done)| *done).collect();
+        assert_eq!(dones, [hears], "{what}: {attempts:?}");
+        world.seconds(10);
+        let up = !world.parties[1].up.is_empty();
+        assert_eq!(up, hears, "{what}: hears that it is not possible, and no more");
+    }
 }
