@@ -636,4 +636,4 @@ type Told = Vec<Heard>;
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
-mod simulation;
+mod tests;

@@ -2,6 +2,8 @@
 //! that get lost, reports that come early, twice and out of order. A model outside of it counts what the other sides have
 //! seen. Faults are planted to show that the model would notice.
 
+mod turns;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,281 @@
+//! Whose turn it is: codes first, one at a time for each person, as fast as the channel is let, and another way where one
+//! does not do.
+
+use std::time::{Duration, Instant};
+
+use super::super::*;
+use crate::messaging::channel::State as LineState;
+use crate::messaging::contract::{Failure, Fault, Outcome, Outgoing};
+use crate::messaging::{Kind, What};
+
+struct Desk {
+    now: Now,
+    ledger: Ledger,
+    written: u64,
+    sent: Vec<Outgoing>,
+    entries: Vec<Entry<String>>,
+    /// Who may not be written to before a time.
+    held: Option<(String, UnixTime)>,
+}
+
+fn desk(rules: Rules) -> Desk {
+    let now = Now { instant: Instant::now(), unix: UnixTime(1_700_000_000_000_000) };
+    let other = Rules::default();
+    let channels = [(ChannelId::from("api"), rules), (ChannelId::from("sim"), other)];
+    let settings = Settings { channels: channels.into(), languages: Vec::new() };
+    let ledger = Ledger::new(now, settings, Kept::default(), Random::from_number(1));
+    let (sent, entries) = (Vec::new(), Vec::new());
+    let mut desk = Desk { now, ledger, written: 0, sent, entries, held: None };
+    desk.ledger.handle_ready(now);
+    for channel in ["api", "sim"] {
+        desk.says(channel, Input::State(LineState::Up));
+    }
+    desk
+}
+
+impl Desk {
+    fn says(&mut self, channel: &str, input: Input) {
+        let key = |_: &str| Fingerprint([0; 16]);
+        self.ledger.handle_channel(self.now, &channel.into(), input, &key);
+        self.settle();
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now = self.now.after(Duration::from_secs(seconds));
+        self.ledger.handle_timeout(self.now);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        while let Some(output) = self.ledger.poll_output() {
+            match output {
+                Output::Look(look, _) => {
+                    self.ledger.handle_found(self.now, look, Some(Found::default()));
+                }
+                Output::Record(facts) => {
+                    for fact in facts {
+                        if let Fact::Entry(entry) = fact {
+                            self.entries.push(*entry);
+                        }
+                    }
+                    self.written += 1;
+                    self.ledger.handle_recorded(self.written);
+                    self.ledger.handle_stored(self.now, self.written);
+                }
+                Output::MayGo(going) => {
+                    let held = self.held.as_ref().filter(|(peer, _)| *peer == going.way.peer);
+                    let held = held.filter(|(_, at)| *at > self.now.unix && !going.reply);
+                    let permission =
+                        held.map_or(Permission::Go, |(_, at)| Permission::NotBefore(*at));
+                    self.ledger.handle_permission(self.now, going.message, permission);
+                }
+                Output::Order(_, Order::Send(outgoing)) => self.sent.push(*outgoing),
+                Output::Reach { message, channel, .. } => {
+                    let way = way(channel.as_str(), "+15550100");
+                    self.ledger.handle_reach(self.now, message, Some(way));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn wants(&mut self, to: &str, text: &str, purpose: &str) {
+        self.wants_so(to, text, purpose, false);
+    }
+
+    fn wants_so(&mut self, to: &str, text: &str, purpose: &str, reply: bool) {
+        let wish = Wish {
+            way: way("api", to),
+            known: None,
+            pieces: vec![Piece::text(text)],
+            subject: None,
+            answers: None,
+            by: "ann".into(),
+            purpose: purpose.to_owned(),
+            reply,
+            until: self.now.unix + Duration::from_secs(3_600),
+            not_before: None,
+            once: None,
+        };
+        self.ledger.handle_wish(self.now, 1, wish);
+        self.settle();
+    }
+
+    /// What was given away and is not answered is answered like this.
+    fn comes_out(&mut self, outcome: &Outcome) {
+        for outgoing in std::mem::take(&mut self.sent) {
+            let (message, attempt) = (outgoing.message, outgoing.attempt);
+            self.says("api", Input::Outcome { message, attempt, outcome: outcome.clone() });
+        }
+    }
+
+    fn texts(&self) -> Vec<&str> {
+        let words = self.sent.iter().flat_map(|outgoing| &outgoing.pieces);
+        let texts = words.filter_map(|piece| match piece {
+            Piece::Text { text } => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect()
+    }
+}
+
+fn way(channel: &str, to: &str) -> Way<String> {
+    let (work, kind) = (Channel::Message, Kind::Phone);
+    Way { channel: channel.into(), work, kind, peer: to.to_owned(), thread: None }
+}
+
+fn accepted() -> Outcome {
+    Outcome::Accepted { references: Vec::new() }
+}
+
+#[test]
+fn a_person_gets_one_after_the_other_and_a_code_goes_ahead() {
+    let mut desk = desk(Rules { window: 1, ..Rules::default() });
+    desk.wants("+1", "first", "service");
+    desk.wants("+1", "second", "service");
+    desk.wants("+2", "other", "service");
+    desk.wants("+3", "code", CODE);
+    let mut order = Vec::new();
+    while !desk.sent.is_empty() {
+        order.extend(desk.texts().iter().map(|text| (*text).to_owned()));
+        desk.comes_out(&accepted());
+    }
+    assert_eq!(order, ["first", "code", "second", "other"]);
+}
+
+#[test]
+fn a_message_that_is_tried_again_keeps_its_place_before_later_ones_but_not_before_a_code() {
+    let mut desk = desk(Rules::default());
+    desk.wants("+1", "first", "service");
+    desk.comes_out(&Outcome::Away);
+    desk.wants("+1", "second", "service");
+    desk.wants("+1", "code", CODE);
+    desk.wants("+2", "other", "service");
+    assert_eq!(desk.texts(), ["code", "other"]);
+    desk.comes_out(&accepted());
+    desk.pass(7);
+    assert_eq!(desk.texts(), ["first"]);
+    desk.comes_out(&accepted());
+    assert_eq!(desk.texts(), ["second"]);
+}
+
+#[test]
+fn what_waits_for_the_morning_keeps_no_answer_waiting() {
+    let mut desk = desk(Rules::default());
+    desk.held = Some(("+1".to_owned(), desk.now.unix + Duration::from_secs(600)));
+    desk.wants("+1", "advertisement", "marketing");
+    desk.wants_so("+1", "answer", "service", true);
+    assert_eq!(desk.texts(), ["answer"]);
+    desk.comes_out(&accepted());
+    desk.pass(601);
+    assert_eq!(desk.texts(), ["advertisement"]);
+}
+
+#[test]
+fn a_channel_is_given_no_more_than_it_may_have_in_a_second() {
+    let mut desk = desk(Rules { rate: Some(2.0), window: 100, ..Rules::default() });
+    for number in 0..20 {
+        desk.wants(&format!("+{number}"), "hello", "service");
+    }
+    let at_once = desk.sent.len();
+    for _ in 0..4 {
+        desk.pass(1);
+        while desk.ledger.deadline().is_some_and(|at| at <= desk.now.instant) {
+            desk.pass(0);
+        }
+    }
+    let later = desk.sent.len();
+    assert!(at_once <= 2 && (6..=10).contains(&later), "{at_once} at once, {later} after 4 s");
+}
+
+#[test]
+fn a_channel_that_asks_for_less_gets_nothing_until_then_and_the_message_is_not_lost() {
+    let mut desk = desk(Rules::default());
+    desk.wants("+1", "first", "service");
+    desk.comes_out(&Outcome::Later(Duration::from_secs(30)));
+    desk.wants("+2", "second", "service");
+    desk.pass(29);
+    assert_eq!(desk.texts(), Vec::<&str>::new());
+    desk.pass(2);
+    desk.pass(1);
+    let mut texts = desk.texts();
+    texts.sort_unstable();
+    assert_eq!(texts, ["first", "second"]);
+}
+
+#[test]
+fn tries_get_rarer_and_end_and_a_refusal_ends_at_once() {
+    let mut desk = desk(Rules::default());
+    desk.wants("+1", "hello", "service");
+    let mut tries = 0;
+    for _ in 0..10_000 {
+        if !desk.sent.is_empty() {
+            tries += 1;
+            desk.comes_out(&Outcome::Away);
+        }
+        desk.pass(1);
+    }
+    // An hour is all that this one has.
+    assert!((8..usize::from(MOST_ATTEMPTS)).contains(&tries), "{tries}");
+    let last = &desk.entries.last().unwrap().what;
+    assert!(matches!(last, What::Stopped { why: crate::messaging::Stop::Expired, .. }), "{last:?}");
+    desk.wants("+1", "again", "service");
+    let failure = Failure { fault: Fault::Address, code: "21211".to_owned() };
+    desk.comes_out(&Outcome::Refused(failure));
+    let last = &desk.entries.last().unwrap().what;
+    assert!(matches!(last, What::Became { status: Status::Failed(_), .. }), "{last:?}");
+}
+
+#[test]
+fn what_does_not_arrive_goes_another_way_once_and_a_refusal_does_not() {
+    let after = Some(Duration::from_secs(60));
+    let rules = Rules { fallback: Some(("sim".into(), after)), ..Rules::default() };
+    let mut desk = desk(rules);
+    desk.wants("+1", "hello", "service");
+    let first = desk.sent[0].message;
+    desk.comes_out(&Outcome::Accepted { references: vec!["a".to_owned()] });
+    desk.pass(61);
+    let instead: Vec<_> = desk
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.what {
+            What::Queued { way, instead_of: Some(one), .. } => Some((way.channel.as_str(), *one)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(instead, [("sim", first)]);
+    assert_eq!(desk.texts(), ["hello"]);
+    desk.comes_out(&accepted());
+    desk.wants("+2", "hello", "service");
+    let failure = Failure { fault: Fault::Refused, code: String::new() };
+    desk.comes_out(&Outcome::Refused(failure));
+    desk.pass(120);
+    assert!(desk.sent.is_empty(), "whoever wants no messages gets none by another way");
+    // A channel that is down for so long is passed by.
+    desk.says("api", Input::State(LineState::Down("no network".to_owned())));
+    desk.wants("+3", "urgent news", "service");
+    assert!(desk.sent.is_empty());
+    desk.pass(61);
+    assert_eq!(desk.texts(), ["urgent news"]);
+}
+
+#[test]
+fn nobody_answers_for_an_attempt_and_it_is_unknown_until_somebody_wants_it_again() {
+    let mut desk = desk(Rules::default());
+    desk.wants("+1", "hello", "service");
+    let message = desk.sent.remove(0).message;
+    desk.pass(301);
+    let unknown = desk.entries.last().unwrap().clone();
+    assert_eq!(unknown.what, What::Unknown { message });
+    desk.pass(3_000);
+    assert!(desk.sent.is_empty());
+    let kept = desk.entries.iter().find_map(crate::messaging::Message::begun);
+    let mut kept = kept.unwrap();
+    desk.entries.iter().for_each(|entry| kept.apply(entry));
+    let until = desk.now.unix + Duration::from_secs(60);
+    desk.ledger.handle_replay(2, message, "ann".into(), until);
+    desk.settle();
+    desk.ledger.handle_words(desk.now, Some(kept), message, true);
+    desk.settle();
+    assert_eq!(desk.texts(), ["hello"]);
+}
