@@ -29,18 +29,21 @@ use serde::{Deserialize, Serialize};
 use crate::call::budget::Subject;
 use crate::context::{Order, Ref, Refused as Refusal, Who};
 use crate::id::{
-    AgentId, CallId, ContactId, ExtensionId, HookId, ItemId, JourneyId, QueueId, RecordingId,
+    AgentId, CallId, ContactId, ConversationId, ExtensionId, HookId, ItemId, JourneyId, MessageId,
+    QueueId, RecordingId,
 };
 use crate::journal::act::{Role, Token, User};
 use crate::queue::Channel;
 use crate::store::context::Proof;
 use crate::store::context::finding::Hits;
 use crate::store::context::looking::{Dossier, Placed};
+use crate::store::messages::looking::{After, Filter};
 use crate::time::UnixTime;
 use api::Operation;
 use api::bodies::{
     ActLine, DryRun, Mode, OneCall, Page, Party, RecordingLine, TokenLine, UserLine,
 };
+use api::messages::{ConversationLines, ConversationPage, MessageLine};
 use api::sites::{SiteEvent, Taken};
 use configuring::{ConfigOrder, ConfigReply};
 
@@ -393,6 +396,31 @@ pub enum Command {
         #[serde(default)]
         after: Option<Ref>,
     },
+    /// Conversations, the one in which something was written last first.
+    Conversations {
+        /// Which.
+        filter: Filter,
+        /// Behind this one.
+        #[serde(default)]
+        after: Option<After>,
+        /// So many at most.
+        limit: usize,
+    },
+    /// A conversation and its messages, the newest first.
+    Conversation {
+        /// Which.
+        conversation: ConversationId,
+        /// Messages behind this one.
+        #[serde(default)]
+        after: Option<MessageId>,
+        /// So many at most.
+        limit: usize,
+    },
+    /// One message.
+    Message {
+        /// Which.
+        message: MessageId,
+    },
     /// Erasures that were.
     Erasures,
     /// The site's CRM.
@@ -597,6 +625,12 @@ pub enum Reply {
     Hits(Hits),
     /// To [`Command::Timeline`].
     Timeline(Vec<Placed>),
+    /// To [`Command::Conversations`].
+    Conversations(ConversationLines),
+    /// To [`Command::Conversation`].
+    Conversation(Box<ConversationPage>),
+    /// To [`Command::Message`].
+    Message(Box<MessageLine>),
     /// To [`Command::Erasures`].
     Erasures(Vec<Proof>),
     /// To [`Command::Crm`].

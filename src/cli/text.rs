@@ -38,6 +38,9 @@ pub fn json(reply: &Reply) -> String {
         Reply::Records(page) => serde_json::to_string_pretty(page),
         Reply::Erasures(proofs) => serde_json::to_string_pretty(proofs),
         Reply::Timeline(moments) => serde_json::to_string_pretty(moments),
+        Reply::Conversations(lines) => serde_json::to_string_pretty(lines),
+        Reply::Conversation(page) => serde_json::to_string_pretty(page),
+        Reply::Message(message) => serde_json::to_string_pretty(message),
         Reply::Hits(hits) => serde_json::to_string_pretty(hits),
         Reply::CallQuality(quality) => serde_json::to_string_pretty(quality),
         Reply::OneCall(call) => serde_json::to_string_pretty(call),
@@ -113,6 +116,9 @@ pub fn table(reply: &Reply) -> String {
         | Reply::CallQuality(_)
         | Reply::Recordings(_)
         | Reply::Route(_)
+        | Reply::Conversations(_)
+        | Reply::Conversation(_)
+        | Reply::Message(_)
         | Reply::Timeline(_) => json(reply),
         Reply::Done => "done\n".to_owned(),
         Reply::Refused(why) | Reply::NotAllowed(why) | Reply::NotReady(why) => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::address::Number;
 use crate::admin::api::feed::Happening;
+use crate::admin::api::messages::ConversationLines;
 use crate::admin::api::people::CallerCard;
 use crate::admin::{Command, PeoplePage, RecordsPage, Reply};
 use crate::call::plan::Origin;
@@ -141,6 +142,20 @@ impl Gateway {
                     Answer::Timeline(Some(moments)) => Reply::Timeline(moments),
                     Answer::Timeline(None) => Reply::Declined(Refused::UnknownContact),
                     Answer::Found(hits) => Reply::Hits(hits),
+                    Answer::Conversations(talks, next) => {
+                        let items = talks.into_iter().map(Into::into).collect();
+                        Reply::Conversations(ConversationLines { items, next })
+                    }
+                    Answer::Conversation(Some(page)) => {
+                        Reply::Conversation(Box::new((*page).into()))
+                    }
+                    Answer::Conversation(None) => {
+                        Reply::Refused("there is no conversation with that id".to_owned())
+                    }
+                    Answer::Message(Some(message)) => Reply::Message(Box::new((*message).into())),
+                    Answer::Message(None) => {
+                        Reply::Refused("there is no message with that id".to_owned())
+                    }
                     Answer::Proofs(proofs) => Reply::Erasures(proofs),
                     _ => Reply::NotReady(NOT_READY.to_owned()),
                 };

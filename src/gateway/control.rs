@@ -114,6 +114,20 @@ impl Gateway {
                 return self
                     .look_for_person(to, who, |who| Question::Timeline(who, *after, *limit));
             }
+            Command::Conversations { filter, after, limit } => {
+                let question =
+                    Question::Conversations(filter.clone(), *after, (*limit).min(MOST_PEOPLE));
+                return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
+            }
+            Command::Conversation { conversation, after, limit } => {
+                let limit = (*limit).min(MOST_PEOPLE);
+                let question = Question::Conversation(*conversation, *after, limit);
+                return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
+            }
+            Command::Message { message } => {
+                let question = Question::Message(*message);
+                return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
+            }
             Command::Search { text, after, limit } => match finding::expression(text) {
                 Some(expression) => {
                     let limit = (*limit).clamp(1, MOST_PEOPLE);

@@ -7,6 +7,7 @@
 //! of it: accepted, tried in vain, or nothing, which after a restart is unknown. Then what becomes of it, never backwards.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::address::{Address, Kind};
 use super::contract::{Failure, Refusal, Status};
@@ -204,7 +205,7 @@ pub enum What<P> {
 }
 
 /// Why the branch itself does not send something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// The person refuses messages of this kind.

@@ -4,6 +4,7 @@
 //! and has the same.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::contract::{Failure, Refusal, Status};
 use super::entry::{Entry, Fingerprint, Owner, Stop, Way, What};
@@ -15,7 +16,9 @@ use crate::time::UnixTime;
 const MOST_CALLS: usize = 32;
 
 /// How a message stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// It came in.

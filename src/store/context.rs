@@ -151,13 +151,13 @@ pub fn second_number(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(9..17)?.try_into().ok()?))
 }
 
-fn pair_key(kind: u8, one: u64, other: u64) -> Vec<u8> {
+pub(super) fn pair_key(kind: u8, one: u64, other: u64) -> Vec<u8> {
     let mut key = numbered_key(kind, one);
     key.extend(other.to_be_bytes());
     key
 }
 
-fn newest_first(at: UnixTime) -> [u8; 8] {
+pub(super) fn newest_first(at: UnixTime) -> [u8; 8] {
     (u64::MAX - (at.0.cast_unsigned() ^ (1 << 63))).to_be_bytes()
 }
 
@@ -327,7 +327,7 @@ impl Draft<'_> {
         }
     }
 
-    fn happened(&mut self, seq: u64, contact: ContactId, moment: &Moment<Personal>) {
+    pub(super) fn happened(&mut self, seq: u64, contact: ContactId, moment: &Moment<Personal>) {
         if self.contact(contact).is_none() {
             return;
         }
@@ -602,6 +602,7 @@ impl Draft<'_> {
             identities += self.erase_identities(*contact);
             moments += self.delete_all(&moments_of(*contact));
             self.delete_all(&bygone_of(*contact));
+            self.erase_messages(*contact);
             self.erase_cases(*contact, contacts);
             self.erase_ties(*contact);
             self.delete(&contact_key(*contact));
@@ -683,6 +684,7 @@ impl Draft<'_> {
 
     /// What happened before a time is gone from the timeline, and from cases.
     fn prune(&mut self, contact: ContactId, before: UnixTime) {
+        self.prune_messages(contact, before);
         let old = |place: &Ref| place.at < before;
         for key in self.keys(&moments_of(contact)) {
             if let Some(place) = moment_ref(&key).filter(old) {
@@ -762,7 +764,7 @@ pub fn suggestion(row: &[u8]) -> Option<Suggestion> {
 }
 
 /// The row at a key, read.
-fn get<T: serde::de::DeserializeOwned>(rows: &dyn Rows, key: &[u8]) -> Option<T> {
+pub(super) fn get<T: serde::de::DeserializeOwned>(rows: &dyn Rows, key: &[u8]) -> Option<T> {
     read(&rows.get(key)?)
 }
 

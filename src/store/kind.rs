@@ -39,6 +39,26 @@ pub(super) const PROOF: u8 = b'z';
 pub(super) const BYGONE: u8 = b'y';
 /// Contacts that were erased, each with its erasure.
 pub(super) const ERASED: u8 = b'd';
+/// Messages.
+pub(super) const MESSAGE: u8 = b'M';
+/// Conversations.
+pub(super) const TALK: u8 = b'T';
+/// Messages of a conversation, the newest first.
+pub(super) const SAID: u8 = b'S';
+/// Conversations by contact.
+pub(super) const TALK_OF: u8 = b'O';
+/// Conversations, the one in which something was written last first.
+pub(super) const RECENT: u8 = b'R';
+/// Those of them that are not over.
+pub(super) const OPEN: u8 = b'N';
+/// Keys of what arrived.
+pub(super) const SEEN: u8 = b'K';
+/// What channels call messages.
+pub(super) const REFERENCE: u8 = b'F';
+/// What channels keep together.
+pub(super) const THREAD: u8 = b'H';
+/// Messages by the files that they have.
+pub(super) const CONTENT: u8 = b'C';
 
 #[cfg(test)]
 mod tests {
@@ -48,7 +68,8 @@ mod tests {
     fn no_two_kinds_of_rows_share_a_byte() {
         let mut all = [
             META, CALL, EVENT, BINDING, AGENT, PLACE, ACT, CONTACT, IDENTITY, MOMENT, MERGE, KEPT,
-            SUGGESTION, CASE, CASE_OF, PROOF, ERASED, BYGONE,
+            SUGGESTION, CASE, CASE_OF, PROOF, ERASED, BYGONE, MESSAGE, TALK, SAID, TALK_OF, RECENT,
+            OPEN, SEEN, REFERENCE, THREAD, CONTENT,
         ];
         all.sort_unstable();
         assert!(all.windows(2).all(|two| two[0] != two[1]), "{all:?}");

@@ -6,6 +6,7 @@
 
 pub mod context;
 mod kind;
+pub mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -219,7 +220,7 @@ impl Draft<'_> {
                 }
             }
             Event::Site(site) => self.take_site(entry, site),
-            Event::Message(_) => {}
+            Event::Message(said) => self.take_message(entry.seq, said),
             Event::Voicemail(_) | Event::PhoneFetched { .. } | Event::PhoneRenewed { .. } => {}
             // Read from the journal's own list of what is live.
             Event::Phone(_) | Event::HotDesk { .. } | Event::Schedule { .. } => {}
@@ -262,6 +263,14 @@ impl Draft<'_> {
         match self.batch.rows.get(key) {
             Some(row) => read(row.as_ref()?),
             None => read(&self.rows.get(key)?),
+        }
+    }
+
+    /// Whether there is a row at `key` by now.
+    fn is_there(&self, key: &[u8]) -> bool {
+        match self.batch.rows.get(key) {
+            Some(row) => row.is_some(),
+            None => self.rows.get(key).is_some(),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod document;
 pub mod errands;
 pub mod feed;
 pub mod figures;
+pub mod messages;
 pub mod operations;
 pub mod orders;
 pub mod people;

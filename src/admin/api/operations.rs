@@ -193,6 +193,10 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         | Operation::GoOnRecording
         | Operation::Play
         | Operation::Collect => Ask::Command(order(&asked)?),
+        Operation::Conversations
+        | Operation::Conversation
+        | Operation::Messages
+        | Operation::Message => Ask::Command(messages::ask(&asked)?),
         _ => match people::ask(&asked)? {
             Some(command) => Ask::Command(command),
             None => Ask::Command(question(&asked)?),
@@ -676,6 +680,9 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::SiteEvents(_) => Err(Problem::busy()),
         Reply::Config(reply) => config::answer(route, *reply),
         Reply::Health(..) => Err(Problem::busy()),
+        Reply::Conversations(_) | Reply::Conversation(_) | Reply::Message(_) => {
+            messages::answer(route, reply)
+        }
         reply => people::answer(route, asked, reply),
     }
 }
@@ -716,6 +723,7 @@ pub fn json<T: Serialize>(route: &Route, value: &T) -> Result<Given, Problem> {
 }
 
 mod config;
+mod messages;
 mod people;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod access;
 mod calls;
 mod config;
 mod journeys;
+mod messages;
 mod operation;
 mod people;
 mod query;
@@ -139,6 +140,8 @@ pub fn path_parameter(name: &str) -> (&'static str, &'static str) {
         "token" => ("^bl_[0-9a-f]{8}$", "A token's first characters."),
         "session" => ("^[0-9a-f]{16}$", "A session's name."),
         "contact" => (MINTED, "A contact's id."),
+        "conversation" => (MINTED, "A conversation's id."),
+        "message" => (MINTED, "A message's id."),
         "case" => (MINTED, "A case's id."),
         "pin" => (MINTED, "A pinned fact's id."),
         "hold" => (MINTED, "A legal hold's id."),
@@ -213,13 +216,14 @@ impl Route {
 }
 
 /// The areas, in the order of the document.
-const AREAS: [&[Route]; 7] = [
+const AREAS: [&[Route]; 8] = [
     access::ROUTES,
     site::ROUTES,
     config::ROUTES,
     calls::ROUTES,
     work::ROUTES,
     people::ROUTES,
+    messages::ROUTES,
     journeys::ROUTES,
 ];
 

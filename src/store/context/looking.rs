@@ -23,6 +23,7 @@ use crate::journal::event::{CallRecord, Direction};
 use crate::journal::personal::{Personal, Reads, Subject};
 use crate::journey::daily::{Matches, Of};
 use crate::messaging::{Fingerprint, Message, Owner, State};
+use crate::store::messages::looking::{After, Filter, Page, Talk};
 use crate::store::{META_KEY, Meta, Rows, call_key};
 use crate::time::UnixTime;
 
@@ -155,6 +156,10 @@ pub enum Question {
     },
     /// A message as it stands: what was to be sent, after a restart.
     Message(MessageId),
+    /// Conversations, the one in which something was written last first, from behind one on, so many at most.
+    Conversations(Filter, Option<After>, usize),
+    /// A conversation and its messages, the newest first, from behind one on, so many at most.
+    Conversation(ConversationId, Option<MessageId>, usize),
     /// Everything of a person, with so many moments at most.
     Dossier(Who, usize),
     /// People, of the contacts behind one, so many at most.
@@ -201,6 +206,10 @@ pub enum Answer {
     Writer(Box<Writer>),
     /// A message; nothing if there is none, or whoever it is about was erased.
     Message(Option<Box<Message<String>>>),
+    /// Conversations, and behind which to go on; nothing at the end.
+    Conversations(Vec<Talk>, Option<After>),
+    /// A conversation; nothing if there is none.
+    Conversation(Option<Box<Page>>),
     /// Everything of a person; nothing if there is none.
     Dossier(Option<Box<Dossier>>),
     /// People, and behind which contact to go on; nothing at the end.
@@ -238,12 +247,19 @@ impl Eyes<'_> {
                 let found = self.named(who).and_then(|contact| self.stands(contact));
                 Answer::Stands(found.map(Box::new))
             }
-            Question::Writer { address, .. } => {
-                let edge = address.as_ref().and_then(|address| self.edge(address));
-                let contact = edge.map(|edge| edge.owner);
-                Answer::Writer(Box::new(Writer { contact, ..Writer::default() }))
+            Question::Writer { address, thread, channel, keys, references } => {
+                let by = (channel, address.as_ref(), thread.as_deref());
+                Answer::Writer(Box::new(self.writer(now, by, keys, references)))
             }
-            Question::Message(_) => Answer::Message(None),
+            Question::Message(message) => Answer::Message(self.message(*message).map(Box::new)),
+            Question::Conversations(filter, after, limit) => {
+                let (talks, next) = self.conversations(filter, *after, *limit);
+                Answer::Conversations(talks, next)
+            }
+            Question::Conversation(conversation, after, limit) => {
+                let page = self.conversation(*conversation, *after, *limit);
+                Answer::Conversation(page.map(Box::new))
+            }
             Question::Dossier(who, moments) => {
                 let contact = self.named(who);
                 let found = contact.and_then(|contact| self.dossier(contact, *moments));
@@ -677,13 +693,13 @@ impl Eyes<'_> {
         keys.iter().filter_map(|key| get(self.rows, key)).collect()
     }
 
-    pub(super) fn known(&self, contact: ContactId) -> Known {
+    pub(in crate::store) fn known(&self, contact: ContactId) -> Known {
         let (parents, members) = self.person(contact);
         let contacts = members.iter().filter_map(|id| Some((*id, self.contact(*id)?))).collect();
         Known { contact, name: name(&contacts, crate::context::root(&parents, contact)) }
     }
 
-    fn read(&self, personal: &Personal) -> String {
+    pub(in crate::store) fn read(&self, personal: &Personal) -> String {
         read(self.keys, personal)
     }
 }

@@ -25,6 +25,7 @@ use crate::store::{META_KEY, Meta, project};
 use crate::time::{Now, UnixTime};
 
 mod filing;
+mod written;
 
 /// A journal, what it wrote, and the rows that came of it.
 struct Site {

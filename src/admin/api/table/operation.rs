@@ -251,6 +251,14 @@ operations! {
     FinishWork = "finish_work",
     /// After-work is over.
     WrapUp = "end_wrap_up",
+    /// Conversations.
+    Conversations = "list_conversations",
+    /// One conversation.
+    Conversation = "get_conversation",
+    /// What was written in one.
+    Messages = "list_messages",
+    /// One message.
+    Message = "get_message",
     /// Opens the channel of an agent's page.
     Desk = "open_desk",
     /// Tasks that rules have made.

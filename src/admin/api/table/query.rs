@@ -48,6 +48,47 @@ pub(super) const OF_WORK: &[Query] = &[
         words: "What this agent has, or has on the screen.",
     },
 ];
+/// Parameters of a list of conversations.
+pub(super) const OF_CONVERSATIONS: &[Query] = &[
+    LIMIT,
+    AFTER,
+    Query {
+        name: "state",
+        required: false,
+        pattern: Some("^(open|all)$"),
+        words: "`all` has those that are over, too; `open` when absent.",
+    },
+    Query {
+        name: "agent",
+        required: false,
+        pattern: Some("^[0-9A-Za-z._-]{1,64}$"),
+        words: "In which this agent answers.",
+    },
+    Query {
+        name: "queue",
+        required: false,
+        pattern: Some("^[0-9A-Za-z._-]{1,64}$"),
+        words: "That wait in this queue.",
+    },
+    Query {
+        name: "channel",
+        required: false,
+        pattern: Some("^[0-9A-Za-z._-]{1,64}$"),
+        words: "In which the person wrote last by this channel.",
+    },
+    Query {
+        name: "contact",
+        required: false,
+        pattern: Some("^[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{13}$"),
+        words: "With this person.",
+    },
+    Query {
+        name: "unread",
+        required: false,
+        pattern: Some("^true$"),
+        words: "With something that nobody has read.",
+    },
+];
 /// What an auditor has written down.
 pub(super) const NOTED: &[Query] = &[Query {
     name: "noted",

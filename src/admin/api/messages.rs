@@ -1,0 +1,330 @@
+//! Conversations and messages as the API shows them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::admin::api::people::Named;
+use crate::context::Way as Direction;
+use crate::id::{
+    ActorId, AgentId, CallId, ChannelId, ContactId, ConversationId, FlowId, ItemId, MessageId,
+    QueueId,
+};
+use crate::messaging::contract::Fault;
+use crate::messaging::{Conversation, Kind, Message, Owner, Piece, State, Stop, Way, Why};
+use crate::store::messages::looking::{After, Page, Talk};
+use crate::time::{UnixTime, rfc3339};
+
+/// By which way somebody writes and is written to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WayLine {
+    /// The channel, as the configuration names it.
+    pub channel: ChannelId,
+    /// How it counts in queues and reports: `chat`, `message` or `mail`.
+    pub counts_as: String,
+    /// What the address is.
+    pub kind: Kind,
+    /// The address.
+    pub address: String,
+}
+
+impl From<Way<String>> for WayLine {
+    fn from(way: Way<String>) -> WayLine {
+        let Way { channel, work, kind, peer: address, thread: _ } = way;
+        WayLine { channel, counts_as: work.name().to_owned(), kind, address }
+    }
+}
+
+/// Who answers in a conversation: a flow, a queue, an agent; nobody when all are absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct OwnerLine {
+    /// This flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub flow: Option<FlowId>,
+    /// Whoever of this queue gets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub queue: Option<QueueId>,
+    /// This agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub agent: Option<AgentId>,
+    /// As this piece of work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub item: Option<ItemId>,
+}
+
+impl From<Owner> for OwnerLine {
+    fn from(owner: Owner) -> OwnerLine {
+        match owner {
+            Owner::Nobody => OwnerLine::default(),
+            Owner::Flow { flow } => OwnerLine { flow: Some(flow), ..OwnerLine::default() },
+            Owner::Queue { queue, item } => {
+                OwnerLine { queue: Some(queue), item: Some(item), ..OwnerLine::default() }
+            }
+            Owner::Agent { agent, item } => {
+                OwnerLine { agent: Some(agent), item, ..OwnerLine::default() }
+            }
+        }
+    }
+}
+
+/// A conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConversationLine {
+    /// Which.
+    pub conversation: ConversationId,
+    /// With whom.
+    pub person: Named,
+    /// Who answers.
+    pub owner: OwnerLine,
+    /// Where an answer goes: by which way the person wrote last.
+    pub way: WayLine,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub subject: Option<String>,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub opened: UnixTime,
+    /// When something was last written in it.
+    #[serde(with = "rfc3339")]
+    pub last: UnixTime,
+    /// When the person last wrote.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub last_in: Option<UnixTime>,
+    /// Messages in it.
+    pub messages: u32,
+    /// Messages of the person that nobody has read.
+    pub unread: u32,
+    /// Calls in which it went on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<CallId>,
+    /// Since when it is over.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub closed: Option<UnixTime>,
+    /// The beginning of what was written last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub preview: Option<String>,
+}
+
+impl ConversationLine {
+    fn new(talk: Conversation<String>, person: Named, preview: Option<String>) -> Self {
+        ConversationLine {
+            conversation: talk.id,
+            person,
+            owner: talk.owner.into(),
+            way: talk.way.into(),
+            subject: talk.subject,
+            opened: talk.opened,
+            last: talk.last,
+            last_in: talk.last_in,
+            messages: talk.messages,
+            unread: talk.unread,
+            calls: talk.calls,
+            closed: talk.closed.map(|(at, _)| at),
+            preview,
+        }
+    }
+}
+
+impl From<Talk> for ConversationLine {
+    fn from(talk: Talk) -> Self {
+        let Talk { conversation, person, preview } = talk;
+        let person = Named { contact: person.contact, name: person.name };
+        ConversationLine::new(conversation, person, preview)
+    }
+}
+
+impl From<&Page> for ConversationLine {
+    fn from(page: &Page) -> Self {
+        let person = Named { contact: page.person.contact, name: page.person.name.clone() };
+        ConversationLine::new(page.conversation.clone(), person, None)
+    }
+}
+
+/// Conversations of a list, and where it goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationLines {
+    /// They.
+    pub items: Vec<ConversationLine>,
+    /// Behind this one; nothing at the end.
+    pub next: Option<After>,
+}
+
+/// A conversation and a page of its messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationPage {
+    /// It.
+    pub conversation: ConversationLine,
+    /// The newest first.
+    pub messages: Vec<MessageLine>,
+    /// There are more behind the last of these.
+    pub more: bool,
+}
+
+impl From<Page> for ConversationPage {
+    fn from(page: Page) -> ConversationPage {
+        let conversation = ConversationLine::from(&page);
+        let messages = page.messages.into_iter().map(MessageLine::from).collect();
+        ConversationPage { conversation, messages, more: page.more }
+    }
+}
+
+/// One part of a message. What it is says `piece`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct PieceLine {
+    /// `text`, `media`, `missing`, `location`, `choice`, `reaction` or `template`.
+    pub piece: String,
+    /// Words; the label of a choice, the sign of a reaction, the values of a template one to a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub text: Option<String>,
+    /// The name of a file, of a place, of a template, or of a choice in its flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub name: Option<String>,
+    /// The SHA-256 of a file's bytes in hexadecimal: what it is fetched by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub content: Option<String>,
+    /// The MIME type of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub mime: Option<String>,
+    /// Bytes of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub size: Option<u64>,
+    /// Latitude and longitude of a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub at: Option<String>,
+}
+
+impl From<Piece<String>> for PieceLine {
+    fn from(piece: Piece<String>) -> PieceLine {
+        let one = |name: &str| PieceLine { piece: name.to_owned(), ..PieceLine::default() };
+        match piece {
+            Piece::Text { text } => PieceLine { text: Some(text), ..one("text") },
+            Piece::Media { media } => PieceLine {
+                name: media.name,
+                content: Some(media.content.to_string()),
+                mime: Some(media.mime),
+                size: Some(media.size),
+                ..one("media")
+            },
+            Piece::Missing { name, mime } => PieceLine { name, mime, ..one("missing") },
+            Piece::Location { at, name } => PieceLine { at: Some(at), name, ..one("location") },
+            Piece::Choice { id, label } => {
+                PieceLine { name: Some(id), text: Some(label), ..one("choice") }
+            }
+            Piece::Reaction { sign, .. } => PieceLine { text: sign, ..one("reaction") },
+            Piece::Template { name, values, .. } => {
+                PieceLine { name: Some(name), text: Some(values.join("\n")), ..one("template") }
+            }
+        }
+    }
+}
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MessageLine {
+    /// Which.
+    pub message: MessageId,
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// With whom.
+    pub contact: ContactId,
+    /// Whether it came from the person or went to them.
+    pub direction: Direction,
+    /// When it came to the branch, or was wanted sent.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// By which way.
+    pub way: WayLine,
+    /// What.
+    pub pieces: Vec<PieceLine>,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub subject: Option<String>,
+    /// Which message it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub answers: Option<MessageId>,
+    /// A machine wrote it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub automatic: bool,
+    /// How it stands.
+    pub state: State,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub since: UnixTime,
+    /// Whose doing it is that it did not arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub fault: Option<Fault>,
+    /// What the other side calls that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub code: Option<String>,
+    /// Why the branch itself does not send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub stopped: Option<Stop>,
+    /// Who wanted it sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub by: Option<ActorId>,
+    /// What it is for, in the words of consents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub purpose: Option<String>,
+    /// Before this it is not sent.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub not_before: Option<UnixTime>,
+    /// After this it is of no use.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub until: Option<UnixTime>,
+}
+
+impl From<Message<String>> for MessageLine {
+    fn from(message: Message<String>) -> MessageLine {
+        let out = message.out.as_ref();
+        let (fault, code, stopped) = match message.why {
+            Some(Why::Failure(failure)) => {
+                (Some(failure.fault), Some(failure.code).filter(|code| !code.is_empty()), None)
+            }
+            Some(Why::Stop(stop)) => (None, None, Some(stop)),
+            None => (None, None, None),
+        };
+        MessageLine {
+            message: message.id,
+            conversation: message.conversation,
+            contact: message.contact,
+            direction: if out.is_some() { Direction::Out } else { Direction::In },
+            at: message.at,
+            by: out.map(|out| out.by.clone()),
+            purpose: out.map(|out| out.purpose.clone()),
+            not_before: out.and_then(|out| out.not_before),
+            until: out.map(|out| out.until),
+            way: message.way.into(),
+            pieces: message.pieces.into_iter().map(PieceLine::from).collect(),
+            subject: message.subject,
+            answers: message.answers,
+            automatic: message.automatic,
+            state: message.state,
+            since: message.since,
+            fault,
+            code,
+            stopped,
+        }
+    }
+}
