@@ -197,6 +197,9 @@ impl Protection {
     }
 }
 
+/// How a packet begins that has no contributing sources, extension or padding: as all do that we write.
+const PLAIN: u8 = 0x80;
+
 /// The way out.
 struct Seal {
     context: Context,
@@ -247,6 +250,12 @@ impl Seal {
     fn rtp(&mut self, packet: &mut Vec<u8>) -> Option<()> {
         let header = rtp::read(packet)?;
         self.wrapped |= self.sent.take(header.ssrc, header.sequence)?;
+        if packet.first() != Some(&PLAIN) {
+            // Of an extension the crate seals as much as it understands, and fails where that is more than there is.
+            let mut plain = Vec::with_capacity(packet.len());
+            rtp::write(&mut plain, &header);
+            *packet = plain;
+        }
         let sealed = self.context.encrypt_rtp(packet).ok()?;
         replace(packet, &sealed);
         Some(())
