@@ -50,6 +50,8 @@ pub enum FromPage {
         /// Which.
         leg: LegId,
     },
+    /// Is the box there still? A page asks that hears nothing, to know whether its network is gone.
+    Ask,
 }
 
 /// Without numbers and descriptions: those are nobody's business but the call's.
@@ -61,6 +63,7 @@ impl fmt::Debug for FromPage {
             FromPage::Dial { .. } => ("Dial", None),
             FromPage::Resume { leg, .. } => ("Resume", Some(leg)),
             FromPage::Hangup { leg } => ("Hangup", Some(leg)),
+            FromPage::Ask => ("Ask", None),
         };
         f.debug_struct(what).field("leg", &leg).finish_non_exhaustive()
     }
@@ -137,6 +140,8 @@ pub enum ToPage {
     Expired,
     /// The last after that: nothing is up here any more, and the channel ends.
     Over,
+    /// The box is there.
+    Here,
     /// Something that the page asked for cannot be done.
     Problem {
         /// About which call.

@@ -178,7 +178,20 @@ impl Gateway {
                 self.endpoint.relocate(session, own);
             }
         }
-        self.offer_anew(now, id);
+        if !self.is_cut_off(id) {
+            self.offer_anew(now, id);
+        }
+    }
+
+    /// Whether a leg's phone had a connection of its own to an address that is gone. An offer over that would reach nobody, and
+    /// be in the way of the phone's own over the next (RFC 3261 section 14.2, 491).
+    fn is_cut_off(&self, id: LegId) -> bool {
+        let Some(leg) = self.legs.get(id) else { return false };
+        let flow = leg.session().and_then(|session| self.endpoint.flow(session));
+        !matches!(leg.peer, Peer::Trunk(_))
+            && flow.is_some_and(|flow| {
+                flow.transport != Transport::Udp && self.is_gone(flow.local.ip())
+            })
     }
 
     /// Offers a leg's sound anew with our address as the peer is to see it now; as soon as the call is up, if it is not.

@@ -65,7 +65,7 @@ impl Gateway {
     }
 
     /// The shared port, with secrets for this leg. A browser that comes with another name than before has lost its way,
-    /// and is given other ones (RFC 8839 section 4.4.1.1.1).
+    /// and is given other ones (RFC 8839 section 4.4.1.1.1); so is everybody when the box has lost its address.
     fn open_shared(&mut self, id: LegId, theirs: Option<&str>) -> Option<(IpAddr, u16)> {
         self.fingerprint.as_ref()?;
         let (own, thread) = self.legs.get(id).map(|leg| (leg.address, leg.thread))?;
@@ -78,7 +78,8 @@ impl Gateway {
                 if theirs.is_some() {
                     known.theirs = theirs.map(str::to_owned);
                 }
-                if before.is_none() || theirs.is_none() || before.as_deref() == theirs {
+                let is_same = before.is_none() || theirs.is_none() || before.as_deref() == theirs;
+                if is_same && known.at == own {
                     return Some((shown, known.port));
                 }
                 known.port
@@ -88,9 +89,10 @@ impl Gateway {
         let ours =
             Credentials { ufrag: self.random.hex(NAME), password: self.random.hex(PASSWORD) };
         let leg = self.legs.get_mut(id)?;
-        let offered = leg.browser.take().and_then(|known| known.offered);
+        let before = leg.browser.take().filter(|known| known.at == own);
+        let offered = before.and_then(|known| known.offered);
         let theirs = theirs.map(str::to_owned);
-        leg.browser = Some(Browser { ours: ours.clone(), theirs, port, offered });
+        leg.browser = Some(Browser { ours: ours.clone(), theirs, at: own, port, offered });
         let local = SocketAddr::new(own, port);
         self.command(thread, media::Command::OpenPeer { leg: id, local, ours });
         Some((shown, port))

@@ -41,9 +41,12 @@ pub(super) struct Tried {
 pub(super) struct Browser {
     /// By which a browser knows us.
     pub ours: Credentials,
-    /// The name that it had when these were made: another one asks for others (RFC 8839 section 4.4.1.1.1).
+    /// The name that it had when these were made, or gave in its answer: another one asks for others (RFC 8839 section
+    /// 4.4.1.1.1).
     pub theirs: Option<String>,
-    /// The shared port.
+    /// Our address that it comes to.
+    pub at: IpAddr,
+    /// The shared port there.
     pub port: u16,
     /// What browsers are offered that are rung with others.
     pub offered: Option<SessionDescription>,

@@ -396,6 +396,9 @@ impl Gateway {
         let mut stream = stream_of(&negotiated, leg);
         stream.tones &= !info;
         let far = negotiated.secured.as_ref().and_then(browsers::far);
+        if let Some((known, theirs)) = leg.browser.as_mut().zip(negotiated.secured.as_ref()) {
+            known.theirs = Some(theirs.ufrag.clone());
+        }
         leg.negotiated = Some(negotiated);
         let line = leg.ours.as_ref().and_then(|ours| ours.media.iter().find(|m| m.port != 0));
         leg.optional_keys = line.is_some_and(|m| !m.cryptos.is_empty() && m.proto == "RTP/AVP");

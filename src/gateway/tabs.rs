@@ -243,8 +243,8 @@ impl Gateway {
 
     /// A page says something.
     pub fn handle_page(&mut self, now: Now, id: PageId, said: FromPage) {
-        let ends = matches!(said, FromPage::Hangup { .. });
-        if !ends && self.tabs.pages.get(&id).is_some_and(|open| open.expired) {
+        let always = matches!(said, FromPage::Hangup { .. } | FromPage::Ask);
+        if !always && self.tabs.pages.get(&id).is_some_and(|open| open.expired) {
             let detail = "the session is over: sign in again".to_owned();
             self.tell_page(id, ToPage::Problem { leg: None, detail });
         } else if self.tabs.pages.contains_key(&id) {
@@ -262,6 +262,7 @@ impl Gateway {
                     }
                     None => self.no_such_call(id, leg),
                 },
+                FromPage::Ask => self.tell_page(id, ToPage::Here),
             }
         }
         self.settle(now);
@@ -442,10 +443,14 @@ impl Gateway {
             self.tell_page(other, ToPage::Stop { leg, why: "elsewhere".to_owned() });
         }
         before.into_iter().for_each(|before| self.may_be_over(before));
-        let moved = self.legs.get(leg).filter(|own| self.is_gone(own.address)).map(|_| page.local);
+        let is_gone = self.legs.get(leg).is_some_and(|own| self.is_gone(own.address));
         if let Some(leg) = self.legs.get_mut(leg) {
             leg.hosts.insert(session, page.from);
-            leg.address = moved.unwrap_or(leg.address);
+            // The way that the page came by leads here now. Whether the address before still does is known only when the
+            // box has looked again, seconds later.
+            if is_gone || (offer.is_some() && !page.local.is_loopback()) {
+                leg.address = page.local;
+            }
         }
         let Some(offer) = offer else { return self.talk_in_page(leg, session) };
         match self.answer_again(now, leg, session, Some(offer)) {

@@ -15,6 +15,7 @@ mod desk;
 mod firefox;
 mod lasting;
 mod media;
+mod moving;
 mod network;
 mod pages;
 mod payments;

@@ -77,6 +77,10 @@ pub struct Town {
 
 /// Where they are.
 pub const BRANCH: &str = "198.51.100.1";
+/// Where the branch is when its lease is another.
+pub const BRANCH_NEXT: &str = "198.51.100.77";
+/// Where its pages are for people outside, whatever its lease.
+pub const PUBLIC: &str = "192.0.2.10";
 pub const RELAY: &str = "203.0.113.1";
 
 impl Town {
@@ -112,6 +116,21 @@ impl Town {
             format!("-m statistic --mode random --probability {}", f64::from(percent) / 100.0);
         self.router.run(&format!("iptables -A FORWARD -p udp -i home {share} -j DROP"));
         self.router.run(&format!("iptables -A FORWARD -p udp -o home {share} -j DROP"));
+    }
+
+    /// Leads whoever opens `PUBLIC` at `port` to the box, wherever it is: a router's port forward, or a name.
+    pub fn publish(&self, port: &str, address: &str) {
+        let table = "iptables -t nat";
+        self.router.run(&format!("{table} -F PREROUTING"));
+        let to = format!("-d {PUBLIC} -p tcp --dport {port} -j DNAT --to-destination {address}");
+        self.router.run(&format!("{table} -A PREROUTING {to}"));
+    }
+
+    /// The box has another address from now on, and the one before no more: its lease was renewed to another.
+    pub fn move_branch(&self) {
+        self.branch.run(&format!("ip addr del {BRANCH}/24 dev net"));
+        self.branch.run(&format!("ip addr add {BRANCH_NEXT}/24 dev net"));
+        self.branch.run("ip route replace default via 198.51.100.254");
     }
 
     /// The agent's home has another address from now on, and the one before no more.

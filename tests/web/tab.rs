@@ -55,18 +55,23 @@ impl Pipe {
 impl Browser {
     /// Starts one. It takes the box's own certificate, and has a microphone that beeps.
     pub fn start() -> Browser {
-        Browser::with(&[])
+        Browser::with(&[], &[])
     }
 
     /// The same whose microphone hears a sound (a WAV file), again and again.
     pub fn that_hears(sound: &[u8]) -> Browser {
+        Browser::that_hears_in(&[], sound)
+    }
+
+    /// The same behind a command that puts it elsewhere.
+    pub fn that_hears_in(enter: &[String], sound: &[u8]) -> Browser {
         let name = format!("branchline-sound-{}.wav", std::process::id());
         let file = std::env::temp_dir().join(name);
         std::fs::write(&file, sound).expect("a sound");
-        Browser::with(&[format!("--use-file-for-fake-audio-capture={}", file.display())])
+        Browser::with(enter, &[format!("--use-file-for-fake-audio-capture={}", file.display())])
     }
 
-    fn with(more: &[String]) -> Browser {
+    fn with(enter: &[String], more: &[String]) -> Browser {
         let folder = std::env::temp_dir().join(format!(
             "branchline-browser-{}-{:?}",
             std::process::id(),
@@ -91,7 +96,9 @@ impl Browser {
         ];
         // The browser reads at descriptor 3 and writes at 4.
         let line = "exec chromium \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1";
-        let mut process = Command::new("sh")
+        let mut words = enter.iter().map(String::as_str).chain(["sh"]);
+        let mut process = Command::new(words.next().expect("a program"))
+            .args(words)
             .args(["-c", line, "chromium"])
             .args(options)
             .args(more)

@@ -18,7 +18,7 @@ pub const CALLER: f64 = 659.0;
 pub const COLLEAGUE: f64 = 880.0;
 
 /// Looks at what comes out of the page's loudspeakers: the loudest frequency of each, and by how much one stands out.
-const EAR: &str = "(() => { window.ears ??= new Map(); window.bins = () => [...document.querySelectorAll('audio')].map((out) \
+pub const EAR: &str = "(() => { window.ears ??= new Map(); window.bins = () => [...document.querySelectorAll('audio')].map((out) \
     => out.srcObject).filter((own) => own?.active).map((own) => { if (!ears.has(own)) { const c = new AudioContext(); const a \
     = c.createAnalyser(); a.fftSize = 8192; a.smoothingTimeConstant = 0; c.createMediaStreamSource(own).connect(a); c.resume(); \
     ears.set(own, a) } const a = ears.get(own); const b = new Float32Array(a.frequencyBinCount); \

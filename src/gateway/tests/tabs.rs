@@ -24,8 +24,13 @@ const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:
 
 impl World {
     pub(super) fn opens(&mut self, page: u64) {
+        self.opens_at(page, OURS.ip());
+    }
+
+    /// The same by another address of the box's.
+    fn opens_at(&mut self, page: u64, local: IpAddr) {
         let from = IpAddr::from([192, 0, 2, 77]);
-        let own = Page { agent: "ann".into(), from, local: OURS.ip() };
+        let own = Page { agent: "ann".into(), from, local };
         self.gateway.handle_page_opened(self.now, PageId(page), own);
         self.seconds(1);
     }
@@ -271,4 +276,27 @@ fn a_session_that_is_over_lets_its_call_go_on_and_nothing_else() {
     assert_eq!(world.gateway.tabs.at(&"204".into()).len(), 0);
     world.seconds(1);
     assert_eq!(world.was_told(2, |what| *what == ToPage::Over), 1);
+}
+
+/// The box looks at its addresses every few seconds; a page that hears nothing is faster.
+#[test]
+fn a_page_that_comes_by_another_address_of_the_box_is_led_there() {
+    let (mut world, leg) = talking_at_home();
+    let next = IpAddr::from([192, 0, 2, 78]);
+    world.opens_at(2, next);
+    world.says(2, FromPage::Resume { leg, sdp: Some(OFFER.replace("abcd", "efgh")) });
+    let told = |what: &ToPage| match what {
+        ToPage::Sdp { sdp, .. } => sdp.contains(" 192.0.2.78 ") && sdp.contains("typ host"),
+        _ => false,
+    };
+    assert_eq!(world.was_told(2, told), 1, "{:?}", world.paged);
+}
+
+#[test]
+fn whoever_asks_is_told_that_the_box_is_there_also_when_the_session_is_over() {
+    let (mut world, _) = talking_at_home();
+    world.says(1, FromPage::Ask);
+    world.gateway.handle_page_expired(world.now, PageId(1));
+    world.says(1, FromPage::Ask);
+    assert_eq!(world.was_told(1, |what| *what == ToPage::Here), 2);
 }

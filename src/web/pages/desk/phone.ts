@@ -21,6 +21,7 @@ type Said =
   | { type: 'state'; leg: string; call: string | null; state: 'ringing' | 'talking' | 'held' | 'ended'; why?: string }
   | { type: 'lost'; leg: string; call: string }
   | { type: 'expired' }
+  | { type: 'here' }
   | { type: 'problem'; leg?: string | null; detail: string }
 
 /**
@@ -68,6 +69,20 @@ const PROTOCOL = 'branchline.desk.1'
 const WAITS = [200, 1000, 3000, 8000, 15000]
 /** How long is waited before a session that has failed is begun anew. */
 const BETWEEN = 1500
+/** How long a new channel may take to open, in a network that swallows what is sent to an address that nobody has now. */
+const OPENS = 2500
+/**
+ * How often it is looked whether sound arrives, in milliseconds; after how long without any the box is asked whether it is
+ * there; and how long it may take to say so at least, which a relay on another continent does in half of that. A browser itself
+ * takes five seconds to find out that its network is another one.
+ */
+const LOOKS = 200
+const QUIET = 500
+const ANSWERS = 600
+/** How long is waited before the box is asked again, where nobody speaks and all is well. */
+const ALL_WELL = 2000
+/** How long a new way may take to bring the first sound. */
+const NEW_WAY = 2000
 /** How long a tab that is loaded anew has for its own call, before another tab of the agent's takes it. */
 const OTHERS_FIRST = 5000
 
@@ -78,6 +93,14 @@ let sounds: MediaStream | null = null
 /** What passes sound on where this network lets none through. */
 let relays: RTCIceServer[] = []
 const peers = new Map<string, RTCPeerConnection>()
+/** What has arrived of each session, and when something did last. */
+const flows = new WeakMap<RTCPeerConnection, { packets: number; at: number }>()
+/** When the box was asked whether it is there, and has not said so since. */
+let asked: number | null = null
+/** How often it has been found since that it takes too long to. */
+let overdue = 0
+/** When it last said so. */
+let there = 0
 /** Legs whose new session is being made. */
 const joining = new Set<string>()
 /** A number that is being dialled, whose leg the box has not named yet. */
@@ -108,8 +131,12 @@ export function begin(): () => void {
   if (wanted.value === 'on') connect()
   const back = (): void => {
     if (wanted.value === 'on' && !socket) connect()
+    else ask()
   }
+  // What browsers tell of networks that come and go is a hint: whether this one is gone, the box's silence says.
+  const network = (navigator as { connection?: EventTarget }).connection
   window.addEventListener('online', back)
+  network?.addEventListener('change', back)
   // Whoever has signed in again goes on with what is up, by a channel of the new session.
   let over = expired.value
   const again = effect(() => {
@@ -120,11 +147,12 @@ export function begin(): () => void {
       connect()
     }
   })
-  const timer = window.setInterval(() => void measure(), 2000)
+  const timers = [window.setInterval(() => void measure(), 2000), window.setInterval(() => void feel(), LOOKS)]
   return () => {
     window.removeEventListener('online', back)
+    network?.removeEventListener('change', back)
     again()
-    clearInterval(timer)
+    timers.forEach(clearInterval)
   }
 }
 
@@ -135,7 +163,14 @@ function connect(): void {
   const own = new WebSocket(`wss://${location.host}/api/v1/desk`, PROTOCOL)
   let opened = false
   socket = own
+  asked = null
+  const late = window.setTimeout(() => {
+    // Whoever has waited for this one tries another; `close` alone would wait on for minutes.
+    if (socket === own) own.onclose?.(new CloseEvent('close', { code: 1006 }))
+    own.close()
+  }, OPENS)
   own.onopen = () => {
+    clearTimeout(late)
     opened = true
     tries = 0
   }
@@ -144,6 +179,7 @@ function connect(): void {
     if (socket === own) void heard(JSON.parse(data) as Said)
   }
   own.onclose = ({ code }) => {
+    clearTimeout(late)
     if (socket !== own) return
     socket = null
     gone()
@@ -187,6 +223,10 @@ async function heard(said: Said): Promise<void> {
       return
     case 'expired':
       expired.value = true
+      return
+    case 'here':
+      asked = null
+      there = performance.now()
       return
     case 'lost': {
       if (peers.has(said.leg)) return
@@ -234,8 +274,9 @@ function moved(leg: string, call: string | null, state: 'ringing' | 'talking' | 
 /** What was up goes on: as it is where the sound has gone on, with a new session after a reload or on another network. */
 async function resume(waiting: ReadonlyArray<{ leg: string; call: string }>): Promise<void> {
   for (const { leg } of [...legs.value]) {
-    if (peers.get(leg)?.connectionState === 'connected') say({ type: 'resume', leg })
-    else if (peers.has(leg)) await join(leg, 'resume')
+    const peer = peers.get(leg)
+    if (peer?.connectionState === 'connected' && silence(peer) < QUIET) say({ type: 'resume', leg })
+    else if (peer) await join(leg, 'resume')
   }
   for (const { leg, call } of waiting) {
     if (peers.has(leg)) continue
@@ -354,6 +395,38 @@ function watch(leg: string, peer: RTCPeerConnection): void {
     // What took the sound away took the channel along, and nothing says so for minutes: a new one tells.
     if (answered() && peer.connectionState === 'disconnected') renew()
   }
+}
+
+/** For how long nothing has arrived. */
+function silence(peer: RTCPeerConnection): number {
+  return performance.now() - (flows.get(peer)?.at ?? performance.now())
+}
+
+/** Looks whether sound arrives. Where none does and the box says nothing either, the network is another one. */
+async function feel(): Promise<void> {
+  for (const [leg, peer] of [...peers]) {
+    const packets = await arrived(peer)
+    // A new session has its time; what came by the one before is none of its sound.
+    const flow = flows.get(peer) ?? { packets: 0, at: performance.now() + NEW_WAY }
+    flows.set(peer, packets === flow.packets ? flow : { packets, at: performance.now() })
+    if (peers.get(leg) !== peer || peer.remoteDescription === null || silence(peer) < QUIET) continue
+    if (performance.now() - there > ALL_WELL) ask()
+  }
+  const patience = Math.max(ANSWERS, 3 * (quality.value?.trip ?? 0))
+  // Looked at twice: what the box said while this page was busy is heard in between.
+  overdue = asked !== null && performance.now() - asked > patience ? overdue + 1 : 0
+  if (overdue > 1) renew()
+}
+
+async function arrived(peer: RTCPeerConnection): Promise<number> {
+  const all = (await peer.getReceivers()[0]?.getStats())?.values() ?? []
+  const found = [...(all as Iterable<Record<string, number | string>>)].find(({ type }) => type === 'inbound-rtp')
+  return Number(found?.['packetsReceived'] ?? 0)
+}
+
+/** Asks the box whether it is there, if there is a call that it matters to. */
+function ask(): void {
+  if (asked === null && peers.size > 0 && say({ type: 'ask' })) asked = performance.now()
 }
 
 /** A new channel in place of one that may be dead. */
