@@ -10,13 +10,21 @@
 
 mod branch;
 mod janus;
+#[path = "../common/legs.rs"]
+#[allow(dead_code)]
 mod legs;
+#[path = "../common/line.rs"]
+#[allow(dead_code)]
+mod line;
 #[path = "../common/process.rs"]
 mod process;
 #[path = "../common/sip.rs"]
 #[allow(dead_code)]
 mod sip;
+#[path = "../common/socket.rs"]
 mod socket;
+#[path = "../common/voice.rs"]
+mod voice;
 
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
@@ -47,7 +55,7 @@ async fn main() {
             let mut legs = Vec::new();
             for call in 0..*count {
                 let (leg, offer) = Leg::offer(sound, Ipv4Addr::LOCALHOST.into()).await;
-                leg.accept(line.call(call, &offer).await).await;
+                leg.accept(line.call(call, &offer).await.sdp).await;
                 legs.push(leg);
             }
             let what = if sound == Sound::G711 { "passed on" } else { "Opus <-> G.711" };

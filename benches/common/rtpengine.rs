@@ -68,6 +68,18 @@ impl Control {
         answer: &str,
         flags: &[&str],
     ) -> Option<[SocketAddr; 2]> {
+        self.call_with(call, offer, answer, flags, None)
+    }
+
+    /// The same, where who is called is offered this codec as well.
+    pub fn call_with(
+        &mut self,
+        call: usize,
+        offer: &str,
+        answer: &str,
+        flags: &[&str],
+        codec: Option<&str>,
+    ) -> Option<[SocketAddr; 2]> {
         let common = |command| {
             let flags: String = flags.iter().map(|flag| word(flag)).collect();
             [
@@ -77,7 +89,10 @@ impl Control {
                 ("from-tag", word("a")),
             ]
         };
-        let offered = self.ask(common("offer").into_iter().chain([("sdp", word(offer))]))?;
+        let codec =
+            codec.map(|codec| ("codec", format!("d{}l{}ee", word("transcode"), word(codec))));
+        let first = [("sdp", word(offer))].into_iter().chain(codec);
+        let offered = self.ask(common("offer").into_iter().chain(first))?;
         let last = [("sdp", word(answer)), ("to-tag", word("b"))];
         let answered = self.ask(common("answer").into_iter().chain(last))?;
         Some([sound_of(&answered)?, sound_of(&offered)?])

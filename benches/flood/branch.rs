@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use crate::line::{self, Place};
 
 /// Where the box is.
 pub const HOST: [u8; 4] = [192, 0, 2, 1];
@@ -13,6 +16,18 @@ pub const PHONES: usize = 200;
 pub const PASSWORD: &str = "a flood of strangers";
 /// RTP ports of the box.
 pub const PORTS: std::ops::RangeInclusive<u16> = 10_000..=19_999;
+/// Those that browsers share, one of each media thread.
+pub const SHARED: std::ops::RangeInclusive<u16> = 9_936..=9_999;
+/// Where browsers are.
+pub const BROWSERS_AT: [u8; 4] = [192, 0, 2, 50];
+/// Most browsers at a time.
+pub const BROWSERS: usize = 8;
+/// What they know of the box.
+pub const PLACE: Place = Place {
+    sip: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5_060),
+    pages: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 8_443),
+    password: PASSWORD,
+};
 
 /// The box in a process of its own.
 pub struct Branch {
@@ -64,6 +79,7 @@ pub fn memory(process: u32) -> f64 {
 fn configuration(folder: &Path) -> String {
     let mut text = format!(
         "[site]\ndata_dir = \"{0}/data\"\n[admin]\nsocket = \"{0}/admin.sock\"\n\
+         [http]\nlisten = [\"192.0.2.1:8443\"]\nnetworks = [\"0.0.0.0/0\"]\n\
          [sip]\nudp = [\"192.0.2.1:5060\"]\ntcp = [\"192.0.2.1:5060\"]\ntls = []\n\
          [media]\nport_min = {1}\nport_max = {2}\n\
          [limits]\ncalls = 2000\nnew_calls_per_second = 1000\n\
@@ -82,5 +98,5 @@ fn configuration(folder: &Path) -> String {
         )
         .expect("text");
     }
-    text
+    text + &line::extensions(BROWSERS, &format!("{}/secret", folder.display()))
 }

@@ -2,11 +2,11 @@
 //! is by itself and with `strict-source`, in which it looks at where packets come from after it has learnt that.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::attack::{Attack, Kind};
+use crate::attack::{Attack, Kind, Known};
 use crate::rtpengine::Control;
 use crate::sip::sdp;
 use crate::sound::Sound;
@@ -41,17 +41,19 @@ fn line(name: &str, control: &mut Control, first: usize, flags: &[&str]) {
     run(&mut sound, WINDOW / 2);
     sound.count();
     let going = Arc::new(AtomicBool::new(true));
-    let attack = Attack::start(Kind::Spray, HOST, going.clone(), sound.ports());
+    let known = Known { busy: sound.ports(), ..Known::default() };
+    let attack = Attack::start(Kind::Spray, HOST, going.clone(), Arc::new(Mutex::new(known)));
     run(&mut sound, WINDOW / 2);
     talk(&mut sound, late..end);
     run(&mut sound, WINDOW / 2);
     let (sent, got) = attack.stop(&going);
     let (spoken, heard, foreign) = sound.count();
     println!(
-        "{name}: {sent} sent in {} s\n  RTP of calls that are up: {} of {spoken} lost, {foreign} packets of the \
-         stranger heard, {got} sent to the stranger",
+        "{name}: {sent} sent in {} s\n  RTP of calls that are up: {} of {spoken} lost, {foreign} packets of \
+         strangers heard, {}",
         WINDOW.as_secs(),
         spoken.saturating_sub(heard),
+        got.words(),
     );
     (first..end).for_each(|call| control.forget(call));
 }

@@ -1,17 +1,26 @@
 //! What a flood does to a branch: `cargo bench --bench flood`, as root on Linux with `ip` (iproute2) and `unshare`.
 //!
 //! Two network namespaces with a cable between them: the release binary with its journal in one; in the other a
-//! carrier and phones whose calls are up and whose sound is counted packet by packet, good callers, and an attacker who
-//! sends 5,000 INVITEs a second from one address, then from a forged network of 65,536, then in the known carrier's name,
-//! and then sprays RTP over the whole port range at 10,000 packets a second; the same at rtpengine, where it is installed. Each line prints what was lost; the exit code says whether all of it is
-//! within what the issue allows. `cargo bench --bench flood spoofed` runs one kind.
+//! carrier, phones and browsers whose calls are up and whose sound is counted packet by packet, good callers, and an
+//! attacker who sends 5,000 INVITEs a second from one address, then from a forged network of 65,536, then in the known
+//! carrier's name, and then sprays every port for sound and those that browsers share: 10,000 packets of RTP a second, and as
+//! many with sealed sound, checks, hellos and alerts; the same at rtpengine, where it is installed. Last, browsers shake
+//! hands with the box under a spray of hellos and alerts: 100 of them, or as many as are named. Each line prints what was
+//! lost; the exit code says whether all of it is within what the issue allows. `cargo bench --bench flood spoofed` runs one
+//! kind, `cargo bench --bench flood handshakes 1000` the last in full.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
 
 mod attack;
 mod branch;
+mod browsers;
 mod callers;
 mod control;
+mod handshakes;
+#[path = "../common/legs.rs"]
+mod legs;
+#[path = "../common/line.rs"]
+mod line;
 #[path = "../common/process.rs"]
 #[allow(dead_code)]
 mod process;
@@ -19,21 +28,31 @@ mod process;
 mod rtpengine;
 #[path = "../common/sip.rs"]
 mod sip;
+#[path = "../common/socket.rs"]
+mod socket;
 mod sound;
+mod strangers;
+#[path = "../common/voice.rs"]
+mod voice;
 
 use std::io::{BufRead, Write};
 use std::net::IpAddr;
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use attack::{Attack, Kind};
-use branch::Branch;
+use attack::{Attack, Kind, Known};
+use branch::{BROWSERS, Branch};
+use browsers::Browsers;
 use callers::Callers;
 use rtpengine::Daemon;
 use sound::Sound;
 
+/// How long an expected thing may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Handshakes, where nobody says how many.
+const HANDSHAKES: usize = 100;
 /// How long each flood lasts.
 const WINDOW: Duration = Duration::from_secs(10);
 /// How long after a flood everything is normal again.
@@ -64,7 +83,8 @@ fn main() -> ExitCode {
 }
 
 fn wants(words: &[String], kind: Kind) -> bool {
-    words.is_empty() || words.iter().any(|word| kind.name().contains(word.as_str()))
+    let mut names = words.iter().filter(|word| word.parse::<usize>().is_err()).peekable();
+    names.peek().is_none() || names.any(|word| kind.name().contains(word.as_str()))
 }
 
 fn quiet(program: &str) -> Command {
@@ -111,10 +131,24 @@ fn at_the_peers(words: &[String]) -> ExitCode {
     std::io::stdin().lock().read_line(&mut line).expect("the box's process");
     let process: u32 = line.trim().parse().expect("a number");
     ip("link set lo up");
-    for address in ["192.0.2.100/24", "192.0.2.9/24", "203.0.113.66/32", "203.0.113.77/32"] {
+    for address in
+        ["192.0.2.100/24", "192.0.2.9/24", "192.0.2.50/24", "203.0.113.66/32", "203.0.113.77/32"]
+    {
         ip(&format!("addr add {address} dev peers"));
     }
     ip("link set peers up");
+    let all = [Kind::OneSource, Kind::Spoofed, Kind::Carrier, Kind::Spray];
+    let floods: Vec<_> = all.into_iter().filter(|kind| wants(words, *kind)).collect();
+    let mut good = floods.is_empty() || stands(process, &floods);
+    if wants(words, Kind::Handshakes) {
+        let count = words.iter().find_map(|word| word.parse().ok());
+        good &= handshakes::shake(process, count.unwrap_or(HANDSHAKES));
+    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Each of these floods. Answers whether the branch stood them all.
+fn stands(process: u32, floods: &[Kind]) -> bool {
     let mut callers = Callers::new();
     callers.register();
     let mut sound = Sound::new();
@@ -126,33 +160,34 @@ fn at_the_peers(words: &[String]) -> ExitCode {
         branch::memory(process),
         callers.report().words()
     );
-    let all = [Kind::OneSource, Kind::Spoofed, Kind::Carrier, Kind::Spray];
-    let good: Vec<bool> = all
-        .into_iter()
-        .filter(|kind| wants(words, *kind))
-        .map(|kind| flood(process, kind, &mut callers, &mut sound))
-        .collect();
-    if wants(words, Kind::Spray) {
+    let good: Vec<bool> =
+        floods.iter().map(|kind| flood(process, *kind, &mut callers, &mut sound)).collect();
+    if floods.contains(&Kind::Spray) {
         if process::is_installed("rtpengine") {
             control::spray();
         } else {
             println!("rtpengine: not installed");
         }
     }
-    if good.iter().all(|good| *good) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    good.iter().all(|good| *good)
 }
 
 /// One flood and the calm after it. Answers whether the branch stood it.
 fn flood(process: u32, kind: Kind, callers: &mut Callers, sound: &mut Sound) -> bool {
+    let known = Arc::new(Mutex::new(Known { busy: sound.ports(), ..Known::default() }));
+    let browsers = (kind == Kind::Spray).then(|| Browsers::talk(&known));
+    sound.count();
     let (memory, cpu) = (branch::memory(process), process::cpu(process));
     let going = Arc::new(AtomicBool::new(true));
-    let attack = Attack::start(kind, branch::HOST, going.clone(), sound.ports());
+    let attack = Attack::start(kind, branch::HOST, going.clone(), known);
+    let browsers = browsers.map(|mut own| std::thread::spawn(move || own.speak(WINDOW)));
     let mut peak = run(callers, sound, WINDOW / 2, process);
     if kind == Kind::Spray {
         // Calls whose ports nobody has told the stranger, and whose ends the box has yet to learn.
         callers.talk(sound, LATE);
     }
     peak = peak.max(run(callers, sound, WINDOW / 2, process));
+    let in_browsers = browsers.map(|own| own.join().expect("they speak"));
     let (sent, got) = attack.stop(&going);
     let cpu = (process::cpu(process) - cpu) / WINDOW.as_secs_f64() / 1e4;
     callers.finish(sound);
@@ -172,16 +207,26 @@ fn flood(process: u32, kind: Kind, callers: &mut Callers, sound: &mut Sound) -> 
     let grown = peak - memory;
     println!(
         "{:<11} {sent} sent in {} s, {cpu:.0} % of a core\n  RTP of calls that are up: {} of {spoken} lost ({lost:.3} %), {foreign} \
-         packets of the stranger heard, {got} sent to the stranger\n  good callers: {}\n  memory +{grown:.1} MB\n  \
+         packets of strangers heard, {}\n  good callers: {}\n  memory +{grown:.1} MB\n  \
          {} s later: {}, {} of {calm_spoken} RTP lost",
         kind.name(),
         WINDOW.as_secs(),
         spoken - heard,
+        got.words(),
         during.words(),
         wait.as_secs(),
         calm.words(),
         calm_spoken - calm_heard,
     );
+    let undisturbed = in_browsers.as_ref().is_none_or(|count| {
+        println!(
+            "  {BROWSERS} browsers: {} of {} lost there and back, {} packets of strangers heard by them or their phones",
+            count.sent - count.heard,
+            count.sent,
+            count.strange
+        );
+        count.sent == count.heard && count.strange == 0
+    });
     if kind == Kind::Carrier {
         // What the box cannot tell from the carrier, it serves as the carrier: this line says what that costs others.
         let stood = lost < 0.1 && foreign == 0 && calm.done == calm.asked;
@@ -190,7 +235,8 @@ fn flood(process: u32, kind: Kind, callers: &mut Callers, sound: &mut Sound) -> 
     }
     let stood = lost < 0.1
         && foreign == 0
-        && (kind != Kind::Spray || got == 0)
+        && undisturbed
+        && (kind != Kind::Spray || (got.sound == 0 && got.other == 0))
         && during.done * 1_000 >= during.asked * 999
         && grown <= 64.0
         && calm.done == calm.asked

@@ -4,10 +4,10 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::callers::bind;
+use crate::legs::STRANGE;
 
-/// Sound of good people, and of the stranger.
+/// Sound of good people.
 const OURS: u8 = 0x55;
-pub const THEIRS: u8 = 0xaa;
 const BEAT: Duration = Duration::from_millis(20);
 
 /// Both ends of every call that is up.
@@ -77,7 +77,7 @@ impl Sound {
                 let is_sound = length == 172 && buffer[1] & 0x7f == 0;
                 self.heard += u64::from(is_sound && buffer[100] == OURS);
                 self.foreign +=
-                    u64::from(length > 12 && buffer[12..length].contains(&THEIRS) && is_sound);
+                    u64::from(length > 12 && buffer[12..length].contains(&STRANGE) && is_sound);
             }
         }
     }

@@ -37,6 +37,8 @@ pub struct Exchange<'a> {
     pub events: Option<u8>,
     /// The line of a key that the carrier offers (RFC 4568), where its sound is encrypted.
     pub crypto: Option<String>,
+    /// What the phones answer with in place of G.711.
+    pub answer: Option<String>,
     pub calls: Vec<Dialled>,
     /// Calls of the box to a phone, by their Call-ID there.
     there: BTreeMap<String, usize>,
@@ -56,6 +58,7 @@ impl<'a> Exchange<'a> {
             all_to: None,
             events: None,
             crypto: None,
+            answer: None,
             calls: Vec::new(),
             there: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -130,7 +133,8 @@ impl<'a> Exchange<'a> {
             let call: usize = call.expect("the caller's number");
             self.there.insert(header(message, "Call-ID").to_owned(), call);
             self.calls[call].sound[1] = sound_of(message);
-            self.phones.accept(message, &sdp(self.sound[1].at));
+            let answer = self.answer.clone().unwrap_or_else(|| sdp(self.sound[1].at));
+            self.phones.accept(message, &answer);
         } else if !message.starts_with("SIP/2.0") && !message.starts_with("ACK") {
             self.phones.accept(message, "");
         }

@@ -3,8 +3,8 @@
 //! `cargo bench --bench load` starts the release binary on cores 0 and 1 with its journal on the disk, drives it over
 //! loopback from the other cores, and prints one line for each kind of work and each of three sizes. The CPU time is
 //! what the kernel counted for the server over the measured window, divided by the work that was seen done at this end.
-//! `cargo bench --bench load calls relay` runs these kinds alone: `start`, `memory`, `calls`, `relay`, `digits`,
-//! `registrations`.
+//! `cargo bench --bench load calls relay` runs these kinds alone: `start`, `memory`, `calls`, `relay`,
+//! `transcode`, `digits`, `registrations`.
 //!
 //! The peers are Debian's `kamailio` and `rtpengine-daemon`; without them their lines are missing. Kamailio is a
 //! transaction-stateful proxy here, so of each call it handles half the messages that a B2BUA does, and keeps no record.
@@ -21,6 +21,8 @@ mod server;
 #[path = "../common/sip.rs"]
 mod sip;
 mod sound;
+#[path = "../common/voice.rs"]
+mod voice;
 mod wire;
 
 use std::net::SocketAddr;
@@ -71,12 +73,16 @@ fn main() {
         if wants("start") {
             start(kind);
         }
-        if ["memory", "calls", "relay srtp", "digits", "registrations"].into_iter().any(wants) {
+        let kinds = ["memory", "calls", "relay srtp", "transcode", "digits", "registrations"];
+        if kinds.into_iter().any(wants) {
             drive(kind, wants);
         }
     }
     if wants("relay") {
         sound::relay_by_rtpengine();
+    }
+    if wants("transcode") {
+        [10, 25, 50].into_iter().for_each(sound::transcode_by_rtpengine);
     }
 }
 
@@ -118,6 +124,11 @@ fn drive(kind: Kind, wants: impl Fn(&str) -> bool) {
     if kind == Kind::Branchline && wants("relay srtp") {
         for count in [100, 200, 400] {
             sound::relay(&server, &carrier, &phones, count, true);
+        }
+    }
+    if kind == Kind::Branchline && wants("transcode") {
+        for count in [10, 25, 50] {
+            sound::transcode(&server, &carrier, &phones, count);
         }
     }
     if kind == Kind::Branchline && wants("digits") {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use branchline::media::srtp;
+use branchline::media::{Codec, srtp};
 
 use crate::calls::Exchange;
 use crate::process::{cpu, is_installed, memory};
@@ -12,7 +12,7 @@ use crate::rtpengine::{Control, Daemon};
 use crate::server::{Server, on_its_cores};
 use crate::sip::sdp;
 use crate::wire::Peer;
-use crate::{PATIENCE, WINDOW};
+use crate::{PATIENCE, WINDOW, voice};
 
 /// The key that the carrier seals with, the same in each call; each of them is a source of its own.
 const KEY: [u8; srtp::LONGEST_KEY] = [0x5a; srtp::LONGEST_KEY];
@@ -137,6 +137,107 @@ fn talk(
     let limit = Instant::now() + Duration::from_millis(200);
     while heard < 2 * total && Instant::now() < limit {
         heard += hear();
+    }
+    (2 * total, heard)
+}
+
+/// The payload type that Opus has here.
+const OPUS: u8 = 111;
+
+/// Opus alone, at an address.
+fn opus_at(at: SocketAddr) -> String {
+    sdp(at).replace("AVP 0", &format!("AVP {OPUS}\r\na=rtpmap:{OPUS} opus/48000/2"))
+}
+
+/// One line: G.711 from the carrier to phones that speak Opus, and back, through `count` calls.
+pub fn transcode(server: &Server, carrier: &Peer, phones: &Peer, count: usize) {
+    let mut exchange = Exchange::new(carrier, phones, 3_000_000 + count);
+    exchange.answer = Some(opus_at(exchange.sound[1].at));
+    exchange.dial_all(count);
+    exchange.wait(|dialled| dialled.sound.iter().all(Option::is_some));
+    let there: Vec<[SocketAddr; 2]> = exchange
+        .calls
+        .iter()
+        .filter_map(|dialled| Some([dialled.sound[0]?, dialled.sound[1]?]))
+        .collect();
+    assert_eq!(there.len(), count, "calls were set up");
+    speak(&exchange.sound, &there, 0, Duration::from_secs(1));
+    let cpu = server.cpu();
+    let (sent, heard) = speak(&exchange.sound, &there, 50, WINDOW);
+    print_transcode("branchline", count, server.cpu() - cpu, sent, heard);
+    exchange.hang_up_all();
+}
+
+/// The same with rtpengine, which has libopus in it.
+pub fn transcode_by_rtpengine(count: usize) {
+    if !is_installed("rtpengine") {
+        return println!("rtpengine: not installed");
+    }
+    let here = IpAddr::from([127, 0, 0, 1]);
+    let daemon = Daemon::start(on_its_cores("rtpengine"), here, &(10_000..=27_999));
+    let (mut control, process) = (Control::connect(here), daemon.0.id());
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+    let sound = [Peer::new([127, 0, 0, 9], nowhere), Peer::new([127, 0, 0, 8], nowhere)];
+    let (offer, answer) = (sdp(sound[0].at), opus_at(sound[1].at));
+    let there: Vec<[SocketAddr; 2]> = (0..count)
+        .filter_map(|call| control.call_with(call, &offer, &answer, &[], Some("opus")))
+        .collect();
+    assert_eq!(there.len(), count, "calls were set up");
+    speak(&sound, &there, 0, Duration::from_secs(1));
+    let before = cpu(process);
+    let (sent, heard) = speak(&sound, &there, 50, WINDOW);
+    print_transcode("rtpengine", count, cpu(process) - before, sent, heard);
+}
+
+fn print_transcode(who: &str, count: usize, cpu: f64, sent: usize, heard: [usize; 2]) {
+    let all: usize = heard.iter().sum();
+    println!(
+        "{who:<10}  PCMU <-> Opus {count:>13} calls {:8.1} us CPU a packet, {all} of {sent} heard ({} of G.711, {} of Opus)",
+        cpu / all as f64,
+        heard[0],
+        heard[1]
+    );
+}
+
+/// Everybody speaks for `span`, the first of each two in G.711 and the other in Opus; answers how many packets were sent,
+/// and how many each side heard in its own codec.
+fn speak(
+    sound: &[Peer; 2],
+    there: &[[SocketAddr; 2]],
+    first: usize,
+    span: Duration,
+) -> (usize, [usize; 2]) {
+    let kinds = [(Codec::Pcmu, 0, 160), (Codec::Opus, OPUS, 960)]
+        .map(|(codec, payload_type, step)| (voice::packets(codec), payload_type, step));
+    let total = there.len() * (span.as_millis() / 20) as usize;
+    let mut heard = [0, 0];
+    let mut buffer = [0; 2_048];
+    let mut hear = || {
+        for ((peer, heard), (_, own, _)) in sound.iter().zip(&mut heard).zip(&kinds) {
+            while let Ok((length, _)) = peer.socket.recv_from(&mut buffer) {
+                *heard += usize::from(length > 12 && buffer[1] & 0x7f == *own);
+            }
+        }
+    };
+    let began = Instant::now();
+    for turn in 0..total {
+        while began.elapsed() < span.mul_f64(turn as f64 / total as f64) {
+            hear();
+        }
+        let (call, beat) = (turn % there.len(), first + turn / there.len());
+        for ((peer, to), (packets, payload_type, step)) in sound.iter().zip(there[call]).zip(&kinds)
+        {
+            let mut packet = vec![0x80, *payload_type];
+            packet.extend((beat as u16).to_be_bytes());
+            packet.extend((beat as u32 * step).to_be_bytes());
+            packet.extend(u32::from(to.port()).to_be_bytes());
+            packet.extend_from_slice(&packets[beat % packets.len()]);
+            let _ = peer.socket.send_to(&packet, to);
+        }
+    }
+    let limit = Instant::now() + Duration::from_millis(200);
+    while Instant::now() < limit {
+        hear();
     }
     (2 * total, heard)
 }

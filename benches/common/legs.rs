@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use branchline::media::Codec;
-use branchline::media::codec::opus::Wishes;
-use branchline::media::codec::{Encoder, Rate};
 use bytes::Bytes;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
@@ -34,7 +32,10 @@ use webrtc::peer_connection::{
 };
 use webrtc::runtime::default_runtime;
 
-use crate::PATIENCE;
+use crate::{PATIENCE, voice};
+
+/// What strangers' sound is filled with.
+pub const STRANGE: u8 = 0xaa;
 
 /// What a browser speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,25 +65,9 @@ impl Sound {
         if self == Sound::G711 { 160 } else { 960 }
     }
 
-    /// A second of something like a voice: a tone that wavers, in packets of 20 ms.
+    /// A second of something like a voice.
     fn packets(self) -> Vec<Bytes> {
-        let codec = if self == Sound::G711 { Codec::Pcmu } else { Codec::Opus };
-        let mut encoder = Encoder::new(codec, Wishes::default()).expect("a codec of the box");
-        let sample = |n: usize| {
-            let t = n as f64 / 8_000.0;
-            let pitch = 180.0 + 60.0 * (t * 9.0).sin();
-            let voice: f64 = (1..6)
-                .map(|k| (t * pitch * f64::from(k) * std::f64::consts::TAU).sin() / f64::from(k))
-                .sum();
-            (voice * 5_000.0 * (0.6 + 0.4 * (t * 25.0).sin())) as i16
-        };
-        let packet = |frame: usize| {
-            let samples: Vec<i16> = (frame * 160..(frame + 1) * 160).map(sample).collect();
-            let mut out = Vec::new();
-            assert!(encoder.encode(&samples, Rate::Narrow, &mut out));
-            Bytes::from(out)
-        };
-        (0..50).map(packet).collect()
+        voice::packets(if self == Sound::G711 { Codec::Pcmu } else { Codec::Opus })
     }
 }
 
@@ -94,11 +79,13 @@ pub struct Leg {
     source: u32,
     packets: Vec<Bytes>,
     heard: Arc<AtomicUsize>,
+    strange: Arc<AtomicUsize>,
     connected: watch::Receiver<bool>,
 }
 
 struct Ears {
     heard: Arc<AtomicUsize>,
+    strange: Arc<AtomicUsize>,
     gathered: watch::Sender<bool>,
     connected: watch::Sender<bool>,
 }
@@ -118,11 +105,13 @@ impl PeerConnectionEventHandler for Ears {
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        let heard = self.heard.clone();
+        let (heard, strange) = (self.heard.clone(), self.strange.clone());
         tokio::spawn(async move {
             while let Some(event) = track.poll().await {
-                if matches!(event, TrackRemoteEvent::OnRtpPacket(_)) {
-                    heard.fetch_add(1, Ordering::Relaxed);
+                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    let is_strange = packet.payload.starts_with(&[STRANGE; 8]);
+                    heard.fetch_add(usize::from(!is_strange), Ordering::Relaxed);
+                    strange.fetch_add(usize::from(is_strange), Ordering::Relaxed);
                 }
             }
         });
@@ -136,8 +125,9 @@ impl Leg {
     pub async fn offer(sound: Sound, host: IpAddr) -> (Leg, String) {
         let (gathered, mut all) = watch::channel(false);
         let (connect, connected) = watch::channel(false);
-        let heard = Arc::new(AtomicUsize::new(0));
-        let ears = Ears { heard: heard.clone(), gathered, connected: connect };
+        let (heard, strange) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let ears =
+            Ears { heard: heard.clone(), strange: strange.clone(), gathered, connected: connect };
         let codec = sound.codec();
         let mut engine = MediaEngine::default();
         engine.register_codec(codec.clone(), RtpCodecKind::Audio).expect("a codec");
@@ -174,7 +164,7 @@ impl Leg {
         let offer = connection.local_description().await.expect("an offer").sdp;
         let connection: Box<dyn PeerConnection> = Box::new(connection);
         let packets = sound.packets();
-        (Leg { connection, track, sound, source, packets, heard, connected }, offer)
+        (Leg { connection, track, sound, source, packets, heard, strange, connected }, offer)
     }
 
     pub async fn accept(&self, answer: String) {
@@ -183,11 +173,18 @@ impl Leg {
     }
 
     pub async fn is_connected(&self) {
+        assert!(self.connects().await, "connected");
+    }
+
+    /// Whether it comes to be connected in time.
+    pub async fn connects(&self) -> bool {
         let mut connected = self.connected.clone();
-        timeout(PATIENCE, connected.wait_for(|is| *is))
-            .await
-            .expect("connected")
-            .expect("a handler");
+        matches!(timeout(PATIENCE, connected.wait_for(|is| *is)).await, Ok(Ok(_)))
+    }
+
+    /// Packets of strangers that came through to it.
+    pub fn strange(&self) -> usize {
+        self.strange.load(Ordering::Relaxed)
     }
 
     pub fn heard(&self) -> usize {
