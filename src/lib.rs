@@ -27,6 +27,7 @@ pub mod random;
 pub mod report;
 pub mod sip;
 pub mod smpp;
+pub mod sms;
 pub mod store;
 pub mod time;
 pub mod web;
