@@ -44,6 +44,16 @@ impl Default for Settings {
     }
 }
 
+/// How far apart a centre may have got two neighbouring parts of one message, and how much more for each part between
+/// them: phones send a part in a few seconds. Parts further apart are of two messages with the same number, as senders
+/// have them that begin to count anew.
+const APART: u64 = 30;
+/// See [`APART`].
+const APART_MORE: u64 = 10;
+
+/// How long parts that are too far apart wait for better ones, when together they would be a whole message.
+const DOUBT: Duration = Duration::from_secs(120);
+
 /// How long a message that came out is known, so that a part that comes again is not taken for a new one.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
@@ -236,26 +246,23 @@ impl<K> Assembler<K> {
         set.due = due;
         self.due.remove(&(before, serial));
         self.due.insert((due, serial), key.clone());
-        *self.held.entry(key.0).or_default() += 1;
+        *self.held.entry(key.0.clone()).or_default() += 1;
         self.total += 1;
         if complete {
-            self.give_up(now.instant, (due, serial));
+            self.give_out_set(now.instant, (due, serial));
+        } else if self.in_doubt(&key, serial).is_some() {
+            self.hurry(&key, serial, now.instant + DOUBT);
         }
     }
 
-    /// The set that a part belongs to: one that has the very same part; else, of those that lack it, the one whose parts
-    /// the centre got at the nearest time; else a new one.
+    /// The set that a part belongs to: one that has the very same part; else, of those that lack it and are not too far
+    /// away, the one whose parts the centre got at the nearest time; else a new one.
     fn set_for(&mut self, key: &Key, part: &Part<K>, due: Instant) -> &mut Set<K> {
         let sets = self.sets.entry(key.clone()).or_default();
         let same = sets.iter().position(|set| set.parts.iter().any(|known| known.is(part)));
         let lacking = || {
-            let lacks = |set: &&(usize, &Set<K>)| {
-                set.1.parts.iter().all(|known| known.sequence != part.sequence)
-            };
-            let numbered: Vec<_> = sets.iter().enumerate().collect();
-            let nearest =
-                numbered.iter().filter(lacks).min_by_key(|(_, set)| set.distance(part.time));
-            nearest.map(|(at, _)| *at)
+            let near = sets.iter().enumerate().filter(|(_, set)| set.may_have(part));
+            near.min_by_key(|(_, set)| set.distance(part.time)).map(|(at, _)| at)
         };
         let at = same.or_else(lacking).unwrap_or(sets.len());
         if at == sets.len() {
@@ -263,6 +270,50 @@ impl<K> Assembler<K> {
             sets.push(Set { serial: self.serial, due, parts: Vec::new() });
         }
         &mut sets[at]
+    }
+
+    /// Sets whose parts are too far apart, and would be a whole message together with the one of this number.
+    fn in_doubt(&self, key: &Key, serial: u64) -> Option<Vec<u64>> {
+        let sets = self.sets.get(key)?;
+        let first = sets.iter().find(|set| set.serial == serial)?;
+        let mut there = [false; 256];
+        first.parts.iter().for_each(|part| there[usize::from(part.sequence)] = true);
+        let mut others: Vec<_> = sets.iter().filter(|set| set.serial != serial).collect();
+        let time = first.parts.first()?.time;
+        others.sort_by_key(|set| set.distance(time));
+        let mut chosen = Vec::new();
+        for set in others {
+            if set.parts.iter().all(|part| !there[usize::from(part.sequence)]) {
+                set.parts.iter().for_each(|part| there[usize::from(part.sequence)] = true);
+                chosen.push(set.serial);
+            }
+        }
+        (1..=key.2).all(|sequence| there[usize::from(sequence)]).then_some(chosen)
+    }
+
+    fn hurry(&mut self, key: &Key, serial: u64, due: Instant) {
+        let Some(sets) = self.sets.get_mut(key) else { return };
+        let Some(set) = sets.iter_mut().find(|set| set.serial == serial) else { return };
+        if due < set.due {
+            self.due.remove(&(set.due, serial));
+            self.due.insert((due, serial), key.clone());
+            set.due = due;
+        }
+    }
+
+    /// Takes a set out whose time is over, with those that make it whole.
+    fn give_up(&mut self, now: Instant, due: (Instant, u64)) {
+        let Some(key) = self.due.get(&due).cloned() else { return };
+        for other in self.in_doubt(&key, due.1).unwrap_or_default() {
+            let Some(sets) = self.sets.get_mut(&key) else { break };
+            let Some(at) = sets.iter().position(|set| set.serial == other) else { break };
+            let other = sets.remove(at);
+            self.due.remove(&(other.due, other.serial));
+            if let Some(set) = sets.iter_mut().find(|set| set.serial == due.1) {
+                set.parts.extend(other.parts);
+            }
+        }
+        self.give_out_set(now, due);
     }
 
     /// Gives out the oldest message of the sender, or of all, while there are too many parts.
@@ -279,7 +330,7 @@ impl<K> Assembler<K> {
     }
 
     /// Takes a set out, complete or not.
-    fn give_up(&mut self, now: Instant, due: (Instant, u64)) {
+    fn give_out_set(&mut self, now: Instant, due: (Instant, u64)) {
         let Some(key) = self.due.remove(&due) else { return };
         let Some(sets) = self.sets.get_mut(&key) else { return };
         let Some(at) = sets.iter().position(|set| set.serial == due.1) else { return };
@@ -361,13 +412,19 @@ impl<K> Set<K> {
         missing(&self.parts, total)
     }
 
+    /// Whether a part can be of this message: it is lacking, and not too far from those that are there.
+    fn may_have(&self, part: &Part<K>) -> bool {
+        let lacks = self.parts.iter().all(|known| known.sequence != part.sequence);
+        let near = |known: &Part<K>| {
+            let steps = u64::from(known.sequence.abs_diff(part.sequence));
+            known.apart(part.time).is_none_or(|apart| apart <= APART.max(APART_MORE * steps))
+        };
+        lacks && self.parts.iter().any(near)
+    }
+
     /// Seconds between a part and the nearest of these; a time that is none is far from all.
     fn distance(&self, time: ServiceTime) -> u64 {
-        let from = |part: &Part<K>| {
-            let (one, other) = (part.time.unix()?, time.unix()?);
-            Some(one.seconds().abs_diff(other.seconds()))
-        };
-        self.parts.iter().filter_map(from).min().unwrap_or(u64::MAX)
+        self.parts.iter().filter_map(|part| part.apart(time)).min().unwrap_or(u64::MAX)
     }
 }
 
@@ -376,6 +433,11 @@ impl<K> Part<K> {
     fn is(&self, other: &Part<K>) -> bool {
         (self.sequence, self.time, self.coding) == (other.sequence, other.time, other.coding)
             && self.user_data == other.user_data
+    }
+
+    /// Seconds between this and a time; nothing if one of them is none.
+    fn apart(&self, time: ServiceTime) -> Option<u64> {
+        Some(self.time.unix()?.seconds().abs_diff(time.unix()?.seconds()))
     }
 
     fn digest(&self) -> u64 {

@@ -273,4 +273,4 @@ fn fill(pieces: impl Iterator<Item = (usize, usize)>, room: usize) -> (Vec<usize
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -115,7 +115,7 @@ pub struct Command {
     pub message: u8,
     /// TP-DA.
     pub destination: Address,
-    /// TP-CD.
+    /// TP-CD: at most 255 octets; more are not written.
     pub data: Vec<u8>,
 }
 
@@ -325,7 +325,11 @@ impl StatusReport {
 impl DeliverReport {
     pub(super) fn read((octets, first, flaws): Source<'_, '_>) -> Result<DeliverReport, Verdict> {
         let failure = failure(octets);
-        Ok(DeliverReport { failure, options: Options::read((octets, first, flaws))? })
+        let mut options = Options::read((octets, first, flaws))?;
+        if options.parameters.is_empty() {
+            options.parameters.push(0);
+        }
+        Ok(DeliverReport { failure, options })
     }
 
     pub(super) fn write(&self, into: &mut Vec<u8>) {
@@ -395,8 +399,9 @@ impl Command {
         into.push(flags(2, &[(self.report, BIT_5), (self.has_header, BIT_6)]));
         into.extend([self.reference, self.protocol.0, self.command, self.message]);
         self.destination.write(into);
-        into.push(self.data.len() as u8);
-        into.extend(&self.data);
+        let data = &self.data[..self.data.len().min(255)];
+        into.push(data.len() as u8);
+        into.extend(data);
     }
 }
 

@@ -17,7 +17,7 @@ pub mod user_data;
 pub use address::{Address, NotAnAddress, TypeOfNumber};
 pub use coding::{Alphabet, Class, Coding, Lamp, Protocol, Waiting};
 pub use header::{Concatenation, Element, Header, Ports, Reference};
-pub use messages::{Command, Deliver, DeliverReport, StatusReport, Submit, SubmitReport};
+pub use messages::{Command, Deliver, DeliverReport, Options, StatusReport, Submit, SubmitReport};
 pub use status::{Failure, Outcome, Status};
 pub use time::{ServiceTime, Validity};
 pub use user_data::{Content, Reading, TooMuch, UserData};
@@ -85,6 +85,8 @@ pub enum Verdict {
     Truncated(Field),
     /// An address says that it has so many digits; the most is [`address::MAX_DIGITS`].
     AddressTooLong(u8),
+    /// No message from a phone has this type.
+    ReservedType,
 }
 
 /// A field that a message must have.
@@ -129,7 +131,7 @@ pub enum Field {
 /// Something wrong that a message can be read in spite of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Flaw {
-    /// The type is reserved; read as a delivery (clause 9.2.3.1).
+    /// The type is reserved; what comes from a centre is read as a delivery (clause 9.2.3.1).
     ReservedType,
     /// An address holds digits that are none.
     Digits,
@@ -226,7 +228,8 @@ impl Tpdu {
             (FromPhone, 0) => DeliverReport::read(rest).map(Tpdu::DeliverReport),
             (FromPhone, 1) => Submit::read(rest).map(Tpdu::Submit),
             (FromPhone, 2) => Command::read(rest).map(Tpdu::Command),
-            (_, _) => {
+            (FromPhone, _) => Err(Verdict::ReservedType),
+            (ToPhone, _) => {
                 rest.2.push(Flaw::ReservedType);
                 Deliver::read(rest).map(Tpdu::Deliver)
             }

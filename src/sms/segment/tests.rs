@@ -133,7 +133,7 @@ fn octets_are_cut_behind_their_ports() {
 }
 
 /// Text of every sort: plain, extension, national, emoji, families, accents, controls.
-pub(crate) fn any_text(random: &mut Random, longest: u64) -> String {
+pub fn any_text(random: &mut Random, longest: u64) -> String {
     const PIECES: [&str; 24] = [
         "a",
         "Z",
