@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods)]
+
 use super::*;
 use crate::random::Random;
 use crate::sms::pdu::{Protocol, UserData};
