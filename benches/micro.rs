@@ -1,5 +1,5 @@
 //! CPU per unit of work of the hot paths, without sockets: wire, a transaction's life, a whole call through two
-//! endpoints, the relay, the media beat, the journal's appending.
+//! endpoints, the relay, the media beat, the journal's appending, a text message.
 //!
 //! `cargo bench --bench micro` prints them all, `cargo bench --bench micro relay` some. Times are of this machine; what
 //! holds elsewhere is the ratio of two lines of one run.
@@ -30,6 +30,8 @@ use branchline::sip::sdp::{self, Direction, Origin, SessionDescription, audio_of
 use branchline::sip::transaction::{self, Timing, Transactions};
 use branchline::sip::uri::{NameAddr, Uri};
 use branchline::sip::wire;
+use branchline::sms::pdu::{self, Address, Coding, Parsed, Pdu, Reference, Submit, Tpdu};
+use branchline::sms::segment::{self, Options, segment};
 use branchline::time::{Now, UnixTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -608,9 +610,41 @@ fn journal(c: &mut Criterion) {
     group.finish();
 }
 
+/// One text message read and written: as a modem prints it, of 160 characters and of 70 in UCS-2; a text cut in parts.
+fn messages(c: &mut Criterion) {
+    let destination = Address::number("+15550123").expect("a number");
+    let hex = |text: &str| {
+        let parts = segment(text, &Options::default(), Reference::Short(1)).expect("not that long");
+        let part = parts.into_iter().next().expect("a part");
+        let coding = Coding::new(part.alphabet, None);
+        let submit = Submit::new(destination.clone(), coding, part.user_data);
+        Pdu { centre: None, tpdu: Tpdu::Submit(submit) }.hex().0
+    };
+    let read = |hex: &str| {
+        let parsed = Pdu::parse_hex(black_box(hex), pdu::Direction::FromPhone, None);
+        let Ok(Parsed { value: Pdu { tpdu: Tpdu::Submit(submit), .. }, .. }) = parsed else {
+            panic!("a submission")
+        };
+        submit.reading().content
+    };
+    let septets = "The quick brown fox is at {1} € now. ".repeat(4);
+    let (plain, wide) = (hex(&septets), hex(&"жук".repeat(23)));
+    let mut group = c.benchmark_group("sms");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("read 160 septets", |b| b.iter(|| read(&plain)));
+    group.bench_function("read 70 of UCS-2", |b| b.iter(|| read(&wide)));
+    group.bench_function("write 160 septets", |b| b.iter(|| hex(black_box(&septets))));
+    group.bench_function("write 70 of UCS-2", |b| b.iter(|| hex(black_box(&"жук".repeat(23)))));
+    let long = septets.repeat(8);
+    group.bench_function("count 1,200 characters", |b| {
+        b.iter(|| segment::count(black_box(&long), &Options::default(), Reference::Short(1)).parts);
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = micro;
     config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    targets = wire, transaction, call, relay, coding, seal, beat, journal
+    targets = wire, transaction, call, relay, coding, seal, beat, journal, messages
 }
 criterion_main!(micro);

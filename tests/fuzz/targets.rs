@@ -23,11 +23,16 @@ use branchline::sip::uri::{Host, NameAddr, Uri};
 use branchline::sip::wire::Why;
 use branchline::time::{Now, UnixTime};
 
+#[path = "messages.rs"]
+mod messages;
+
+pub use messages::{assemble, pdu};
+
 /// A target: takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// Each target by its name, as its folder under `corpus/` is called.
-pub const ALL: [(&str, Target); 11] = [
+pub const ALL: [(&str, Target); 13] = [
     ("wire", wire),
     ("uri", uri),
     ("sdp", sdp),
@@ -39,6 +44,8 @@ pub const ALL: [(&str, Target); 11] = [
     ("endpoint", endpoint),
     ("plane", plane),
     ("opus", opus),
+    ("pdu", pdu),
+    ("assemble", assemble),
 ];
 
 fn now() -> Now {
