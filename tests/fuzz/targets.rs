@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use branchline::id::{LegId, RecordingId};
@@ -21,6 +22,8 @@ use branchline::sip::message::{
 use branchline::sip::sdp::{self, Direction, Local, Preference, SessionDescription};
 use branchline::sip::uri::{Host, NameAddr, Uri};
 use branchline::sip::wire::Why;
+use branchline::sms::modem::{self, Kept, Modem, NoLine, Order, Profiles};
+use branchline::sms::simulated::{Make, Simulated};
 use branchline::time::{Now, UnixTime};
 
 #[path = "messages.rs"]
@@ -32,7 +35,7 @@ pub use messages::{assemble, pdu};
 pub type Target = fn(&[u8]);
 
 /// Each target by its name, as its folder under `corpus/` is called.
-pub const ALL: [(&str, Target); 13] = [
+pub const ALL: [(&str, Target); 14] = [
     ("wire", wire),
     ("uri", uri),
     ("sdp", sdp),
@@ -46,6 +49,7 @@ pub const ALL: [(&str, Target); 13] = [
     ("opus", opus),
     ("pdu", pdu),
     ("assemble", assemble),
+    ("at", at),
 ];
 
 fn now() -> Now {
@@ -659,4 +663,56 @@ pub fn opus(bytes: &[u8]) {
         assert!(sound <= 8 * 260, "120 ms that were lost, 120 that came, and what was left over");
         assert!(began.elapsed() < Duration::from_secs(2), "bounded");
     }
+}
+
+static PROFILES: LazyLock<Arc<Profiles>> =
+    LazyLock::new(|| Arc::new(Profiles::shipped().expect("what is shipped can be read")));
+
+/// A modem that says anything, in any pieces, at any time, while it is given orders: every message that is to be sent has one
+/// outcome at most. What is heard is also said to a simulated modem.
+pub fn at(bytes: &[u8]) {
+    let mut now = now();
+    let settings = modem::Settings { pin: Some("1234".to_owned()), ..modem::Settings::default() };
+    let mut modem = Modem::new(settings, PROFILES.clone(), Kept::default());
+    let mut other = Simulated::new(now, Make::default());
+    let (mut sent, mut over) = (BTreeSet::new(), BTreeSet::new());
+    modem.handle_opened(now);
+    for (turn, chunk) in bytes.split(|octet| *octet == 0xff).enumerate() {
+        let Some((first, said)) = chunk.split_first() else { continue };
+        now = now.after(Duration::from_millis(u64::from(*first >> 4) * 700));
+        modem.handle_timeout(now);
+        other.handle_timeout(now);
+        let id = turn as u64;
+        match first & 15 {
+            0 => modem.handle_gone(now),
+            1 => modem.handle_opened(now),
+            2 => modem.handle_order(now, Order::Ussd("*100#".to_owned())),
+            3 => modem.handle_order(now, Order::Reset),
+            4 => modem.handle_no_line(now, NoLine::Absent),
+            5 | 6 => {
+                sent.insert(id);
+                let (to, parts) = ("+15550002".to_owned(), vec![said.to_vec(); 2]);
+                let until = now.unix + Duration::from_secs(60);
+                let urgent = first & 1 == 0;
+                let send = modem::Send { id, to, parts, until, urgent };
+                modem.handle_order(now, Order::Send(send));
+            }
+            _ => {}
+        }
+        modem.handle_bytes(now, said);
+        other.handle_bytes(now, said);
+        while let Some(output) = modem.poll_output() {
+            match output {
+                modem::Output::Told(modem::Told::Arrived { key, .. }) if turn % 2 == 0 => {
+                    modem.handle_order(now, Order::Stored(key));
+                }
+                modem::Output::Told(modem::Told::Sent { id, .. }) => {
+                    assert!(sent.contains(&id) && over.insert(id), "one outcome for {id}");
+                }
+                _ => {}
+            }
+        }
+        while other.poll_output().is_some() {}
+    }
+    let _ = (modem.snapshot(), modem.transcript(), modem.deadline());
 }

@@ -1,6 +1,9 @@
-//! Text messages by modem: programs that others wrote, and what they say of ours.
+//! Text messages by modem: our reading and our modem against programs that others wrote, and one modem looked after.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod accepted;
+mod driven;
+mod modem;
 mod ofono;
 mod oracles;
