@@ -41,6 +41,8 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
         "store" => all(&[&["journal"], &DOMAIN]),
         "journal" => all(&[&DOMAIN]),
         "web" => all(&[&[]]),
+        // SMPP carries what phones read: the GSM alphabets and the user data header are those of text messages.
+        "smpp" => all(&[&["sms"]]),
         room if PROTOCOL.contains(&room) || DOMAIN.contains(&room) || GROUND.contains(&room) => {
             all(&[&[]])
         }
@@ -510,6 +512,8 @@ mod planted {
         found(direction, "id.rs", "use crate::config::Settings;");
         found(direction, "config/mod.rs", "pub(in crate::driver) fn x() {}");
         found(direction, "unheard_of/mod.rs", "");
+        found(direction, "sms/mod.rs", "use crate::smpp::pdu;");
+        found(direction, "smpp/mod.rs", "use crate::sip::wire;");
     }
 
     #[test]
@@ -526,6 +530,7 @@ mod planted {
         );
         clean(direction, "queue/mod.rs", "const S: &str = \"crate::agent::x\";");
         clean(direction, "main.rs", "use branchline::cli;");
+        clean(direction, "smpp/text.rs", "use crate::sms::alphabet;");
         clean(direction, "call/mod.rs", "use mycrate::sip::x;");
     }
 

@@ -22,6 +22,14 @@ use branchline::sip::message::{
 use branchline::sip::sdp::{self, Direction, Local, Preference, SessionDescription};
 use branchline::sip::uri::{Host, NameAddr, Uri};
 use branchline::sip::wire::Why;
+use branchline::smpp::codec::Command;
+use branchline::smpp::frame::Framer;
+use branchline::smpp::pdu::{Address, Bind, BindKind, Pdu, Text};
+use branchline::smpp::receipt::{Receipt, Rules};
+use branchline::smpp::session::{Grant, Handle, Limits, Output, Sending, Session, Ticket};
+use branchline::smpp::status::Status as CommandStatus;
+use branchline::smpp::text::{Content, Plain};
+use branchline::smpp::{self, schedule};
 use branchline::sms::modem::{self, Kept, Modem, NoLine, Order, Profiles};
 use branchline::sms::simulated::{Make, Simulated};
 use branchline::time::{Now, UnixTime};
@@ -35,7 +43,7 @@ pub use messages::{assemble, pdu};
 pub type Target = fn(&[u8]);
 
 /// Each target by its name, as its folder under `corpus/` is called.
-pub const ALL: [(&str, Target); 14] = [
+pub const ALL: [(&str, Target); 15] = [
     ("wire", wire),
     ("uri", uri),
     ("sdp", sdp),
@@ -47,6 +55,7 @@ pub const ALL: [(&str, Target); 14] = [
     ("endpoint", endpoint),
     ("plane", plane),
     ("opus", opus),
+    ("smpp", smpp),
     ("pdu", pdu),
     ("assemble", assemble),
     ("at", at),
@@ -715,4 +724,209 @@ pub fn at(bytes: &[u8]) {
         while other.poll_output().is_some() {}
     }
     let _ = (modem.snapshot(), modem.transcript(), modem.deadline());
+}
+
+/// Octets and events at both ends of an SMPP link. Each request of ours has one fate, windows hold what they may, and what
+/// was read is written as it came.
+pub fn smpp(bytes: &[u8]) {
+    let Some((end, script)) = bytes.split_first() else { return };
+    let mut link = SmppLink::new(*end);
+    for step in script.split(|octet| *octet == b'~').take(64) {
+        let Some((what, octets)) = step.split_first() else { continue };
+        link.step(*what, octets);
+        link.carry_out();
+    }
+    link.finish();
+}
+
+struct SmppLink {
+    now: Now,
+    session: Session,
+    open: Vec<Handle>,
+    fates: BTreeMap<u64, usize>,
+    sent: u64,
+    written: u64,
+    offered: u64,
+}
+
+impl SmppLink {
+    fn new(end: u8) -> SmppLink {
+        let (now, random) = (now(), Random::from_number(1));
+        let limits =
+            Limits { window: 3, theirs: 3, queue: 5, ordered: end & 4 == 0, ..Limits::default() };
+        let text = Text::from("box");
+        let bind = Bind {
+            kind: smpp_kind(end >> 3),
+            system_id: text.clone(),
+            password: text.clone(),
+            system_type: text.clone(),
+            version: 0x34,
+            range: Address::default(),
+        };
+        let session = match end & 3 {
+            0 => Session::esme(now, limits, bind, random),
+            1 => Session::called(now, limits, bind, random),
+            2 => Session::smsc(now, limits, text, random),
+            _ => Session::calling(now, limits, text.clone(), text, random),
+        };
+        let (open, fates) = (Vec::new(), BTreeMap::new());
+        SmppLink { now, session, open, fates, sent: 0, written: 0, offered: 0 }
+    }
+
+    /// What the letter stands for. A capital one is a PDU whose header is right: its sequence and status come first.
+    fn step(&mut self, what: u8, octets: &[u8]) {
+        let now = self.now;
+        match what {
+            b'a' => self.session.handle_octets(now, octets),
+            b't' => {
+                let seconds = octets.first().copied().unwrap_or(1);
+                self.now = now.after(Duration::from_secs(u64::from(seconds)));
+                self.session.handle_timeout(self.now);
+            }
+            b'w' => {
+                self.written = self.offered;
+                self.session.handle_written(now, self.written);
+            }
+            b'v' => self.session.handle_verdict(now, Ok(Grant::default())),
+            b'r' => self.session.handle_verdict(now, Err(CommandStatus::BIND_FAILED)),
+            b'u' => self.session.handle_unbind(now),
+            b's' => self.send(octets),
+            b'o' => {
+                let status = CommandStatus(octets.first().copied().unwrap_or(0).into());
+                for handle in std::mem::take(&mut self.open) {
+                    self.session.handle_answer(now, handle, status, None);
+                }
+            }
+            b'A'..=b'Z' => self.arrives(what, octets),
+            _ => {}
+        }
+    }
+
+    fn send(&mut self, octets: &[u8]) {
+        let to = Address::of(&octets.first().copied().unwrap_or(b'1').to_string());
+        let short_message = octets.to_vec().into();
+        let message = Box::new(smpp::pdu::Message { to, short_message, ..Default::default() });
+        let pdu = match self.sent % 3 {
+            0 => Pdu::Submit(message),
+            1 => Pdu::Deliver(message),
+            _ => Pdu::Data(message),
+        };
+        let ticket = Ticket(self.sent);
+        self.sent += 1;
+        self.session.handle_send(self.now, Sending { ticket, pdu, until: None });
+    }
+
+    fn arrives(&mut self, what: u8, octets: &[u8]) {
+        const COMMANDS: [u32; 26] = [
+            0x01,
+            0x02,
+            0x09,
+            0x0B,
+            0x04,
+            0x05,
+            0x103,
+            0x21,
+            0x03,
+            0x08,
+            0x07,
+            0x15,
+            0x06,
+            0x102,
+            0x111,
+            0x112,
+            0x113,
+            0x8000_0000,
+            0x8000_0001,
+            0x8000_0009,
+            0x8000_0004,
+            0x8000_0005,
+            0x8000_0103,
+            0x8000_0006,
+            0x8000_0015,
+            0x8000_0021,
+        ];
+        let command = COMMANDS[usize::from(what - b'A')];
+        let (sequence, status) = match octets {
+            [sequence, status, ..] => (u32::from(*sequence), u32::from(*status)),
+            _ => (1, 0),
+        };
+        let body = octets.get(2..).unwrap_or_default();
+        let length = 16 + body.len() as u32;
+        let head = [length, command, status, sequence].map(u32::to_be_bytes).concat();
+        let frame = [&head[..], body].concat();
+        smpp_is_kept(&frame);
+        self.session.handle_octets(self.now, &frame);
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Write(octets) => {
+                    self.offered += octets.len() as u64;
+                    let mut framer = Framer::new(1 << 20);
+                    framer.push(self.now.instant, &octets);
+                    while let Some(frame) =
+                        framer.next(self.now.instant).expect("what we write has a length")
+                    {
+                        Command::read(&frame).expect("what we write, we read");
+                    }
+                }
+                Output::Asked(handle, pdu) => {
+                    self.open.push(handle);
+                    smpp_look_at(&pdu);
+                }
+                Output::Fate(ticket, _) => *self.fates.entry(ticket.0).or_default() += 1,
+                _ => {}
+            }
+        }
+        let (window, queue) = self.session.load();
+        assert!(window <= 3 && queue <= 5 + 3, "{window} on their way, {queue} in the queue");
+        assert!(
+            self.session
+                .deadline()
+                .is_none_or(|at| at + Duration::from_secs(1_000) > self.now.instant)
+        );
+    }
+
+    fn finish(mut self) {
+        self.session.handle_closed();
+        self.carry_out();
+        assert_eq!(self.fates.len() as u64, self.sent, "each has a fate");
+        assert!(self.fates.values().all(|times| *times == 1), "and only one");
+    }
+}
+
+fn smpp_kind(number: u8) -> BindKind {
+    [BindKind::Transceiver, BindKind::Transmitter, BindKind::Receiver][usize::from(number % 3)]
+}
+
+/// Stray octets at the end and what stands behind a NUL aside, a second reading is the first.
+fn smpp_is_kept(frame: &[u8]) {
+    let Ok(command) = Command::read(&frame.to_vec().into()) else { return };
+    let write = |command: &Command| {
+        let mut out = Default::default();
+        command.write(&mut out);
+        out.freeze()
+    };
+    let written = write(&command);
+    let again = Command::read(&written).expect("what we write, we read");
+    assert_eq!(write(&again), written);
+}
+
+/// Everything that is read out of a message.
+fn smpp_look_at(pdu: &Pdu) {
+    let Some(message) = pdu.message() else { return };
+    for plain in [Plain::Gsm, Plain::Packed, Plain::Latin1, Plain::Utf8] {
+        let content = Content::of(message, plain);
+        let _ = content.text();
+        if let Some(part) = content.part {
+            assert!(part.sequence >= 1 && part.sequence <= part.total);
+        }
+    }
+    let rules = Rules { unmarked: true, ..Rules::default() };
+    if let Some(receipt) = Receipt::read(message, rules) {
+        let _ = receipt.text(now().unix, &receipt.error);
+    }
+    let _ = (schedule::read(&message.schedule, now()), schedule::read(&message.validity, now()));
+    let _ = (message.from.shown(), message.to.shown());
 }

@@ -175,7 +175,7 @@ impl Header {
 
     /// Reads the octets behind the length. Nothing when an element goes on behind the end: the whole header is then
     /// ignored (clause 9.2.3.24).
-    pub(super) fn read(mut octets: &[u8]) -> Option<Header> {
+    pub fn read(mut octets: &[u8]) -> Option<Header> {
         let mut elements = Vec::new();
         while let [id, length, rest @ ..] = octets {
             let (data, rest) = rest.split_at_checked(usize::from(*length))?;

@@ -1,0 +1,231 @@
+//! How many messages an SMPP link carries, and what each costs, beside Kannel in the same run.
+//!
+//! `cargo bench --bench smpp` prints it; `/usr/sbin/bearerbox` and `smsbox` must be there for Kannel's half. Both are the
+//! application (ESME) of the same message centre, which is ours and does nothing but answer, with windows of 10 and of 100:
+//!
+//! - `in`: the centre sends `deliver_sm` as fast as its window lets it; what counts is how fast they are answered.
+//! - `out`: `submit_sm`, each answered at once and followed by its receipt. We are given them over the channel that the
+//!   gateway uses, Kannel over its `sendsms` with 16 connections that stay open, for it has no other way: its figure holds
+//!   HTTP too, and its processor time is told for both its programs.
+//! - `centre`: we are the centre, and an application of ours sends and takes receipts. Kannel is none.
+//!
+//! The ledger is a stub in memory on both sides: nothing is written to a disk. Processor time is that of our link's own
+//! thread, and of Kannel's processes; the centre and the feeding are on other threads and not counted.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
+
+mod centre;
+mod kannel;
+
+use std::collections::VecDeque;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use branchline::driver::smpp::{Link, Listener, Order, Password, Server, Told, link};
+use branchline::random::Random;
+use branchline::smpp::client::{Host, Settings};
+use branchline::smpp::desk::Account;
+use branchline::smpp::pdu::{Address, Bind, BindKind, Message, Named, Pdu, Text};
+use branchline::smpp::session::{Fate, Limits, Senders, Sending, Ticket};
+use branchline::smpp::status::Status;
+use bytes::Bytes;
+use nix::time::{ClockId, clock_gettime};
+
+/// Messages of one measurement of ours: some seconds.
+const OURS: u64 = 60_000;
+/// And of Kannel's, which has HTTP in front.
+const KANNELS: u64 = 10_000;
+/// Receivers: as a branch has customers, so that keeping each one's order costs no window.
+const RECEIVERS: u64 = 5_000;
+
+/// Messages that are given to a link before they have their fate: less than its channel holds.
+const AHEAD: u64 = 200;
+
+fn main() {
+    println!(
+        "{:<8} {:<10} {:>6} {:>12} {:>14}",
+        "", "who", "window", "messages/s", "us of CPU each"
+    );
+    for window in [10, 100] {
+        row("in", "branchline", window, incoming(window));
+        row("out", "branchline", window, outgoing(window));
+        row("centre", "branchline", window, as_centre(window));
+        match kannel::installed() {
+            true => {
+                row("in", "kannel", window, kannel::incoming(window, OURS));
+                row("out", "kannel", window, kannel::outgoing(window, KANNELS));
+            }
+            false => println!("kannel is not installed"),
+        }
+    }
+}
+
+/// How many messages in which time, and how much of a processor that took.
+pub struct Cost {
+    pub messages: u64,
+    pub time: Duration,
+    pub cpu: Duration,
+}
+
+fn row(way: &str, who: &str, window: usize, cost: Cost) {
+    let rate = cost.messages as f64 / cost.time.as_secs_f64();
+    let each = cost.cpu.as_micros() as f64 / cost.messages as f64;
+    println!("{way:<8} {who:<10} {window:>6} {rate:>12.0} {each:>14.1}");
+}
+
+fn thread_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock").into()
+}
+
+pub fn limits(window: usize) -> Limits {
+    Limits { window, theirs: window.max(100), ..Limits::default() }
+}
+
+pub fn message(number: u64) -> Message {
+    Message {
+        from: Address::of("+15550100"),
+        to: Address::of(&format!("+1555{:07}", number % RECEIVERS)),
+        registered_delivery: 1,
+        short_message: Bytes::from_static(
+            b"Your appointment is tomorrow at 10:30. Reply STOP to end.",
+        ),
+        ..Message::default()
+    }
+}
+
+fn bind(system_id: &str) -> Bind {
+    Bind {
+        kind: BindKind::Transceiver,
+        system_id: Text::from(system_id),
+        password: Text::from("secret"),
+        system_type: Text::default(),
+        version: 0x34,
+        range: Address::default(),
+    }
+}
+
+fn settings(port: u16, window: usize) -> Settings {
+    let hosts = vec![Host { name: "127.0.0.1".into(), port, tls: false }];
+    Settings { hosts, bind: bind("shop"), limits: limits(window) }
+}
+
+/// Runs something on a thread with a runtime of its own, and says what processor time that thread took.
+fn alone<F: Future<Output = u64>>(work: impl FnOnce() -> F + Send + 'static) -> Cost {
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let (start, before) = (Instant::now(), thread_time());
+        let messages = runtime.expect("a runtime").block_on(work());
+        let (time, cpu) = (start.elapsed(), thread_time() - before);
+        let _ = done.send(Cost { messages, time, cpu });
+    });
+    result.recv().expect("it ends")
+}
+
+async fn up(link: &mut Link) {
+    while !matches!(link.told.recv().await, Some(Told::Up(..))) {}
+}
+
+fn incoming(window: usize) -> Cost {
+    let centre = centre::Centre::start(window, OURS);
+    let port = centre.port;
+    alone(move || async move {
+        let (mut link, task) = link(settings(port, window), None, Random::from_number(1));
+        tokio::spawn(task);
+        let mut taken = 0;
+        while taken < OURS {
+            if let Told::Asked(handle, _) = link.told.recv().await.expect("it goes on") {
+                taken += 1;
+                link.orders.send(Order::Answer(handle, Status::OK, None)).await.expect("it runs");
+            }
+        }
+        taken
+    })
+}
+
+fn outgoing(window: usize) -> Cost {
+    let centre = centre::Centre::start(window, 0);
+    let port = centre.port;
+    alone(move || async move {
+        let (mut link, task) = link(settings(port, window), None, Random::from_number(1));
+        tokio::spawn(task);
+        up(&mut link).await;
+        let (mut sent, mut fates, mut receipts) = (0, 0, 0);
+        while fates < OURS || receipts < OURS {
+            // As many ahead as the machine keeps in order without being full.
+            while sent < OURS && sent - fates < AHEAD {
+                let sending = submit(sent);
+                link.orders.send(Order::Send(sending)).await.expect("it runs");
+                sent += 1;
+            }
+            match link.told.recv().await.expect("it goes on") {
+                Told::Fate(_, Fate::Answered(Status::OK, _)) => fates += 1,
+                Told::Asked(handle, _) => {
+                    receipts += 1;
+                    link.orders
+                        .send(Order::Answer(handle, Status::OK, None))
+                        .await
+                        .expect("it runs");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        OURS
+    })
+}
+
+fn submit(number: u64) -> Sending {
+    let pdu = Pdu::Submit(Box::new(message(number)));
+    Sending { ticket: Ticket(number), pdu, until: None }
+}
+
+/// The centre is measured; the application is on a thread of its own.
+fn as_centre(window: usize) -> Cost {
+    let (tells, told) = mpsc::channel();
+    let application = thread::spawn(move || {
+        let port: u16 = told.recv().expect("it listens");
+        centre::application(port, window, OURS);
+    });
+    let cost = alone(move || async move {
+        let account = Account {
+            system_id: "shop".into(),
+            networks: Vec::new(),
+            kinds: vec![BindKind::Transceiver],
+            most: 1,
+            rate: None,
+            senders: Senders::Any,
+        };
+        let accounts = vec![(account, Password::of_file("secret"))];
+        let (server, mut told) =
+            Server::new("branch", limits(window), accounts, Random::from_number(1));
+        let address = "127.0.0.1:0".parse().expect("an address");
+        let (local, accept) = server.listen(Listener { address, tls: None }).await.expect("a port");
+        tokio::spawn(accept);
+        tells.send(local.port()).expect("somebody waits");
+        let (mut ids, mut due, mut out, mut receipts) = (0u64, VecDeque::new(), 0, 0);
+        while receipts < OURS {
+            let from = told.recv().await.expect("it goes on");
+            match from.told {
+                Told::Asked(handle, pdu) => {
+                    ids += 1;
+                    let id = Text::from(ids.to_string().as_str());
+                    let answer = Some(Pdu::SubmitResp(Named { id, ..Named::default() }));
+                    server.answer(from.link, handle, Status::OK, answer);
+                    due.push_back(centre::receipt(pdu.message().expect("a message"), ids));
+                }
+                Told::Fate(_, Fate::Answered(..)) => (receipts, out) = (receipts + 1, out - 1),
+                Told::Fate(_, other) => panic!("{other:?}"),
+                _ => {}
+            }
+            while let Some(pdu) = (out < AHEAD).then(|| due.pop_front()).flatten() {
+                out += 1;
+                let sending = Sending { ticket: Ticket(ids), pdu, until: None };
+                server.send("shop", sending).expect("it is bound and has room");
+            }
+        }
+        OURS
+    });
+    application.join().expect("it ends");
+    cost
+}
