@@ -129,9 +129,7 @@ fn numbered(reference: Reference, parts: usize, at: usize) -> Concatenation {
 struct Plan<'a> {
     text: Cow<'a, str>,
     encoding: Encoding,
-    /// Where each part begins.
     cuts: Vec<usize>,
-    /// Units that are left in the last part.
     left: usize,
     forced_by: Option<(usize, char)>,
 }
@@ -142,8 +140,7 @@ impl<'a> Plan<'a> {
             true => alphabet::transliterate(text).map_or(Cow::Borrowed(text), Cow::Owned),
             false => Cow::Borrowed(text),
         };
-        let (encoding, forced_by) = choose(&text, options, reference);
-        let (cuts, left) = cuts(&text, encoding, reference);
+        let Choice { encoding, cuts, left, forced_by } = choose(&text, options, reference);
         Plan { text, encoding, cuts, left, forced_by }
     }
 
@@ -165,36 +162,46 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// What a text is best written in.
+struct Choice {
+    encoding: Encoding,
+    /// Where each part begins.
+    cuts: Vec<usize>,
+    /// Units that are left in the last part.
+    left: usize,
+    forced_by: Option<(usize, char)>,
+}
+
 /// The fewest parts; of as many, what stands first: the default alphabet, a single shift, a locking shift, both, UCS-2.
-fn choose(
-    text: &str,
-    options: &Options,
-    reference: Reference,
-) -> (Encoding, Option<(usize, char)>) {
-    let lacking = |tables| lacking(text, tables);
-    let mut cheapest: Option<(usize, Tables)> = None;
+fn choose(text: &str, options: &Options, reference: Reference) -> Choice {
+    let written = |encoding, forced_by| {
+        let (cuts, left) = cuts(text, encoding, reference);
+        Choice { encoding, cuts, left, forced_by }
+    };
+    let mut cheapest: Option<Choice> = None;
     let mut furthest = None;
     for tables in candidates(options) {
-        if let Some(char) = lacking(tables) {
+        if let Some(char) = lacking(text, tables) {
             furthest = furthest.max(Some(char));
             continue;
         }
-        let parts = cuts(text, Encoding::Septets(tables), reference).0.len();
-        if cheapest.is_none_or(|(fewest, _)| parts < fewest) {
-            cheapest = Some((parts, tables));
+        let choice = written(Encoding::Septets(tables), None);
+        if cheapest.as_ref().is_none_or(|before| choice.cuts.len() < before.cuts.len()) {
+            cheapest = Some(choice);
         }
-        if parts == 1 {
+        if cheapest.as_ref().is_some_and(|best| best.cuts.len() == 1) {
             break;
         }
     }
     match cheapest {
-        Some((1, tables)) => (Encoding::Septets(tables), None),
-        Some((_, tables)) if tables == Tables::DEFAULT => (Encoding::Septets(tables), None),
-        Some((fewest, tables)) => match cuts(text, Encoding::Ucs2, reference).0.len() < fewest {
-            true => (Encoding::Ucs2, lacking(Tables::DEFAULT)),
-            false => (Encoding::Septets(tables), None),
-        },
-        None => (Encoding::Ucs2, furthest),
+        // UCS-2 never beats the default alphabet where that has every character.
+        Some(choice) if choice.encoding == Encoding::Septets(Tables::DEFAULT) => choice,
+        Some(choice) if choice.cuts.len() == 1 => choice,
+        Some(choice) => {
+            let wide = written(Encoding::Ucs2, lacking(text, Tables::DEFAULT));
+            if wide.cuts.len() < choice.cuts.len() { wide } else { choice }
+        }
+        None => written(Encoding::Ucs2, furthest),
     }
 }
 
@@ -246,6 +253,10 @@ fn cuts(text: &str, encoding: Encoding, reference: Reference) -> (Vec<usize>, us
     }
     let chars = text.char_indices().map(|(at, char)| (at, width(char, encoding)));
     let tight = fill(chars, each);
+    // What the default alphabet has stands alone: no accents, no flags.
+    if encoding == Encoding::Septets(Tables::DEFAULT) {
+        return tight;
+    }
     let clusters = text.grapheme_indices(true).flat_map(|(at, cluster)| {
         let chars =
             cluster.char_indices().map(move |(more, char)| (at + more, width(char, encoding)));

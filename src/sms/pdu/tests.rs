@@ -72,19 +72,9 @@ fn content(deliver: &Deliver) -> (Content, Vec<Flaw>) {
 
 #[test]
 fn torn_headers_are_ignored_and_said() {
-    // An element that goes on behind the end of the header; the text behind it is sound.
-    let torn = with_user_data(
-        "44",
-        "08",
-        "080305047F00410042"
-            .replace("080305047F", "0A05000900000000410042")
-            .get(..22)
-            .unwrap_or(""),
-    );
-    let (_, flaws) = content(&torn);
-    assert!(flaws.contains(&Flaw::TornHeader), "{flaws:?}");
-    let sound_length = with_user_data("44", "08", "0803000501004100 42".replace(' ', "").as_str());
-    assert_eq!(content(&sound_length), (Content::Text("AB".into()), vec![Flaw::TornHeader]));
+    // An element that goes on behind the end of the header; the text behind that is sound.
+    let torn = with_user_data("44", "08", "080300050100410042");
+    assert_eq!(content(&torn), (Content::Text("AB".into()), vec![Flaw::TornHeader]));
     // A header longer than all there is: nobody knows where a text would begin.
     let all = with_user_data("44", "00", "04FF003032");
     assert_eq!(content(&all), (Content::Octets(vec![0xff, 0, 0x30, 0x32]), vec![Flaw::TornHeader]));
