@@ -181,6 +181,9 @@ impl Gateway {
             Change::Unbound { user, .. } => tracing::info!(extension = %user, "a phone is gone"),
         }
         self.registration_changed(now, &change);
+        if let Change::Bound(binding) = &change {
+            self.rings_again(&binding.user.as_str().into());
+        }
         let event = match change {
             Change::Bound(binding) => Event::Bound {
                 user: binding.user.clone(),
@@ -323,12 +326,13 @@ impl Gateway {
                 }
             }
         }
+        self.restore_desk();
         for (agent, standing) in &live.agents {
+            self.await_page(now, agent);
             let done =
                 self.roster.restore(now, agent, standing.presence.clone(), standing.idle_since);
             self.tell_roster(done);
         }
-        self.restore_desk();
         if first_start {
             let signed_in: Vec<_> = self
                 .settings

@@ -17,6 +17,7 @@ use crate::id::{AgentId, CallId, ExtensionId, LegId};
 use crate::sip::endpoint::SessionId;
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::message::Transport;
+use crate::sip::registrar::Binding;
 use crate::sip::sdp::SessionDescription;
 use crate::time::{Now, earliest};
 
@@ -24,6 +25,10 @@ use crate::time::{Now, earliest};
 const FIRST: u64 = 1 << 63;
 /// The longest number that is looked at, as of a phone's.
 const LONGEST_NUMBER: usize = 128;
+
+/// How long pages have to come back to a box that was away. Longer than to one that was not: they ask every 15 seconds by
+/// then, and where nobody looks at them browsers let them ask once a minute.
+const AFTER_RESTART: Duration = Duration::from_secs(90);
 
 /// A page that is open.
 #[derive(Debug, Clone)]
@@ -70,6 +75,12 @@ pub(super) struct Tabs {
 /// Whether a session is a page's.
 pub(super) fn is_page(session: SessionId) -> bool {
     session.0 >= FIRST
+}
+
+/// Whether there is a way to a phone that began before a restart: to a browser (RFC 7118) there is none but its own.
+fn can_be_called(phone: &Binding) -> bool {
+    Transport::parse(&phone.transport)
+        .is_some_and(|own| !matches!(own, Transport::Ws | Transport::Wss))
 }
 
 impl Tabs {
@@ -226,6 +237,26 @@ impl Gateway {
         let own = self.tabs.sessions.iter().filter(|(_, session)| session.page == Some(id));
         let own: Vec<_> = own.filter(rings).map(|(session, _)| *session).collect();
         own.into_iter().for_each(|own| self.page_session_over(now, own, Cause::Unreachable));
+    }
+
+    /// After a restart: whoever has no phone but those in browsers, which all have lost their connection, is offered nothing
+    /// until one of them is back.
+    pub(super) fn await_page(&mut self, now: Now, agent: &AgentId) {
+        let Some(own) = self.roster.settings(agent) else { return };
+        let phones = self.phones_of(now, &own.extension);
+        if phones.iter().all(|phone| !can_be_called(phone)) {
+            let until = now.instant + self.resume_time().max(AFTER_RESTART);
+            let away = self.roster.handle_away(agent, until);
+            self.tell_roster(away);
+        }
+    }
+
+    /// A phone is there: agents at whom it rings are offered what there is.
+    pub(super) fn rings_again(&mut self, phone: &ExtensionId) {
+        for agent in self.agents_at(self.hot_desks.person_at(phone)) {
+            let back = self.roster.handle_back(&agent);
+            self.tell_roster(back);
+        }
     }
 
     /// How long a page has to come back.

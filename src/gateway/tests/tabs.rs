@@ -2,7 +2,9 @@
 
 use super::scenes::scene;
 use super::*;
+use crate::admin::api::bodies::Wanted;
 use crate::agent::desk::{FromPage, PageId, State, ToPage};
+use crate::agent::{Presence, Reason};
 use crate::gateway::Page;
 use crate::journal::work::Step;
 
@@ -56,6 +58,38 @@ impl World {
 
     fn was_told(&self, page: u64, like: impl Fn(&ToPage) -> bool) -> usize {
         self.paged.iter().filter(|(to, what)| to.0 == page && like(what)).count()
+    }
+
+    fn begins_anew(&mut self, more: &[(&str, &str)]) {
+        let changes: Vec<_> = AT_HOME.iter().chain(more).copied().collect();
+        self.starts_with(&super::scenes::config(&changes));
+    }
+
+    /// The box goes down without a word, and comes back with what its journal says.
+    fn starts_with(&mut self, config: &str) {
+        let mut replay = Replay::default();
+        for segment in &self.journal {
+            replay.read(segment, &mut |_| {});
+        }
+        self.gateway = branch_after(self.now, config, replay.resume, &self.keys);
+        self.open.clear();
+        self.gateway.handle_started(self.now, false);
+        self.seconds(1);
+    }
+
+    fn begins_anew_at_desks(&mut self) {
+        self.starts_with(&super::scenes::config(&[NO_BOB]));
+    }
+
+    fn puts(&mut self, agent: &str, state: Wanted, reason: Option<&str>) {
+        let (agent, reason) = (agent.into(), reason.map(str::to_owned));
+        let command = admin::Command::SetPresence { agent, state, reason };
+        self.gateway.handle_control(self.now, ReplyTo(1), &command);
+        self.seconds(1);
+    }
+
+    fn presence_of(&self, agent: &str) -> Presence {
+        self.gateway.roster.presence(&agent.into()).expect("an agent").clone()
     }
 }
 
@@ -175,6 +209,33 @@ fn a_page_calls_like_a_phone_and_nonsense_calls_nobody() {
         1
     );
     assert!(world.gateway.tabs.is_empty() && world.gateway.calls.is_empty());
+}
+
+/// What is agreed with the page's leg, and with whomever it talks with.
+fn codecs(world: &World) -> Vec<String> {
+    let agreed = |id: &LegId| world.gateway.legs.get(*id)?.negotiated.clone();
+    let name = |id| agreed(id).map(|own| own.codec.encoding.to_ascii_lowercase());
+    world.open.iter().filter_map(name).collect()
+}
+
+#[test]
+fn a_page_that_lists_opus_first_has_what_its_partner_has_and_g711_in_the_echo_test() {
+    let opus = Codec { fmtp: None, ..Codec::new("opus", 48_000, 2, 96) };
+    let both = vec![opus.clone(), Codec::pcmu()];
+    for (number, has, wanted) in [
+        ("600", vec![], vec!["pcmu"]),
+        ("201", vec![Codec::pcmu()], vec!["pcmu", "pcmu"]),
+        ("201", both, vec!["opus", "opus"]),
+        ("201", vec![opus], vec!["opus", "opus"]),
+    ] {
+        let mut world = at_home(&[]);
+        world.parties[1].codecs = has.clone();
+        world.opens(1);
+        world.says(1, FromPage::Dial { number: number.to_owned(), sdp: OFFER.to_owned() });
+        world.take_call(1);
+        world.seconds(2);
+        assert_eq!(codecs(&world), wanted, "{number} {has:?}");
+    }
 }
 
 /// A page stays open for a whole shift; a password for the relay does not last that long.
@@ -299,4 +360,51 @@ fn whoever_asks_is_told_that_the_box_is_there_also_when_the_session_is_over() {
     world.gateway.handle_page_expired(world.now, PageId(1));
     world.says(1, FromPage::Ask);
     assert_eq!(world.was_told(1, |what| *what == ToPage::Here), 2);
+}
+
+/// The box was away: its pages are not back yet, and nothing is offered where nothing rings.
+#[test]
+fn after_a_restart_a_page_that_comes_back_finds_its_agent_as_before_and_is_rung() {
+    let mut world = at_home(&[NO_BOB]);
+    world.opens(1);
+    world.begins_anew(&[NO_BOB]);
+    world.call(1, "700");
+    world.seconds(45);
+    assert_eq!(world.presence_of("ann"), Presence::Ready);
+    assert!(!world.steps().contains(&"offered".to_owned()), "{:?}", world.steps());
+    world.opens(2);
+    world.seconds(1);
+    assert_eq!(world.rang(2).len(), 1, "it rings where the page is");
+    let leg = world.rang(2)[0];
+    world.says(2, FromPage::Answer { leg, sdp: OFFER.to_owned() });
+    assert_eq!(world.presence_of("ann"), Presence::Talking);
+    assert!(!world.steps().contains(&"declined".to_owned()), "{:?}", world.steps());
+}
+
+/// Who was on pause is on pause, and who does not come back is as anybody whose phone is dead.
+#[test]
+fn after_a_restart_a_pause_lasts_and_nobody_waits_for_ever_for_a_page() {
+    let mut world = at_home(&[NO_BOB]);
+    world.opens(1);
+    let tea = Reason::Chosen("tea".to_owned());
+    world.puts("ann", Wanted::Paused, Some("tea"));
+    world.begins_anew(&[NO_BOB]);
+    world.opens(2);
+    assert_eq!(world.presence_of("ann"), Presence::Paused(tea));
+    world.puts("ann", Wanted::Ready, None);
+    world.begins_anew(&[NO_BOB]);
+    world.seconds(60);
+    world.call(1, "700");
+    world.seconds(45);
+    assert_eq!(world.presence_of("ann"), Presence::Paused(Reason::Missed), "{:?}", world.steps());
+}
+
+/// A phone on the desk is reached after a restart as before it.
+#[test]
+fn after_a_restart_a_phone_on_the_desk_is_rung_at_once() {
+    let mut world = scene(&[NO_BOB]);
+    world.begins_anew_at_desks();
+    world.call(1, "700");
+    world.seconds(5);
+    assert!(world.steps().contains(&"offered".to_owned()), "{:?}", world.steps());
 }

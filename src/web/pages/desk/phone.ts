@@ -1,6 +1,7 @@
 // The browser as a telephone, over the desk's own channel: the page always offers, the box always answers.
-import { computed, effect, signal } from '@preact/signals'
+import { computed, effect, signal, untracked } from '@preact/signals'
 import { expired, look, me } from '../api'
+import { heard as reached } from '../feed'
 import { kept } from '../settings'
 import { here, lookForCalls, rang, rings, taken, talk, withdrawn } from './state'
 
@@ -137,6 +138,14 @@ export function begin(): () => void {
   const network = (navigator as { connection?: EventTarget }).connection
   window.addEventListener('online', back)
   network?.addEventListener('change', back)
+  // Timers of a tab that nobody sees are slow, and those of a box that was away long: whoever looks has not to wait for them.
+  const seen = (): void => {
+    if (!document.hidden) back()
+  }
+  document.addEventListener('visibilitychange', seen)
+  const there = effect(() => {
+    if (reached.value) untracked(back)
+  })
   // Whoever has signed in again goes on with what is up, by a channel of the new session.
   let over = expired.value
   const again = effect(() => {
@@ -151,6 +160,8 @@ export function begin(): () => void {
   return () => {
     window.removeEventListener('online', back)
     network?.removeEventListener('change', back)
+    document.removeEventListener('visibilitychange', seen)
+    there()
     again()
     timers.forEach(clearInterval)
   }
