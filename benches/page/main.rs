@@ -9,6 +9,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
 
 mod branch;
+#[path = "../../tests/web/browser.rs"]
+#[allow(dead_code)]
+mod browser;
 mod caller;
 #[path = "../common/sip.rs"]
 #[allow(dead_code)]
@@ -20,9 +23,10 @@ mod tab;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use branch::Branch;
+use browser::Browser;
 use caller::{Carrier, Phone};
 use serde_json::Value;
-use tab::{Browser, Tab};
+use tab::Tab;
 
 /// People in the store, unless it is said how many.
 const PEOPLE: usize = 200_000;

@@ -1,199 +1,98 @@
 //! Headless Chromium, driven over its DevTools protocol through a pair of pipes: no port, no library, no driver program.
 //!
-//! Its microphone is a sound file that plays from the start, again and again. What it hears is looked at in the page, with
-//! the Fourier transform that browsers bring along.
+//! Its microphone beeps, or is a sound file that plays from the start, again and again.
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::branch::PATIENCE;
+use crate::tab::Tab;
 
 /// How long one command may take: pages build their whole bundle within it.
 const COMMAND_TIME: Duration = Duration::from_secs(60);
+/// Events that are kept for whoever asks: a page that complains for ever is not to fill the memory.
+const MOST_EVENTS: usize = 10_000;
+/// What a page asks that goes away meanwhile.
+const GONE: i64 = -32_000;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// A browser; ends with the test.
+/// A browser with nothing kept from before; ends with the test.
 pub struct Browser {
+    pipe: Rc<RefCell<Pipe>>,
     process: Child,
-    commands: ChildStdin,
-    messages: Receiver<Value>,
-    events: VecDeque<Value>,
-    next: u64,
     folder: PathBuf,
 }
 
-/// One page of it.
-pub struct Page {
-    session: String,
-}
-
 impl Browser {
-    /// Starts one whose microphone is a tone of so many hertz; silence for 0.
-    pub fn start(hertz: f64) -> Browser {
-        Browser::start_in(&[], hertz)
+    /// Starts one whose microphone beeps. It takes the box's own certificate.
+    pub fn start() -> Browser {
+        Browser::start_in(&[], None, &[])
+    }
+
+    /// The same whose microphone hears a sound (a WAV file), again and again.
+    pub fn that_hears(sound: &[u8]) -> Browser {
+        Browser::start_in(&[], Some(sound), &[])
     }
 
     /// The same behind a command that puts it elsewhere.
-    pub fn start_in(enter: &[String], hertz: f64) -> Browser {
-        let folder = std::env::temp_dir().join(format!(
+    pub fn that_hears_in(enter: &[String], sound: &[u8]) -> Browser {
+        Browser::start_in(enter, Some(sound), &[])
+    }
+
+    /// The same behind a command that puts it elsewhere, with options of its own.
+    pub fn start_in(enter: &[String], sound: Option<&[u8]>, options: &[&str]) -> Browser {
+        let name = format!(
             "branchline-browser-{}-{}",
             std::process::id(),
             NEXT.fetch_add(1, Ordering::Relaxed)
-        ));
+        );
+        let folder = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder");
         let microphone = folder.join("microphone.wav");
-        std::fs::write(&microphone, tone(hertz)).expect("a microphone");
-        // Chromium reads commands from descriptor 3 and answers at 4.
-        let script = "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1";
+        if let Some(sound) = sound {
+            std::fs::write(&microphone, sound).expect("a microphone");
+        }
+        let hears = format!("--use-file-for-fake-audio-capture={}", microphone.display());
+        // The browser reads at descriptor 3 and writes at 4.
+        let line = "exec chromium \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1";
         let mut words = enter.iter().map(String::as_str).chain(["sh"]);
         let mut process = Command::new(words.next().expect("a program"))
             .args(words)
-            .args(["-c", script, "sh", "chromium", "--headless=new", "--remote-debugging-pipe"])
-            .args(["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
-            .args(["--mute-audio", "--disable-background-networking", "--disable-extensions"])
-            .args(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
-            .arg(format!("--use-file-for-fake-audio-capture={}", microphone.display()))
-            .args(["--autoplay-policy=no-user-gesture-required", "--ignore-certificate-errors"])
+            .args(["-c", line, "chromium", "--headless=new", "--remote-debugging-pipe"])
+            .args(["--no-sandbox", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage"])
+            .args(["--disable-background-networking", "--disable-extensions"])
+            .args(["--hide-scrollbars", "--mute-audio", "--ignore-certificate-errors"])
+            .args(["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"])
             // A network namespace has loopback alone, which ICE leaves out otherwise.
-            .args(["--allow-loopback-in-peer-connection"])
+            .arg("--allow-loopback-in-peer-connection")
             .arg("--disable-features=WebRtcHideLocalIpsWithMdns,Translate,OptimizationHints")
+            .args(sound.map(|_| hears))
+            .args(options)
             .arg(format!("--user-data-dir={}", folder.join("profile").display()))
-            .arg("about:blank")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("chromium starts; tests/run installs it");
-        let commands = process.stdin.take().expect("a pipe");
-        let mut answers = BufReader::new(process.stdout.take().expect("a pipe"));
-        let (sender, messages) = channel();
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            while answers.read_until(0, &mut bytes).is_ok_and(|count| count > 0) {
-                bytes.pop();
-                let message = serde_json::from_slice(&bytes);
-                if message.is_ok_and(|message| sender.send(message).is_err()) {
-                    return;
-                }
-                bytes.clear();
-            }
-        });
-        Browser { process, commands, messages, events: VecDeque::new(), next: 0, folder }
+        let to = process.stdin.take().expect("its input is a pipe");
+        let from = told_by(process.stdout.take().expect("its output is a pipe"));
+        let pipe = Pipe { to, from, asked: 0, events: Vec::new() };
+        Browser { pipe: Rc::new(RefCell::new(pipe)), process, folder }
     }
 
-    /// A page at an address.
-    pub fn open(&mut self, url: &str) -> Page {
-        let target = self.command(None, "Target.createTarget", json!({"url": "about:blank"}));
-        let id = target["targetId"].as_str().expect("a target").to_owned();
-        let attached =
-            self.command(None, "Target.attachToTarget", json!({"targetId": id, "flatten": true}));
-        let session = attached["sessionId"].as_str().expect("a session").to_owned();
-        let page = Page { session };
-        self.tell(&page, "Page.enable", json!({}));
-        self.tell(&page, "Runtime.enable", json!({}));
-        self.tell(&page, "Page.navigate", json!({"url": url}));
-        self.until(
-            &page,
-            "the page",
-            "document.readyState === 'complete' && location.href !== 'about:blank'",
-        );
-        page
-    }
-
-    /// Whatever the protocol has, of a page.
-    pub fn tell(&mut self, page: &Page, method: &str, parameters: Value) -> Value {
-        let session = page.session.clone();
-        self.command(Some(&session), method, parameters)
-    }
-
-    /// What a piece of script comes to; promises are waited for.
-    pub fn run(&mut self, page: &Page, script: &str) -> Value {
-        match self.try_run(page, script) {
-            Ok(value) => value,
-            Err(wrong) => panic!("{wrong}\nin {}", script.chars().take(400).collect::<String>()),
-        }
-    }
-
-    /// The same of one that may fail.
-    pub fn try_run(&mut self, page: &Page, script: &str) -> Result<Value, String> {
-        let parameters = json!({
-            "expression": script, "awaitPromise": true, "returnByValue": true, "userGesture": true
-        });
-        let result = self.tell(page, "Runtime.evaluate", parameters);
-        match result.get("exceptionDetails") {
-            None => Ok(result["result"]["value"].clone()),
-            Some(wrong) => {
-                let said = wrong["exception"]["description"].as_str();
-                Err(said.or(wrong["text"].as_str()).unwrap_or("it failed").to_owned())
-            }
-        }
-    }
-
-    /// Waits until a piece of script is true.
-    pub fn until(&mut self, page: &Page, what: &str, script: &str) {
-        let limit = Instant::now() + PATIENCE;
-        loop {
-            match self.try_run(page, script) {
-                Ok(Value::Bool(true)) => return,
-                last if Instant::now() > limit => {
-                    let log = self.try_run(page, "JSON.stringify(window.heardOf || [])");
-                    let state = self.try_run(page, "window.phone && phone.describe()");
-                    panic!("{what} did not come: {last:?}\n{log:?}\n{state:?}");
-                }
-                _ => std::thread::sleep(Duration::from_millis(50)),
-            }
-        }
-    }
-
-    /// The page as it looks.
-    #[allow(dead_code)]
-    pub fn picture(&mut self, page: &Page, file: &Path) {
-        use base64::Engine as _;
-        let shot = self.tell(page, "Page.captureScreenshot", json!({"format": "png"}));
-        let data = shot["data"].as_str().expect("a picture");
-        let bytes = base64::engine::general_purpose::STANDARD.decode(data).expect("base64");
-        std::fs::write(file, bytes).expect("the picture is kept");
-    }
-
-    /// What has happened in the browser since this was last asked.
-    #[allow(dead_code)]
-    pub fn events(&mut self) -> Vec<Value> {
-        self.events.extend(self.messages.try_iter());
-        self.events.drain(..).collect()
-    }
-
-    fn command(&mut self, session: Option<&str>, method: &str, parameters: Value) -> Value {
-        self.next += 1;
-        let id = self.next;
-        let mut command = json!({"id": id, "method": method, "params": parameters});
-        if let Some(session) = session {
-            command["sessionId"] = json!(session);
-        }
-        let mut bytes = command.to_string().into_bytes();
-        bytes.push(0);
-        self.commands.write_all(&bytes).expect("the browser reads");
-        let limit = Instant::now() + COMMAND_TIME;
-        loop {
-            let left = limit.saturating_duration_since(Instant::now());
-            let Ok(message) = self.messages.recv_timeout(left) else {
-                panic!("the browser does not answer {method}");
-            };
-            if message["id"] == id {
-                assert!(message.get("error").is_none(), "{method}: {}", message["error"]);
-                return message["result"].clone();
-            }
-            if message.get("method").is_some() && self.events.len() < 10_000 {
-                self.events.push_back(message);
-            }
-        }
+    /// Somebody who has nothing in common with other people.
+    pub fn person(&self) -> Person {
+        let made = self.pipe.borrow_mut().ask(None, "Target.createBrowserContext", json!({}));
+        let context = made["browserContextId"].as_str().expect("an id").to_owned();
+        Person { pipe: self.pipe.clone(), context }
     }
 }
 
@@ -204,6 +103,88 @@ impl Drop for Browser {
         let _ = self.process.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Somebody at a browser, with cookies of their own.
+pub struct Person {
+    pipe: Rc<RefCell<Pipe>>,
+    context: String,
+}
+
+impl Person {
+    /// A new tab.
+    pub fn tab(&self) -> Tab {
+        let wanted = json!({ "url": "about:blank", "browserContextId": self.context });
+        let made = self.pipe.borrow_mut().ask(None, "Target.createTarget", wanted);
+        let wanted = json!({ "targetId": made["targetId"], "flatten": true });
+        let attached = self.pipe.borrow_mut().ask(None, "Target.attachToTarget", wanted);
+        let session = attached["sessionId"].as_str().expect("an id").to_owned();
+        Tab::attached(self.pipe.clone(), session)
+    }
+}
+
+/// The way to a browser and back.
+pub struct Pipe {
+    to: ChildStdin,
+    from: Receiver<Value>,
+    asked: u64,
+    events: Vec<Value>,
+}
+
+impl Pipe {
+    /// Has the browser do something, in a session or by itself, and answers what came of it.
+    pub fn ask(&mut self, session: Option<&str>, method: &str, parameters: Value) -> Value {
+        self.asked += 1;
+        let id = self.asked;
+        let mut question = json!({ "id": id, "method": method, "params": parameters });
+        if let Some(session) = session {
+            question["sessionId"] = session.into();
+        }
+        let mut text = question.to_string().into_bytes();
+        text.push(0);
+        self.to.write_all(&text).expect("the browser listens");
+        let limit = Instant::now() + COMMAND_TIME;
+        loop {
+            let left = limit.saturating_duration_since(Instant::now());
+            let told = self.from.recv_timeout(left);
+            let told = told.unwrap_or_else(|_| panic!("{method}: the browser does not answer"));
+            if told["id"] == id {
+                // A page that goes away while it is asked answers nothing; whoever waits asks the next one.
+                let gone = told["error"]["code"] == GONE && method == "Runtime.evaluate";
+                assert!(gone || told["error"].is_null(), "{method}: {}", told["error"]);
+                return told["result"].clone();
+            }
+            if self.events.len() < MOST_EVENTS {
+                self.events.push(told);
+            }
+        }
+    }
+
+    /// What has happened in a session since this was asked last.
+    pub fn events_of(&mut self, session: &str) -> Vec<Value> {
+        let own = |event: &Value| event["sessionId"] == session;
+        let (mine, others) = std::mem::take(&mut self.events).into_iter().partition(own);
+        self.events = others;
+        mine
+    }
+}
+
+/// Reads what the browser tells: JSON with a zero behind each.
+fn told_by(output: impl std::io::Read + Send + 'static) -> Receiver<Value> {
+    let (sender, told) = channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(output);
+        let mut text = Vec::new();
+        while lines.read_until(0, &mut text).is_ok_and(|length| length > 0) {
+            text.pop();
+            let own = serde_json::from_slice(&text).expect("JSON");
+            if sender.send(own).is_err() {
+                return;
+            }
+            text.clear();
+        }
+    });
+    told
 }
 
 /// Ten seconds of a tone, as a WAV file at 48 kHz.

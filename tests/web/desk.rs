@@ -101,5 +101,5 @@ fn a_page_that_is_lost_while_it_rings_gives_the_call_back_and_nonsense_is_refuse
     page.until("a problem", "/sign in/.test(phone.problem)");
     page.run("phone.hangUp()");
     page.until("the end of the channel", "/session/.test(phone.closed)");
-    assert!(page.browser.try_run(&page.page, "phone.open()").is_err());
+    assert!(page.tab.try_value("phone.open()").is_err());
 }

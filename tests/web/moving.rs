@@ -2,9 +2,10 @@
 //! and how long either side heard nothing is measured and printed.
 
 use crate::branch::Branch;
+use crate::browser::{Browser, Person};
 use crate::network::{BRANCH, BRANCH_NEXT, Network, PUBLIC, Town};
 use crate::phones::{Phone, Place};
-use crate::tab::{Browser, Person, Tab};
+use crate::tab::Tab;
 use crate::whole_shift::{AGENT, EAR};
 
 /// What the reception's phone says.

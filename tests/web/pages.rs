@@ -5,7 +5,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::branch::Branch;
-use crate::tab::{Browser, Person, Tab};
+use crate::browser::{Browser, Person};
+use crate::tab::Tab;
 
 /// A demo branch and a browser before it.
 pub struct Site {

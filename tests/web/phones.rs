@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use serde_json::json;
-
 use crate::branch::Branch;
-use crate::browser::{Browser, Page};
+use crate::browser::{self, Browser};
+use crate::tab::Tab;
 
 /// Both phones and what the tests want of them, as one script.
 pub static BUNDLE: LazyLock<String> = LazyLock::new(|| {
@@ -45,8 +44,9 @@ impl Place {
 
 /// A phone in a browser of its own.
 pub struct Phone {
-    pub browser: Browser,
-    pub page: Page,
+    pub tab: Tab,
+    /// As long as the tab.
+    _browser: Browser,
 }
 
 impl Phone {
@@ -73,23 +73,28 @@ impl Phone {
 
     /// A page of the box's with the phones in it, and nobody in them.
     pub fn page_at(place: &Place, hertz: f64) -> Phone {
-        let https = &place.https;
-        let mut browser = Browser::start_in(&place.enter, hertz);
-        // The box's own origin; what is served there has a policy against scripts, which the browser is told to pass over.
-        let page = browser.open(&format!("https://{https}/healthz"));
-        browser.tell(&page, "Page.setBypassCSP", json!({"enabled": true}));
-        browser.tell(&page, "Page.reload", json!({}));
-        browser.until(&page, "the page", "document.readyState === 'complete'");
-        browser.run(&page, &BUNDLE);
-        Phone { browser, page }
+        let microphone = browser::tone(hertz);
+        // A phone that others wrote plays what it hears without being asked to.
+        let plays = "--autoplay-policy=no-user-gesture-required";
+        let browser = Browser::start_in(&place.enter, Some(&microphone), &[plays]);
+        let tab = browser.person().tab();
+        // The box's own origin.
+        tab.open(&format!("https://{}/healthz", place.https));
+        tab.passes_over_its_policy();
+        tab.value(&BUNDLE);
+        Phone { tab, _browser: browser }
     }
 
     pub fn run(&mut self, script: &str) -> serde_json::Value {
-        self.browser.run(&self.page, script)
+        self.tab.value(script)
     }
 
     pub fn until(&mut self, what: &str, script: &str) {
-        self.browser.until(&self.page, what, script);
+        if let Err(last) = self.tab.comes_true(script) {
+            let log = self.tab.try_value("JSON.stringify(window.heardOf || [])");
+            let state = self.tab.try_value("window.phone && phone.describe()");
+            panic!("{what} did not come: {last}\n{log:?}\n{state:?}");
+        }
     }
 
     /// Calls a number and waits until somebody answers.

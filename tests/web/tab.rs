@@ -1,172 +1,15 @@
-//! Chromium without a screen, driven over a pipe (Chrome DevTools Protocol): open a page, wait for what a person would see
-//! there, press keys, take pictures.
+//! A tab of the browser, and what a person does at it: open a page, wait for what they would see there, press keys, point,
+//! take pictures.
 
 use std::cell::RefCell;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::path::Path;
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::branch::PATIENCE;
-
-/// A browser with nothing kept from before; ends with the test.
-pub struct Browser {
-    pipe: Rc<RefCell<Pipe>>,
-    process: Child,
-    folder: PathBuf,
-}
-
-struct Pipe {
-    to: ChildStdin,
-    from: Receiver<Value>,
-    asked: u64,
-    events: Vec<Value>,
-}
-
-impl Pipe {
-    fn ask(&mut self, session: Option<&str>, method: &str, parameters: Value) -> Value {
-        self.asked += 1;
-        let id = self.asked;
-        let mut question = json!({ "id": id, "method": method, "params": parameters });
-        if let Some(session) = session {
-            question["sessionId"] = session.into();
-        }
-        let mut text = question.to_string().into_bytes();
-        text.push(0);
-        self.to.write_all(&text).expect("the browser listens");
-        loop {
-            let told = self.from.recv_timeout(PATIENCE);
-            let told = told.unwrap_or_else(|_| panic!("{method}: the browser does not answer"));
-            if told["id"] == id {
-                // A page that goes away while it is asked answers nothing; whoever waits asks the next one.
-                let gone = told["error"]["code"] == -32_000 && method == "Runtime.evaluate";
-                assert!(gone || told["error"].is_null(), "{method}: {}", told["error"]);
-                return told["result"].clone();
-            }
-            self.events.push(told);
-        }
-    }
-}
-
-impl Browser {
-    /// Starts one. It takes the box's own certificate, and has a microphone that beeps.
-    pub fn start() -> Browser {
-        Browser::with(&[], &[])
-    }
-
-    /// The same whose microphone hears a sound (a WAV file), again and again.
-    pub fn that_hears(sound: &[u8]) -> Browser {
-        Browser::that_hears_in(&[], sound)
-    }
-
-    /// The same behind a command that puts it elsewhere.
-    pub fn that_hears_in(enter: &[String], sound: &[u8]) -> Browser {
-        let name = format!("branchline-sound-{}.wav", std::process::id());
-        let file = std::env::temp_dir().join(name);
-        std::fs::write(&file, sound).expect("a sound");
-        Browser::with(enter, &[format!("--use-file-for-fake-audio-capture={}", file.display())])
-    }
-
-    fn with(enter: &[String], more: &[String]) -> Browser {
-        let folder = std::env::temp_dir().join(format!(
-            "branchline-browser-{}-{:?}",
-            std::process::id(),
-            std::thread::current().id()
-        ));
-        let options = [
-            "--headless=new",
-            "--no-sandbox",
-            "--no-first-run",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-background-networking",
-            "--ignore-certificate-errors",
-            "--use-fake-ui-for-media-stream",
-            "--use-fake-device-for-media-stream",
-            "--hide-scrollbars",
-            "--mute-audio",
-            // A network namespace has loopback alone, which ICE leaves out otherwise.
-            "--allow-loopback-in-peer-connection",
-            "--disable-features=WebRtcHideLocalIpsWithMdns,Translate,OptimizationHints",
-            "--remote-debugging-pipe",
-        ];
-        // The browser reads at descriptor 3 and writes at 4.
-        let line = "exec chromium \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1";
-        let mut words = enter.iter().map(String::as_str).chain(["sh"]);
-        let mut process = Command::new(words.next().expect("a program"))
-            .args(words)
-            .args(["-c", line, "chromium"])
-            .args(options)
-            .args(more)
-            .arg(format!("--user-data-dir={}", folder.display()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("chromium starts; tests/run installs it");
-        let to = process.stdin.take().expect("its input is a pipe");
-        let mut lines = BufReader::new(process.stdout.take().expect("its output is a pipe"));
-        let (sender, from) = channel();
-        std::thread::spawn(move || {
-            let mut text = Vec::new();
-            while lines.read_until(0, &mut text).is_ok_and(|length| length > 0) {
-                text.pop();
-                let told = serde_json::from_slice(&text).expect("JSON");
-                if sender.send(told).is_err() {
-                    return;
-                }
-                text.clear();
-            }
-        });
-        let pipe = Rc::new(RefCell::new(Pipe { to, from, asked: 0, events: Vec::new() }));
-        Browser { pipe, process, folder }
-    }
-
-    /// A tab of somebody who has nothing in common with other people's.
-    pub fn person(&self) -> Person {
-        let made = self.ask("Target.createBrowserContext", json!({}));
-        let context = made["browserContextId"].as_str().expect("an id").to_owned();
-        Person { pipe: self.pipe.clone(), context }
-    }
-
-    fn ask(&self, method: &str, parameters: Value) -> Value {
-        self.pipe.borrow_mut().ask(None, method, parameters)
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// Somebody at a browser, with cookies of their own.
-pub struct Person {
-    pipe: Rc<RefCell<Pipe>>,
-    context: String,
-}
-
-impl Person {
-    /// A new tab.
-    pub fn tab(&self) -> Tab {
-        let wanted = json!({ "url": "about:blank", "browserContextId": self.context });
-        let made = self.pipe.borrow_mut().ask(None, "Target.createTarget", wanted);
-        let wanted = json!({ "targetId": made["targetId"], "flatten": true });
-        let attached = self.pipe.borrow_mut().ask(None, "Target.attachToTarget", wanted);
-        let session = attached["sessionId"].as_str().expect("an id").to_owned();
-        let tab = Tab { pipe: self.pipe.clone(), session };
-        for domain in ["Page.enable", "Runtime.enable", "Network.enable"] {
-            tab.ask(domain, json!({}));
-        }
-        tab.size(1366, 768);
-        tab
-    }
-}
+use crate::browser::Pipe;
 
 /// A tab.
 pub struct Tab {
@@ -175,6 +18,16 @@ pub struct Tab {
 }
 
 impl Tab {
+    /// A tab whose session this is, as wide as a laptop's window.
+    pub fn attached(pipe: Rc<RefCell<Pipe>>, session: String) -> Tab {
+        let tab = Tab { pipe, session };
+        for domain in ["Page.enable", "Runtime.enable", "Network.enable"] {
+            tab.ask(domain, json!({}));
+        }
+        tab.size(1366, 768);
+        tab
+    }
+
     fn ask(&self, method: &str, parameters: Value) -> Value {
         self.pipe.borrow_mut().ask(Some(&self.session), method, parameters)
     }
@@ -224,25 +77,51 @@ impl Tab {
         self.until(&format!("{url} has come"), "document.readyState === 'complete'");
     }
 
-    /// What an expression has as its value.
+    /// Lets scripts run that the page's own policy forbids: for what the tests bring along.
+    pub fn passes_over_its_policy(&self) {
+        self.ask("Page.setBypassCSP", json!({ "enabled": true }));
+        self.reload();
+    }
+
+    /// What an expression has as its value; promises are waited for.
     pub fn value(&self, expression: &str) -> Value {
+        let short: String = expression.chars().take(400).collect();
+        self.try_value(expression).unwrap_or_else(|wrong| panic!("{wrong}\nin {short}"))
+    }
+
+    /// The same of one that may fail.
+    pub fn try_value(&self, expression: &str) -> Result<Value, String> {
         let wanted = json!({
             "expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true
         });
         let told = self.ask("Runtime.evaluate", wanted);
-        assert!(told["exceptionDetails"].is_null(), "{expression}: {}", told["exceptionDetails"]);
-        told["result"]["value"].clone()
+        match told.get("exceptionDetails") {
+            None => Ok(told["result"]["value"].clone()),
+            Some(wrong) => {
+                let said = wrong["exception"]["description"].as_str();
+                Err(said.or(wrong["text"].as_str()).unwrap_or("it failed").to_owned())
+            }
+        }
     }
 
     /// Waits until an expression is true, and answers its value.
     pub fn until(&self, what: &str, expression: &str) -> Value {
+        self.comes_true(expression)
+            .unwrap_or_else(|last| panic!("waited in vain for: {what}: {last}\n{}", self.text()))
+    }
+
+    /// The same; what it was last where it does not come true.
+    pub fn comes_true(&self, expression: &str) -> Result<Value, String> {
         let begun = Instant::now();
         loop {
-            let value = self.value(expression);
-            if !matches!(value, Value::Null | Value::Bool(false)) {
-                return value;
+            let last = match self.try_value(expression) {
+                Ok(value @ (Value::Null | Value::Bool(false))) => value.to_string(),
+                Ok(value) => return Ok(value),
+                Err(wrong) => wrong,
+            };
+            if begun.elapsed() > PATIENCE {
+                return Err(last);
             }
-            assert!(begun.elapsed() < PATIENCE, "waited in vain for: {what}\n{}", self.text());
             std::thread::sleep(Duration::from_millis(25));
         }
     }
@@ -277,6 +156,10 @@ impl Tab {
             "Escape" => (27, String::new()),
             "ArrowDown" => (40, String::new()),
             "ArrowUp" => (38, String::new()),
+            "ArrowLeft" => (37, String::new()),
+            "ArrowRight" => (39, String::new()),
+            "Home" => (36, String::new()),
+            "End" => (35, String::new()),
             " " => (32, " ".to_owned()),
             letter => (u32::from(letter.as_bytes()[0].to_ascii_uppercase()), letter.to_owned()),
         };
@@ -334,6 +217,11 @@ impl Tab {
             json!(name)
         );
         let at = self.until(&format!("something to point at: {name}"), &find);
+        self.clicks_at(&at);
+    }
+
+    /// Clicks with the mouse at a place of the window: its distance from the left and from above.
+    pub fn clicks_at(&self, at: &Value) {
         for (kind, buttons) in [("mouseMoved", 0), ("mousePressed", 1), ("mouseReleased", 1)] {
             let button = if kind == "mouseMoved" { "none" } else { "left" };
             self.ask(
@@ -359,15 +247,15 @@ impl Tab {
 
     /// A picture of what is seen.
     pub fn picture(&self, path: &Path) {
-        let told = self.ask("Page.captureScreenshot", json!({ "format": "png" }));
-        let data = told["data"].as_str().expect("a picture");
-        let data = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data);
-        std::fs::write(path, data.expect("base64")).expect("it can be written");
+        self.shoot(path, json!({ "format": "png" }));
     }
 
     /// The same as WebP, which is small enough to be kept.
     pub fn small_picture(&self, path: &Path) {
-        let wanted = json!({ "format": "webp", "quality": 82 });
+        self.shoot(path, json!({ "format": "webp", "quality": 82 }));
+    }
+
+    fn shoot(&self, path: &Path, wanted: Value) {
         let told = self.ask("Page.captureScreenshot", wanted);
         let data = told["data"].as_str().expect("a picture");
         let data = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data);
@@ -377,11 +265,7 @@ impl Tab {
     /// What the page has complained of since it was asked last: scripts that failed, and what its own policy forbade.
     pub fn complaints(&self) -> Vec<String> {
         self.value("1");
-        let mut pipe = self.pipe.borrow_mut();
-        let own = |event: &Value| event["sessionId"] == self.session.as_str();
-        let (mine, others) =
-            std::mem::take(&mut pipe.events).into_iter().partition::<Vec<_>, _>(own);
-        pipe.events = others;
+        let mine = self.pipe.borrow_mut().events_of(&self.session);
         let wrong = mine.iter().filter(|event| match event["method"].as_str() {
             Some("Runtime.exceptionThrown") => true,
             Some("Runtime.consoleAPICalled") => event["params"]["type"] == "error",

@@ -19,7 +19,7 @@ pub const COLLEAGUE: f64 = 880.0;
 
 /// Looks at what comes out of the page's loudspeakers: the loudest frequency of each, and by how much one stands out.
 pub const EAR: &str = "(() => { window.ears ??= new Map(); window.bins = () => [...document.querySelectorAll('audio')].map((out) \
-    => out.srcObject).filter((own) => own?.active).map((own) => { if (!ears.has(own)) { const c = new AudioContext(); const a \
+    => out.srcObject ?? (out.src && (out.heardAs ??= out.captureStream()))).filter((own) => own?.active).map((own) => { if (!ears.has(own)) { const c = new AudioContext(); const a \
     = c.createAnalyser(); a.fftSize = 8192; a.smoothingTimeConstant = 0; c.createMediaStreamSource(own).connect(a); c.resume(); \
     ears.set(own, a) } const a = ears.get(own); const b = new Float32Array(a.frequencyBinCount); \
     a.getFloatFrequencyData(b); return [b, a.context.sampleRate / a.fftSize] }); window.stands = (hertz) => \
@@ -159,7 +159,7 @@ pub fn longest_silence(party: &Party, hertz: f64, during: impl FnOnce()) -> Dura
 }
 
 /// An agent at a page that is a telephone, ready.
-pub fn at_work(site: &Site) -> (crate::tab::Person, Tab) {
+pub fn at_work(site: &Site) -> (crate::browser::Person, Tab) {
     prepare(site);
     let (person, tab) = site.signed_in("ann");
     tab.talks_here();
