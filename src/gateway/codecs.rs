@@ -1,5 +1,16 @@
 //! Which codecs a leg may have: first what needs no decoding, last what has to be decoded because nothing else is left.
 //!
+//! The rule, for browsers, phones and trunks alike:
+//! - Beside a partner, a leg gets the partner's codec if it listed it. So a browser that offers Opus first talks PCMU with a
+//!   phone or a trunk that has PCMU: packets are passed on as they are, and Opus would carry no more of a voice that has
+//!   been through G.711. Two browsers talk Opus.
+//! - Beside what is made here (the IVR, a queue's music, the echo test), it gets G.711, which costs nothing to make and is
+//!   what most partners behind a menu have. Who is sent on to a partner with another codec is offered that one then.
+//! - Nothing is decoded while the two have a codec in common. Loss does not change that: a codec that changes in the middle
+//!   of a call costs an offer that may be refused, and G.711 is concealed too. Where a network is known to lose packets,
+//!   such as that of an agent at home, `codecs = ["opus"]` of the extension has it decoded and coded for that leg alone.
+//! - A list of an extension's or a trunk's own is the whole list; within it the rule holds.
+//!
 //! Owns the lists for offers and answers, the offer to a leg whose codec turned out to be another than its partner's, and
 //! the mark on calls that are decoded and coded. The packets are the media plane's.
 

@@ -125,6 +125,57 @@ fn what_is_made_here_is_heard_in_what_costs_least() {
     }
 }
 
+/// What Chromium lists, in its order.
+fn chromium() -> Vec<Codec> {
+    vec![opus(), g722(), Codec::pcmu(), Codec::pcma()]
+}
+
+#[test]
+fn a_browser_has_the_codec_of_whom_it_talks_with_and_g711_beside_what_is_made_here() {
+    let menu = "[[internal]]\nnumber = \"500\"\nto = \"ivr:main\"\n[[outbound]]";
+    let config = CONFIG.replacen("[[outbound]]", menu, 1);
+    for number in ["600", "500", "700"] {
+        let mut world = scene(&config, &chromium(), &[]);
+        world.call(2, number);
+        world.a_second();
+        assert_eq!(agreed(&world), ["pcmu"], "{number}");
+    }
+    // With a phone, whoever of the two calls; and with another browser.
+    let phone = vec![Codec::pcmu()];
+    for (caller, called, both) in [
+        (chromium(), phone.clone(), "pcmu"),
+        (phone, chromium(), "pcmu"),
+        (chromium(), vec![g722(), Codec::pcma()], "g722"),
+        (chromium(), chromium(), "opus"),
+    ] {
+        let mut world = scene(CONFIG, &caller, &called);
+        talk(&mut world);
+        assert_eq!(agreed(&world), [both, both], "{caller:?} {called:?}");
+        assert_eq!(coded(&mut world), [""; 0]);
+    }
+}
+
+/// An agent at home, whose network loses packets: Opus for that leg, whatever the other side has.
+#[test]
+fn a_browser_that_is_to_have_opus_has_it_beside_whomever() {
+    let own = ("number = \"202\"\n", "number = \"202\"\ncodecs = [\"opus\"]\n");
+    let config = CONFIG.replacen(own.0, own.1, 1);
+    assert_ne!(config, CONFIG);
+    let mut world = scene(&config, &chromium(), &[]);
+    world.call(2, "600");
+    world.a_second();
+    assert_eq!(agreed(&world), ["opus"]);
+    for called in [vec![Codec::pcmu()], chromium()] {
+        let mut world = scene(&config, &chromium(), &called);
+        talk(&mut world);
+        let mut both = agreed(&world);
+        both.sort();
+        let other = called[0].encoding.to_ascii_lowercase();
+        assert_eq!(both, ["opus".to_owned(), other.clone()], "{called:?}");
+        assert_eq!(coded(&mut world).len(), usize::from(other != "opus"));
+    }
+}
+
 #[test]
 fn a_phone_with_a_list_of_its_own_is_offered_nothing_else() {
     let config = CONFIG.replacen(
