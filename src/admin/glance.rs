@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::api::bodies::Mode;
+use crate::admin::api::feed::Tape;
 use crate::call::consent::Consent;
 use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, QueueId, RecordingId, TrunkId};
 use crate::time::{UnixTime, rfc3339};
@@ -106,6 +107,10 @@ pub struct ActiveCall {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub consent: Option<Consent>,
+    /// How the recording of it is; nothing while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub tape: Option<Tape>,
     /// How a supervisor listens in; nothing while nobody does, or where that is not for whoever asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

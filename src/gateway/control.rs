@@ -547,6 +547,7 @@ impl Gateway {
         active.coded = self.coded_in(call.call);
         active.consent = self.consents.of_call(call.call);
         active.paying = self.calls.caller(call.call).is_some_and(|leg| self.is_paying(leg));
+        active.tape = self.tape_of(call.call);
         active.supervised = self.supervised(leads, call.call);
         active
     }
@@ -597,6 +598,7 @@ fn active_call(call: &CallView) -> ActiveCall {
         coded: Vec::new(),
         paying: false,
         consent: None,
+        tape: None,
         supervised: None,
         held_by: call.held_by.iter().map(Peer::to_string).collect(),
     }

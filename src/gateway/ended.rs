@@ -70,6 +70,7 @@ impl Gateway {
                 coded: Vec::new(),
                 paying: false,
                 consent: None,
+                tape: None,
                 supervised: None,
                 held_by: Vec::new(),
             }

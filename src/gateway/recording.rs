@@ -10,7 +10,7 @@ use crate::config::settings::Recording;
 use crate::gateway::sound::Playing;
 use crate::gateway::voicemail::Order;
 use crate::gateway::{Gateway, Output};
-use crate::id::{LegId, RecordingId};
+use crate::id::{CallId, LegId, RecordingId};
 use crate::journal::context::call_name;
 use crate::journal::event::What;
 use crate::media;
@@ -182,9 +182,22 @@ impl Gateway {
     }
 
     fn pause_as_is(&mut self, recording: RecordingId, left: LegId) {
-        let paused = self.is_paying(left) || self.tapes.paused.contains(&recording);
+        let state = self.tape_is(recording, left);
+        let paused = state == Tape::Paused;
         self.tell_leg(left, |_| media::Command::PauseTape { recording, paused });
-        self.tell_tape(left, recording, if paused { Tape::Paused } else { Tape::Runs });
+        self.tell_tape(left, recording, state);
+    }
+
+    /// How the recording of a call is that runs.
+    pub(super) fn tape_of(&self, call: CallId) -> Option<Tape> {
+        let own = |legs: &[LegId; 2]| self.calls.call_of(legs[0]) == Some(call);
+        let (recording, [left, _]) = self.tapes.running.iter().find(|(_, legs)| own(legs))?;
+        Some(self.tape_is(*recording, *left))
+    }
+
+    fn tape_is(&self, recording: RecordingId, left: LegId) -> Tape {
+        let paused = self.is_paying(left) || self.tapes.paused.contains(&recording);
+        if paused { Tape::Paused } else { Tape::Runs }
     }
 
     fn tell_tape(&mut self, leg: LegId, recording: RecordingId, state: Tape) {

@@ -14,6 +14,7 @@ mod browser;
 mod desk;
 mod firefox;
 mod lasting;
+mod listening;
 mod media;
 mod moving;
 mod network;
@@ -31,4 +32,5 @@ mod shift;
 mod sound;
 #[allow(dead_code)]
 mod tab;
+mod tapes;
 mod whole_shift;

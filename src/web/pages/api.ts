@@ -28,6 +28,15 @@ others?.addEventListener('message', () => void look())
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
+/** The bytes that stand under a path, such as sound. */
+export async function bytesOf(path: string): Promise<ArrayBuffer> {
+  const answer = await fetch(BASE + path, { credentials: 'same-origin', cache: 'no-store' }).catch(() => {
+    throw new Problem('unreachable', 0, '', '')
+  })
+  if (!answer.ok) throw await refused(answer)
+  return answer.arrayBuffer()
+}
+
 /** Asks for something, or has it done: only to what was seen, where that is named. */
 export async function ask<T>(method: Method, path: string, body?: unknown, seen?: string): Promise<T> {
   try {

@@ -83,7 +83,7 @@ function Frame({ who }: { who: Me }) {
           {nameOf(who)}
         </Button>
       </header>
-      {!heard.value && <Notice shade="warn">{t('line.lost')}</Notice>}
+      {!heard.value && !expired.value && <Notice shade="warn">{t('line.lost')}</Notice>}
       <main id="main" tabIndex={-1}>
         {here ? <Loaded key={here.at} page={here} /> : pages.length === 0 && <Notice shade="warn">{t('page.none')}</Notice>}
       </main>

@@ -25,6 +25,7 @@ export type ActiveCall = {
   "held_by"?: Array<string>
   "paying"?: boolean
   "supervised"?: Mode
+  "tape"?: Tape
   "to": string
   "with"?: string | null
 }

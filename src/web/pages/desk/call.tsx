@@ -154,7 +154,6 @@ type Sending = 'blind' | 'keys' | null
 function Talking({ up, dial }: { up: Talk; dial: () => void }) {
   const doing = useSignal<Sending>(null)
   const problem = useSignal<string | null>(null)
-  const tape = useSignal<'off' | 'on' | 'paused'>('off')
   const leg = talking.value
   const order = async (act: () => Promise<unknown>): Promise<boolean> => {
     problem.value = null
@@ -174,11 +173,12 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
     change(up.call, { held: on })
     if (!(await order(() => ask(on ? 'POST' : 'DELETE', `${path}/hold`)))) change(up.call, { held: !on })
   }
-  const record = async (): Promise<void> => {
-    if (tape.value === 'off' && (await order(() => ask('POST', `${path}/recording`)))) tape.value = 'on'
-    else if (tape.value === 'on' && (await order(() => ask('POST', `${path}/recording/pause`)))) tape.value = 'paused'
-    else if (tape.value === 'paused' && (await order(() => ask('DELETE', `${path}/recording/pause`)))) tape.value = 'on'
-  }
+  const record = (): Promise<boolean> =>
+    order(() => {
+      const tape = talk.value?.tape ?? null
+      if (!tape) return ask('POST', `${path}/recording`)
+      return ask(tape === 'runs' ? 'POST' : 'DELETE', `${path}/recording/pause`)
+    })
   const pay = (): Promise<boolean> => order(() => ask(talk.value?.paying ? 'DELETE' : 'POST', `${path}/payment`))
   useKey('h', 'keys.hold', () => void hold(), !up.room)
   useKey('p', 'keys.pay', () => void pay(), !up.room)
@@ -213,7 +213,7 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
           {up.heard && <Tag shade="note">{t(`supervision.${up.heard}`)}</Tag>}
           {up.paying && <Tag shade="warn">{t('call.paying')}</Tag>}
           {up.consent === false && <Tag shade="warn">{t('call.unrecorded')}</Tag>}
-          {tape.value === 'on' && !up.paying && <Tag shade="bad">{t('call.recorded')}</Tag>}
+          {up.tape === 'runs' && <Tag shade="bad">{t('call.recorded')}</Tag>}
         </p>
         <time class="clock">{clock(since(up.since))}</time>
       </div>
@@ -246,8 +246,8 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
         <Button icon="consult" onClick={dial}>
           {t('call.consult')}
         </Button>
-        <Button icon="record" pressed={tape.value !== 'off'} onClick={() => void record()}>
-          {t(tape.value === 'off' ? 'call.record' : tape.value === 'on' ? 'call.record.pause' : 'call.record.on')}
+        <Button icon="record" pressed={!!up.tape} disabled={up.paying} onClick={() => void record()}>
+          {t(!up.tape ? 'call.record' : up.tape === 'runs' ? 'call.record.pause' : 'call.record.on')}
         </Button>
         <Button icon="card" hint="p" pressed={up.paying} onClick={() => void pay()}>
           {up.paying ? t('call.pay.over') : t('call.pay')}
@@ -262,9 +262,7 @@ function Talking({ up, dial }: { up: Talk; dial: () => void }) {
         </Button>
       </div>
       {up.paying && (
-        <p class="small" role="status">
-          {t('call.paying.words')}
-        </p>
+        <p class="small">{t('call.paying.words')}</p>
       )}
       {besides.value.map((other) => (
         <div class="row beside" key={other.call}>

@@ -4,7 +4,7 @@ import { computed, signal } from '@preact/signals'
 import { ask, me } from '../api'
 import { answered, listen, type Told } from '../feed'
 import { announce } from '../parts/live'
-import type { ActiveCall, ActiveCallPage, Agent, AgentPage, CallerCard, ContactLine, Mode, PersonRecordPage, Queue, QueuePage } from '../schema'
+import type { ActiveCall, ActiveCallPage, Agent, AgentPage, CallerCard, ContactLine, Mode, PersonRecordPage, Queue, QueuePage, Tape } from '../schema'
 import { t } from '../words'
 import { tell } from './alert'
 
@@ -29,6 +29,8 @@ export type Talk = Offer & {
   paying: boolean
   /** Whether whoever is outside lets the call be recorded; nobody was asked while it is nothing. */
   consent: boolean | null
+  /** How the recording of it is; nothing while there is none. */
+  tape: Tape | null
   /** How a supervisor listens in, where the site says so. */
   heard: Mode | null
   over: number | null
@@ -140,7 +142,8 @@ async function resume({ items }: ActiveCallPage): Promise<void> {
   const known = (): Talk[] => [...(talk.value && !talk.value.over ? [talk.value] : []), ...besides.value]
   for (const line of up) {
     const held = (line.held_by ?? []).includes(party())
-    if (known().some(({ call }) => call === line.call)) change(line.call, { held })
+    const tape = line.tape ?? null
+    if (known().some(({ call }) => call === line.call)) change(line.call, { held, tape })
     else add(await talkOf(line, held))
   }
   for (const { call } of known()) if (!up.some((line) => line.call === call)) over(call)
@@ -161,12 +164,12 @@ async function talkOf(line: ActiveCall, held: boolean): Promise<Talk> {
   if (room) merging = null
   if (first) return { ...first, call, held, over: null, room, about: first.about }
   const offer = recent.find((one) => one.call === call)
-  if (offer) return { ...offer, since: Date.now(), held, paying: line.paying ?? false, consent: line.consent?.given ?? null, heard: line.supervised ?? null, over: null, room, about: call }
+  if (offer) return { ...offer, since: Date.now(), held, paying: line.paying ?? false, tape: line.tape ?? null, consent: line.consent?.given ?? null, heard: line.supervised ?? null, over: null, room, about: call }
   const found = await ask<PersonRecordPage>('GET', `/people?identity=${encodeURIComponent(`phone:${from}`)}`).catch(() => null)
   const contact = found?.items[0]?.contacts[0]
   const caller = contact ? cardOf(contact) : null
   const since = new Date(arrived).getTime()
-  return { call, from, to: line.to, queue: null, caller, since, held, paying: line.paying ?? false, consent: line.consent?.given ?? null, heard: line.supervised ?? null, over: null, room, about: call }
+  return { call, from, to: line.to, queue: null, caller, since, held, paying: line.paying ?? false, tape: line.tape ?? null, consent: line.consent?.given ?? null, heard: line.supervised ?? null, over: null, room, about: call }
 }
 
 /** The call that a room is made of, until the room is there. */
@@ -228,7 +231,9 @@ function took(event: Told): void {
     case 'call_consent':
       return change(event.call, { consent: event.given })
     case 'call_payment':
-      return change(event.call, { paying: event.on })
+      return paid(event.call, event.on)
+    case 'call_recording':
+      return change(event.call, { tape: event.state === 'ended' ? null : event.state })
     case 'call_held':
     case 'call_resumed':
       // Being on hold is told by the telephone, to the page that has the call.
@@ -290,7 +295,7 @@ export function taken(call: string): void {
   if (besides.value.some((one) => one.call === call)) return
   if (talk.value?.call === call && !talk.value.over) return change(call, offer ? { ...offer, since: talk.value.since } : {})
   if (!offer) return void lookForCalls()
-  add({ ...offer, since: Date.now(), held: false, paying: false, consent: null, heard: null, over: null, room: false, about: call })
+  add({ ...offer, since: Date.now(), held: false, paying: false, tape: null, consent: null, heard: null, over: null, room: false, about: call })
   showCaller(offer)
   announce(t('call.said'))
 }
@@ -332,6 +337,14 @@ function over(call: string): void {
   } else talk.value = { ...talk.value, over: Date.now() }
   changed.value += 1
   announce(t('call.over'))
+}
+
+/** A payment pause begins or ends, by whomever: whoever does not see the page is told so too. */
+function paid(call: string, on: boolean): void {
+  const own = [talk.value, ...besides.value].find((one) => one?.call === call && !one.over)
+  if (!own || own.paying === on) return
+  change(call, { paying: on })
+  announce(on ? `${t('call.pay')}. ${t('call.paying.words')}` : t('call.paying.over'))
 }
 
 /** The agent's own state is another. */

@@ -71,7 +71,7 @@ function Record({ record }: { record: CallLine }) {
       <Section title={t('calls.sound')} side={record.one_way ? <Tag shade="bad">{t('calls.oneway')}</Tag> : undefined}>
         <Facts facts={sound} />
         {record.recordings.map((recording) => (
-          <Player key={recording} recording={recording} name={t('calls.recording')} />
+          <Player key={recording} recording={recording} name={t('calls.recording')} parties={[record.from, record.agent ?? record.reached ?? '']} />
         ))}
       </Section>
     </div>

@@ -98,6 +98,7 @@ export const desk: Record<keyof typeof english, string> = {
   'call.pay.over': 'Pause beenden',
   'call.paying': 'Bezahlpause',
   'call.paying.words': 'Nichts wird aufgezeichnet. Tasten, die der Kunde drückt, erfährt niemand, und sie werden nirgends behalten.',
+  'call.paying.over': 'Die Bezahlpause ist zu Ende.',
   'call.hold': 'Halten',
   'call.resume': 'Fortsetzen',
   'call.mute': 'Stumm',

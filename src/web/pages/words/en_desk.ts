@@ -96,6 +96,7 @@ export const desk = {
   'call.pay.over': 'End the pause',
   'call.paying': 'payment pause',
   'call.paying.words': 'Nothing is recorded. Keys that the customer presses reach nobody and are kept nowhere.',
+  'call.paying.over': 'The payment pause is over.',
   'call.hold': 'Hold',
   'call.resume': 'Resume',
   'call.mute': 'Mute',
