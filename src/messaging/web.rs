@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::address::Address;
 use super::contract::{Capabilities, Failure, Outcome, Outgoing, Told};
 use super::piece::Content;
 use crate::time::UnixTime;
@@ -51,6 +52,40 @@ pub struct Heard {
     /// What shows that the same request comes again, where the service says so: a nonce, a token's id. Seen before, the
     /// request is replied to and changes nothing.
     pub once: Option<String>,
+    /// Members of a batch that could not be read: the others are told, and these are counted and logged.
+    pub odd: u32,
+}
+
+impl Heard {
+    /// Something that is told, and replied to with nothing but that it is understood.
+    pub fn of(told: Vec<Told>) -> Heard {
+        Heard { told, reply: Reply::done(), once: None, odd: 0 }
+    }
+
+    /// Nothing to tell but a reply.
+    pub fn reply(reply: Reply) -> Heard {
+        Heard { reply, ..Heard::of(Vec::new()) }
+    }
+}
+
+/// What came of asking a service for what has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Polled {
+    /// What it tells, in order.
+    pub told: Vec<Told>,
+    /// From where to go on once that is on the disk; nothing: from where it went on this time.
+    pub next: Option<String>,
+    /// As in [`Heard::odd`].
+    pub odd: u32,
+}
+
+/// What is shown to somebody beside messages. It may be lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Somebody here is writing, or no more.
+    Typing(bool),
+    /// Somebody here has read it: what the channel calls the message.
+    Read(String),
 }
 
 /// A reply.
@@ -82,6 +117,17 @@ pub enum NotHeard {
     Form,
     /// A method or a path that the service does not use. 404.
     Unknown,
+}
+
+impl NotHeard {
+    /// What is answered.
+    pub fn status(self) -> u16 {
+        match self {
+            NotHeard::Unproved | NotHeard::Stale => 403,
+            NotHeard::Form => 400,
+            NotHeard::Unknown => 404,
+        }
+    }
 }
 
 /// A request that we send.
@@ -143,14 +189,22 @@ pub trait Adapter: fmt::Debug + Send + Sync {
     /// When it is not listened to.
     fn hear(&self, now: UnixTime, request: Request<'_>) -> Result<Heard, NotHeard>;
 
-    /// The requests that send a message, in order; nearly always one. `media` gives the bytes of a file that is kept
-    /// here, and the address under which the service may fetch it, where there is one.
+    /// The next request that sends a message, asked for with the answers to those before; nothing: there are no more.
+    /// Nearly always there is one; a file may have to go before what names it. `files` gives the bytes of a file that is
+    /// kept here, and the address under which the service may fetch it, where there is one.
     ///
     /// # Errors
-    /// When this service cannot carry it.
-    fn ask(&self, outgoing: &Outgoing, media: &dyn Files) -> Result<Vec<Ask>, Failure>;
+    /// When this service cannot carry it. Said before anything was sent.
+    fn ask(
+        &self,
+        now: UnixTime,
+        outgoing: &Outgoing,
+        files: &dyn Files,
+        answers: &[Answer<'_>],
+    ) -> Result<Option<Ask>, Failure>;
 
-    /// What came of them: asked with the answer to each, as far as they were sent.
+    /// What came of them: asked with the answer to each, as far as they were sent. What was sent in part and not
+    /// wholly is doubtful.
     fn outcome(&self, answers: &[Answer<'_>]) -> Outcome;
 
     /// Asks for what has come, for services that are asked and do not call: with what [`Adapter::polled`] said last.
@@ -158,12 +212,23 @@ pub trait Adapter: fmt::Debug + Send + Sync {
         None
     }
 
-    /// What came of that: what it tells, and from where to go on once that is on the disk.
+    /// What came of that.
     ///
     /// # Errors
     /// When the service did not answer as it should.
-    fn polled(&self, _answer: Answer<'_>) -> Result<(Vec<Told>, Option<String>), Failure> {
-        Ok((Vec::new(), None))
+    fn polled(&self, _answer: Answer<'_>) -> Result<Polled, Failure> {
+        Ok(Polled { told: Vec::new(), next: None, odd: 0 })
+    }
+
+    /// The request that shows something to somebody, where the service can. Nobody waits for its answer.
+    fn show(&self, _now: UnixTime, _to: &Address, _shown: &Shown) -> Option<Ask> {
+        None
+    }
+
+    /// Fetches a file that came with an address: plainly, where the service wants nothing else.
+    fn fetch(&self, url: &str) -> Ask {
+        let within = Duration::from_secs(60);
+        Ask { method: "GET", url: url.to_owned(), headers: Vec::new(), body: Vec::new(), within }
     }
 
     /// Asks where the bytes of a file are that a message named by id; none where addresses come along.
