@@ -9,6 +9,7 @@
 //!
 //! It does not know how a channel works, opens nothing, and does not know people: who an address is, the record says.
 
+pub mod adapter;
 mod address;
 pub mod channel;
 pub mod contract;
