@@ -62,7 +62,7 @@ impl Adapter for Twilio {
         if request.method != "POST" {
             return Err(NotHeard::Unknown);
         }
-        let fields = self.proved(&request).ok_or(NotHeard::Unproved)?;
+        let fields = self.proved(&request).ok_or(NotHeard::Unproved)?.ok_or(NotHeard::Form)?;
         let own = fields.one("AccountSid").is_none_or(|account| account == self.account);
         let told = own.then(|| told(&fields)).flatten().ok_or(NotHeard::Form)?;
         let reply = Reply { status: 200, mime: Some("text/xml"), body: b"<Response/>".to_vec() };
@@ -128,8 +128,8 @@ impl Twilio {
         }
     }
 
-    /// The fields of a request that is proved.
-    fn proved(&self, request: &Request<'_>) -> Option<Fields> {
+    /// The fields of a request that is proved; nothing inside when they cannot be read.
+    fn proved(&self, request: &Request<'_>) -> Option<Option<Fields>> {
         let signature = request.header("x-twilio-signature")?;
         let (secret, algorithm) = self.signed_with(request)?;
         let (query, mime) = (Fields::of_query(request.url)?, request.header("content-type"));
@@ -152,7 +152,7 @@ impl Twilio {
         };
         let good =
             !secret.bytes().is_empty() && with_and_without_port(request.url)?.iter().any(signed);
-        good.then(|| if json { flat(request.body) } else { Some(fields) }).flatten()
+        good.then(|| if json { flat(request.body) } else { Some(fields) })
     }
 
     /// With what a request says that it is signed. What is not known is not taken.
