@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod api;
+pub mod channels;
 pub mod clock;
 pub mod configuring;
 pub mod control;

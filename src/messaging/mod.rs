@@ -15,6 +15,7 @@ pub mod channel;
 pub mod contract;
 mod entry;
 pub mod kept;
+pub mod kind;
 pub mod ledger;
 mod piece;
 mod record;

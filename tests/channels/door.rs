@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::libraries::{node, python};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
-const TOKEN: &str = "a token of the box";
+pub const TOKEN: &str = "a token of the box";
 const NOW: UnixTime = UnixTime(1_795_316_400_000_000);
 
 /// What was asked for, by number.
@@ -149,7 +149,7 @@ fn twilios_library_takes_what_our_door_tells_of_a_message() {
     assert_eq!(judged(&body.replace("failed", "sent")).trim(), "False");
 }
 
-fn twilio() -> Twilio {
+pub fn twilio() -> Twilio {
     Twilio {
         api: String::new(),
         account: ACCOUNT.to_owned(),

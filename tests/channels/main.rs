@@ -7,4 +7,5 @@
 mod contract;
 mod door;
 mod libraries;
+mod runner;
 mod signatures;
