@@ -37,13 +37,17 @@ use branchline::time::{Now, UnixTime};
 #[path = "messages.rs"]
 mod messages;
 
+#[path = "adapters.rs"]
+mod services;
+
 pub use messages::{assemble, pdu};
+pub use services::adapters;
 
 /// A target: takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// Each target by its name, as its folder under `corpus/` is called.
-pub const ALL: [(&str, Target); 15] = [
+pub const ALL: [(&str, Target); 16] = [
     ("wire", wire),
     ("uri", uri),
     ("sdp", sdp),
@@ -59,6 +63,7 @@ pub const ALL: [(&str, Target); 15] = [
     ("pdu", pdu),
     ("assemble", assemble),
     ("at", at),
+    ("adapters", adapters),
 ];
 
 fn now() -> Now {
