@@ -807,7 +807,9 @@ fn random_lives_lose_nothing_and_send_nothing_twice() {
                     world.run(SECOND * 3);
                     world.restart();
                 }
-                _ => drop(world.run(MINUTE)),
+                _ => {
+                    world.run(MINUTE);
+                }
             }
             world.run(Duration::from_millis(random.below(20_000)));
         }

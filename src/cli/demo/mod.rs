@@ -55,6 +55,8 @@ pub fn main(options: &Options) -> ExitCode {
         return exit::fail(exit::SYSTEM, format!("the demo's users cannot be made: {error}"));
     }
     let shown = scenario::play(&site, !options.json);
+    // It is there until this ends.
+    let modem = site.plug_in_modem();
     let code = match (&shown, options.json) {
         (Err(failure), _) => {
             running.stop();
@@ -64,11 +66,11 @@ pub fn main(options: &Options) -> ExitCode {
             );
         }
         (Ok(_), true) => {
-            println!("{}", site.describe(&running));
+            println!("{}", site.describe(&running, modem.as_ref()));
             ExitCode::SUCCESS
         }
         (Ok(_), false) => {
-            print!("{}", site.tour(&running));
+            print!("{}", site.tour(&running, modem.as_ref()));
             ExitCode::SUCCESS
         }
     };

@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 use crate::admin::{Command, access};
 use crate::cli::ask;
+use crate::driver::simulated::Plugged;
 use crate::driver::{Running, clock};
 use crate::id::AgentId;
 use crate::journal::act::{Role, Scope, Token, User};
+use crate::sms::simulated::Make;
 
 /// The extensions of the demo and what they are for.
 const ACCOUNTS: [(&str, &str); 3] = [("201", "reception"), ("202", "agent"), ("203", "agent")];
@@ -172,8 +174,14 @@ impl Site {
         ask::ask(socket, &Command::AddToken { token }).map(|_| ())
     }
 
+    /// A simulated modem at a port in the demo's folder. Nothing: the system has no pseudo terminal left, and the rest of
+    /// the demo needs none.
+    pub fn plug_in_modem(&self) -> Option<Plugged> {
+        Plugged::new(&self.folder.join("modem"), Make::default()).ok()
+    }
+
     /// One line of JSON for scripts.
-    pub fn describe(&self, running: &Running) -> String {
+    pub fn describe(&self, running: &Running, modem: Option<&Plugged>) -> String {
         let accounts: Vec<_> = ACCOUNTS
             .iter()
             .map(|(user, role)| {
@@ -198,7 +206,7 @@ impl Site {
             "certificate": self.folder.join("data/tls/certificate.pem").display().to_string(),
             "users": users,
             "token": self.password("token"),
-            "modem": null,
+            "modem": modem.map(|modem| modem.port().display().to_string()),
             "accounts": accounts,
             "inbound_numbers": ["+15550100", "+15550101"],
             "socket": running.socket().display().to_string(),
@@ -209,7 +217,7 @@ impl Site {
     }
 
     /// What to try next, for a person.
-    pub fn tour(&self, running: &Running) -> String {
+    pub fn tour(&self, running: &Running, modem: Option<&Plugged>) -> String {
         let mut out = String::new();
         let (sip, tls) = (self.sip, self.port_base + 1);
         let socket = running.socket().display();
@@ -225,6 +233,10 @@ impl Site {
             writeln!(out, "\nThe branch stays up. SIP on {sip} (udp, tcp) and port {tls} (tls).\n");
         for (user, role) in ACCOUNTS {
             let _ = writeln!(out, "  account {user}  password {}  {role}", self.password(user));
+        }
+        if let Some(modem) = modem {
+            let port = modem.port().display();
+            let _ = writeln!(out, "  modem   {port}  simulated; speaks AT to any program");
         }
         let _ = write!(
             out,
