@@ -12,6 +12,7 @@ mod calls;
 mod carriers;
 mod codecs;
 mod conferences;
+mod consents;
 mod desk;
 mod dialogs;
 mod emergency;
