@@ -97,8 +97,9 @@ fn signed(which: u8, body: &[u8]) -> Signed {
             (Box::new(vonage), vec![own("authorization", format!("Bearer {token}"))], url)
         }
         7 => {
-            let rest = Fields::read(body).map(|fields| joined(&fields, false)).unwrap_or_default();
-            let mark = if rest.is_empty() { "" } else { "?" };
+            let fields = Fields::read(body).unwrap_or_default();
+            let mark = if fields.is_empty() { "" } else { "?" };
+            let rest = joined(&fields, false);
             let text = format!("{URL}{mark}{rest}.n");
             let tag = to_base64(hmac(&[text.as_bytes()]));
             let nonce = own("x-plivo-signature-v3-nonce", "n".to_owned());

@@ -14,6 +14,8 @@ use crate::time::UnixTime;
 const MOST_VALUES: usize = 500_000;
 /// Bytes of the longest name of a message: the longest that are known have some 200.
 const LONGEST_NAME: usize = 512;
+/// Characters of the longest name of a service; it is one word.
+const LONGEST_SERVICE: usize = 32;
 
 /// Reads a body. Bytes that are no UTF-8, and halves of surrogate pairs, are replaced by U+FFFD: the rest of what somebody
 /// wrote is kept.
@@ -159,7 +161,10 @@ pub fn phone_or_short(text: &str) -> Option<Address> {
 
 /// A person as a service calls one toward this business.
 pub fn person(service: &str, id: &str) -> Option<Address> {
-    is_name(id).then(|| Address::new(Kind::Business, format!("{service}:{id}")))
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    let known =
+        !service.is_empty() && service.len() <= LONGEST_SERVICE && service.bytes().all(plain);
+    (known && is_name(id)).then(|| Address::new(Kind::Business, format!("{service}:{id}")))
 }
 
 /// What the service calls somebody whose address is `service:id`.
@@ -202,5 +207,6 @@ mod tests {
         assert_eq!(kind("12345"), Some((Kind::Short, "12345".to_owned())));
         assert_eq!(kind("ACME"), Some((Kind::Short, "ACME".to_owned())));
         assert_eq!((kind(""), kind("a\r\nb")), (None, None));
+        assert!(person("messenger", "9").is_some() && person(&"m".repeat(33), "9").is_none());
     }
 }
