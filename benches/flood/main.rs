@@ -176,6 +176,12 @@ fn stands(process: u32, floods: &[Kind]) -> bool {
 fn flood(process: u32, kind: Kind, callers: &mut Callers, sound: &mut Sound) -> bool {
     let known = Arc::new(Mutex::new(Known { busy: sound.ports(), ..Known::default() }));
     let browsers = (kind == Kind::Spray).then(|| Browsers::talk(&known));
+    if browsers.is_some() {
+        // What the others could not say while browsers were set up is said first.
+        run(callers, sound, CALM, 0);
+        callers.finish(sound);
+        callers.report();
+    }
     sound.count();
     let (memory, cpu) = (branch::memory(process), process::cpu(process));
     let going = Arc::new(AtomicBool::new(true));
@@ -211,21 +217,21 @@ fn flood(process: u32, kind: Kind, callers: &mut Callers, sound: &mut Sound) -> 
          {} s later: {}, {} of {calm_spoken} RTP lost",
         kind.name(),
         WINDOW.as_secs(),
-        spoken - heard,
+        spoken.saturating_sub(heard),
         got.words(),
         during.words(),
         wait.as_secs(),
         calm.words(),
-        calm_spoken - calm_heard,
+        calm_spoken.saturating_sub(calm_heard),
     );
     let undisturbed = in_browsers.as_ref().is_none_or(|count| {
         println!(
             "  {BROWSERS} browsers: {} of {} lost there and back, {} packets of strangers heard by them or their phones",
-            count.sent - count.heard,
+            count.sent.saturating_sub(count.heard),
             count.sent,
             count.strange
         );
-        count.sent == count.heard && count.strange == 0
+        count.heard >= count.sent && count.strange == 0
     });
     if kind == Kind::Carrier {
         // What the box cannot tell from the carrier, it serves as the carrier: this line says what that costs others.
