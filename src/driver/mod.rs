@@ -8,6 +8,7 @@
 pub mod api;
 pub mod channels;
 pub mod clock;
+mod closing;
 pub mod configuring;
 pub mod control;
 mod crm;

@@ -89,6 +89,7 @@ fn a_page_that_is_lost_while_it_rings_gives_the_call_back_and_nonsense_is_refuse
     // Ten megabytes end this channel, and nothing else.
     page.run("phone.say('x'.repeat(10 << 20))");
     page.until("the end of the channel", "!!phone.closed");
+    assert!(page.run("phone.closed").as_str().is_some_and(|own| own.starts_with("1009 ")));
     page.run("phone.closed = ''; phone.open()");
     page.until("its call", "phone.welcome.calls.length === 1");
     page.run("phone.resume(phone.welcome.calls[0].leg)");

@@ -175,6 +175,52 @@ fn a_session_that_ends_under_a_page_loses_nothing() {
     tab.until("the page as it was", "!document.querySelector('dialog') && window.before");
 }
 
+/// A page elsewhere that knows a password, or even the session's own token, does nothing here.
+#[test]
+fn a_page_of_another_origin_signs_nobody_in_and_changes_nothing() {
+    let site = Site::start();
+    let body = serde_json::json!({ "name": "ann", "password": site.password("ann") }).to_string();
+    let json = "Content-Type: application/json";
+    let sign_in = |more: &[&str]| {
+        let own = ["-H", json, "--data-binary", &body];
+        site.fetch("/api/v1/session", &[&own, more].concat())
+    };
+    for origin in ["https://evil.example", "null", &format!("{}.evil.example", site.url)] {
+        let (head, told) = sign_in(&["-H", &format!("Origin: {origin}")]);
+        let told = String::from_utf8_lossy(&told);
+        assert!(head.starts_with("http/1.1 403") && told.contains("problem:csrf"), "{head} {told}");
+        assert!(!head.contains("set-cookie"), "{head}");
+    }
+    let (head, me) = sign_in(&["-H", &format!("Origin: {}", site.url)]);
+    let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+    let cookie = cookie.and_then(|line| line.split(';').next()).expect("a cookie");
+    let cookie = format!("Cookie: {}", cookie.replacen("__host-", "__Host-", 1));
+    let me: Value = serde_json::from_slice(&me).expect("JSON");
+    let token = format!("X-CSRF-Token: {}", me["csrf"].as_str().expect("a token"));
+    let ready = |origin: &str| {
+        let (path, body) = ("/api/v1/agents/ann/presence", r#"{"state":"ready"}"#);
+        let origin = format!("Origin: {origin}");
+        let more = [
+            "-X",
+            "PUT",
+            "-H",
+            &cookie,
+            "-H",
+            &token,
+            "-H",
+            json,
+            "-H",
+            &origin,
+            "--data-binary",
+            body,
+        ];
+        site.fetch(path, &more).0
+    };
+    let (theirs, ours) = (ready("https://evil.example"), ready(&site.url));
+    assert!(theirs.starts_with("http/1.1 403"), "{theirs}");
+    assert!(ours.starts_with("http/1.1 204"), "{ours}");
+}
+
 #[test]
 fn whoever_guesses_is_told_how_long_to_wait() {
     let site = Site::start();

@@ -17,6 +17,7 @@ use crate::admin::access::idempotency::{Given, LONGEST_KEY, Verdict};
 use crate::admin::access::{Denied, Principal};
 use crate::admin::api::operations::{self, Asked};
 use crate::admin::api::problem::{Kind, Problem};
+use crate::admin::api::table::Operation;
 use crate::admin::api::{FORM, MOST_BODY, Route};
 use crate::driver::api::Api;
 use crate::driver::api::doing::{self, Done};
@@ -51,6 +52,9 @@ async fn carry_out(
     let (mut parts, body) = request.into_parts();
     let peer = parts.extensions.get::<Peer>().cloned().ok_or_else(Problem::busy)?;
     api.access.hold().admit(clock::now(), peer.from)?;
+    if route.method.changes() && !parts.headers.contains_key(header::AUTHORIZATION) {
+        from_a_page_of_ours(api, route, &parts.headers)?;
+    }
     let who = match route.roles {
         None => None,
         Some(_) => Some(let_in(api, route, &parts.headers, peer.from)?),
@@ -88,6 +92,18 @@ async fn carry_out(
         }
         Done::Stream(response) => with_safety(response),
     })
+}
+
+/// A browser sends the session along from wherever a page asks, and would keep one that a page elsewhere has signed in for:
+/// pages of others change nothing here and sign nobody in, whatever else they know.
+fn from_a_page_of_ours(api: &Api, route: &Route, headers: &HeaderMap) -> Result<(), Problem> {
+    let personal = route.roles.is_some() || route.operation == Operation::SignIn;
+    if !personal || api.origins.allow(headers) {
+        return Ok(());
+    }
+    let detail = "the request is made by a page that is not this box's";
+    let problem = Problem::new(Kind::Forged, detail, "ask from there; see [web] origins");
+    Err(problem.at("header/Origin"))
 }
 
 /// Who asks, and whether that is enough for this route.

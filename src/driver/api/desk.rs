@@ -23,6 +23,7 @@ use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::table::{Operation, TABLE};
 use crate::agent::desk::{FromPage, PageId, ToPage};
 use crate::driver::clock;
+use crate::driver::closing;
 use crate::driver::http::Peer;
 use crate::driver::turn::Letter;
 use crate::gateway::Page;
@@ -153,44 +154,48 @@ async fn serve(api: Api, mut socket: WebSocket, page: Page, who: Principal, _pla
     let mut beat = interval(HEARTBEAT);
     let mut bounds = Bounds::default();
     let mut expired = false;
-    let why = loop {
+    let end = loop {
         tokio::select! {
             message = socket.recv() => match message {
                 Some(Ok(message)) => match take(&api, id, &mut bounds, message).await {
                     Ok(None) => {}
-                    Ok(Some(problem)) => if !say(&mut socket, &problem).await { break "" },
-                    Err(why) => break why,
+                    Ok(Some(problem)) => if !say(&mut socket, &problem).await { break None },
+                    Err(why) => break refusing(why),
                 },
-                Some(Err(_)) | None => break "",
+                Some(Err(broken)) => break closing::frame(broken),
+                None => break None,
             },
             what = said.recv() => match what {
-                Some(ToPage::Over) => break "the session is over",
-                Some(what) => if !say(&mut socket, &what).await { break "" },
-                None => break "the box has no room for what it would say",
+                Some(ToPage::Over) => break refusing("the session is over"),
+                Some(what) => if !say(&mut socket, &what).await { break None },
+                None => break refusing("the box has no room for what it would say"),
             },
             _ = beat.tick() => {
                 if bounds.heard.elapsed() > GONE {
-                    break "";
+                    break None;
                 }
                 if !expired && !api.access.hold().is_still(clock::now(), &who) {
                     expired = true;
                     // What is up may go on; the gateway says when nothing is any more.
                     if api.letters.deliver(Letter::PageExpired(id)).await.is_err() {
-                        break "the box is stopping";
+                        break refusing("the box is stopping");
                     }
                 }
                 let ping = Message::Ping(Vec::new().into());
                 if !matches!(timeout(STILL, socket.send(ping)).await, Ok(Ok(()))) {
-                    break "";
+                    break None;
                 }
             }
         }
     };
     // A loop that has stopped has no use for it.
     let _ = api.letters.deliver(Letter::PageClosed(id)).await;
-    let frame = CloseFrame { code: 1008, reason: why.into() };
-    let frame = (!why.is_empty()).then_some(frame);
-    let _ = timeout(STILL, socket.send(Message::Close(frame))).await;
+    let _ = timeout(STILL, socket.send(Message::Close(end))).await;
+}
+
+/// The end of a channel that is not to go on (RFC 6455 section 7.4.1: 1008), with why; nothing where it ended by itself.
+fn refusing(why: &'static str) -> Option<CloseFrame> {
+    (!why.is_empty()).then(|| CloseFrame { code: 1008, reason: why.into() })
 }
 
 /// What a page has said so far.

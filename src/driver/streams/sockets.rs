@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Entered, FIRST_MESSAGE_TIME, LOOK_AGAIN, STRANGER_TIME, Streams, is_dead};
+use crate::driver::closing;
 use crate::driver::http::Peer;
 use crate::driver::turn::Letter;
 use crate::driver::web_origin::Origins;
@@ -71,6 +72,7 @@ impl Streams {
         let Entered { outgoing, trusted, silence, cut, .. } = &mut entered;
         let reading = Reading::new(trusted, silence);
         let mut reading = reading;
+        let mut last = None;
         loop {
             tokio::select! {
                 () = cut.notified() => break,
@@ -81,7 +83,11 @@ impl Streams {
                             break;
                         }
                     }
-                    Some(Err(_)) | None => break,
+                    Some(Err(broken)) => {
+                        last = closing::frame(broken);
+                        break;
+                    }
+                    None => break,
                 },
                 bytes = outgoing.recv() => {
                     let Some(bytes) = bytes else { break };
@@ -92,7 +98,7 @@ impl Streams {
             }
         }
         drop(entered);
-        let _ = timeout(super::LAST_ANSWER_TIME, socket.send(Message::Close(None))).await;
+        let _ = timeout(super::LAST_ANSWER_TIME, socket.send(Message::Close(last))).await;
         let _ = self.mailbox.deliver(Letter::ConnectionClosed(flow)).await;
     }
 
