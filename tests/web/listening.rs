@@ -25,7 +25,7 @@ fn who_leads_listens_in_speaks_to_the_agent_and_to_both_and_leaves() {
     desk.hears(CALLER);
     caller.hears(&site, AGENT);
     let (_lead, board) = site.signed_in("lead");
-    board.until("the call", "document.body.innerText.includes('talking')");
+    board.until("the call", "document.body.innerText.includes('talks ·')");
     board.tab_to("Listen in");
     board.press("Enter");
     board.sees("Your phone rings.");

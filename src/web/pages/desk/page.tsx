@@ -3,11 +3,11 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { ask } from '../api'
-import { useKey } from '../parts/keys'
+import { later, useKey } from '../parts/keys'
 import { meanwhile } from '../parts/meanwhile'
 import { Button } from '../parts/ui'
 import type { PersonRecord } from '../schema'
-import { t } from '../words'
+import { t, type Key } from '../words'
 import * as alert from './alert'
 import { Call } from './call'
 import { Devices } from './devices'
@@ -21,6 +21,19 @@ import { Search } from './search'
 import { Side } from './side'
 import { begin, changed, offers, shown, talk } from './state'
 
+/** What else can be pressed when there is a call, or something is left to do. */
+const LATER: ReadonlyArray<{ key: string; words: Key }> = [
+  { key: 'a', words: 'keys.answer' },
+  { key: 'd', words: 'keys.decline' },
+  { key: 'h', words: 'keys.hold' },
+  { key: 'm', words: 'keys.mute' },
+  { key: 't', words: 'keys.transfer' },
+  { key: 'p', words: 'keys.pay' },
+  { key: 'n', words: 'keys.note' },
+  { key: 'w', words: 'keys.wrapup' },
+  { key: 'r', words: 'keys.ready' },
+]
+
 export type Window = 'search' | 'dial' | 'devices' | null
 
 export function Desk() {
@@ -29,8 +42,10 @@ export function Desk() {
   useEffect(() => {
     const ends = [begin(), alert.begin(), phone.begin()]
     meanwhile.value = GoesOn
+    later.value = LATER
     return () => {
       meanwhile.value = null
+      later.value = []
       ends.forEach((end) => end())
     }
   }, [])

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import { me } from '../api'
 import { shadeOf, stateOf } from '../parts/agent_state'
 import { Icon } from '../parts/icon'
+import { useKey } from '../parts/keys'
 import { since } from '../parts/tick'
 import { Button, Lamp, Section, wordsOf, type Shade } from '../parts/ui'
 import { clock, count, named, t, type Key } from '../words'
@@ -31,6 +32,7 @@ function Presence() {
     await setPresence(wanted, reason).catch((why: unknown) => (problem.value = wordsOf(why)))
   }
   const now = state.value
+  useKey('r', 'keys.ready', () => void put('ready'), now === 'paused' || now === 'signed out')
   return (
     <Section title={t('presence')} class="presence">
       <div class="body stack tight">
@@ -65,7 +67,7 @@ function Presence() {
             {t('presence.off')}
           </Button>
         </div>
-        {problem.value && <p class="wrong">{problem}</p>}
+        {problem.value && <p class="wrong" role="alert">{problem}</p>}
       </div>
     </Section>
   )

@@ -10,6 +10,9 @@ const bound = new Map<symbol, Bound>()
 /** What the help shows; anew whenever a page comes or goes. */
 export const map = signal<readonly Bound[]>([])
 
+/** Keys that a page has at other moments, such as in a call: whoever looks at the list learns them before. */
+export const later = signal<ReadonlyArray<{ key: string; words: Key }>>([])
+
 /** While this part of a page is there, the key does that. `when` is whether it makes sense at this moment. */
 export function useKey(key: string, words: Key, run: () => void, when = true): void {
   // With what is shown, not some time after it: whoever sees the key may press it.

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { ask, me } from '../api'
 import { shadeOf, stateOf } from '../parts/agent_state'
+import { doingOf, partyOf } from '../parts/call_words'
 import { now, since } from '../parts/tick'
 import { Table } from '../parts/table'
 import { Button, Dialog, Empty, Lamp, Section, Tag, wordsOf } from '../parts/ui'
@@ -206,7 +207,7 @@ function Live() {
         columns={[
           { name: t('column.from'), show: ({ from }) => <span class="number">{from}</span> },
           { name: t('column.to'), show: ({ to }) => <span class="number">{to}</span> },
-          { name: t('column.doing'), show: (call) => `${call.doing}${call.with ? ` · ${call.with}` : ''}` },
+          { name: t('column.doing'), show: (call) => `${doingOf(call.doing)}${call.with ? ` · ${partyOf(call.with)}` : ''}` },
           { name: t('column.since'), number: true, show: ({ arrived }) => clock(since(arrived)) },
           {
             name: '',

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { ask, me } from '../api'
+import { partyOf } from '../parts/call_words'
 import { Button, Dialog, Field, wordsOf } from '../parts/ui'
 import type { Mode } from '../schema'
 import { t } from '../words'
@@ -36,7 +37,7 @@ export function ListenIn({ call, close }: { call: string; close: () => void }) {
   }
   if (!line) return null
   return (
-    <Dialog title={t('listen.title', { from: line.from, whom: line.with ?? '' })} close={close}>
+    <Dialog title={t('listen.title', { from: line.from, whom: partyOf(line.with ?? '') })} close={close}>
       <p class="soft">{t('listen.words')}</p>
       <Field label={t('listen.phone')}>
         <input inputMode="tel" autocomplete="off" maxLength={8} value={phone.value} onInput={(event) => (phone.value = event.currentTarget.value)} />

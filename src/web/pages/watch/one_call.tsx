@@ -1,4 +1,5 @@
 // One call: what is known of it, how it sounded, what was recorded, and who said what on each of its legs.
+import { doingOf, partyOf } from '../parts/call_words'
 import { useLoaded } from '../parts/load'
 import { Button, Empty, Lamp, Section, Tag } from '../parts/ui'
 import type { CallLine, OneCall } from '../schema'
@@ -33,7 +34,7 @@ export function OneCallPage({ call }: { call: string }) {
       {one?.live && (
         <Section title={t('live')}>
           <p class="body">
-            <Lamp shade="good">{`${one.live.from} → ${one.live.to}: ${one.live.doing}${one.live.with ? ` · ${one.live.with}` : ''}`}</Lamp>
+            <Lamp shade="good">{`${one.live.from} → ${one.live.to}: ${doingOf(one.live.doing)}${one.live.with ? ` · ${partyOf(one.live.with)}` : ''}`}</Lamp>
           </p>
         </Section>
       )}
@@ -49,8 +50,8 @@ function Record({ record }: { record: CallLine }) {
     [t('column.from'), record.from],
     [t('column.to'), record.to],
     [t('column.at'), when(record.arrived, true)],
-    [t('column.origin'), record.origin],
-    [t('column.reached'), record.reached ?? '–'],
+    [t('column.origin'), partyOf(record.origin)],
+    [t('column.reached'), record.reached ? partyOf(record.reached) : '–'],
     [t('column.queue'), record.queue ?? '–'],
     [t('column.agent'), record.agent ?? '–'],
     [t('column.waited'), clock(record.wait_s)],

@@ -47,6 +47,7 @@ export const de: Words = {
   'role.auditor': 'Prüfung',
 
   'keys.help': 'Tastatur',
+  'keys.later': 'In einem Gespräch und danach',
   'keys.letters': 'Einzelne Buchstaben tun etwas, wenn gerade nicht geschrieben wird',
 
   'problem.unreachable': 'Die Box antwortet nicht. Prüfen Sie das Netz, dann noch einmal.',

@@ -202,6 +202,7 @@ export const desk: Record<keyof typeof english, string> = {
 
   'keys.search': 'Suchen',
   'keys.dial': 'Jemanden anrufen',
+  'keys.ready': 'Bereit',
   'keys.answer': 'Annehmen',
   'keys.decline': 'Ablehnen',
   'keys.pay': 'Bezahlpause, oder ihr Ende',

@@ -46,6 +46,7 @@ export const en = {
   'role.auditor': 'Auditor',
 
   'keys.help': 'Keyboard',
+  'keys.later': 'In a call, and after it',
   'keys.letters': 'Keys of one letter do something outside of text fields',
 
   'problem.unreachable': 'The box does not answer. Check the network, then try again.',

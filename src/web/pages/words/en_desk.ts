@@ -200,6 +200,7 @@ export const desk = {
 
   'keys.search': 'Search',
   'keys.dial': 'Call somebody',
+  'keys.ready': 'Ready',
   'keys.answer': 'Answer',
   'keys.decline': 'Decline',
   'keys.pay': 'Payment pause, or its end',
