@@ -224,7 +224,7 @@ function Consents({ contact }: { contact: ContactLine }) {
             <span class="grow">
               {named('channel', one.channel)}: {one.purpose}
             </span>
-            <Lamp shade={one.given ? 'good' : 'bad'}>{t(one.given ? 'consent.given' : 'consent.refused')}</Lamp>
+            <Lamp shade={one.given ? 'good' : 'bad'}>{t(one.given ? 'details.given' : 'details.refused')}</Lamp>
           </li>
         ))}
       </ul>
