@@ -178,6 +178,8 @@ export type CaseLine = {
 
 export type Channel = "voice" | "sms" | "chat" | "mail" | "message" | "web" | "visit"
 
+export type ChannelId = string
+
 export type Chosen = {
   "able": number
   "agents": Array<AgentId>
@@ -276,6 +278,29 @@ export type ContactLine = {
   "tags": Array<string>
   "verified"?: VerifiedLine | null
   "version": number
+}
+
+export type ConversationId = string
+
+export type ConversationLine = {
+  "calls"?: Array<CallId>
+  "closed"?: UnixTime
+  "conversation": ConversationId
+  "last": UnixTime
+  "last_in"?: UnixTime
+  "messages": number
+  "opened": UnixTime
+  "owner": OwnerLine
+  "person": Named
+  "preview"?: string
+  "subject"?: string
+  "unread": number
+  "way": WayLine
+}
+
+export type ConversationLinePage = {
+  "items": Array<ConversationLine>
+  "next"?: string
 }
 
 export type CrmCard = LearnedLine & {
@@ -391,6 +416,8 @@ export type Fate = {
   "words": string
 }
 
+export type Fault = "address" | "refused" | "window" | "content" | "account" | "expired" | "network" | "unknown"
+
 export type FieldLine = {
   "before": Array<SaidLine>
   "now": SaidLine
@@ -405,6 +432,8 @@ export type FigureLine = {
   "numerator": number
   "value"?: number | null
 }
+
+export type FlowId = string
 
 export type ForAgent = {
   "agent"?: string | null
@@ -617,6 +646,8 @@ export type JourneyToldPage = {
   "next"?: string
 }
 
+export type Kind = "phone" | "short" | "email" | "sip" | "business" | "visitor"
+
 export type Lamp = "green" | "amber" | "red"
 
 export type LearnedLine = {
@@ -692,6 +723,35 @@ export type MergeLine = {
   "gone": ContactId
   "kept": ContactId
   "merge": MergeId
+}
+
+export type MessageId = string
+
+export type MessageLine = {
+  "answers"?: MessageId
+  "at": UnixTime
+  "automatic"?: boolean
+  "by"?: ActorId
+  "code"?: string
+  "contact": ContactId
+  "conversation": ConversationId
+  "direction": Way
+  "fault"?: Fault
+  "message": MessageId
+  "not_before"?: UnixTime
+  "pieces": Array<PieceLine>
+  "purpose"?: string
+  "since": UnixTime
+  "state": State
+  "stopped"?: Stop
+  "subject"?: string
+  "until"?: UnixTime
+  "way": WayLine
+}
+
+export type MessageLinePage = {
+  "items": Array<MessageLine>
+  "next"?: string
 }
 
 export type Mode = "monitor" | "whisper" | "barge"
@@ -874,6 +934,13 @@ export type OtherContact = {
   "gone": ContactId
 }
 
+export type OwnerLine = {
+  "agent"?: AgentId
+  "flow"?: FlowId
+  "item"?: ItemId
+  "queue"?: QueueId
+}
+
 export type Part = {
   "lamp": Lamp
   "name": string
@@ -926,6 +993,16 @@ export type PhoneSheet = {
   "make": string
   "model": string
   "url_command": string
+}
+
+export type PieceLine = {
+  "at"?: string
+  "content"?: string
+  "mime"?: string
+  "name"?: string
+  "piece": string
+  "size"?: number
+  "text"?: string
 }
 
 export type PinId = string
@@ -1089,6 +1166,8 @@ export type Spent = {
   "within": string
 }
 
+export type State = "received" | "queued" | "sending" | "sent" | "delivered" | "read" | "failed" | "unknown" | "stopped"
+
 export type Status = {
   "agents_ready": number
   "agents_signed_in": number
@@ -1120,6 +1199,8 @@ export type StillWaits = {
   "queue": QueueId
   "why": string
 }
+
+export type Stop = "consent" | "expired" | "withdrawn" | "erased" | "no_channel"
 
 export type SuggestionLine = {
   "a": ContactId
@@ -1268,6 +1349,13 @@ export type WaitingItemPage = {
 export type Wanted = "ready" | "paused" | "signed_out"
 
 export type Way = "in" | "out"
+
+export type WayLine = {
+  "address": string
+  "channel": ChannelId
+  "counts_as": string
+  "kind": Kind
+}
 
 export type WebhookLine = {
   "behind": number
