@@ -6,5 +6,6 @@
 mod applications;
 mod carriers;
 mod kannel;
+mod oracle;
 mod peers;
 mod strangers;
