@@ -475,6 +475,14 @@ pub enum Command {
         /// What.
         task: api::errands::NewTask,
     },
+    /// Sends somebody a message.
+    SendMessage {
+        /// What.
+        message: api::messages::NewMessage,
+        /// The key by which the same wish is known.
+        #[serde(default)]
+        once: Option<String>,
+    },
     /// Does something with a piece of work.
     Errand {
         /// Which.
@@ -645,6 +653,13 @@ pub enum Reply {
     Errands(Vec<api::errands::WorkLine>),
     /// To [`Command::NewTask`].
     Made(ItemId),
+    /// To [`Command::SendMessage`].
+    Queued {
+        /// Which message.
+        message: crate::id::MessageId,
+        /// In which conversation.
+        conversation: crate::id::ConversationId,
+    },
     /// To [`Command::Webhooks`].
     Webhooks(Vec<WebhookLine>),
     /// To [`Command::DeadWebhooks`].
@@ -696,6 +711,10 @@ impl Command {
             Command::StopJourney { journey } => (Operation::StopJourney, journey.to_string()),
             Command::TaskDone { task } => (Operation::TaskDone, task.clone()),
             Command::NewTask { task } => (Operation::NewTask, task.queue.clone()),
+            // To whom is personal.
+            Command::SendMessage { message, .. } => {
+                (Operation::SendMessage, message.channel.clone())
+            }
             Command::Errand { item, doing, .. } => {
                 let operation = match doing {
                     api::errands::Doing::Take => Operation::TakeWork,

@@ -21,6 +21,7 @@ use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
 mod api;
+mod channels;
 mod messages;
 mod names;
 mod oidc;
@@ -77,6 +78,7 @@ pub(super) fn check(
     check.relays();
     check.browser_ports();
     check.messages();
+    check.channels();
     check.reports();
     check.conferences();
     check.web();

@@ -223,6 +223,7 @@ const SECTIONS: &[&str] = &[
     "webhook",
     "crm",
     "messages",
+    "channels",
     "journey",
     "log",
 ];
@@ -289,6 +290,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         webhooks: each(document, "webhook", places, out),
         crm: one(document, "crm", out),
         messages: one(document, "messages", out),
+        channels: named(document, "channels", out),
         // Read when it is known what they may name.
         journeys: BTreeMap::new(),
         log: one(document, "log", out),
@@ -301,6 +303,20 @@ fn one<T: DeserializeOwned + Default>(
     out: &mut Vec<Problem>,
 ) -> T {
     document.read(&[Step::Key(section)], out).unwrap_or_default()
+}
+
+/// The tables of `[section.NAME]` that have no mistakes, by name; each is read on its own.
+fn named<K: for<'a> From<&'a str> + Ord, T: DeserializeOwned>(
+    document: &Document<'_>,
+    section: &'static str,
+    out: &mut Vec<Problem>,
+) -> BTreeMap<K, T> {
+    let names = document.keys(&[Step::Key(section)]);
+    let read = names.into_iter().filter_map(|(name, _)| {
+        let table = document.read(&[Step::Key(section), Step::Key(name)], out)?;
+        Some((K::from(name), table))
+    });
+    read.collect()
 }
 
 /// The elements of `[[section]]` that have no mistakes; each is read on its own.

@@ -42,6 +42,7 @@ const AT_START: &[&str] = &[
     "webhook",
     "crm",
     "messages",
+    "channels",
     "journey",
     "log",
 ];
@@ -133,6 +134,7 @@ impl Settings {
             webhooks: old.webhooks,
             crm: old.crm,
             messages: old.messages,
+            channels: old.channels,
             journeys: old.journeys,
             log: old.log,
             ..self

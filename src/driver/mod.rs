@@ -26,6 +26,7 @@ pub mod mailbox;
 pub mod media;
 pub mod metrics;
 pub mod modem;
+pub mod ordering;
 mod outward;
 pub mod peer;
 mod post;
@@ -331,6 +332,7 @@ pub fn start(
         feed,
         hooks,
         crm,
+        channels: ordering::Channels::default(),
         configuring: configuring.clone(),
         first_start: opened.before.0 == 0,
     };

@@ -28,6 +28,7 @@ use crate::driver::journal;
 use crate::driver::looking::Readers;
 use crate::driver::mailbox::{Mailbox, Sender};
 use crate::driver::media;
+use crate::driver::ordering::Channels;
 use crate::driver::recordings;
 use crate::driver::sip::{MAX_DATAGRAM, Sockets};
 use crate::driver::store;
@@ -36,8 +37,9 @@ use crate::driver::waking::Waking;
 use crate::driver::webhook::Handle as Hooks;
 use crate::gateway::voicemail;
 use crate::gateway::{By, Change, Gateway, Kept, LookFor, Output, Page, ReplyTo};
-use crate::id::{HookId, RecordingId};
+use crate::id::{ChannelId, HookId, RecordingId};
 use crate::journal::{Failure, Token};
+use crate::messaging::channel::Input;
 use crate::sip::flow::{Flow, Route};
 use crate::sip::locate::{self, Records};
 use crate::store::context::looking::{Answer, Question};
@@ -109,6 +111,8 @@ pub enum Letter {
     PageExpired(PageId),
     /// The site's CRM has answered, or has not, after so long.
     Crm(AskId, Duration, Result<crate::crm::Answer, Fault>),
+    /// A channel of messages says something.
+    Channel(ChannelId, Input),
     /// Something is to be remembered of a program elsewhere that is told what happens.
     Webhook(webhook::Change, oneshot::Sender<Token>),
     /// The configuration has changed.
@@ -179,6 +183,8 @@ pub struct Loop {
     pub hooks: Option<Hooks>,
     /// The way to the site's CRM.
     pub crm: Crm,
+    /// The ways to channels of messages.
+    pub channels: Channels,
     /// Who keeps the configuration's files.
     pub configuring: Configuring,
     /// Whether there was no journal before.
@@ -335,6 +341,7 @@ impl Loop {
                 // Who asked may have ended with the program.
                 let _ = kept.send(self.gateway.handle_webhook(now, change));
             }
+            Letter::Channel(channel, input) => self.gateway.handle_channel(now, &channel, input),
             Letter::Crm(id, took, result) => self.gateway.handle_crm(now, id, took, result),
             Letter::Configuration(change) => self.gateway.handle_configuration(now, *change),
             Letter::Confirmed(version) => self.gateway.handle_confirmed(version),
@@ -435,6 +442,11 @@ impl Loop {
                     // A page that does not read is closed, and says so by that.
                     if self.pages.get(&id).is_some_and(|page| page.try_send(*what).is_err()) {
                         self.pages.remove(&id);
+                    }
+                }
+                Output::Channel(channel, order) => {
+                    if let Some(input) = self.channels.order(&channel, *order) {
+                        self.gateway.handle_channel(now, &channel, input);
                     }
                 }
                 Output::Crm(ask) => self.crm.ask(&self.runtime, ask, &self.sender),

@@ -42,6 +42,8 @@ pub enum LookFor {
     Journey(u64),
     /// Rules that begin with the time, for whoever has a date.
     Dated,
+    /// The ledger of messages.
+    Ledger(super::messages::Asked),
 }
 
 /// What is known of people who are in a call.
@@ -132,6 +134,7 @@ impl Gateway {
             (LookFor::Retention, Answer::Old(old)) => self.old_found(now, Some(old)),
             (LookFor::Retention, _) => self.old_found(now, None),
             (LookFor::Journey(id), answer) => self.journey_looked_up(now, id, answer),
+            (LookFor::Ledger(asked), answer) => self.ledger_looked_up(now, asked, answer),
             (LookFor::Order(id), answer) => self.order_looked_up(now, id, answer),
             (LookFor::Reader(to), answer) => {
                 let reply = match answer {
@@ -169,6 +172,7 @@ impl Gateway {
     pub fn handle_projected(&mut self, now: Now, position: Token) {
         self.orders_are_shown(now, position);
         self.journeys_are_shown(position);
+        self.messages_are_shown(now, position);
         self.records_are_shown(position);
         self.settle(now);
     }

@@ -152,6 +152,7 @@ impl Gateway {
                 let limit = (*limit).min(MOST_RECORDS);
                 self.errand_lines(now, by, (queue.as_ref(), agent.as_ref()), (limit, *after))
             }
+            Command::SendMessage { .. } => return self.send_message(now, to, by, command),
             Command::NewTask { task: NewTask { contact: Some(contact), .. } } => {
                 return self.take_task_about(now, to, by, (command, *contact));
             }
@@ -301,6 +302,7 @@ impl Gateway {
         parts.extend(self.crm_part(now));
         parts.extend(self.configuration_part());
         parts.extend(self.retention_part());
+        parts.extend(self.channel_parts());
         parts.extend(self.sound_part());
         parts.extend(self.lateness_part(now.instant));
         parts.extend(self.busy_parts(now));

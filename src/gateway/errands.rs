@@ -481,6 +481,7 @@ impl Gateway {
             Ok(()) => {
                 self.work.screens().retain(|(_, who), of| *of != item || who != agent);
                 self.note_taken(now, item, agent.clone());
+                self.conversation_taken(now, item, agent);
                 self.tell_errand(now, item);
                 Ok(())
             }
@@ -506,6 +507,7 @@ impl Gateway {
             // First: of a task that was done there is nothing left in the journal that a start could make work of.
             self.task_is_over(now, &task);
         }
+        self.conversation_closed(now, item, Some(agent));
         self.note_closed(now, item, agent);
         self.queues.handle_finished(item, Duration::ZERO);
         if code.is_some() {

@@ -355,6 +355,16 @@ impl Gateway {
 }
 
 impl Gateway {
+    /// The zones that somebody may be in: as was said, else as their numbers tell, else the site's.
+    pub(super) fn zones_of(&self, stands: &Stands) -> Vec<String> {
+        let Standing { zone, abroad, .. } = self.person_stands(stands);
+        match (zone, abroad.is_empty()) {
+            (Some(zone), _) if hours::zone(&zone).is_some() => vec![zone],
+            (_, false) => abroad,
+            (_, true) => vec![self.settings.site.time_zone.clone()],
+        }
+    }
+
     /// How somebody stands, as far as rules ask. Whoever has a number of the site's own country is there, if nobody has said
     /// otherwise: in its area where that has a clock of its own, else with the site.
     fn person_stands(&self, stands: &Stands) -> Standing {

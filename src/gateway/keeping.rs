@@ -101,6 +101,7 @@ impl Gateway {
         self.mail_is_stored(now);
         self.orders_are_stored(now);
         self.journeys_are_stored(now);
+        self.messages_are_stored(now);
         self.send_web_answers();
         self.send_replies();
         self.send_kept();
@@ -365,6 +366,7 @@ impl Gateway {
         }
         self.restore_journeys(now);
         self.restore_errands(now);
+        self.restore_messages(now);
         self.keep(now, Event::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
     }
 }

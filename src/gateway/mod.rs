@@ -6,7 +6,8 @@
 //! `sound` media, `addresses` the network, `emergency` calls for help, `watching` lamps, `work` queues and agents,
 //! `errands` work without a line, `telling` what of it is told, `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
 //! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
-//! calls, `payment` what nobody is to hear, `supervising` who listens in, `feed` what they are told, `journeys` rules,
+//! calls, `payment` what nobody is to hear, `supervising` who listens in, `feed` what they are told, `journeys` rules, `messages` the ledger,
+//! `phone_messages` texts of phones, `conversations` who answers them,
 //! `setup` the configuration, `reconfiguring` a changed one.
 
 mod accounts;
@@ -21,6 +22,7 @@ mod conferences;
 mod consent;
 mod contexts;
 mod control;
+mod conversations;
 mod crm;
 mod desk;
 mod driving;
@@ -36,9 +38,11 @@ mod keeping;
 mod keys;
 mod lateness;
 mod legs;
+mod messages;
 mod no;
 mod orders;
 mod payment;
+mod phone_messages;
 mod phones;
 mod placing;
 mod promising;
@@ -86,7 +90,7 @@ use crate::call::caller_id::CallerIds;
 use crate::call::desk::HotDesks;
 use crate::call::plan::Plan;
 use crate::config::Settings;
-use crate::id::{AgentId, CallId, ExtensionId, HookId, LegId, RecordingId, TrunkId};
+use crate::id::{AgentId, CallId, ChannelId, ExtensionId, HookId, LegId, RecordingId, TrunkId};
 use crate::ivr::{Flows, Walk};
 use crate::journal::act::{Accounts, Who};
 use crate::journal::{Journal, tape};
@@ -140,6 +144,8 @@ pub enum Output {
     Hook(HookId, What),
     /// Ask the site's CRM; answer with [`Gateway::handle_crm`].
     Crm(crate::crm::Ask),
+    /// Order a channel of messages something; it answers with [`Gateway::handle_channel`].
+    Channel(ChannelId, Box<crate::messaging::channel::Order>),
     /// Send a copy of a message to the capture server; it may be lost.
     Capture(Vec<u8>),
     /// Close connections of a source, or do so no longer.
@@ -263,6 +269,8 @@ pub struct Gateway {
     /// What the site has decided about people.
     rules: crate::context::Rules,
     journeys: journeys::Walking,
+    messages: messages::Messages,
+    phone_messages: phone_messages::PhoneMessages,
     hot_desks: HotDesks,
     queues: Queues,
     roster: Roster,
@@ -449,6 +457,7 @@ impl Gateway {
         self.queues.handle_timeout(now);
         self.roster.handle_timeout(now);
         self.journeys_time_out(now);
+        self.messages_time_out(now);
         self.trunks.values_mut().for_each(|trunk| trunk.handle_timeout(now));
         self.patience_is_over(now);
         self.keys_time_out(now);
@@ -495,6 +504,7 @@ impl Gateway {
             self.consents.deadline(),
             self.tabs.deadline(),
             self.journeys.deadline(now),
+            self.messages.deadline(),
             self.feed.deadline(),
             self.sampling.deadline(),
             self.running.deadline(),
@@ -554,6 +564,8 @@ impl Gateway {
             self.notifier_says(now, output)
         } else if let Some(output) = self.journeys.poll_output() {
             self.journeys_say(now, output);
+        } else if let Some(output) = self.messages.poll_output() {
+            self.ledger_says(now, output);
         } else {
             return self.tell_watchers(now) || self.step_trunks(now);
         }

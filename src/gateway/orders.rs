@@ -387,6 +387,7 @@ impl Gateway {
         self.forget_unshown();
         self.forget_callers(&erased);
         self.forget_errands(now, &erased);
+        self.forget_messages(now, &erased);
         token
     }
 }

@@ -166,6 +166,8 @@ impl Gateway {
             search: super::retention::Search::default(),
             rules: settings.people_rules(),
             journeys: super::journeys::Walking::new(&settings),
+            messages: super::messages::Messages::new(random.fork()),
+            phone_messages: super::phone_messages::PhoneMessages::default(),
             help,
             hot_desks: desk::HotDesks::new(secrets.desk_pins.clone()),
             caller_ids: callers::caller_ids(&settings),

@@ -77,6 +77,7 @@ impl Gateway {
             Event::Request { key, request, flow } => self.request(now, key, &request, flow),
             Event::Response { key, response } => {
                 if !self.text_answered(now, key, Some(response.status))
+                    && !self.phone_answered(now, key, Some(response.status), false)
                     && !self.notify_answered(now, key, &response)
                 {
                     self.trunk_response(now, key, &response);
@@ -84,6 +85,7 @@ impl Gateway {
             }
             Event::Failed { key, why } => {
                 if !self.text_failed(now, key, why == Failure::Unreachable)
+                    && !self.phone_answered(now, key, None, why == Failure::Unreachable)
                     && !self.notify_failed(key, why == Failure::Unreachable)
                 {
                     self.trunk_failed(now, key);
@@ -130,6 +132,9 @@ impl Gateway {
         let verdict = self.judge(now, request, flow, false);
         if request.method == Method::SUBSCRIBE {
             return self.subscribe(now, key, request, verdict, flow);
+        }
+        if request.method == Method::MESSAGE && self.phone_writes(now, key, request, &verdict) {
+            return;
         }
         let response = match verdict {
             Verdict::Drop => return self.endpoint.forget(key),

@@ -328,3 +328,39 @@ impl From<Message<String>> for MessageLine {
         }
     }
 }
+
+/// A message to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMessage {
+    /// By which channel of the configuration.
+    #[schema(min_length = 1, max_length = 64)]
+    pub channel: String,
+    /// To whom: a number, a mail or SIP address, or what a service calls a person.
+    #[schema(min_length = 1, max_length = 256)]
+    pub to: String,
+    /// What it says.
+    #[schema(min_length = 1, max_length = 4096)]
+    pub text: String,
+    /// What it is for: a `code` that somebody waits for goes ahead and at any hour, anything else keeps to consents of that
+    /// purpose and to quiet hours. `service` when absent.
+    #[serde(default = "service")]
+    #[schema(min_length = 1, max_length = 32)]
+    pub purpose: String,
+    /// After this it is of no use: three days when absent.
+    #[serde(default, with = "rfc3339::option")]
+    pub until: Option<UnixTime>,
+}
+
+fn service() -> String {
+    "service".to_owned()
+}
+
+/// A message that is to go out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MadeMessage {
+    /// Which.
+    pub message: MessageId,
+    /// In which conversation.
+    pub conversation: ConversationId,
+}

@@ -13,6 +13,7 @@ use crate::admin::api::bodies::{
 };
 use crate::admin::api::errands::{CameOut, Doing, ForAgent, MadeTask};
 use crate::admin::api::figures::Wish;
+use crate::admin::api::messages::MadeMessage;
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::reading;
 use crate::admin::api::sites::NewEvents;
@@ -41,6 +42,8 @@ pub struct Asked {
     pub if_match: Option<String>,
     /// What a browser kept while somebody signed in elsewhere.
     pub away: Option<String>,
+    /// The key by which the same request is known.
+    pub once: Option<String>,
 }
 
 /// What a provider sends a browser back with.
@@ -149,6 +152,10 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
             Ask::Command(Command::Prioritise { queue, item, priority })
         }
         Operation::NewTask => Ask::Command(Command::NewTask { task: asked.body()? }),
+        Operation::SendMessage => {
+            let (message, once) = (asked.body()?, asked.asked.once.clone());
+            Ask::Command(Command::SendMessage { message, once })
+        }
         Operation::TakeWork
         | Operation::DeclineWork
         | Operation::ReturnWork
@@ -674,6 +681,9 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
             json(route, &Page { items, next })
         }
         Reply::Made(item) => json(route, &MadeTask { item }),
+        Reply::Queued { message, conversation } => {
+            json(route, &MadeMessage { message, conversation })
+        }
         Reply::Webhooks(items) => all(route, items),
         Reply::DeadWebhooks(items) => all(route, items),
         // Answered where it is asked.

@@ -14,6 +14,8 @@ pub struct Messages {
     pub chat: Option<String>,
     /// Mail.
     pub mail: Option<String>,
+    /// Languages besides English in which STOP and its kin are understood; the first is answered in.
+    pub languages: Vec<String>,
 }
 
 impl Messages {

@@ -6,6 +6,7 @@ mod admin;
 mod agent;
 mod api;
 mod capture;
+mod channel;
 mod conference;
 mod crm;
 mod distribution;
@@ -48,12 +49,14 @@ use crate::call::plan::{
     DeskRules, Emergency, Features, Inbound, Internal, Outbound, Rules, Schedule,
 };
 use crate::hours::{self, Calendar};
+use crate::id::ChannelId;
 use crate::journey::rule::Rule;
 
 pub use admin::Admin;
 pub use agent::Agent;
 pub use api::Api;
 pub use capture::Capture;
+pub use channel::{Channel, ChannelKind};
 pub use conference::Conference;
 pub use crm::{Crm, HOOK as CRM_HOOK};
 pub use distribution::Distribution;
@@ -184,6 +187,8 @@ pub struct Settings {
     pub webhooks: Vec<Webhook>,
     /// `[messages]`.
     pub messages: Messages,
+    /// `[channels.NAME]`, those without mistakes, by name.
+    pub channels: BTreeMap<ChannelId, Channel>,
     /// `[journey.NAME]`, those without mistakes, by name.
     pub journeys: BTreeMap<String, Rule>,
     /// `[log]`.

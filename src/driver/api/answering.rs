@@ -190,7 +190,8 @@ async fn read(api: &Api, route: &Route, parts: &mut Parts, body: Body) -> Result
     let if_match = parts.headers.get(header::IF_MATCH);
     let if_match = if_match.map(|value| value.to_str().unwrap_or_default().to_owned());
     let away = cookie(&parts.headers, AWAY).map(str::to_owned);
-    Ok(Asked { path, query, body: body.to_vec(), last_event, if_match, away })
+    let once = parts.headers.get(KEY).and_then(|key| key.to_str().ok()).map(str::to_owned);
+    Ok(Asked { path, query, body: body.to_vec(), last_event, if_match, away, once })
 }
 
 async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {

@@ -120,7 +120,7 @@ impl World {
     }
 
     /// kill -9 and a start.
-    fn is_killed(&mut self, config: &str, seed: u64) {
+    pub(super) fn is_killed(&mut self, config: &str, seed: u64) {
         let mut replay = Replay::default();
         self.journal.iter().for_each(|segment| _ = replay.read(segment, &mut |_| ()));
         let (resume, keys) = (replay.resume, self.keys.clone());

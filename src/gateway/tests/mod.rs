@@ -21,6 +21,7 @@ mod journeys;
 mod ladders;
 mod lasting;
 mod media_scenes;
+mod message_scenes;
 mod parties;
 mod payments;
 mod people;
@@ -514,6 +515,7 @@ impl World {
             Output::Project => self.project(),
             // Programs elsewhere are told by the driver.
             Output::Hook(..) => {}
+            Output::Channel(..) => {}
             Output::Crm(ask) => self.asks.push(ask),
         }
     }

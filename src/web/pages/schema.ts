@@ -684,6 +684,11 @@ export type LogoutToken = {
   "logout_token": string
 }
 
+export type MadeMessage = {
+  "conversation": ConversationId
+  "message": MessageId
+}
+
 export type MadeTask = {
   "item": ItemId
 }
@@ -836,6 +841,14 @@ export type NewEvents = {
 
 export type NewHold = {
   "reason": string
+}
+
+export type NewMessage = {
+  "channel": string
+  "purpose"?: string
+  "text": string
+  "to": string
+  "until"?: UnixTime | null
 }
 
 export type NewNote = {

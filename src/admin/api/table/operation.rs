@@ -241,6 +241,8 @@ operations! {
     Work = "list_work",
     /// Makes a task.
     NewTask = "add_task",
+    /// Sends somebody a message.
+    SendMessage = "send_message",
     /// An agent takes a piece of work.
     TakeWork = "take_work",
     /// An agent does not want it.
