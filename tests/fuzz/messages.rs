@@ -136,7 +136,7 @@ fn drain(assembler: &mut Assembler<usize>, out: &mut BTreeSet<usize>) {
 }
 
 fn deliver(sender: u8, second: u8, coding: Coding, user_data: UserData) -> Deliver {
-    let digits = second % 10 << 4 | second / 10 % 6;
+    let digits = ((second % 10) << 4) | (second / 10 % 6);
     Deliver {
         more: false,
         loops: false,

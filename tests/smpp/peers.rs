@@ -89,6 +89,8 @@ impl Program {
     }
 
     /// The next thing of that kind.
+    // An `async fn` would not say whose line it was.
+    #[allow(clippy::manual_async_fn)]
     #[track_caller]
     pub fn event(&mut self, event: &str) -> impl Future<Output = Value> {
         async move {
