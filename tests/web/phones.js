@@ -111,6 +111,10 @@ class Base {
     const stream = new MediaStream(pc.getReceivers().map((one) => one.track).filter((one) => one));
     this.ear = new Ear(stream);
   }
+  // Whether keys that were pressed have yet to be sent.
+  keysLeft() {
+    return this.pc.getSenders().some((one) => one.dtmf && one.dtmf.toneBuffer !== '');
+  }
   // For a test that fails: how the packets flow.
   async describe() {
     if (!this.pc) return 'no connection';

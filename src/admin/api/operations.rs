@@ -589,6 +589,7 @@ fn fits(name: &str, value: &str) -> bool {
         "interval" => return ["15m", "30m", "60m", "day"].contains(&value),
         "hours" => return ["open", "closed", "holiday"].contains(&value),
         "by" => return ["queue", "agent", "channel"].contains(&value),
+        "unread" | "closed" => return value == "true",
         _ => {}
     }
     let longest = match name {
@@ -601,7 +602,7 @@ fn fits(name: &str, value: &str) -> bool {
         "from" => b"._:-",
         "identity" => b"+*#.@:_-",
         "formula" => b",+-",
-        "group" | "calendar" | "queue" | "agent" => b"._-",
+        "group" | "calendar" | "queue" | "agent" | "channel" => b"._-",
         _ => b"-",
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);

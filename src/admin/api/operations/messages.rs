@@ -3,10 +3,10 @@
 use super::{Reading, json};
 use crate::admin::access::idempotency::Given;
 use crate::admin::api::bodies::Page;
-use crate::admin::api::problem::Problem;
+use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::table::{Operation, Route};
 use crate::admin::{Command, Reply};
-use crate::id::ConversationId;
+use crate::id::{ContactId, ConversationId};
 use crate::store::messages::looking::{After, Filter};
 use crate::time::UnixTime;
 
@@ -34,16 +34,19 @@ pub fn ask(asked: &Reading) -> Result<Command, Problem> {
 
 fn filter(asked: &Reading) -> Result<Filter, Problem> {
     Ok(Filter {
-        closed: asked.query("state") == Some("all"),
+        closed: asked.query("closed").is_some(),
         agent: asked.query("agent").map(Into::into),
         queue: asked.query("queue").map(Into::into),
         channel: asked.query("channel").map(Into::into),
-        contact: asked
-            .query("contact")
-            .map(|text| text.parse().map_err(|_| Problem::nothing("contact", text)))
-            .transpose()?,
+        contact: asked.query("contact").map(contact).transpose()?,
         unread: asked.query("unread").is_some(),
     })
+}
+
+fn contact(text: &str) -> Result<ContactId, Problem> {
+    let none =
+        || Problem::new(Kind::Malformed, "contact is no contact's id", "give one of a record");
+    text.parse().map_err(|_| none().at("query/contact"))
 }
 
 /// Microseconds and a conversation, with a hyphen between.

@@ -47,6 +47,14 @@ fn parameters_are_known_and_say_what_they_may() {
         assert_eq!(problem.status, 400, "{query:?}");
         assert_eq!(problem.at, Some(format!("query/{}", query[0].0)));
     }
+    let talks =
+        |query: &[(&str, &str)]| ask(route(Operation::Conversations), None, &asked(&[], query, ""));
+    assert!(talks(&[("unread", "true"), ("closed", "true"), ("channel", "shop.sim_1")]).is_ok());
+    let wrong = [("unread", "null"), ("closed", "false"), ("contact", "nobody"), ("after", "7")];
+    for (name, value) in wrong {
+        let problem = talks(&[(name, value)]).expect_err("a refusal");
+        assert_eq!(problem.at, Some(format!("query/{name}")), "{value}");
+    }
     let problem = refused(Operation::DryRun, &asked(&[], &[("number", "911")], ""));
     assert_eq!(problem.at.as_deref(), Some("query/from"));
 }

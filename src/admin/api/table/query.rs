@@ -53,10 +53,10 @@ pub(super) const OF_CONVERSATIONS: &[Query] = &[
     LIMIT,
     AFTER,
     Query {
-        name: "state",
+        name: "closed",
         required: false,
-        pattern: Some("^(open|all)$"),
-        words: "`all` has those that are over, too; `open` when absent.",
+        pattern: Some("^true$"),
+        words: "Also those that are over.",
     },
     Query {
         name: "agent",
