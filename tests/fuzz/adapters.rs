@@ -119,7 +119,7 @@ fn signed(which: u8, body: &[u8]) -> Signed {
             let sinch = Sinch { api, project, app, key, signature: secret, service };
             (Box::new(sinch), headers, url)
         }
-        9 if body.len() % 2 == 0 => {
+        9 if body.len().is_multiple_of(2) => {
             let tag = to_base64(hmac(&[body]));
             let line = Line { api: api.clone(), data: api, access: secret.clone(), secret };
             (Box::new(line), vec![own("x-line-signature", tag)], url)
