@@ -177,7 +177,8 @@ fn flood(process: u32, kind: Kind, callers: &mut Callers, sound: &mut Sound) -> 
     let known = Arc::new(Mutex::new(Known { busy: sound.ports(), ..Known::default() }));
     let browsers = (kind == Kind::Spray).then(|| Browsers::talk(&known));
     if browsers.is_some() {
-        // What the others could not say while browsers were set up is said first.
+        // Nobody spoke while browsers were set up.
+        sound.resume();
         run(callers, sound, CALM, 0);
         callers.finish(sound);
         callers.report();
@@ -209,7 +210,8 @@ fn flood(process: u32, kind: Kind, callers: &mut Callers, sound: &mut Sound) -> 
     callers.finish(sound);
     let (calm_spoken, calm_heard, _) = sound.count();
     let calm = callers.report();
-    let lost = 100.0 * (1.0 - heard as f64 / spoken as f64);
+    // More that is heard than was said would hide what is lost: that is no good either.
+    let lost = 100.0 * (1.0 - heard as f64 / spoken as f64).abs();
     let grown = peak - memory;
     println!(
         "{:<11} {sent} sent in {} s, {cpu:.0} % of a core\n  RTP of calls that are up: {} of {spoken} lost ({lost:.3} %), {foreign} \
@@ -217,21 +219,23 @@ fn flood(process: u32, kind: Kind, callers: &mut Callers, sound: &mut Sound) -> 
          {} s later: {}, {} of {calm_spoken} RTP lost",
         kind.name(),
         WINDOW.as_secs(),
-        spoken.saturating_sub(heard),
+        difference(spoken, heard),
         got.words(),
         during.words(),
         wait.as_secs(),
         calm.words(),
-        calm_spoken.saturating_sub(calm_heard),
+        difference(calm_spoken, calm_heard),
     );
     let undisturbed = in_browsers.as_ref().is_none_or(|count| {
         println!(
             "  {BROWSERS} browsers: {} of {} lost there and back, {} packets of strangers heard by them or their phones",
-            count.sent.saturating_sub(count.heard),
+            difference(count.sent as u64, count.heard as u64),
             count.sent,
             count.strange
         );
-        count.heard >= count.sent && count.strange == 0
+        // A packet or two of each were on their way when the count began.
+        let on_their_way = -2 * BROWSERS as i64;
+        (on_their_way..=0).contains(&difference(count.sent as u64, count.heard as u64)) && count.strange == 0
     });
     if kind == Kind::Carrier {
         // What the box cannot tell from the carrier, it serves as the carrier: this line says what that costs others.
@@ -249,6 +253,11 @@ fn flood(process: u32, kind: Kind, callers: &mut Callers, sound: &mut Sound) -> 
         && calm.slowest < Duration::from_millis(500);
     println!("  {}", if stood { "stands" } else { "FALLS" });
     stood
+}
+
+/// What of it is missing; less than nothing when more was heard than said.
+fn difference(said: u64, heard: u64) -> i64 {
+    said.cast_signed() - heard.cast_signed()
 }
 
 /// Everybody does what they do for `span`. Answers the most memory that the box had, in MB.

@@ -56,6 +56,12 @@ impl Sound {
         self.hear();
     }
 
+    /// What should have been said while nobody spoke is not said: all of it at once would be a flood of our own, and what is
+    /// heard of that later would hide what is lost.
+    pub fn resume(&mut self) {
+        self.beats = (self.began.elapsed().as_micros() / BEAT.as_micros()) as u64;
+    }
+
     fn speak(&mut self) {
         let mut packet = [OURS; 172];
         packet[0] = 0x80;
