@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::document::Step::{self, At, Key};
 use super::settings::{CRM_HOOK, Settings};
-use crate::id::{ConferenceId, ExtensionId, HookId, TrunkId};
+use crate::id::{ChannelId, ConferenceId, ExtensionId, HookId, TrunkId};
 
 /// Where a secret is to be read from. Its debug form names nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub enum Owner {
     Provider,
     /// The relays that pages get passwords for.
     Relays,
+    /// A channel of messages, which may have several: under which key this one stands.
+    Channel(ChannelId, &'static str),
 }
 
 /// One secret that the drivers have to read.
@@ -56,7 +58,7 @@ pub struct Wanted<'a> {
     /// Where it is to be read from.
     pub from: &'a SecretRef,
     /// Where that is written in a configuration without mistakes.
-    pub at: Vec<Step<'static>>,
+    pub at: Vec<Step<'a>>,
 }
 
 impl Settings {
@@ -139,7 +141,14 @@ impl Settings {
             at: vec![Key("web"), Key("turn"), Key("secret")],
         });
         let people = people.chain(accounts).chain(capture).chain(provider).chain(relays);
-        people.chain(hooks).chain(old).chain(crm).collect()
+        let channels = self.channels.iter().flat_map(|(name, channel)| {
+            channel.secrets().into_iter().map(move |(key, from)| Wanted {
+                owner: Owner::Channel(name.clone(), key),
+                from,
+                at: vec![Key("channels"), Key(name.as_str()), Key(key)],
+            })
+        });
+        people.chain(hooks).chain(old).chain(crm).chain(channels).collect()
     }
 }
 
@@ -156,6 +165,7 @@ impl fmt::Display for Owner {
             Owner::Relays => f.write_str("the relays for browsers"),
             Owner::Provider => f.write_str("the provider where people sign in"),
             Owner::CaptureServer => f.write_str("the capture server"),
+            Owner::Channel(channel, key) => write!(f, "channel {channel} (`{key}`)"),
         }
     }
 }

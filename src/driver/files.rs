@@ -13,6 +13,7 @@ use crate::driver::{clock, tls};
 use crate::gateway::prompts::Prompts;
 use crate::gateway::{Secrets, relays};
 use crate::ivr::Flows;
+use crate::messaging::adapter;
 use crate::sip::auth::Secret;
 use crate::sip::hep;
 use crate::time::UnixTime;
@@ -140,6 +141,9 @@ fn with_secrets(checked: Checked) -> Result<Ready, Vec<Problem>> {
             }
             (Ok(secret), Owner::Provider) => secrets.provider = Some(provider::Secret::new(secret)),
             (Ok(secret), Owner::Relays) => secrets.relays = Some(relays::Secret::new(&secret)),
+            (Ok(secret), Owner::Channel(channel, key)) => {
+                secrets.channels.insert((channel, key), adapter::Secret::new(secret));
+            }
             (Ok(secret), Owner::CaptureServer) => match hep::Key::new(&secret) {
                 Some(key) => secrets.capture = Some(key),
                 None => {

@@ -19,6 +19,7 @@ pub mod gather;
 pub mod hep;
 pub mod http;
 pub mod identity;
+pub mod joining;
 pub mod journal;
 pub mod log;
 pub mod looking;
@@ -302,7 +303,17 @@ pub fn start(
     let origins = Origins::new(&setup.settings.web.origins);
     let api = api.serving(&origins);
     let door = Arc::new((sockets.streams(), origins));
-    let web = serve_web(&setup.settings, identity.as_ref(), api, &door)?;
+    let files_key = opened.journal.keys().token("files of messages", joining::FILES_KEY);
+    let joined = joining::start(&mut joining::Ground {
+        settings: &setup.settings,
+        secrets: &std::mem::take(&mut setup.secrets.channels),
+        runtime: runtime.handle(),
+        letters: &letters,
+        random: &mut random,
+        data: &data,
+        files_key: joining::key(&files_key),
+    });
+    let web = serve_web(&setup.settings, identity.as_ref(), (api, joined.calls), &door)?;
     let gateway = Gateway::new(setup, opened.journal, random);
     let turning = Loop {
         gateway,
@@ -332,7 +343,7 @@ pub fn start(
         feed,
         hooks,
         crm,
-        channels: ordering::Channels::default(),
+        channels: joined.orders,
         configuring: configuring.clone(),
         first_start: opened.before.0 == 0,
     };
@@ -366,7 +377,7 @@ fn open_store(
 fn serve_web(
     settings: &Settings,
     identity: Option<&Identity>,
-    api: api::Api,
+    (api, calls): (api::Api, axum::Router),
     door: &streams::sockets::Door,
 ) -> Result<Option<tokio::runtime::Runtime>, CannotStart> {
     let (phones, own) = (&settings.http, &settings.api);
@@ -392,7 +403,7 @@ fn serve_web(
         let router = match what {
             api::Serves::Phones => router,
             api::Serves::All | api::Serves::Api => {
-                router.merge(browser_phones().with_state(door.clone()))
+                router.merge(browser_phones().with_state(door.clone())).merge(calls.clone())
             }
         };
         let server = http::Server::new(identity, networks(served), router);

@@ -299,7 +299,7 @@ impl Gateway {
     fn order_channel(&mut self, now: Now, channel: ChannelId, order: Order) {
         match self.settings.channels.get(&channel).map(|settings| settings.kind) {
             Some(ChannelKind::Sip) => self.order_phones(now, &channel, order),
-            None => self.outputs.push_back(Output::Channel(channel, Box::new(order))),
+            _ => self.outputs.push_back(Output::Channel(channel, Box::new(order))),
         }
     }
 

@@ -20,12 +20,13 @@ use crate::gateway::{
     Ending, Gateway, callers, hiding, keeping, legs, relays, signalling, voicemail, watching, work,
 };
 
-use crate::id::{ConferenceId, ExtensionId, HookId, TrunkId};
+use crate::id::{ChannelId, ConferenceId, ExtensionId, HookId, TrunkId};
 use crate::ivr::mailbox::{self, Mailboxes};
 use crate::ivr::{ClipName, Flows};
 use crate::journal::Journal;
 use crate::media::port::Pool;
 use crate::media::stock::Stock;
+use crate::messaging::adapter;
 use crate::random::Random;
 use crate::sip::access::{self, Gate};
 use crate::sip::auth::{Algorithm, Credentials, Secret};
@@ -94,6 +95,8 @@ pub struct Secrets {
     pub hooks: BTreeMap<HookId, webhook::Secret>,
     /// What proves this box to the provider where people sign in.
     pub provider: Option<provider::Secret>,
+    /// What channels of messages need, by the keys under which it stands.
+    pub channels: BTreeMap<(ChannelId, &'static str), adapter::Secret>,
 }
 
 /// Where SIP is spoken: the addresses that are bound.

@@ -45,7 +45,12 @@ impl Check<'_, '_> {
                 }
                 _ => {}
             }
-            let ChannelKind::Sip = own.kind;
+            if !own.kind.is_joined() {
+                self.tell(&at("kind"), "this version carries no such channel", "\"sip\"");
+            }
+            if own.kind != ChannelKind::Sip {
+                continue;
+            }
             if let Some(other) = first.insert(own.kind, name) {
                 let what = format!("the phones of the branch have the channel `{other}` already");
                 self.tell(&at("kind"), what, "one channel of this kind");

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::config::SecretRef;
 use crate::context::Channel as Consents;
 use crate::id::{ChannelId, QueueId, TrunkId};
 use crate::messaging::Kind;
@@ -13,28 +14,80 @@ use crate::queue::Channel as Work;
 pub enum ChannelKind {
     /// Texts to and from the phones of the branch (RFC 3428).
     Sip,
+    /// Text messages by GSM modems of the box.
+    Modem,
+    /// Text messages by a carrier's SMPP.
+    Smpp,
+    /// The site's mailbox.
+    Mail,
+    /// The chat on the site's pages.
+    Chat,
+    /// Text messages by Twilio, or by whoever speaks like it.
+    Twilio,
+    /// Text messages by Vonage.
+    Vonage,
+    /// Text messages by Telnyx.
+    Telnyx,
+    /// Text messages by Plivo.
+    Plivo,
+    /// Text messages by Sinch.
+    Sinch,
+    /// WhatsApp's own API.
+    Whatsapp,
+    /// Facebook Messenger.
+    Messenger,
+    /// Instagram.
+    Instagram,
+    /// A bot of Telegram.
+    Telegram,
+    /// LINE.
+    Line,
+    /// Viber.
+    Viber,
+    /// Anything else, by a program of the site's own.
+    Hook,
 }
 
 impl ChannelKind {
     /// How what comes by it counts in queues and reports.
     pub fn work(self) -> Work {
         match self {
-            ChannelKind::Sip => Work::Message,
+            ChannelKind::Mail => Work::Mail,
+            ChannelKind::Chat => Work::Chat,
+            _ => Work::Message,
         }
     }
 
     /// What consents call it.
     pub fn consents(self) -> Consents {
+        use ChannelKind::*;
         match self {
-            ChannelKind::Sip => Consents::Message,
+            Modem | Smpp | Twilio | Vonage | Telnyx | Plivo | Sinch => Consents::Sms,
+            Mail => Consents::Mail,
+            Chat => Consents::Chat,
+            Sip | Whatsapp | Messenger | Instagram | Telegram | Line | Viber | Hook => {
+                Consents::Message
+            }
         }
     }
 
     /// What addresses it reaches, the best first.
     pub fn reaches(self) -> &'static [Kind] {
+        use ChannelKind::*;
         match self {
-            ChannelKind::Sip => &[Kind::Sip, Kind::Phone],
+            Sip => &[Kind::Sip, Kind::Phone],
+            Modem | Smpp | Twilio | Vonage | Telnyx | Plivo | Sinch => &[Kind::Phone, Kind::Short],
+            Mail => &[Kind::Email],
+            Chat => &[Kind::Visitor],
+            Whatsapp => &[Kind::Phone, Kind::Business],
+            Messenger | Instagram | Telegram | Line | Viber => &[Kind::Business],
+            Hook => &[Kind::Phone, Kind::Business],
         }
+    }
+
+    /// Whether this box carries it.
+    pub fn is_joined(self) -> bool {
+        matches!(self, ChannelKind::Sip)
     }
 }
 
@@ -62,6 +115,13 @@ pub struct Channel {
     /// Seconds after which what was not delivered counts as not arrived; 10 to 86,400. Only what failed when absent.
     #[serde(default)]
     pub fallback_after_s: Option<u32>,
+}
+
+impl Channel {
+    /// What it needs that nobody else may know: the key under which it stands, and where it is.
+    pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        Vec::new()
+    }
 }
 
 fn window() -> u16 {

@@ -1,0 +1,132 @@
+//! The start of the channels of messages: a task for each, and what they need of the box.
+//!
+//! Each kind is put together in a file of its own. A channel that cannot be started is told as down, with why; calls and
+//! the other channels do without it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::channels::Shelf;
+use super::mailbox::Sender;
+use super::ordering::Channels;
+use super::turn::Letter;
+use crate::config::Settings;
+use crate::config::settings::{Channel, ChannelKind};
+use crate::id::ChannelId;
+use crate::messaging::adapter::Secret;
+use crate::messaging::channel::{Input, State};
+use crate::random::Random;
+
+/// What a channel has told and the loop has not taken yet: some turns of it. The task waits then.
+const TOLD: usize = 256;
+/// Bytes of all files of messages together: a small part of the smallest disk that a box is sold with.
+const FILES: u64 = 4 << 30;
+/// Bytes of the key that they are sealed by.
+pub const FILES_KEY: usize = 32;
+
+/// What channels are started on.
+pub struct Ground<'a> {
+    /// What the site has said.
+    pub settings: &'a Settings,
+    /// What nobody else may know.
+    pub secrets: &'a BTreeMap<(ChannelId, &'static str), Secret>,
+    /// Where the tasks run.
+    pub runtime: &'a Handle,
+    /// The way to the loop.
+    pub letters: &'a Sender<Letter>,
+    /// For the moments at which something is tried again.
+    pub random: &'a mut Random,
+    /// The box's own folder.
+    pub data: &'a Path,
+    /// By what files of messages are sealed.
+    pub files_key: [u8; FILES_KEY],
+}
+
+/// What came of it.
+pub struct Joined {
+    /// The ways to them.
+    pub orders: Channels,
+    /// What is called from outside, over the box's HTTPS.
+    pub calls: Router,
+}
+
+/// A key from its hexadecimal digits.
+pub fn key(hex: &str) -> [u8; FILES_KEY] {
+    let mut key = [0; FILES_KEY];
+    for (byte, at) in key.iter_mut().zip((0..).step_by(2)) {
+        *byte = hex.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok()).unwrap_or(0);
+    }
+    key
+}
+
+/// Starts every channel of the site.
+pub fn start(ground: &mut Ground<'_>) -> Joined {
+    let mut joined = Joined { orders: Channels::default(), calls: Router::new() };
+    if ground.settings.channels.values().all(|own| own.kind == ChannelKind::Sip) {
+        return joined;
+    }
+    let shelf = match Shelf::open(ground.data.join("files"), &ground.files_key, FILES) {
+        Ok(shelf) => Arc::new(shelf),
+        Err(error) => {
+            tracing::error!(%error, "files of messages cannot be kept: no channel is started");
+            return joined;
+        }
+    };
+    let settings = ground.settings;
+    for (name, own) in &settings.channels {
+        if let Err(why) = one(ground, &mut joined, &shelf, name, own) {
+            tracing::error!(channel = %name, %why, "a channel cannot be started");
+            ground.tell(name.clone(), Input::State(State::Down(why)));
+        }
+    }
+    joined
+}
+
+fn one(
+    _ground: &mut Ground<'_>,
+    _joined: &mut Joined,
+    _shelf: &Arc<Shelf>,
+    _name: &ChannelId,
+    own: &Channel,
+) -> Result<(), String> {
+    match own.kind {
+        // The gateway speaks to phones itself.
+        ChannelKind::Sip => Ok(()),
+        _ => Err("this version carries no such channel".to_owned()),
+    }
+}
+
+impl Ground<'_> {
+    /// What stands under a key of a channel, and nobody else may know.
+    pub fn secret(&self, channel: &ChannelId, key: &'static str) -> Option<&Secret> {
+        self.secrets.get(&(channel.clone(), key))
+    }
+
+    /// The way by which a channel tells the loop.
+    pub fn way(&self, channel: ChannelId) -> mpsc::Sender<Input> {
+        let (tell, mut told) = mpsc::channel(TOLD);
+        let letters = self.letters.clone();
+        self.runtime.spawn(async move {
+            while let Some(input) = told.recv().await {
+                if letters.deliver(Letter::Channel(channel.clone(), input)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        tell
+    }
+
+    /// Tells the loop one thing.
+    pub fn tell(&self, channel: ChannelId, input: Input) {
+        let letters = self.letters.clone();
+        self.runtime.spawn(async move {
+            // A loop that has stopped has no use for it.
+            let _ = letters.deliver(Letter::Channel(channel, input)).await;
+        });
+    }
+}
