@@ -44,7 +44,8 @@ impl Branch {
         // Its configuration and its users stay; a number is added to what it made.
         end(&mut demo);
         let config = folder.join("gateway.toml");
-        let mut text = std::fs::read_to_string(&config).expect("its configuration");
+        let text = std::fs::read_to_string(&config).expect("its configuration");
+        let mut text = with_ports(&text);
         write!(text, "\n[[inbound]]\nnumber = \"{NUMBER}\"\nto = \"queue:support\"\n")
             .expect("text");
         std::fs::write(&config, text).expect("its configuration");
@@ -93,6 +94,15 @@ impl Branch {
         let own = all.iter().find(|own| own[key] == name).expect("somebody");
         own["password"].as_str().expect("text").to_owned()
     }
+}
+
+/// The demo's ports for audio rest for ten seconds after a call, and are enough for ten calls a second: these are more.
+fn with_ports(text: &str) -> String {
+    let wider = |line: &str| match line.starts_with("port_max") {
+        true => "port_max = 31999".to_owned(),
+        false => line.to_owned(),
+    };
+    text.lines().map(wider).collect::<Vec<_>>().join("\n")
 }
 
 /// The number of a person.
