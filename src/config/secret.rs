@@ -142,10 +142,10 @@ impl Settings {
         });
         let people = people.chain(accounts).chain(capture).chain(provider).chain(relays);
         let channels = self.channels.iter().flat_map(|(name, channel)| {
-            channel.secrets().into_iter().map(move |(key, from)| Wanted {
-                owner: Owner::Channel(name.clone(), key),
-                from,
-                at: vec![Key("channels"), Key(name.as_str()), Key(key)],
+            channel.secrets().into_iter().map(move |(key, from)| {
+                let at = [Key("channels"), Key(name.as_str())];
+                let at = at.into_iter().chain(key.split('.').map(Key)).collect();
+                Wanted { owner: Owner::Channel(name.clone(), key), from, at }
             })
         });
         people.chain(hooks).chain(old).chain(crm).chain(channels).collect()

@@ -142,6 +142,10 @@ fn with_secrets(checked: Checked) -> Result<Ready, Vec<Problem>> {
             (Ok(secret), Owner::Provider) => secrets.provider = Some(provider::Secret::new(secret)),
             (Ok(secret), Owner::Relays) => secrets.relays = Some(relays::Secret::new(&secret)),
             (Ok(secret), Owner::Channel(channel, key)) => {
+                let own = checked.loaded.settings.channels.get(&channel);
+                if let Some(what) = own.and_then(|own| own.mistake_in(key, &secret)) {
+                    problems.push(checked.loaded.problem(&wanted.at, what));
+                }
                 secrets.channels.insert((channel, key), adapter::Secret::new(secret));
             }
             (Ok(secret), Owner::CaptureServer) => match hep::Key::new(&secret) {
@@ -196,6 +200,12 @@ fn certificates(loaded: &Loaded, problems: &mut Vec<Problem>) {
         problems
             .extend(hook.authorities.as_deref().and_then(|path| authorities(loaded, &at, path)));
     }
+    for (name, channel) in &loaded.settings.channels {
+        let at = [Key("channels"), Key(name.as_str()), Key("service"), Key("authorities")];
+        let service = channel.service.as_ref();
+        let path = service.and_then(|service| service.authorities.as_deref());
+        problems.extend(path.and_then(|path| authorities(loaded, &at, path)));
+    }
     let at = [Key("crm"), Key("authorities")];
     let crm = loaded.settings.crm.authorities.as_deref();
     problems.extend(crm.and_then(|path| authorities(loaded, &at, path)));
@@ -203,7 +213,7 @@ fn certificates(loaded: &Loaded, problems: &mut Vec<Problem>) {
 
 /// What is wrong with a file of authorities: it cannot be read, is no PEM, or all of it has expired. One of several that
 /// has expired proves nobody and does no harm.
-fn authorities(loaded: &Loaded, at: &[Step<'static>], path: &Path) -> Option<Problem> {
+fn authorities(loaded: &Loaded, at: &[Step<'_>], path: &Path) -> Option<Problem> {
     let now = clock::now().unix;
     let told = |what: String| Some(loaded.problem(at, what));
     match tls::authorities(path) {

@@ -3,6 +3,8 @@
 //! Each kind is put together in a file of its own. A channel that cannot be started is told as down, with why; calls and
 //! the other channels do without it.
 
+mod services;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use axum::Router;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::channels::Shelf;
+use super::channels::{Calls, Runner, Shelf, router};
 use super::mailbox::Sender;
 use super::ordering::Channels;
 use super::turn::Letter;
@@ -53,6 +55,8 @@ pub struct Joined {
     pub orders: Channels,
     /// What is called from outside, over the box's HTTPS.
     pub calls: Router,
+    /// Services that call.
+    called: BTreeMap<ChannelId, Arc<Runner>>,
 }
 
 /// A key from its hexadecimal digits.
@@ -66,7 +70,8 @@ pub fn key(hex: &str) -> [u8; FILES_KEY] {
 
 /// Starts every channel of the site.
 pub fn start(ground: &mut Ground<'_>) -> Joined {
-    let mut joined = Joined { orders: Channels::default(), calls: Router::new() };
+    let (orders, called) = (Channels::default(), BTreeMap::new());
+    let mut joined = Joined { orders, calls: Router::new(), called };
     if ground.settings.channels.values().all(|own| own.kind == ChannelKind::Sip) {
         return joined;
     }
@@ -84,19 +89,21 @@ pub fn start(ground: &mut Ground<'_>) -> Joined {
             ground.tell(name.clone(), Input::State(State::Down(why)));
         }
     }
-    joined
+    let called = Calls::new(std::mem::take(&mut joined.called));
+    Joined { calls: joined.calls.merge(router(called)), ..joined }
 }
 
 fn one(
-    _ground: &mut Ground<'_>,
-    _joined: &mut Joined,
-    _shelf: &Arc<Shelf>,
-    _name: &ChannelId,
+    ground: &mut Ground<'_>,
+    joined: &mut Joined,
+    shelf: &Arc<Shelf>,
+    name: &ChannelId,
     own: &Channel,
 ) -> Result<(), String> {
     match own.kind {
         // The gateway speaks to phones itself.
         ChannelKind::Sip => Ok(()),
+        kind if kind.is_service() => services::join(ground, joined, shelf, (name, own)),
         _ => Err("this version carries no such channel".to_owned()),
     }
 }

@@ -1,5 +1,7 @@
 //! What `[channels.NAME]` says.
 
+mod service;
+
 use std::collections::BTreeMap;
 
 use super::{Check, Step};
@@ -46,8 +48,10 @@ impl Check<'_, '_> {
                 _ => {}
             }
             if !own.kind.is_joined() {
-                self.tell(&at("kind"), "this version carries no such channel", "\"sip\"");
+                let what = "this version carries no such channel";
+                self.tell(&at("kind"), what, "\"sip\", or a service such as \"telegram\"");
             }
+            self.service(name.as_str(), own);
             if own.kind != ChannelKind::Sip {
                 continue;
             }

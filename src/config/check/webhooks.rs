@@ -62,7 +62,7 @@ impl Check<'_, '_> {
     }
 
     /// Where a receiver is.
-    fn receiver(&mut self, at: &[Step<'static>], url: &str, private: bool) {
+    pub(super) fn receiver(&mut self, at: &[Step<'_>], url: &str, private: bool) {
         match Target::parse(url) {
             Err(error) => self.tell(at, error.to_string(), "`https://HOST/PATH`"),
             Ok(target) if !target.tls && !private => {

@@ -1,12 +1,17 @@
 //! `[channels.NAME]`: ways by which messages come and go.
 
+mod service;
+
 use serde::Deserialize;
 
 use crate::config::SecretRef;
 use crate::context::Channel as Consents;
 use crate::id::{ChannelId, QueueId, TrunkId};
 use crate::messaging::Kind;
+use crate::messaging::adapter::Secret;
 use crate::queue::Channel as Work;
+
+pub use service::Service;
 
 /// What a channel is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -87,7 +92,12 @@ impl ChannelKind {
 
     /// Whether this box carries it.
     pub fn is_joined(self) -> bool {
-        matches!(self, ChannelKind::Sip)
+        self == ChannelKind::Sip || self.is_service()
+    }
+
+    /// Whether it is a service with an API, which `[channels.NAME.service]` says more about.
+    pub fn is_service(self) -> bool {
+        Service::needed(self).is_some()
     }
 }
 
@@ -115,12 +125,23 @@ pub struct Channel {
     /// Seconds after which what was not delivered counts as not arrived; 10 to 86,400. Only what failed when absent.
     #[serde(default)]
     pub fallback_after_s: Option<u32>,
+    /// The service, where it is one.
+    #[serde(default)]
+    pub service: Option<Service>,
 }
 
 impl Channel {
-    /// What it needs that nobody else may know: the key under which it stands, and where it is.
+    /// What it needs that nobody else may know: the key under which it stands, with points between tables, and where it is.
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        Vec::new()
+        self.service.iter().flat_map(Service::secrets).collect()
+    }
+
+    /// What a secret has to be that is not.
+    pub fn mistake_in(&self, key: &str, secret: &str) -> Option<&'static str> {
+        let signing = key == "service.signing" || key == "service.old_signing";
+        let standard = self.kind == ChannelKind::Hook && signing;
+        (standard && Secret::standard(secret).is_none())
+            .then_some("it is not `whsec_` and 24 to 64 bytes in base64")
     }
 }
 

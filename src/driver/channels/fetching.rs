@@ -35,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Fetching {
     reach: Reach,
+    /// Whose files alone are fetched from where only `reach` allows it; anybody's where nothing was said.
+    near: Option<Vec<(String, u16)>>,
     tls: Option<TlsConnector>,
 }
 
@@ -84,7 +86,22 @@ impl Fetching {
     /// # Errors
     /// When that file cannot be read.
     pub fn new(reach: Reach, authorities: Option<&Path>) -> Result<Fetching, tls::NoIdentity> {
-        Ok(Fetching { reach, tls: tls::client(authorities)?.map(TlsConnector::from) })
+        let tls = tls::client(authorities)?.map(TlsConnector::from);
+        Ok(Fetching { reach, near: None, tls })
+    }
+
+    /// The same, with its reach for the servers of these addresses alone: of all others, public ones only.
+    #[must_use]
+    pub fn near<'a>(mut self, own: impl Iterator<Item = &'a String>) -> Fetching {
+        let place = |target: Target| (target.host, target.port);
+        self.near = Some(own.filter_map(|url| Target::parse(url).ok()).map(place).collect());
+        self
+    }
+
+    fn reach(&self, target: &Target) -> Reach {
+        let is = |(host, port): &(String, u16)| (host, *port) == (&target.host, target.port);
+        let good = self.near.as_ref().is_none_or(|near| near.iter().any(is));
+        if good { self.reach } else { Reach::default() }
     }
 
     /// A file of `most` bytes at most.
@@ -122,7 +139,7 @@ impl Fetching {
 
     /// One step. The connection is not kept: the next leads elsewhere.
     async fn get(&self, target: &Target, ask: &Ask) -> Result<Response<Incoming>, NotFetched> {
-        let stream = connect(target, self.reach, self.tls.as_ref()).await;
+        let stream = connect(target, self.reach(target), self.tls.as_ref()).await;
         let stream = stream.map_err(|why| match why {
             Unreached::Barred => NotFetched::Barred,
             Unreached::Away => NotFetched::Away,
