@@ -4,8 +4,12 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[path = "../interop/branch.rs"]
+#[allow(dead_code)]
+mod branch;
 mod contract;
 mod door;
 mod libraries;
 mod runner;
 mod signatures;
+mod whole;

@@ -32,8 +32,8 @@ use crate::libraries::path;
 use crate::signatures::hook;
 
 /// How long anything here may take.
-const SOON: Duration = Duration::from_secs(20);
-const NEAR: Reach = Reach { private: true };
+pub const SOON: Duration = Duration::from_secs(20);
+pub const NEAR: Reach = Reach { private: true };
 
 /// A stand-in for the ledger: it keeps what it is told, or does not, as it was said.
 struct Ledger {
@@ -125,7 +125,7 @@ impl Seen {
     }
 }
 
-fn hold<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub fn hold<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().expect("nobody panics with it")
 }
 
@@ -161,7 +161,7 @@ impl Drop for Folder {
 }
 
 /// A server of ours. Answers where it is.
-async fn serve(router: Router) -> String {
+pub async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("bound"));
     tokio::spawn(axum::serve(listener, router).into_future());
@@ -173,7 +173,7 @@ fn bot(api: &str) -> Box<dyn Adapter> {
 }
 
 /// A request of this test, with the client that channels ask with.
-async fn call(
+pub async fn call(
     method: &'static str,
     url: &str,
     headers: &[(&'static str, String)],
@@ -184,7 +184,7 @@ async fn call(
     client.ask(&Ask { method, url, headers, body, within: SOON }).await
 }
 
-fn status(reply: &Reply) -> u16 {
+pub fn status(reply: &Reply) -> u16 {
     match reply {
         Reply::Replied { status, .. } => *status,
         other => panic!("{other:?}"),
@@ -192,7 +192,7 @@ fn status(reply: &Reply) -> u16 {
 }
 
 /// The stand-in, which ends with the test.
-struct StandIn(Child);
+pub struct StandIn(Child);
 
 impl Drop for StandIn {
     fn drop(&mut self) {
@@ -202,7 +202,7 @@ impl Drop for StandIn {
 }
 
 impl StandIn {
-    async fn start() -> (StandIn, String) {
+    pub async fn start() -> (StandIn, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
@@ -367,7 +367,7 @@ async fn connections_are_used_again_and_one_that_was_closed_meanwhile_loses_noth
 }
 
 /// A request as a program of the site signs it.
-fn signed(id: &str, body: &[u8]) -> Vec<(&'static str, String)> {
+pub fn signed(id: &str, body: &[u8]) -> Vec<(&'static str, String)> {
     let (secret, at) =
         (Secret::standard("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), clock::now().unix.seconds());
     let at = at.to_string();
