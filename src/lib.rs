@@ -17,6 +17,7 @@ pub mod driver;
 pub mod gateway;
 pub mod hours;
 pub mod id;
+pub mod imap;
 pub mod ivr;
 pub mod journal;
 pub mod journey;

@@ -11,7 +11,7 @@ const LONGEST_FILE: usize = 1_200;
 
 /// Names at the bottom that everybody may use.
 const GROUND: [&str; 7] = ["id", "address", "time", "hours", "channel", "random", "lib"];
-const PROTOCOL: [&str; 4] = ["sip", "media", "sms", "smpp"];
+const PROTOCOL: [&str; 5] = ["sip", "media", "sms", "smpp", "imap"];
 const DOMAIN: [&str; 11] = [
     "call",
     "ivr",
