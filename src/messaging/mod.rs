@@ -5,7 +5,7 @@
 //! that; [`channel`] is how the ledger and the task of a channel speak. [`web`] is the same contract for services that
 //! are reached over HTTP: pure functions from requests to what they say, and from messages to requests. [`Entry`] is what
 //! the journal says of all of it, [`Message`] and [`Conversation`] what that adds up to, and [`kept`] what of it a restart
-//! has to know. [`ledger`] is the machine between all of them.
+//! has to know. [`ledger`] is the machine between all of them. [`mail`] reads and writes letters.
 //!
 //! It does not know how a channel works, opens nothing, and does not know people: who an address is, the record says.
 
@@ -17,6 +17,7 @@ mod entry;
 pub mod kept;
 pub mod kind;
 pub mod ledger;
+pub mod mail;
 mod piece;
 mod record;
 pub mod web;
