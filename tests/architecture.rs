@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 const LONGEST_FILE: usize = 1_200;
 
 /// Names at the bottom that everybody may use.
-const GROUND: [&str; 7] = ["id", "address", "time", "hours", "channel", "random", "lib"];
 const PROTOCOL: [&str; 5] = ["sip", "media", "sms", "smpp", "imap"];
+const GROUND: [&str; 8] = ["id", "address", "time", "hours", "channel", "random", "stamp", "lib"];
 const DOMAIN: [&str; 11] = [
     "call",
     "ivr",

@@ -21,6 +21,7 @@ mod import;
 mod order;
 mod person;
 mod quality;
+pub mod shared;
 mod timeline;
 mod whole;
 

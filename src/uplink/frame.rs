@@ -1,0 +1,401 @@
+//! What goes over the line: frames, the same over QUIC and over TLS.
+//!
+//! A frame is its length in four octets (of what follows), its kind in one, and its body; numbers are in network order.
+//! What is said once in a connection is JSON, whose unknown members are ignored; what is said often is binary. Kinds from
+//! 128 up may be ignored by whoever does not know them, all others end the connection: so an older office and a newer box
+//! agree on what neither may lose. Events are carried as they stand in the outbox, and nothing here looks into them: what a
+//! newer box wrote, an older office keeps.
+
+use serde::{Deserialize, Serialize};
+
+/// The protocol's name in the handshake of TLS (RFC 7301).
+pub const ALPN: &[u8] = b"branchline-uplink/1";
+/// The version that is spoken here.
+pub const VERSION: u16 = 1;
+/// Octets of the longest frame: an event of the longest kind, and what a window is sent in.
+pub const LONGEST: usize = 1 << 20;
+/// Octets of a frame's length and kind.
+const HEAD: usize = 5;
+/// The first kind that may be ignored.
+const OPTIONAL: u8 = 128;
+
+/// What an event is, in the order in which it may be dropped when the disk is short: the last goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Class(pub u8);
+
+impl Class {
+    /// It was dropped, and only its number is left.
+    pub const SHED: Class = Class(0);
+    /// Who may do what, who did it, and what people have allowed: never dropped.
+    pub const AUDIT: Class = Class(1);
+    /// What is known of people.
+    pub const PERSON: Class = Class(2);
+    /// Records of calls.
+    pub const CALL: Class = Class(3);
+    /// Written messages.
+    pub const MESSAGE: Class = Class(4);
+    /// Agents, queues and their work.
+    pub const WORK: Class = Class(5);
+    /// How the box does.
+    pub const HEALTH: Class = Class(6);
+    /// Samples of calls' quality.
+    pub const QUALITY: Class = Class(7);
+    /// Figures of all sorts.
+    pub const METRICS: Class = Class(8);
+
+    /// Whether it may be dropped before the office has it.
+    pub fn may_be_shed(self) -> bool {
+        self >= Class::HEALTH
+    }
+}
+
+/// One event of the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What it is.
+    pub class: Class,
+    /// What it says, as it stands in the outbox.
+    pub body: Vec<u8>,
+}
+
+impl Event {
+    /// Octets that it takes in a frame.
+    pub fn len(&self) -> usize {
+        1 + 4 + self.body.len()
+    }
+
+    /// Whether nothing is left of it.
+    pub fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+}
+
+/// What a box says first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The name of its site, which must be the one in its certificate.
+    pub site: String,
+    /// Which outbox it speaks of: a new one is begun when the old one is lost, and its numbers begin anew.
+    pub epoch: String,
+    /// The oldest version of the protocol that it speaks.
+    pub least: u16,
+    /// The newest.
+    pub most: u16,
+    /// The program's version.
+    pub program: String,
+    /// The number of the oldest event that it still has.
+    pub first: u64,
+    /// The number of the newest; 0 when there is none.
+    pub newest: u64,
+}
+
+/// What the office answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The version that is spoken from here on.
+    pub version: u16,
+    /// The newest event of this outbox that it has for good; 0 when it has none.
+    pub have: u64,
+    /// Octets of events that may be on their way to it.
+    pub window: u32,
+}
+
+/// Why somebody ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It is over, in good order.
+    Done,
+    /// No version is spoken by both.
+    Version,
+    /// The site is not who its certificate says, or is not let in.
+    Site,
+    /// A frame that cannot be read, or that nobody may send at this point.
+    Protocol,
+    /// Events are missing between what the office has and what came.
+    Gap,
+    /// The office cannot keep anything at this moment.
+    NotKept,
+    /// The other side was silent for too long.
+    Silent,
+    /// The office says that it has what was never sent.
+    Ahead,
+    /// Something that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// From the box, first.
+    Hello(Hello),
+    /// From the office, in answer.
+    Welcome(Welcome),
+    /// From the box: events with consecutive numbers.
+    Events {
+        /// The number of the first.
+        first: u64,
+        /// All of them.
+        events: Vec<Event>,
+    },
+    /// From the box: these are not to be had any more, from the one number to the other.
+    Lost {
+        /// The first.
+        from: u64,
+        /// The last.
+        upto: u64,
+    },
+    /// From the office: it has all up to this one for good.
+    Ack {
+        /// Which.
+        upto: u64,
+    },
+    /// From either: is somebody there? Answered with the same.
+    Ping(u64),
+    /// From either: the answer.
+    Pong(u64),
+    /// From either, last.
+    Close(Reason),
+}
+
+/// Why something is no frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAFrame {
+    /// It is longer than any may be, or has no kind.
+    Length,
+    /// A kind that may not be ignored and is not known.
+    Kind(u8),
+    /// Its body is not what its kind says.
+    Body,
+}
+
+const HELLO: u8 = 1;
+const WELCOME: u8 = 2;
+const EVENTS: u8 = 3;
+const LOST: u8 = 4;
+const ACK: u8 = 5;
+const PING: u8 = 6;
+const PONG: u8 = 7;
+const CLOSE: u8 = 8;
+
+impl Frame {
+    /// Writes it behind what is there.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend([0; 4]);
+        match self {
+            Frame::Hello(hello) => json(out, HELLO, hello),
+            Frame::Welcome(welcome) => json(out, WELCOME, welcome),
+            Frame::Events { first, events } => {
+                out.push(EVENTS);
+                out.extend(first.to_be_bytes());
+                for Event { class, body } in events {
+                    out.push(class.0);
+                    out.extend(u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
+                    out.extend(body);
+                }
+            }
+            Frame::Lost { from, upto } => {
+                out.push(LOST);
+                out.extend(from.to_be_bytes());
+                out.extend(upto.to_be_bytes());
+            }
+            Frame::Ack { upto } => number(out, ACK, *upto),
+            Frame::Ping(mark) => number(out, PING, *mark),
+            Frame::Pong(mark) => number(out, PONG, *mark),
+            Frame::Close(reason) => json(out, CLOSE, reason),
+        }
+        let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
+        if let Some(head) = out.get_mut(start..start + 4) {
+            head.copy_from_slice(&length.to_be_bytes());
+        }
+    }
+
+    /// As octets.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    fn read(kind: u8, body: &[u8]) -> Result<Option<Frame>, NotAFrame> {
+        let read = match kind {
+            HELLO => serde_json::from_slice(body).ok().map(Frame::Hello),
+            WELCOME => serde_json::from_slice(body).ok().map(Frame::Welcome),
+            EVENTS => events(body),
+            LOST => body.split_at_checked(8).and_then(|(from, upto)| {
+                Some(Frame::Lost { from: whole(from)?, upto: whole(upto)? })
+            }),
+            ACK => whole(body).map(|upto| Frame::Ack { upto }),
+            PING => whole(body).map(Frame::Ping),
+            PONG => whole(body).map(Frame::Pong),
+            CLOSE => serde_json::from_slice(body).ok().map(Frame::Close),
+            OPTIONAL.. => return Ok(None),
+            _ => return Err(NotAFrame::Kind(kind)),
+        };
+        read.map(Some).ok_or(NotAFrame::Body)
+    }
+}
+
+fn json<T: Serialize>(out: &mut Vec<u8>, kind: u8, what: &T) {
+    out.push(kind);
+    // Texts and numbers always have a form.
+    out.extend(serde_json::to_vec(what).unwrap_or_default());
+}
+
+fn number(out: &mut Vec<u8>, kind: u8, number: u64) {
+    out.push(kind);
+    out.extend(number.to_be_bytes());
+}
+
+fn whole(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn events(body: &[u8]) -> Option<Frame> {
+    let (first, mut rest) = body.split_at_checked(8)?;
+    let mut events = Vec::new();
+    while !rest.is_empty() {
+        let (head, tail) = rest.split_at_checked(5)?;
+        let (class, length) = head.split_first()?;
+        let length = u32::from_be_bytes(length.try_into().ok()?);
+        let (body, tail) = tail.split_at_checked(usize::try_from(length).ok()?)?;
+        events.push(Event { class: Class(*class), body: body.to_vec() });
+        rest = tail;
+    }
+    let first = whole(first)?;
+    let last = first.checked_add(u64::try_from(events.len()).ok()?)?;
+    (first > 0 && last > first).then_some(Frame::Events { first, events })
+}
+
+/// Frames out of octets as they come.
+#[derive(Debug, Default)]
+pub struct Reader {
+    held: Vec<u8>,
+    /// Octets at the beginning that were read.
+    read: usize,
+}
+
+impl Reader {
+    /// Takes octets in.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.held.drain(..std::mem::take(&mut self.read));
+        self.held.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame. What may be ignored and is not known is left out.
+    ///
+    /// # Errors
+    /// When what came is no frame. Nothing that follows can be read then.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, NotAFrame> {
+        loop {
+            let rest = self.held.get(self.read..).unwrap_or_default();
+            let Some((head, rest)) = rest.split_at_checked(4) else { return Ok(None) };
+            let length = head.try_into().map(u32::from_be_bytes).unwrap_or(u32::MAX);
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            if length == 0 || length > LONGEST + HEAD {
+                return Err(NotAFrame::Length);
+            }
+            let Some(whole) = rest.get(..length) else { return Ok(None) };
+            let Some((kind, body)) = whole.split_first() else { return Err(NotAFrame::Length) };
+            let frame = Frame::read(*kind, body)?;
+            self.read += 4 + length;
+            if let Some(frame) = frame {
+                return Ok(Some(frame));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Frame> {
+        let hello = Hello {
+            site: "berne".to_owned(),
+            epoch: "0123456789abcdef".to_owned(),
+            least: 1,
+            most: 1,
+            program: "0.1.0".to_owned(),
+            first: 1,
+            newest: 9,
+        };
+        let events = vec![
+            Event { class: Class::CALL, body: b"{\"a\":1}".to_vec() },
+            Event { class: Class::SHED, body: Vec::new() },
+            Event { class: Class(77), body: vec![0; 70_000] },
+        ];
+        vec![
+            Frame::Hello(hello),
+            Frame::Welcome(Welcome { version: 1, have: 7, window: 65_536 }),
+            Frame::Events { first: 8, events },
+            Frame::Lost { from: 3, upto: 9 },
+            Frame::Ack { upto: 10 },
+            Frame::Ping(1),
+            Frame::Pong(1),
+            Frame::Close(Reason::NotKept),
+        ]
+    }
+
+    #[test]
+    fn every_frame_is_read_as_it_was_written_however_it_is_torn() {
+        let mut bytes = Vec::new();
+        all().iter().for_each(|frame| frame.write(&mut bytes));
+        for torn in [1, 2, 3, 7, 1_000, bytes.len()] {
+            let (mut reader, mut read) = (Reader::default(), Vec::new());
+            for part in bytes.chunks(torn) {
+                reader.push(part);
+                while let Some(frame) = reader.next_frame().unwrap() {
+                    read.push(frame);
+                }
+            }
+            assert!(read == all(), "in pieces of {torn}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_ignored_is_and_nothing_else() {
+        let mut reader = Reader::default();
+        reader.push(&[0, 0, 0, 3, 200, 1, 2]);
+        reader.push(&Frame::Ping(5).to_bytes());
+        assert_eq!(reader.next_frame(), Ok(Some(Frame::Ping(5))));
+        assert_eq!(reader.next_frame(), Ok(None));
+        for (bytes, why) in [
+            (&[0, 0, 0, 1, 9][..], NotAFrame::Kind(9)),
+            (&[0, 0, 0, 0], NotAFrame::Length),
+            (&[0xff; 4], NotAFrame::Length),
+            (&[0, 0, 0, 2, ACK, 1], NotAFrame::Body),
+            (&[0, 0, 0, 3, HELLO, b'{', b'}'], NotAFrame::Body),
+        ] {
+            let mut reader = Reader::default();
+            reader.push(bytes);
+            assert_eq!(reader.next_frame(), Err(why), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn members_of_a_newer_box_are_no_mistake() {
+        let text = br#"{"site":"b","epoch":"e","least":1,"most":9,"program":"9","first":1,"newest":0,"new":[1]}"#;
+        let mut bytes = u32::try_from(text.len() + 1).unwrap().to_be_bytes().to_vec();
+        bytes.push(HELLO);
+        bytes.extend(text);
+        let mut reader = Reader::default();
+        reader.push(&bytes);
+        let frame = reader.next_frame().unwrap();
+        assert!(matches!(frame, Some(Frame::Hello(hello)) if hello.most == 9));
+    }
+
+    #[test]
+    fn numbers_that_run_over_are_no_events() {
+        let mut bytes = vec![EVENTS];
+        bytes.extend(u64::MAX.to_be_bytes());
+        bytes.extend([1, 0, 0, 0, 0]);
+        let mut whole = u32::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
+        whole.extend(bytes);
+        let mut reader = Reader::default();
+        reader.push(&whole);
+        assert_eq!(reader.next_frame(), Err(NotAFrame::Body));
+    }
+}
