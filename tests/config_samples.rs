@@ -182,12 +182,13 @@ fn every_section_and_every_key_is_explained() {
         let keys = allowed(&format!("{header}\nzzz = 1"));
         assert!(!keys.is_empty(), "{section}");
         for key in keys {
-            let inside = |line: &str| section == "channels" && line.ends_with(&format!(".{key}]"));
             let explained = sample.lines().any(|line| {
                 let line = line.trim_start_matches("# ");
-                line.starts_with(&format!("{key} = "))
-                    || line == format!("[{section}.{key}]")
-                    || inside(line)
+                let line = line.trim_start();
+                let table = |line: &str| {
+                    line.starts_with(&format!("[{section}.")) && line.contains(&format!(".{key}"))
+                };
+                line.starts_with(&format!("{key} = ")) || table(line)
             });
             assert!(explained, "`{key}` of {header} is not in gateway.toml");
         }
@@ -209,6 +210,38 @@ fn every_key_of_a_kind_of_channel_is_explained() {
         }
         let told = own.lines().filter(|line| line.starts_with("#   ") && line.contains(" = "));
         assert_eq!(told.count(), keys.len(), "{table}");
+    }
+}
+
+/// The channel of modems, which no box has before somebody plugs one in: its keys are real, and every one is there.
+#[test]
+fn the_sample_of_a_channel_of_modems_is_good() {
+    let text = std::fs::read_to_string(folder().join("gateway.toml")).unwrap();
+    let from = text.find("#   [channels.sms]\n").unwrap();
+    let own = text[from..].split("\n\n").next().unwrap().lines();
+    let own = own.filter_map(|line| line.strip_prefix("#   "));
+    let own: String = own.map(|line| format!("{line}\n")).collect();
+    let site = "[[queue]]\nname = \"support\"\nmembers = []\n";
+    let text = format!("{own}\n{site}");
+    let path = folder().join("gateway.toml");
+    let loaded = config::load(&path, &|p| if p == path { Ok(text.clone()) } else { read(p) });
+    let loaded =
+        loaded.unwrap_or_else(|problems| panic!("{}", branchline::cli::check::problems(&problems)));
+    let sms = loaded.settings.channels.values().next().unwrap();
+    let shared = sms.modem.clone().unwrap();
+    assert_eq!((shared.max_parts, shared.reports), (10, true));
+    for (header, keys) in [
+        ("[channels.sms.modem]", allowed("[channels.sms]\nkind = 'modem'\nmodem = { zzz = 1 }")),
+        (
+            "[channels.sms.sim.front]",
+            allowed("[channels.sms]\nkind = 'modem'\nsim.a = { zzz = 1 }"),
+        ),
+    ] {
+        assert!(keys.len() > 5, "{keys:?}");
+        for key in keys {
+            let written = own.lines().any(|line| line.starts_with(&format!("{key} = ")));
+            assert!(written, "`{key}` of {header} is not in gateway.toml");
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod exposition;
 mod glance;
 mod journey;
 mod ladder;
+mod modem;
 pub mod outgoing;
 pub mod pcap;
 mod person;
@@ -56,6 +57,7 @@ pub use glance::{
 };
 pub use journey::{JourneyLine, JourneyTold, JourneysReply, TaskLine};
 pub use ladder::{Ended as LadderEnd, Ladder, Step as LadderStep, What as Told};
+pub use modem::{Bundle, ModemLimit, ModemLine, ModemOrder, ModemReply, Said};
 pub use person::{Ordered, PeoplePage, RecordsPage};
 pub use spending::{Cap, Spending, Spent};
 pub use webhook::{DeadLine, WebhookLine};
@@ -538,6 +540,11 @@ pub enum Command {
         /// What.
         order: ConfigOrder,
     },
+    /// Something about modems; whoever runs them answers.
+    Modem {
+        /// What.
+        order: ModemOrder,
+    },
     /// Writes down that the configuration was changed, or was not.
     ConfigAct {
         /// What was done.
@@ -666,6 +673,8 @@ pub enum Reply {
     DeadWebhooks(Vec<DeadLine>),
     /// To [`Command::Config`].
     Config(Box<ConfigReply>),
+    /// To [`Command::Modem`].
+    Modem(ModemReply),
     /// To [`Command::Health`]: trunks that work, and whether there are phones.
     Health(Vec<crate::id::TrunkId>, bool),
     /// An order about a person was not carried out, and why.

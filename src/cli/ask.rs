@@ -78,6 +78,14 @@ pub fn ask(socket: &Path, command: &Command) -> io::Result<Reply> {
     line.hear()
 }
 
+/// The same, of somebody who takes longer to answer.
+pub fn ask_patiently(socket: &Path, command: &Command, patience: Duration) -> io::Result<Reply> {
+    let mut line = Line::open(socket)?;
+    line.0.get_ref().set_read_timeout(Some(patience))?;
+    line.send(command)?;
+    line.hear()
+}
+
 /// A connection for any number of questions, one after the other.
 pub struct Line(BufReader<UnixStream>);
 

@@ -24,6 +24,7 @@ mod exit;
 pub mod features;
 mod journal;
 mod journey;
+mod modems;
 mod queues;
 mod recording;
 mod replay;
@@ -144,6 +145,11 @@ enum Command {
     /// List trunks and their lamps.
     #[command(after_help = "Example: branchline trunks --json")]
     Trunks(ask::Options),
+    /// List GSM modems: how they are, their SIMs, what was sent, what waits; find out what one lacks, ask its network.
+    #[command(
+        after_help = "Examples: branchline modems\n          branchline modems doctor front -o front.json"
+    )]
+    Modems(modems::Modems),
     /// List extensions and where their phones are registered.
     #[command(after_help = "Example: branchline phones")]
     Phones(ask::Options),
@@ -328,6 +334,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             ask::main(&options, &Ask::HangUp { call }, ask::Form::Text)
         }
         Command::Metrics(options) => ask::main(&options, &Ask::Metrics, ask::Form::Text),
+        Command::Modems(asked) => modems::main(asked),
         Command::Webhooks(asked) => webhooks::main(asked),
         Command::Crm(asked) => crm::main(asked),
         Command::Bans(options) => ask::main(&options, &Ask::Bans, ask::Form::Text),

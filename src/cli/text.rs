@@ -61,6 +61,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Webhooks(hooks) => serde_json::to_string_pretty(hooks),
         Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
         Reply::Config(reply) => serde_json::to_string_pretty(reply),
+        Reply::Modem(reply) => serde_json::to_string_pretty(reply),
         Reply::Health(..)
         | Reply::Done
         | Reply::Refused(_)
@@ -112,6 +113,7 @@ pub fn table(reply: &Reply) -> String {
         // Only the API asks these, or whoever writes files of them.
         Reply::People(_) | Reply::Records(_) | Reply::SiteEvents(_) => json(reply),
         Reply::Config(reply) => super::config::page(reply),
+        Reply::Modem(reply) => super::modems::words(reply),
         Reply::Begun(_)
         | Reply::Health(..)
         | Reply::OneCall(_)

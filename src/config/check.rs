@@ -23,6 +23,7 @@ use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 mod api;
 mod channels;
 mod messages;
+mod modems;
 mod names;
 mod oidc;
 mod people;

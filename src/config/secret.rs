@@ -48,6 +48,8 @@ pub enum Owner {
     Relays,
     /// A channel of messages, which may have several: under which key this one stands.
     Channel(ChannelId, &'static str),
+    /// A SIM of a channel.
+    Sim(ChannelId, String),
 }
 
 /// One secret that the drivers have to read.
@@ -148,6 +150,17 @@ impl Settings {
                 Wanted { owner: Owner::Channel(name.clone(), key), from, at }
             })
         });
+        let sims = self.channels.iter().flat_map(|(name, channel)| {
+            channel.sim.iter().filter_map(move |(sim, own)| {
+                let keys = ["channels", name.as_str(), "sim", sim, "pin"];
+                Some(Wanted {
+                    owner: Owner::Sim(name.clone(), sim.clone()),
+                    from: own.pin.as_ref()?,
+                    at: keys.map(Key).to_vec(),
+                })
+            })
+        });
+        let channels = channels.chain(sims);
         people.chain(hooks).chain(old).chain(crm).chain(channels).collect()
     }
 }
@@ -166,6 +179,7 @@ impl fmt::Display for Owner {
             Owner::Provider => f.write_str("the provider where people sign in"),
             Owner::CaptureServer => f.write_str("the capture server"),
             Owner::Channel(channel, key) => write!(f, "channel {channel} (`{key}`)"),
+            Owner::Sim(channel, sim) => write!(f, "the SIM {sim} of channel {channel}"),
         }
     }
 }

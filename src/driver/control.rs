@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::admin::{Command, Reply};
 use crate::driver::configuring::Configuring;
+use crate::driver::joining::Modems;
 use crate::driver::mailbox::Sender;
 use crate::driver::turn::Letter;
 use crate::gateway::By;
@@ -30,7 +31,7 @@ pub fn listen(
     runtime: &tokio::runtime::Handle,
     path: &Path,
     mailbox: Sender<Letter>,
-    configuring: Configuring,
+    own: (Configuring, Modems),
 ) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -43,7 +44,7 @@ pub fn listen(
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    tokio::spawn(serve(stream, mailbox.clone(), configuring.clone()));
+                    tokio::spawn(serve(stream, mailbox.clone(), own.clone()));
                 }
                 // Out of descriptors: try again when some have been closed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -69,7 +70,11 @@ fn make_room(path: &Path) -> io::Result<()> {
     }
 }
 
-async fn serve(stream: UnixStream, mailbox: Sender<Letter>, configuring: Configuring) {
+async fn serve(
+    stream: UnixStream,
+    mailbox: Sender<Letter>,
+    (configuring, modems): (Configuring, Modems),
+) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
@@ -83,6 +88,7 @@ async fn serve(stream: UnixStream, mailbox: Sender<Letter>, configuring: Configu
                 let by = By { who: Who::Console, from: None, own: None };
                 configuring.carry_out(by, order).await
             }
+            Ok(Command::Modem { order }) => Reply::Modem(modems.carry_out(order).await),
             Ok(command) => ask(&mailbox, command).await,
             Err(error) => Reply::Refused(format!("not a command: {error}")),
         };

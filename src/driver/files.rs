@@ -148,6 +148,14 @@ fn with_secrets(checked: Checked) -> Result<Ready, Vec<Problem>> {
                 }
                 secrets.channels.insert((channel, key), adapter::Secret::new(secret));
             }
+            (Ok(secret), Owner::Sim(channel, sim)) => {
+                let digits = (4..=8).contains(&secret.len());
+                if !digits || !secret.bytes().all(|b| b.is_ascii_digit()) {
+                    let what = format!("the PIN of the SIM {sim} is not 4 to 8 digits");
+                    problems.push(checked.loaded.problem(&wanted.at, what));
+                }
+                secrets.sims.insert((channel, sim), adapter::Secret::new(secret));
+            }
             (Ok(secret), Owner::CaptureServer) => match hep::Key::new(&secret) {
                 Some(key) => secrets.capture = Some(key),
                 None => {

@@ -3,6 +3,7 @@
 //! Each kind is put together in a file of its own. A channel that cannot be started is told as down, with why; calls and
 //! the other channels do without it.
 
+mod modem;
 mod services;
 
 use std::collections::BTreeMap;
@@ -31,12 +32,16 @@ const FILES: u64 = 4 << 30;
 /// Bytes of the key that they are sealed by.
 pub const FILES_KEY: usize = 32;
 
+pub use modem::Desk as Modems;
+
 /// What channels are started on.
 pub struct Ground<'a> {
     /// What the site has said.
     pub settings: &'a Settings,
     /// What nobody else may know.
     pub secrets: &'a BTreeMap<(ChannelId, &'static str), Secret>,
+    /// PINs of SIMs, by their channels and names.
+    pub sims: &'a BTreeMap<(ChannelId, String), Secret>,
     /// Where the tasks run.
     pub runtime: &'a Handle,
     /// The way to the loop.
@@ -57,6 +62,8 @@ pub struct Joined {
     pub calls: Router,
     /// Services that call.
     called: BTreeMap<ChannelId, Arc<Runner>>,
+    /// The way to the modems.
+    pub modems: Modems,
 }
 
 /// A key from its hexadecimal digits.
@@ -71,7 +78,8 @@ pub fn key(hex: &str) -> [u8; FILES_KEY] {
 /// Starts every channel of the site.
 pub fn start(ground: &mut Ground<'_>) -> Joined {
     let (orders, called) = (Channels::default(), BTreeMap::new());
-    let mut joined = Joined { orders, calls: Router::new(), called };
+    let modems = Modems::default();
+    let mut joined = Joined { orders, calls: Router::new(), called, modems };
     if ground.settings.channels.values().all(|own| own.kind == ChannelKind::Sip) {
         return joined;
     }
@@ -104,6 +112,7 @@ fn one(
         // The gateway speaks to phones itself.
         ChannelKind::Sip => Ok(()),
         kind if kind.is_service() => services::join(ground, joined, shelf, (name, own)),
+        ChannelKind::Modem => modem::start(ground, joined, name, own),
         _ => Err("this version carries no such channel".to_owned()),
     }
 }

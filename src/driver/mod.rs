@@ -12,6 +12,7 @@ mod closing;
 pub mod configuring;
 pub mod control;
 mod crm;
+pub mod diary;
 pub mod dns;
 pub mod fetch;
 pub mod files;
@@ -307,6 +308,7 @@ pub fn start(
     let joined = joining::start(&mut joining::Ground {
         settings: &setup.settings,
         secrets: &std::mem::take(&mut setup.secrets.channels),
+        sims: &std::mem::take(&mut setup.secrets.sims),
         runtime: runtime.handle(),
         letters: &letters,
         random: &mut random,
@@ -351,7 +353,7 @@ pub fn start(
         metrics::listen(runtime.handle(), address, letters.clone())
             .map_err(|error| CannotStart::Metrics(address, error))?;
     }
-    control::listen(runtime.handle(), &socket, letters.clone(), configuring)
+    control::listen(runtime.handle(), &socket, letters.clone(), (configuring, joined.modems))
         .map_err(|error| CannotStart::Control(socket.clone(), error))?;
     let turning = thread::Builder::new().name("loop".to_owned()).spawn(move || turning.run())?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listens, "ready");

@@ -61,6 +61,11 @@ impl Running {
         self.letters.try_send(Letter::Order(order)).is_ok()
     }
 
+    /// The same, and waits for room. Answers false where the task has ended.
+    pub async fn give(&self, order: Order) -> bool {
+        self.letters.send(Letter::Order(order)).await.is_ok()
+    }
+
     /// How it is, and what was said lately without what is nobody's business; nothing where the task has ended.
     pub async fn look(&self) -> Option<(Snapshot, Vec<Entry>)> {
         let (answer, answered) = oneshot::channel();

@@ -167,6 +167,7 @@ impl Gateway {
                 return self.order_webhook(now, to, by, command);
             }
             // Who keeps the files answers it; it does not come so far.
+            Command::Modem { .. } => Reply::Refused("no modem is kept here".to_owned()),
             Command::Config { .. } => Reply::Refused("no configuration is kept here".to_owned()),
             // It is done, or not, by now: this is for the journal.
             Command::ConfigAct { done: true, .. } => Reply::Done,

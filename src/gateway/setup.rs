@@ -97,6 +97,8 @@ pub struct Secrets {
     pub provider: Option<provider::Secret>,
     /// What channels of messages need, by the keys under which it stands.
     pub channels: BTreeMap<(ChannelId, &'static str), adapter::Secret>,
+    /// PINs of SIMs, by their channels and names.
+    pub sims: BTreeMap<(ChannelId, String), adapter::Secret>,
 }
 
 /// Where SIP is spoken: the addresses that are bound.

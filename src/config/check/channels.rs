@@ -49,9 +49,14 @@ impl Check<'_, '_> {
             }
             if !own.kind.is_joined() {
                 let what = "this version carries no such channel";
-                self.tell(&at("kind"), what, "\"sip\", or a service such as \"telegram\"");
+                self.tell(
+                    &at("kind"),
+                    what,
+                    "\"sip\", \"modem\", or a service such as \"telegram\"",
+                );
             }
             self.service(name.as_str(), own);
+            self.modems(name, own);
             if own.kind != ChannelKind::Sip {
                 continue;
             }

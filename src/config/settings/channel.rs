@@ -1,6 +1,9 @@
 //! `[channels.NAME]`: ways by which messages come and go.
 
+pub mod modem;
 mod service;
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
@@ -92,7 +95,7 @@ impl ChannelKind {
 
     /// Whether this box carries it.
     pub fn is_joined(self) -> bool {
-        self == ChannelKind::Sip || self.is_service()
+        matches!(self, ChannelKind::Sip | ChannelKind::Modem) || self.is_service()
     }
 
     /// Whether it is a service with an API, which `[channels.NAME.service]` says more about.
@@ -128,6 +131,12 @@ pub struct Channel {
     /// The service, where it is one.
     #[serde(default)]
     pub service: Option<Service>,
+    /// What its modems have in common.
+    #[serde(default)]
+    pub modem: Option<modem::Modem>,
+    /// Its SIMs, each by a name of its own.
+    #[serde(default)]
+    pub sim: BTreeMap<String, modem::Sim>,
 }
 
 impl Channel {

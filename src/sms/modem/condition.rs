@@ -184,6 +184,8 @@ pub struct Snapshot {
     pub unstored: usize,
     /// Resets since the start.
     pub resets: u64,
+    /// What was tried, the eldest first, with when and why.
+    pub ladder: Vec<String>,
     /// Lines that meant nothing.
     pub garbage: u64,
 }

@@ -445,6 +445,7 @@ impl Modem {
             outstanding: self.outbox.outstanding(),
             unstored: self.inbox.unstored(),
             resets: self.resets.count(),
+            ladder: self.resets.ladder(),
             garbage: self.garbage + self.dialogue.garbage(),
         }
     }

@@ -36,6 +36,19 @@ pub struct Limits {
     pub recipients: Option<u32>,
 }
 
+/// What a SIM has sent of late.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Parts in the last hour.
+    pub hour: u32,
+    /// Parts in the last 24 hours.
+    pub day: u32,
+    /// Parts in the last 30 days.
+    pub month: u32,
+    /// Different recipients in the last 30 days, where these are limited.
+    pub recipients: u32,
+}
+
 /// Which SIMs may send to numbers that begin so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -50,8 +63,10 @@ pub struct Rule {
 pub struct Item {
     /// What its owner calls it.
     pub id: u64,
-    /// To whom. Personal data.
+    /// To whom: for the rules alone. Personal data.
     pub to: String,
+    /// What the recipient is called where it is remembered: always the same for one number, and need not be the number.
+    pub person: String,
     /// In how many parts: that is what operators count.
     pub parts: u32,
     /// After this it is of no use.
@@ -120,6 +135,15 @@ impl Window {
         }
     }
 
+    /// So many parts were not sent after all; it is not known when they would have been, and it was lately.
+    fn take_back(&mut self, mut parts: u32) {
+        for (_, count) in self.steps.iter_mut().rev() {
+            let fewer = parts.min(*count);
+            *count -= fewer;
+            parts -= fewer;
+        }
+    }
+
     fn count(&mut self, second: i64) -> u32 {
         // A step counts until all of it lies behind the span: rather late than above the limit.
         let first = (second - self.span).div_euclid(self.step);
@@ -142,14 +166,24 @@ impl Sim {
         Sim { limits, up: false, windows, recipients: BTreeMap::new() }
     }
 
-    fn note(&mut self, second: i64, to: &str, parts: u32) {
-        self.windows.iter_mut().for_each(|window| window.note(second, parts));
-        if self.limits.recipients.is_some() {
-            self.recipients.insert(to.to_owned(), second);
+    fn note(&mut self, second: i64, person: &str, parts: u32) {
+        if parts > 0 {
+            self.windows.iter_mut().for_each(|window| window.note(second, parts));
+        }
+        if self.limits.recipients.is_some() && !person.is_empty() {
+            self.recipients.insert(person.to_owned(), second);
         }
     }
 
-    /// Whether so many parts may go to this number now.
+    fn used(&mut self, second: i64) -> Used {
+        let [_, hour, day, month] = &mut self.windows;
+        let [hour, day, month] = [hour, day, month].map(|window| window.count(second));
+        self.recipients.retain(|_, at| *at > second - MONTH);
+        let recipients = u32::try_from(self.recipients.len()).unwrap_or(u32::MAX);
+        Used { hour, day, month, recipients }
+    }
+
+    /// Whether so many parts may go to this person now.
     fn has_room(&mut self, second: i64, to: &str, parts: u32) -> bool {
         let Limits { second: per_second, hour, day, month, recipients } = self.limits;
         let limits = [per_second, hour, day, month];
@@ -198,19 +232,42 @@ impl Pool {
         self.turn(now);
     }
 
-    /// Somebody wrote to a SIM: the answer comes from the same.
-    pub fn handle_heard(&mut self, now: Now, from: &str, sim: &str) {
+    /// A person wrote to a SIM: the answer comes from the same.
+    pub fn handle_heard(&mut self, at: UnixTime, person: &str, sim: &str) {
         if self.sims.contains_key(sim) {
-            self.stick(from, sim, now.unix);
+            self.stick(person, sim, at);
         }
     }
 
-    /// This was sent before: what limits count after a restart.
-    pub fn note_sent(&mut self, at: UnixTime, sim: &str, to: &str, parts: u32) {
+    /// So many parts were sent to a person before: what limits count after a restart. Nobody is meant where the person is
+    /// empty. In order of time.
+    pub fn note_sent(&mut self, at: UnixTime, sim: &str, person: &str, parts: u32) {
         if let Some(known) = self.sims.get_mut(sim) {
-            known.note(at.seconds(), to, parts);
-            self.stick(to, sim, at);
+            known.note(at.seconds(), person, parts);
+            if !person.is_empty() {
+                self.stick(person, sim, at);
+            }
         }
+    }
+
+    /// A SIM did not send what it was given.
+    pub fn handle_unsent(&mut self, sim: &str, parts: u32) {
+        if let Some(known) = self.sims.get_mut(sim) {
+            known.windows.iter_mut().for_each(|window| window.take_back(parts));
+        }
+    }
+
+    /// Takes back one that waits; answers whether it did.
+    pub fn withdraw(&mut self, id: u64) -> bool {
+        let before = self.waiting();
+        self.urgent.retain(|item| item.id != id);
+        self.waiting.retain(|item| item.id != id);
+        self.waiting() < before
+    }
+
+    /// What a SIM has sent of late; nothing for one that is not known.
+    pub fn used(&mut self, now: Now, sim: &str) -> Option<Used> {
+        self.sims.get_mut(sim).map(|sim| sim.used(now.unix.seconds()))
     }
 
     /// What is due.
@@ -235,14 +292,14 @@ impl Pool {
         self.urgent.len() + self.waiting.len()
     }
 
-    fn stick(&mut self, to: &str, sim: &str, at: UnixTime) {
-        if self.sticky.len() >= MOST_STICKY && !self.sticky.contains_key(to) {
+    fn stick(&mut self, person: &str, sim: &str, at: UnixTime) {
+        if self.sticky.len() >= MOST_STICKY && !self.sticky.contains_key(person) {
             let eldest = self.sticky.iter().min_by_key(|(_, (_, at))| *at);
-            if let Some(eldest) = eldest.map(|(to, _)| to.clone()) {
+            if let Some(eldest) = eldest.map(|(person, _)| person.clone()) {
                 self.sticky.remove(&eldest);
             }
         }
-        self.sticky.insert(to.to_owned(), (sim.to_owned(), at));
+        self.sticky.insert(person.to_owned(), (sim.to_owned(), at));
     }
 
     /// The SIMs that may send to a number: those of the longest rule, or all.
@@ -263,7 +320,7 @@ impl Pool {
                 if item.until <= now.unix {
                     self.outputs.push_back(Output::Expired(item.id));
                 } else if let Some(sim) = self.choose(now, &item) {
-                    self.note_sent(now.unix, &sim, &item.to, item.parts);
+                    self.note_sent(now.unix, &sim, &item.person, item.parts);
                     self.outputs.push_back(Output::Give { id: item.id, sim });
                 } else {
                     kept.push_back(item);
@@ -280,18 +337,18 @@ impl Pool {
     fn choose(&mut self, now: Now, item: &Item) -> Option<String> {
         let mut allowed = self.allowed(&item.to);
         let second = now.unix.seconds();
-        if let Some((known, _)) = self.sticky.get(&item.to) {
+        if let Some((known, _)) = self.sticky.get(&item.person) {
             allowed.sort_by_key(|sim| sim != known);
         }
-        let known = self.sticky.get(&item.to).map(|(sim, _)| sim.clone());
+        let known = self.sticky.get(&item.person).map(|(sim, _)| sim.clone());
         for name in allowed {
             let Some(sim) = self.sims.get_mut(&name).filter(|sim| sim.up) else { continue };
-            if sim.has_room(second, &item.to, item.parts) {
+            if sim.has_room(second, &item.person, item.parts) {
                 return Some(name);
             }
             let unhurried = Limits { second: None, ..sim.limits };
             let limits = std::mem::replace(&mut sim.limits, unhurried);
-            let soon = sim.has_room(second, &item.to, item.parts);
+            let soon = sim.has_room(second, &item.person, item.parts);
             sim.limits = limits;
             if soon && known.as_ref() == Some(&name) {
                 return None;
@@ -324,7 +381,7 @@ mod tests {
 
     fn item(now: Now, id: u64, to: &str, parts: u32) -> Item {
         let until = now.unix + Duration::from_secs(7_200);
-        Item { id, to: to.to_owned(), parts, until, urgent: false }
+        Item { id, to: to.to_owned(), person: to.to_owned(), parts, until, urgent: false }
     }
 
     fn given(pool: &mut Pool) -> Vec<(u64, String)> {
@@ -345,7 +402,7 @@ mod tests {
     #[test]
     fn a_person_keeps_the_sim_that_they_wrote_to_until_it_is_down() {
         let (mut pool, now) = pool(Limits::default(), &[]);
-        pool.handle_heard(now, "+1", "b");
+        pool.handle_heard(now.unix, "+1", "b");
         pool.handle_item(now, item(now, 1, "+1", 1));
         pool.handle_item(now, item(now, 2, "+2", 1));
         pool.handle_up(now, "b", false);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use include_dir::{Dir, include_dir};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/firmware-config/modems");
 
@@ -11,7 +11,7 @@ static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/firmware-config
 const GENERIC: &str = "generic";
 
 /// What a family of modems needs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Profile {
     /// What it is called.
@@ -45,7 +45,7 @@ pub struct Profile {
 }
 
 /// How texts of USSD are written in CUSD.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UssdForm {
     /// As they are.

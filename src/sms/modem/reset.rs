@@ -22,6 +22,8 @@ const WELL: Duration = Duration::from_secs(600);
 /// Hard resets in an hour and in a day: frequent ones have ended modules for good (arduino-libraries/MKRNB issue 45).
 const HARD_IN_AN_HOUR: usize = 3;
 const HARD_IN_A_DAY: usize = 8;
+/// Rungs that are remembered for a person: two days of a modem that never works.
+const MOST_REMEMBERED: usize = 32;
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -46,11 +48,27 @@ pub(super) struct Resets {
     hard: VecDeque<Instant>,
     count: u64,
     up: Option<Instant>,
+    why: String,
+    ladder: VecDeque<String>,
 }
 
 impl Resets {
     pub(super) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// What was tried, the eldest first.
+    pub(super) fn ladder(&self) -> Vec<String> {
+        self.ladder.iter().cloned().collect()
+    }
+
+    fn remember(&mut self, now: Now, rung: Rung) {
+        if self.ladder.len() >= MOST_REMEMBERED {
+            self.ladder.pop_front();
+        }
+        let why = std::mem::take(&mut self.why);
+        let why = if why.is_empty() { "ordered".to_owned() } else { why };
+        self.ladder.push_back(format!("{} {rung:?}: {why}", now.unix));
     }
 
     pub(super) fn note_up(&mut self, now: Now) {
@@ -79,6 +97,7 @@ impl Modem {
     /// Something is wrong: the next rung.
     pub(super) fn trouble(&mut self, now: Now, why: &str) {
         self.transcript.note(now.unix, why);
+        why.clone_into(&mut self.resets.why);
         self.silences = 0;
         let well = self.resets.up.take().is_some_and(|up| up + WELL <= now.instant);
         if well {
@@ -110,6 +129,7 @@ impl Modem {
             return self.give_up(now, again);
         }
         self.resets.count += 1;
+        self.resets.remember(now, rung);
         self.transcript.note(now.unix, &format!("reset: {rung:?}"));
         match rung {
             Rung::Radio => {
