@@ -34,6 +34,7 @@ use crate::id::{
     QueueId, RecordingId,
 };
 use crate::journal::act::{Role, Token, User};
+use crate::messaging::State;
 use crate::queue::Channel;
 use crate::store::context::Proof;
 use crate::store::context::finding::Hits;
@@ -423,6 +424,33 @@ pub enum Command {
         /// Which.
         message: MessageId,
     },
+    /// Messages that stand like this, the one that came to last first.
+    Messages {
+        /// How.
+        state: State,
+        /// Behind this one, which has stood so since then.
+        #[serde(default)]
+        after: Option<(UnixTime, MessageId)>,
+        /// So many at most.
+        limit: usize,
+    },
+    /// Does something in a conversation.
+    Talk {
+        /// In which.
+        conversation: ConversationId,
+        /// What.
+        doing: api::messages::Doing,
+    },
+    /// Sends a message again.
+    Replay {
+        /// Which.
+        message: MessageId,
+    },
+    /// Takes a message back.
+    Withdraw {
+        /// Which.
+        message: MessageId,
+    },
     /// Erasures that were.
     Erasures,
     /// The site's CRM.
@@ -646,6 +674,8 @@ pub enum Reply {
     Conversation(Box<ConversationPage>),
     /// To [`Command::Message`].
     Message(Box<MessageLine>),
+    /// To [`Command::Messages`].
+    Messages(Vec<MessageLine>),
     /// To [`Command::Erasures`].
     Erasures(Vec<Proof>),
     /// To [`Command::Crm`].
@@ -685,6 +715,8 @@ pub enum Reply {
     Refused(String),
     /// It was not done because whoever asks may not, and why.
     NotAllowed(String),
+    /// It was not done because somebody else was faster, and who.
+    Conflict(String),
     /// It cannot be done yet, and why.
     NotReady(String),
 }
@@ -724,6 +756,9 @@ impl Command {
             Command::SendMessage { message, .. } => {
                 (Operation::SendMessage, message.channel.clone())
             }
+            Command::Talk { conversation, doing } => (doing.operation()?, conversation.to_string()),
+            Command::Replay { message } => (Operation::Replay, message.to_string()),
+            Command::Withdraw { message } => (Operation::Withdraw, message.to_string()),
             Command::Errand { item, doing, .. } => {
                 let operation = match doing {
                     api::errands::Doing::Take => Operation::TakeWork,

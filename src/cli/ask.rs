@@ -50,7 +50,11 @@ pub fn main(options: &Options, command: &Command, form: Form) -> ExitCode {
             return exit::fail(exit::UNAVAILABLE, words);
         }
     };
-    if let Reply::Refused(why) | Reply::NotAllowed(why) | Reply::NotReady(why) = &reply {
+    if let Reply::Refused(why)
+    | Reply::NotAllowed(why)
+    | Reply::Conflict(why)
+    | Reply::NotReady(why) = &reply
+    {
         return exit::fail(exit::REFUSED, why);
     }
     if let Reply::Declined(why) = &reply {

@@ -58,6 +58,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Errands(lines) => serde_json::to_string_pretty(lines),
         Reply::Made(item) => serde_json::to_string_pretty(item),
         Reply::Queued { message, .. } => serde_json::to_string_pretty(message),
+        Reply::Messages(lines) => serde_json::to_string_pretty(lines),
         Reply::Webhooks(hooks) => serde_json::to_string_pretty(hooks),
         Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
         Reply::Config(reply) => serde_json::to_string_pretty(reply),
@@ -67,6 +68,7 @@ pub fn json(reply: &Reply) -> String {
         | Reply::Refused(_)
         | Reply::NotAllowed(_)
         | Reply::Declined(_)
+        | Reply::Conflict(_)
         | Reply::NotReady(_) => serde_json::to_string_pretty(reply),
     };
     value.map_or_else(|_| String::new(), |text| text + "\n")
@@ -123,9 +125,13 @@ pub fn table(reply: &Reply) -> String {
         | Reply::Conversations(_)
         | Reply::Conversation(_)
         | Reply::Message(_)
+        | Reply::Messages(_)
         | Reply::Timeline(_) => json(reply),
         Reply::Done => "done\n".to_owned(),
-        Reply::Refused(why) | Reply::NotAllowed(why) | Reply::NotReady(why) => {
+        Reply::Refused(why)
+        | Reply::NotAllowed(why)
+        | Reply::Conflict(why)
+        | Reply::NotReady(why) => {
             format!("refused: {why}\n")
         }
         Reply::Declined(why) => format!("refused: {why}\n"),

@@ -40,7 +40,11 @@ impl Gateway {
         };
         let done = !matches!(
             reply,
-            Reply::Refused(_) | Reply::NotAllowed(_) | Reply::NotReady(_) | Reply::Declined(_)
+            Reply::Refused(_)
+                | Reply::NotAllowed(_)
+                | Reply::NotReady(_)
+                | Reply::Declined(_)
+                | Reply::Conflict(_)
         );
         let what = operation.name().to_owned();
         let act = Act { who: by.who.clone(), from: by.from, what, on, done, first: None };

@@ -44,6 +44,8 @@ pub enum LookFor {
     Dated,
     /// The ledger of messages.
     Ledger(super::messages::Asked),
+    /// What somebody wants done in a conversation.
+    Talk(u64),
 }
 
 /// What is known of people who are in a call.
@@ -135,6 +137,7 @@ impl Gateway {
             (LookFor::Retention, _) => self.old_found(now, None),
             (LookFor::Journey(id), answer) => self.journey_looked_up(now, id, answer),
             (LookFor::Ledger(asked), answer) => self.ledger_looked_up(now, asked, answer),
+            (LookFor::Talk(id), answer) => self.talk_looked_up(now, id, answer),
             (LookFor::Order(id), answer) => self.order_looked_up(now, id, answer),
             (LookFor::Reader(to), answer) => {
                 let reply = match answer {
@@ -155,6 +158,9 @@ impl Gateway {
                     Answer::Conversation(None) => {
                         Reply::Refused("there is no conversation with that id".to_owned())
                     }
+                    Answer::Messages(all) => {
+                        Reply::Messages(all.into_iter().map(Into::into).collect())
+                    }
                     Answer::Message(Some(message)) => Reply::Message(Box::new((*message).into())),
                     Answer::Message(None) => {
                         Reply::Refused("there is no message with that id".to_owned())
@@ -173,6 +179,7 @@ impl Gateway {
         self.orders_are_shown(now, position);
         self.journeys_are_shown(position);
         self.messages_are_shown(now, position);
+        self.talks_are_shown(now, position);
         self.records_are_shown(position);
         self.settle(now);
     }

@@ -117,16 +117,23 @@ impl Gateway {
             Command::Conversations { filter, after, limit } => {
                 let question =
                     Question::Conversations(filter.clone(), *after, (*limit).min(MOST_PEOPLE));
-                return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
+                return self.look_when_shown(LookFor::Reader(to), question);
             }
             Command::Conversation { conversation, after, limit } => {
                 let limit = (*limit).min(MOST_PEOPLE);
                 let question = Question::Conversation(*conversation, *after, limit);
-                return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
+                return self.look_when_shown(LookFor::Reader(to), question);
+            }
+            Command::Messages { state, after, limit } => {
+                let question = Question::Messages(*state, *after, (*limit).min(MOST_PEOPLE));
+                return self.look_when_shown(LookFor::Reader(to), question);
+            }
+            Command::Talk { .. } | Command::Replay { .. } | Command::Withdraw { .. } => {
+                return self.take_talk(now, to, by, command);
             }
             Command::Message { message } => {
                 let question = Question::Message(*message);
-                return self.outputs.push_back(Output::Look { to: LookFor::Reader(to), question });
+                return self.look_when_shown(LookFor::Reader(to), question);
             }
             Command::Search { text, after, limit } => match finding::expression(text) {
                 Some(expression) => {

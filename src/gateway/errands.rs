@@ -127,6 +127,7 @@ impl Gateway {
             due: None,
             from: Some(format!("rule {rule}")),
             task: Some(super::journeys::task_name(key)),
+            talk: None,
         };
         let arrival = Arrival {
             item: item_of_task(key),
@@ -177,7 +178,7 @@ impl Gateway {
             arrived: now.unix,
             priority: new.priority,
             skills: new.skills.clone(),
-            errand: Errand { text: Some(text), due, from, task: None },
+            errand: Errand { text: Some(text), due, from, task: None, talk: None },
         };
         match self.errand_arrives(now, arrival) {
             Ok(()) => Reply::Made(item),
@@ -201,7 +202,7 @@ const MOST_SKILLS: usize = 16;
 const LONGEST_SKILL: usize = 64;
 
 /// What is to be done, sealed under whom it is about, else under a key of its own.
-fn words(contact: Option<ContactId>, item: ItemId, text: &str) -> Personal {
+pub(super) fn words(contact: Option<ContactId>, item: ItemId, text: &str) -> Personal {
     let subject = contact.map_or_else(|| format!("item/{item}"), contact_name);
     Personal::Named { subject, text: text.to_owned() }
 }
@@ -318,6 +319,7 @@ impl Gateway {
                 if held.is_some() {
                     // Whoever had it works here no more.
                     self.note_work(now, id, Step::Returned);
+                    self.conversation_waits_again(now, id, &item.queue);
                 }
                 self.restored(id, &item.queue.clone(), |queues| {
                     queues.handle_promised_before(now, item, 0, None)
@@ -366,7 +368,8 @@ impl Gateway {
     }
 
     /// What waits is taken out of its queue.
-    fn errand_taken_out(&mut self, now: Now, item: ItemId) {
+    pub(super) fn errand_taken_out(&mut self, now: Now, item: ItemId) {
+        self.conversation_dropped(now, item);
         let open = self.journal.live().errands.0.get(&item);
         if let Some(task) = open.and_then(|open| open.errand.task.clone()) {
             self.task_is_over(now, &task);
@@ -401,7 +404,7 @@ impl Gateway {
     }
 
     /// For which agent somebody acts: for the own one alone, if bound to one.
-    fn who(&self, by: &By, asked: Option<&AgentId>) -> Result<Option<AgentId>, No> {
+    pub(super) fn who(&self, by: &By, asked: Option<&AgentId>) -> Result<Option<AgentId>, No> {
         let agent = match (&by.own, asked) {
             (Some(own), Some(asked)) if own != asked => {
                 return Err(No::NotYours("agents act for themselves alone"));
@@ -449,16 +452,28 @@ impl Gateway {
             }
             Doing::Finish { code, fields } => {
                 let agent = self.holder(item, agent)?;
-                let queue = self.queue_of_work(item).cloned();
-                let limit = queue.as_ref().map_or(0, |queue| self.after_work(queue, item));
-                if code.is_some() || limit == 0 {
-                    self.check_code(queue.as_ref(), code.as_deref(), fields)?;
-                }
-                self.came_out(now, by, item, code.as_deref(), fields);
-                self.close_errand(now, item, &agent, code.as_deref());
-                Ok(())
+                Ok(self.finish_errand(now, by, (item, &agent), code.as_deref(), fields)?)
             }
         }
+    }
+
+    /// What an agent has in hand is over.
+    pub(super) fn finish_errand(
+        &mut self,
+        now: Now,
+        by: &By,
+        (item, agent): (ItemId, &AgentId),
+        code: Option<&str>,
+        fields: &std::collections::BTreeMap<String, String>,
+    ) -> Result<(), String> {
+        let queue = self.queue_of_work(item).cloned();
+        let limit = queue.as_ref().map_or(0, |queue| self.after_work(queue, item));
+        if code.is_some() || limit == 0 {
+            self.check_code(queue.as_ref(), code, fields)?;
+        }
+        self.came_out(now, by, item, code, fields);
+        self.close_errand(now, item, agent, code);
+        Ok(())
     }
 
     /// Who has an item that is in work: the agent that is meant, where one is.
@@ -476,29 +491,43 @@ impl Gateway {
         }
     }
 
-    fn take_errand(&mut self, now: Now, item: ItemId, agent: &AgentId) -> Result<(), String> {
-        match self.queues.handle_picked(now, item, agent) {
-            Ok(()) => {
-                self.work.screens().retain(|(_, who), of| *of != item || who != agent);
-                self.note_taken(now, item, agent.clone());
-                self.conversation_taken(now, item, agent);
-                self.tell_errand(now, item);
-                Ok(())
-            }
-            Err(NotPicked::Gone) => Err("it does not wait any more".to_owned()),
-            Err(NotPicked::Elsewhere) => Err(format!("{agent} does not work in its queue")),
-            Err(NotPicked::Stands(stands)) => {
-                let words = crate::admin::queueing::words(&stands);
-                Err(match stands {
-                    Standing::Unskilled => format!("{agent} lacks a skill that it needs"),
-                    _ => format!("{agent} {words}"),
-                })
-            }
-        }
+    pub(super) fn take_errand(
+        &mut self,
+        now: Now,
+        item: ItemId,
+        agent: &AgentId,
+    ) -> Result<(), String> {
+        let picked = self.queues.handle_picked(now, item, agent);
+        picked.map_err(|why| not_picked(why, agent))?;
+        self.work.screens().retain(|(_, who), of| *of != item || who != agent);
+        self.note_taken(now, item, agent.clone());
+        self.conversation_taken(now, item, agent);
+        self.tell_errand(now, item);
+        Ok(())
+    }
+
+    /// What one agent has in hand goes to another.
+    pub(super) fn pass_errand(
+        &mut self,
+        now: Now,
+        item: ItemId,
+        to: &AgentId,
+    ) -> Result<(), String> {
+        let passed = self.queues.handle_passed(now, item, to);
+        passed.map_err(|why| not_picked(why, to))?;
+        self.note_work(now, item, Step::Returned);
+        self.note_taken(now, item, to.clone());
+        Ok(())
     }
 
     /// It is over; after-work begins, or is over with it where it is known how it came out.
-    fn close_errand(&mut self, now: Now, item: ItemId, agent: &AgentId, code: Option<&str>) {
+    pub(super) fn close_errand(
+        &mut self,
+        now: Now,
+        item: ItemId,
+        agent: &AgentId,
+        code: Option<&str>,
+    ) {
         let queue = self.queue_of_work(item).cloned();
         let limit = queue.map_or(0, |queue| self.after_work(&queue, item));
         let task =
@@ -545,6 +574,18 @@ impl Gateway {
             },
         }
         Ok(true)
+    }
+}
+
+/// Why an agent cannot have something, in words.
+fn not_picked(why: NotPicked, agent: &AgentId) -> String {
+    match why {
+        NotPicked::Gone => "it does not wait any more".to_owned(),
+        NotPicked::Elsewhere => format!("{agent} does not work in its queue"),
+        NotPicked::Stands(Standing::Unskilled) => format!("{agent} lacks a skill that it needs"),
+        NotPicked::Stands(stands) => {
+            format!("{agent} {}", crate::admin::queueing::words(&stands))
+        }
     }
 }
 

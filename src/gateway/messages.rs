@@ -40,6 +40,9 @@ const LONGEST_TEXT: usize = 4_096;
 /// Bytes of a fingerprint.
 const PRINT: usize = 16;
 
+/// Who wants something of the ledger, and what.
+pub(super) type Asking<'a> = (ReplyTo, &'a By, &'a Command);
+
 /// What the ledger has asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
@@ -173,11 +176,18 @@ impl Gateway {
             (true, false) => ledger.handle_stored(now, stored.0),
             (false, true) => {}
         }
+        self.talks_are_stored();
+        let messages = &self.messages;
         let (wanted, shown) = (messages.wanted, messages.shown);
         if wanted.is_some_and(|wanted| wanted <= stored && wanted > shown) {
             self.outputs.push_back(Output::Project);
         }
         self.messages_may_begin(now);
+    }
+
+    /// What the store shows.
+    pub(super) fn messages_shown(&self) -> Token {
+        self.messages.shown
     }
 
     /// These people were erased: nothing goes out to them any more.
@@ -296,7 +306,7 @@ impl Gateway {
         token
     }
 
-    fn order_channel(&mut self, now: Now, channel: ChannelId, order: Order) {
+    pub(super) fn order_channel(&mut self, now: Now, channel: ChannelId, order: Order) {
         match self.settings.channels.get(&channel).map(|settings| settings.kind) {
             Some(ChannelKind::Sip) => self.order_phones(now, &channel, order),
             _ => self.outputs.push_back(Output::Channel(channel, Box::new(order))),
@@ -370,7 +380,7 @@ impl Gateway {
     }
 
     /// How a person is reached by a channel.
-    fn way_by(&self, channel: &ChannelId, stands: &Stands) -> Option<Way<String>> {
+    pub(super) fn way_by(&self, channel: &ChannelId, stands: &Stands) -> Option<Way<String>> {
         let settings = self.settings.channels.get(channel)?;
         let kinds = settings.kind.reaches();
         let good = |one: &&Identity<String>| kinds.contains(&kind_of(one.kind));
@@ -418,12 +428,50 @@ impl Gateway {
             Ok(wish) => wish,
             Err(why) => return self.reply(now, to, by, command, Reply::Refused(why)),
         };
+        self.wish_for(now, (to, by, command), wish);
+    }
+
+    /// A wish goes to the ledger; whoever asked is answered once it is.
+    pub(super) fn wish_for(&mut self, now: Now, asked: Asking, wish: Wish) {
+        let ticket = self.ticket(asked);
+        if let Some(ledger) = &mut self.messages.ledger {
+            ledger.handle_wish(now, ticket, wish);
+        }
+    }
+
+    /// A message is to be sent again.
+    pub(super) fn replay_for(
+        &mut self,
+        now: Now,
+        asked: Asking,
+        (message, by): (MessageId, ActorId),
+    ) {
+        let ticket = self.ticket(asked);
+        if let Some(ledger) = &mut self.messages.ledger {
+            ledger.handle_replay(ticket, message, by, now.unix + LONGEST_WAIT);
+        }
+    }
+
+    /// A message is to be taken back.
+    pub(super) fn withdraw_for(&mut self, now: Now, asked: Asking, message: MessageId) {
+        let ticket = self.ticket(asked);
+        if let Some(ledger) = &mut self.messages.ledger {
+            ledger.handle_withdraw(now, ticket, message);
+        }
+    }
+
+    fn ticket(&mut self, (to, by, command): Asking) -> u64 {
         let messages = &mut self.messages;
         messages.next += 1;
         messages.wishes.insert(messages.next, (to, by.clone(), command.clone()));
-        if let Some(ledger) = &mut messages.ledger {
-            ledger.handle_wish(now, messages.next, wish);
-        }
+        messages.next
+    }
+
+    /// Of a key under which somebody asks for something, and of what they ask for.
+    pub(super) fn once(&self, by: &By, key: &str, said: &str) -> (Fingerprint, Fingerprint) {
+        let keys = self.journal.keys();
+        let print = |text: &str| Fingerprint(bytes(&keys.token(text, PRINT)));
+        (print(&format!("once {} {key}", by.who)), print(&format!("said {said}")))
     }
 
     fn wish(
@@ -451,8 +499,6 @@ impl Gateway {
             peer: address.value,
             thread: None,
         };
-        let keys = self.journal.keys();
-        let print = |text: &str| Fingerprint(bytes(&keys.token(text, PRINT)));
         let said = [&new.channel, &new.to, &new.text, &new.purpose].map(String::as_str).join("\0");
         Ok(Wish {
             way,
@@ -465,9 +511,7 @@ impl Gateway {
             reply: false,
             until: new.until.unwrap_or(now.unix + LONGEST_WAIT),
             not_before: None,
-            once: once.map(|key| {
-                (print(&format!("once {} {key}", by.who)), print(&format!("said {said}")))
-            }),
+            once: once.map(|key| self.once(by, key, &said)),
         })
     }
 
@@ -489,10 +533,17 @@ impl Gateway {
     fn wish_answered(&mut self, now: Now, ticket: u64, wished: Wished) {
         let Some((to, by, command)) = self.messages.wishes.remove(&ticket) else { return };
         let reply = match wished {
+            Wished::Queued(..) if matches!(command, Command::Withdraw { .. }) => Reply::Done,
             Wished::Queued(message, conversation) => Reply::Queued { message, conversation },
-            Wished::Different => {
-                Reply::Refused("something else was asked for under that key".to_owned())
-            }
+            Wished::Different => match command {
+                Command::Replay { .. } => Reply::Conflict(
+                    "only what failed, is unknown or was stopped is sent again".into(),
+                ),
+                Command::Withdraw { .. } => {
+                    Reply::Conflict("it is on its way already, or done with".into())
+                }
+                _ => Reply::Conflict("something else was asked for under that key".to_owned()),
+            },
             Wished::NoChannel => Reply::Refused("there is no such channel any more".to_owned()),
             Wished::NotNow(NotStored::Disk) => {
                 Reply::NotReady("the disk does not work: nothing would be kept".to_owned())

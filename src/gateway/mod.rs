@@ -67,6 +67,7 @@ mod supervising;
 mod surveys;
 mod switching;
 mod tabs;
+mod talking;
 mod telling;
 mod timesheet;
 mod transfers;
@@ -271,6 +272,8 @@ pub struct Gateway {
     rules: crate::context::Rules,
     journeys: journeys::Walking,
     messages: messages::Messages,
+    talks: conversations::Talks,
+    talking: talking::Talking,
     phone_messages: phone_messages::PhoneMessages,
     hot_desks: HotDesks,
     queues: Queues,

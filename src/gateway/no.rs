@@ -7,6 +7,8 @@ use crate::admin::Reply;
 pub(super) enum No {
     /// Whoever is bound to one agent acts on what is that agent's alone.
     NotYours(&'static str),
+    /// Somebody else has what it is about.
+    Taken(String),
     /// Nobody could do it at this moment, or here.
     Cannot(String),
 }
@@ -27,6 +29,7 @@ impl From<No> for Reply {
     fn from(no: No) -> Reply {
         match no {
             No::NotYours(why) => Reply::NotAllowed(why.to_owned()),
+            No::Taken(why) => Reply::Conflict(why),
             No::Cannot(why) => Reply::Refused(why),
         }
     }

@@ -76,6 +76,7 @@ impl Gateway {
     /// The queues say that an item waits in another one now.
     pub(super) fn rerouted(&mut self, now: Now, item: ItemId, from: QueueId, to: QueueId) {
         self.note_rerouted(now, item, from, to.clone());
+        self.conversation_waits_again(now, item, &to);
         let Some(call) = self.work.call_of(item).filter(|call| self.calls.is_queued(*call)) else {
             return;
         };

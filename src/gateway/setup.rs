@@ -172,6 +172,8 @@ impl Gateway {
             rules: settings.people_rules(),
             journeys: super::journeys::Walking::new(&settings),
             messages: super::messages::Messages::new(random.fork()),
+            talks: super::conversations::Talks::default(),
+            talking: super::talking::Talking::default(),
             phone_messages: super::phone_messages::PhoneMessages::default(),
             help,
             hot_desks: desk::HotDesks::new(secrets.desk_pins.clone()),

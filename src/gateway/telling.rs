@@ -65,9 +65,11 @@ impl Gateway {
             position: waits.map(|waits| waits.position),
             why,
             contact: open.contact,
-            text: open.errand.text.as_ref().and_then(read),
+            text: self.last_words(open).or_else(|| open.errand.text.as_ref().and_then(read)),
             from: open.errand.from.clone(),
             task: open.errand.task.clone(),
+            conversation: open.errand.talk.as_ref().map(|(conversation, _)| *conversation),
+            by_channel: open.errand.talk.as_ref().map(|(_, channel)| channel.clone()),
         }
     }
 

@@ -409,6 +409,9 @@ impl Gateway {
             queue::Output::Rerouted { item, from, to } => self.rerouted(now, item, from, to),
             queue::Output::Returned { item } => {
                 self.note_work(now, item, Step::Returned);
+                if let Some(queue) = self.queue_of_work(item).cloned() {
+                    self.conversation_waits_again(now, item, &queue);
+                }
                 self.tell_waits(now, item);
             }
             queue::Output::TriedAgain { item, attempts, at } => {
@@ -472,8 +475,13 @@ impl Gateway {
     }
 
     fn overflow(&mut self, now: Now, item: ItemId, why: queue::Why, target: queue::Target) {
+        let talk = self.conversation_dropped(now, item);
         self.note_work(now, item, Step::FlowedOut { why, target: target.clone() });
         self.tell_errand_gone(item);
+        if let (Some(talk), queue::Target::Queue(queue)) = (talk, &target) {
+            self.forget_item(now, item);
+            return self.conversation_flows_over(now, talk, queue.clone());
+        }
         let Some(call) = self.work.calls.get(&item).copied() else {
             return self.forget_item(now, item);
         };

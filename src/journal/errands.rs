@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentId, ContactId, ItemId, QueueId, SkillId};
+use crate::id::{AgentId, ChannelId, ContactId, ConversationId, ItemId, QueueId, SkillId};
 use crate::journal::personal::Personal;
 use crate::journal::work::{Step, Work};
 use crate::queue::Channel;
@@ -26,6 +26,9 @@ pub struct Errand {
     /// What the journey that made it calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
+    /// The conversation that it is, and by which channel somebody writes there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talk: Option<(ConversationId, ChannelId)>,
 }
 
 /// One that is not over.
@@ -130,7 +133,8 @@ mod tests {
     fn queued() -> Step {
         let text = Some("Call the plumber.".into());
         let due = Some(UnixTime(900));
-        let errand = Errand { text, due, from: Some("rule sorry".to_owned()), task: None };
+        let errand =
+            Errand { text, due, from: Some("rule sorry".to_owned()), task: None, talk: None };
         let (arrived, skills) = (UnixTime(500), BTreeMap::new());
         Step::Queued { arrived, priority: 3, skills, errand: Some(Box::new(errand)) }
     }

@@ -29,6 +29,7 @@ use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
 use crate::journal::work::{self, Lately, Promises};
 use crate::messaging::kept::Kept;
+use crate::messaging::owned::Owned;
 use crate::queue::affinity::LastAgents;
 use crate::time::UnixTime;
 use crate::webhook::Standing as HookStanding;
@@ -77,6 +78,8 @@ pub struct Live {
     pub journeys: Journeys,
     /// Messages that are to go out, and what was asked for under which key.
     pub messages: Kept<Personal>,
+    /// Who answers in which conversation.
+    pub talks: Owned,
     /// What sites and shops have told lately.
     pub told: Told,
     /// Who was asked lately how it was.
@@ -312,13 +315,17 @@ impl Live {
                 self.journeys.apply_act(act);
                 for contact in erased(act) {
                     self.last_agents.forget(&work::person_name(*contact));
+                    self.talks.forget(*contact);
                 }
             }
             Event::Journey(journey) => self.journeys.apply(at, journey),
             Event::Site(site) => self.told.apply(site),
             Event::Account(change) => self.accounts.apply(change),
             Event::Webhook(change) => HookStanding::apply_to(&mut self.hooks, change),
-            Event::Message(entry) => self.messages.apply(entry),
+            Event::Message(entry) => {
+                self.messages.apply(entry);
+                self.talks.apply(entry);
+            }
             Event::Act(_)
             | Event::Seal(_)
             | Event::Started { .. }

@@ -184,6 +184,12 @@ pub enum What<P> {
     Owner {
         /// Who.
         owner: Owner,
+        /// Who says so, where somebody does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<ActorId>,
+        /// What whoever hands it over has to say about it.
+        #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+        note: Option<P>,
     },
     /// Somebody of the branch has read up to a message.
     Seen {
@@ -372,7 +378,7 @@ impl<P> What<P> {
             What::Unknown { message } => What::Unknown { message },
             What::Stopped { message, why } => What::Stopped { message, why },
             What::Replayed { message, by } => What::Replayed { message, by },
-            What::Owner { owner } => What::Owner { owner },
+            What::Owner { owner, by, note } => What::Owner { owner, by, note: note.map(to) },
             What::Seen { by, upto } => What::Seen { by, upto },
             What::Call { call } => What::Call { call },
             What::Closed { by } => What::Closed { by },

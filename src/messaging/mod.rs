@@ -18,6 +18,7 @@ pub mod kept;
 pub mod kind;
 pub mod ledger;
 pub mod mail;
+pub mod owned;
 mod piece;
 mod record;
 pub mod web;

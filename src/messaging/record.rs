@@ -308,6 +308,9 @@ pub struct Conversation<P> {
     /// Who answers.
     #[serde(default)]
     pub owner: Owner,
+    /// What whoever handed it over had to say about it.
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub note: Option<P>,
     /// Messages in it.
     pub messages: u32,
     /// Messages of the person since somebody of the branch last read or wrote.
@@ -335,6 +338,7 @@ impl<P: Clone> Conversation<P> {
             way: message.way.clone(),
             subject: message.subject.clone(),
             owner: Owner::Nobody,
+            note: None,
             messages: 0,
             unread: 0,
             seen: None,
@@ -366,12 +370,16 @@ impl<P: Clone> Conversation<P> {
     }
 }
 
-impl<P> Conversation<P> {
+impl<P: Clone> Conversation<P> {
     /// Takes up what an entry says of it besides messages.
-    pub fn apply<Q>(&mut self, entry: &Entry<Q>) {
+    pub fn apply(&mut self, entry: &Entry<P>) {
         match &entry.what {
-            What::Owner { owner } => {
+            What::Owner { owner, note, .. } => {
                 self.owner = owner.clone();
+                // Who goes on with it sees what was said of it until it goes elsewhere.
+                if note.is_some() || matches!(owner, Owner::Nobody | Owner::Flow { .. }) {
+                    self.note.clone_from(note);
+                }
                 self.closed = None;
             }
             What::Seen { by, upto } => {
@@ -384,14 +392,16 @@ impl<P> Conversation<P> {
                 self.calls.drain(..more);
             }
             What::Closed { by } => {
-                self.owner = Owner::Nobody;
+                (self.owner, self.note) = (Owner::Nobody, None);
                 self.unread = 0;
                 self.closed = Some((entry.at, by.clone()));
             }
             _ => {}
         }
     }
+}
 
+impl<P> Conversation<P> {
     /// The same with its texts turned into something else.
     pub fn map<Q>(self, to: &mut dyn FnMut(P) -> Q) -> Conversation<Q> {
         Conversation {
@@ -401,8 +411,9 @@ impl<P> Conversation<P> {
             last: self.last,
             last_in: self.last_in,
             way: self.way.map(to),
-            subject: self.subject.map(to),
+            subject: self.subject.map(&mut *to),
             owner: self.owner,
+            note: self.note.map(to),
             messages: self.messages,
             unread: self.unread,
             seen: self.seen,

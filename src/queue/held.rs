@@ -3,6 +3,7 @@
 use crate::id::{AgentId, ItemId, OfferId};
 use crate::queue::explain::{Rule, Standing};
 use crate::queue::staff::{Hand, Unfit};
+use crate::queue::waiting::Waiting;
 use crate::queue::{Item, Offer, Output, Queues, REFUSAL_HOLD_LATER, Refused, URGENT};
 use crate::time::{Now, UnixTime};
 
@@ -37,8 +38,29 @@ impl Queues {
         taken.map(|_| ()).map_err(|_| NotPicked::Gone)
     }
 
+    /// What one agent has in hand is in another's from now on, who may have it and has room for it. Nobody else is asked.
+    ///
+    /// # Errors
+    /// When the other may not have it; then nothing has changed.
+    pub fn handle_passed(&mut self, now: Now, item: ItemId, to: &AgentId) -> Result<(), NotPicked> {
+        let taken = self.taken.get(&item).ok_or(NotPicked::Gone)?;
+        self.may_have(taken, to)?;
+        let channel = taken.item.channel;
+        let Some(taken) = self.taken.get_mut(&item) else { return Err(NotPicked::Gone) };
+        taken.taken_at = Some(now.instant);
+        if let Some(from) = taken.by.replace(to.clone()) {
+            self.clear_hand(&from, item);
+        }
+        self.at_desk(to, |desk| desk.hands.insert(item, (channel, Hand::Has)));
+        self.offer_all(now);
+        Ok(())
+    }
+
     fn may_pick(&self, item: ItemId, agent: &AgentId) -> Result<(), NotPicked> {
-        let waiting = self.waiting.get(item).ok_or(NotPicked::Gone)?;
+        self.may_have(self.waiting.get(item).ok_or(NotPicked::Gone)?, agent)
+    }
+
+    fn may_have(&self, waiting: &Waiting, agent: &AgentId) -> Result<(), NotPicked> {
         let queue = self.queues.get(&waiting.item.queue).ok_or(NotPicked::Gone)?;
         if waiting.item.channel.is_spoken() {
             return Err(NotPicked::Gone);

@@ -59,6 +59,8 @@ pub(super) const REFERENCE: u8 = b'F';
 pub(super) const THREAD: u8 = b'H';
 /// Messages by the files that they have.
 pub(super) const CONTENT: u8 = b'C';
+/// Messages that wait or did not arrive, by how they stand, the newest first.
+pub(super) const STANDS: u8 = b'L';
 
 #[cfg(test)]
 mod tests {
@@ -69,7 +71,7 @@ mod tests {
         let mut all = [
             META, CALL, EVENT, BINDING, AGENT, PLACE, ACT, CONTACT, IDENTITY, MOMENT, MERGE, KEPT,
             SUGGESTION, CASE, CASE_OF, PROOF, ERASED, BYGONE, MESSAGE, TALK, SAID, TALK_OF, RECENT,
-            OPEN, SEEN, REFERENCE, THREAD, CONTENT,
+            OPEN, SEEN, REFERENCE, THREAD, CONTENT, STANDS,
         ];
         all.sort_unstable();
         assert!(all.windows(2).all(|two| two[0] != two[1]), "{all:?}");

@@ -15,13 +15,17 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::context::{contact_key, newest_first, pair_key, second_number};
-use super::kind::{CONTENT, MESSAGE, OPEN, RECENT, REFERENCE, SAID, SEEN, TALK, TALK_OF, THREAD};
+use super::kind::{
+    CONTENT, MESSAGE, OPEN, RECENT, REFERENCE, SAID, SEEN, STANDS, TALK, TALK_OF, THREAD,
+};
 use super::{Draft, numbered_key, read};
 use crate::channel::Channel as Work;
 use crate::context::{Channel, Happening, Moment, Way};
 use crate::id::{ChannelId, ContactId, ConversationId, MessageId};
 use crate::journal::personal::Personal;
-use crate::messaging::{Content, Conversation, Entry, Fingerprint, Kind, Message, Piece, What};
+use crate::messaging::{
+    Content, Conversation, Entry, Fingerprint, Kind, Message, Piece, State, What,
+};
 use crate::time::UnixTime;
 
 /// Every conversation's key here begins with this: the one in which something was written last comes first.
@@ -72,6 +76,26 @@ pub fn recent_key(kind: &[u8], last: UnixTime, conversation: ConversationId) -> 
 /// The conversation that such a key stands for.
 pub fn recent_of(key: &[u8]) -> Option<ConversationId> {
     second_number(key).map(ConversationId)
+}
+
+/// What the keys of messages begin with that stand like this; nothing for those of which nobody makes a list.
+pub fn standing(state: State) -> Option<Vec<u8>> {
+    let byte = match state {
+        State::Queued => b'q',
+        State::Failed => b'f',
+        State::Unknown => b'u',
+        State::Stopped => b's',
+        State::Received | State::Sending | State::Sent | State::Delivered | State::Read => {
+            return None;
+        }
+    };
+    Some(vec![STANDS, byte])
+}
+
+/// Where a message stands among those.
+pub fn standing_key(state: State, since: UnixTime, message: MessageId) -> Option<Vec<u8>> {
+    let kind = standing(state)?;
+    Some([&kind[..], &newest_first(since), &message.0.to_be_bytes()].concat())
 }
 
 /// The key of the row that says that something arrived.
@@ -136,7 +160,9 @@ impl Draft<'_> {
                     self.put_references(message, references);
                 }
                 let Some(mut said) = self.said(message) else { return };
+                let was = (said.message.state, said.message.since);
                 said.message.apply(entry);
+                self.put_standing(Some(was), &said.message);
                 self.put(message_key(message), &said);
             }
             (None, _) => {
@@ -170,6 +196,7 @@ impl Draft<'_> {
             self.put(thread_key(&message.way.channel, thread), &message.conversation);
         }
         self.note_on_timeline(seq, &message);
+        self.put_standing(None, &message);
         self.put(message_key(message.id), &Said { seq, message });
     }
 
@@ -188,6 +215,16 @@ impl Draft<'_> {
         let by = message.out.as_ref().map(|out| out.by.clone());
         let moment = Moment { at: message.at, by, case: None, what };
         self.happened(seq, message.contact, &moment);
+    }
+
+    fn put_standing(&mut self, was: Option<(State, UnixTime)>, message: &Message<Personal>) {
+        let now = (message.state, message.since);
+        if was == Some(now) {
+            return;
+        }
+        let key = |(state, since)| standing_key(state, since, message.id);
+        was.and_then(key).into_iter().for_each(|key| self.delete(&key));
+        key(now).into_iter().for_each(|key| self.put(key, &()));
     }
 
     fn put_references(&mut self, message: MessageId, references: &[String]) {
@@ -275,6 +312,8 @@ impl Draft<'_> {
         for content in contents(message).collect::<BTreeSet<_>>() {
             self.delete(&content_key(content, message.id));
         }
+        let stands = standing_key(message.state, message.since, message.id);
+        stands.into_iter().for_each(|key| self.delete(&key));
         self.delete(&message_key(message.id));
     }
 }

@@ -25,6 +25,7 @@ mod sites;
 #[allow(dead_code)]
 mod sound;
 mod taking_over;
+mod talks;
 
 use std::process::Command;
 

@@ -35,6 +35,8 @@ fn ask(api: &Api, way: &Way, route: &Route) -> u16 {
         ("journey", "0000000000001"),
         ("task", "0000000000001-0"),
         ("webhook", "nobody"),
+        ("conversation", "0000000000001"),
+        ("message", "0000000000001"),
         ("version", "999999999"),
     ];
     let path = names.iter().fold(route.path.to_owned(), |path, (name, value)| {
@@ -115,6 +117,7 @@ fn is_for_an_agent(route: &Route) -> bool {
             | Operation::DeclineWork
             | Operation::ReturnWork
             | Operation::FinishWork
+            | Operation::Claim
     )
 }
 
@@ -139,7 +142,12 @@ fn an_agent_acts_for_no_other_whichever_route_is_tried() {
     let mut tried = Vec::new();
     for route in routes_for_agents(&document) {
         let line = format!("{} {}", route.method.name(), route.path);
+        if route.operation == Operation::HandOver {
+            // There it says who goes on, not who acts.
+            continue;
+        }
         let path = route.path.replace("{agent}", "bob").replace("{item}", "0000000000001");
+        let path = path.replace("{conversation}", "0000000000001");
         let path = format!("{BASE}{}", path.replace("{user}", "nobody"));
         let body = match route.operation {
             Operation::SetPresence => r#"{"state":"paused"}"#,
@@ -162,13 +170,13 @@ fn an_agent_acts_for_no_other_whichever_route_is_tried() {
         tried.push(route.operation.name());
     }
     tried.sort_unstable();
-    let known =
-        ["add_user", "change_user", "decline_work", "end_wrap_up", "finish_work", "return_work"];
-    let known: Vec<_> = known.into_iter().chain(["set_presence", "take_work"]).collect();
+    let known = ["add_user", "change_user", "claim_conversation", "decline_work", "end_wrap_up"];
+    let others = ["finish_work", "return_work", "set_presence", "take_work"];
+    let known: Vec<_> = known.into_iter().chain(others).collect();
     assert_eq!(tried, known);
     let own = TABLE.iter().filter(|route| is_for_an_agent(route));
     assert!(
-        own.clone().count() == 6 && own.into_iter().all(|r| known.contains(&r.operation.name()))
+        own.clone().count() == 7 && own.into_iter().all(|r| known.contains(&r.operation.name()))
     );
     // Calls are somebody's own in the same way.
     let from = r#"{"from":"203","to":"600"}"#;

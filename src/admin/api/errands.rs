@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::queueing::Chosen;
-use crate::id::{AgentId, CallId, ContactId, ItemId, OfferId, QueueId, SkillId};
+use crate::id::{
+    AgentId, CallId, ChannelId, ContactId, ConversationId, ItemId, OfferId, QueueId, SkillId,
+};
 use crate::time::{UnixTime, rfc3339};
 
 /// How far a piece of work is.
@@ -69,6 +71,14 @@ pub struct WorkLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub task: Option<String>,
+    /// The conversation that it is; `text` is what was written last in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub conversation: Option<ConversationId>,
+    /// By which channel of the configuration somebody writes there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub by_channel: Option<ChannelId>,
 }
 
 impl WorkLine {

@@ -8,12 +8,17 @@ use utoipa::ToSchema;
 
 use crate::admin::api::bodies::Mode;
 use crate::admin::api::errands::{StillWaits, WorkLine, WorkOffer};
+use crate::admin::api::messages::{MessageLine, OwnerLine};
 use crate::admin::api::people::CallerCard;
 use crate::admin::queueing::Chosen;
 use crate::admin::{Agent, Queue, Trunk};
 use crate::call::consent::ConsentBy;
-use crate::id::{AgentId, CallId, ContactId, ExtensionId, ItemId, QueueId, RecordingId};
+use crate::id::{
+    ActorId, AgentId, CallId, ContactId, ConversationId, ExtensionId, ItemId, MessageId, QueueId,
+    RecordingId,
+};
 use crate::journal::act::Role;
+use crate::messaging::State;
 use crate::time::{UnixTime, rfc3339};
 
 /// How a recording of a conversation is.
@@ -38,6 +43,43 @@ pub enum ConfigState {
     Confirmed,
     /// It went back.
     RolledBack,
+}
+
+/// Something that was written in a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WrittenLine {
+    /// It.
+    #[serde(flatten)]
+    pub line: MessageLine,
+    /// Who answers there.
+    pub owner: OwnerLine,
+    /// Which agents see it.
+    #[serde(skip)]
+    pub to: Vec<AgentId>,
+}
+
+/// Who answers in a conversation from now on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TalkLine {
+    /// In which.
+    pub conversation: ConversationId,
+    /// With whom.
+    pub contact: ContactId,
+    /// Who; nobody when it is over.
+    pub owner: OwnerLine,
+    /// Whether it is over, until somebody writes again.
+    pub closed: bool,
+    /// Who says so, where somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub by: Option<ActorId>,
+    /// What whoever hands it over has to say about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub note: Option<String>,
+    /// Which agents see it.
+    #[serde(skip)]
+    pub to: Vec<AgentId>,
 }
 
 /// Something that happened.
@@ -93,6 +135,32 @@ pub enum Happening {
     WorkOver {
         /// Which.
         item: ItemId,
+    },
+    /// Something was written in a conversation, by the person or to them.
+    Message(Box<WrittenLine>),
+    /// A message stands otherwise than before.
+    MessageState {
+        /// Which.
+        message: MessageId,
+        /// In which conversation.
+        conversation: ConversationId,
+        /// How.
+        state: State,
+        /// Which agents see it.
+        #[serde(skip)]
+        to: Vec<AgentId>,
+    },
+    /// Somebody else answers in a conversation from now on, or it is over.
+    Conversation(Box<TalkLine>),
+    /// The person of a conversation writes at this moment, or no more.
+    Typing {
+        /// In which.
+        conversation: ConversationId,
+        /// Whether.
+        on: bool,
+        /// Which agents see it.
+        #[serde(skip)]
+        to: Vec<AgentId>,
     },
     /// It is known who calls, while it rings.
     CallerKnown {
@@ -259,6 +327,11 @@ impl Happening {
                 let own = |agent: &AgentId| work.agents.contains(agent);
                 role != Role::Agent || work.agents.is_empty() || agent.is_some_and(own)
             }
+            Happening::Message(told) => reads_people(role) && is_told(role, agent, &told.to),
+            Happening::Conversation(told) => reads_people(role) && is_told(role, agent, &told.to),
+            Happening::MessageState { to, .. } | Happening::Typing { to, .. } => {
+                reads_people(role) && is_told(role, agent, to)
+            }
             Happening::CallOffered { agent: own, .. } | Happening::CallTaken { agent: own, .. } => {
                 role != Role::Agent || agent == Some(own)
             }
@@ -275,7 +348,15 @@ impl Happening {
     pub fn within(&self, role: Role, may: bool) -> Option<Cow<'_, Happening>> {
         let reads = may && reads_people(role);
         match self {
-            Happening::CallerKnown { .. } if !reads => None,
+            Happening::CallerKnown { .. }
+            | Happening::Message(_)
+            | Happening::MessageState { .. }
+            | Happening::Conversation(_)
+            | Happening::Typing { .. }
+                if !reads =>
+            {
+                None
+            }
             Happening::CallOffered { call, agent, queue, from, to, caller: Some(_), reason }
                 if !reads =>
             {
@@ -310,6 +391,10 @@ impl Happening {
             Happening::CallQueued { .. } => "call_queued",
             Happening::CallOffered { .. } => "call_offered",
             Happening::CallerKnown { .. } => "caller_known",
+            Happening::Message(_) => "message",
+            Happening::MessageState { .. } => "message_state",
+            Happening::Conversation(_) => "conversation",
+            Happening::Typing { .. } => "typing",
             Happening::PersonErased { .. } => "person_erased",
             Happening::Waits(_) => "waits",
             Happening::Work(_) => "work",
@@ -387,6 +472,11 @@ impl View {
 
 /// Calls of an agent that are followed at a time: far more than ring and are held at one desk.
 const MOST_FOLLOWED: usize = 64;
+
+/// Whether something is for somebody, which of agents only these see.
+fn is_told(role: Role, agent: Option<&AgentId>, to: &[AgentId]) -> bool {
+    role != Role::Agent || agent.is_some_and(|agent| to.contains(agent))
+}
 
 /// Whether a role reads records of people: an auditor reads who did what, and no more.
 fn reads_people(role: Role) -> bool {

@@ -1,8 +1,11 @@
 //! Conversations and messages as the API shows them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::admin::api::Operation;
 use crate::admin::api::people::Named;
 use crate::context::Way as Direction;
 use crate::id::{
@@ -102,6 +105,10 @@ pub struct ConversationLine {
     /// Calls in which it went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallId>,
+    /// What whoever handed it over had to say about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub note: Option<String>,
     /// Since when it is over.
     #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -126,6 +133,7 @@ impl ConversationLine {
             messages: talk.messages,
             unread: talk.unread,
             calls: talk.calls,
+            note: talk.note,
             closed: talk.closed.map(|(at, _)| at),
             preview,
         }
@@ -363,4 +371,168 @@ pub struct MadeMessage {
     pub message: MessageId,
     /// In which conversation.
     pub conversation: ConversationId,
+}
+
+/// A template of a provider, filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilledTemplate {
+    /// What the provider calls it.
+    #[schema(min_length = 1, max_length = 512)]
+    pub name: String,
+    /// In which language, as the provider names it.
+    #[schema(min_length = 1, max_length = 16)]
+    pub language: String,
+    /// What its places say, in order.
+    #[serde(default)]
+    pub values: Vec<String>,
+}
+
+/// A file that is on the box already, as a message names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeptFile {
+    /// The SHA-256 of its bytes in hexadecimal.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub content: String,
+    /// Its MIME type.
+    #[schema(min_length = 1, max_length = 128)]
+    pub mime: String,
+    /// What it is called.
+    #[serde(default)]
+    #[schema(max_length = 255)]
+    pub name: Option<String>,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// What is written in a conversation: words, a template, files.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewReply {
+    /// Words.
+    #[schema(min_length = 1, max_length = 4096)]
+    pub text: Option<String>,
+    /// A template in place of words, for services that let nothing else through at this time.
+    pub template: Option<FilledTemplate>,
+    /// Files.
+    #[schema(max_items = 10)]
+    pub files: Vec<KeptFile>,
+    /// By this channel; by the way the person used last when absent.
+    #[schema(max_length = 64)]
+    pub channel: Option<String>,
+}
+
+/// Where a conversation goes back to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Release {
+    /// This queue; the one it came from when absent.
+    #[schema(max_length = 64)]
+    pub queue: Option<String>,
+}
+
+/// Who goes on with a conversation: an agent, or whoever of a queue gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HandOver {
+    /// This agent.
+    #[schema(max_length = 64)]
+    pub agent: Option<String>,
+    /// This queue.
+    #[schema(max_length = 64)]
+    pub queue: Option<String>,
+    /// What they should know.
+    #[schema(max_length = 2000)]
+    pub note: Option<String>,
+}
+
+/// How a conversation came out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ending {
+    /// The site's code.
+    #[schema(max_length = 64)]
+    pub code: Option<String>,
+    /// What the code requires, and more.
+    pub fields: BTreeMap<String, String>,
+}
+
+/// Whether somebody writes at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Typing {
+    /// Whether.
+    pub on: bool,
+}
+
+/// Up to where somebody has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// Up to this message.
+    pub upto: MessageId,
+}
+
+/// What is done in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doing {
+    /// Something is written.
+    Reply {
+        /// What.
+        reply: Box<NewReply>,
+        /// The key by which the same wish is known.
+        once: Option<String>,
+    },
+    /// An agent has it from now on.
+    Claim {
+        /// Which, where that is said.
+        agent: Option<AgentId>,
+    },
+    /// It goes back into a queue.
+    Release {
+        /// Which; its own when nothing.
+        queue: Option<QueueId>,
+    },
+    /// It goes to somebody else.
+    HandOver {
+        /// To this agent.
+        agent: Option<AgentId>,
+        /// Or to this queue.
+        queue: Option<QueueId>,
+        /// With this note.
+        note: Option<String>,
+    },
+    /// It is over.
+    Close {
+        /// The site's code.
+        code: Option<String>,
+        /// What the code requires, and more.
+        fields: BTreeMap<String, String>,
+    },
+    /// Somebody writes, or no more.
+    Typing {
+        /// Whether.
+        on: bool,
+    },
+    /// Somebody has read.
+    Seen {
+        /// Up to this message.
+        upto: MessageId,
+    },
+}
+
+impl Doing {
+    /// What the journal calls it; nothing for what it says in its own way, or not at all.
+    pub fn operation(&self) -> Option<Operation> {
+        Some(match self {
+            Doing::Reply { .. } => Operation::Reply,
+            Doing::Claim { .. } => Operation::Claim,
+            Doing::Release { .. } => Operation::Release,
+            Doing::HandOver { .. } => Operation::HandOver,
+            Doing::Close { .. } => Operation::CloseTalk,
+            Doing::Typing { .. } | Doing::Seen { .. } => return None,
+        })
+    }
 }

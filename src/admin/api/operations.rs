@@ -203,7 +203,17 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         Operation::Conversations
         | Operation::Conversation
         | Operation::Messages
-        | Operation::Message => Ask::Command(messages::ask(&asked)?),
+        | Operation::Message
+        | Operation::Standing => Ask::Command(messages::ask(&asked)?),
+        Operation::Reply
+        | Operation::Claim
+        | Operation::Release
+        | Operation::HandOver
+        | Operation::CloseTalk
+        | Operation::Typing
+        | Operation::SeeTalk
+        | Operation::Replay
+        | Operation::Withdraw => Ask::Command(messages::order(&asked)?),
         _ => match people::ask(&asked)? {
             Some(command) => Ask::Command(command),
             None => Ask::Command(question(&asked)?),
@@ -641,6 +651,10 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
             let advice = "do so for yourself, or ask a supervisor";
             Err(Problem::new(Kind::NotAllowed, why, advice))
         }
+        Reply::Conflict(why) => {
+            let advice = "look at how it stands now, and decide anew";
+            Err(Problem::new(Kind::Conflict, why, advice))
+        }
         Reply::NotReady(why) => {
             Err(Problem::new(Kind::Busy, why, "ask again in some seconds").after(5))
         }
@@ -691,9 +705,10 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::SiteEvents(_) => Err(Problem::busy()),
         Reply::Config(reply) => config::answer(route, *reply),
         Reply::Health(..) => Err(Problem::busy()),
-        Reply::Conversations(_) | Reply::Conversation(_) | Reply::Message(_) => {
-            messages::answer(route, reply)
-        }
+        Reply::Conversations(_)
+        | Reply::Conversation(_)
+        | Reply::Message(_)
+        | Reply::Messages(_) => messages::answer(route, asked, reply),
         reply => people::answer(route, asked, reply),
     }
 }

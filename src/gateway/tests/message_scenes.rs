@@ -11,7 +11,7 @@ use crate::messaging::{Entry, Owner, Piece, What};
 use crate::queue::Channel;
 
 /// Phones may write, and the agents of support answer.
-const PHONES: (&str, &str) = (
+pub(super) const PHONES: (&str, &str) = (
     "[flow.main]\n",
     "[channels.phones]\nkind = \"sip\"\nqueue = \"support\"\n[messages]\nlanguages = [\"de\"]\n[flow.main]\n",
 );
@@ -55,7 +55,7 @@ impl World {
         all
     }
 
-    fn sends(&mut self, to: &str, text: &str, key: Option<&str>) -> Reply {
+    pub(super) fn sends(&mut self, to: &str, text: &str, key: Option<&str>) -> Reply {
         let message = NewMessage {
             channel: "phones".to_owned(),
             to: to.to_owned(),
@@ -106,7 +106,7 @@ fn a_phone_writes_and_an_agent_has_the_conversation_once_it_is_kept() {
     let held = world.gateway.journal.live().errands.0[&item].held.clone();
     assert!(matches!(held, Some(Held { agent, .. }) if agent.as_str() == "ann"));
     let owners = world.entries().into_iter().filter_map(|entry| match entry.what {
-        What::Owner { owner } => Some(owner),
+        What::Owner { owner, .. } => Some(owner),
         _ => None,
     });
     let owners: Vec<_> = owners.collect();
@@ -151,7 +151,7 @@ fn a_message_goes_to_a_phone_once_however_often_it_is_asked_for() {
     let again = world.sends("201@192.0.2.1", "Your code is 42.", Some("k1"));
     assert!(matches!(first, Reply::Queued { .. }) && again == first, "{first:?} {again:?}");
     let other = world.sends("201@192.0.2.1", "Your code is 43.", Some("k1"));
-    assert!(matches!(other, Reply::Refused(_)), "{other:?}");
+    assert!(matches!(other, Reply::Conflict(_)), "{other:?}");
     world.seconds(2);
     assert_eq!(world.parties[OWNER].texts, ["Your code is 42."]);
     // The key is remembered over a restart.

@@ -38,6 +38,7 @@ mod strangers;
 mod supervising;
 mod survey_scenes;
 mod tabs;
+mod talk_scenes;
 mod voicemail_scenes;
 mod waits;
 mod watching;

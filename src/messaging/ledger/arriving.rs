@@ -13,6 +13,7 @@ use crate::messaging::contract::{Arrived, Refusal, Report, Status};
 use crate::messaging::entry::{Entry, Fingerprint, Way, What};
 use crate::messaging::ledger::Happened::Typing;
 use crate::messaging::piece::{Media, Piece};
+use crate::messaging::record::Message;
 use crate::time::Now;
 
 /// People who were told lately that STOP was understood: they are not told again for whatever they repeat.
@@ -151,21 +152,18 @@ impl Ledger {
             refusal,
             automatic: arrived.automatic,
         };
-        facts.push(Fact::Entry(Box::new(Entry { at: now.unix, conversation, contact, what })));
+        let entry = Entry { at: now.unix, conversation, contact, what };
+        let message = Message::begun(&entry).map(Box::new);
+        facts.push(Fact::Entry(Box::new(entry)));
         if let Some(given) = consent(refusal) {
             facts.push(Fact::Consent { contact, channel: channel.clone(), given });
         }
         self.note_heard(now, channel, &arrived.from);
         let automatic = arrived.automatic;
-        let told = Happened::Arrived {
-            message,
-            conversation,
-            contact,
-            way: way.clone(),
-            refusal,
-            automatic,
-        };
-        self.record(facts, vec![done, After::Tell(told)], memos);
+        let told = message.map(|message| {
+            After::Tell(Happened::Written { message, reference: Some(arrived.key) })
+        });
+        self.record(facts, [done].into_iter().chain(told).collect(), memos);
         if arrived.refusal.is_none() && !automatic {
             self.confirm(now, way, (contact, conversation), refusal);
         }

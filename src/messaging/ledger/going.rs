@@ -188,12 +188,11 @@ impl Ledger {
         };
         let entry = Entry { at: now.unix, conversation, contact, what };
         self.take_out(now, message, &entry);
+        let told = written(&entry);
         facts.push(Fact::Entry(Box::new(entry)));
-        let state = State::Queued;
-        let told = Happened::Stands { message, conversation, contact, state };
         let answer =
             ticket.map(|ticket| After::Wish(ticket, Wished::Queued(message, conversation)));
-        let afters = answer.into_iter().chain([After::Enter(message), After::Tell(told)]);
+        let afters = answer.into_iter().chain([After::Enter(message)]).chain(told);
         self.record(facts, afters.collect(), memos);
     }
 
@@ -239,7 +238,10 @@ impl Ledger {
 
     /// It is on the disk: it waits for its turn.
     pub(super) fn enter(&mut self, now: Now, message: MessageId) {
-        let Some(out) = self.outs.get(&message) else { return };
+        // What was taken back on its way to the disk does not wait.
+        let Some(out) = self.outs.get(&message).filter(|out| out.phase == Phase::Written) else {
+            return;
+        };
         match out.not_before.filter(|at| *at > now.unix) {
             Some(at) => self.hold_until(now, message, at),
             None => self.put_in_row(now, message),
@@ -623,8 +625,7 @@ impl Ledger {
         };
         let entry = Entry { at: now.unix, conversation, contact, what };
         self.take_out(now, other, &entry);
-        let told = Happened::Stands { message: other, conversation, contact, state: State::Queued };
-        let afters = vec![After::Enter(other), After::Tell(told)];
+        let afters = [After::Enter(other)].into_iter().chain(written(&entry)).collect();
         self.record(vec![Fact::Entry(Box::new(entry))], afters, Vec::new());
         self.retire(now, message);
     }
@@ -747,6 +748,40 @@ impl Ledger {
     }
 }
 
+/// What is taken back.
+impl Ledger {
+    /// Somebody takes a message back that is not given away yet; answered with [`Output::Wished`].
+    pub fn handle_withdraw(&mut self, now: Now, ticket: u64, message: MessageId) {
+        let conversation = self.outs.get(&message).map(|out| out.conversation);
+        match conversation {
+            Some(conversation) if self.take_back(now, message, Stop::Withdrawn) => {
+                // It is taken back when that is on the disk.
+                let answer = After::Wish(ticket, Wished::Queued(message, conversation));
+                self.record(Vec::new(), vec![answer], Vec::new());
+            }
+            _ => self.outputs.push_back(Output::Wished(ticket, Wished::Different)),
+        }
+    }
+
+    /// A message that is not given away does not go out. Answers whether that is so.
+    fn take_back(&mut self, now: Now, message: MessageId, why: Stop) -> bool {
+        let Some(out) = self.outs.get(&message) else { return false };
+        let (channel, to, place) = (out.way.channel.clone(), out.way.address(), out.place());
+        match out.phase {
+            Phase::Waiting => {
+                if let Some(line) = self.lines.get_mut(&channel) {
+                    line.leave(&to, place);
+                }
+            }
+            Phase::Written | Phase::Held => {}
+            Phase::Reading | Phase::Asking | Phase::Trying => self.release(now, message),
+            Phase::Given(_) | Phase::Sent | Phase::Replaced => return false,
+        }
+        self.stop(now, message, why);
+        true
+    }
+}
+
 /// A message that somebody wants sent again.
 #[derive(Debug, Clone)]
 pub(super) struct Replay {
@@ -800,24 +835,9 @@ impl Ledger {
     /// These people were erased: what was to go out to them does not.
     pub fn handle_erased(&mut self, now: Now, contacts: &[ContactId]) {
         let theirs = self.outs.iter().filter(|(_, out)| contacts.contains(&out.contact));
-        let theirs: Vec<_> = theirs.map(|(message, out)| (*message, out.phase)).collect();
-        for (message, phase) in theirs {
-            let Some(out) = self.outs.get(&message) else { continue };
-            let (channel, to, place) = (out.way.channel.clone(), out.way.address(), out.place());
-            match phase {
-                Phase::Waiting => {
-                    if let Some(line) = self.lines.get_mut(&channel) {
-                        line.leave(&to, place);
-                    }
-                    self.stop(now, message, Stop::Erased);
-                }
-                Phase::Written | Phase::Held => self.stop(now, message, Stop::Erased),
-                Phase::Reading | Phase::Asking | Phase::Trying => {
-                    self.release(now, message);
-                    self.stop(now, message, Stop::Erased);
-                }
-                Phase::Given(_) | Phase::Sent | Phase::Replaced => {}
-            }
+        let theirs: Vec<_> = theirs.map(|(message, _)| *message).collect();
+        for message in theirs {
+            self.take_back(now, message, Stop::Erased);
         }
     }
 }
@@ -862,6 +882,12 @@ impl Out {
         let (conversation, contact) = (self.conversation, self.contact);
         Fact::Entry(Box::new(Entry { at: now.unix, conversation, contact, what }))
     }
+}
+
+/// Tells of a message that is to go out.
+fn written(entry: &Entry<String>) -> Option<After> {
+    let message = Message::begun(entry).map(Box::new)?;
+    Some(After::Tell(Happened::Written { message, reference: None }))
 }
 
 /// Bytes that words take.

@@ -23,11 +23,11 @@ use std::time::{Duration, Instant};
 
 use super::address::Address;
 use super::channel::{Heard, Input, NotStored, Order, Receipt};
-use super::contract::{Arrived, Refusal, Report, Status};
+use super::contract::{Arrived, Report, Status};
 use super::entry::{Entry, Fingerprint, Way};
 use super::kept::{Kept, Once};
 use super::piece::{Media, Piece};
-use super::record::State;
+use super::record::{Message, State};
 use crate::channel::Channel;
 use crate::id::{ActorId, ChannelId, ContactId, ConversationId, MessageId};
 use crate::random::Random;
@@ -197,20 +197,12 @@ pub enum Fact {
 /// Something that happened and is on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happened {
-    /// Somebody wrote.
-    Arrived {
-        /// Which message.
-        message: MessageId,
-        /// In which conversation.
-        conversation: ConversationId,
-        /// Who.
-        contact: ContactId,
-        /// By which way.
-        way: Way<String>,
-        /// It refuses messages, allows them, or asks what this is.
-        refusal: Option<Refusal>,
-        /// A machine wrote it.
-        automatic: bool,
+    /// Somebody wrote, or is to be written to.
+    Written {
+        /// What.
+        message: Box<Message<String>>,
+        /// What its channel calls it, where it came in.
+        reference: Option<String>,
     },
     /// A message stands like this from now on.
     Stands {

@@ -156,6 +156,8 @@ pub enum Question {
     },
     /// A message as it stands: what was to be sent, after a restart.
     Message(MessageId),
+    /// Messages that stand like this, the one that came to last first, from behind one on, so many at most.
+    Messages(State, Option<(UnixTime, MessageId)>, usize),
     /// Conversations, the one in which something was written last first, from behind one on, so many at most.
     Conversations(Filter, Option<After>, usize),
     /// A conversation and its messages, the newest first, from behind one on, so many at most.
@@ -206,6 +208,8 @@ pub enum Answer {
     Writer(Box<Writer>),
     /// A message; nothing if there is none, or whoever it is about was erased.
     Message(Option<Box<Message<String>>>),
+    /// Messages, the one that came to stand so last first.
+    Messages(Vec<Message<String>>),
     /// Conversations, and behind which to go on; nothing at the end.
     Conversations(Vec<Talk>, Option<After>),
     /// A conversation; nothing if there is none.
@@ -252,6 +256,9 @@ impl Eyes<'_> {
                 Answer::Writer(Box::new(self.writer(now, by, keys, references)))
             }
             Question::Message(message) => Answer::Message(self.message(*message).map(Box::new)),
+            Question::Messages(state, after, limit) => {
+                Answer::Messages(self.messages_standing(*state, *after, *limit))
+            }
             Question::Conversations(filter, after, limit) => {
                 let (talks, next) = self.conversations(filter, *after, *limit);
                 Answer::Conversations(talks, next)

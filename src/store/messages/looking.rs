@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     OPENS, RECENTS, Said, message_key, recent_key, recent_of, reference_key, said_in, said_key,
-    seen_key, talk_key, talks_of, thread_key,
+    seen_key, standing, standing_key, talk_key, talks_of, thread_key,
 };
 use crate::context::{Identity, Kind, Known};
 use crate::id::{AgentId, ChannelId, ContactId, ConversationId, MessageId, QueueId};
 use crate::journal::personal::Personal;
-use crate::messaging::{Conversation, Fingerprint, Message, Owner, Piece};
+use crate::messaging::{Conversation, Fingerprint, Message, Owner, Piece, State};
 use crate::store::context::looking::{Eyes, Named, Writer};
 use crate::store::context::{get, second_number};
 use crate::time::UnixTime;
@@ -156,6 +156,22 @@ impl Eyes<'_> {
     pub fn message(&self, message: MessageId) -> Option<Message<String>> {
         let said: Said = get(self.rows, &message_key(message))?;
         Some(said.message.map(&mut |text| self.read(&text)))
+    }
+
+    /// Messages that stand like this, the one that came to last first, from behind one on.
+    pub fn messages_standing(
+        &self,
+        state: State,
+        after: Option<(UnixTime, MessageId)>,
+        limit: usize,
+    ) -> Vec<Message<String>> {
+        let Some(kind) = standing(state) else { return Vec::new() };
+        let begin = after.and_then(|(since, id)| standing_key(state, since, id));
+        let page = self.rows.page(&kind, begin.as_deref(), limit);
+        // A kind and a letter, a time, and the message.
+        let id =
+            |key: &[u8]| Some(MessageId(u64::from_be_bytes(key.get(10..18)?.try_into().ok()?)));
+        page.iter().filter_map(|(key, _)| self.message(id(key)?)).collect()
     }
 
     /// Conversations, the one in which something was written last first, from behind one on; and where to go on, nothing at

@@ -289,6 +289,7 @@ export type ConversationLine = {
   "last": UnixTime
   "last_in"?: UnixTime
   "messages": number
+  "note"?: string
   "opened": UnixTime
   "owner": OwnerLine
   "person": Named
@@ -354,6 +355,11 @@ export type EndOfWork = {
 
 export type EndedThere = {
   "users": number
+}
+
+export type Ending = {
+  "code"?: string | null
+  "fields"?: Record<string, string>
 }
 
 export type ErasureId = string
@@ -433,6 +439,12 @@ export type FigureLine = {
   "value"?: number | null
 }
 
+export type FilledTemplate = {
+  "language": string
+  "name": string
+  "values"?: Array<string>
+}
+
 export type FlowId = string
 
 export type ForAgent = {
@@ -449,6 +461,12 @@ export type FormulaLine = {
 export type FormulaLinePage = {
   "items": Array<FormulaLine>
   "next"?: string
+}
+
+export type HandOver = {
+  "agent"?: string | null
+  "note"?: string | null
+  "queue"?: string | null
 }
 
 export type Happening = {
@@ -479,6 +497,19 @@ export type Happening = {
 } | {
   "event": "work_over"
   "item": ItemId
+} | WrittenLine & {
+  "event": "message"
+} | {
+  "conversation": ConversationId
+  "event": "message_state"
+  "message": MessageId
+  "state": State
+} | TalkLine & {
+  "event": "conversation"
+} | {
+  "conversation": ConversationId
+  "event": "typing"
+  "on": boolean
 } | {
   "agent"?: AgentId | null
   "call": CallId
@@ -644,6 +675,13 @@ export type JourneyTold = {
 export type JourneyToldPage = {
   "items": Array<JourneyTold>
   "next"?: string
+}
+
+export type KeptFile = {
+  "content": string
+  "mime": string
+  "name"?: string | null
+  "size": number
 }
 
 export type Kind = "phone" | "short" | "email" | "sip" | "business" | "visitor"
@@ -870,6 +908,13 @@ export type NewPin = {
   "until"?: UnixTime | null
 }
 
+export type NewReply = {
+  "channel"?: string | null
+  "files"?: Array<KeptFile>
+  "template"?: FilledTemplate | null
+  "text"?: string | null
+}
+
 export type NewSharing = {
   "identity": string
   "sharing": Sharing
@@ -1094,6 +1139,10 @@ export type RecordingLinePage = {
   "next"?: string
 }
 
+export type Release = {
+  "queue"?: string | null
+}
+
 export type Replay = {
   "id"?: string | null
   "since"?: UnixTime | null
@@ -1144,6 +1193,10 @@ export type Sample = {
 }
 
 export type Scope = "read" | "calls" | "control" | "agents" | "recordings" | "people" | "records" | "events" | "admin" | "audit"
+
+export type Seen = {
+  "upto": MessageId
+}
 
 export type SessionLine = {
   "session": string
@@ -1223,6 +1276,15 @@ export type SuggestionLine = {
   "refused": boolean
 }
 
+export type TalkLine = {
+  "by"?: ActorId
+  "closed": boolean
+  "contact": ContactId
+  "conversation": ConversationId
+  "note"?: string
+  "owner": OwnerLine
+}
+
 export type Tape = "runs" | "paused" | "ended"
 
 export type TaskLine = {
@@ -1270,6 +1332,10 @@ export type TrunkId = string
 export type TrunkPage = {
   "items": Array<Trunk>
   "next"?: string
+}
+
+export type Typing = {
+  "on": boolean
 }
 
 export type UnixTime = string
@@ -1410,8 +1476,10 @@ export type Who = {
 
 export type WorkLine = {
   "agents": Array<AgentId>
+  "by_channel"?: ChannelId
   "channel": string
   "contact"?: ContactId
+  "conversation"?: ConversationId
   "due"?: UnixTime
   "from"?: string
   "item": ItemId
@@ -1440,3 +1508,7 @@ export type WorkOffer = {
 }
 
 export type WorkState = "waiting" | "offered" | "in-hand" | "wrap-up"
+
+export type WrittenLine = MessageLine & {
+  "owner": OwnerLine
+}

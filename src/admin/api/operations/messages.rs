@@ -1,12 +1,15 @@
 //! Conversations and messages.
 
-use super::{Reading, json};
+use super::{Asked, Reading, json};
 use crate::admin::access::idempotency::Given;
 use crate::admin::api::bodies::Page;
+use crate::admin::api::errands::ForAgent;
+use crate::admin::api::messages::{Doing, Ending, HandOver, Release, Seen, Typing};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::table::{Operation, Route};
 use crate::admin::{Command, Reply};
-use crate::id::{ContactId, ConversationId};
+use crate::id::{ContactId, ConversationId, MessageId};
+use crate::messaging::State;
 use crate::store::messages::looking::{After, Filter};
 use crate::time::UnixTime;
 
@@ -21,6 +24,22 @@ pub fn ask(asked: &Reading) -> Result<Command, Problem> {
                 .transpose()?,
             limit: asked.limit(),
         },
+        Operation::Standing => {
+            let state = match asked.query("state") {
+                Some("queued") => State::Queued,
+                Some("failed") => State::Failed,
+                Some("unknown") => State::Unknown,
+                Some("stopped") => State::Stopped,
+                _ => {
+                    let detail = "no list is made of messages that stand so";
+                    let advice = "give queued, failed, unknown or stopped";
+                    return Err(Problem::new(Kind::Malformed, detail, advice).at("query/state"));
+                }
+            };
+            let after = asked.query("after");
+            let after = after.map(|text| place(text).ok_or_else(|| asked.no_cursor()));
+            Command::Messages { state, after: after.transpose()?, limit: asked.limit() }
+        }
         Operation::Message => Command::Message { message: asked.id("message")? },
         operation => {
             let after =
@@ -30,6 +49,60 @@ pub fn ask(asked: &Reading) -> Result<Command, Problem> {
             Command::Conversation { conversation, after: after.transpose()?, limit }
         }
     })
+}
+
+/// What somebody wants done in a conversation, or with a message.
+pub fn order(asked: &Reading) -> Result<Command, Problem> {
+    let doing = match asked.route.operation {
+        Operation::Replay => return Ok(Command::Replay { message: asked.id("message")? }),
+        Operation::Withdraw => return Ok(Command::Withdraw { message: asked.id("message")? }),
+        Operation::Reply => {
+            let (reply, once) = (asked.body()?, asked.asked.once.clone());
+            Doing::Reply { reply: Box::new(reply), once }
+        }
+        Operation::Claim => {
+            let ForAgent { agent } = asked.body()?;
+            Doing::Claim { agent: named(asked, "agent", agent)? }
+        }
+        Operation::Release => {
+            let Release { queue } = asked.body()?;
+            Doing::Release { queue: named(asked, "queue", queue)? }
+        }
+        Operation::HandOver => hand_over(asked)?,
+        Operation::CloseTalk => {
+            let Ending { code, fields } = asked.body()?;
+            Doing::Close { code, fields }
+        }
+        Operation::Typing => {
+            let Typing { on } = asked.body()?;
+            Doing::Typing { on }
+        }
+        _ => {
+            let Seen { upto } = asked.body()?;
+            Doing::Seen { upto }
+        }
+    };
+    Ok(Command::Talk { conversation: asked.id("conversation")?, doing })
+}
+
+fn hand_over(asked: &Reading) -> Result<Doing, Problem> {
+    let HandOver { agent, queue, note } = asked.body()?;
+    if agent.is_some() == queue.is_some() {
+        let detail = "one of `agent` and `queue` has to be there";
+        let problem = Problem::new(Kind::Malformed, detail, "say who goes on with it");
+        return Err(problem.at("body"));
+    }
+    let (agent, queue) = (named(asked, "agent", agent)?, named(asked, "queue", queue)?);
+    Ok(Doing::HandOver { agent, queue, note })
+}
+
+fn named<T: for<'a> From<&'a str>>(
+    asked: &Reading,
+    name: &str,
+    text: Option<String>,
+) -> Result<Option<T>, Problem> {
+    let text = text.map(|text| asked.short(name, text)).transpose()?;
+    Ok(text.map(|text| T::from(text.as_str())))
 }
 
 fn filter(asked: &Reading) -> Result<Filter, Problem> {
@@ -55,9 +128,21 @@ fn cursor(text: &str) -> Option<After> {
     Some((UnixTime(last.parse().ok()?), conversation.parse::<ConversationId>().ok()?))
 }
 
+/// Microseconds and a message, with a hyphen between.
+fn place(text: &str) -> Option<(UnixTime, MessageId)> {
+    let (since, message) = text.split_once('-')?;
+    Some((UnixTime(since.parse().ok()?), message.parse().ok()?))
+}
+
 /// The answer.
-pub fn answer(route: &Route, reply: Reply) -> Result<Given, Problem> {
+pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Problem> {
     match (route.operation, reply) {
+        (_, Reply::Messages(items)) => {
+            let full = items.len() >= (Reading { route, asked }).limit();
+            let next = items.last().filter(|_| full);
+            let next = next.map(|last| format!("{}-{}", last.since.0, last.message));
+            json(route, &Page { items, next })
+        }
         (_, Reply::Conversations(talks)) => {
             let next = talks.next.map(|(UnixTime(last), id)| format!("{last}-{id}"));
             json(route, &Page { items: talks.items, next })

@@ -1,8 +1,12 @@
 //! Conversations and messages.
 
-use crate::admin::api::messages::{ConversationLine, MadeMessage, MessageLine, NewMessage};
-use crate::admin::api::table::query::{OF_CONVERSATIONS, PAGED};
-use crate::admin::api::table::{Method, Operation, Route, Shape, WORKERS, get, one, page};
+use crate::admin::api::errands::ForAgent;
+use crate::admin::api::messages::{
+    ConversationLine, Ending, HandOver, MadeMessage, MessageLine, NewMessage, NewReply, Release,
+    Seen, Typing,
+};
+use crate::admin::api::table::query::{OF_CONVERSATIONS, OF_MESSAGES, PAGED};
+use crate::admin::api::table::{Answer, Method, Operation, Route, Shape, WORKERS, get, one, page};
 use crate::journal::act::Scope;
 
 /// These routes.
@@ -18,6 +22,38 @@ pub(super) const ROUTES: &[Route] = &[
         .by(WORKERS, Some(Scope::People))
         .asks(PAGED)
         .says("What was written in a conversation, the newest first."),
+    get("/conversations/{conversation}/messages", Operation::Reply, one::<MadeMessage>(201))
+        .with(Method::Post, Some(Shape::of::<NewReply>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("Write in a conversation: by the way the person used last, or by another channel. Agents do so where they have claimed it."),
+    get("/conversations/{conversation}/claim", Operation::Claim, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<ForAgent>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Have a conversation, which nobody else has then. Whoever comes second is told who has it: 409. Agents do so for themselves alone."),
+    get("/conversations/{conversation}/release", Operation::Release, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<Release>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Give a conversation back into its queue, or into another."),
+    get("/conversations/{conversation}/transfer", Operation::HandOver, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<HandOver>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Hand a conversation over to another agent, as far as skills and room allow, or to a queue, with a note for whoever goes on."),
+    get("/conversations/{conversation}/close", Operation::CloseTalk, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<Ending>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Say that a conversation is over, until somebody writes again. With a code there is no after-work."),
+    get("/conversations/{conversation}/typing", Operation::Typing, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<Typing>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Show the person that somebody writes, or no more, where the channel can."),
+    get("/conversations/{conversation}/seen", Operation::SeeTalk, Answer::Nothing)
+        .with(Method::Post, Some(Shape::of::<Seen>()))
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Say up to which message somebody has read; the person is shown that, where the channel can."),
+    get("/messages", Operation::Standing, page::<MessageLine>())
+        .by(WORKERS, Some(Scope::People))
+        .asks(OF_MESSAGES)
+        .says("Messages that wait, failed, are unknown or were stopped, the one that came to last first."),
     get("/messages", Operation::SendMessage, one::<MadeMessage>(201))
         .with(Method::Post, Some(Shape::of::<NewMessage>()))
         .by(WORKERS, Some(Scope::Records))
@@ -25,4 +61,12 @@ pub(super) const ROUTES: &[Route] = &[
     get("/messages/{message}", Operation::Message, one::<MessageLine>(200))
         .by(WORKERS, Some(Scope::People))
         .says("One message, and how it stands."),
+    get("/messages/{message}/replay", Operation::Replay, one::<MadeMessage>(200))
+        .with(Method::Post, None)
+        .by(WORKERS, Some(Scope::Records))
+        .says("Send a message again that failed, is unknown, or was stopped. Agents do so in conversations that they have."),
+    get("/messages/{message}/withdraw", Operation::Withdraw, Answer::Nothing)
+        .with(Method::Post, None)
+        .by(WORKERS, Some(Scope::Records))
+        .says("Take a message back that is not given to its channel yet. Agents do so in conversations that they have."),
 ];

@@ -261,6 +261,26 @@ operations! {
     Messages = "list_messages",
     /// One message.
     Message = "get_message",
+    /// Messages that wait, or did not arrive.
+    Standing = "list_messages_by_state",
+    /// Sends one again.
+    Replay = "replay_message",
+    /// Takes one back.
+    Withdraw = "withdraw_message",
+    /// Writes in a conversation.
+    Reply = "reply_in_conversation",
+    /// An agent has a conversation from now on.
+    Claim = "claim_conversation",
+    /// It goes back into a queue.
+    Release = "release_conversation",
+    /// It goes to somebody else.
+    HandOver = "transfer_conversation",
+    /// It is over.
+    CloseTalk = "close_conversation",
+    /// Somebody writes in it at this moment, or no more.
+    Typing = "show_typing",
+    /// Somebody has read it.
+    SeeTalk = "mark_conversation_seen",
     /// Opens the channel of an agent's page.
     Desk = "open_desk",
     /// Tasks that rules have made.

@@ -89,6 +89,17 @@ pub(super) const OF_CONVERSATIONS: &[Query] = &[
         words: "With something that nobody has read.",
     },
 ];
+/// Parameters of a list of messages.
+pub(super) const OF_MESSAGES: &[Query] = &[
+    Query {
+        name: "state",
+        required: true,
+        pattern: Some("^(queued|failed|unknown|stopped)$"),
+        words: "How they stand: `queued`, `failed`, `unknown` or `stopped`.",
+    },
+    LIMIT,
+    AFTER,
+];
 /// What an auditor has written down.
 pub(super) const NOTED: &[Query] = &[Query {
     name: "noted",

@@ -162,7 +162,7 @@ fn a_list_goes_on_where_its_page_ended_and_shows_each_once() {
         if id % 3 == 0 {
             let agent = "ann".into();
             let owner = Owner::Agent { agent, item: None };
-            site.says((id, contact), What::Owner { owner });
+            site.says((id, contact), What::Owner { owner, by: None, note: None });
         }
     }
     // One is written in again: it comes first from here on.

@@ -1,0 +1,276 @@
+//! Conversations in a whole branch: who has one, who sees it, what is done in it, and how much fits beside a call.
+
+use super::message_scenes::PHONES;
+use super::scenes::scene;
+use super::*;
+use crate::admin::api::errands::{self, WorkState};
+use crate::admin::api::messages::{Doing, MessageLine, NewReply};
+use crate::admin::{Command, Reply};
+use crate::id::{ConversationId, ItemId, MessageId};
+use crate::journal::act::{Role, Who};
+use crate::messaging::channel::{Heard, Input, Receipt};
+use crate::messaging::contract::Arrived;
+use crate::messaging::{Address, Kind, Owner, State as Stands};
+
+const OWNER: usize = 1;
+const ANN: usize = 2;
+
+/// Two agents; calls and whatever is written is offered to whoever has least.
+const DESK: (&str, &str) =
+    ("strategy = \"ring-all\"\nwrap_up = 3", "strategy = \"longest-idle\"\nwrap_up = 0");
+/// The same with bob away.
+const ANN_ALONE: (&str, &str) =
+    ("id = \"bob\"\nextension = \"203\"\nsigned_in = true", "id = \"bob\"\nextension = \"203\"");
+
+impl World {
+    /// Somebody writes, from any number.
+    fn text_from(&mut self, number: &str, text: &str) {
+        let from = Address::new(Kind::Phone, number);
+        let told = Arrived::text(format!("{number} {text}"), from, text);
+        let receipt = Receipt(1_000_000 + self.told.len() as u64);
+        let input = Input::Told { receipt, told: vec![Heard::Arrived(Box::new(told))] };
+        self.gateway.handle_channel(self.now, &"phones".into(), input);
+        self.seconds(2);
+    }
+
+    fn orders_as(&mut self, agent: Option<&str>, command: &Command) -> Reply {
+        let to = ReplyTo(7_000 + self.replies.len() as u64);
+        let own = agent.map(AgentId::from);
+        let by = By { who: Who::Console, from: None, own };
+        self.gateway.handle_api(self.now, to, &by, command);
+        self.seconds(1);
+        self.replies.remove(&to.0).expect("an answer")
+    }
+
+    fn in_talk(&mut self, agent: Option<&str>, talk: ConversationId, doing: Doing) -> Reply {
+        self.orders_as(agent, &Command::Talk { conversation: talk, doing })
+    }
+
+    fn claims(&mut self, agent: &str, talk: ConversationId) -> Reply {
+        self.in_talk(Some(agent), talk, Doing::Claim { agent: None })
+    }
+
+    fn replies_in(&mut self, agent: Option<&str>, talk: ConversationId, text: &str) -> Reply {
+        let reply = NewReply { text: Some(text.to_owned()), ..NewReply::default() };
+        self.in_talk(agent, talk, Doing::Reply { reply: Box::new(reply), once: None })
+    }
+
+    fn owner(&self, talk: ConversationId) -> Owner {
+        self.gateway.journal.live().talks.owner(talk).clone()
+    }
+
+    /// What an agent is told of messages since the last look.
+    fn seen_by(&mut self, agent: &str) -> Vec<&'static str> {
+        let agent = AgentId::from(agent);
+        let told = self.told.iter();
+        let own = told.filter(|told| told.is_for(Role::Agent, Some(&agent)));
+        let names = own.map(Happening::name);
+        let names: Vec<_> =
+            names.filter(|name| name.starts_with("message") || *name == "conversation").collect();
+        names
+    }
+
+    fn written(&self) -> Vec<MessageLine> {
+        let line = |told: &Happening| match told {
+            Happening::Message(told) => Some(told.line.clone()),
+            _ => None,
+        };
+        self.told.iter().filter_map(line).collect()
+    }
+
+    fn offered(&self) -> Vec<(ItemId, String)> {
+        let offer = |told: &Happening| match told {
+            Happening::WorkOffered(offer) => Some((offer.work.item, offer.agent.to_string())),
+            _ => None,
+        };
+        self.told.iter().filter_map(offer).collect()
+    }
+
+    /// The conversation of the message that was written last.
+    fn newest_talk(&self) -> ConversationId {
+        self.written().last().expect("a message").conversation
+    }
+
+    fn works_on(&mut self, agent: &str, item: ItemId, doing: errands::Doing) -> Reply {
+        self.orders_as(Some(agent), &Command::Errand { item, agent: None, doing })
+    }
+
+    fn stood(&self, message: MessageId) -> Vec<Stands> {
+        let own = |told: &Happening| match told {
+            Happening::MessageState { message: of, state, .. } if *of == message => Some(*state),
+            _ => None,
+        };
+        self.told.iter().filter_map(own).collect()
+    }
+}
+
+#[test]
+fn beside_a_call_three_fit_and_the_fourth_waits_until_one_is_over() {
+    let mut world = scene(&[PHONES, DESK, ANN_ALONE]);
+    world.call(OWNER, "700");
+    world.seconds(2);
+    world.take_call(ANN);
+    world.seconds(2);
+    for number in 1..=3 {
+        world.told.clear();
+        world.text_from(&format!("+1555012{number}"), &format!("Question {number}"));
+        let told = world.told.iter().find_map(|told| match told {
+            Happening::WorkOffered(offer) => Some(offer.clone()),
+            _ => None,
+        });
+        let offer = told.expect("an offer");
+        assert_eq!(offer.agent.as_str(), "ann");
+        let work = offer.work;
+        assert_eq!(work.conversation, Some(world.newest_talk()));
+        assert_eq!(work.by_channel.as_ref().map(|name| name.as_str()), Some("phones"));
+        assert_eq!(work.text.as_deref(), Some(format!("Question {number}").as_str()));
+        assert_eq!(world.works_on("ann", work.item, errands::Doing::Take), Reply::Done);
+        let owner = Owner::Agent { agent: "ann".into(), item: Some(work.item) };
+        assert_eq!(world.owner(work.conversation.unwrap()), owner);
+    }
+    world.told.clear();
+    world.text_from("+15550124", "Question 4");
+    assert_eq!(world.offered(), [], "the fourth waits");
+    let fourth = world.newest_talk();
+    assert!(matches!(world.owner(fourth), Owner::Queue { .. }));
+    assert!(matches!(world.claims("ann", fourth), Reply::Refused(why) if why.contains("in hand")));
+    // One is over: the fourth is on the screen at once, the call goes on.
+    let first = world
+        .gateway
+        .journal
+        .live()
+        .talks
+        .0
+        .iter()
+        .find_map(|(id, talk)| matches!(talk.owner, Owner::Agent { .. }).then_some(*id));
+    let close = Doing::Close { code: None, fields: BTreeMap::new() };
+    assert_eq!(world.in_talk(Some("ann"), first.unwrap(), close), Reply::Done);
+    let offers = world.offered();
+    assert_eq!(offers.len(), 1, "{offers:?}");
+    assert_eq!(world.works_on("ann", offers[0].0, errands::Doing::Decline), Reply::Done);
+    assert!(matches!(world.owner(fourth), Owner::Queue { .. }), "it waits on");
+    assert_eq!(world.claims("ann", fourth), Reply::Done);
+    assert_eq!(world.parties[ANN].up.len(), 1, "the call is up");
+}
+
+#[test]
+fn one_agent_has_a_conversation_and_the_second_is_told_who() {
+    let mut world = scene(&[PHONES, DESK]);
+    world.text_from("+15550121", "Hello?");
+    let talk = world.newest_talk();
+    assert_eq!(world.seen_by("ann"), ["conversation", "message"]);
+    assert_eq!(world.seen_by("bob"), ["conversation", "message"], "both may take it");
+    let early = world.replies_in(Some("bob"), talk, "Hi.");
+    assert!(matches!(early, Reply::Conflict(why) if why.contains("claim it first")));
+    assert_eq!(world.claims("bob", talk), Reply::Done);
+    assert_eq!(world.claims("bob", talk), Reply::Done, "said twice it is done once");
+    let second = world.claims("ann", talk);
+    assert_eq!(second, Reply::Conflict("bob has this conversation".to_owned()));
+    assert!(matches!(world.replies_in(Some("ann"), talk, "Hi."), Reply::Conflict(_)));
+    world.told.clear();
+    let Reply::Queued { message, conversation } = world.replies_in(Some("bob"), talk, "Hi.") else {
+        panic!("it is queued")
+    };
+    assert_eq!(conversation, talk);
+    world.seconds(2);
+    assert_eq!(world.seen_by("ann"), Vec::<&str>::new(), "it is bob's alone");
+    assert!(world.seen_by("bob").contains(&"message"));
+    // No phone of the branch has that number.
+    assert_eq!(world.stood(message), [Stands::Failed]);
+    let standing = Command::Messages { state: Stands::Failed, after: None, limit: 10 };
+    let Reply::Messages(dead) = world.orders_as(None, &standing) else { panic!("a list") };
+    assert_eq!(dead.iter().map(|line| line.message).collect::<Vec<_>>(), [message]);
+    // It is sent again, and fails again; nobody takes back what is done with.
+    assert!(matches!(
+        world.orders_as(Some("ann"), &Command::Replay { message }),
+        Reply::Conflict(_)
+    ));
+    let again = world.orders_as(Some("bob"), &Command::Replay { message });
+    assert_eq!(again, Reply::Queued { message, conversation: talk });
+    world.seconds(2);
+    assert_eq!(world.stood(message), [Stands::Failed, Stands::Queued, Stands::Failed]);
+    assert!(matches!(
+        world.orders_as(Some("bob"), &Command::Withdraw { message }),
+        Reply::Conflict(_)
+    ));
+}
+
+#[test]
+fn a_conversation_is_handed_over_with_a_note_and_released_and_survives_a_crash() {
+    let mut world = scene(&[PHONES, DESK]);
+    world.text_from("+15550121", "It leaks.");
+    let talk = world.newest_talk();
+    world.claims("ann", talk);
+    let over = |to: &str, note: &str| Doing::HandOver {
+        agent: Some(to.into()),
+        queue: None,
+        note: Some(note.to_owned()),
+    };
+    assert!(matches!(world.in_talk(Some("bob"), talk, over("bob", "")), Reply::Conflict(_)));
+    world.told.clear();
+    assert_eq!(world.in_talk(Some("ann"), talk, over("bob", "knows the house")), Reply::Done);
+    let told = world.told.iter().find_map(|told| match told {
+        Happening::Conversation(told) => Some(told.clone()),
+        _ => None,
+    });
+    let told = told.expect("it is told");
+    assert_eq!(told.note.as_deref(), Some("knows the house"));
+    assert_eq!(told.owner.agent.as_ref().map(|agent| agent.as_str()), Some("bob"));
+    assert_eq!(world.seen_by("ann"), ["conversation"], "ann sees that it is gone");
+    let open = world.gateway.journal.live().errands.0.values().next().unwrap().clone();
+    assert_eq!(open.held.unwrap().agent.as_str(), "bob");
+    world.is_killed(&super::scenes::config(&[PHONES, DESK]), 9);
+    world.seconds(2);
+    let has = |world: &World| match world.owner(talk) {
+        Owner::Agent { agent, .. } => agent.to_string(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(has(&world), "bob");
+    let look = Command::Conversation { conversation: talk, after: None, limit: 5 };
+    let Reply::Conversation(page) = world.orders_as(None, &look) else { panic!("it is there") };
+    assert_eq!(page.conversation.note.as_deref(), Some("knows the house"));
+    // What comes now goes to bob, and rings for nobody else.
+    world.told.clear();
+    world.text_from("+15550121", "Still.");
+    assert_eq!(world.seen_by("bob"), ["message"]);
+    assert_eq!((world.offered(), world.gateway.journal.live().errands.0.len()), (vec![], 1));
+    // Back in the queue it is offered to ann, with the last words.
+    assert_eq!(world.in_talk(Some("bob"), talk, Doing::Release { queue: None }), Reply::Done);
+    let offers = world.told.iter().filter_map(|told| match told {
+        Happening::WorkOffered(offer) => Some((offer.agent.to_string(), offer.work.text.clone())),
+        _ => None,
+    });
+    let offers: Vec<_> = offers.collect();
+    assert_eq!(offers, [("ann".to_owned(), Some("Still.".to_owned()))]);
+    assert!(matches!(world.owner(talk), Owner::Queue { .. }));
+    let Reply::Errands(lines) = world
+        .orders_as(None, &Command::Errands { queue: None, agent: None, limit: 9, after: None })
+    else {
+        panic!("a list")
+    };
+    assert_eq!((lines.len(), lines[0].state), (1, WorkState::Offered));
+    // Whoever leads ends it, whoever has it; the next word begins it anew.
+    let close = Doing::Close { code: None, fields: BTreeMap::new() };
+    assert_eq!(world.in_talk(None, talk, close), Reply::Done);
+    assert_eq!(world.owner(talk), Owner::Nobody);
+    assert!(world.gateway.journal.live().errands.0.is_empty());
+    world.text_from("+15550121", "And again.");
+    assert_eq!(world.newest_talk(), talk, "it goes on");
+    assert!(matches!(world.owner(talk), Owner::Queue { .. }));
+}
+
+#[test]
+fn a_message_is_taken_back_while_its_phone_is_away() {
+    let mut world = scene(&[PHONES, DESK]);
+    world.register(OWNER, 0);
+    world.seconds(2);
+    let Reply::Queued { message, .. } = world.sends("201@192.0.2.1", "Wait.", None) else {
+        panic!("it is queued")
+    };
+    world.seconds(1);
+    assert_eq!(world.orders_as(None, &Command::Withdraw { message }), Reply::Done);
+    assert_eq!(world.stood(message).last(), Some(&Stands::Stopped));
+    world.register(OWNER, 3_600);
+    world.seconds(120);
+    assert!(world.parties[OWNER].texts.is_empty(), "nothing is sent");
+}
