@@ -68,7 +68,8 @@ impl<T> Default for Joiner<T> {
 
 impl<T> Joiner<T> {
     /// Takes what came. A message in one part is whole at once; a part that is there already comes back, for its sender
-    /// has said it twice.
+    /// has said it twice. One that is there and says something else is of another message with the same reference: the one
+    /// before goes as far as it came.
     pub fn handle_part(
         &mut self,
         now: Now,
@@ -82,8 +83,11 @@ impl<T> Joiner<T> {
             return None;
         };
         let key = (origin, part.reference, part.total);
-        if self.sets.get(&key).is_some_and(|set| set.parts.contains_key(&part.sequence)) {
-            return Some(name);
+        let there = self.sets.get(&key).and_then(|set| set.parts.get(&part.sequence));
+        match there.map(|(_, octets)| *octets == content.octets) {
+            Some(true) => return Some(name),
+            Some(false) => self.give(&key),
+            None => {}
         }
         self.make_room();
         self.insert(now, key, part, content, name);
@@ -224,6 +228,19 @@ mod tests {
         assert_eq!(joiner.handle_part(now(), origin("1"), contents[0].clone(), "first"), None);
         let again = joiner.handle_part(now(), origin("1"), contents[0].clone(), "second");
         assert_eq!(again, Some("second"));
+    }
+
+    #[test]
+    fn a_reference_that_is_used_again_too_soon_loses_nothing() {
+        let mut joiner = Joiner::default();
+        let (one, other) =
+            (contents(&"a".repeat(200), Cut::Header), contents(&"b".repeat(200), Cut::Header));
+        assert_eq!(joiner.handle_part(now(), origin("1"), one[0].clone(), 1), None);
+        assert_eq!(joiner.handle_part(now(), origin("1"), other[0].clone(), 2), None);
+        let first = joiner.poll_output().expect("as far as it came");
+        assert_eq!((first.parts, first.missing), (vec![1], 1));
+        assert_eq!(joiner.handle_part(now(), origin("1"), other[1].clone(), 3), None);
+        assert_eq!(joiner.poll_output().expect("whole").text, Some("b".repeat(200)));
     }
 
     #[test]
