@@ -214,6 +214,19 @@ impl Country {
         }
     }
 
+    /// A national number as `+` and the full number, whether or not it has its prefix.
+    pub fn of_national(self, digits: &str) -> String {
+        let rest = digits.strip_prefix(self.0.national).unwrap_or(digits);
+        format!("+{}{rest}", self.0.calling)
+    }
+
+    /// Digits of which nobody says whether they begin with a country, as `+` and the full number: what can begin with none
+    /// is read by this country's rules.
+    pub fn of_bare(self, digits: &str) -> Option<String> {
+        let own = digits.starts_with('0') || (self.0.calling == "1" && digits.len() == 10);
+        if own { self.full(digits) } else { Some(format!("+{digits}")) }
+    }
+
     /// A number in full as people in the country dial it: its own ones with the national prefix, others behind the first
     /// of the international ones.
     pub fn as_dialled(self, full: &str) -> Option<String> {

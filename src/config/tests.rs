@@ -547,3 +547,45 @@ fn a_relay_is_what_browsers_take_for_one_and_has_a_secret() {
         assert!(said.iter().all(|said| said.contains("hours")), "{url}: {said:?}");
     }
 }
+
+const CARRIER: &str = "[channels.texts]\nkind = \"smpp\"\n[channels.texts.smpp]\nhosts = [\"smpp.example.com:2775\"]\n\
+                       system_id = \"branch\"\npassword = { credential = \"smpp\" }\n\n[emergency]";
+
+#[test]
+fn mistakes_about_a_carrier_of_text_messages_are_found() {
+    let with = |from: &str, to: &str| {
+        let own = CARRIER.replacen(from, to, 1);
+        assert_ne!(own, CARRIER, "{from}");
+        broken("[emergency]", &own)
+    };
+    let good = GOOD.replacen("[emergency]", CARRIER, 1);
+    let loaded = try_load(&good).unwrap_or_else(|problems| panic!("{}", problems[0]));
+    assert_eq!(loaded.settings.secrets().len(), 4);
+    for (from, to, parts) in [
+        (
+            "smpp.example.com:2775",
+            "smpp.example.com",
+            &["`smpp.example.com` is no host with a port"][..],
+        ),
+        ("[\"smpp.example.com:2775\"]", "[]", &["a carrier has 0 hosts", "1 to 8"]),
+        ("\"branch\"", "\"a name that is too long\"", &["SMPP has no room for that", "up to 15"]),
+        ("\"branch\"", "\"branch\"\nenquire_s = 1", &["1 is out of range", "5 to 600"]),
+        ("\"branch\"", "\"branch\"\nto_ton = 9", &["9 is out of range", "0 to 6"]),
+        (
+            "\"branch\"",
+            "\"branch\"\nfrom = \"Our bakery in town\"",
+            &["nobody can send from there"],
+        ),
+        ("\"branch\"", "\"branch\"\nauthorities = \"/a.pem\"", &["nothing is proved without TLS"]),
+        ("\"branch\"", "\"branch\"\ndcs0 = \"ebcdic\"", &["`gsm`", "ebcdic"]),
+        ("{ credential = \"smpp\" }", "\"hunter2\"", &["a secret may not stand", "password"]),
+        ("kind = \"smpp\"", "kind = \"sip\"", &["this channel is no carrier's SMPP"]),
+    ] {
+        one_saying(&with(from, to), parts);
+    }
+    let alone = "[channels.texts]\nkind = \"smpp\"\n\n[emergency]";
+    one_saying(
+        &broken("[emergency]", alone),
+        &["nothing says where the carrier is", "[channels.texts.smpp]"],
+    );
+}

@@ -213,6 +213,10 @@ fn certificates(loaded: &Loaded, problems: &mut Vec<Problem>) {
         let service = channel.service.as_ref();
         let path = service.and_then(|service| service.authorities.as_deref());
         problems.extend(path.and_then(|path| authorities(loaded, &at, path)));
+        let at = [Key("channels"), Key(name.as_str()), Key("smpp"), Key("authorities")];
+        let carrier = channel.smpp.as_ref();
+        let own = carrier.and_then(|smpp| smpp.authorities.as_deref());
+        problems.extend(own.and_then(|path| authorities(loaded, &at, path)));
     }
     let at = [Key("crm"), Key("authorities")];
     let crm = loaded.settings.crm.authorities.as_deref();

@@ -5,6 +5,7 @@
 
 mod modem;
 mod services;
+mod smpp;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -113,6 +114,7 @@ fn one(
         ChannelKind::Sip => Ok(()),
         kind if kind.is_service() => services::join(ground, joined, shelf, (name, own)),
         ChannelKind::Modem => modem::start(ground, joined, name, own),
+        ChannelKind::Smpp => smpp::start(ground, joined, name, own),
         _ => Err("this version carries no such channel".to_owned()),
     }
 }

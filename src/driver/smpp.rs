@@ -4,8 +4,9 @@
 //! into a channel of bounded length; while that is full, or while the peer does not read, nothing is read from the peer.
 //! How many octets the socket took is reported to the machine, for by that it knows what was sent.
 //!
-//! This is the place where the ledger joins: it reads [`Told`], stores, and then says [`Order::Answer`]; it sends with
-//! [`Order::Send`], and is told the fate of each under the ticket that it chose.
+//! Whoever keeps messages reads [`Told`], stores, and then says [`Order::Answer`]; it sends with [`Order::Send`], and is told
+//! the fate of each under the ticket that it chose. [`carry`] does so for the ledger, with what a channel may not forget in a
+//! [`Drawer`].
 
 use std::time::Duration;
 
@@ -14,10 +15,14 @@ use crate::smpp::pdu::{BindKind, Pdu};
 use crate::smpp::session::{Fate, Handle, Sending, Ticket};
 use crate::smpp::status::Status;
 
+mod carrying;
+mod drawer;
 mod link;
 mod server;
 mod wire;
 
+pub use carrying::{Carrying, carry, scraps};
+pub use drawer::{Change, Drawer};
 pub use link::{Link, link};
 pub use server::{FromApplication, Listener, NotSent, Password, Server};
 

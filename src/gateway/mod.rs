@@ -7,7 +7,7 @@
 //! `errands` work without a line, `telling` what of it is told, `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
 //! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
 //! calls, `payment` what nobody is to hear, `supervising` who listens in, `feed` what they are told, `journeys` rules, `messages` the ledger,
-//! `phone_messages` texts of phones, `modems` SIMs, `conversations` who answers them,
+//! `phone_messages` texts of phones, `modems` SIMs, `carrier` a carrier's SMPP, `conversations` who answers them,
 //! `setup` the configuration, `reconfiguring` a changed one.
 
 mod accounts;
@@ -16,6 +16,7 @@ mod bans;
 mod browsers;
 mod callbacks;
 mod callers;
+pub mod carrier;
 mod causes;
 mod codecs;
 mod conferences;

@@ -4,7 +4,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod applications;
+mod branch;
 mod carriers;
+mod channel;
 mod kannel;
 mod oracle;
 mod peers;

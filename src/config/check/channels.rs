@@ -8,6 +8,8 @@ use super::{Check, Step};
 use crate::config::settings::ChannelKind;
 use crate::messaging::ledger;
 
+mod smpp;
+
 use Step::Key;
 
 impl Check<'_, '_> {
@@ -47,12 +49,13 @@ impl Check<'_, '_> {
                 }
                 _ => {}
             }
+            self.smpp_of(name, own);
             if !own.kind.is_joined() {
                 let what = "this version carries no such channel";
                 self.tell(
                     &at("kind"),
                     what,
-                    "\"sip\", \"modem\", or a service such as \"telegram\"",
+                    "\"sip\", \"modem\", \"smpp\", or a service such as \"telegram\"",
                 );
             }
             self.service(name.as_str(), own);

@@ -2,6 +2,7 @@
 
 pub mod modem;
 mod service;
+pub mod smpp;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::messaging::adapter::Secret;
 use crate::queue::Channel as Work;
 
 pub use service::Service;
+pub use smpp::Smpp;
 
 /// What a channel is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -95,7 +97,8 @@ impl ChannelKind {
 
     /// Whether this box carries it.
     pub fn is_joined(self) -> bool {
-        matches!(self, ChannelKind::Sip | ChannelKind::Modem) || self.is_service()
+        matches!(self, ChannelKind::Sip | ChannelKind::Modem | ChannelKind::Smpp)
+            || self.is_service()
     }
 
     /// Whether it is a service with an API, which `[channels.NAME.service]` says more about.
@@ -137,12 +140,16 @@ pub struct Channel {
     /// Its SIMs, each by a name of its own.
     #[serde(default)]
     pub sim: BTreeMap<String, modem::Sim>,
+    /// The carrier of a channel of the kind `smpp`.
+    #[serde(default)]
+    pub smpp: Option<Smpp>,
 }
 
 impl Channel {
     /// What it needs that nobody else may know: the key under which it stands, with points between tables, and where it is.
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        self.service.iter().flat_map(Service::secrets).collect()
+        let carrier = self.smpp.iter().map(|smpp| ("smpp.password", &smpp.password));
+        self.service.iter().flat_map(Service::secrets).chain(carrier).collect()
     }
 
     /// What a secret has to be that is not.

@@ -6,7 +6,7 @@ mod admin;
 mod agent;
 mod api;
 mod capture;
-mod channel;
+pub mod channel;
 mod conference;
 mod crm;
 mod distribution;
