@@ -228,6 +228,8 @@ impl Keeper {
                 Ok(Job::Follow) => due = due.or(Instant::now().checked_add(GATHER)),
                 Ok(Job::Hurry) => {
                     due = None;
+                    // As above: what comes after this is told anew.
+                    self.shared.told.swap(false, std::sync::atomic::Ordering::AcqRel);
                     self.catch_up(&db);
                 }
                 Ok(Job::Look(wanted, answer)) => {
