@@ -143,12 +143,6 @@ impl Branch {
         }
     }
 
-    pub fn message(&self, id: &str) -> Value {
-        let (status, message) = self.call("GET", &format!("/messages/{id}"), &Value::Null, &[]);
-        assert_eq!(status, 200, "{message}");
-        message
-    }
-
     /// Waits until a message stands so.
     pub async fn stands(&self, id: &str, state: &str) -> Value {
         let start = Instant::now();
@@ -157,7 +151,7 @@ impl Branch {
             if status == 200 && message["state"] == state {
                 return message;
             }
-            assert!(start.elapsed() < LONG, "not {state}: {message}; {}", self.log());
+            assert!(start.elapsed() < LONG, "not {state}: {message}; {}", self.ask(&["status"]));
             sleep(Duration::from_millis(50)).await;
         }
     }
@@ -167,25 +161,25 @@ impl Branch {
         let start = Instant::now();
         loop {
             let texts = self.texts();
-            if texts.len() >= count {
-                return texts;
+            if texts.as_ref().is_some_and(|texts| texts.len() >= count) {
+                return texts.unwrap_or_default();
             }
-            assert!(start.elapsed() < LONG, "only {texts:?}; {}", self.log());
+            assert!(start.elapsed() < LONG, "only {texts:?}; {}", self.ask(&["status"]));
             sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// The same as they are now.
-    pub fn texts(&self) -> Vec<String> {
+    /// The same as they are now; nothing while the box is not ready to say so.
+    fn texts(&self) -> Option<Vec<String>> {
         let list = |path: &str| {
             let (status, page) = self.call("GET", path, &Value::Null, &[]);
-            assert_eq!(status, 200, "{path}: {page}");
-            page["items"].as_array().cloned().unwrap_or_default()
+            assert!(status == 200 || status == 503, "{path}: {page}");
+            (status == 200).then(|| page["items"].as_array().cloned().unwrap_or_default())
         };
         let mut all = Vec::new();
-        for talk in list("/conversations?limit=200") {
+        for talk in list("/conversations?limit=200")? {
             let id = talk["conversation"].as_str().expect("an id");
-            for message in list(&format!("/conversations/{id}/messages?limit=200")) {
+            for message in list(&format!("/conversations/{id}/messages?limit=200"))? {
                 if message["direction"] == "in" {
                     let text = message["pieces"][0]["text"].as_str().unwrap_or("no text");
                     all.push((message["at"].as_str().expect("a time").to_owned(), text.to_owned()));
@@ -193,7 +187,7 @@ impl Branch {
             }
         }
         all.sort();
-        all.into_iter().map(|(_, text)| text).collect()
+        Some(all.into_iter().map(|(_, text)| text).collect())
     }
 }
 

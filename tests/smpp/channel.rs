@@ -68,3 +68,54 @@ async fn a_carrier_that_refuses_is_shown_with_its_reason() {
         words = branch.lamp("channel texts", "red").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_that_dies_while_it_sends_says_unknown_and_sends_nothing_twice() {
+    let (mut npm, port) = carrier().await;
+    let mut branch = Branch::start(&texts(port, "")).await;
+    branch.lamp("channel texts", "green").await;
+    npm.order(json!({"command": "silent"}));
+    npm.event("silent").await;
+    let id = branch.send("texts", "+15550101", "your table is ready").await;
+    npm.event("held").await;
+    branch.start_again().await;
+    branch.stands(&id, "unknown").await;
+    branch.lamp("channel texts", "green").await;
+    // What is behind it in the same row would come after a second try of it.
+    let next = branch.send("texts", "+15550101", "or the one beside it").await;
+    let held = npm.event("held").await;
+    assert_eq!(held["count"], json!(2), "one of each");
+    branch.stands(&next, "sending").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_that_were_answered_are_there_after_the_box_has_died() {
+    let (mut npm, port) = carrier().await;
+    let mut branch = Branch::start(&texts(port, "")).await;
+    branch.lamp("channel texts", "green").await;
+    let part = |number: u8, text: &str| {
+        json!({
+            "command": "deliver", "source_addr": "15550101", "source_addr_ton": 1,
+            "destination_addr": "15550100", "short_message": text,
+            "tlvs": {"sar_msg_ref_num": 7, "sar_total_segments": 3, "sar_segment_seqnum": number},
+        })
+    };
+    for (number, text) in [(3, "three"), (1, "one ")] {
+        npm.order(part(number, text));
+        assert_eq!(npm.event("answered").await["status"], json!(0));
+        branch.start_again().await;
+        branch.lamp("channel texts", "green").await;
+        // The carrier cannot know that its answer was ours.
+        npm.order(part(number, text));
+        assert_eq!(npm.event("answered").await["status"], json!(0));
+    }
+    assert_eq!(branch.arrived(0).await, Vec::<String>::new());
+    npm.order(part(2, "two "));
+    assert_eq!(npm.event("answered").await["status"], json!(0));
+    assert_eq!(branch.arrived(1).await, ["one two three"]);
+    branch.start_again().await;
+    branch.lamp("channel texts", "green").await;
+    npm.order(part(2, "two "));
+    assert_eq!(npm.event("answered").await["status"], json!(0));
+    assert_eq!(branch.arrived(1).await, ["one two three"]);
+}
