@@ -11,6 +11,7 @@ mod admin;
 mod branch;
 #[allow(dead_code)]
 mod browser;
+mod customer;
 mod desk;
 mod firefox;
 mod lasting;
@@ -34,3 +35,4 @@ mod sound;
 mod tab;
 mod tapes;
 mod whole_shift;
+mod written;

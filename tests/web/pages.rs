@@ -26,6 +26,13 @@ impl Site {
         Site { branch, url, browser: Browser::start() }
     }
 
+    /// The same with a configuration that `change` makes of the demo's.
+    pub fn with(change: impl FnOnce(&str) -> String) -> Site {
+        let branch = Branch::demo_in(&[], |text, _| change(text));
+        let url = format!("https://{}", branch.ready("https").as_str().expect("text"));
+        Site { branch, url, browser: Browser::start() }
+    }
+
     /// The same whose browser hears a tone of so many hertz.
     pub fn that_hears(hertz: f64) -> Site {
         let branch = Branch::start();

@@ -37,23 +37,27 @@ export async function bytesOf(path: string): Promise<ArrayBuffer> {
   return answer.arrayBuffer()
 }
 
-/** Asks for something, or has it done: only to what was seen, where that is named. */
-export async function ask<T>(method: Method, path: string, body?: unknown, seen?: string): Promise<T> {
+/**
+ * Asks for something, or has it done: only to what was seen, where that is named; under one key only once, however often it is
+ * asked for.
+ */
+export async function ask<T>(method: Method, path: string, body?: unknown, seen?: string, key?: string): Promise<T> {
   try {
-    return await once<T>(method, path, body, seen)
+    return await once<T>(method, path, body, seen, key)
   } catch (problem) {
     // Another tab has signed in again: the cookie is the new one's, and so must the token beside it be.
     if (!(problem instanceof Problem) || problem.kind !== 'csrf') throw problem
     await look()
-    return once<T>(method, path, body, seen)
+    return once<T>(method, path, body, seen, key)
   }
 }
 
-async function once<T>(method: Method, path: string, body?: unknown, seen?: string): Promise<T> {
+async function once<T>(method: Method, path: string, body?: unknown, seen?: string, key?: string): Promise<T> {
   const headers: Record<string, string> = {}
   if (method !== 'GET' && me.value?.csrf) headers['X-CSRF-Token'] = me.value.csrf
   if (body !== undefined) headers['Content-Type'] = 'application/json'
   if (seen !== undefined) headers['If-Match'] = `"${seen}"`
+  if (key !== undefined) headers['Idempotency-Key'] = key
   const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' }
   if (body !== undefined) init.body = JSON.stringify(body)
   let answer: Response

@@ -1,5 +1,6 @@
 // What is known of a person besides what happened: identities, fields, cases, consent; and what can be said of them.
 import { useSignal } from '@preact/signals'
+import type { ComponentChildren } from 'preact'
 import { ask } from '../api'
 import { Button, Empty, Field, Lamp, Section, Tag, wordsOf } from '../parts/ui'
 import type { ContactLine, PersonRecord } from '../schema'
@@ -7,12 +8,14 @@ import { named, t, when } from '../words'
 import { contactOf } from './person'
 import { changed } from './state'
 
-export function Details({ record }: { record: PersonRecord | null }) {
+/** `children`: what stands behind what is known, and before cases. */
+export function Details({ record, children }: { record: PersonRecord | null; children?: ComponentChildren }) {
   const contact = contactOf(record)
   if (!record || !contact) return <aside class="details" aria-label={t('details')} />
   return (
     <aside class="details" aria-label={t('details')}>
       <Known contact={contact} />
+      {children}
       <Cases record={record} />
       <Consents contact={contact} />
     </aside>

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { ask, me } from '../api'
 import { useKey } from '../parts/keys'
-import { Button, Empty, Field, Tag, wordsOf } from '../parts/ui'
+import { Button, Empty, Field, Section, Tag, wordsOf } from '../parts/ui'
 import type { ContactLine, MomentLine, MomentLinePage, PersonRecord } from '../schema'
 import { t } from '../words'
 import { Verified } from './call'
@@ -21,11 +21,11 @@ export function said(contact: ContactLine | null, name: string): string | null {
   return contact?.fields[name]?.now.value ?? null
 }
 
-export function Person({ open, record }: { open: Open; record: PersonRecord | null }) {
-  const contact = contactOf(record)
+/** What happened with a person, the newest first, in pages. */
+function useMoments({ contact }: Open, record: PersonRecord | null): { moments: readonly MomentLine[] | null; more: (() => Promise<void>) | null } {
   const moments = useSignal<readonly MomentLine[] | null>(null)
   const next = useSignal<string | null>(null)
-  const path = `/people/${open.contact}/timeline`
+  const path = `/people/${contact}/timeline`
   const version = changed.value
   useEffect(() => {
     let late = false
@@ -48,6 +48,33 @@ export function Person({ open, record }: { open: Open; record: PersonRecord | nu
     moments.value = [...(moments.value ?? []), ...page.items]
     next.value = page.next ?? null
   }
+  return { moments: moments.value, more: next.value ? more : null }
+}
+
+/** The same beside a conversation, with what is pinned and a place for a note. */
+export function History({ open, record }: { open: Open; record: PersonRecord | null }) {
+  const { moments, more } = useMoments(open, record)
+  return (
+    <Section title={t('history')} class="history">
+      {contactOf(record)?.pins.map((pin) => (
+        <p key={pin.pin} class="pinned">
+          {pin.fact.value}
+        </p>
+      ))}
+      <Note contact={open.contact} />
+      <Timeline moments={moments} />
+      {more && (
+        <div class="body">
+          <Button onClick={() => void more()}>{t('more')}</Button>
+        </div>
+      )}
+    </Section>
+  )
+}
+
+export function Person({ open, record }: { open: Open; record: PersonRecord | null }) {
+  const contact = contactOf(record)
+  const { moments, more } = useMoments(open, record)
   const name = said(contact, 'name') ?? open.name
   const number = contact?.identities.find(({ identity }) => identity.startsWith('phone:'))?.identity.slice(6) ?? open.number
   return (
@@ -73,8 +100,8 @@ export function Person({ open, record }: { open: Open; record: PersonRecord | nu
         </p>
       ))}
       <Note contact={open.contact} />
-      <Timeline moments={moments.value} />
-      {next.value && (
+      <Timeline moments={moments} />
+      {more && (
         <div class="body">
           <Button onClick={() => void more()}>{t('more')}</Button>
         </div>

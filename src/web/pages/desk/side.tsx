@@ -10,6 +10,8 @@ import { clock, count, named, t, type Key } from '../words'
 import { line, trouble, turn, wanted } from './phone'
 import type { Window } from './page'
 import { agents, open, own, queues, setPresence, show, shown, shut, state } from './state'
+import { Inbox } from './written/inbox'
+import { open as openTalk } from './written/state'
 
 /** Why an agent pauses, as the box keeps it. */
 const REASONS = ['break', 'lunch', 'meeting', 'paperwork'] as const
@@ -18,6 +20,7 @@ export function Side({ open: openWindow }: { open: (which: Window) => void }) {
   return (
     <aside class="side" aria-label={t('desk.side')}>
       <Presence />
+      <Inbox />
       <Telephone open={openWindow} />
       <People />
       <Queues />
@@ -112,7 +115,11 @@ function People() {
       <ul class="list">
         {open.value.map((person) => (
           <li key={person.contact} class={person.contact === shown.value?.contact ? 'on' : ''}>
-            <button type="button" aria-current={person.contact === shown.value?.contact} onClick={() => show(person)}>
+            <button type="button" aria-current={person.contact === shown.value?.contact} onClick={() => {
+                openTalk(null)
+                show(person)
+              }}
+            >
               <Icon name="person" />
               <span>{person.name ?? person.number ?? t('person.nameless')}</span>
             </button>

@@ -7,10 +7,12 @@ import { doingOf, partyOf } from '../parts/call_words'
 import { now, since } from '../parts/tick'
 import { Table } from '../parts/table'
 import { Button, Dialog, Empty, Lamp, Section, Tag, wordsOf } from '../parts/ui'
-import type { Agent, Explanation, Queue, WaitingItem } from '../schema'
-import { clock, number, percent, t } from '../words'
+import { lateness } from '../desk/written/marks'
+import type { Agent, ConversationLine, Explanation, Queue, WaitingItem } from '../schema'
+import { clock, count, named, number, percent, t } from '../words'
 import { ListenIn } from './listen'
-import { agents, begin, calls, levels, LEVEL, lookAtWork, queues, said, waiting } from './state'
+import { agents, begin, calls, levels, LEVEL, lookAtWork, queues, said, talks, waiting } from './state'
+import { Talks } from './talks'
 
 export function Board() {
   useEffect(begin, [])
@@ -22,6 +24,7 @@ export function Board() {
           <Queues />
           <Waiting />
           <Live />
+          {talks.value && <Talks />}
         </div>
         <Agents />
       </div>
@@ -57,9 +60,10 @@ function Tiles() {
   const waits = [...queues.value.values()].reduce((sum, queue) => sum + queue.waiting, 0)
   const level = levels.value.get('')
   return (
-    <dl class="tiles">
+    <dl class={talks.value ? 'tiles five' : 'tiles'}>
       <Tile name={t('tile.waiting')} value={number(waits)} words={t('tile.longest', { time: clock(Math.max(0, longest())) })} hot={waits > 0 && ready.length === 0} />
       <Tile name={t('tile.calls')} value={number(calls.value.length)} words={t('tile.calls.words')} />
+      {talks.value && <Written all={talks.value} />}
       <Tile name={t('tile.ready')} value={number(ready.length)} words={t('tile.there', { n: there.length, all: all.length })} hot={ready.length === 0 && waits > 0} />
       <Tile
         name={t('tile.level')}
@@ -68,6 +72,13 @@ function Tiles() {
       />
     </dl>
   )
+}
+
+/** What is written: in hand, and how many wait for an answer too long. */
+function Written({ all }: { all: readonly ConversationLine[] }) {
+  const late = all.filter((talk) => lateness(talk) === 'bad').length
+  const taken = all.filter(({ owner }) => owner.agent).length
+  return <Tile name={t('tile.written')} value={number(all.length)} words={late > 0 ? count('tile.written.late', late) : t('tile.written.words', { n: number(taken) })} hot={late > 0} />
 }
 
 function Queues() {
@@ -113,7 +124,7 @@ function Waiting() {
         columns={[
           { name: t('column.place'), number: true, show: ({ position }) => number(position) },
           { name: t('column.queue'), show: ({ queue }) => queue },
-          { name: t('column.way'), show: ({ channel }) => <Tag>{channel}</Tag> },
+          { name: t('column.way'), show: ({ channel }) => <Tag>{named('channel', channel)}</Tag> },
           { name: t('column.waited'), number: true, show: ({ waited_s: waited }) => clock(waited) },
           { name: t('column.priority'), number: true, show: ({ priority }) => number(priority) },
           { name: t('column.why'), show: ({ why }) => <span class="soft">{why}</span> },
@@ -253,6 +264,7 @@ function Agents() {
               <strong>{agent.agent}</strong> <span class="soft number">{agent.extension}</span>
               <div class="row apart">
                 <Lamp shade={shadeOf(agent.state)}>{stateOf(agent.state)}</Lamp>
+                <Hand agent={agent.agent} />
                 <time class="soft">{agent.state === 'signed out' ? '' : clock(since(agent.since))}</time>
               </div>
             </div>
@@ -262,6 +274,12 @@ function Agents() {
       </ul>
     </Section>
   )
+}
+
+/** Conversations that an agent has in hand. */
+function Hand({ agent }: { agent: string }) {
+  const n = talks.value?.filter(({ owner }) => owner.agent === agent).length ?? 0
+  return n > 0 ? <span class="soft small">{count('agents.talks', n)}</span> : null
 }
 
 function Set({ agent, put }: { agent: Agent; put: (agent: string, state: string) => void }) {

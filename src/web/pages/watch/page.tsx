@@ -7,6 +7,7 @@ import { Board } from './board'
 import { Calls } from './calls'
 import { OneCallPage } from './one_call'
 import { Reports } from './reports'
+import { OneTalk } from './talks'
 
 const TABS: readonly Tab[] = [
   { at: '/watch', words: 'watch.board' },
@@ -22,7 +23,7 @@ export function Watch() {
     <>
       <h1 class="unseen">{t('page.watch')}</h1>
       <Tabs tabs={TABS} name={t('page.watch')} />
-      {part === 'calls' && id ? <OneCallPage key={id} call={id} /> : <Part />}
+      {part === 'calls' && id ? <OneCallPage key={id} call={id} /> : part === 'talks' && id ? <OneTalk key={id} conversation={id} /> : <Part />}
     </>
   )
 }

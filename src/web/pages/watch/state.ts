@@ -1,12 +1,15 @@
 // What the wallboard knows, told by the feed; what only the API says is asked again when something has happened.
 import { signal } from '@preact/signals'
 import { ask } from '../api'
+import { waitsSince } from '../desk/written/marks'
 import { answered, listen, type Told } from '../feed'
 import type {
   ActiveCall,
   ActiveCallPage,
   Agent,
   AgentPage,
+  ConversationLine,
+  ConversationLinePage,
   FigureLine,
   Queue,
   QueuePage,
@@ -21,6 +24,8 @@ export const agents = signal<ReadonlyMap<string, Agent>>(new Map())
 export const trunks = signal<ReadonlyMap<string, Trunk>>(new Map())
 export const calls = signal<readonly ActiveCall[]>([])
 export const waiting = signal<readonly WaitingItem[]>([])
+/** Written conversations that are not over; of whoever waits longest for an answer first. */
+export const talks = signal<readonly ConversationLine[] | undefined>(undefined)
 /** Today's service level by queue, and of all under ''. */
 export const levels = signal<ReadonlyMap<string, FigureLine>>(new Map())
 /** When the queues' figures were said: waits go on from there. */
@@ -62,13 +67,24 @@ async function lookAgain(): Promise<void> {
 
 /** Calls that are up and who waits: many events in one moment are one question. */
 export async function lookAtWork(): Promise<void> {
-  const up = await ask<ActiveCallPage>('GET', '/calls/live').catch(() => null)
+  const nothing = (): null => null
+  const [up, written] = await Promise.all([
+    ask<ActiveCallPage>('GET', '/calls/live').catch(nothing),
+    // Whoever may not read records is not told of them.
+    ask<ConversationLinePage>('GET', '/conversations?limit=100').catch(nothing),
+  ])
   if (up) calls.value = up.items
+  talks.value = written ? [...written.items].sort((a, b) => (waits(a) < waits(b) ? -1 : 1)) : talks.value
   const busy = [...queues.value.values()].filter((queue) => queue.waiting > 0)
   const pages = await Promise.all(
     busy.map(({ queue }) => ask<WaitingItemPage>('GET', `/queues/${encodeURIComponent(queue)}/items`).catch(() => null)),
   )
   waiting.value = pages.flatMap((page) => page?.items ?? [])
+}
+
+/** By since when somebody waits for an answer; whoever waits for none stands behind. */
+function waits(talk: ConversationLine): string {
+  return waitsSince(talk) ?? `~${talk.last}`
 }
 
 async function lookAtLevels(): Promise<void> {

@@ -3,11 +3,13 @@ import type { Words } from '../words'
 import { admin } from './de_admin'
 import { desk } from './de_desk'
 import { lead } from './de_lead'
+import { written } from './de_written'
 
 export const de: Words = {
   ...desk,
   ...lead,
   ...admin,
+  ...written,
   skip: 'Zum Inhalt',
   pages: 'Seiten',
   close: 'Schließen',

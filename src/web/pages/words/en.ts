@@ -2,11 +2,13 @@
 import { admin } from './en_admin'
 import { desk } from './en_desk'
 import { lead } from './en_lead'
+import { written } from './en_written'
 
 export const en = {
   ...desk,
   ...lead,
   ...admin,
+  ...written,
   skip: 'Skip to content',
   pages: 'Pages',
   close: 'Close',
@@ -60,5 +62,9 @@ export const en = {
 }
 
 /** Words of one page under a name that another has as well would be said there: this does not compile then. */
-type Twice = (keyof typeof desk & keyof typeof lead) | (keyof typeof desk & keyof typeof admin) | (keyof typeof lead & keyof typeof admin)
+type Twice =
+  | (keyof typeof desk & keyof typeof lead)
+  | (keyof typeof desk & keyof typeof admin)
+  | (keyof typeof lead & keyof typeof admin)
+  | (keyof typeof written & (keyof typeof desk | keyof typeof lead | keyof typeof admin))
 export const once: [Twice] extends [never] ? true : Twice = true
