@@ -3,6 +3,7 @@
 //! Each kind is put together in a file of its own. A channel that cannot be started is told as down, with why; calls and
 //! the other channels do without it.
 
+mod chat;
 mod modem;
 mod services;
 mod smpp;
@@ -16,12 +17,15 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::channels::{Calls, Runner, Shelf, router};
+use super::chat::{Door, router as chat_router};
+use super::looking::Readers;
 use super::mailbox::Sender;
 use super::ordering::Channels;
 use super::turn::Letter;
 use crate::config::Settings;
 use crate::config::settings::{Channel, ChannelKind};
 use crate::id::ChannelId;
+use crate::journal::personal::Reading;
 use crate::messaging::adapter::Secret;
 use crate::messaging::channel::{Input, State};
 use crate::random::Random;
@@ -53,6 +57,10 @@ pub struct Ground<'a> {
     pub data: &'a Path,
     /// By what files of messages are sealed.
     pub files_key: [u8; FILES_KEY],
+    /// What nobody makes up who does not have the box's keys.
+    pub keys: Reading,
+    /// Who reads what was written before.
+    pub readers: &'a Readers,
 }
 
 /// What came of it.
@@ -65,6 +73,8 @@ pub struct Joined {
     called: BTreeMap<ChannelId, Arc<Runner>>,
     /// The way to the modems.
     pub modems: Modems,
+    /// Chats, for the pages that have them.
+    chats: BTreeMap<ChannelId, Arc<Door>>,
 }
 
 /// A key from its hexadecimal digits.
@@ -78,9 +88,9 @@ pub fn key(hex: &str) -> [u8; FILES_KEY] {
 
 /// Starts every channel of the site.
 pub fn start(ground: &mut Ground<'_>) -> Joined {
-    let (orders, called) = (Channels::default(), BTreeMap::new());
-    let modems = Modems::default();
-    let mut joined = Joined { orders, calls: Router::new(), called, modems };
+    let (called, chats) = (BTreeMap::new(), BTreeMap::new());
+    let (orders, modems) = (Channels::default(), Modems::default());
+    let mut joined = Joined { orders, calls: Router::new(), called, modems, chats };
     if ground.settings.channels.values().all(|own| own.kind == ChannelKind::Sip) {
         return joined;
     }
@@ -99,7 +109,8 @@ pub fn start(ground: &mut Ground<'_>) -> Joined {
         }
     }
     let called = Calls::new(std::mem::take(&mut joined.called));
-    Joined { calls: joined.calls.merge(router(called)), ..joined }
+    let doors = std::mem::take(&mut joined.chats);
+    Joined { calls: joined.calls.merge(router(called)).merge(chat_router(doors)), ..joined }
 }
 
 fn one(
@@ -112,6 +123,7 @@ fn one(
     match own.kind {
         // The gateway speaks to phones itself.
         ChannelKind::Sip => Ok(()),
+        ChannelKind::Chat => chat::join(ground, joined, shelf, (name, own)),
         kind if kind.is_service() => services::join(ground, joined, shelf, (name, own)),
         ChannelKind::Modem => modem::start(ground, joined, name, own),
         ChannelKind::Smpp => smpp::start(ground, joined, name, own),

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod channels;
+pub mod chat;
 pub mod clock;
 mod closing;
 pub mod configuring;
@@ -314,6 +315,8 @@ pub fn start(
         random: &mut random,
         data: &data,
         files_key: joining::key(&files_key),
+        keys: opened.journal.keys().reading().clone(),
+        readers: &readers,
     });
     let web = serve_web(&setup.settings, identity.as_ref(), (api, joined.calls), &door)?;
     let gateway = Gateway::new(setup, opened.journal, random);

@@ -12,6 +12,7 @@ use crate::admin::{Command, Lamp, Part, Reply};
 use crate::config::Settings;
 use crate::config::settings::ChannelKind;
 use crate::context::{Act, Change, How, Identity, Kind, Source, Who, normalise};
+use crate::gateway::chats::{self, PRINT, bytes};
 use crate::gateway::orders::NOT_READY;
 use crate::gateway::{By, Gateway, LookFor, Output, ReplyTo};
 use crate::hours;
@@ -21,6 +22,7 @@ use crate::journal::event::Event;
 use crate::journal::{State as JournalState, Token, message};
 use crate::journey::quiet::Quiet;
 use crate::messaging::channel::{Input, NotStored, Order, State};
+use crate::messaging::chat::Visitor;
 use crate::messaging::ledger::{
     self, Ask, CODE, Fact, Found, Going, LONGEST_WAIT, Ledger, Named, Permission, REFUSAL, Rules,
     Wish, Wished,
@@ -37,9 +39,6 @@ const QUIET: Quiet = Quiet { from: 20 * 60, to: 8 * 60 };
 const EVERYTHING: &str = "all";
 /// Characters of a text that somebody orders: what most services carry at once.
 const LONGEST_TEXT: usize = 4_096;
-/// Bytes of a fingerprint.
-const PRINT: usize = 16;
-
 /// Who wants something of the ledger, and what.
 pub(super) type Asking<'a> = (ReplyTo, &'a By, &'a Command);
 
@@ -124,10 +123,8 @@ impl Gateway {
 
     pub(super) fn channel_says(&mut self, now: Now, channel: &ChannelId, input: Input) {
         let keys = self.journal.keys();
-        let print = |key: &str| {
-            let text = format!("message {channel} {key}");
-            Fingerprint(bytes(&keys.token(&text, PRINT)))
-        };
+        let print =
+            |key: &str| chats::fingerprint(|text, size| keys.token(text, size), channel, key);
         if let Some(ledger) = &mut self.messages.ledger {
             ledger.handle_channel(now, channel, input, &print);
         }
@@ -368,7 +365,9 @@ impl Gateway {
         if refused(EVERYTHING) || refused(&going.purpose) {
             return Permission::Never(Stop::Consent);
         }
-        if going.reply || going.purpose == CODE {
+        // What is on a page waits there: it wakes nobody.
+        let quiet = channel == crate::context::Channel::Chat;
+        if going.reply || going.purpose == CODE || quiet {
             return Permission::Go;
         }
         let zones: Vec<_> =
@@ -401,7 +400,7 @@ impl Gateway {
             messaging::Kind::Email => (Kind::Email, address.value.clone()),
             messaging::Kind::Sip => (Kind::Sip, address.value.clone()),
             messaging::Kind::Business => (Kind::Business, address.value.clone()),
-            messaging::Kind::Visitor => (Kind::Business, format!("visitor:{}", address.value)),
+            messaging::Kind::Visitor => chats::visitor(&address.value),
             messaging::Kind::Short => {
                 let value: String = address.value.split_whitespace().collect();
                 (Kind::Business, format!("short:{value}"))
@@ -520,6 +519,10 @@ impl Gateway {
         let country = self.settings.site.country;
         let full = |digits: &str| country.full(digits);
         kind.reaches().iter().find_map(|kind| {
+            if *kind == messaging::Kind::Visitor {
+                let name = text.strip_prefix("visitor:").unwrap_or(text);
+                return Some(Address::new(*kind, Visitor::parse(name)?.as_str()));
+            }
             let context = match kind {
                 messaging::Kind::Phone => Kind::Phone,
                 messaging::Kind::Email => Kind::Email,
@@ -618,15 +621,6 @@ fn kind_of(kind: Kind) -> messaging::Kind {
         Kind::Sip => messaging::Kind::Sip,
         Kind::Handle | Kind::Business | Kind::Account => messaging::Kind::Business,
     }
-}
-
-/// A fingerprint from its hexadecimal digits.
-fn bytes(hex: &str) -> [u8; PRINT] {
-    let mut bytes = [0; PRINT];
-    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-        *byte = hex.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok()).unwrap_or(0);
-    }
-    bytes
 }
 
 /// A channel of the driver's is there, or not.

@@ -18,6 +18,7 @@ mod callbacks;
 mod callers;
 pub mod carrier;
 mod causes;
+pub mod chats;
 mod codecs;
 mod conferences;
 mod consent;

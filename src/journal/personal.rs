@@ -183,6 +183,13 @@ impl fmt::Debug for Reading {
 }
 
 impl Reading {
+    /// As [`Keys::token`].
+    pub fn token(&self, purpose: &str, bytes: usize) -> String {
+        let key = hmac::sign(&self.naming, b"branchline tokens v1: ");
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()), purpose.as_bytes());
+        hex(tag.as_ref().get(..bytes).unwrap_or_default())
+    }
+
     /// Takes up what was added to the file of keys. A torn last entry and entries of another master key are passed over.
     pub fn add(&mut self, entries: &[u8]) {
         let wrap = cipher(&self.wrap);
@@ -304,9 +311,7 @@ impl Keyring {
     /// Text that nobody makes up who does not have the box's master key: so many bytes of it, in hexadecimal, always the
     /// same for the same `purpose`.
     pub fn token(&self, purpose: &str, bytes: usize) -> String {
-        let key = hmac::sign(&self.reading.naming, b"branchline tokens v1: ");
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()), purpose.as_bytes());
-        hex(tag.as_ref().get(..bytes).unwrap_or_default())
+        self.reading.token(purpose, bytes)
     }
 
     /// The whole file of keys.

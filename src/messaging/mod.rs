@@ -3,15 +3,16 @@
 //! Owns what a message is ([`Piece`]), whom it comes from and goes to ([`Address`]), and the contract that every channel
 //! keeps ([`contract`]): what a channel tells of what arrived, what it is given to send, and how it says what became of
 //! that; [`channel`] is how the ledger and the task of a channel speak. [`web`] is the same contract for services that
-//! are reached over HTTP: pure functions from requests to what they say, and from messages to requests. [`Entry`] is what
-//! the journal says of all of it, [`Message`] and [`Conversation`] what that adds up to, and [`kept`] what of it a restart
-//! has to know. [`ledger`] is the machine between all of them. [`mail`] reads and writes letters.
+//! are reached over HTTP: pure functions from requests to what they say, and from messages to requests. [`chat`] is the
+//! channel of the site's own pages. [`Entry`] is what the journal says of all of it, [`Message`] and [`Conversation`] what
+//! that adds up to, and [`kept`] what of it a restart has to know. [`ledger`] is the machine between all of them. [`mail`] reads and writes letters.
 //!
 //! It does not know how a channel works, opens nothing, and does not know people: who an address is, the record says.
 
 pub mod adapter;
 mod address;
 pub mod channel;
+pub mod chat;
 pub mod contract;
 mod entry;
 pub mod kept;

@@ -11,6 +11,7 @@ mod admin;
 mod branch;
 #[allow(dead_code)]
 mod browser;
+mod chat;
 mod customer;
 mod desk;
 mod firefox;

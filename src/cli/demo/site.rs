@@ -206,6 +206,7 @@ impl Site {
             "certificate": self.folder.join("data/tls/certificate.pem").display().to_string(),
             "users": users,
             "token": self.password("token"),
+            "chat": format!("https://{}/chat/site/try", self.https()),
             "modem": modem.map(|modem| modem.port().display().to_string()),
             "accounts": accounts,
             "inbound_numbers": ["+15550100", "+15550101"],
@@ -251,6 +252,7 @@ impl Site {
              \n\
              Or in a browser, which must be told once to trust this box's own certificate:\n\
              \x20 https://{https}/desk   as ann; /watch as lead, /admin as admin\n\
+             \x20 https://{https}/chat/site/try   a page with the chat: ann is asked to answer\n\
              \n\
              Look inside:\n\
              \x20 export BRANCHLINE_SOCKET={socket}\n\

@@ -1,5 +1,6 @@
 //! What `[channels.NAME]` says.
 
+mod chat;
 mod service;
 
 use std::collections::BTreeMap;
@@ -55,11 +56,12 @@ impl Check<'_, '_> {
                 self.tell(
                     &at("kind"),
                     what,
-                    "\"sip\", \"modem\", \"smpp\", or a service such as \"telegram\"",
+                    "\"sip\", \"modem\", \"chat\", \"smpp\", or a service such as \"telegram\"",
                 );
             }
             self.service(name.as_str(), own);
             self.modems(name, own);
+            self.chat(name.as_str(), own);
             if own.kind != ChannelKind::Sip {
                 continue;
             }

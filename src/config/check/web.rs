@@ -8,18 +8,24 @@ use crate::webhook::Target;
 
 use Step::{At, Key};
 
+/// What an origin looks like.
+pub(super) const ORIGIN: &str = "`https://HOST` or `https://HOST:PORT`, as browsers have it";
+
+/// Whether a browser names pages so.
+pub(super) fn is_origin(origin: &str) -> bool {
+    let good = Target::parse(origin).is_ok_and(|target| target.tls && target.path == "/");
+    // A browser names the default port never, and writes hosts small.
+    good && !origin.ends_with('/') && *origin == origin.to_ascii_lowercase()
+}
+
 impl Check<'_, '_> {
     pub(super) fn pages(&mut self) {
         // A browser takes two seconds to load a page anew; after two minutes of silence nobody is left who waits.
         self.within(&[Key("web"), Key("resume_s")], self.settings.web.resume_s, 5..=120);
         for (place, origin) in self.settings.web.origins.iter().enumerate() {
-            let good = Target::parse(origin).is_ok_and(|target| target.tls && target.path == "/");
-            // A browser names the default port never, and writes hosts small.
-            let plain = !origin.ends_with('/') && *origin == origin.to_ascii_lowercase();
-            if !good || !plain {
+            if !is_origin(origin) {
                 let at = [Key("web"), Key("origins"), At(place)];
-                let allowed = "`https://HOST` or `https://HOST:PORT`, as browsers have it";
-                self.tell(&at, "no page comes from there", allowed);
+                self.tell(&at, "no page comes from there", ORIGIN);
             }
         }
     }

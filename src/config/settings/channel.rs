@@ -1,5 +1,6 @@
 //! `[channels.NAME]`: ways by which messages come and go.
 
+mod chat;
 pub mod modem;
 mod service;
 pub mod smpp;
@@ -15,6 +16,7 @@ use crate::messaging::Kind;
 use crate::messaging::adapter::Secret;
 use crate::queue::Channel as Work;
 
+pub use chat::{Ask, Chat, Invite};
 pub use service::Service;
 pub use smpp::Smpp;
 
@@ -97,8 +99,8 @@ impl ChannelKind {
 
     /// Whether this box carries it.
     pub fn is_joined(self) -> bool {
-        matches!(self, ChannelKind::Sip | ChannelKind::Modem | ChannelKind::Smpp)
-            || self.is_service()
+        use ChannelKind::*;
+        matches!(self, Sip | Modem | Smpp | Chat) || self.is_service()
     }
 
     /// Whether it is a service with an API, which `[channels.NAME.service]` says more about.
@@ -143,13 +145,17 @@ pub struct Channel {
     /// The carrier of a channel of the kind `smpp`.
     #[serde(default)]
     pub smpp: Option<Smpp>,
+    /// The chat, where it is one.
+    #[serde(default)]
+    pub chat: Option<Chat>,
 }
 
 impl Channel {
     /// What it needs that nobody else may know: the key under which it stands, with points between tables, and where it is.
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         let carrier = self.smpp.iter().map(|smpp| ("smpp.password", &smpp.password));
-        self.service.iter().flat_map(Service::secrets).chain(carrier).collect()
+        let service = self.service.iter().flat_map(Service::secrets);
+        service.chain(carrier).chain(self.chat.iter().flat_map(Chat::secrets)).collect()
     }
 
     /// What a secret has to be that is not.

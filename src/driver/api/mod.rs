@@ -43,6 +43,7 @@ use crate::random::Random;
 use crate::sip::trunk::Network;
 
 pub use feed::Feed;
+pub use pages::takes_gzip;
 pub use verifying::Verifier;
 
 /// Questions that wait for the gateway at once; it answers thousands in a second.

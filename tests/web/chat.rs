@@ -1,0 +1,123 @@
+//! The chat on the pages of the site: what a visitor sees, and what the box takes from whoever speaks to it.
+
+use serde_json::{Value, json};
+
+use crate::pages::Site;
+use crate::tab::Tab;
+
+/// A page that speaks as the widget does, without being it: `chat.say`, `chat.told`, `chat.end`.
+const SPEAKER: &str = "window.speaks = (hello) => new Promise((done) => { const told = [], socket = new WebSocket(\
+    `wss://${location.host || BOX}/chat/site`, 'branchline.chat.1'); const own = { told, socket, end: null, \
+    say: (what) => socket.send(JSON.stringify(what)) }; window.chat = own; socket.onopen = () => { if (hello) \
+    own.say({ type: 'hello', ...hello }); done(true) }; socket.onmessage = (event) => told.push(JSON.parse(event.data)); \
+    socket.onclose = (event) => { own.end = [event.code, event.reason]; done(false) } })";
+
+fn speaker(tab: &Tab, site: &Site) {
+    let host = site.url.trim_start_matches("https://");
+    tab.value(&format!("window.BOX = {}; {SPEAKER}; true", json!(host)));
+}
+
+/// Says hello, and waits for the welcome.
+fn enters(tab: &Tab, hello: &Value) -> Value {
+    assert_eq!(tab.value(&format!("speaks({hello})")), true);
+    let welcome = tab.comes_true("chat.told.find((what) => what.type === 'welcome')");
+    welcome.unwrap_or_else(|_| panic!("no welcome: {}", tab.value("[chat.told, chat.end]")))
+}
+
+/// The conversations that the branch sees.
+fn conversations(site: &Site) -> Vec<Value> {
+    let all = site.order("GET", "/conversations", &Value::Null);
+    all["items"].as_array().expect("a list").clone()
+}
+
+#[test]
+fn a_visitor_writes_and_is_answered_over_the_api() {
+    let site = Site::start();
+    let person = site.browser.person();
+    let tab = person.tab();
+    tab.open(&format!("{}/chat/site/try", site.url));
+    speaker(&tab, &site);
+    let welcome = enters(&tab, &json!({ "page": "Boots" }));
+    tab.value("chat.say({ type: 'say', client: 'a', text: 'Do you have boots in 44?' })");
+    let ack = tab.until("an ack", "chat.told.find((what) => what.type === 'ack')");
+    assert_eq!((&ack["client"], &ack["seq"]), (&json!("a"), &json!(1)));
+    let talk = site.branch.until("the conversation", || conversations(&site).into_iter().next());
+    assert_eq!(talk["preview"], "Do you have boots in 44?");
+    let visitor = talk["way"]["address"].as_str().expect("an address").to_owned();
+    let text = "We do, in black and in brown.";
+    let wish = json!({ "channel": "site", "to": visitor, "text": text, "purpose": "service" });
+    let sent = site.order("POST", "/messages", &wish);
+    let line = tab.until("the answer", "chat.told.find((what) => what.type === 'line')");
+    assert_eq!((&line["pieces"][0]["text"], &line["from"]), (&json!(text), &json!("branch")));
+    // The visitor goes, is written to, comes back, and reads.
+    tab.value("chat.socket.close()");
+    let wish =
+        json!({ "channel": "site", "to": visitor, "text": "Still there?", "purpose": "service" });
+    let late = site.order("POST", "/messages", &wish);
+    let state = |message: &Value| {
+        let id = message["message"].as_str().expect("an id");
+        let token = site.branch.ready("token").as_str().expect("text");
+        let authorised = format!("Authorization: Bearer {token}");
+        let (_, body) = site.fetch(&format!("/api/v1/messages/{id}"), &["-H", &authorised]);
+        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
+        told["state"].as_str().unwrap_or_default().to_owned()
+    };
+    site.branch.until("it is sent", || (state(&late) == "sent").then_some(()));
+    let again =
+        json!({ "token": welcome["token"], "epoch": welcome["epoch"], "upto": line["seq"] });
+    let welcome = enters(&tab, &again);
+    assert_eq!(welcome["lines"][0]["pieces"][0]["text"], "Still there?");
+    assert_eq!(welcome["lines"].as_array().map(Vec::len), Some(1));
+    tab.value("chat.say({ type: 'seen', upto: 3 })");
+    for message in [&sent, &late] {
+        site.branch.until("it is read", || (state(message) == "read").then_some(()));
+    }
+}
+
+#[test]
+fn whoever_breaks_the_rules_hears_which() {
+    let site = Site::start();
+    let person = site.browser.person();
+    let tab = person.tab();
+    let ends = |what: &str| tab.until(what, "chat.end");
+    // A page of anybody else's.
+    tab.open("data:text/html,<title>elsewhere</title>");
+    speaker(&tab, &site);
+    assert_eq!(tab.value("speaks({})"), false);
+    let upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
+    let mut more = vec![
+        "-H",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "-H",
+        "Origin: https://evil.example",
+    ];
+    more.extend(upgrade.iter().flat_map(|line| ["-H", line]));
+    let (head, body) = site.fetch("/chat/site", &more);
+    assert!(head.starts_with("http/1.1 403"), "{head}");
+    assert!(String::from_utf8_lossy(&body).contains("origins"), "it says where to allow it");
+    let (head, _) = site.fetch("/chat/site/settings", &["-H", "Origin: https://evil.example"]);
+    assert!(head.starts_with("http/1.1 403"), "{head}");
+    let (head, _) = site.fetch("/chat/none", &[]);
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+    // Pages of the box's own.
+    tab.open(&format!("{}/chat/site/try", site.url));
+    speaker(&tab, &site);
+    enters(&tab, &json!({}));
+    tab.value("chat.socket.send('x'.repeat(10 << 20))");
+    assert_eq!(ends("an end for 10 MB")[0], 1009);
+    tab.value("speaks({ token: 'AAAA' })");
+    assert_eq!(ends("an end for a forged token"), json!([1008, "refused"]));
+    assert_eq!(tab.value("chat.told"), json!([{ "type": "refused", "why": "token" }]));
+    tab.value("speaks({})");
+    tab.value(
+        "for (let i = 0; i < 500; i++) chat.say({ type: 'say', client: 'c' + i, text: 'flood' })",
+    );
+    assert_eq!(ends("an end for a flood")[0], 1008);
+    let why = tab.value("chat.told.at(-1)");
+    assert_eq!(why, json!({ "type": "refused", "why": "flood" }));
+    tab.value("speaks(null)");
+    tab.value("chat.socket.send(new Blob(['bytes']))");
+    assert_eq!(ends("an end for bytes")[0], 1003);
+    enters(&tab, &json!({}));
+    assert_eq!(tab.value("chat.end"), Value::Null, "others go on");
+}
