@@ -16,7 +16,7 @@ use std::process::Command;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// What the pages are made of; `node_modules` of somebody who writes pages is not among it.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "package.json",
     "package-lock.json",
     ".npmrc",
@@ -25,6 +25,7 @@ const SOURCES: [&str; 8] = [
     "index.html",
     "public",
     "pages",
+    "chat",
 ];
 /// What is shown where they could not be built.
 const WITHOUT: &str = "src/web/without-npm.html";

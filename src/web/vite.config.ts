@@ -3,7 +3,24 @@
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { defineConfig, type Plugin } from 'vite'
+import { build, defineConfig, type Plugin } from 'vite'
+
+// The chat is one file for pages of other people: nothing of ours is in it, and nothing of it in theirs.
+async function chat(folder: string): Promise<void> {
+  await build({
+    configFile: false,
+    logLevel: 'warn',
+    esbuild: { legalComments: 'none' },
+    build: {
+      target: 'es2022',
+      outDir: folder,
+      emptyOutDir: false,
+      copyPublicDir: false,
+      reportCompressedSize: false,
+      lib: { entry: 'chat/main.ts', formats: ['iife'], name: 'BranchlineChat', fileName: () => 'chat.js' },
+    },
+  })
+}
 
 function packed(): Plugin {
   let folder = ''
@@ -22,7 +39,8 @@ function packed(): Plugin {
     configResolved(config) {
       folder = config.build.outDir
     },
-    closeBundle() {
+    async closeBundle() {
+      await chat(folder)
       pack(folder)
     },
   }

@@ -121,3 +121,107 @@ fn whoever_breaks_the_rules_hears_which() {
     enters(&tab, &json!({}));
     assert_eq!(tab.value("chat.end"), Value::Null, "others go on");
 }
+
+/// The widget's own tree.
+const ROOT: &str = "document.querySelector('branchline-chat')?.shadowRoot";
+
+/// What can be read in the widget's list of lines, in order, without who said it.
+const LINES: &str = "[...document.querySelector('branchline-chat').shadowRoot.querySelectorAll('.line > .box')].map((box) => \
+     [...box.childNodes].slice(1).map((part) => part.textContent).join(''))";
+
+impl Tab {
+    /// Something of the widget, by a selector.
+    fn of_chat(&self, what: &str, rest: &str) -> Value {
+        let own = format!("{ROOT}?.querySelector({}){rest}", json!(what));
+        self.until(what, &own)
+    }
+
+    /// Opens the chat and waits for its line to the box.
+    fn opens_chat(&self) {
+        self.of_chat(".open", " && true");
+        self.value(&format!("{ROOT}.querySelector('.open').click()"));
+        self.until("a field to write in", &format!("{ROOT}.activeElement?.id === 'text'"));
+    }
+}
+
+/// The last conversation of the branch, and the name of its visitor.
+fn visitor(site: &Site) -> String {
+    let talk = site.branch.until("the conversation", || conversations(site).into_iter().next());
+    talk["way"]["address"].as_str().expect("an address").to_owned()
+}
+
+fn answers(site: &Site, visitor: &str, text: &str) {
+    let wish = json!({ "channel": "site", "to": visitor, "text": text, "purpose": "service" });
+    site.order("POST", "/messages", &wish);
+}
+
+#[test]
+fn the_widget_is_small() {
+    const MOST: usize = 50_000;
+    let files = branchline::web::sizes();
+    let (_, size) = files.iter().find(|(name, _)| name == "chat.js").expect("the script");
+    eprintln!("chat.js, packed: {size} bytes");
+    assert!(*size < MOST, "{size}");
+}
+
+#[test]
+fn a_visitor_opens_the_chat_by_keyboard_and_is_answered() {
+    let site = Site::start();
+    let person = site.browser.person();
+    let tab = person.tab();
+    tab.open(&format!("{}/chat/site/try", site.url));
+    tab.of_chat(".open", " && true");
+    tab.press("Tab");
+    assert_eq!(tab.value(&format!("{ROOT}.activeElement.className")), "open");
+    tab.press("Enter");
+    tab.until("a field to write in", &format!("{ROOT}.activeElement?.id === 'text'"));
+    assert_eq!(tab.value(LINES), json!(["Good day. How can we help?"]));
+    tab.types("Do you have boots in 44?");
+    tab.press("Enter");
+    tab.of_chat(".under", ".textContent === 'Sent'");
+    let visitor = visitor(&site);
+    let text = "We do: https://example.org/boots.";
+    answers(&site, &visitor, text);
+    tab.until("the answer", &format!("{LINES}.includes({})", json!(text)));
+    let link = tab.of_chat(".line a", ".href");
+    assert_eq!(link, "https://example.org/boots");
+    for dark in [false, true] {
+        tab.dark(dark);
+        let found = tab.axe();
+        assert!(found.is_empty(), "{found:#?}");
+    }
+    // Another page of the site, another window: the same conversation.
+    tab.reload();
+    tab.opens_chat();
+    let all = ["Good day. How can we help?", "Do you have boots in 44?", text];
+    tab.until(
+        "all lines",
+        &format!("JSON.stringify({LINES}) === {}", json!(json!(all).to_string())),
+    );
+    tab.press("Escape");
+    assert_eq!(tab.value(&format!("{ROOT}.activeElement.className")), "open");
+    answers(&site, &visitor, "Anything else?");
+    tab.of_chat(".badge", ".textContent === '1 1 new message'");
+    let found = tab.axe();
+    assert!(found.is_empty(), "{found:#?}");
+    assert_eq!(tab.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_chat_speaks_the_language_of_its_page() {
+    let site = Site::start();
+    let person = site.browser.person();
+    let tab = person.tab();
+    tab.begins_with(
+        "new MutationObserver(() => { const own = document.documentElement; own.lang = 'de'; own.dir = 'rtl' })\
+         .observe(document, { childList: true })",
+    );
+    tab.open(&format!("{}/chat/site/try", site.url));
+    tab.opens_chat();
+    let title = tab.of_chat("h2", ".textContent");
+    assert_eq!(title, "Chatten Sie mit uns");
+    let side = "(() => { const r = document.querySelector('branchline-chat').shadowRoot.querySelector('.open')\
+                .getBoundingClientRect(); return r.left < innerWidth / 2 })()";
+    assert_eq!(tab.value(side), true, "the button stands where reading ends");
+    assert!(tab.axe().is_empty());
+}
