@@ -134,13 +134,20 @@ impl Ledger {
             peer: arrived.from.value.clone(),
             thread: arrived.thread.clone(),
         };
-        let conversation = self.talk(contact, &way, found, &mut memos);
+        let answered = arrived.answers.as_ref();
+        let answered = answered.and_then(|reference| self.answered(channel, reference, found));
+        // Whoever answers goes on with what they were told, though the channel has lost or never had a thread.
+        let theirs = answered.filter(|(_, _, with)| *with == contact);
+        let conversation = match theirs {
+            Some((_, conversation, _)) => {
+                let talk = (contact, way.channel.clone(), way.thread.clone());
+                memos.push(self.memory.note_talk(talk, conversation));
+                conversation
+            }
+            None => self.talk(contact, &way, found, &mut memos),
+        };
         let message = MessageId(self.random.bits());
-        let answers = arrived.answers.as_ref().and_then(|reference| {
-            let named = found.named.iter().find(|named| named.reference == *reference);
-            let open = self.references.get(&(channel.clone(), reference.clone())).copied();
-            open.or(named.map(|named| named.message))
-        });
+        let answers = answered.map(|(message, ..)| message);
         let what = What::Arrived {
             message,
             way: way.clone(),
@@ -167,6 +174,22 @@ impl Ledger {
         if arrived.refusal.is_none() && !automatic {
             self.confirm(now, way, (contact, conversation), refusal);
         }
+    }
+
+    /// The message that a channel calls so, in which conversation, and with whom.
+    fn answered(
+        &self,
+        channel: &ChannelId,
+        reference: &str,
+        found: &Found,
+    ) -> Option<(MessageId, ConversationId, ContactId)> {
+        let place = (channel.clone(), reference.to_owned());
+        let open = self.references.get(&place).and_then(|message| {
+            let out = self.outs.get(message)?;
+            Some((*message, out.conversation, out.contact))
+        });
+        let named = found.named.iter().find(|named| named.reference == reference);
+        open.or(named.map(|named| (named.message, named.conversation, named.contact)))
     }
 
     /// Whose an address is: as was just written down, else as the store knows, else a new contact's.
