@@ -199,7 +199,7 @@ fn every_section_and_every_key_is_explained() {
 #[test]
 fn every_key_of_a_kind_of_channel_is_explained() {
     let sample = std::fs::read_to_string(folder().join("gateway.toml")).unwrap();
-    for (table, example) in [("service", "texts"), ("smpp", "carrier")] {
+    for (table, example) in [("service", "texts"), ("smpp", "carrier"), ("mail", "post")] {
         let keys = allowed(&format!("[channels.a]\nkind = \"sip\"\n[channels.a.{table}]\nzzz = 1"));
         let from =
             sample.find(&format!("#   [channels.{example}.{table}]\n")).expect("it is there");

@@ -4,6 +4,7 @@
 //! the other channels do without it.
 
 mod chat;
+mod mail;
 mod modem;
 mod services;
 mod smpp;
@@ -124,6 +125,7 @@ fn one(
         // The gateway speaks to phones itself.
         ChannelKind::Sip => Ok(()),
         ChannelKind::Chat => chat::join(ground, joined, shelf, (name, own)),
+        ChannelKind::Mail => mail::join(ground, joined, shelf, (name, own)),
         kind if kind.is_service() => services::join(ground, joined, shelf, (name, own)),
         ChannelKind::Modem => modem::start(ground, joined, name, own),
         ChannelKind::Smpp => smpp::start(ground, joined, name, own),

@@ -25,6 +25,7 @@ pub mod joining;
 pub mod journal;
 pub mod log;
 pub mod looking;
+pub mod mail;
 pub mod mailbox;
 pub mod media;
 pub mod metrics;

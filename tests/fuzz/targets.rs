@@ -34,12 +34,15 @@ use branchline::sms::modem::{self, Kept, Modem, NoLine, Order, Profiles};
 use branchline::sms::simulated::{Make, Simulated};
 use branchline::time::{Now, UnixTime};
 
+#[path = "letters.rs"]
+mod letters;
 #[path = "messages.rs"]
 mod messages;
 
 #[path = "adapters.rs"]
 mod services;
 
+pub use letters::{imap, mail};
 pub use messages::{assemble, pdu};
 pub use services::adapters;
 
@@ -47,7 +50,7 @@ pub use services::adapters;
 pub type Target = fn(&[u8]);
 
 /// Each target by its name, as its folder under `corpus/` is called.
-pub const ALL: [(&str, Target); 16] = [
+pub const ALL: [(&str, Target); 18] = [
     ("wire", wire),
     ("uri", uri),
     ("sdp", sdp),
@@ -64,6 +67,8 @@ pub const ALL: [(&str, Target); 16] = [
     ("assemble", assemble),
     ("at", at),
     ("adapters", adapters),
+    ("mail", mail),
+    ("imap", imap),
 ];
 
 fn now() -> Now {

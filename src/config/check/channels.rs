@@ -1,6 +1,7 @@
 //! What `[channels.NAME]` says.
 
 mod chat;
+mod mail;
 mod service;
 
 use std::collections::BTreeMap;
@@ -56,12 +57,13 @@ impl Check<'_, '_> {
                 self.tell(
                     &at("kind"),
                     what,
-                    "\"sip\", \"modem\", \"chat\", \"smpp\", or a service such as \"telegram\"",
+                    "\"sip\", \"modem\", \"chat\", \"smpp\", \"mail\", or a service such as \"telegram\"",
                 );
             }
             self.service(name.as_str(), own);
             self.modems(name, own);
             self.chat(name.as_str(), own);
+            self.mail(name.as_str(), own);
             if own.kind != ChannelKind::Sip {
                 continue;
             }

@@ -1,6 +1,7 @@
 //! `[channels.NAME]`: ways by which messages come and go.
 
 mod chat;
+mod mail;
 pub mod modem;
 mod service;
 pub mod smpp;
@@ -17,6 +18,7 @@ use crate::messaging::adapter::Secret;
 use crate::queue::Channel as Work;
 
 pub use chat::{Ask, Chat, Invite};
+pub use mail::{Mail, Security};
 pub use service::Service;
 pub use smpp::Smpp;
 
@@ -100,7 +102,7 @@ impl ChannelKind {
     /// Whether this box carries it.
     pub fn is_joined(self) -> bool {
         use ChannelKind::*;
-        matches!(self, Sip | Modem | Smpp | Chat) || self.is_service()
+        matches!(self, Sip | Modem | Smpp | Mail | Chat) || self.is_service()
     }
 
     /// Whether it is a service with an API, which `[channels.NAME.service]` says more about.
@@ -148,6 +150,9 @@ pub struct Channel {
     /// The chat, where it is one.
     #[serde(default)]
     pub chat: Option<Chat>,
+    /// The mailbox, where it is one.
+    #[serde(default)]
+    pub mail: Option<Mail>,
 }
 
 impl Channel {
@@ -155,7 +160,9 @@ impl Channel {
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         let carrier = self.smpp.iter().map(|smpp| ("smpp.password", &smpp.password));
         let service = self.service.iter().flat_map(Service::secrets);
-        service.chain(carrier).chain(self.chat.iter().flat_map(Chat::secrets)).collect()
+        let mail = self.mail.iter().map(|mail| ("mail.password", &mail.password));
+        let chat = self.chat.iter().flat_map(Chat::secrets);
+        service.chain(carrier).chain(mail).chain(chat).collect()
     }
 
     /// What a secret has to be that is not.

@@ -27,7 +27,7 @@ use crate::messaging::{Address, Attachment, Media, Piece, Place};
 use crate::random::Random;
 
 pub use asking::{Client, Reply};
-pub use fetching::{Fetching, NotFetched};
+pub use fetching::{Fetching, NotFetched, with_pieces, without_file};
 pub use inbound::{Calls, router};
 pub use shelf::{Shelf, Unkept};
 
