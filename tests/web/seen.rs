@@ -192,7 +192,8 @@ fn tour() -> PathBuf {
     }
 }
 
-fn keep(tab: &Tab, name: &str) {
+/// Keeps a picture of the page for the README.
+pub fn keep(tab: &Tab, name: &str) {
     std::fs::create_dir_all(tour()).expect("a folder");
     let file = tour().join(format!("{name}.webp"));
     tab.value("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
@@ -226,13 +227,16 @@ fn the_tour_of_the_readme_is_what_people_see() {
     admin.sees("carrier");
     admin.until("all of it", "!document.body.innerText.includes('Loading…')");
     keep(&admin, "admin");
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
-    let text = text.expect("the README");
-    for name in ["agent", "supervisor", "admin"] {
-        let file = format!("tests/web/tour/{name}.webp");
-        assert!(text.contains(&format!("({file})")), "the README shows {file}");
-        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
-        assert!(std::fs::metadata(&kept).is_ok_and(|file| file.len() < MOST_BYTES), "{file}");
-    }
+    ["agent", "supervisor", "admin"].into_iter().for_each(shown_in_the_readme);
     drop((caller, second));
+}
+
+/// Whether the README shows a picture, and the repository keeps it.
+pub fn shown_in_the_readme(name: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("README.md")).expect("the README");
+    let file = format!("tests/web/tour/{name}.webp");
+    assert!(text.contains(&format!("({file})")), "the README shows {file}");
+    let kept = std::fs::metadata(root.join(&file));
+    assert!(kept.is_ok_and(|file| file.len() < MOST_BYTES), "{file}");
 }

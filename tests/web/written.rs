@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::customer::Customer;
 use crate::pages::Site;
+use crate::seen::{keep, shown_in_the_readme};
 use crate::shift::pictures;
 use crate::tab::Tab;
 
@@ -230,6 +231,39 @@ fn what_is_written_is_there_in_german() {
     tab.until("the window", "document.querySelector('dialog')");
     pictures(&tab, "de-written-close");
     assert_eq!(tab.complaints(), Vec::<String>::new());
+}
+
+/// The README shows a conversation as the agent sees it who answers.
+#[test]
+fn the_tour_of_the_readme_shows_a_conversation() {
+    let site = Site::with_texts();
+    let (_ann, tab) = site.signed_in("ann");
+    tab.is_ready_by_keyboard("Ready");
+    let customer = Customer::at(&site, "201", 1);
+    customer.writes(&site, "Hello, is the heat pump on its way? Nobody called so far.");
+    tab.is_offered_text("Nobody called so far.");
+    tab.press("a");
+    tab.writes_in_the_field();
+    tab.types("It is: the van comes on Tuesday, between nine and ten. Does that suit you?");
+    tab.press("Ctrl+Enter");
+    tab.stands("delivered");
+    let who = conversation(&site)["person"]["contact"].as_str().expect("an id").to_owned();
+    let fields = json!({ "fields": { "name": "Ann Lee", "company": "Lee & Sons" } });
+    site.order("PATCH", &format!("/people/{who}"), &fields);
+    let note = json!({ "text": "Asked for the brochure about heat pumps" });
+    site.order("POST", &format!("/people/{who}/notes"), &note);
+    customer.writes(&site, "Tuesday is good. Please call when you set out.");
+    tab.reads("Please call when you set out.");
+    // Another customer waits to be taken meanwhile.
+    Customer::at(&site, "203", 3).writes(&site, "Are you open on Saturday?");
+    tab.is_offered_text("Are you open on Saturday?");
+    tab.types("We will call you then");
+    tab.reload();
+    tab.reads("Please call when you set out.");
+    tab.sees("Lee & Sons");
+    tab.sees("brochure about heat pumps");
+    keep(&tab, "conversation");
+    shown_in_the_readme("conversation");
 }
 
 /// The page's own counting of parts says what the box's says, which is what is paid for.

@@ -22,7 +22,6 @@ import { Side } from './side'
 import { begin, changed, offers, shown, talk } from './state'
 import { Conversation, Stuck } from './written/conversation'
 import { goOn } from './written/drafts'
-import { lookAtLanes } from './written/lanes'
 import { Offer } from './written/offer'
 import * as written from './written/state'
 
@@ -50,7 +49,6 @@ export function Desk() {
   const record = useSignal<PersonRecord | null>(null)
   useEffect(() => {
     const ends = [begin(), written.begin(), alert.begin(), phone.begin()]
-    void lookAtLanes()
     goOn()
     meanwhile.value = GoesOn
     later.value = LATER

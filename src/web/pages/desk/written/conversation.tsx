@@ -14,13 +14,13 @@ import { Composer } from './composer'
 import { leave, pending, retry, unshown } from './drafts'
 import { Line } from './line'
 import { channelOf, gist, iconOf, who } from './marks'
-import { Close, OnThePhone, Transfer } from './orders'
+import { Close, Transfer } from './orders'
 import { inFront, isOwn, left, leaveIt, lookBack, lookAtMessage, lookAtTalk, open, talks, threads, typing, claim } from './state'
 
 /** Lines of one side within so many milliseconds stand together. */
 const TOGETHER = 5 * 60 * 1000
 
-type Window = 'transfer' | 'close' | 'phone' | null
+type Window = 'transfer' | 'close' | null
 
 /** `reads`: it is looked at, and nothing is done. */
 export function Conversation({ conversation, record, reads }: { conversation: string; record: PersonRecord | null; reads?: boolean }) {
@@ -51,7 +51,6 @@ export function Conversation({ conversation, record, reads }: { conversation: st
         </div>
         {mine && (
           <div class="side" role="group" aria-label={t('talk.doing')}>
-            <Button kind="quiet" icon="phone" label={t('talk.phone')} onClick={() => (over.value = 'phone')} />
             <Button kind="quiet" icon="back" label={t('written.release')} onClick={() => void giveBack()} />
             <Button kind="quiet" icon="transfer" hint="t" onClick={() => (over.value = 'transfer')}>
               {t('call.transfer')}
@@ -71,7 +70,6 @@ export function Conversation({ conversation, record, reads }: { conversation: st
       {mine ? <Composer key={conversation} talk={talk} /> : !reads && <Locked talk={talk} />}
       {over.value === 'transfer' && <Transfer talk={talk} close={() => (over.value = null)} />}
       {over.value === 'close' && <Close talk={talk} close={() => (over.value = null)} />}
-      {over.value === 'phone' && <OnThePhone talk={talk} close={() => (over.value = null)} />}
     </section>
   )
 }

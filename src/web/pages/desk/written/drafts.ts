@@ -6,9 +6,7 @@ import { wordsOf } from '../../parts/ui'
 import type { MadeMessage, MessageLine } from '../../schema'
 import { lookAtMessage, lookAtTalk, threads } from './state'
 
-/** A file that goes along, once the box has it. */
-export type Attached = { content: string; name: string; mime: string; size: number }
-export type Said = { text: string; files?: readonly Attached[]; template?: { name: string; language: string; values: readonly string[] }}
+export type Said = { text: string }
 /**
  * Something that was sent and that the box has not answered, or not shown yet; `problem` is why, where it will not by itself.
  * `behind` is the line that was the last one then.
@@ -117,10 +115,9 @@ function textOf({ pieces }: MessageLine): string {
 }
 
 /** Gives one to the box. Answers after how long it is to be tried again; nothing when it is done with. */
-async function given({ key, conversation, text, files, template }: Pending, tries: number): Promise<number | null> {
+async function given({ key, conversation, text }: Pending, tries: number): Promise<number | null> {
   try {
-    const body = { ...(text ? { text } : {}), ...(files?.length ? { files } : {}), ...(template ? { template } : {}) }
-    const made = await ask<MadeMessage>('POST', `/conversations/${conversation}/messages`, body, undefined, key)
+    const made = await ask<MadeMessage>('POST', `/conversations/${conversation}/messages`, { text }, undefined, key)
     await shown(made)
     leave(key)
     void lookAtTalk(conversation)

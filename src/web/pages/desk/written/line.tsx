@@ -3,7 +3,6 @@ import { Icon } from '../../parts/icon'
 import { Button } from '../../parts/ui'
 import type { MessageLine, PieceLine } from '../../schema'
 import { named, number, t, timeOf, when } from '../../words'
-import { pictureOf, save } from './files'
 import { markOf, nameOfActor, whyOf } from './marks'
 
 type Props = {
@@ -101,23 +100,13 @@ export function Piece({ piece }: { piece: PieceLine }) {
   }
 }
 
-/** Pictures are shown when the box has them and knows that they are; anything else is saved by whoever wants it. */
+/** What came along, by its name. */
 function File({ piece }: { piece: PieceLine }) {
-  const name = piece.name ?? t('piece.media')
-  const picture = pictureOf(piece)
-  const size = piece.size ? t('piece.size', { n: number(Math.max(1, piece.size / 1024)) }) : ''
   return (
-    <div class="file">
-      {picture && (
-        <button type="button" class="picture" aria-label={t('piece.save', { name })} onClick={() => void save(piece)}>
-          <img src={picture} alt={name} loading="lazy" />
-        </button>
-      )}
-      <Button kind="quiet" icon="file" onClick={() => void save(piece)}>
-        {name}
-      </Button>
-      <span class="soft small">{size}</span>
-    </div>
+    <p class="file">
+      <Icon name="file" /> {piece.name ?? t('piece.media')}
+      {piece.size && <span class="soft small">{t('piece.size', { n: number(Math.max(1, piece.size / 1024)) })}</span>}
+    </p>
   )
 }
 

@@ -1,13 +1,11 @@
-// What is done with a whole conversation: handed over with a word about it, closed with how it came out, gone on with on the
-// telephone.
+// What is done with a whole conversation: handed over with a word about it, closed with how it came out.
 import { useSignal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
 import { ask, me } from '../../api'
 import { useLoaded } from '../../parts/load'
 import { Button, Dialog, Field, wordsOf } from '../../parts/ui'
 import type { ConversationLine } from '../../schema'
 import { stateOf } from '../../parts/agent_state'
-import { t, when } from '../../words'
+import { t } from '../../words'
 import { agents, changed, queues } from '../state'
 import { draft, drafts } from './drafts'
 import { who } from './marks'
@@ -164,44 +162,6 @@ export function Close({ talk, close }: Props) {
           </Button>
         </div>
       </form>
-    </Dialog>
-  )
-}
-
-type PhoneCode = { code: string; number?: string; until?: string }
-
-/** A code that whoever calls keys in, and the call is in this conversation. */
-export function OnThePhone({ talk, close }: Props) {
-  const made = useSignal<PhoneCode | null>(null)
-  const problem = useSignal<string | null>(null)
-  useEffect(() => {
-    ask<PhoneCode>('POST', `/conversations/${talk.conversation}/phone`, {}).then(
-      (code) => (made.value = code),
-      (why: unknown) => (problem.value = wordsOf(why)),
-    )
-  }, [])
-  const put = (): void => {
-    const { code, number } = made.value ?? { code: '' }
-    const before = drafts.value.get(talk.conversation)
-    const words = number ? t('phone_code.message', { code, number }) : t('phone_code.message.short', { code })
-    draft(talk.conversation, before ? `${before.trimEnd()} ${words}` : words)
-    close()
-  }
-  return (
-    <Dialog title={t('talk.phone')} close={close}>
-      {problem.value && <p class="wrong" role="alert">{problem}</p>}
-      {made.value && (
-        <>
-          <p>{made.value.number ? t('phone_code.words', { number: made.value.number }) : t('phone_code.words.short')}</p>
-          <output class="code">{made.value.code}</output>
-          {made.value.until && <p class="small soft">{t('phone_code.until', { at: when(made.value.until) })}</p>}
-          <div class="row end">
-            <Button kind="main" icon="note" onClick={put}>
-              {t('phone_code.put')}
-            </Button>
-          </div>
-        </>
-      )}
     </Dialog>
   )
 }

@@ -7,7 +7,7 @@ import { announce } from '../../parts/live'
 import type { ConversationLine, ConversationLinePage, MessageLine, MessageLinePage, WorkLine, WorkLinePage, WorkOffer } from '../../schema'
 import { t } from '../../words'
 import { chime, tell } from '../alert'
-import { show as showPerson } from '../state'
+import { changed, show as showPerson } from '../state'
 import { gist, nameOfActor } from './marks'
 
 /** Something written that is on this agent's screen: taken, turned down, or gone when its time is over. */
@@ -163,6 +163,8 @@ function told(conversation: string): void {
   const timer = window.setTimeout(() => {
     settling.delete(conversation)
     void lookAtTalk(conversation)
+    // What is beside it is of the same person.
+    if (conversation === inFront.value) changed.value += 1
   }, SETTLES)
   settling.set(conversation, timer)
 }
