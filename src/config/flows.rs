@@ -33,6 +33,7 @@ impl Loaded {
             Ok(flows) => {
                 problems.extend(self.goals_nobody_reaches(&flows));
                 problems.extend(self.surveys_without_an_answer(&flows));
+                problems.extend(self.flows_without_words(&flows));
                 if problems.is_empty() { Ok(flows) } else { Err(problems) }
             }
             Err(found) => {
@@ -115,6 +116,27 @@ impl Loaded {
                 let what = format!("no flow has a node `{node}`: nobody would be asked");
                 let problem = self.problem(&at("consent"), what);
                 problems.push(problem.suggesting(node, nodes.iter().copied()));
+            }
+        }
+        problems
+    }
+
+    /// Flows that are to answer what is written, and are not there or have nothing to say.
+    fn flows_without_words(&self, flows: &Flows) -> Vec<Problem> {
+        let names = || self.flows.iter().map(|(name, _)| name.as_str());
+        let mut problems = Vec::new();
+        for (name, channel) in &self.settings.channels {
+            let Some(flow) = &channel.flow else { continue };
+            let at = [Key("channels"), Key(name.as_str()), Key("flow")];
+            if !names().any(|own| own == flow.as_str()) {
+                let problem = self.problem(&at, format!("there is no flow `{flow}`"));
+                problems.push(problem.suggesting(flow.as_str(), names()));
+                continue;
+            }
+            let without = flows.without_words(flow);
+            if !without.is_empty() {
+                let what = format!("the flow `{flow}` has no words at {}", without.join(", "));
+                problems.push(self.problem(&at, what).allowing("`text` at each of these nodes"));
             }
         }
         problems

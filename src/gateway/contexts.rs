@@ -46,6 +46,8 @@ pub enum LookFor {
     Ledger(super::messages::Asked),
     /// What somebody wants done in a conversation.
     Talk(u64),
+    /// What somebody wrote before a crash and nobody was told of.
+    Unanswered,
 }
 
 /// What is known of people who are in a call.
@@ -137,6 +139,7 @@ impl Gateway {
             (LookFor::Retention, _) => self.old_found(now, None),
             (LookFor::Journey(id), answer) => self.journey_looked_up(now, id, answer),
             (LookFor::Ledger(asked), answer) => self.ledger_looked_up(now, asked, answer),
+            (LookFor::Unanswered, answer) => self.unanswered_found(now, answer),
             (LookFor::Talk(id), answer) => self.talk_looked_up(now, id, answer),
             (LookFor::Order(id), answer) => self.order_looked_up(now, id, answer),
             (LookFor::Reader(to), answer) => {

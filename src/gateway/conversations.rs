@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use crate::admin::api::feed::{Happening, TalkLine, WrittenLine};
 use crate::gateway::Gateway;
 use crate::gateway::errands::{Arrival, NotTaken, words};
-use crate::id::{ActorId, AgentId, ChannelId, ContactId, ConversationId, ItemId, QueueId};
+use crate::gateway::writing::Turns;
+use crate::id::{
+    ActorId, AgentId, ChannelId, ContactId, ConversationId, ItemId, MessageId, QueueId,
+};
 use crate::journal::errands::{Errand, Open};
 use crate::journal::event::Event;
 use crate::journal::message::to_seal;
@@ -33,6 +36,10 @@ pub(super) struct Talks {
     last: BTreeMap<ConversationId, Last>,
     /// In which of them somebody writes.
     by_address: BTreeMap<(ChannelId, Address), ConversationId>,
+    /// How often flows have answered in them.
+    turns: BTreeMap<ConversationId, Turns>,
+    /// Messages of before the start that nobody was told of.
+    pub left: Vec<MessageId>,
 }
 
 /// What was written last.
@@ -47,6 +54,14 @@ impl Talks {
     /// What the channel calls the message that the person wrote last.
     pub fn reference(&self, conversation: ConversationId) -> Option<String> {
         self.last.get(&conversation)?.way.as_ref()?.1.clone()
+    }
+
+    /// How often a flow has answered in a conversation.
+    pub fn turns(&mut self, conversation: ConversationId) -> &mut Turns {
+        if self.turns.len() >= MOST_OWNED && !self.turns.contains_key(&conversation) {
+            self.turns.pop_first();
+        }
+        self.turns.entry(conversation).or_default()
     }
 
     fn note(&mut self, message: &Message<String>, reference: Option<String>) {
@@ -71,7 +86,7 @@ impl Talks {
 }
 
 /// The words of a message, cut.
-fn said(message: &Message<String>) -> Option<String> {
+pub(super) fn said(message: &Message<String>) -> Option<String> {
     message.pieces.iter().find_map(|piece| match piece {
         Piece::Text { text } | Piece::Choice { label: text, .. } => {
             Some(text.chars().take(LAST_WORDS).collect())
@@ -84,6 +99,7 @@ fn said(message: &Message<String>) -> Option<String> {
 impl Gateway {
     /// Something happened to a message and is on the disk.
     pub(super) fn message_happened(&mut self, now: Now, happened: Happened) {
+        self.messages.counted.note(&happened);
         match happened {
             Happened::Written { message, reference } => {
                 self.message_written(now, *message, reference);
@@ -102,12 +118,16 @@ impl Gateway {
         }
     }
 
-    fn message_written(&mut self, now: Now, message: Message<String>, reference: Option<String>) {
-        let (conversation, contact) = (message.conversation, message.contact);
-        // Nobody need answer a word that the box has answered, or a machine.
-        let wanted = message.out.is_none() && message.refusal.is_none() && !message.automatic;
-        if wanted && *self.journal.live().talks.owner(conversation) == Owner::Nobody {
-            self.conversation_waits(now, (conversation, contact), &message);
+    pub(super) fn message_written(
+        &mut self,
+        now: Now,
+        message: Message<String>,
+        reference: Option<String>,
+    ) {
+        let conversation = message.conversation;
+        let before = self.journal.live().talks.owner(conversation).clone();
+        if matches!(before, Owner::Nobody | Owner::Flow { .. }) {
+            self.flow_hears(now, &message, &before);
         }
         let owner = self.journal.live().talks.owner(conversation).clone();
         if owner != Owner::Nobody {
@@ -143,11 +163,12 @@ impl Gateway {
 
 /// Queues.
 impl Gateway {
-    fn conversation_waits(&mut self, now: Now, talk: Talk, message: &Message<String>) {
+    pub(super) fn conversation_waits(&mut self, now: Now, talk: Talk, message: &Message<String>) {
         let settings = self.settings.channels.get(&message.way.channel);
         let Some(queue) = settings.and_then(|settings| settings.queue.clone()) else { return };
         let (channel, work) = (message.way.channel.clone(), message.way.work);
-        let entering = Entering { talk, channel, work, words: said(message) };
+        let (skills, priority) = (Skills::new(), 0);
+        let entering = Entering { talk, channel, work, words: said(message), skills, priority };
         if let Err(why) = self.conversation_enters(now, entering, queue.clone()) {
             tracing::warn!(%queue, ?why, "a conversation could not be queued");
         }
@@ -160,7 +181,7 @@ impl Gateway {
         entering: Entering,
         queue: QueueId,
     ) -> Result<ItemId, NotTaken> {
-        let Entering { talk, channel, work, words: said } = entering;
+        let Entering { talk, channel, work, words: said, skills, priority } = entering;
         let (conversation, contact) = talk;
         let item = ItemId(self.random.bits());
         let text = said.map(|said| words(Some(contact), item, &said));
@@ -172,8 +193,8 @@ impl Gateway {
                 queue: queue.clone(),
                 contact: Some(contact),
                 arrived: now.unix,
-                priority: 0,
-                skills: Skills::new(),
+                priority,
+                skills: skills.clone(),
                 errand: Errand {
                     text: text.clone(),
                     due: None,
@@ -236,7 +257,8 @@ impl Gateway {
         let talk = (conversation, open.contact?);
         let read = |text| self.journal.keys().read(text);
         let words = self.last_words(open).or_else(|| open.errand.text.as_ref().and_then(read));
-        Some((talk, Entering { talk, channel, work: open.channel, words }))
+        let (work, skills, priority) = (open.channel, open.skills.clone(), open.priority);
+        Some((talk, Entering { talk, channel, work, words, skills, priority }))
     }
 }
 
@@ -250,6 +272,10 @@ pub(super) struct Entering {
     pub work: Channel,
     /// What was written last.
     pub words: Option<String>,
+    /// Least levels of skills that it needs besides the queue's.
+    pub skills: Skills,
+    /// Its own priority.
+    pub priority: i32,
 }
 
 /// Writing down.
@@ -281,10 +307,15 @@ impl Gateway {
         if owner == Owner::Nobody {
             self.talks.forget(conversation);
         }
+        let told_owner = owner.clone();
         let what = What::Owner { owner, by, note };
         let entry = Entry { at: now.unix, conversation, contact, what };
         self.keep(now, Event::Message(Box::new(to_seal(entry))));
-        self.publish(Happening::Conversation(Box::new(told)));
+        // Where somebody stands in a flow is nobody's business.
+        let flow = |owner: &Owner| matches!(owner, Owner::Flow { .. });
+        if !flow(&before) || !flow(&told_owner) {
+            self.publish(Happening::Conversation(Box::new(told)));
+        }
     }
 
     /// It is over, until somebody writes again.

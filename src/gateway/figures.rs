@@ -21,6 +21,7 @@ impl Gateway {
         self.journal_figures(&mut figures);
         self.crm_figures(&mut figures);
         self.site_figures(&mut figures);
+        self.message_figures(now, &mut figures);
         let named = self.counted();
         let help = "What was refused, dropped or gone wrong since the start, by reason.";
         figures.counters(("events_total", "what"), help, named);

@@ -9,6 +9,7 @@ mod events;
 mod lines;
 mod sites;
 
+pub(super) use doing::Ruled;
 pub(super) use lines::task_name;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -204,8 +205,8 @@ impl Gateway {
                     tracing::info!(%journey, %why, "a journey is over");
                 }
                 let to = to.filter(|_| matches!(change, Change::Began { .. })).cloned();
-                self.journeys.last =
-                    self.keep(now, Event::Journey(Journey { change, to, act: None }));
+                self.journeys.last = self
+                    .keep(now, Event::Journey(Journey { change, to, act: None, message: None }));
             }
             engine::Output::Begin { rule, at, dated } => self.begin_with_time(now, rule, at, dated),
             engine::Output::Look { key, person } => {

@@ -13,6 +13,8 @@ use crate::config::Settings;
 use crate::config::settings::ChannelKind;
 use crate::context::{Act, Change, How, Identity, Kind, Source, Who, normalise};
 use crate::gateway::chats::{self, PRINT, bytes};
+use crate::gateway::journeys::Ruled;
+use crate::gateway::message_figures::Counted;
 use crate::gateway::orders::NOT_READY;
 use crate::gateway::{By, Gateway, LookFor, Output, ReplyTo};
 use crate::hours;
@@ -20,8 +22,7 @@ use crate::id::{ActorId, ChannelId, ContactId, MessageId};
 use crate::journal::context::to_seal;
 use crate::journal::event::Event;
 use crate::journal::{State as JournalState, Token, message};
-use crate::journey::quiet::Quiet;
-use crate::messaging::channel::{Input, NotStored, Order, State};
+use crate::messaging::channel::{Input, NotStored, Order, Receipt, State};
 use crate::messaging::chat::Visitor;
 use crate::messaging::ledger::{
     self, Ask, CODE, Fact, Found, Going, LONGEST_WAIT, Ledger, Named, Permission, REFUSAL, Rules,
@@ -32,9 +33,6 @@ use crate::random::Random;
 use crate::store::context::looking::{Answer, Question, Stands, Writer};
 use crate::time::Now;
 
-/// When nobody is written to who has not written before and waits for no code: federal law of the USA begins at nine in the
-/// evening, some of its states at eight.
-const QUIET: Quiet = Quiet { from: 20 * 60, to: 8 * 60 };
 /// The purpose of consents that stands for every other: what STOP refuses.
 const EVERYTHING: &str = "all";
 /// Characters of a text that somebody orders: what most services carry at once.
@@ -67,6 +65,11 @@ pub(super) struct Messages {
     failed: bool,
     /// Who asked for a message.
     wishes: BTreeMap<u64, (ReplyTo, By, Command)>,
+    /// What rules asked for.
+    ruled: BTreeMap<u64, Ruled>,
+    /// What was told, and since when it waits to be kept.
+    told: BTreeMap<(ChannelId, Receipt), Instant>,
+    pub(super) counted: Counted,
     next: u64,
     /// What is asked about a message.
     going: BTreeMap<MessageId, Going>,
@@ -83,6 +86,9 @@ impl Messages {
             wanted: None,
             failed: false,
             wishes: BTreeMap::new(),
+            ruled: BTreeMap::new(),
+            told: BTreeMap::new(),
+            counted: Counted::default(),
             next: 0,
             going: BTreeMap::new(),
             reaching: BTreeMap::new(),
@@ -91,6 +97,10 @@ impl Messages {
 
     pub fn deadline(&self) -> Option<Instant> {
         self.ledger.as_ref()?.deadline()
+    }
+
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_ref()
     }
 
     pub fn poll_output(&mut self) -> Option<ledger::Output> {
@@ -109,6 +119,7 @@ impl Gateway {
         let mut ledger = Ledger::new(now, rules(&self.settings), kept, random);
         ledger.handle_gone(now, &gone);
         self.messages.ledger = Some(ledger);
+        self.talks.left = self.journal.live().talks.unanswered.values().copied().collect();
         self.messages.wanted = Some(self.journal.stored());
         self.outputs.push_back(Output::Project);
         self.messages_may_begin(now);
@@ -122,6 +133,9 @@ impl Gateway {
     }
 
     pub(super) fn channel_says(&mut self, now: Now, channel: &ChannelId, input: Input) {
+        if let Input::Told { receipt, .. } = &input {
+            self.messages.told.insert((channel.clone(), *receipt), now.instant);
+        }
         let keys = self.journal.keys();
         let print =
             |key: &str| chats::fingerprint(|text, size| keys.token(text, size), channel, key);
@@ -150,6 +164,7 @@ impl Gateway {
         let ready = self.messages.wanted.take_if(|wanted| *wanted <= shown && !failed).is_some();
         if let Some(ledger) = self.messages.ledger.as_mut().filter(|_| ready) {
             ledger.handle_ready(now);
+            self.look_for_unanswered();
         }
     }
 
@@ -304,6 +319,12 @@ impl Gateway {
     }
 
     pub(super) fn order_channel(&mut self, now: Now, channel: ChannelId, order: Order) {
+        if let Order::Stored(receipt) | Order::NotStored(receipt, _) = &order {
+            let told = self.messages.told.remove(&(channel.clone(), *receipt));
+            if let (Some(told), Order::Stored(_)) = (told, &order) {
+                self.messages.counted.acknowledged.add(now.instant - told);
+            }
+        }
         match self.settings.channels.get(&channel).map(|settings| settings.kind) {
             Some(ChannelKind::Sip) => self.order_phones(now, &channel, order),
             _ => self.outputs.push_back(Output::Channel(channel, Box::new(order))),
@@ -372,7 +393,7 @@ impl Gateway {
         }
         let zones: Vec<_> =
             self.zones_of(stands).iter().filter_map(|name| hours::zone(name)).collect();
-        match QUIET.over_all(now.unix, &zones) {
+        match self.settings.messages.quiet().over_all(now.unix, &zones) {
             at if at <= now.unix => Permission::Go,
             at => Permission::NotBefore(at),
         }
@@ -383,7 +404,19 @@ impl Gateway {
         let settings = self.settings.channels.get(channel)?;
         let kinds = settings.kind.reaches();
         let good = |one: &&Identity<String>| kinds.contains(&kind_of(one.kind));
-        let identity = stands.identities.iter().find(good)?;
+        self.written_way(channel, stands.identities.iter().find(good)?)
+    }
+
+    /// The way to somebody who is known by this.
+    pub(super) fn written_way(
+        &self,
+        channel: &ChannelId,
+        identity: &Identity<String>,
+    ) -> Option<Way<String>> {
+        let settings = self.settings.channels.get(channel)?;
+        if !settings.kind.reaches().contains(&kind_of(identity.kind)) {
+            return None;
+        }
         Some(Way {
             channel: channel.clone(),
             work: settings.kind.work(),
@@ -433,6 +466,18 @@ impl Gateway {
     /// A wish goes to the ledger; whoever asked is answered once it is.
     pub(super) fn wish_for(&mut self, now: Now, asked: Asking, wish: Wish) {
         let ticket = self.ticket(asked);
+        self.messages_wish(now, ticket, wish);
+    }
+
+    /// A rule wants a message sent.
+    pub(super) fn rule_wishes(&mut self, now: Now, ruled: Ruled, wish: Wish) {
+        self.messages.next += 1;
+        let ticket = self.messages.next;
+        self.messages.ruled.insert(ticket, ruled);
+        self.messages_wish(now, ticket, wish);
+    }
+
+    pub(super) fn messages_wish(&mut self, now: Now, ticket: u64, wish: Wish) {
         if let Some(ledger) = &mut self.messages.ledger {
             ledger.handle_wish(now, ticket, wish);
         }
@@ -467,10 +512,10 @@ impl Gateway {
     }
 
     /// Of a key under which somebody asks for something, and of what they ask for.
-    pub(super) fn once(&self, by: &By, key: &str, said: &str) -> (Fingerprint, Fingerprint) {
+    pub(super) fn once(&self, by: &str, key: &str, said: &str) -> (Fingerprint, Fingerprint) {
         let keys = self.journal.keys();
         let print = |text: &str| Fingerprint(bytes(&keys.token(text, PRINT)));
-        (print(&format!("once {} {key}", by.who)), print(&format!("said {said}")))
+        (print(&format!("once {by} {key}")), print(&format!("said {said}")))
     }
 
     fn wish(
@@ -510,7 +555,7 @@ impl Gateway {
             reply: false,
             until: new.until.unwrap_or(now.unix + LONGEST_WAIT),
             not_before: None,
-            once: once.map(|key| self.once(by, key, &said)),
+            once: once.map(|key| self.once(&by.who.to_string(), key, &said)),
         })
     }
 
@@ -534,6 +579,9 @@ impl Gateway {
     }
 
     fn wish_answered(&mut self, now: Now, ticket: u64, wished: Wished) {
+        if let Some(ruled) = self.messages.ruled.remove(&ticket) {
+            return self.rule_wished(now, ruled, wished);
+        }
         let Some((to, by, command)) = self.messages.wishes.remove(&ticket) else { return };
         let reply = match wished {
             Wished::Queued(..) if matches!(command, Command::Withdraw { .. }) => Reply::Done,

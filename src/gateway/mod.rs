@@ -40,6 +40,7 @@ mod keeping;
 mod keys;
 mod lateness;
 mod legs;
+mod message_figures;
 mod messages;
 pub mod modems;
 mod no;
@@ -79,6 +80,7 @@ mod walks;
 mod watching;
 mod webhooks;
 mod work;
+mod writing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;

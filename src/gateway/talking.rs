@@ -20,6 +20,7 @@ use crate::messaging::channel::Order;
 use crate::messaging::ledger::{LONGEST_WAIT, Wish};
 use crate::messaging::owned::MOST_OWNED;
 use crate::messaging::{Content, Conversation, Entry, Media, Message, Owner, Piece, Way, What};
+use crate::queue::Skills;
 use crate::store::context::looking::{Answer, Question};
 use crate::time::Now;
 
@@ -218,7 +219,11 @@ impl Gateway {
                 let agent = self.who(by, agent.as_ref())?.ok_or("say which agent has it")?;
                 self.claim(now, talk, &agent)?;
             }
-            Doing::Release { queue } => {
+            Doing::Release { queue: None, flow: Some(flow) } => {
+                self.may_act(by, talk.id)?;
+                self.goes_to_flow(now, by, talk, flow)?;
+            }
+            Doing::Release { queue, .. } => {
                 self.may_act(by, talk.id)?;
                 self.goes_to_queue(now, by, talk, queue.as_ref(), None)?;
             }
@@ -278,7 +283,7 @@ impl Gateway {
                         }
                         Ok(())
                     }
-                    None if self.journal.live().talks.0.len() >= MOST_OWNED => {
+                    None if self.journal.live().talks.open.len() >= MOST_OWNED => {
                         Err(format!("{MOST_OWNED} conversations are open, which is the most")
                             .into())
                     }
@@ -305,8 +310,14 @@ impl Gateway {
         queue: QueueId,
     ) -> Result<ItemId, No> {
         let (channel, work) = (talk.way.channel.clone(), talk.way.work);
-        let entering =
-            Entering { talk: (talk.id, talk.contact), channel, work, words: talk.subject.clone() };
+        let entering = Entering {
+            talk: (talk.id, talk.contact),
+            channel,
+            work,
+            words: talk.subject.clone(),
+            skills: Skills::new(),
+            priority: 0,
+        };
         let entered = self.conversation_enters(now, entering, queue.clone());
         entered.map_err(|_| No::Cannot(format!("queue {queue} takes nothing at this moment")))
     }
@@ -400,7 +411,7 @@ impl Gateway {
         Ok(())
     }
 
-    fn item_of_talk(&self, conversation: ConversationId) -> Option<ItemId> {
+    pub(super) fn item_of_talk(&self, conversation: ConversationId) -> Option<ItemId> {
         match self.journal.live().talks.owner(conversation) {
             Owner::Queue { item, .. } => Some(*item),
             Owner::Agent { item, .. } => *item,
@@ -500,7 +511,7 @@ impl Gateway {
             reply: answers,
             until: now.unix + LONGEST_WAIT,
             not_before: None,
-            once: once.map(|key| self.once(by, key, &said)),
+            once: once.map(|key| self.once(&by.who.to_string(), key, &said)),
         })
     }
 }

@@ -64,8 +64,25 @@ struct Flow {
 pub(super) struct Node {
     pub name: String,
     pub step: Step,
+    /// What it says in writing.
+    pub words: Words,
     /// Its name's place; nothing for what a target stands for.
     span: Option<Range<usize>>,
+}
+
+/// What a node says in writing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Words {
+    pub text: Option<String>,
+    /// What each key stands for.
+    pub labels: BTreeMap<char, String>,
+}
+
+impl Node {
+    /// Whether nobody wrote it: it is what a target stands for.
+    pub fn is_made_up(&self) -> bool {
+        self.span.is_none()
+    }
 }
 
 /// What a node does.
@@ -133,6 +150,19 @@ impl Flows {
 
     pub(super) fn node(&self, (flow, node): Spot) -> Option<&Node> {
         self.flows.get(flow)?.nodes.get(node)
+    }
+
+    /// A node that somebody wrote, by its name.
+    pub(super) fn named(&self, flow: usize, name: &str) -> Option<Spot> {
+        let nodes = &self.flows.get(flow)?.nodes;
+        let at = nodes.iter().position(|node| !node.is_made_up() && node.name == name)?;
+        Some((flow, at))
+    }
+
+    /// The name of the flow at a place.
+    pub(super) fn flow_at(&self, (flow, _): Spot) -> Option<FlowId> {
+        let mut names = self.names.iter();
+        names.find(|(_, at)| **at == flow).map(|(name, _)| name.clone())
     }
 
     /// The node at a place, if it is one that calls back.
@@ -295,7 +325,8 @@ impl<'a> Compiler<'a> {
     fn nodes(&mut self, draft: &mut Draft<'a>, settings: &'a Settings) -> Vec<Node> {
         let mut nodes = Vec::new();
         let mut add = |name: &Text, step: Step| {
-            nodes.push(Node { name: name.get_ref().clone(), step, span: Some(name.span()) });
+            let (name, span) = (name.get_ref().clone(), Some(name.span()));
+            nodes.push(Node { name, step, words: Words::default(), span });
         };
         settings.menu.iter().for_each(|(name, menu)| add(name, self.menu(draft, menu)));
         settings.say.iter().for_each(|(name, say)| {
@@ -331,7 +362,36 @@ impl<'a> Compiler<'a> {
         settings.hang_up.iter().for_each(|(name, node)| {
             add(name, Step::HangUp { prompt: self.prompt(draft, &node.prompt) });
         });
+        self.words(settings, &mut nodes);
         nodes
+    }
+
+    /// What nodes say in writing.
+    fn words(&mut self, settings: &Settings, nodes: &mut [Node]) {
+        let menus = settings.menu.iter().map(|(name, menu)| (name, &menu.text));
+        let says = settings.say.iter().map(|(name, say)| (name, &say.text));
+        let collects = settings.collect.iter().map(|(name, collect)| (name, &collect.text));
+        let ends = settings.hang_up.iter().map(|(name, end)| (name, &end.text));
+        for (name, text) in menus.chain(says).chain(collects).chain(ends) {
+            let own = nodes.iter_mut().find(|node| node.name == *name.get_ref());
+            own.into_iter().for_each(|node| node.words.text.clone_from(text));
+        }
+        for (name, menu) in &settings.menu {
+            let chosen = |key: &Text| menu.choices.keys().any(|own| own.get_ref() == key.get_ref());
+            let mut labels = BTreeMap::new();
+            for (key, label) in &menu.labels {
+                match single_key(key.get_ref()).filter(|_| chosen(key)) {
+                    Some(own) => _ = labels.insert(own, label.clone()),
+                    None => self.problem(
+                        key.span(),
+                        Mistake::Key(key.get_ref().clone()),
+                        menu.choices.keys().map(|key| key.get_ref().clone()).collect(),
+                    ),
+                }
+            }
+            let own = nodes.iter_mut().find(|node| node.name == *name.get_ref());
+            own.into_iter().for_each(|node| node.words.labels.clone_from(&labels));
+        }
     }
 
     fn menu(&mut self, draft: &mut Draft<'a>, menu: &'a super::flow::Menu) -> Step {
@@ -639,7 +699,8 @@ impl<'a> Compiler<'a> {
 impl Draft<'_> {
     /// A node for what a target stands for.
     fn add(&mut self, name: &str, step: Step) -> Spot {
-        self.extra.push(Node { name: name.to_owned(), step, span: None });
+        let words = Words::default();
+        self.extra.push(Node { name: name.to_owned(), step, words, span: None });
         (self.flow, self.named + self.extra.len() - 1)
     }
 }

@@ -75,6 +75,12 @@ pub struct Settings {
 pub struct Menu {
     /// What is said.
     pub prompt: Prompt,
+    /// The same in writing, for channels that this flow answers.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// What each key stands for, in writing.
+    #[serde(default)]
+    pub labels: BTreeMap<Text, String>,
     /// Where each key (`0` to `9`, `*`, `#`) leads. `repeat` says the menu again.
     pub choices: BTreeMap<Text, Text>,
     /// Seconds of silence, after the prompt, before it is said again; 1 to 60, default 5.
@@ -106,6 +112,9 @@ pub struct Menu {
 pub struct Say {
     /// What is said.
     pub prompt: Prompt,
+    /// The same in writing.
+    #[serde(default)]
+    pub text: Option<String>,
     /// Where it goes on.
     pub next: Text,
     /// Whether a key press cuts it short; the key counts for the next node that asks for one. Default true.
@@ -119,6 +128,9 @@ pub struct Say {
 pub struct Collect {
     /// What is said.
     pub prompt: Prompt,
+    /// The same in writing.
+    #[serde(default)]
+    pub text: Option<String>,
     /// What the keys are called; prompts can say them back.
     pub variable: Text,
     /// Fewest keys; 1 to 32, default 1.
@@ -302,6 +314,9 @@ pub struct HangUp {
     /// What is said. Default `goodbye`.
     #[serde(default = "goodbye")]
     pub prompt: Prompt,
+    /// The same in writing. Default nothing.
+    #[serde(default)]
+    pub text: Option<String>,
 }
 
 /// What is said: one clip, or a list of clips and things to be spoken.

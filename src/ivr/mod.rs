@@ -1,7 +1,7 @@
 //! One caller's walk through a flow that was checked beforehand: what is said, which keys are pressed, where it leads.
 //!
 //! Owns the flow language ([`flow`]), its checks ([`check`]), the [`walk`] itself, opening hours (`crate::hours`), and how
-//! numbers and times are put into words ([`speak`], [`prompts`]); beside it the [`mailbox`]es, whose callers leave and
+//! numbers and times are put into words ([`speak`], [`prompts`]), and the same flow in writing ([`text`]); beside it the [`mailbox`]es, whose callers leave and
 //! hear messages. Knows clips by name only, never a sound; says where a caller
 //! goes and leaves the going to the call.
 
@@ -10,6 +10,7 @@ pub mod flow;
 pub mod mailbox;
 pub mod prompts;
 pub mod speak;
+pub mod text;
 pub mod walk;
 
 use std::collections::BTreeMap;

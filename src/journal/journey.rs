@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::context::{Act, Identity};
-use crate::id::{ContactId, JourneyId};
+use crate::id::{ContactId, JourneyId, MessageId};
 use crate::journal::live::erased;
 use crate::journal::personal::Personal;
 use crate::journey::{Change, Kept};
@@ -23,11 +23,14 @@ pub struct Journey {
     /// What it writes on the person's record: in the same record of the journal, so that it is there once or not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Act<Personal>>,
+    /// The message that it is, where a channel of the box's carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageId>,
 }
 
 impl From<Change> for Journey {
     fn from(change: Change) -> Journey {
-        Journey { change, to: None, act: None }
+        Journey { change, to: None, act: None, message: None }
     }
 }
 
@@ -144,7 +147,7 @@ mod tests {
             Change::Waits { journey, until: UnixTime(9) },
             Change::Intends { key, purpose: Some("service".to_owned()) },
         ];
-        let with = |change, to| Journey { change, to: Some(to), act: None };
+        let with = |change, to| Journey { change, to: Some(to), act: None, message: None };
         let mut all = vec![with(heard, identity())];
         all.push(with(Change::Began { journey, rule, print, person, attributes }, identity()));
         let id = "call/1/missed".to_owned();

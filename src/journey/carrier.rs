@@ -10,10 +10,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Channel, Outcome};
-use crate::id::HookId;
+use crate::id::{ChannelId, HookId};
 
 /// What the name of a receiver stands behind.
 const WEBHOOK: &str = "webhook:";
+/// What the name of a channel stands behind.
+const CHANNEL: &str = "channel:";
 const PHONE: &str = "phone";
 
 /// Who carries messages of a channel.
@@ -21,6 +23,8 @@ const PHONE: &str = "phone";
 pub enum Carrier {
     /// A program of the site's own, which is told by webhook: under the same id however often, so that it sends once.
     Webhook(HookId),
+    /// A channel of the box's own: the ledger of messages has it from there on, and sends it once.
+    Channel(ChannelId),
     /// The registered phone whose number is the person's (RFC 3428).
     Phone,
 }
@@ -34,6 +38,8 @@ impl Carrier {
         match self {
             // Whoever is told by webhook is told until they have said that they know.
             Carrier::Webhook(_) => Outcome::Done,
+            // What the ledger has is in the journal before this is.
+            Carrier::Channel(_) => Outcome::Done,
             Carrier::Phone => Outcome::Unknown,
         }
     }
@@ -45,7 +51,7 @@ pub struct NotACarrier;
 
 impl fmt::Display for NotACarrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`webhook:NAME` or `phone`")
+        f.write_str("`webhook:NAME`, `channel:NAME` or `phone`")
     }
 }
 
@@ -56,7 +62,10 @@ impl FromStr for Carrier {
         match text.strip_prefix(WEBHOOK) {
             Some(name) if !name.is_empty() => Ok(Carrier::Webhook(HookId::from(name))),
             _ if text == PHONE => Ok(Carrier::Phone),
-            _ => Err(NotACarrier),
+            _ => match text.strip_prefix(CHANNEL) {
+                Some(name) if !name.is_empty() => Ok(Carrier::Channel(ChannelId::from(name))),
+                _ => Err(NotACarrier),
+            },
         }
     }
 }
@@ -65,6 +74,7 @@ impl fmt::Display for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Carrier::Webhook(name) => write!(f, "{WEBHOOK}{name}"),
+            Carrier::Channel(name) => write!(f, "{CHANNEL}{name}"),
             Carrier::Phone => f.write_str(PHONE),
         }
     }
@@ -88,10 +98,10 @@ mod tests {
 
     #[test]
     fn a_carrier_is_read_as_it_is_written() {
-        for text in ["webhook:sender", "phone"] {
+        for text in ["webhook:sender", "channel:sms", "phone"] {
             assert_eq!(text.parse::<Carrier>().unwrap().to_string(), text);
         }
-        for wrong in ["", "webhook:", "fax", "phones"] {
+        for wrong in ["", "webhook:", "channel:", "fax", "phones"] {
             assert_eq!(wrong.parse::<Carrier>(), Err(NotACarrier), "{wrong}");
         }
     }

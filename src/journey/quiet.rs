@@ -22,6 +22,13 @@ const ROUNDS: usize = 16;
 /// Minutes of a day and more: the longest that is looked ahead one by one.
 const LOOK: i64 = 27 * 60;
 
+/// Minutes since midnight of a time that is written `HH:MM`.
+pub fn minutes(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+}
+
 impl Quiet {
     /// Whether it is quiet at a moment. Outside of all calendars it is.
     pub fn covers(&self, at: UnixTime, zone: &TimeZone) -> bool {

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use crate::hours;
 use crate::journey::daily::{CASE, Daily, Dated, Of};
-use crate::journey::quiet::Quiet;
+use crate::journey::quiet::{Quiet, minutes};
 use crate::journey::{Action, Channel, Event};
 use crate::time::UnixTime;
 
@@ -667,12 +667,6 @@ impl Check<'_> {
             }
         }
     }
-}
-
-fn minutes(text: &str) -> Option<u16> {
-    let (hour, minute) = text.split_once(':')?;
-    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
 }
 
 fn seconds(text: &str) -> Option<i64> {

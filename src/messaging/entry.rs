@@ -237,6 +237,12 @@ pub enum Owner {
     Flow {
         /// Which.
         flow: FlowId,
+        /// At which node of it somebody stands.
+        #[serde(default)]
+        node: String,
+        /// How often they were not understood there.
+        #[serde(default)]
+        wrong: u16,
     },
     /// Whoever of a queue gets it.
     Queue {

@@ -7,15 +7,24 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, Owner, What};
-use crate::id::{ContactId, ConversationId};
+use crate::id::{ContactId, ConversationId, MessageId};
 
 /// Conversations that somebody has at a time: twice what queues hold. Each takes some 150 bytes of every checkpoint.
 pub const MOST_OWNED: usize = 20_000;
 
+/// Messages that wait to be seen at a time; more than that nobody answers, as on a channel that has no queue.
+const MOST_UNANSWERED: usize = 1_000;
+
 /// Conversations that somebody has.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Owned(pub BTreeMap<ConversationId, Talk>);
+#[serde(default)]
+pub struct Owned {
+    /// Who has each.
+    pub open: BTreeMap<ConversationId, Talk>,
+    /// What somebody wrote last where nobody has it, or a flow, and that was not answered: after a crash in that moment it
+    /// would be lost from sight.
+    pub unanswered: BTreeMap<ConversationId, MessageId>,
+}
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,23 +38,42 @@ pub struct Talk {
 impl Owned {
     /// Who has a conversation.
     pub fn owner(&self, conversation: ConversationId) -> &Owner {
-        self.0.get(&conversation).map_or(&Owner::Nobody, |talk| &talk.owner)
+        self.open.get(&conversation).map_or(&Owner::Nobody, |talk| &talk.owner)
     }
 
-    /// Somebody was erased.
+    /// Somebody was erased. What they wrote is not found any more.
     pub fn forget(&mut self, contact: ContactId) {
-        self.0.retain(|_, talk| talk.contact != contact);
+        self.open.retain(|_, talk| talk.contact != contact);
     }
 
     /// Takes up one entry.
     pub fn apply<P>(&mut self, entry: &Entry<P>) {
+        self.note_unanswered(entry);
         match &entry.what {
             What::Owner { owner: Owner::Nobody, .. } | What::Closed { .. } => {
-                self.0.remove(&entry.conversation);
+                self.open.remove(&entry.conversation);
             }
             What::Owner { owner, .. } => {
                 let talk = Talk { contact: entry.contact, owner: owner.clone() };
-                self.0.insert(entry.conversation, talk);
+                self.open.insert(entry.conversation, talk);
+            }
+            _ => {}
+        }
+    }
+
+    fn note_unanswered<P>(&mut self, entry: &Entry<P>) {
+        let conversation = entry.conversation;
+        match &entry.what {
+            What::Arrived { message, refusal: None, automatic: false, .. }
+                if matches!(self.owner(conversation), Owner::Nobody | Owner::Flow { .. }) =>
+            {
+                if self.unanswered.len() >= MOST_UNANSWERED {
+                    self.unanswered.pop_first();
+                }
+                self.unanswered.insert(conversation, *message);
+            }
+            What::Owner { .. } | What::Closed { .. } | What::Queued { reply: true, .. } => {
+                self.unanswered.remove(&conversation);
             }
             _ => {}
         }

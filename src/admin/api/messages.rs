@@ -62,7 +62,7 @@ impl From<Owner> for OwnerLine {
     fn from(owner: Owner) -> OwnerLine {
         match owner {
             Owner::Nobody => OwnerLine::default(),
-            Owner::Flow { flow } => OwnerLine { flow: Some(flow), ..OwnerLine::default() },
+            Owner::Flow { flow, .. } => OwnerLine { flow: Some(flow), ..OwnerLine::default() },
             Owner::Queue { queue, item } => {
                 OwnerLine { queue: Some(queue), item: Some(item), ..OwnerLine::default() }
             }
@@ -423,13 +423,16 @@ pub struct NewReply {
     pub channel: Option<String>,
 }
 
-/// Where a conversation goes back to.
+/// Where a conversation goes back to: a queue, or a flow.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Release {
     /// This queue; the one it came from when absent.
     #[schema(max_length = 64)]
     pub queue: Option<String>,
+    /// Or this flow, which answers from its beginning on.
+    #[schema(max_length = 64)]
+    pub flow: Option<String>,
 }
 
 /// Who goes on with a conversation: an agent, or whoever of a queue gets it.
@@ -494,6 +497,9 @@ pub enum Doing {
     Release {
         /// Which; its own when nothing.
         queue: Option<QueueId>,
+        /// Or to this flow.
+        #[serde(default)]
+        flow: Option<FlowId>,
     },
     /// It goes to somebody else.
     HandOver {

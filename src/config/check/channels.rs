@@ -24,6 +24,10 @@ impl Check<'_, '_> {
             if let Some(queue) = &own.queue {
                 self.known(&at("queue"), "queue", queue.as_str(), &queues);
             }
+            if own.flow.is_some() && own.queue.is_none() {
+                let what = "nobody goes on where the flow does not";
+                self.tell(&at("flow"), what, "a `queue` beside it");
+            }
             for trunk in &own.trunks {
                 self.known(&at("trunks"), "trunk", trunk.as_str(), &trunks);
             }

@@ -1,6 +1,8 @@
 //! What `[messages]` says.
 
 use super::{Check, Step};
+use crate::config::settings::ChannelKind;
+use crate::journey::quiet::minutes;
 use crate::journey::{Carrier, Channel};
 
 use Step::Key;
@@ -9,6 +11,12 @@ impl Check<'_, '_> {
     pub(super) fn messages(&mut self) {
         let settings = self.settings;
         let hooks = self.names_of("webhook");
+        let own = &settings.messages;
+        for (key, text) in [("quiet_from", &own.quiet_from), ("quiet_to", &own.quiet_to)] {
+            if minutes(text).is_none() {
+                self.tell(&[Key("messages"), Key(key)], "that is no time of day", "\"20:00\"");
+            }
+        }
         for (channel, text) in settings.messages.each() {
             let at = [Key("messages"), Key(channel.name())];
             match text.parse() {
@@ -16,6 +24,20 @@ impl Check<'_, '_> {
                     let what = format!("`{text}` carries no messages");
                     self.tell(&at, what, &format!("{wrong}"));
                 }
+                Ok(Carrier::Channel(name)) => match settings.channels.get(&name) {
+                    None => {
+                        let names: Vec<_> = settings.channels.keys().map(|n| n.as_str()).collect();
+                        let what = format!("there is no channel `{name}`");
+                        self.tell(&at, what, &names.join(", "));
+                    }
+                    Some(own) => {
+                        let mail = own.kind == ChannelKind::Mail;
+                        if mail != (channel == Channel::Mail) {
+                            let what = format!("the channel `{name}` carries something else");
+                            self.tell(&at, what, "a channel of that kind");
+                        }
+                    }
+                },
                 Ok(Carrier::Phone) if channel == Channel::Mail => {
                     self.tell(&at, "a phone takes no mail", "`webhook:NAME`");
                 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::config::SecretRef;
 use crate::context::Channel as Consents;
-use crate::id::{ChannelId, QueueId, TrunkId};
+use crate::id::{ChannelId, FlowId, QueueId, TrunkId};
 use crate::messaging::Kind;
 use crate::messaging::adapter::Secret;
 use crate::queue::Channel as Work;
@@ -120,6 +120,9 @@ pub struct Channel {
     /// Whose agents answer what comes by it. Nobody is asked when absent; it is kept all the same.
     #[serde(default)]
     pub queue: Option<QueueId>,
+    /// The flow that answers first; people of `queue` go on. Needs words at each node that speaks. None when absent.
+    #[serde(default)]
+    pub flow: Option<FlowId>,
     /// Trunks over which it takes messages too. None by default: a carrier's address is easily forged.
     #[serde(default)]
     pub trunks: Vec<TrunkId>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Due;
 use crate::context::{Act, Change as Said, Identity, Kind};
 use crate::gateway::Gateway;
-use crate::id::{ContactId, ExtensionId, ItemId};
+use crate::id::{ChannelId, ContactId, ExtensionId, ItemId};
 use crate::journal::context::{personal, to_seal};
 use crate::journal::event::Event;
 use crate::journal::journey::Journey;
@@ -13,6 +13,8 @@ use crate::journal::personal::Personal;
 use crate::journal::{State, Token};
 use crate::journey::rule::fingerprint;
 use crate::journey::{Action, Carrier, Channel, Key, Outcome};
+use crate::messaging::Piece;
+use crate::messaging::ledger::{LONGEST_WAIT, Wish, Wished};
 use crate::sip::endpoint::ClientKey;
 use crate::sip::message::Status;
 use crate::store::context::looking::Stands;
@@ -27,6 +29,15 @@ pub(super) struct Texting {
     key: Key,
     extension: ExtensionId,
     text: String,
+}
+
+/// A message of a journey that the ledger was asked to take.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct Ruled {
+    whose: (Key, ContactId),
+    action: Action,
+    channel: ChannelId,
+    to: Identity<String>,
 }
 
 impl Gateway {
@@ -117,7 +128,7 @@ impl Gateway {
         act: Option<Act<Personal>>,
     ) -> Token {
         let change = self.journeys.machine.handle_handed(now, whose, action, carrier);
-        self.keep(now, Event::Journey(Journey { change, to, act }))
+        self.keep(now, Event::Journey(Journey { change, to, act, message: None }))
     }
 
     /// Hands a message to whoever carries it. Answers what came of it, if that is known at once.
@@ -134,6 +145,10 @@ impl Gateway {
         };
         let Some(to) = to else { return Some(Outcome::NoAddress) };
         let extension = match &carrier {
+            Carrier::Channel(name) => {
+                let name = name.clone();
+                return self.message_by_channel(now, whose, action, name, to);
+            }
             Carrier::Webhook(_) => None,
             Carrier::Phone => match self.phone_of(now, &to) {
                 Some(extension) => Some(extension),
@@ -149,6 +164,60 @@ impl Gateway {
                 self.journeys.texts.push((token, texting));
                 None
             }
+        }
+    }
+
+    /// Hands a message to the ledger, under a key of its own: asked for once more after a crash it is the same message.
+    /// What comes of that is told by [`Gateway::rule_wished`].
+    fn message_by_channel(
+        &mut self,
+        now: Now,
+        (key, person): (Key, ContactId),
+        action: &Action,
+        channel: ChannelId,
+        to: Identity<String>,
+    ) -> Option<Outcome> {
+        let Action::Message { text, .. } = action else { return Some(Outcome::Refused) };
+        let Some(way) = self.written_way(&channel, &to) else { return Some(Outcome::NoAddress) };
+        let running = self.journal.live().journeys.kept.running.get(&key.journey);
+        let rule = running.map(|running| running.rule.clone()).unwrap_or_default();
+        let purpose = self.settings.journeys.get(&rule).map(|rule| rule.purpose.clone());
+        let wish = Wish {
+            way,
+            known: Some((person, None)),
+            pieces: vec![Piece::text(text.clone())],
+            subject: None,
+            answers: None,
+            by: format!("rule {rule}").as_str().into(),
+            purpose: purpose.unwrap_or_else(|| "service".to_owned()),
+            reply: false,
+            until: now.unix + LONGEST_WAIT,
+            not_before: None,
+            once: Some(self.once("rules", &format!("journey {key}"), text)),
+        };
+        let ruled = Ruled { whose: (key, person), action: action.clone(), channel, to };
+        self.rule_wishes(now, ruled, wish);
+        None
+    }
+
+    /// The ledger has a message of a journey, or does not take it.
+    pub(in crate::gateway) fn rule_wished(&mut self, now: Now, ruled: Ruled, wished: Wished) {
+        let Ruled { whose, action, channel, to } = ruled;
+        if !self.journeys.machine.is_asked(whose.0) {
+            return;
+        }
+        match wished {
+            Wished::Queued(message, _) => {
+                let carrier = Some(Carrier::Channel(channel));
+                let change = self.journeys.machine.handle_handed(now, whose, action, carrier);
+                let (to, message) = (Some(to.map(&mut personal)), Some(message));
+                self.keep(now, Event::Journey(Journey { change, to, act: None, message }));
+                self.step_done(now, whose.0, Outcome::Done);
+            }
+            Wished::Different | Wished::NoChannel => {
+                self.step_done(now, whose.0, Outcome::Refused);
+            }
+            Wished::NotNow(_) => self.journeys.machine.handle_put_off(now, whose.0),
         }
     }
 

@@ -51,7 +51,8 @@ impl Gateway {
             }
         };
         let change = Change::Heard { id: id.clone(), kind: kind.to_owned(), person, attributes };
-        let token = self.keep(now, Event::Journey(Journey { change, to, act: None }));
+        let token =
+            self.keep(now, Event::Journey(Journey { change, to, act: None, message: None }));
         // While the disk fails the store shows nothing new: it is looked up as it is.
         let after = if token == Token(u64::MAX) { Token(0) } else { token };
         self.look_for_journey(after, who, For::Event(id));

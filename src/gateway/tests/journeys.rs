@@ -169,6 +169,33 @@ fn who_was_missed_is_written_to_once_where_they_have_agreed() {
 }
 
 #[test]
+fn a_channel_of_the_box_carries_a_rules_message_once_and_the_record_names_it() {
+    let channel = "sms = 'channel:phones'\n[channels.phones]\nkind = 'sip'";
+    let config = with_rules(&[("sorry", SORRY)], channel);
+    let mut world = World::journeys(&config, "2026-11-16T12:00:00Z");
+    world.misses("+15550101", 3);
+    world.agrees(By::Sms, "service", true);
+    world.seconds(3_600);
+    assert_eq!(world.outcomes(), [Outcome::Done, Outcome::Done]);
+    let named = world.changes().into_iter().filter_map(|journey| journey.message);
+    let named: Vec<_> = named.collect();
+    let queued = |world: &World| {
+        let written = world.entries().into_iter().filter_map(|entry| match entry.what {
+            crate::messaging::What::Queued { message, by, purpose, reply: false, .. } => {
+                Some((message, by.to_string(), purpose))
+            }
+            _ => None,
+        });
+        written.collect::<Vec<_>>()
+    };
+    let all = queued(&world);
+    assert_eq!(all, [(named[0], "rule sorry".to_owned(), "service".to_owned())]);
+    world.is_killed(&config, 9);
+    world.seconds(3_600);
+    assert_eq!(queued(&world).len(), 1, "it is asked for once");
+}
+
+#[test]
 fn whoever_was_answered_was_not_missed_and_what_happens_ends_a_journey() {
     let config = with_rules(&[("sorry", SORRY)], "sms = 'webhook:sender'");
     let mut world = World::journeys(&config, "2026-11-16T12:00:00Z");

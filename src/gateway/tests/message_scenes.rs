@@ -43,7 +43,7 @@ impl World {
     }
 
     /// Everything that the journal says of messages, in clear.
-    fn entries(&self) -> Vec<Entry<String>> {
+    pub(super) fn entries(&self) -> Vec<Entry<String>> {
         let (mut replay, mut all) = (Replay::default(), Vec::new());
         for segment in &self.journal {
             replay.read(segment, &mut |entry| {

@@ -140,7 +140,7 @@ fn beside_a_call_three_fit_and_the_fourth_waits_until_one_is_over() {
         .journal
         .live()
         .talks
-        .0
+        .open
         .iter()
         .find_map(|(id, talk)| matches!(talk.owner, Owner::Agent { .. }).then_some(*id));
     let close = Doing::Close { code: None, fields: BTreeMap::new() };
@@ -235,7 +235,10 @@ fn a_conversation_is_handed_over_with_a_note_and_released_and_survives_a_crash()
     assert_eq!(world.seen_by("bob"), ["message"]);
     assert_eq!((world.offered(), world.gateway.journal.live().errands.0.len()), (vec![], 1));
     // Back in the queue it is offered to ann, with the last words.
-    assert_eq!(world.in_talk(Some("bob"), talk, Doing::Release { queue: None }), Reply::Done);
+    assert_eq!(
+        world.in_talk(Some("bob"), talk, Doing::Release { queue: None, flow: None }),
+        Reply::Done
+    );
     let offers = world.told.iter().filter_map(|told| match told {
         Happening::WorkOffered(offer) => Some((offer.agent.to_string(), offer.work.text.clone())),
         _ => None,
@@ -273,4 +276,80 @@ fn a_message_is_taken_back_while_its_phone_is_away() {
     world.register(OWNER, 3_600);
     world.seconds(120);
     assert!(world.parties[OWNER].texts.is_empty(), "nothing is sent");
+}
+
+/// Phones may write, the flow answers first.
+const FLOW: (&str, &str) = (
+    "[flow.main]\n",
+    "[channels.phones]\nkind = \"sip\"\nqueue = \"support\"\nflow = \"written\"\n[flow.written]\nstart = \"menu\"\n\
+     [flow.written.menu.menu]\nprompt = \"office-menu\"\ntext = \"Whom?\"\nlabels = { 1 = \"People\" }\n\
+     choices = { 1 = \"queue:support\", 2 = \"bye\" }\nretries = 1\n\
+     [flow.written.hang_up.bye]\ntext = \"Good-bye.\"\n[flow.main]\n",
+);
+
+impl World {
+    /// What the branch has wanted written, since the last look.
+    fn answers_written(&mut self) -> Vec<String> {
+        let written = self.written();
+        self.told.clear();
+        let out = written.into_iter().filter(|line| line.by.is_some());
+        out.filter_map(|line| line.pieces.into_iter().find_map(|piece| piece.text)).collect()
+    }
+}
+
+#[test]
+fn a_flow_answers_in_writing_over_a_crash_and_hands_over_to_people_and_back() {
+    let mut world = scene(&[FLOW, DESK]);
+    world.text_from("+15550121", "Hello?");
+    let talk = world.newest_talk();
+    assert_eq!(world.offered(), [], "nobody is asked yet");
+    assert_eq!(world.answers_written(), ["Whom?\n1 People"]);
+    assert!(matches!(world.owner(talk), Owner::Flow { .. }));
+    // Not understood once, over a crash, and then a person tries.
+    world.text_from("+15550121", "What?");
+    assert_eq!(world.answers_written(), ["Whom?\n1 People"]);
+    world.is_killed(&super::scenes::config(&[FLOW, DESK]), 9);
+    world.seconds(2);
+    world.told.clear();
+    world.text_from("+15550121", "I said hello.");
+    assert_eq!(world.offered().len(), 1);
+    assert!(matches!(world.owner(talk), Owner::Queue { .. }));
+    assert_eq!(world.answers_written(), Vec::<String>::new());
+    // An agent has it, and gives it back to the flow.
+    assert_eq!(world.claims("ann", talk), Reply::Done);
+    let back = Doing::Release { queue: None, flow: Some("written".into()) };
+    assert_eq!(world.in_talk(Some("ann"), talk, back), Reply::Done);
+    assert!(matches!(world.owner(talk), Owner::Flow { .. }));
+    assert!(world.gateway.journal.live().errands.0.is_empty());
+    assert_eq!(world.answers_written(), ["Whom?\n1 People"]);
+    world.text_from("+15550121", "people");
+    assert!(matches!(world.owner(talk), Owner::Queue { .. }));
+    // Another one is done without anybody; a word that refuses ends it too, and nobody is asked.
+    world.told.clear();
+    world.text_from("+15550122", "Hi.");
+    let other = world.newest_talk();
+    world.told.clear();
+    world.text_from("+15550122", "2");
+    assert_eq!((world.owner(other), world.offered()), (Owner::Nobody, vec![]));
+    assert_eq!(world.answers_written(), ["Good-bye."]);
+    world.text_from("+15550123", "Hi.");
+    let third = world.newest_talk();
+    world.text_from("+15550123", "STOP");
+    assert_eq!((world.owner(third), world.offered()), (Owner::Nobody, vec![]));
+}
+
+#[test]
+fn figures_tell_of_messages_and_phones_hear_that_they_may_write() {
+    let mut world = scene(&[PHONES, DESK]);
+    world.text_from("+15550121", "Hello?");
+    let Some(Reply::Metrics(text)) = world.ask(&Command::Metrics) else { panic!("figures") };
+    for line in [
+        "branchline_messages_in_total{channel=\"phones\"} 1",
+        "branchline_channel_up{channel=\"phones\"} 1",
+        "branchline_messages_waiting{channel=\"phones\"} 0",
+        "branchline_conversations{owner=\"queue\"} 1",
+        "branchline_message_acknowledgement_seconds_count 1",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
 }

@@ -552,6 +552,16 @@ impl Ledger {
         self.lines.iter().map(|(channel, line)| (channel, line.figures()))
     }
 
+    /// Since when the oldest message that has not gone out is to, by channel.
+    pub fn oldest(&self) -> BTreeMap<ChannelId, UnixTime> {
+        let mut oldest = BTreeMap::new();
+        for out in self.outs.values().filter(|out| out.state == State::Queued) {
+            let since = oldest.entry(out.way.channel.clone()).or_insert(out.since);
+            *since = (*since).min(out.since);
+        }
+        oldest
+    }
+
     /// Messages that are to go out or are followed.
     pub fn open(&self) -> usize {
         self.outs.len()

@@ -1,6 +1,6 @@
 //! Requests that arrive: what is refused by itself, what belongs to a session, what is new.
 
-use super::{ALLOW, Ended, Endpoint, Event, SUPPORTED, ServerKey, SessionId, offers};
+use super::{Ended, Endpoint, Event, SUPPORTED, ServerKey, SessionId, offers};
 use crate::sip::dialog::{DialogId, Order};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response, Status};
@@ -57,8 +57,8 @@ impl Endpoint {
     pub(super) fn refusal(&self, request: &Request) -> Option<Response> {
         if !request.method.is_known() {
             let mut response = Response::to(request, Status::NOT_IMPLEMENTED);
-            // ALLOW is a constant without line breaks.
-            let _ = response.headers.push("Allow", ALLOW);
+            // A constant without line breaks.
+            let _ = response.headers.push("Allow", self.allow());
             return Some(response);
         }
         if request.max_forwards().ok().flatten() == Some(0) && request.method != Method::OPTIONS {
@@ -193,7 +193,7 @@ impl Endpoint {
     pub fn not_allowed(&self, request: &Request) -> Response {
         let mut response = Response::to(request, Status::METHOD_NOT_ALLOWED);
         // A constant without line breaks.
-        let _ = response.headers.push("Allow", ALLOW);
+        let _ = response.headers.push("Allow", self.allow());
         response
     }
 
@@ -209,7 +209,7 @@ impl Endpoint {
         let mut response = Response::to(request, Status::OK);
         let supported = SUPPORTED.join(", ");
         let told = [
-            ("Allow", ALLOW),
+            ("Allow", self.allow()),
             ("Accept", "application/sdp"),
             ("Supported", &supported),
             ("Allow-Events", Package::ALL),

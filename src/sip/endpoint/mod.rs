@@ -51,6 +51,8 @@ pub struct Settings {
     pub max_sessions: usize,
     /// Seconds after which a session that nobody refreshed is over (RFC 4028), 90 at least; none, when absent.
     pub session_expires: Option<u32>,
+    /// Whether MESSAGE is taken (RFC 3428).
+    pub messages: bool,
 }
 
 impl Default for Settings {
@@ -62,6 +64,7 @@ impl Default for Settings {
             // Strangers hold none: this is above whatever the limits of calls let through.
             max_sessions: 50_000,
             session_expires: Some(1_800),
+            messages: false,
         }
     }
 }
@@ -267,6 +270,9 @@ pub enum Failure {
 /// What we do (RFC 3261 section 20.5).
 const ALLOW: &str =
     "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, INFO, REFER, REGISTER, SUBSCRIBE";
+/// The same where somebody is written to.
+const ALLOW_AND_MESSAGE: &str =
+    "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, INFO, REFER, REGISTER, SUBSCRIBE, MESSAGE";
 /// Extensions that we know; a `Require` for another is refused with 420.
 const SUPPORTED: [&str; 3] = [session_timer::OPTION, reliable::OPTION, "replaces"];
 
@@ -335,6 +341,13 @@ pub struct Endpoint {
     strongest: challenges::Strongest,
     /// What To tags of stateless answers are made with.
     tag_key: hmac::Key,
+}
+
+impl Endpoint {
+    /// What we do outside of a dialog.
+    fn allow(&self) -> &'static str {
+        if self.settings.messages { ALLOW_AND_MESSAGE } else { ALLOW }
+    }
 }
 
 impl Endpoint {

@@ -1140,6 +1140,7 @@ export type RecordingLinePage = {
 }
 
 export type Release = {
+  "flow"?: string | null
   "queue"?: string | null
 }
 

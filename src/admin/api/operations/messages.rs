@@ -65,8 +65,16 @@ pub fn order(asked: &Reading) -> Result<Command, Problem> {
             Doing::Claim { agent: named(asked, "agent", agent)? }
         }
         Operation::Release => {
-            let Release { queue } = asked.body()?;
-            Doing::Release { queue: named(asked, "queue", queue)? }
+            let Release { queue, flow } = asked.body()?;
+            if queue.is_some() && flow.is_some() {
+                let detail = "`queue` and `flow` do not go together";
+                let problem = Problem::new(Kind::Malformed, detail, "say one of them, or none");
+                return Err(problem.at("body"));
+            }
+            Doing::Release {
+                queue: named(asked, "queue", queue)?,
+                flow: named(asked, "flow", flow)?,
+            }
         }
         Operation::HandOver => hand_over(asked)?,
         Operation::CloseTalk => {

@@ -33,7 +33,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/conversations/{conversation}/release", Operation::Release, Answer::Nothing)
         .with(Method::Post, Some(Shape::of::<Release>()))
         .by(WORKERS, Some(Scope::Agents))
-        .says("Give a conversation back into its queue, or into another."),
+        .says("Give a conversation back into its queue, into another, or to a flow."),
     get("/conversations/{conversation}/transfer", Operation::HandOver, Answer::Nothing)
         .with(Method::Post, Some(Shape::of::<HandOver>()))
         .by(WORKERS, Some(Scope::Agents))
