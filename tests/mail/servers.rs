@@ -136,13 +136,15 @@ impl Servers {
         });
         let sasl = format!("-o smtpd_sasl_auth_enable=yes{asks}");
         let plain = |(name, process)| format!("{name} unix - - n - - {process}\n");
-        let own =
-            ["verify", "proxymap", "smtp", "error", "retry", "discard", "lmtp", "anvil", "scache"];
+        let own = ["proxymap", "smtp", "error", "retry", "discard", "lmtp"];
         let rest = own
             .map(|name| (name, name))
             .into_iter()
             .chain([("relay", "smtp"), ("rewrite", "trivial-rewrite")]);
         let rest: String = rest.map(plain).collect();
+        let single = ["verify", "anvil", "scache"]
+            .map(|name| format!("{name} unix - - n - 1 {name}\n"))
+            .concat();
         let bounce = ["bounce", "defer", "trace"]
             .map(|name| format!("{name} unix - - n - 0 bounce\n"))
             .concat();
@@ -152,7 +154,7 @@ impl Servers {
              127.0.0.1:{starting} inet n - n - - smtpd -o smtpd_tls_security_level=encrypt {sasl}\n\
              cleanup unix n - n - 0 cleanup\nqmgr unix n - n 1 1 qmgr\n\
              tlsmgr unix - - n 1000? 1 tlsmgr\nflush unix n - n 1000? 0 flush\n\
-             postlog unix-dgram n - n - 1 postlogd\n{bounce}{rest}"
+             postlog unix-dgram n - n - 1 postlogd\n{single}{bounce}{rest}"
         )
     }
 
