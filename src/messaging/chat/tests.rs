@@ -1,5 +1,7 @@
 //! A channel with pages, a ledger and a record around it, in virtual time.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
