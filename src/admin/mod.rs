@@ -513,6 +513,11 @@ pub enum Command {
         #[serde(default)]
         once: Option<String>,
     },
+    /// Counts a text.
+    CountParts {
+        /// Which, and for which channel.
+        parts: api::messages::Parts,
+    },
     /// Does something with a piece of work.
     Errand {
         /// Which.
@@ -690,6 +695,8 @@ pub enum Reply {
     Errands(Vec<api::errands::WorkLine>),
     /// To [`Command::NewTask`].
     Made(ItemId),
+    /// To [`Command::CountParts`].
+    Parts(api::messages::PartsLine),
     /// To [`Command::SendMessage`].
     Queued {
         /// Which message.

@@ -62,6 +62,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Webhooks(hooks) => serde_json::to_string_pretty(hooks),
         Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
         Reply::Config(reply) => serde_json::to_string_pretty(reply),
+        Reply::Parts(line) => serde_json::to_string_pretty(line),
         Reply::Modem(reply) => serde_json::to_string_pretty(reply),
         Reply::Health(..)
         | Reply::Done
@@ -115,6 +116,7 @@ pub fn table(reply: &Reply) -> String {
         // Only the API asks these, or whoever writes files of them.
         Reply::People(_) | Reply::Records(_) | Reply::SiteEvents(_) => json(reply),
         Reply::Config(reply) => super::config::page(reply),
+        Reply::Parts(line) => format!("{} parts, {}\n", line.parts, line.encoding),
         Reply::Modem(reply) => super::modems::words(reply),
         Reply::Begun(_)
         | Reply::Health(..)

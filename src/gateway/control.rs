@@ -59,6 +59,7 @@ impl Gateway {
             | Command::Payment { .. }
             | Command::Play { .. }
             | Command::Collect { .. } => self.drive(now, by, command),
+            Command::CountParts { parts } => self.count_parts(parts),
             Command::Route { number, from } => self.dry_run(now, number, from),
             // It is done, or not, by now: this is for the journal.
             Command::Session { done: true, .. } => Reply::Done,

@@ -7,7 +7,7 @@
 //! `errands` work without a line, `telling` what of it is told, `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
 //! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
 //! calls, `payment` what nobody is to hear, `supervising` who listens in, `feed` what they are told, `journeys` rules, `messages` the ledger,
-//! `phone_messages` texts of phones, `modems` SIMs, `carrier` a carrier's SMPP, `conversations` who answers them,
+//! `phone_messages` texts of phones, `modems` SIMs, `parts` what texts cost, `carrier` a carrier's SMPP, `conversations` who answers them,
 //! `setup` the configuration, `reconfiguring` a changed one.
 
 mod accounts;
@@ -45,6 +45,7 @@ mod messages;
 pub mod modems;
 mod no;
 mod orders;
+mod parts;
 mod payment;
 mod phone_messages;
 mod phones;

@@ -364,6 +364,46 @@ fn service() -> String {
     "service".to_owned()
 }
 
+/// A text that may be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parts {
+    /// By which channel of the configuration.
+    #[schema(min_length = 1, max_length = 64)]
+    pub channel: String,
+    /// What it says so far.
+    #[schema(max_length = 65536)]
+    pub text: String,
+}
+
+/// What a text would cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartsLine {
+    /// In how many parts it goes: each costs as much as a message.
+    pub parts: usize,
+    /// How many more units fit into the last one: septets, or halves of UCS-2.
+    pub units_left: usize,
+    /// What it is written in: `gsm7`, `gsm7_national`, `ucs2`; `characters` where the channel has no parts.
+    pub encoding: String,
+    /// The first character for which `ucs2` is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub forced_by: Option<Forcing>,
+    /// Most parts that the channel sends; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max_parts: Option<u8>,
+}
+
+/// A character that the alphabets of text messages lack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Forcing {
+    /// Which character of the text, from 0.
+    pub at: usize,
+    /// It.
+    pub character: String,
+}
+
 /// A message that is to go out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MadeMessage {

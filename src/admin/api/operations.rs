@@ -152,6 +152,7 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
             Ask::Command(Command::Prioritise { queue, item, priority })
         }
         Operation::NewTask => Ask::Command(Command::NewTask { task: asked.body()? }),
+        Operation::CountParts => Ask::Command(Command::CountParts { parts: asked.body()? }),
         Operation::SendMessage => {
             let (message, once) = (asked.body()?, asked.asked.once.clone());
             Ask::Command(Command::SendMessage { message, once })
@@ -699,6 +700,8 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Queued { message, conversation } => {
             json(route, &MadeMessage { message, conversation })
         }
+        Reply::Parts(line) => json(route, &line),
+        Reply::Modem(_) => Err(Problem::busy()),
         Reply::Webhooks(items) => all(route, items),
         Reply::DeadWebhooks(items) => all(route, items),
         // Answered where it is asked.

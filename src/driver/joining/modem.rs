@@ -24,10 +24,10 @@ use crate::driver::serial::ports::Ports;
 use crate::gateway::modems::{Figures, Modems, Output, Record, Settings};
 use crate::id::ChannelId;
 use crate::messaging::channel::{Input, Order};
+use crate::sms::modem as sms;
 use crate::sms::modem::pool::{Limits, Rule};
 use crate::sms::modem::transcript::Entry;
 use crate::sms::modem::{Modem, Profile, Profiles, Settings as Identity, Snapshot, Told};
-use crate::sms::{modem as sms, segment};
 
 /// What one modem has told and the channel has not taken yet.
 const TOLD: usize = 64;
@@ -250,7 +250,6 @@ fn gateway_settings(
         month: sim.per_month,
         recipients: sim.recipients,
     };
-    let languages = shared.languages();
     Settings {
         sims: own.sim.iter().map(|(name, sim)| (name.clone(), limits(sim))).collect(),
         routes: shared
@@ -258,11 +257,7 @@ fn gateway_settings(
             .iter()
             .map(|route| Rule { prefix: route.prefix.clone(), sims: route.sims.clone() })
             .collect(),
-        options: segment::Options {
-            locking: languages.iter().copied().filter(|language| language.locks()).collect(),
-            single: languages,
-            transliterate: shared.transliterate,
-        },
+        options: shared.options(),
         reports: shared.reports,
         most_parts: shared.max_parts,
         country: ground.settings.site.country,

@@ -451,6 +451,11 @@ export type ForAgent = {
   "agent"?: string | null
 }
 
+export type Forcing = {
+  "at": number
+  "character": string
+}
+
 export type FormulaLine = {
   "by": Array<string>
   "id": string
@@ -1003,6 +1008,19 @@ export type Part = {
   "lamp": Lamp
   "name": string
   "words": string
+}
+
+export type Parts = {
+  "channel": string
+  "text": string
+}
+
+export type PartsLine = {
+  "encoding": string
+  "forced_by"?: Forcing
+  "max_parts"?: number
+  "parts": number
+  "units_left": number
 }
 
 export type Party = "caller" | "other" | "both"

@@ -2,8 +2,8 @@
 
 use crate::admin::api::errands::ForAgent;
 use crate::admin::api::messages::{
-    ConversationLine, Ending, HandOver, MadeMessage, MessageLine, NewMessage, NewReply, Release,
-    Seen, Typing,
+    ConversationLine, Ending, HandOver, MadeMessage, MessageLine, NewMessage, NewReply, Parts,
+    PartsLine, Release, Seen, Typing,
 };
 use crate::admin::api::table::query::{OF_CONVERSATIONS, OF_MESSAGES, PAGED};
 use crate::admin::api::table::{Answer, Method, Operation, Route, Shape, WORKERS, get, one, page};
@@ -58,6 +58,10 @@ pub(super) const ROUTES: &[Route] = &[
         .with(Method::Post, Some(Shape::of::<NewMessage>()))
         .by(WORKERS, Some(Scope::Records))
         .says("Send somebody a message. It is on the disk when this answers, and goes out when it may; `Idempotency-Key` is remembered over restarts."),
+    get("/messages/parts", Operation::CountParts, one::<PartsLine>(200))
+        .with(Method::Post, Some(Shape::of::<Parts>()))
+        .by(WORKERS, Some(Scope::Records))
+        .says("In how many parts a text would go, and which character makes it dear. Nothing is sent."),
     get("/messages/{message}", Operation::Message, one::<MessageLine>(200))
         .by(WORKERS, Some(Scope::People))
         .says("One message, and how it stands."),

@@ -243,6 +243,8 @@ operations! {
     NewTask = "add_task",
     /// Sends somebody a message.
     SendMessage = "send_message",
+    /// Counts a text.
+    CountParts = "count_parts",
     /// An agent takes a piece of work.
     TakeWork = "take_work",
     /// An agent does not want it.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::config::SecretRef;
 use crate::sms::alphabet::Language;
+use crate::sms::segment::Options;
 
 /// Languages whose alphabets a site may allow, by what RFC 5646 calls them.
 pub const ALPHABETS: [(&str, Language); 13] = [
@@ -97,6 +98,16 @@ impl Default for Modem {
 }
 
 impl Modem {
+    /// How texts are written.
+    pub fn options(&self) -> Options {
+        let languages = self.languages();
+        Options {
+            locking: languages.iter().copied().filter(|language| language.locks()).collect(),
+            single: languages,
+            transliterate: self.transliterate,
+        }
+    }
+
     /// The languages of `alphabets`; those that are none are left out.
     pub fn languages(&self) -> Vec<Language> {
         let known = |name: &String| ALPHABETS.iter().find(|(known, _)| known == name);
