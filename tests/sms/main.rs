@@ -3,7 +3,11 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod accepted;
+#[path = "../interop/branch.rs"]
+#[allow(dead_code)]
+mod branch;
 mod driven;
 mod modem;
 mod ofono;
 mod oracles;
+mod whole;

@@ -8,6 +8,7 @@ mod ear;
 mod scenario;
 mod site;
 mod softphone;
+mod texts;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ pub fn main(options: &Options) -> ExitCode {
             return exit::fail(exit::IO, format!("the demo's folder cannot be written: {error}"));
         }
     };
+    // Both are there until this ends; the demo does without when the system has no pseudo terminal left.
+    let (modem, sim) = (site.plug_in_modem(), site.plug_in_sim());
     let settings = match driver::files::load(&site.config) {
         Ok(settings) => settings,
         Err(problems) => {
@@ -55,8 +58,6 @@ pub fn main(options: &Options) -> ExitCode {
         return exit::fail(exit::SYSTEM, format!("the demo's users cannot be made: {error}"));
     }
     let shown = scenario::play(&site, !options.json);
-    // It is there until this ends.
-    let modem = site.plug_in_modem();
     let code = match (&shown, options.json) {
         (Err(failure), _) => {
             running.stop();
@@ -66,14 +67,17 @@ pub fn main(options: &Options) -> ExitCode {
             );
         }
         (Ok(_), true) => {
-            println!("{}", site.describe(&running, modem.as_ref()));
+            println!("{}", site.describe(&running, modem.as_ref(), sim.as_ref()));
             ExitCode::SUCCESS
         }
         (Ok(_), false) => {
-            print!("{}", site.tour(&running, modem.as_ref()));
+            print!("{}", site.tour(&running, modem.as_ref(), sim.as_ref()));
             ExitCode::SUCCESS
         }
     };
+    if let Some(Err(error)) = sim.as_ref().map(|sim| sim.start(!options.json)) {
+        tracing::warn!(%error, "nobody can write to the demo's SIM");
+    }
     running.wait();
     site.clean_up();
     code

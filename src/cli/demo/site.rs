@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::admin::{Command, access};
 use crate::cli::ask;
+use crate::cli::demo::texts::Sim;
 use crate::driver::simulated::Plugged;
 use crate::driver::{Running, clock};
 use crate::id::AgentId;
@@ -180,8 +181,18 @@ impl Site {
         Plugged::new(&self.folder.join("modem"), Make::default()).ok()
     }
 
+    /// The branch's own SIM.
+    pub fn plug_in_sim(&self) -> Option<Sim> {
+        Sim::new(&self.folder.join("sim"), &self.folder.join("texts")).ok()
+    }
+
     /// One line of JSON for scripts.
-    pub fn describe(&self, running: &Running, modem: Option<&Plugged>) -> String {
+    pub fn describe(
+        &self,
+        running: &Running,
+        modem: Option<&Plugged>,
+        sim: Option<&Sim>,
+    ) -> String {
         let accounts: Vec<_> = ACCOUNTS
             .iter()
             .map(|(user, role)| {
@@ -208,6 +219,7 @@ impl Site {
             "token": self.password("token"),
             "chat": format!("https://{}/chat/site/try", self.https()),
             "modem": modem.map(|modem| modem.port().display().to_string()),
+            "texts": sim.map(|sim| sim.pipe().display().to_string()),
             "accounts": accounts,
             "inbound_numbers": ["+15550100", "+15550101"],
             "socket": running.socket().display().to_string(),
@@ -218,7 +230,7 @@ impl Site {
     }
 
     /// What to try next, for a person.
-    pub fn tour(&self, running: &Running, modem: Option<&Plugged>) -> String {
+    pub fn tour(&self, running: &Running, modem: Option<&Plugged>, sim: Option<&Sim>) -> String {
         let mut out = String::new();
         let (sip, tls) = (self.sip, self.port_base + 1);
         let socket = running.socket().display();
@@ -238,6 +250,14 @@ impl Site {
         if let Some(modem) = modem {
             let port = modem.port().display();
             let _ = writeln!(out, "  modem   {port}  simulated; speaks AT to any program");
+        }
+        if let Some(sim) = sim {
+            let pipe = sim.pipe().display();
+            let _ = writeln!(
+                out,
+                "  texts   write to the branch's SIM: echo '+14085551200 Is it ready?' > {pipe}\n\
+                 \x20         answer: {program} modems shows the SIM; POST /api/v1/messages on channel \"sim\""
+            );
         }
         let _ = write!(
             out,

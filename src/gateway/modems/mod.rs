@@ -526,9 +526,8 @@ impl Modems {
         self.sending.insert(id, sending);
         match wrong {
             Some(failure) => self.came_of(id, Outcome::Refused(failure)),
-            None if !self.conditions.values().any(|one| one.is_up()) => {
-                self.came_of(id, Outcome::Away);
-            }
+            // A later try finds another SIM, or this one back; what waits here would be doubtful after a crash.
+            None if self.pool.is_down(&item.to) => self.came_of(id, Outcome::Away),
             None => self.pool.handle_item(now, item),
         }
     }
@@ -612,13 +611,12 @@ impl Modems {
     fn is(&mut self, now: Now, sim: &str, condition: Condition) {
         self.conditions.insert(sim.to_owned(), condition);
         self.pool.handle_up(now, sim, condition.is_up());
-        if !self.conditions.values().any(|one| one.is_up()) {
-            let waits = self.sending.iter().filter(|(_, one)| one.sim.is_none());
-            let waits: Vec<_> = waits.map(|(id, _)| *id).collect();
-            for id in waits {
-                self.pool.withdraw(id);
-                self.came_of(id, Outcome::Away);
-            }
+        let waits = self.sending.iter().filter(|(_, one)| one.sim.is_none());
+        let lost: Vec<_> =
+            waits.filter(|(_, one)| self.pool.is_down(&one.to)).map(|(id, _)| *id).collect();
+        for id in lost {
+            self.pool.withdraw(id);
+            self.came_of(id, Outcome::Away);
         }
         self.tell_state();
     }

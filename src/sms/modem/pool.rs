@@ -257,6 +257,13 @@ impl Pool {
         }
     }
 
+    /// Whether every SIM that may send to a number is down.
+    pub fn is_down(&self, to: &str) -> bool {
+        let allowed = self.allowed(to);
+        let up = |name: &String| self.sims.get(name).is_some_and(|sim| sim.up);
+        !allowed.is_empty() && !allowed.iter().any(up)
+    }
+
     /// Takes back one that waits; answers whether it did.
     pub fn withdraw(&mut self, id: u64) -> bool {
         let before = self.waiting();

@@ -418,6 +418,9 @@ impl Simulated {
             return self.result(now, &[], refusal);
         }
         let reference = self.keep_sent(&pdu);
+        if std::mem::take(&mut self.loses) {
+            return;
+        }
         self.result(now, &[format!("+CMGS: {reference}")], "OK");
     }
 

@@ -132,6 +132,8 @@ pub struct Simulated {
     answers: u64,
     dialog: bool,
     cut: bool,
+    /// The answer to the next message that is sent gets lost.
+    loses: bool,
     gone: bool,
     started: Option<Instant>,
     heard: Option<(Instant, usize)>,
@@ -173,6 +175,7 @@ impl Simulated {
             answers: 0,
             dialog: false,
             cut: false,
+            loses: false,
             gone: false,
             started: Some(now.instant),
             heard: None,

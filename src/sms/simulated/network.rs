@@ -114,6 +114,11 @@ impl Simulated {
         self.cut = cut;
     }
 
+    /// The next message that is sent goes out, and the answer to it gets lost.
+    pub fn lose_answer(&mut self) {
+        self.loses = true;
+    }
+
     /// It is pulled out.
     pub fn unplug(&mut self) {
         self.gone = true;
