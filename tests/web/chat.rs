@@ -142,6 +142,13 @@ impl Tab {
         self.value(&format!("{ROOT}.querySelector('.open').click()"));
         self.until("a field to write in", &format!("{ROOT}.activeElement?.id === 'text'"));
     }
+
+    /// Writes a line as a person would.
+    fn chats(&self, text: &str) {
+        self.value(&format!("{ROOT}.querySelector('#text').focus()"));
+        self.types(text);
+        self.press("Enter");
+    }
 }
 
 /// The last conversation of the branch, and the name of its visitor.
@@ -205,6 +212,114 @@ fn a_visitor_opens_the_chat_by_keyboard_and_is_answered() {
     let found = tab.axe();
     assert!(found.is_empty(), "{found:#?}");
     assert_eq!(tab.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_goes_to_the_branch_and_a_page_that_says_it_is_a_picture_does_not() {
+    let site = Site::start();
+    let person = site.browser.person();
+    let tab = person.tab();
+    tab.open(&format!("{}/chat/site/try", site.url));
+    tab.opens_chat();
+    tab.chats("Look");
+    tab.of_chat(".under", ".textContent === 'Sent'");
+    let gives = |bytes: &str, name: &str, kind: &str| {
+        tab.value(&format!(
+            "(() => {{ const all = new DataTransfer(); all.items.add(new File([{bytes}], '{name}', {{ type: '{kind}' }})); \
+             const input = {ROOT}.querySelector('input[type=file]'); input.files = all.files; \
+             input.dispatchEvent(new Event('change')) }})()"
+        ));
+    };
+    let pixel = "Uint8Array.from(atob('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='), (c) => c.charCodeAt(0))";
+    gives(pixel, "boot.png", "image/png");
+    tab.of_chat(".line.own img", ".naturalWidth === 1");
+    gives("'<script>alert(1)</script>'", "boot2.png", "image/png");
+    tab.of_chat(".upload .bad", ".textContent.includes('not taken')");
+    gives("new Uint8Array(11 << 20)", "large.bin", "");
+    tab.until("too large", &format!("{ROOT}.textContent.includes('10 MB at most')"));
+    let talk = conversations(&site)[0]["conversation"].as_str().expect("an id").to_owned();
+    let path = format!("/conversations/{talk}/messages");
+    let all = site.order("GET", &path, &Value::Null)["items"].clone();
+    assert_eq!(all.as_array().map(Vec::len), Some(2), "{all}");
+    assert_eq!(all[0]["pieces"][0]["mime"], "image/png", "{all}");
+    let link = tab.of_chat(".line.own a", ".href");
+    let link = link.as_str().expect("text").trim_start_matches(&site.url).to_owned();
+    let (head, body) = site.fetch(&link, &[]);
+    assert!(
+        head.contains("sandbox") && head.contains("nosniff") && body.starts_with(b"\x89PNG"),
+        "{head}"
+    );
+    let changed = format!("{}A", &link[..link.len() - 1]);
+    let (head, _) = site.fetch(&changed, &[]);
+    assert!(head.starts_with("http/1.1 404") || changed == link, "{head}");
+}
+
+/// Keeps the page's connections, so that the last can be cut as a network would: nothing that comes is heard any more.
+const CUT: &str = "(() => { window.channels = []; const Own = WebSocket; window.WebSocket = class extends Own { \
+    constructor(...all) { super(...all); channels.push(this) } }; window.cut = () => { const last = channels.at(-1); \
+    if (!last || last.readyState > 1) return false; last.onmessage = null; last.close(); return true } })()";
+
+#[test]
+fn a_socket_that_is_cut_twenty_times_loses_no_line_and_doubles_none() {
+    const CUTS: usize = 20;
+    const SEED: u64 = 0x00c4_a7c0;
+    let site = Site::start();
+    let person = site.browser.person();
+    let tab = person.tab();
+    tab.begins_with(CUT);
+    tab.open(&format!("{}/chat/site/try", site.url));
+    tab.opens_chat();
+    tab.chats("line 0 of the visitor");
+    let visitor = visitor(&site);
+    let mut random = branchline::random::Random::from_number(SEED);
+    let (mut cuts, mut said) = (0, 1);
+    while cuts < CUTS {
+        match random.below(3) {
+            0 => {
+                tab.chats(&format!("line {said} of the visitor"));
+                said += 1;
+            }
+            1 => {
+                answers(&site, &visitor, &format!("line {said} of the branch"));
+                said += 1;
+            }
+            _ => {
+                let after = random.below(60);
+                let cut = format!("new Promise((done) => setTimeout(() => done(cut()), {after}))");
+                cuts += usize::from(tab.value(&cut) == true);
+            }
+        }
+    }
+    answers(&site, &visitor, "the last of the branch");
+    let last = tab.comes_true(&format!("{LINES}.includes('the last of the branch')"));
+    if last.is_err() {
+        let stands = tab.value(&format!("[{ROOT}.querySelector('.under').textContent, channels.length, channels.at(-1).readyState, sessionStorage.length && sessionStorage.getItem('branchline.chat.site')]"));
+        panic!("the last line is not there: {stands} {}", tab.value(LINES));
+    }
+    tab.of_chat(".under", ".textContent !== 'Sending …'");
+    let shown = tab.value(LINES);
+    let mut shown: Vec<_> = shown.as_array().expect("lines").iter().skip(1).cloned().collect();
+    let talk = conversations(&site)[0]["conversation"].as_str().expect("an id").to_owned();
+    let path = format!("/conversations/{talk}/messages?limit=200");
+    let kept = site.order("GET", &path, &Value::Null)["items"].clone();
+    let mut kept: Vec<_> = kept
+        .as_array()
+        .expect("messages")
+        .iter()
+        .map(|own| own["pieces"][0]["text"].clone())
+        .collect();
+    eprintln!("seed {SEED:#x}: {cuts} cuts, {} lines kept, {} shown", kept.len(), shown.len());
+    assert_eq!(kept.len(), said + 1, "every line is kept once");
+    let of_visitor = |all: &[Value]| -> Vec<Value> {
+        let own =
+            all.iter().filter(|line| line.as_str().is_some_and(|line| line.ends_with("visitor")));
+        own.cloned().collect()
+    };
+    kept.reverse();
+    assert_eq!(of_visitor(&kept), of_visitor(&shown), "in the order in which they were said");
+    shown.sort_by_key(Value::to_string);
+    kept.sort_by_key(Value::to_string);
+    assert_eq!(shown, kept, "what is kept is shown, and nothing twice");
 }
 
 #[test]
