@@ -142,7 +142,6 @@ export class Talk {
     }
     this.#tries += 1
     this.#refused = undefined
-    if (this.state !== 'away' && this.state !== 'crowded') this.#is('connecting')
     const socket = new WebSocket(this.url, PROTOCOL)
     this.#socket = socket
     socket.onopen = () => this.#hello(socket)
@@ -152,6 +151,8 @@ export class Talk {
     socket.onclose = () => {
       if (this.#socket === socket) this.#gone()
     }
+    // Behind the rest: whoever hears it wakes the line, which would open a second socket that nobody closes.
+    if (this.state !== 'away' && this.state !== 'crowded') this.#is('connecting')
   }
 
   #hello(socket: WebSocket): void {
