@@ -281,8 +281,7 @@ impl Ledger {
     }
 
     fn note_heard(&mut self, now: Now, channel: &ChannelId, from: &Address) {
-        let asks = self.settings.channels.get(channel).and_then(|rules| rules.only_after);
-        let Some(window) = asks else { return };
+        let Some(window) = self.window(channel) else { return };
         if self.heard.len() >= MOST_HEARD {
             self.heard.retain(|_, at| now.unix.since(*at) < window);
         }

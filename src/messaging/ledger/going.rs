@@ -383,8 +383,7 @@ impl Ledger {
     /// Whether the person wrote lately enough, where the channel asks for it and it is known.
     fn in_window(&self, now: Now, message: MessageId) -> bool {
         let Some(out) = self.outs.get(&message) else { return false };
-        let rules = self.settings.channels.get(&out.way.channel);
-        let Some(window) = rules.and_then(|rules| rules.only_after) else { return true };
+        let Some(window) = self.window(&out.way.channel) else { return true };
         let template = |piece: &Piece<String>| matches!(piece, Piece::Template { .. });
         let templates = out.words.as_ref().is_some_and(|(pieces, _)| pieces.iter().any(template));
         let heard = self.heard.get(&(out.way.channel.clone(), out.way.address()));

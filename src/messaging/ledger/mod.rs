@@ -623,6 +623,14 @@ impl Ledger {
         }
     }
 
+    /// For how long after somebody has written a channel lets anything through but templates, as the site says, else as the
+    /// channel itself does.
+    fn window(&self, channel: &ChannelId) -> Option<Duration> {
+        let said = self.settings.channels.get(channel).and_then(|rules| rules.only_after);
+        let line = self.lines.get(channel);
+        said.or_else(|| line?.capable?.window)
+    }
+
     fn work(&self, channel: &ChannelId) -> Channel {
         self.settings.channels.get(channel).map_or(Channel::Message, |rules| rules.work)
     }

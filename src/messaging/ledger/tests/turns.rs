@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::*;
 use crate::messaging::channel::State as LineState;
-use crate::messaging::contract::{Failure, Fault, Outcome, Outgoing};
+use crate::messaging::contract::{Capabilities, Failure, Fault, Outcome, Outgoing};
 use crate::messaging::{Kind, What};
 
 struct Desk {
@@ -84,10 +84,14 @@ impl Desk {
     }
 
     fn wants_so(&mut self, to: &str, text: &str, purpose: &str, reply: bool) {
+        self.wants_pieces(to, vec![Piece::text(text)], purpose, reply);
+    }
+
+    fn wants_pieces(&mut self, to: &str, pieces: Vec<Piece<String>>, purpose: &str, reply: bool) {
         let wish = Wish {
             way: way("api", to),
             known: None,
-            pieces: vec![Piece::text(text)],
+            pieces,
             subject: None,
             answers: None,
             by: "ann".into(),
@@ -141,6 +145,39 @@ fn a_person_gets_one_after_the_other_and_a_code_goes_ahead() {
         desk.comes_out(&accepted());
     }
     assert_eq!(order, ["first", "code", "second", "other"]);
+}
+
+#[test]
+fn a_day_after_somebody_has_written_a_channel_with_such_a_window_takes_templates_alone() {
+    let mut desk = desk(Rules::default());
+    let window = Some(Duration::from_secs(24 * 3_600));
+    let capable = Capabilities {
+        longest: 1_000,
+        media: 0,
+        templates: true,
+        delivered: true,
+        read: true,
+        typing: true,
+        window,
+    };
+    desk.says("api", Input::Capable(capable));
+    let arrived = Box::new(Arrived::text("m-1", Address::new(Kind::Phone, "+1"), "Hi"));
+    desk.says("api", Input::Told { receipt: Receipt(1), told: vec![Heard::Arrived(arrived)] });
+    desk.pass(24 * 3_600 - 1);
+    desk.wants("+1", "in time", "service");
+    assert_eq!(desk.texts(), ["in time"]);
+    desk.comes_out(&accepted());
+    desk.pass(1);
+    desk.wants("+1", "too late", "service");
+    // Of others nobody here knows when they wrote: the service says so itself.
+    desk.wants("+2", "unknown", "service");
+    assert_eq!(desk.texts(), ["unknown"]);
+    let late = |entry: &Entry<String>| matches!(&entry.what, What::Became { status: Status::Failed(why), .. } if why.fault == Fault::Window);
+    assert_eq!(desk.entries.iter().filter(|entry| late(entry)).count(), 1);
+    let (name, language) = ("hello".to_owned(), "en".to_owned());
+    let template = Piece::Template { name, language, values: Vec::new() };
+    desk.wants_pieces("+1", vec![template], "service", false);
+    assert_eq!(desk.sent.len(), 2, "a template goes at any time");
 }
 
 #[test]
