@@ -1,6 +1,7 @@
 //! Looking people up beside the store's own thread, so that no batch that is being written keeps a ring waiting.
 //!
-//! Two threads: one for what a ring or an order needs, which is short; one for whatever may take longer. Searches go to
+//! Three threads: one for what a ring or an order needs, which is short; one for who writes, which is short too and may be
+//! thousands at once; one for whatever may take longer. Searches go to
 //! the index ([`search`]), which has its own. They read the
 //! store's rows, and texts with a copy of the keys that is kept up from what the journal hands to the disk.
 
@@ -14,21 +15,25 @@ use crate::id::RecordingId;
 use crate::journal;
 use crate::journal::personal::{Personal, Reading, Reads, Subject};
 use crate::journal::tape::{self, Shut};
+use crate::messaging::ledger;
 use crate::store::Rows;
 use crate::store::context::looking::{Answer, Eyes, Question};
 
 /// Questions that may wait for one thread: as many calls as arrive in a second of a branch under attack.
 const WAITING: usize = 1_024;
+/// Who writes: as much as the ledger takes in at once. Behind them no ring waits.
+const WRITERS: usize = ledger::MOST_LOOKS;
 
 /// The store's rows, once it is open.
 pub type Shelf = Arc<Mutex<Option<Arc<dyn Rows + Send + Sync>>>>;
 
 type Job = Box<dyn FnOnce(Option<Eyes<'_>>) + Send>;
 
-/// The way to both threads.
+/// The way to all of them.
 #[derive(Clone)]
 pub struct Readers {
     short: mpsc::SyncSender<Job>,
+    writers: mpsc::SyncSender<Job>,
     long: mpsc::SyncSender<Job>,
     index: Index,
     keys: Arc<Keys>,
@@ -73,14 +78,15 @@ impl Readers {
     /// When the system gives no thread.
     pub fn start(shelf: &Shelf, keys: Reading) -> io::Result<Readers> {
         let keys = Arc::new(Keys(RwLock::new(keys)));
-        let start = |name: &str| {
-            let (jobs, waiting) = mpsc::sync_channel::<Job>(WAITING);
+        let start = |name: &str, most: usize| {
+            let (jobs, waiting) = mpsc::sync_channel::<Job>(most);
             let (shelf, keys) = (shelf.clone(), keys.clone());
             let thread = thread::Builder::new().name(name.to_owned());
             thread.spawn(move || run(&waiting, &shelf, &keys)).map(|_| jobs)
         };
         let index = Index::start(shelf, keys.clone())?;
-        Ok(Readers { short: start("look-up")?, long: start("read-out")?, index, keys })
+        let (short, long) = (start("look-up", WAITING)?, start("read-out", WAITING)?);
+        Ok(Readers { short, writers: start("writers", WRITERS)?, long, index, keys })
     }
 
     /// What finds people by words; whoever changes rows tells it.
@@ -119,19 +125,20 @@ impl Readers {
         }
         let short = matches!(
             question,
-            Question::Caller(_)
-                | Question::View(_)
-                | Question::Stands(_)
-                | Question::Writer { .. }
-                | Question::Message(_)
+            Question::Caller(_) | Question::View(_) | Question::Stands(_) | Question::Message(_)
         );
+        let writer = matches!(question, Question::Writer { .. });
         let job: Job = Box::new(move |eyes| {
             answer(match eyes {
                 Some(eyes) => eyes.answer(clock::now().unix, &question),
                 None => Answer::NotReady,
             });
         });
-        let jobs = if short { &self.short } else { &self.long };
+        let jobs = match () {
+            () if writer => &self.writers,
+            () if short => &self.short,
+            () => &self.long,
+        };
         jobs.try_send(job).map_err(|_| Busy)
     }
 
