@@ -4,6 +4,7 @@
 //! the other channels do without it.
 
 mod chat;
+mod files;
 mod mail;
 mod modem;
 mod services;
@@ -70,6 +71,8 @@ pub struct Joined {
     pub orders: Channels,
     /// What is called from outside, over the box's HTTPS.
     pub calls: Router,
+    /// Where files of messages are.
+    pub shelf: Option<Arc<Shelf>>,
     /// Services that call.
     called: BTreeMap<ChannelId, Arc<Runner>>,
     /// The way to the modems.
@@ -91,7 +94,7 @@ pub fn key(hex: &str) -> [u8; FILES_KEY] {
 pub fn start(ground: &mut Ground<'_>) -> Joined {
     let (called, chats) = (BTreeMap::new(), BTreeMap::new());
     let (orders, modems) = (Channels::default(), Modems::default());
-    let mut joined = Joined { orders, calls: Router::new(), called, modems, chats };
+    let mut joined = Joined { orders, calls: Router::new(), shelf: None, called, modems, chats };
     if ground.settings.channels.values().all(|own| own.kind == ChannelKind::Sip) {
         return joined;
     }
@@ -102,6 +105,8 @@ pub fn start(ground: &mut Ground<'_>) -> Joined {
             return joined;
         }
     };
+    joined.shelf = Some(shelf.clone());
+    files::sweep(ground.runtime, ground.readers.clone(), shelf.clone());
     let settings = ground.settings;
     for (name, own) in &settings.channels {
         if let Err(why) = one(ground, &mut joined, &shelf, name, own) {

@@ -75,6 +75,7 @@ use crate::gateway::{Gateway, Listening, Setup};
 use crate::media::plane;
 use crate::random::Random;
 use crate::sip::trunk::Network;
+use crate::webhook::Reach;
 use configuring::Configuring;
 use files::Ready;
 use identity::Identity;
@@ -319,7 +320,12 @@ pub fn start(
         keys: opened.journal.keys().reading().clone(),
         readers: &readers,
     });
-    let web = serve_web(&setup.settings, identity.as_ref(), (api, joined.calls), &door)?;
+    let own_client = channels::Client::new(Reach { private: true }, None);
+    let own_client = own_client.map_err(CannotStart::Identity)?;
+    let api = api.keeping(joined.shelf.clone());
+    let twilio = api::door::Door::new(api.clone(), &setup.settings, own_client);
+    let calls = joined.calls.merge(api::door::router(twilio));
+    let web = serve_web(&setup.settings, identity.as_ref(), (api, calls), &door)?;
     let gateway = Gateway::new(setup, opened.journal, random);
     let turning = Loop {
         gateway,

@@ -3,6 +3,7 @@
 //! `P` is personal text: `String` here, sealed in journal and store.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,27 @@ pub struct Content(pub [u8; 32]);
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Text that names no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAContent;
+
+impl FromStr for Content {
+    type Err = NotAContent;
+
+    fn from_str(text: &str) -> Result<Content, NotAContent> {
+        let plain = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if text.len() != 64 || !plain {
+            return Err(NotAContent);
+        }
+        let mut content = [0; 32];
+        for (byte, two) in content.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let two = std::str::from_utf8(two).map_err(|_| NotAContent)?;
+            *byte = u8::from_str_radix(two, 16).map_err(|_| NotAContent)?;
+        }
+        Ok(Content(content))
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) const THREAD: u8 = b'H';
 pub(super) const CONTENT: u8 = b'C';
 /// Messages that wait or did not arrive, by how they stand, the newest first.
 pub(super) const STANDS: u8 = b'L';
+/// Files that no message has any more.
+pub(super) const ORPHAN: u8 = b'X';
 
 #[cfg(test)]
 mod tests {
@@ -71,7 +73,7 @@ mod tests {
         let mut all = [
             META, CALL, EVENT, BINDING, AGENT, PLACE, ACT, CONTACT, IDENTITY, MOMENT, MERGE, KEPT,
             SUGGESTION, CASE, CASE_OF, PROOF, ERASED, BYGONE, MESSAGE, TALK, SAID, TALK_OF, RECENT,
-            OPEN, SEEN, REFERENCE, THREAD, CONTENT, STANDS,
+            OPEN, SEEN, REFERENCE, THREAD, CONTENT, STANDS, ORPHAN,
         ];
         all.sort_unstable();
         assert!(all.windows(2).all(|two| two[0] != two[1]), "{all:?}");

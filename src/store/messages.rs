@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{contact_key, newest_first, pair_key, second_number};
 use super::kind::{
-    CONTENT, MESSAGE, OPEN, RECENT, REFERENCE, SAID, SEEN, STANDS, TALK, TALK_OF, THREAD,
+    CONTENT, MESSAGE, OPEN, ORPHAN, RECENT, REFERENCE, SAID, SEEN, STANDS, TALK, TALK_OF, THREAD,
 };
 use super::{Draft, numbered_key, read};
 use crate::channel::Channel as Work;
@@ -32,6 +32,10 @@ use crate::time::UnixTime;
 pub const RECENTS: &[u8] = &[RECENT];
 /// The same of those that are not over.
 pub const OPENS: &[u8] = &[OPEN];
+
+/// What the keys of files begin with that no message has any more: the bytes are to be taken from the disk. A row stays
+/// until the same file comes again; whoever takes files away looks whether a message has it.
+pub const ORPHANS: &[u8] = &[ORPHAN];
 
 /// A message as a row, with the number of the record that began it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +122,15 @@ pub fn messages_with(content: Content) -> Vec<u8> {
     [&[CONTENT], &content.0[..]].concat()
 }
 
+/// The file that such a key stands for.
+pub fn orphan_of(key: &[u8]) -> Option<Content> {
+    key.strip_prefix(ORPHANS)?.try_into().ok().map(Content)
+}
+
+fn orphan_key(content: Content) -> Vec<u8> {
+    [ORPHANS, &content.0[..]].concat()
+}
+
 /// A foreign name may be long, and is written by whoever sends it.
 fn named(kind: u8, channel: &ChannelId, name: &str) -> Vec<u8> {
     let said = [channel.as_str().as_bytes(), &[0], name.as_bytes()].concat();
@@ -180,6 +193,7 @@ impl Draft<'_> {
             self.put(seen_key(*key), &message.id);
         }
         if !self.is_there(&contact_key(message.contact)) {
+            contents(&message).for_each(|content| self.note_orphan(content));
             return;
         }
         let was = self.talk(message.conversation);
@@ -191,6 +205,7 @@ impl Draft<'_> {
         self.put(said_key(message.conversation, seq), &message.id);
         for content in contents(&message) {
             self.put(content_key(content, message.id), &());
+            self.delete(&orphan_key(content));
         }
         if let Some(thread) = &message.way.thread {
             self.put(thread_key(&message.way.channel, thread), &message.conversation);
@@ -311,10 +326,17 @@ impl Draft<'_> {
         }
         for content in contents(message).collect::<BTreeSet<_>>() {
             self.delete(&content_key(content, message.id));
+            self.note_orphan(content);
         }
         let stands = standing_key(message.state, message.since, message.id);
         stands.into_iter().for_each(|key| self.delete(&key));
         self.delete(&message_key(message.id));
+    }
+
+    fn note_orphan(&mut self, content: Content) {
+        if self.keys(&messages_with(content)).is_empty() {
+            self.put(orphan_key(content), &());
+        }
     }
 }
 

@@ -110,6 +110,18 @@ impl Whole {
         }
     }
 
+    /// Waits until it takes what services tell: before, it asks them to come again.
+    pub async fn awake(&self) {
+        let body = r#"{"events":[{"type":"typing","from":{"id":"U0"},"on":false}]}"#;
+        let mut number = 0;
+        self.until("the box", async || {
+            number += 1;
+            let headers = signed(&format!("w-awake-{number}"), body.as_bytes());
+            (self.call("text", &headers, body.as_bytes()).await == 200).then_some(())
+        })
+        .await;
+    }
+
     /// A message, once it stands like this.
     pub async fn stands(&self, message: &str, state: &str) -> Value {
         let path = format!("/messages/{message}");
@@ -385,4 +397,146 @@ async fn what_libraries_sign_is_a_conversation_and_one_bit_turned_is_nothing() {
     ];
     assert_eq!(channels, wanted);
     assert!(written.iter().filter(|(_, _, words)| words == "h\u{e9}").count() >= 7, "{written:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twilios_library_orders_messages_of_the_box_and_is_told_what_becomes_of_them() {
+    let (base, program) = program().await;
+    hold(&program).answers =
+        vec![(200, r#"{"id":"o-1"}"#), (200, r#"{"id":"o-2"}"#), (200, r#"{"id":"o-3"}"#)];
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let own = told.clone();
+    let take = move |headers: HeaderMap, body: Bytes| async move {
+        let signature = headers["x-twilio-signature"].to_str().expect("text").to_owned();
+        hold(&own).push((signature, String::from_utf8(body.to_vec()).expect("a form")));
+        StatusCode::NO_CONTENT
+    };
+    let callback = serve(Router::new().route("/told", post(take))).await + "/told";
+    let channel =
+        hooked(&base).replace("delivered = true\n", "delivered = true\nsender = \"+15550100\"\n");
+    let whole = Whole::start(&channel, &[("hook", SECRET)]);
+    whole.awake().await;
+    let certificate = whole.branch.folder().join("data/tls/certificate.pem").display().to_string();
+    let arguments = [whole.url.clone(), whole.token.clone(), certificate, callback.clone()];
+    let said = tokio::task::spawn_blocking(move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        serde_json::from_str::<Value>(&python("orders.py", &arguments)).expect("JSON")
+    });
+    let said = said.await.expect("it ends");
+    assert_eq!(
+        (&said["made"]["status"], &said["made"]["body"]),
+        (&json!("queued"), &json!("café 😀"))
+    );
+    assert_eq!((&said["sent"], &said["by_name"]), (&json!(["sent", "sent"]), &json!("queued")));
+    let errors = json!([[400, 21_211], [400, 21_603], [400, 21_617], [400, 21_620], [401, 20_003]]);
+    assert_eq!(said["errors"], errors);
+    assert_eq!((&said["once"][0], &said["once"][0][0]), (&said["once"][1], &json!(201)));
+    assert_eq!((&said["once"][2][0], &said["twice"]), (&json!(409), &json!(20_409)));
+    let words = |told: &(HeaderMap, Value)| text(&told.1["content"][0]["text"]);
+    whole.until("three messages", async || (hold(&program).told.len() == 3).then_some(())).await;
+    let mut sent: Vec<String> = hold(&program).told.iter().map(words).collect();
+    sent.sort();
+    assert_eq!(sent, ["by the channel's name", "café 😀", "once"]);
+    // What became of the first is told, signed with the token, as Twilio's library judges it.
+    let (signature, form) = whole.until("a status", async || hold(&told).last().cloned()).await;
+    assert!(
+        form.contains("MessageStatus=sent") && form.contains(&text(&said["made"]["sid"])),
+        "{form}"
+    );
+    let judged = [whole.token.clone(), callback, signature, form];
+    let judged = tokio::task::spawn_blocking(move || {
+        let arguments: Vec<&str> = judged.iter().map(String::as_str).collect();
+        python("validates.py", &arguments)
+    });
+    assert_eq!(judged.await.expect("it ends").trim(), "True");
+}
+
+#[tokio::test]
+async fn what_is_too_large_too_slow_or_leads_inside_harms_nothing() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (base, _program) = program().await;
+    let inside = Arc::new(Mutex::new(0));
+    let asked = inside.clone();
+    let secret = serve(Router::new().route(
+        "/secret",
+        axum::routing::get(move || async move {
+            *hold(&asked) += 1;
+            "of the branch alone"
+        }),
+    ))
+    .await;
+    let whole = Whole::start(&hooked(&base), &[("hook", SECRET)]);
+    whole.awake().await;
+    // Ten megabytes are refused, at once or when the way is closed; the next is taken.
+    let large = vec![b' '; 10 << 20];
+    let url = format!("{}/channels/text", whole.url);
+    let answer = whole.ask("POST", url, signed("w-large", &large), &large).await;
+    assert!(matches!(answer, Reply::Replied { status: 413, .. } | Reply::Silent), "{answer:?}");
+    // As many as are worked on at once drip a body each, and are cut off.
+    let address = whole.url.trim_start_matches("https://").to_owned();
+    let certificate = whole.branch.folder().join("data/tls/certificate.pem");
+    let tls = branchline::driver::tls::client(Some(&certificate)).expect("a file").expect("roots");
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let stream = tokio::net::TcpStream::connect(&address).await.expect("it listens");
+        let name = rustls::pki_types::ServerName::try_from("127.0.0.1").expect("an address");
+        let connector = tokio_rustls::TlsConnector::from(tls.clone());
+        let mut stream = connector.connect(name, stream).await.expect("TLS");
+        let head = "POST /channels/text HTTP/1.1\r\nhost: box\r\ncontent-length: 100\r\n\r\nx";
+        stream.write_all(head.as_bytes()).await.expect("written");
+        slow.push(stream);
+    }
+    let file = json!({"events": [{"type": "message", "id": "m-f", "from": {"id": "U1"}, "content": [
+        {"type": "text", "text": "Look"}, {"type": "file", "url": format!("{secret}/secret"), "mime": "text/plain"},
+        {"type": "file", "url": "http://169.254.169.254/latest", "mime": "text/plain"},
+        {"type": "file", "data": "aGk=", "mime": "text/plain", "name": "a.txt"}]}]})
+    .to_string();
+    assert_eq!(whole.call("text", &signed("w-f", file.as_bytes()), file.as_bytes()).await, 200);
+    let message = whole.until("the message", async || {
+        let (_, talks) = whole.api("GET", "/conversations", None).await;
+        let talk = text(&talks["items"][0]["conversation"]);
+        let (_, messages) =
+            whole.api("GET", &format!("/conversations/{talk}/messages"), None).await;
+        messages["items"].get(0).cloned()
+    });
+    let message = message.await;
+    let pieces: Vec<String> = message["pieces"]
+        .as_array()
+        .expect("pieces")
+        .iter()
+        .map(|one| text(&one["piece"]))
+        .collect();
+    assert_eq!(pieces, ["text", "missing", "missing", "media"], "{message}");
+    assert_eq!(*hold(&inside), 0, "nothing of the branch's own is fetched for a stranger");
+    // The file that came is given to who may read the message, to be kept; another's name gives nothing.
+    let (id, content) = (text(&message["message"]), text(&message["pieces"][3]["content"]));
+    let url = format!("{}/api/v1/messages/{id}/files/{content}", whole.url);
+    let out = whole.branch.folder().join("head");
+    let certificate = whole.branch.folder().join("data/tls/certificate.pem");
+    let curl = |url: &str, token: &str| {
+        let output = std::process::Command::new("curl")
+            .args(["--silent", "--max-time", "20", "--dump-header"])
+            .arg(&out)
+            .arg("--cacert")
+            .arg(&certificate)
+            .args(["-H", &format!("Authorization: Bearer {token}"), url])
+            .output();
+        let body = output.expect("curl runs").stdout;
+        (std::fs::read_to_string(&out).expect("a head").to_ascii_lowercase(), body)
+    };
+    let (head, body) = curl(&url, &whole.token);
+    assert_eq!(body, b"hi", "{head}");
+    for line in
+        ["http/1.1 200", "content-type: text/plain", "nosniff", "attachment; filename=\"a.txt\""]
+    {
+        assert!(head.contains(line), "{line} in {head}");
+    }
+    assert!(curl(&url.replace(&content, &"0".repeat(64)), &whole.token).0.contains("404"));
+    assert!(curl(&url, "bl_00000000_wrong").0.contains("401"));
+    for mut stream in slow {
+        let mut answer = [0; 12];
+        let read = tokio::time::timeout(SOON, stream.read_exact(&mut answer)).await;
+        read.expect("in time").expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 408");
+    }
 }

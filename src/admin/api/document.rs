@@ -70,6 +70,7 @@ fn shape(answer: Answer) -> Option<Shape> {
         Answer::Events => Some(Shape::of::<Happening>()),
         Answer::Nothing
         | Answer::Audio
+        | Answer::File
         | Answer::Lines
         | Answer::Redirect
         | Answer::Page
@@ -187,6 +188,11 @@ fn responses(route: &Route) -> Responses {
             let mut sound = string();
             sound.format = Some(SchemaFormat::KnownFormat(KnownFormat::Binary));
             (200, response("The sound.", "audio/wav", plain(sound)))
+        }
+        Answer::File => {
+            let mut bytes = string();
+            bytes.format = Some(SchemaFormat::KnownFormat(KnownFormat::Binary));
+            (200, response("The file.", "application/octet-stream", plain(bytes)))
         }
         Answer::Events => {
             (200, response("Events, as they happen.", "text/event-stream", plain(string())))

@@ -20,8 +20,9 @@ use crate::admin::api::sites::NewEvents;
 use crate::admin::api::table::{Answer, Operation, Route, path_parameter};
 use crate::admin::api::{MOST_ROWS, USUAL_ROWS};
 use crate::admin::{Command, JourneysReply, Reply};
-use crate::id::{AgentId, CallId, ExtensionId, QueueId, RecordingId};
+use crate::id::{AgentId, CallId, ExtensionId, MessageId, QueueId, RecordingId};
 use crate::journal::act::{Role, Scope};
+use crate::messaging::Content;
 use crate::queue::Channel;
 
 /// Days of a token that ends at all: ten years.
@@ -96,6 +97,8 @@ pub enum Ask {
     NewToken(NewToken),
     /// Send a recording, once it is in the journal that it was asked for.
     Audio(RecordingId),
+    /// Send a file of a message, to whoever may read that.
+    File(MessageId, Content),
     /// Take events of a site, as often as that may be.
     SiteEvents(NewEvents),
     /// Read the journal, and look whether this record still has this head.
@@ -129,6 +132,7 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         Operation::NewToken => Ask::NewToken(new_token(&asked)?),
         Operation::SiteEvents => Ask::SiteEvents(asked.body()?),
         Operation::Audio => Ask::Audio(asked.id("recording")?),
+        Operation::MessageFile => Ask::File(asked.id("message")?, asked.id("content")?),
         Operation::SetPresence => Ask::Command(presence(who, &asked)?),
         Operation::LiftCaps => {
             let Lifting { of, hours } = asked.body()?;

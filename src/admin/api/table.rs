@@ -62,6 +62,8 @@ pub enum Answer {
     Nothing,
     /// A WAV file.
     Audio,
+    /// A file that somebody has sent.
+    File,
     /// Server-Sent Events.
     Events,
     /// Comma-separated values.
@@ -142,6 +144,7 @@ pub fn path_parameter(name: &str) -> (&'static str, &'static str) {
         "contact" => (MINTED, "A contact's id."),
         "conversation" => (MINTED, "A conversation's id."),
         "message" => (MINTED, "A message's id."),
+        "content" => ("^[0-9a-f]{64}$", "The SHA-256 of a file's bytes."),
         "case" => (MINTED, "A case's id."),
         "pin" => (MINTED, "A pinned fact's id."),
         "hold" => (MINTED, "A legal hold's id."),

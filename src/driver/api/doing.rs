@@ -12,18 +12,20 @@ use crate::admin::api::bodies::{
     MadeToken, Me, NewToken, NewUser, Page, SessionLine, SignIn, TokenLine, UserChange,
 };
 use crate::admin::api::figures::formula_lines;
+use crate::admin::api::messages::PieceLine;
 use crate::admin::api::operations::{self, Ask, Asked};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::sites::{Batch, NewEvents};
 use crate::admin::{Command, Reply, SessionAct};
 use crate::driver::api::answering::COOKIE;
-use crate::driver::api::{Api, audio, elsewhere, figures, verifying};
+use crate::driver::api::{Api, audio, elsewhere, figures, files, verifying};
 use crate::driver::clock;
 use crate::driver::http::Peer;
 use crate::driver::tape::Recording;
 use crate::gateway::By;
-use crate::id::RecordingId;
+use crate::id::{MessageId, RecordingId};
 use crate::journal::act::{Token, User, Who};
+use crate::messaging::Content;
 
 /// What came of a request.
 pub enum Done {
@@ -76,6 +78,9 @@ pub async fn carry_out(
         Ask::NewToken(new) => new_token(api, route, asked, by, new).await?,
         Ask::SiteEvents(new) => site_events(api, route, asked, by, new).await?,
         Ask::Audio(recording) => return audio(api, route, asked, by, recording).await,
+        Ask::File(message, content) => {
+            return file(api, route, asked, by, (message, content)).await;
+        }
         Ask::Feed(after) => {
             let who = who.ok_or_else(Problem::busy)?;
             let last = asked.last_event.as_deref().or(after.as_deref());
@@ -274,6 +279,28 @@ async fn site_events(
 }
 
 /// Sends a recording, once it is written down who hears it.
+/// A file, for whoever may read the message that has it.
+async fn file(
+    api: &Api,
+    route: &Route,
+    asked: &Asked,
+    by: By,
+    (message, content): (MessageId, Content),
+) -> Result<Done, Problem> {
+    let line = match tell(api, by, Command::Message { message }).await? {
+        Reply::Message(line) => line,
+        reply => return operations::answer(route, asked, reply).map(Done::Given),
+    };
+    let name = content.to_string();
+    let none = || Problem::nothing("file", &name);
+    let own = |piece: &&PieceLine| piece.content.as_ref() == Some(&name);
+    let piece = line.pieces.iter().find(own).ok_or_else(none)?;
+    let shelf = api.files.clone().ok_or_else(none)?;
+    let read = tokio::task::spawn_blocking(move || shelf.read(content)).await;
+    let bytes = read.map_err(|_| Problem::busy())?.ok_or_else(none)?;
+    Ok(Done::Stream(files::response(piece, bytes)))
+}
+
 async fn audio(
     api: &Api,
     route: &Route,

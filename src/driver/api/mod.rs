@@ -7,9 +7,11 @@ mod answering;
 mod audio;
 mod desk;
 mod doing;
+pub mod door;
 mod elsewhere;
 mod feed;
 mod figures;
+mod files;
 mod pages;
 mod phones;
 pub mod provider;
@@ -31,6 +33,7 @@ use crate::admin::access::Access;
 use crate::admin::api::table::{Answer, Method, TABLE};
 use crate::admin::api::{BASE, document};
 use crate::admin::{Command, Reply};
+use crate::driver::channels::Shelf;
 use crate::driver::configuring::Configuring;
 use crate::driver::mailbox::Sender;
 use crate::driver::recordings::Keys;
@@ -83,6 +86,7 @@ pub struct Api {
     hashing: Arc<Semaphore>,
     recordings: Arc<PathBuf>,
     keys: Keys,
+    files: Option<Arc<Shelf>>,
     provider: Option<Arc<provider::Provider>>,
     reports: Source,
     configuring: Configuring,
@@ -119,6 +123,7 @@ impl Api {
             hashing: Arc::new(Semaphore::new(MAX_HASHING)),
             recordings: Arc::new(recordings),
             keys,
+            files: None,
             provider: provider.map(Arc::new),
             reports,
             origins: Arc::default(),
@@ -132,6 +137,11 @@ impl Api {
     /// Lets pages of these origins open a channel.
     pub fn serving(self, origins: &Origins) -> Api {
         Api { origins: Arc::new(origins.clone()), ..self }
+    }
+
+    /// Gives files of messages from here.
+    pub fn keeping(self, files: Option<Arc<Shelf>>) -> Api {
+        Api { files, ..self }
     }
 
     /// The OpenAPI document. It is made when somebody first asks for it: a start without it is 9 MB smaller.

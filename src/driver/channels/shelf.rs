@@ -5,9 +5,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
@@ -15,6 +20,7 @@ use ring::hmac;
 
 use crate::messaging::Content;
 use crate::messaging::web::Files;
+use crate::time::UnixTime;
 
 /// What every such file begins with; the digit is the version of its form.
 const MAGIC: &[u8; 8] = b"BLFILE1\n";
@@ -79,6 +85,10 @@ impl Shelf {
         let content = content(bytes);
         let path = self.path(content);
         if path.exists() {
+            // Whoever takes away what nobody has leaves it alone until this message is known.
+            let now = &TimeSpec::UTIME_NOW;
+            let touched = utimensat(AT_FDCWD, &path, now, now, UtimensatFlags::FollowSymlink);
+            touched.map_err(|_| Unkept::Disk)?;
             return Ok(content);
         }
         let sealed = self.seal(content, bytes).ok_or(Unkept::Disk)?;
@@ -121,6 +131,23 @@ impl Shelf {
         fs::remove_file(&path)?;
         self.used.fetch_sub(size, Ordering::Relaxed);
         File::open(&self.folder)?.sync_all()
+    }
+
+    /// The same with one that was not kept anew for `rest`. Answers whether it was there, and that old.
+    ///
+    /// # Errors
+    /// When the disk does not let it.
+    pub fn forget_old(&self, content: Content, now: UnixTime, rest: Duration) -> io::Result<bool> {
+        let kept = match fs::metadata(self.path(content)) {
+            Ok(data) => UnixTime(data.mtime().saturating_mul(1_000_000)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let old = now.since(kept) >= rest;
+        if old {
+            self.forget(content)?;
+        }
+        Ok(old)
     }
 
     fn path(&self, content: Content) -> PathBuf {
@@ -226,6 +253,21 @@ mod tests {
         again.forget(content).expect("gone");
         again.forget(content).expect("gone before");
         assert_eq!(again.used(), 0);
+    }
+
+    #[test]
+    fn what_was_kept_anew_is_not_taken_away_for_a_while() {
+        let folder = Folder::new("old");
+        let shelf = folder.open(1 << 20);
+        let content = shelf.keep(b"again").expect("kept");
+        let now = crate::driver::clock::now().unix;
+        let rest = Duration::from_secs(600);
+        let later = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(shelf.forget_old(content, later(500), rest).expect("read"), false);
+        assert!(shelf.read(content).is_some());
+        assert_eq!(shelf.forget_old(content, later(602), rest).expect("gone"), true);
+        assert_eq!((shelf.read(content), shelf.used()), (None, 0));
+        assert_eq!(shelf.forget_old(content, later(602), rest).expect("gone before"), false);
     }
 
     #[test]

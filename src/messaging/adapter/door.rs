@@ -64,6 +64,12 @@ pub enum Refused {
     TooLong,
     /// More files than it takes.
     TooManyFiles,
+    /// Files, which cannot be sent by this door.
+    NoMedia,
+    /// A template, which cannot be sent by this door.
+    NoTemplate,
+    /// A time to send it at, which this door does not keep.
+    NoSchedule,
     /// Whoever it is for wants nothing from here.
     Unwanted,
     /// The same name of a request with another message.
@@ -84,6 +90,9 @@ impl Refused {
             Refused::Empty => (21_602, 400, "Message body is required."),
             Refused::TooLong => (21_617, 400, "The message body exceeds the 1600 character limit."),
             Refused::TooManyFiles => (21_623, 400, "Number of media files exceeds allowed limit"),
+            Refused::NoMedia => (21_620, 400, "Media cannot be sent here"),
+            Refused::NoTemplate => (21_655, 400, "ContentSid cannot be sent here"),
+            Refused::NoSchedule => (35_111, 400, "SendAt cannot be used here"),
             Refused::Unwanted => (21_610, 400, "Attempt to send to unsubscribed recipient"),
             Refused::Reused => (20_409, 409, "The idempotency key was used for another message"),
             Refused::Busy => (20_503, 503, "Service unavailable"),
@@ -106,6 +115,10 @@ pub fn wanted(form: &[u8]) -> Result<Wanted, Refused> {
     let fields = Fields::read(form).ok_or(Refused::Empty)?;
     let to = fields.owned("To").ok_or(Refused::NoReceiver)?;
     let from = fields.owned("From").or_else(|| fields.owned("MessagingServiceSid"));
+    // Sent at once it would be sent at another time than was asked for.
+    if fields.one("SendAt").is_some() {
+        return Err(Refused::NoSchedule);
+    }
     let body = fields.owned("Body").unwrap_or_default();
     let media: Vec<String> = fields.all("MediaUrl").map(str::to_owned).collect();
     let template = fields
@@ -311,6 +324,7 @@ mod tests {
         assert_eq!(code("From=%2B1555&Body=x"), Err(json!(21_604)));
         assert_eq!(code("To=%2B1555&Body=x"), Err(json!(21_603)));
         assert_eq!(code("To=%2B1555&From=a"), Err(json!(21_602)));
+        assert_eq!(code("To=1&From=a&Body=x&SendAt=2026-11-22"), Err(json!(35_111)));
         assert_eq!(code(&format!("To=1&From=a&Body={}", "x".repeat(1_601))), Err(json!(21_617)));
         let form = "To=%2B15551234567&From=MG1&ContentSid=HX1&ContentVariables=%7B%222%22%3A%22b%22%2C%221%22%3A%22a%22%7D";
         let good = wanted(form.as_bytes()).unwrap();

@@ -73,4 +73,7 @@ pub(super) const ROUTES: &[Route] = &[
         .with(Method::Post, None)
         .by(WORKERS, Some(Scope::Records))
         .says("Take a message back that is not given to its channel yet. Agents do so in conversations that they have."),
+    get("/messages/{message}/files/{content}", Operation::MessageFile, Answer::File)
+        .by(WORKERS, Some(Scope::People))
+        .says("A file of a message, to be kept: its type is what it is where nothing of it runs, else plain bytes."),
 ];

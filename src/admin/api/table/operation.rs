@@ -283,6 +283,8 @@ operations! {
     Typing = "show_typing",
     /// Somebody has read it.
     SeeTalk = "mark_conversation_seen",
+    /// A file of one.
+    MessageFile = "get_message_file",
     /// Opens the channel of an agent's page.
     Desk = "open_desk",
     /// Tasks that rules have made.

@@ -98,6 +98,7 @@ impl Service {
             Line => &["files_url"],
             Telegram => &["signing"],
             Hook => &[
+                "sender",
                 "old_signing",
                 "timeout_s",
                 "longest",

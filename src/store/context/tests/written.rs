@@ -5,8 +5,10 @@ use crate::channel::Channel as Work;
 use crate::id::{ChannelId, ContactId, ConversationId, MessageId};
 use crate::journal::message;
 use crate::messaging::contract::Status;
-use crate::messaging::{Entry, Fingerprint, Kind as AddressKind, Owner, Piece, State, Way, What};
+use crate::messaging::{Content, Entry, Fingerprint, Kind as AddressKind, Media, Owner, Piece};
+use crate::messaging::{State, Way, What};
 use crate::store::context::looking::{Answer, Question};
+use crate::store::messages;
 use crate::store::messages::looking::{After, Filter, Talk};
 
 const NUMBER: &str = "+15550123";
@@ -200,6 +202,41 @@ fn what_was_written_goes_with_the_person_and_does_not_come_again() {
     site.says((1, contact), What::Became { message: MessageId(12), status: Status::Read });
     site.says((1, contact), arrived(13, 2, "late"));
     assert_eq!(site.eyes().message(MessageId(13)), None);
+}
+
+fn with_file(message: u64, key: u8, content: u8) -> What<String> {
+    let content = Content([content; 32]);
+    let media = Media { content, mime: "image/png".to_owned(), name: None, size: 1 };
+    match arrived(message, key, "look") {
+        What::Arrived { message, way, key, sent, subject, answers, refusal, automatic, .. } => {
+            let pieces = vec![Piece::Media { media }];
+            What::Arrived { message, way, key, sent, pieces, subject, answers, refusal, automatic }
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn a_file_that_nobody_has_any_more_is_known_as_such() {
+    let mut site = Site::new(5);
+    let (first, second) = (site.caller(), ContactId(77));
+    let orphans = |site: &Site| -> Vec<u8> {
+        let rows = site.eyes().rows.page(messages::ORPHANS, None, 100);
+        rows.iter().filter_map(|(key, _)| Some(messages::orphan_of(key)?.0[0])).collect()
+    };
+    for (message, content) in [(11, 1), (12, 2), (13, 2)] {
+        site.says((1, first), with_file(message, message as u8, content));
+    }
+    assert_eq!(orphans(&site), [0u8; 0]);
+    site.order(Order::Erase { who: Who::Contact(first), rule: None }).unwrap();
+    assert_eq!(orphans(&site), [1, 2]);
+    // What comes too late for whoever was erased is nobody's either.
+    site.says((1, first), with_file(14, 14, 3));
+    site.says((1, second), with_file(15, 15, 4));
+    assert_eq!(orphans(&site), [1, 2, 3, 4]);
+    let again = site.caller();
+    site.says((2, again), with_file(16, 16, 2));
+    assert_eq!(orphans(&site), [1, 3, 4], "it is somebody's again");
 }
 
 #[test]
