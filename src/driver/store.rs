@@ -267,7 +267,15 @@ impl Keeper {
             self.set_aside()?;
         }
         fs::write(&mark, b"")?;
-        let db = open_sled(&self.folder)?;
+        let db = match open_sled(&self.folder) {
+            Ok(db) => db,
+            // Read as sound a moment ago and refused now: sled mends what a kill left, and may find the rest wanting.
+            Err(error) => {
+                tracing::error!(%error, "the look-up store does not open");
+                self.set_aside()?;
+                open_sled(&self.folder)?
+            }
+        };
         fs::remove_file(&mark)?;
         let durable = self.shared.durable.load(std::sync::atomic::Ordering::Acquire);
         if meta(&db).position <= durable {
