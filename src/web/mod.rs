@@ -38,7 +38,8 @@ pub fn file(path: &str) -> Option<File> {
     let plain = own(path)?;
     Some(File {
         plain,
-        gzip: own(&format!("{path}.gz")),
+        // A few octets get more by packing.
+        gzip: own(&format!("{path}.gz")).filter(|packed| packed.len() < plain.len()),
         content_type: content_type(path)?,
         lasting: path.starts_with(HASHED),
     })
@@ -93,7 +94,9 @@ mod tests {
         let named = text.split('"').filter(|part| part.starts_with("/assets/"));
         for path in named {
             let own = file(&path[1..]).unwrap_or_else(|| panic!("{path} is named and not there"));
-            assert!(own.lasting && own.gzip.is_some_and(|packed| packed.len() < own.plain.len()));
+            let packed = own.gzip.map(<[u8]>::len);
+            assert!(own.lasting && (packed.is_some() || own.plain.len() < 100), "{path}");
+            assert!(packed.is_none_or(|packed| packed < own.plain.len()), "{path}");
         }
         assert_eq!(text.contains("/assets/"), is_built());
         assert!(!text.contains("<style") && !text.contains("onload="), "nothing inline");
