@@ -263,11 +263,11 @@ mod tests {
         let now = crate::driver::clock::now().unix;
         let rest = Duration::from_secs(600);
         let later = |seconds| now + Duration::from_secs(seconds);
-        assert_eq!(shelf.forget_old(content, later(500), rest).expect("read"), false);
+        assert!(!shelf.forget_old(content, later(500), rest).expect("read"));
         assert!(shelf.read(content).is_some());
-        assert_eq!(shelf.forget_old(content, later(602), rest).expect("gone"), true);
+        assert!(shelf.forget_old(content, later(602), rest).expect("gone"));
         assert_eq!((shelf.read(content), shelf.used()), (None, 0));
-        assert_eq!(shelf.forget_old(content, later(602), rest).expect("gone before"), false);
+        assert!(!shelf.forget_old(content, later(602), rest).expect("gone before"));
     }
 
     #[test]
