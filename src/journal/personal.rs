@@ -183,7 +183,7 @@ impl fmt::Debug for Reading {
 }
 
 impl Reading {
-    /// As [`Keys::token`].
+    /// As [`Keyring::token`].
     pub fn token(&self, purpose: &str, bytes: usize) -> String {
         let key = hmac::sign(&self.naming, b"branchline tokens v1: ");
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()), purpose.as_bytes());
