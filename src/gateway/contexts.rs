@@ -11,6 +11,7 @@ use crate::call::plan::Origin;
 use crate::call::record::{Peer, Record};
 use crate::context::{Caller, Identity, Kind, Refused, Who, normalise};
 use crate::gateway::orders::NOT_READY;
+use crate::gateway::unanswered::Wanted;
 use crate::gateway::{By, Gateway, Output, ReplyTo};
 use crate::id::{AgentId, CallId, ContactId};
 use crate::journal::Token;
@@ -47,7 +48,7 @@ pub enum LookFor {
     /// What somebody wants done in a conversation.
     Talk(u64),
     /// What somebody wrote before a crash and nobody was told of.
-    Unanswered,
+    Unanswered(Wanted),
 }
 
 /// What is known of people who are in a call.
@@ -139,7 +140,7 @@ impl Gateway {
             (LookFor::Retention, _) => self.old_found(now, None),
             (LookFor::Journey(id), answer) => self.journey_looked_up(now, id, answer),
             (LookFor::Ledger(asked), answer) => self.ledger_looked_up(now, asked, answer),
-            (LookFor::Unanswered, answer) => self.unanswered_found(now, answer),
+            (LookFor::Unanswered(wanted), answer) => self.unanswered_found(now, wanted, answer),
             (LookFor::Talk(id), answer) => self.talk_looked_up(now, id, answer),
             (LookFor::Order(id), answer) => self.order_looked_up(now, id, answer),
             (LookFor::Reader(to), answer) => {

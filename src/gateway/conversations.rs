@@ -10,9 +10,7 @@ use crate::admin::api::feed::{Happening, TalkLine, WrittenLine};
 use crate::gateway::Gateway;
 use crate::gateway::errands::{Arrival, NotTaken, words};
 use crate::gateway::writing::Turns;
-use crate::id::{
-    ActorId, AgentId, ChannelId, ContactId, ConversationId, ItemId, MessageId, QueueId,
-};
+use crate::id::{ActorId, AgentId, ChannelId, ContactId, ConversationId, ItemId, QueueId};
 use crate::journal::errands::{Errand, Open};
 use crate::journal::event::Event;
 use crate::journal::message::to_seal;
@@ -38,8 +36,6 @@ pub(super) struct Talks {
     by_address: BTreeMap<(ChannelId, Address), ConversationId>,
     /// How often flows have answered in them.
     turns: BTreeMap<ConversationId, Turns>,
-    /// Messages of before the start that nobody was told of.
-    pub left: Vec<MessageId>,
 }
 
 /// What was written last.
@@ -169,12 +165,11 @@ impl Gateway {
         let (channel, work) = (message.way.channel.clone(), message.way.work);
         let (skills, priority) = (Skills::new(), 0);
         let entering = Entering { talk, channel, work, words: said(message), skills, priority };
-        if let Err(why) = self.conversation_enters(now, entering, queue.clone()) {
-            tracing::warn!(%queue, ?why, "a conversation could not be queued");
-        }
+        let _ = self.conversation_comes_in(now, entering, queue);
     }
 
-    /// A conversation becomes an item of a queue, or of the one that it flows over to.
+    /// A conversation becomes an item of a queue, or of the one that it flows over to. Whoever writes is not hung up on: where
+    /// a queue sends on to something that takes calls alone, it waits there as what need not be answered at once.
     pub(super) fn conversation_enters(
         &mut self,
         now: Now,
@@ -185,7 +180,7 @@ impl Gateway {
         let (conversation, contact) = talk;
         let item = ItemId(self.random.bits());
         let text = said.map(|said| words(Some(contact), item, &said));
-        let mut queue = queue;
+        let (mut queue, mut work) = (queue, work);
         for _ in 0..MOST_OVERFLOWS {
             let arrival = Arrival {
                 item,
@@ -209,16 +204,29 @@ impl Gateway {
                     return Ok(item);
                 }
                 Err(NotTaken::Elsewhere(Target::Queue(next))) => queue = next,
+                Err(NotTaken::Elsewhere(_)) if work.is_live() => work = Channel::Message,
                 Err(why) => return Err(why),
             }
         }
         Err(NotTaken::Full)
     }
 
-    /// What waited too long, or found nobody, goes to another queue.
-    pub(super) fn conversation_flows_over(&mut self, now: Now, entering: Entering, queue: QueueId) {
-        if let Err(why) = self.conversation_enters(now, entering, queue.clone()) {
-            tracing::warn!(%queue, ?why, "a conversation could not flow over");
+    /// What waited too long, or found nobody, goes to another queue, or stays as what need not be answered at once. Until it
+    /// has its new place the journal says that it has the old one: after a crash in between it is looked for.
+    pub(super) fn conversation_flows_over(
+        &mut self,
+        now: Now,
+        entering: Entering,
+        from: QueueId,
+        target: &Target,
+    ) {
+        let (entering, queue) = match target {
+            Target::Queue(queue) => (entering, queue.clone()),
+            _ => (Entering { work: Channel::Message, ..entering }, from),
+        };
+        let talk = entering.talk;
+        if let Err(NotTaken::NoQueue) = self.conversation_comes_in(now, entering, queue) {
+            self.owned(now, talk, Owner::Nobody, None, None);
         }
     }
 
@@ -238,10 +246,10 @@ impl Gateway {
     }
 
     /// An item waits no more, and nobody has it: nor has anybody the conversation.
-    pub(super) fn conversation_dropped(&mut self, now: Now, item: ItemId) -> Option<Entering> {
-        let (talk, entering) = self.conversation_of(item)?;
-        self.owned(now, talk, Owner::Nobody, None, None);
-        Some(entering)
+    pub(super) fn conversation_dropped(&mut self, now: Now, item: ItemId) {
+        if let Some((talk, _)) = self.conversation_of(item) {
+            self.owned(now, talk, Owner::Nobody, None, None);
+        }
     }
 
     /// It is over: the conversation is, until somebody writes again.
@@ -251,7 +259,7 @@ impl Gateway {
         }
     }
 
-    fn conversation_of(&self, item: ItemId) -> Option<(Talk, Entering)> {
+    pub(super) fn conversation_of(&self, item: ItemId) -> Option<(Talk, Entering)> {
         let open = self.journal.live().errands.0.get(&item)?;
         let (conversation, channel) = open.errand.talk.clone()?;
         let talk = (conversation, open.contact?);
@@ -304,6 +312,7 @@ impl Gateway {
             note: note.clone(),
             to,
         };
+        self.unanswered.forget(conversation);
         if owner == Owner::Nobody {
             self.talks.forget(conversation);
         }
@@ -330,6 +339,7 @@ impl Gateway {
             Entry { at: now.unix, conversation, contact, what: What::Closed { by: by.clone() } };
         self.keep(now, Event::Message(Box::new(to_seal(entry))));
         self.talks.forget(conversation);
+        self.unanswered.forget(conversation);
         let told = TalkLine {
             conversation,
             contact,

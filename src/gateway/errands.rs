@@ -291,6 +291,7 @@ impl Gateway {
     }
 
     fn restore_errand(&mut self, now: Now, id: ItemId, open: Open) {
+        let before = open.clone();
         let Open { channel, queue, contact, arrived, priority, skills, errand, held } = open;
         let last_agent = contact.and_then(|contact| self.last_agent_of(now, contact, &queue));
         let preferred = None;
@@ -302,6 +303,9 @@ impl Gateway {
         if gone {
             // Whoever it was about was erased.
             self.note_work(now, id, Step::TakenOut);
+            return self.forget_work(id);
+        }
+        if !self.talk_agrees(now, id, &before) {
             return self.forget_work(id);
         }
         match held {
@@ -341,7 +345,7 @@ impl Gateway {
         }
     }
 
-    fn note_work_over(&mut self, now: Now, item: ItemId, agent: &AgentId) {
+    pub(super) fn note_work_over(&mut self, now: Now, item: ItemId, agent: &AgentId) {
         let (agent, code) = (agent.clone(), Some(AUTO.to_owned()));
         self.note_work(now, item, Step::WrappedUp { agent, wrap_ms: 0, code });
     }

@@ -119,7 +119,7 @@ impl Gateway {
         let mut ledger = Ledger::new(now, rules(&self.settings), kept, random);
         ledger.handle_gone(now, &gone);
         self.messages.ledger = Some(ledger);
-        self.talks.left = self.journal.live().talks.unanswered.values().copied().collect();
+        self.restore_unanswered();
         self.messages.wanted = Some(self.journal.stored());
         self.outputs.push_back(Output::Project);
         self.messages_may_begin(now);

@@ -76,6 +76,7 @@ mod telling;
 mod timesheet;
 mod transfers;
 mod trunks;
+mod unanswered;
 pub mod voicemail;
 mod walks;
 mod watching;
@@ -278,6 +279,7 @@ pub struct Gateway {
     journeys: journeys::Walking,
     messages: messages::Messages,
     talks: conversations::Talks,
+    unanswered: unanswered::Unanswered,
     talking: talking::Talking,
     phone_messages: phone_messages::PhoneMessages,
     hot_desks: HotDesks,
@@ -467,6 +469,7 @@ impl Gateway {
         self.roster.handle_timeout(now);
         self.journeys_time_out(now);
         self.messages_time_out(now);
+        self.unanswered_times_out(now);
         self.trunks.values_mut().for_each(|trunk| trunk.handle_timeout(now));
         self.patience_is_over(now);
         self.keys_time_out(now);
@@ -514,6 +517,7 @@ impl Gateway {
             self.tabs.deadline(),
             self.journeys.deadline(now),
             self.messages.deadline(),
+            self.unanswered.deadline(),
             self.feed.deadline(),
             self.sampling.deadline(),
             self.running.deadline(),

@@ -173,6 +173,7 @@ impl Gateway {
             journeys: super::journeys::Walking::new(&settings),
             messages: super::messages::Messages::new(random.fork()),
             talks: super::conversations::Talks::default(),
+            unanswered: super::unanswered::Unanswered::default(),
             talking: super::talking::Talking::default(),
             phone_messages: super::phone_messages::PhoneMessages::default(),
             help,

@@ -475,12 +475,12 @@ impl Gateway {
     }
 
     fn overflow(&mut self, now: Now, item: ItemId, why: queue::Why, target: queue::Target) {
-        let talk = self.conversation_dropped(now, item);
+        let talk = self.conversation_of(item).zip(self.queue_of_work(item).cloned());
         self.note_work(now, item, Step::FlowedOut { why, target: target.clone() });
         self.tell_errand_gone(item);
-        if let (Some(talk), queue::Target::Queue(queue)) = (talk, &target) {
+        if let Some(((_, entering), from)) = talk {
             self.forget_item(now, item);
-            return self.conversation_flows_over(now, talk, queue.clone());
+            return self.conversation_flows_over(now, entering, from, &target);
         }
         let Some(call) = self.work.calls.get(&item).copied() else {
             return self.forget_item(now, item);

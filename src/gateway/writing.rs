@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use crate::gateway::conversations::{Entering, Talk, said};
 use crate::gateway::no::No;
-use crate::gateway::{By, Gateway, LookFor, Output};
+use crate::gateway::{By, Gateway};
 use crate::id::{ActorId, FlowId};
 use crate::ivr::text::{Stand, Then, Turn};
 use crate::messaging::contract::Refusal;
 use crate::messaging::ledger::{LONGEST_WAIT, Wish};
 use crate::messaging::{Conversation, Message, Owner, Piece, Way};
 use crate::queue::Skills;
-use crate::store::context::looking::{Answer, Question};
 use crate::time::{Now, UnixTime};
 
 /// Answers of a flow to one person within [`SPAN`]: nobody goes through more menus, and machines do.
@@ -96,25 +95,22 @@ impl Gateway {
         if !say.is_empty() {
             self.flow_writes(now, talk, way, say.join("\n\n"), by.clone());
         }
-        let entered = match then {
+        match then {
             Then::Waits(Stand { flow, node, wrong }) => {
-                return self.owned(now, talk, Owner::Flow { flow, node, wrong }, Some(by), None);
+                self.owned(now, talk, Owner::Flow { flow, node, wrong }, Some(by), None)
             }
-            Then::Over => return self.close_conversation(now, talk, by),
+            Then::Over => self.close_conversation(now, talk, by),
             Then::Queue { queue, skills, priority } => {
                 let entering = Entering { skills, priority, ..entering };
-                self.conversation_enters(now, entering, queue)
+                let _ = self.conversation_comes_in(now, entering, queue);
             }
             Then::Person => {
                 let settings = self.settings.channels.get(&entering.channel);
                 let Some(queue) = settings.and_then(|settings| settings.queue.clone()) else {
                     return self.owned(now, talk, Owner::Nobody, None, None);
                 };
-                self.conversation_enters(now, entering, queue)
+                let _ = self.conversation_comes_in(now, entering, queue);
             }
-        };
-        if let Err(why) = entered {
-            tracing::warn!(conversation = %talk.0, ?why, "a flow's conversation could not be queued");
         }
     }
 
@@ -164,26 +160,6 @@ impl Gateway {
         };
         self.flow_says(now, turn, &talk.way, entering);
         Ok(())
-    }
-}
-
-/// Over a restart.
-impl Gateway {
-    /// What somebody wrote before a crash, and nobody and no flow was told of, is looked up.
-    pub(super) fn look_for_unanswered(&mut self) {
-        for message in std::mem::take(&mut self.talks.left) {
-            let question = Question::Message(message);
-            self.outputs.push_back(Output::Look { to: LookFor::Unanswered, question });
-        }
-    }
-
-    /// The store has it: it goes on as if it had come now.
-    pub(super) fn unanswered_found(&mut self, now: Now, answer: Answer) {
-        let Answer::Message(Some(message)) = answer else { return };
-        let talks = &self.journal.live().talks;
-        if talks.unanswered.get(&message.conversation) == Some(&message.id) {
-            self.message_written(now, *message, None);
-        }
     }
 }
 

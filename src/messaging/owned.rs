@@ -12,8 +12,9 @@ use crate::id::{ContactId, ConversationId, MessageId};
 /// Conversations that somebody has at a time: twice what queues hold. Each takes some 150 bytes of every checkpoint.
 pub const MOST_OWNED: usize = 20_000;
 
-/// Messages that wait to be seen at a time; more than that nobody answers, as on a channel that has no queue.
-const MOST_UNANSWERED: usize = 1_000;
+/// Conversations that wait to be seen at a time: as many as there may be work. More than that nobody answers, as on a channel
+/// that has no queue; the one that waits longest goes for a new one. Each takes some 80 bytes of every checkpoint.
+pub const MOST_UNANSWERED: usize = 10_000;
 
 /// Conversations that somebody has.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -24,6 +25,10 @@ pub struct Owned {
     /// What somebody wrote last where nobody has it, or a flow, and that was not answered: after a crash in that moment it
     /// would be lost from sight.
     pub unanswered: BTreeMap<ConversationId, MessageId>,
+    /// Those conversations by age.
+    by_age: BTreeMap<u64, ConversationId>,
+    /// The place of each there.
+    ages: BTreeMap<ConversationId, u64>,
 }
 
 /// One of them.
@@ -67,15 +72,33 @@ impl Owned {
             What::Arrived { message, refusal: None, automatic: false, .. }
                 if matches!(self.owner(conversation), Owner::Nobody | Owner::Flow { .. }) =>
             {
-                if self.unanswered.len() >= MOST_UNANSWERED {
-                    self.unanswered.pop_first();
-                }
                 self.unanswered.insert(conversation, *message);
+                self.age(conversation);
             }
             What::Owner { .. } | What::Closed { .. } | What::Queued { reply: true, .. } => {
-                self.unanswered.remove(&conversation);
+                self.answered(conversation);
             }
             _ => {}
+        }
+    }
+
+    fn age(&mut self, conversation: ConversationId) {
+        if !self.ages.contains_key(&conversation) {
+            let newest = self.by_age.last_key_value().map_or(0, |(age, _)| age + 1);
+            self.by_age.insert(newest, conversation);
+            self.ages.insert(conversation, newest);
+        }
+        if self.ages.len() > MOST_UNANSWERED
+            && let Some((_, oldest)) = self.by_age.pop_first()
+        {
+            self.answered(oldest);
+        }
+    }
+
+    fn answered(&mut self, conversation: ConversationId) {
+        self.unanswered.remove(&conversation);
+        if let Some(age) = self.ages.remove(&conversation) {
+            self.by_age.remove(&age);
         }
     }
 }
@@ -83,7 +106,9 @@ impl Owned {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::Channel;
     use crate::id::AgentId;
+    use crate::messaging::{Fingerprint, Kind, Way};
     use crate::time::UnixTime;
 
     #[test]
@@ -100,5 +125,47 @@ mod tests {
         assert_eq!(serde_json::from_str::<Owned>(&text).unwrap(), owned);
         owned.apply(&entry(What::Closed { by: "bob".into() }));
         assert_eq!(*owned.owner(id), Owner::Nobody);
+    }
+
+    #[test]
+    fn of_too_many_that_wait_the_oldest_goes_and_an_answered_one_makes_room() {
+        let mut owned = Owned::default();
+        let entry = |id: u64, what| {
+            let (conversation, contact) = (ConversationId(id), ContactId(1));
+            Entry::<String> { at: UnixTime(1), conversation, contact, what }
+        };
+        let arrived = |id: u64| What::Arrived {
+            message: MessageId(id),
+            way: Way {
+                channel: "sms".into(),
+                work: Channel::Message,
+                kind: Kind::Phone,
+                peer: "+15550100".to_owned(),
+                thread: None,
+            },
+            key: Fingerprint([0; 16]),
+            sent: None,
+            pieces: Vec::new(),
+            subject: None,
+            answers: None,
+            refusal: None,
+            automatic: false,
+        };
+        let most = u64::try_from(MOST_UNANSWERED).unwrap();
+        // The newest has the lowest number: it is by age that they go, not by name.
+        for id in (1..=most).rev() {
+            owned.apply(&entry(id, arrived(id)));
+        }
+        owned.apply(&entry(7, What::Closed { by: "bob".into() }));
+        owned.apply(&entry(most + 1, arrived(1)));
+        assert!(owned.unanswered.contains_key(&ConversationId(most)), "one was answered");
+        owned.apply(&entry(most + 2, arrived(1)));
+        assert!(!owned.unanswered.contains_key(&ConversationId(most)));
+        assert_eq!(
+            (owned.unanswered.len(), owned.by_age.len()),
+            (MOST_UNANSWERED, MOST_UNANSWERED)
+        );
+        let text = serde_json::to_string(&owned).unwrap();
+        assert_eq!(serde_json::from_str::<Owned>(&text).unwrap(), owned);
     }
 }

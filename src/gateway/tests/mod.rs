@@ -39,6 +39,7 @@ mod supervising;
 mod survey_scenes;
 mod tabs;
 mod talk_scenes;
+mod unanswered;
 mod voicemail_scenes;
 mod waits;
 mod watching;

@@ -16,6 +16,8 @@ pub(super) struct Shelf {
     table: Table,
     /// How much of which segment it has read.
     read: (usize, usize),
+    /// Whether it reads no further.
+    pub stands: bool,
 }
 
 impl World {
@@ -68,13 +70,16 @@ impl World {
     }
 
     fn follow(&mut self) {
+        if self.shelf.stands {
+            return;
+        }
         let mut entries = Vec::new();
         let (segment, offset) = self.shelf.read;
         if self.journal.get(segment).is_none_or(|bytes| bytes.len() < offset) {
             // A restart: another journal, and a store that is made again from it.
             self.shelf = Shelf::default();
         }
-        let Shelf { table, read: (segment, offset) } = &mut self.shelf;
+        let Shelf { table, read: (segment, offset), .. } = &mut self.shelf;
         while let Some(bytes) = self.journal.get(*segment) {
             while let Found::Record(record) = decode(&bytes[*offset..]) {
                 let event = serde_json::from_slice(record.payload).ok();

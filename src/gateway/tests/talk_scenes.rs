@@ -16,15 +16,15 @@ const OWNER: usize = 1;
 const ANN: usize = 2;
 
 /// Two agents; calls and whatever is written is offered to whoever has least.
-const DESK: (&str, &str) =
+pub(super) const DESK: (&str, &str) =
     ("strategy = \"ring-all\"\nwrap_up = 3", "strategy = \"longest-idle\"\nwrap_up = 0");
 /// The same with bob away.
-const ANN_ALONE: (&str, &str) =
+pub(super) const ANN_ALONE: (&str, &str) =
     ("id = \"bob\"\nextension = \"203\"\nsigned_in = true", "id = \"bob\"\nextension = \"203\"");
 
 impl World {
     /// Somebody writes, from any number.
-    fn text_from(&mut self, number: &str, text: &str) {
+    pub(super) fn text_from(&mut self, number: &str, text: &str) {
         let from = Address::new(Kind::Phone, number);
         let told = Arrived::text(format!("{number} {text}"), from, text);
         let receipt = Receipt(1_000_000 + self.told.len() as u64);
@@ -33,7 +33,7 @@ impl World {
         self.seconds(2);
     }
 
-    fn orders_as(&mut self, agent: Option<&str>, command: &Command) -> Reply {
+    pub(super) fn orders_as(&mut self, agent: Option<&str>, command: &Command) -> Reply {
         let to = ReplyTo(7_000 + self.replies.len() as u64);
         let own = agent.map(AgentId::from);
         let by = By { who: Who::Console, from: None, own };
@@ -42,20 +42,30 @@ impl World {
         self.replies.remove(&to.0).expect("an answer")
     }
 
-    fn in_talk(&mut self, agent: Option<&str>, talk: ConversationId, doing: Doing) -> Reply {
+    pub(super) fn in_talk(
+        &mut self,
+        agent: Option<&str>,
+        talk: ConversationId,
+        doing: Doing,
+    ) -> Reply {
         self.orders_as(agent, &Command::Talk { conversation: talk, doing })
     }
 
-    fn claims(&mut self, agent: &str, talk: ConversationId) -> Reply {
+    pub(super) fn claims(&mut self, agent: &str, talk: ConversationId) -> Reply {
         self.in_talk(Some(agent), talk, Doing::Claim { agent: None })
     }
 
-    fn replies_in(&mut self, agent: Option<&str>, talk: ConversationId, text: &str) -> Reply {
+    pub(super) fn replies_in(
+        &mut self,
+        agent: Option<&str>,
+        talk: ConversationId,
+        text: &str,
+    ) -> Reply {
         let reply = NewReply { text: Some(text.to_owned()), ..NewReply::default() };
         self.in_talk(agent, talk, Doing::Reply { reply: Box::new(reply), once: None })
     }
 
-    fn owner(&self, talk: ConversationId) -> Owner {
+    pub(super) fn owner(&self, talk: ConversationId) -> Owner {
         self.gateway.journal.live().talks.owner(talk).clone()
     }
 
@@ -78,7 +88,7 @@ impl World {
         self.told.iter().filter_map(line).collect()
     }
 
-    fn offered(&self) -> Vec<(ItemId, String)> {
+    pub(super) fn offered(&self) -> Vec<(ItemId, String)> {
         let offer = |told: &Happening| match told {
             Happening::WorkOffered(offer) => Some((offer.work.item, offer.agent.to_string())),
             _ => None,
@@ -87,11 +97,11 @@ impl World {
     }
 
     /// The conversation of the message that was written last.
-    fn newest_talk(&self) -> ConversationId {
+    pub(super) fn newest_talk(&self) -> ConversationId {
         self.written().last().expect("a message").conversation
     }
 
-    fn works_on(&mut self, agent: &str, item: ItemId, doing: errands::Doing) -> Reply {
+    pub(super) fn works_on(&mut self, agent: &str, item: ItemId, doing: errands::Doing) -> Reply {
         self.orders_as(Some(agent), &Command::Errand { item, agent: None, doing })
     }
 
@@ -279,7 +289,7 @@ fn a_message_is_taken_back_while_its_phone_is_away() {
 }
 
 /// Phones may write, the flow answers first.
-const FLOW: (&str, &str) = (
+pub(super) const FLOW: (&str, &str) = (
     "[flow.main]\n",
     "[channels.phones]\nkind = \"sip\"\nqueue = \"support\"\nflow = \"written\"\n[flow.written]\nstart = \"menu\"\n\
      [flow.written.menu.menu]\nprompt = \"office-menu\"\ntext = \"Whom?\"\nlabels = { 1 = \"People\" }\n\
