@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::branch::Branch;
 use crate::peer::{Setting, Sipp};
-use crate::sound::{Heard, Party, share};
+use crate::sound::{Heard, Party, in_time, share};
 
 /// Each party's tone, in hertz.
 const CALLER: f64 = 550.0;
@@ -36,6 +36,10 @@ fn tones(heard: &Heard) -> Vec<f64> {
 
 #[test]
 fn each_part_is_heard_by_whom_it_is_for_and_only_what_both_hear_is_on_the_recording() {
+    in_time(supervised);
+}
+
+fn supervised() {
     let branch = Branch::run_with(SITE, "127.0.0.1:@PORT@", &[("phone", "tulip")]);
     let caller = Party::new(branch.free + 100, CALLER);
     let agent = Party::new(branch.free + 110, AGENT);
@@ -58,12 +62,15 @@ fn each_part_is_heard_by_whom_it_is_for_and_only_what_both_hear_is_on_the_record
     let hear = |what: &str, expected: [&[f64]; 3]| {
         branch.until(what, || (all() == expected).then_some(()));
         println!("{what}: caller, agent and supervisor hear {:?}", all());
-        // And so it stays: nothing comes late.
+        // And so it stays: nothing comes late, and what a machine that stood still left out comes back.
         let so_far = agent.heard().samples.len();
         branch.until("half a second", || {
             (agent.heard().samples.len() > so_far + 5_000).then_some(())
         });
-        assert_eq!(all(), expected, "{what}");
+        for (now, expected) in all().iter().zip(expected) {
+            assert!(now.iter().all(|tone| expected.contains(tone)), "{what}: {now:?}");
+        }
+        branch.until(what, || (all() == expected).then_some(()));
     };
     hear("before", [&[AGENT], &[CALLER], &[]]);
     let call = branch.ask(&["calls", "--active"])[0]["call"].as_str().expect("an id").to_owned();

@@ -88,7 +88,7 @@ impl Site {
             "[site]\ndata_dir = \"{0}/data\"\n[admin]\nsocket = \"{0}/admin.sock\"\n\
              [sip]\nudp = [\"127.0.0.1:{port}\"]\ntcp = [\"127.0.0.1:{port}\"]\ntls = []\n\
              [media]\nport_min = 10000\nport_max = 10999\n\
-             [limits]\nnew_calls_per_second = 1000\n\
+             [limits]\nlateness_ms = 0\nnew_calls_per_second = 1000\n\
              [[trunk]]\nname = \"carrier\"\naccept_from = [\"127.0.0.0/8\"]\n",
             folder.display()
         );
