@@ -14,8 +14,12 @@ mod help;
 mod hook;
 mod journeys;
 mod kills;
+mod messages;
 mod phones;
 mod records;
+#[path = "../sms/sim.rs"]
+#[allow(dead_code)]
+mod sim;
 mod site;
 mod stores;
 mod webhooks;

@@ -35,7 +35,7 @@ pub struct Site {
 
 /// A port that nobody has, below those that the system gives to sockets of phones: while a branch is down, none of them
 /// may get its port. Two runs at once begin at different places.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -95,6 +95,15 @@ impl Site {
     /// Starts the branch and waits until it answers a probe. Answers how long that took.
     pub fn start(&self) -> (Running, Duration) {
         let began = Instant::now();
+        let running = self.launch();
+        while !crate::phones::answers(self.sip) {
+            assert!(began.elapsed() < PATIENCE, "the branch does not answer: {}", self.log());
+        }
+        (running, began.elapsed())
+    }
+
+    /// Starts the branch and waits for nothing.
+    pub fn launch(&self) -> Running {
         let process = Command::new(env!("CARGO_BIN_EXE_branchline"))
             .args(["run", "-c"])
             .arg(&self.config)
@@ -103,11 +112,7 @@ impl Site {
             .stderr(fs::File::create(self.folder.join("log")).unwrap())
             .spawn()
             .unwrap();
-        let running = Running { process };
-        while !crate::phones::answers(self.sip) {
-            assert!(began.elapsed() < PATIENCE, "the branch does not answer: {}", self.log());
-        }
-        (running, began.elapsed())
+        Running { process }
     }
 
     /// What it has logged.

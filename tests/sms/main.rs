@@ -10,4 +10,5 @@ mod driven;
 mod modem;
 mod ofono;
 mod oracles;
+mod sim;
 mod whole;
