@@ -71,6 +71,10 @@ impl Ledger {
                 let done = After::Receipt(channel, receipt);
                 self.became(now, of, report.status, Some(done));
             }
+            None if self.is_answered_for(&place.0) => {
+                self.counts.stray += 1;
+                self.done_with(&channel, receipt);
+            }
             None if self.early.len() < MOST_EARLY => {
                 if !self.early.contains_key(&place) {
                     let due = Due::Stray(place.0.clone(), place.1.clone());
@@ -83,6 +87,12 @@ impl Ledger {
                 self.done_with(&channel, receipt);
             }
         }
+    }
+
+    /// Whether a channel owes us no names: what it reports then and we do not know is somebody else's, who sends by the same
+    /// account, or of a message that is unknown since a restart.
+    fn is_answered_for(&self, channel: &ChannelId) -> bool {
+        self.lines.get(channel).is_none_or(|line| line.given == 0)
     }
 
     /// A report has waited long enough: it names nothing of ours.

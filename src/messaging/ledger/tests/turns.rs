@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::super::*;
-use crate::messaging::channel::State as LineState;
-use crate::messaging::contract::{Capabilities, Failure, Fault, Outcome, Outgoing};
+use crate::messaging::channel::{Heard, Receipt, State as LineState};
+use crate::messaging::contract::{Capabilities, Failure, Fault, Outcome, Outgoing, Report, Status};
 use crate::messaging::{Kind, What};
 
 struct Desk {
@@ -13,6 +13,8 @@ struct Desk {
     ledger: Ledger,
     written: u64,
     sent: Vec<Outgoing>,
+    /// What was told and is answered for.
+    stored: Vec<Receipt>,
     entries: Vec<Entry<String>>,
     /// Who may not be written to before a time.
     held: Option<(String, UnixTime)>,
@@ -24,8 +26,8 @@ fn desk(rules: Rules) -> Desk {
     let channels = [(ChannelId::from("api"), rules), (ChannelId::from("sim"), other)];
     let settings = Settings { channels: channels.into(), languages: Vec::new() };
     let ledger = Ledger::new(now, settings, Kept::default(), Random::from_number(1));
-    let (sent, entries) = (Vec::new(), Vec::new());
-    let mut desk = Desk { now, ledger, written: 0, sent, entries, held: None };
+    let (sent, stored, entries) = (Vec::new(), Vec::new(), Vec::new());
+    let mut desk = Desk { now, ledger, written: 0, sent, stored, entries, held: None };
     desk.ledger.handle_ready(now);
     for channel in ["api", "sim"] {
         desk.says(channel, Input::State(LineState::Up));
@@ -70,6 +72,7 @@ impl Desk {
                     self.ledger.handle_permission(self.now, going.message, permission);
                 }
                 Output::Order(_, Order::Send(outgoing)) => self.sent.push(*outgoing),
+                Output::Order(_, Order::Stored(receipt)) => self.stored.push(receipt),
                 Output::Reach { message, channel, .. } => {
                     let way = way(channel.as_str(), "+15550100");
                     self.ledger.handle_reach(self.now, message, Some(way));
@@ -315,4 +318,21 @@ fn nobody_answers_for_an_attempt_and_it_is_unknown_until_somebody_wants_it_again
     desk.ledger.handle_words(desk.now, Some(kept), message, true);
     desk.settle();
     assert_eq!(desk.texts(), ["hello"]);
+}
+
+#[test]
+fn a_report_of_nothing_we_know_waits_only_while_a_name_may_come() {
+    let mut desk = desk(Rules::default());
+    let report = |number, reference: &str| {
+        let (reference, status) = (reference.to_owned(), Status::Delivered);
+        let told = vec![Heard::Report(Report { reference, status, at: None })];
+        Input::Told { receipt: Receipt(number), told }
+    };
+    desk.says("api", report(1, "of another program"));
+    assert_eq!(desk.stored, [Receipt(1)], "no name is owed to us");
+    desk.wants("+15550100", "Hello", "service");
+    desk.says("api", report(2, "ours"));
+    assert_eq!(desk.stored, [Receipt(1)]);
+    desk.comes_out(&Outcome::Accepted { references: vec!["ours".to_owned()] });
+    assert_eq!(desk.stored, [Receipt(1), Receipt(2)]);
 }
