@@ -28,6 +28,8 @@ use crate::sip::trunk::Network;
 const MAX_CONNECTIONS: usize = 256;
 /// Of one address (bad-input table row 37).
 const MAX_PER_SOURCE: usize = 20;
+/// Of one relay, which speaks for many: half of all, so that a flood that it passes on leaves the branch its own.
+const MAX_PER_RELAY: usize = MAX_CONNECTIONS / 2;
 /// How long a TLS handshake may take, and then each request until its last header line.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection takes requests: a phone asks for a handful of files, and comes again tomorrow; a program that
@@ -44,11 +46,34 @@ const MAX_HEADERS: usize = 64;
 /// How long what is being answered may go on once the box ends.
 pub const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
+/// Who may connect.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// Networks that are served.
+    pub served: Vec<Network>,
+    /// Addresses that pass on what others ask; they are served too.
+    pub relays: Vec<Network>,
+}
+
+impl Sources {
+    fn serve(&self, from: IpAddr) -> bool {
+        self.served.iter().chain(&self.relays).any(|network| network.contains(from))
+    }
+
+    /// Connections that this address may have at once.
+    fn room(&self, from: IpAddr) -> usize {
+        match self.relays.iter().any(|network| network.contains(from)) {
+            true => MAX_PER_RELAY,
+            false => MAX_PER_SOURCE,
+        }
+    }
+}
+
 /// The server, shared by its connections.
 #[derive(Clone)]
 pub struct Server {
     identity: Identity,
-    networks: Arc<Vec<Network>>,
+    sources: Arc<Sources>,
     connections: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
     router: axum::Router,
 }
@@ -84,11 +109,11 @@ impl Drop for Streaming {
 }
 
 impl Server {
-    /// A server that shows `identity`, serves `networks`, and lets `router` answer.
-    pub fn new(identity: &Identity, networks: Vec<Network>, router: axum::Router) -> Self {
+    /// A server that shows `identity`, serves `sources`, and lets `router` answer.
+    pub fn new(identity: &Identity, sources: Sources, router: axum::Router) -> Self {
         Server {
             identity: identity.clone(),
-            networks: Arc::new(networks),
+            sources: Arc::new(sources),
             connections: Arc::default(),
             router,
         }
@@ -129,8 +154,9 @@ impl Server {
                 Ok((stream, peer)) => {
                     let from = peer.ip().to_canonical();
                     // Who has no place, or is not served, is cut off without a word.
-                    let served = self.networks.iter().any(|network| network.contains(from));
-                    if served && let Some(place) = self.enter(from) {
+                    if self.sources.serve(from)
+                        && let Some(place) = self.enter(from)
+                    {
                         tokio::spawn(self.clone().serve(stream, (from, peer.port()), place));
                     }
                 }
@@ -148,7 +174,7 @@ impl Server {
         let mut table = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = table.values().sum();
         let own = table.entry(from).or_default();
-        let full = all >= MAX_CONNECTIONS || *own >= MAX_PER_SOURCE;
+        let full = all >= MAX_CONNECTIONS || *own >= self.sources.room(from);
         if full {
             if *own == 0 {
                 table.remove(&from);

@@ -418,7 +418,8 @@ fn serve_web(
                 router.merge(browser_phones().with_state(door.clone())).merge(calls.clone())
             }
         };
-        let server = http::Server::new(identity, networks(served), router);
+        let sources = http::Sources { served: networks(served), relays: networks(&phones.relays) };
+        let server = http::Server::new(identity, sources, router);
         for address in addresses {
             let bound = server
                 .listen(runtime.handle(), *address)

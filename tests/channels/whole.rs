@@ -16,6 +16,7 @@ use branchline::driver::channels::{Client, Reply};
 use branchline::journal::act::Scope;
 use branchline::messaging::web::Ask;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use crate::branch::Branch;
 use crate::libraries::python;
@@ -451,6 +452,39 @@ async fn twilios_library_orders_messages_of_the_box_and_is_told_what_becomes_of_
     assert_eq!(judged.await.expect("it ends").trim(), "True");
 }
 
+/// A connection with TLS, unless the box has no room for it.
+async fn connected(whole: &Whole) -> Option<tokio_rustls::client::TlsStream<TcpStream>> {
+    let certificate = whole.branch.folder().join("data/tls/certificate.pem");
+    let tls = branchline::driver::tls::client(Some(&certificate)).expect("a file").expect("roots");
+    let address = whole.url.trim_start_matches("https://").to_owned();
+    let stream = TcpStream::connect(&address).await.expect("it listens");
+    let name = rustls::pki_types::ServerName::try_from("127.0.0.1").expect("an address");
+    tokio_rustls::TlsConnector::from(tls).connect(name, stream).await.ok()
+}
+
+#[tokio::test]
+async fn a_relay_has_room_for_what_many_services_tell_at_once() {
+    let (base, _program) = program().await;
+    for (relays, most) in [("", 20), ("relays = [\"127.0.0.1\"]\n", 128)] {
+        let whole = Whole::start(&format!("{relays}{}", hooked(&base)), &[("hook", SECRET)]);
+        let mut open = Vec::new();
+        while let Some(stream) = connected(&whole).await {
+            open.push(stream);
+        }
+        // One that asked before may not have ended.
+        assert!((most - 1..=most).contains(&open.len()), "{} of {most}", open.len());
+        let body = event("m-1", "Is it ready?");
+        let url = format!("{}/channels/text", whole.url);
+        let call = async || {
+            whole.ask("POST", url.clone(), signed("w-1", body.as_bytes()), body.as_bytes()).await
+        };
+        open.pop();
+        let taken =
+            async || matches!(call().await, Reply::Replied { status: 200, .. }).then_some(());
+        whole.until("a place", taken).await;
+    }
+}
+
 #[tokio::test]
 async fn what_is_too_large_too_slow_or_leads_inside_harms_nothing() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -473,15 +507,9 @@ async fn what_is_too_large_too_slow_or_leads_inside_harms_nothing() {
     let answer = whole.ask("POST", url, signed("w-large", &large), &large).await;
     assert!(matches!(answer, Reply::Replied { status: 413, .. } | Reply::Silent), "{answer:?}");
     // As many as are worked on at once drip a body each, and are cut off.
-    let address = whole.url.trim_start_matches("https://").to_owned();
-    let certificate = whole.branch.folder().join("data/tls/certificate.pem");
-    let tls = branchline::driver::tls::client(Some(&certificate)).expect("a file").expect("roots");
     let mut slow = Vec::new();
     for _ in 0..8 {
-        let stream = tokio::net::TcpStream::connect(&address).await.expect("it listens");
-        let name = rustls::pki_types::ServerName::try_from("127.0.0.1").expect("an address");
-        let connector = tokio_rustls::TlsConnector::from(tls.clone());
-        let mut stream = connector.connect(name, stream).await.expect("TLS");
+        let mut stream = connected(&whole).await.expect("TLS");
         let head = "POST /channels/text HTTP/1.1\r\nhost: box\r\ncontent-length: 100\r\n\r\nx";
         stream.write_all(head.as_bytes()).await.expect("written");
         slow.push(stream);

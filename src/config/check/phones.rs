@@ -26,6 +26,13 @@ impl Check<'_, '_> {
                 }
             }
         }
+        for (i, relay) in settings.http.relays.iter().enumerate() {
+            if bits_of(relay).is_none_or(|bits| bits == 0) {
+                let what = format!("`{relay}` is not the address of a relay");
+                let at = [Key("http"), Key("relays"), At(i)];
+                self.tell(&at, what, "such as `10.0.0.7`");
+            }
+        }
         let own = &settings.provisioning;
         let at = |key| [Key("provisioning"), Key(key)];
         self.within(&at("repeat_hours"), own.repeat_hours, 1..=720);

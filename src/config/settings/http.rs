@@ -13,6 +13,9 @@ pub struct Http {
     /// Networks that are served; whoever else connects is cut off before TLS. Default: loopback, private addresses
     /// (RFC 1918, RFC 4193) and link-local ones.
     pub networks: Vec<String>,
+    /// Proxies and relays that pass on what others ask: each may have as many connections as all of them together need.
+    /// Default none.
+    pub relays: Vec<String>,
 }
 
 impl Default for Http {
@@ -27,6 +30,6 @@ impl Default for Http {
             "fc00::/7",
             "fe80::/10",
         ];
-        Http { listen: Vec::new(), networks: own.map(str::to_owned).to_vec() }
+        Http { listen: Vec::new(), networks: own.map(str::to_owned).to_vec(), relays: Vec::new() }
     }
 }
