@@ -10,6 +10,7 @@
 use std::env;
 use std::error::Error;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,6 +30,24 @@ const SOURCES: [&str; 9] = [
 ];
 /// What is shown where they could not be built.
 const WITHOUT: &str = "src/web/without-npm.html";
+/// npm waits for minutes for a registry that is not there, unless it is told. Milliseconds.
+const PATIENCE: [&str; 4] = [
+    "--fetch-retries=1",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=2000",
+    "--fetch-timeout=20000",
+];
+/// What npm says when it did not reach the registry.
+const UNREACHED: [&str; 8] = [
+    "EAI_AGAIN",
+    "ENOTFOUND",
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "ENETUNREACH",
+    "EHOSTUNREACH",
+    "ETIMEDOUT",
+    "ERR_SOCKET_TIMEOUT",
+];
 /// Names another npm; with a name that is none, a build without pages can be tried.
 const NPM: &str = "BRANCHLINE_NPM";
 
@@ -42,8 +61,7 @@ fn main() -> Outcome<()> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let pages = out.join("web");
     if let Err(why) = build(&out, &pages) {
-        let advice = "install Node.js 18 or newer with npm, `touch build.rs`, build again";
-        println!("cargo::warning=the box gets no pages: {why}; {advice}");
+        println!("cargo::warning=the box gets no pages: {why}; then `touch build.rs`, build again");
         empty(&pages)?;
         fs::copy(WITHOUT, pages.join("index.html"))?;
     }
@@ -63,7 +81,10 @@ fn build(out: &Path, pages: &Path) -> Outcome<()> {
     let wanted = fs::read(shop.join("package-lock.json"))?;
     let have = shop.join("installed.json");
     if fs::read(&have).ok().as_ref() != Some(&wanted) {
-        run(Command::new(&npm).args(["ci", "--ignore-scripts"]).current_dir(&shop))?;
+        tell(
+            "npm fetches what the pages are made of (src/web/package-lock.json); once, and it needs the network",
+        );
+        run(Command::new(&npm).args(["ci", "--ignore-scripts"]).args(PATIENCE).current_dir(&shop))?;
         fs::write(&have, &wanted)?;
     }
     let mut vite = Command::new(&npm);
@@ -86,15 +107,28 @@ fn workshop(out: &Path) -> PathBuf {
     build.and_then(|folder| folder.ancestors().nth(2)).unwrap_or(out).join("node")
 }
 
-/// Runs it; what it says is what went wrong if it did.
+/// Says to whoever sits there what is waited for. Cargo shows nothing of it before all is over.
+fn tell(what: &str) {
+    if let Ok(mut terminal) = File::options().write(true).open("/dev/tty") {
+        let _ = writeln!(terminal, "\r   branchline: {what}");
+    }
+}
+
+/// Runs it; what it says is what went wrong if it did, and what to do about that.
 fn run(command: &mut Command) -> Outcome<()> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("{program} does not start: {error}"))?;
+    let output = command.output().map_err(|error| {
+        format!("{program} does not start ({error}): install Node.js 18 or newer with npm")
+    })?;
     if output.status.success() {
         return Ok(());
     }
     let said = [output.stderr, output.stdout].concat();
     let said = String::from_utf8_lossy(&said);
+    if let Some(why) = UNREACHED.iter().find(|why| said.contains(*why)) {
+        let registry = "cannot fetch the packages that src/web/package-lock.json names";
+        return Err(format!("{program} {registry} ({why}): give it its registry").into());
+    }
     let lines = said.lines().filter(|line| !line.trim().is_empty() && !line.contains("npm warn"));
     let said: Vec<_> = lines.take(6).collect();
     Err(format!("{program} failed: {}", said.join(" / ")).into())
