@@ -86,7 +86,8 @@ impl Task {
         let listening = self.teller.has_room();
         tokio::select! {
             biased;
-            handed = self.teller.tell() => Event::Handed(handed),
+            // Nothing is told before what knows it again is written.
+            handed = self.teller.tell(), if self.cabinet.changes.is_empty() => Event::Handed(handed),
             (parts, kept) = self.cabinet.synced() => Event::Kept(parts, kept),
             order = self.orders.recv() => Event::Order(order),
             (link, told) = said(&mut self.links), if listening => Event::Told(link, told),

@@ -107,6 +107,15 @@ impl Scraps {
         self.until = None;
     }
 
+    /// It was not taken, and is said again. An earlier run, or a disk that failed late, may have kept it nevertheless: it keeps
+    /// its key, by which the ledger knows that.
+    fn comes_again(&mut self, now: Now, id: ScrapId) {
+        let Some(said) = self.said.get_mut(&id) else { return };
+        (said.link, said.stage) = (None, Stage::Earlier);
+        self.before.entry(said.print).or_default().push_back(id);
+        self.until.get_or_insert(now.instant + AGAIN);
+    }
+
     /// What was said before and is the same.
     fn same(&mut self, print: &[u8; PRINT]) -> Option<ScrapId> {
         let ids = self.before.get_mut(print)?;
@@ -359,8 +368,7 @@ impl Carrier {
             self.untold.push(Untold { due: now.instant + RETOLD, ..*whole });
         }
         if let Some(id) = hand.scrap {
-            self.scraps.forget(id);
-            self.forget(vec![id]);
+            self.scraps.comes_again(now, id);
         }
         for (link, handle) in hand.answers {
             self.answer(link, handle, not_kept(why));

@@ -269,6 +269,24 @@ fn what_is_said_again_after_a_crash_has_the_key_that_it_had() {
 }
 
 #[test]
+fn what_is_refused_after_a_crash_keeps_its_key_until_it_is_taken() {
+    let mut scene = Scene::new();
+    scene.says(text("ok"));
+    scene.order(Order::Stored(Receipt(1)));
+    let before = scene.arrived();
+    let mut scene = scene.killed();
+    // The link is back before the ledger is.
+    for receipt in 1..=2 {
+        let again = scene.says(text("ok"));
+        scene.order(Order::NotStored(Receipt(receipt), NotStored::NotReady));
+        assert_eq!(scene.answers.last(), Some(&(again, Status::THROTTLED)));
+    }
+    let mut scene = scene.killed();
+    scene.says(text("ok"));
+    assert_eq!(scene.arrived(), before, "the ledger knows it by its key");
+}
+
+#[test]
 fn what_was_surely_answered_is_not_remembered() {
     let mut scene = Scene::new();
     scene.says(text("ok"));
