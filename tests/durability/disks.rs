@@ -54,7 +54,7 @@ fn nothing_acknowledged_is_lost_by_fifty_power_cuts() {
 }
 
 /// Writes until nothing more fits.
-fn fill(path: &std::path::Path) {
+pub fn fill(path: &std::path::Path) {
     let mut file = fs::File::create(path).unwrap();
     for size in [1 << 20, 4 << 10, 1] {
         while file.write_all(&vec![7; size]).is_ok() {}

@@ -17,6 +17,9 @@ mod kills;
 mod messages;
 mod phones;
 mod records;
+#[path = "../mail/servers.rs"]
+#[allow(dead_code)]
+mod servers;
 #[path = "../sms/sim.rs"]
 #[allow(dead_code)]
 mod sim;

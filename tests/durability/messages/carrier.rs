@@ -46,7 +46,7 @@ impl Carrier {
                 match text("event").as_str() {
                     "ready" => ready.send(()).expect("it is waited for"),
                     "submitted" => seen.given(&text("text")),
-                    "refused" => seen.refused(),
+                    "refused" => seen.refused(said["status"].as_u64().expect("a status")),
                     "answered" if held(&answered).remove(&text("key")) => seen.answered(),
                     _ => {}
                 }

@@ -110,6 +110,18 @@ impl Desk {
         ordered
     }
 
+    /// Asks for something once: the status and what it says.
+    pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let headers = vec![self.authorised(), ("content-type", "application/json".to_owned())];
+        let (path, body) = (format!("/api/v1{path}"), body.to_string());
+        match self.runtime.block_on(self.ask("POST", &path, headers, body.as_bytes())) {
+            Reply::Replied { status, body, .. } => {
+                (status, serde_json::from_slice(&body).unwrap_or_default())
+            }
+            reply => panic!("{path}: {reply:?}"),
+        }
+    }
+
     /// Reads something, once the box is there and ready to say it.
     pub fn read(&self, path: &str) -> Value {
         let (path, end) = (format!("/api/v1{path}"), Instant::now() + PATIENCE);

@@ -11,8 +11,8 @@ pub struct Happened {
     pub given: BTreeMap<String, String>,
     /// Parts of what people wrote that the box has answered for.
     pub answered: u64,
-    /// Times that the box asked to be told later.
-    pub refused: u64,
+    /// Times that the box asked to be told later, by the status that it gave.
+    pub refused: BTreeMap<u64, u64>,
     /// Whatever happened, counted.
     pub events: u64,
 }
@@ -47,8 +47,8 @@ impl Seen {
     }
 
     /// The box asked to be told later.
-    pub fn refused(&self) {
-        self.hold().refused += 1;
+    pub fn refused(&self, status: u64) {
+        *self.hold().refused.entry(status).or_default() += 1;
     }
 
     /// Waits until so much more has happened, but no longer than this.

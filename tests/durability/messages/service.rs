@@ -85,14 +85,20 @@ impl Service {
         });
     }
 
+    /// Calls the box.
+    pub async fn call(&self, id: &str, event: &Value) -> Reply {
+        let body = json!({"events": [event]}).to_string();
+        let headers = signed(id, body.as_bytes());
+        self.desk.ask("POST", "/channels/hook", headers, body.as_bytes()).await
+    }
+
     /// Calls the box until it takes this.
     async fn tell(&self, id: &str, event: &Value) {
-        let body = json!({"events": [event]}).to_string();
         loop {
-            let headers = signed(id, body.as_bytes());
-            match self.desk.ask("POST", "/channels/hook", headers, body.as_bytes()).await {
+            match self.call(id, event).await {
                 Reply::Replied { status: 200, .. } => return,
-                Reply::Replied { status: 429 | 503, .. } => self.seen.refused(),
+                // It says when to come again; nobody has patience for that here.
+                Reply::Replied { status: 503, retry_after: Some(_), .. } => self.seen.refused(503),
                 Reply::Replied { status, .. } => panic!("{id}: {status}"),
                 _ => {}
             }
