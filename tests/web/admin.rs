@@ -50,14 +50,14 @@ fn an_admin_changes_the_configuration_and_a_browser_that_is_gone_changes_nothing
     tab.open(&format!("{}/admin/config", site.url));
     tab.sees("No errors");
     tab.sees("Nothing differs from what runs.");
-    writes(&tab, "\n[limts]\n");
-    tab.sees("Did you mean limits?");
+    writes(&tab, "\n[trsut]\n");
+    tab.sees("Did you mean trust?");
     tab.sees("1 error");
     pictures(&tab, "admin-config-wrong");
     tab.click(&format!("Line {}, column 2", old.lines().count() + 2));
     let chosen = "(() => { const own = document.activeElement; return own.value.slice(own.selectionStart, own.selectionEnd) })()";
-    assert_eq!(tab.value(chosen), "limts", "the way to its place");
-    tab.types("limits");
+    assert_eq!(tab.value(chosen), "trsut", "the way to its place");
+    tab.types("trust");
     tab.sees("No errors");
     tab.sees("Against what runs");
     pictures(&tab, "admin-config");
