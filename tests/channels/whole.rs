@@ -118,7 +118,9 @@ impl Whole {
         self.until("the box", async || {
             number += 1;
             let headers = signed(&format!("w-awake-{number}"), body.as_bytes());
-            (self.call("text", &headers, body.as_bytes()).await == 200).then_some(())
+            let url = format!("{}/channels/text", self.url);
+            let reply = self.ask("POST", url, headers, body.as_bytes()).await;
+            matches!(reply, Reply::Replied { status: 200, .. }).then_some(())
         })
         .await;
     }
@@ -415,7 +417,7 @@ async fn twilios_library_orders_messages_of_the_box_and_is_told_what_becomes_of_
     let callback = serve(Router::new().route("/told", post(take))).await + "/told";
     let channel =
         hooked(&base).replace("delivered = true\n", "delivered = true\nsender = \"+15550100\"\n");
-    let whole = Whole::start(&channel, &[("hook", SECRET)]);
+    let mut whole = Whole::start(&channel, &[("hook", SECRET)]);
     whole.awake().await;
     let certificate = whole.branch.folder().join("data/tls/certificate.pem").display().to_string();
     let arguments = [whole.url.clone(), whole.token.clone(), certificate, callback.clone()];
@@ -450,6 +452,25 @@ async fn twilios_library_orders_messages_of_the_box_and_is_told_what_becomes_of_
         python("validates.py", &arguments)
     });
     assert_eq!(judged.await.expect("it ends").trim(), "True");
+
+    // The box is killed before the message arrives: what was promised is kept, and told once.
+    let before = hold(&told).len();
+    whole.branch.kill_and_start_again();
+    whole.awake().await;
+    let first = hold(&program).told.iter().position(|told| words(told) == "café 😀");
+    let name = format!("o-{}", first.expect("it was sent") + 1);
+    let report = json!({"events": [{"type": "status", "message": name, "status": "delivered"}]});
+    let report = report.to_string();
+    let headers = signed("w-delivered", report.as_bytes());
+    assert_eq!(whole.call("text", &headers, report.as_bytes()).await, 200);
+    let forms = || -> Vec<String> {
+        hold(&told)[before..].iter().map(|(_, form): &(String, String)| form.clone()).collect()
+    };
+    let is_told = |form: &String| form.contains("MessageStatus=delivered");
+    whole.until("a delivery", async || forms().iter().any(is_told).then_some(())).await;
+    let sid = text(&said["made"]["sid"]);
+    assert!(forms().iter().all(|form| is_told(form) && form.contains(&sid)), "{:?}", forms());
+    assert!(forms()[0].contains("To=%2B15551234567"), "{:?}", forms());
 }
 
 /// A connection with TLS, unless the box has no room for it.

@@ -2,7 +2,7 @@
 //! password.
 //!
 //! What is asked for is an order like every other: the same roles and scopes, the same ledger, once under one key. What
-//! becomes of it is posted to `StatusCallback`, for as long as the box runs.
+//! becomes of it is posted to `StatusCallback`, over restarts too.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,13 +17,16 @@ use axum::{Extension, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use crate::admin::api::messages::{MessageLine, NewMessage};
 use crate::admin::api::table::{Operation, TABLE};
 use crate::admin::{Command, Reply};
 use crate::config::Settings;
+use crate::driver::api::promises::{Promise, Promises};
 use crate::driver::api::{Api, answering};
 use crate::driver::channels::{Client, Reply as Answered};
 use crate::driver::clock;
@@ -61,13 +64,14 @@ pub struct Door {
     /// Channels by what `From` may say: their names, and the senders of their services.
     senders: Arc<BTreeMap<String, ChannelId>>,
     client: Client,
+    promises: Arc<Promises>,
     watched: Arc<Semaphore>,
     recent: Arc<Mutex<VecDeque<Arc<Watched>>>>,
 }
 
 impl Door {
-    /// Over the API, for the channels of these settings; callbacks go out by `client`.
-    pub fn new(api: Api, settings: &Settings, client: Client) -> Door {
+    /// Over the API, for the channels of these settings; callbacks go out by `client`, and are remembered in `promises`.
+    pub fn new(api: Api, settings: &Settings, (client, promises): (Client, Promises)) -> Door {
         let sender = |(name, own): (&ChannelId, &crate::config::settings::Channel)| {
             Some((own.service.as_ref()?.sender.clone()?, name.clone()))
         };
@@ -75,7 +79,28 @@ impl Door {
         let names = settings.channels.keys().map(|name| (name.as_str().to_owned(), name.clone()));
         senders.extend(names);
         let watched = Arc::new(Semaphore::new(MOST_WATCHED));
-        Door { api, senders: Arc::new(senders), client, watched, recent: Arc::default() }
+        let (senders, promises) = (Arc::new(senders), Arc::new(promises));
+        Door { api, senders, client, promises, watched, recent: Arc::default() }
+    }
+}
+
+/// Promises.
+impl Door {
+    /// Goes on with what was promised before a restart.
+    pub fn take_up(&self, runtime: &Handle) {
+        for promise in self.promises.all() {
+            let Ok(place) = self.watched.clone().try_acquire_owned() else { return };
+            let told = promise.told;
+            let asked = Arc::new(Watched::of(promise));
+            runtime.spawn(self.clone().watch(asked, told, place));
+        }
+    }
+
+    /// Writes something down, on a thread that may wait for the disk.
+    async fn note(&self, note: impl FnOnce(&Promises) + Send + 'static) {
+        let promises = self.promises.clone();
+        // If it panicked, the program has ended.
+        let _ = spawn_blocking(move || note(&promises)).await;
     }
 }
 
@@ -147,11 +172,14 @@ impl Door {
             _ => return Err(Refused::Busy),
         };
         let now = clock::now().unix;
-        let asked = Arc::new(Watched { by, account, token, message, wanted, created: now });
+        let is_earlier = false;
+        let asked = Watched { by, account, token, message, wanted, created: now, is_earlier };
+        let asked = Arc::new(asked);
         let answer = asked.resource(door::State::Queued, now).answer();
         self.remember(asked.clone());
-        if let Some(place) = place {
-            tokio::spawn(self.clone().watch(asked, place));
+        if let Some((place, promise)) = place.zip(asked.promise()) {
+            self.note(|promises| promises.make(promise)).await;
+            tokio::spawn(self.clone().watch(asked, door::State::Queued, place));
         }
         Ok(answer)
     }
@@ -257,28 +285,35 @@ impl Door {
     }
 
     /// Looks at a message now and then, and tells its program what becomes of it.
-    async fn watch(self, asked: Arc<Watched>, _place: OwnedSemaphorePermit) {
-        let (mut told, mut rest, mut waited) = (door::State::Queued, SOON, Duration::ZERO);
+    async fn watch(self, asked: Arc<Watched>, mut told: door::State, _place: OwnedSemaphorePermit) {
+        let (message, mut rest, mut waited) = (asked.message, SOON, Duration::ZERO);
         while waited < WATCHED {
             sleep(rest).await;
             waited += rest;
             rest = (rest * 2).min(LATE);
             let Some(line) = self.line(asked.by.clone(), asked.message).await else { continue };
             let Some(now) = state(&line).filter(|now| *now != told) else { continue };
-            if !self.called_back(&asked, now, line.since).await {
+            if !self.called_back(&asked, now, &line).await {
                 continue;
             }
             (told, rest, waited) = (now, SOON, Duration::ZERO);
             if matches!(now, door::State::Read | door::State::Failed(_)) {
-                return;
+                break;
             }
+            self.note(move |promises| promises.told(message, now)).await;
         }
+        self.note(move |promises| promises.over(message)).await;
     }
 
     /// Whether its program has taken it.
-    async fn called_back(&self, asked: &Watched, now: door::State, since: UnixTime) -> bool {
+    async fn called_back(&self, asked: &Watched, now: door::State, line: &MessageLine) -> bool {
         let Some(url) = &asked.wanted.callback else { return true };
-        let ask = asked.resource(now, since).callback(url, &asked.token);
+        let mut resource = asked.resource(now, line.since);
+        let to = format!("{}{}", asked.wanted.to, line.way.address);
+        if asked.is_earlier {
+            resource.to = &to;
+        }
+        let ask = resource.callback(url, &asked.token);
         matches!(self.client.ask(&ask).await, Answered::Replied { status: 200..=299, .. })
     }
 }
@@ -292,9 +327,45 @@ struct Watched {
     message: MessageId,
     wanted: Wanted,
     created: UnixTime,
+    /// It was asked for before a restart: what stands before the number is all that is known of `to`, and nothing of its words.
+    is_earlier: bool,
 }
 
 impl Watched {
+    fn of(promise: Promise) -> Watched {
+        let Promise { message, who, own, account, token, from, prefix, callback, created, .. } =
+            promise;
+        let wanted = Wanted {
+            to: prefix,
+            from,
+            body: String::new(),
+            media: Vec::new(),
+            template: None,
+            callback: Some(callback),
+            seconds: None,
+        };
+        let by = By { who, from: None, own };
+        let token = Secret::new(token);
+        Watched { by, account, token, message, wanted, created, is_earlier: true }
+    }
+
+    /// What is remembered of it where its program wants to be told.
+    fn promise(&self) -> Option<Promise> {
+        let prefix = self.wanted.to.split_once('+').map_or("", |(prefix, _)| prefix);
+        Some(Promise {
+            message: self.message,
+            who: self.by.who.clone(),
+            own: self.by.own.clone(),
+            account: self.account.clone(),
+            token: self.token.text().to_owned(),
+            from: self.wanted.from.clone(),
+            prefix: prefix.to_owned(),
+            callback: self.wanted.callback.clone()?,
+            created: self.created,
+            told: door::State::Queued,
+        })
+    }
+
     fn resource(&self, state: door::State, updated: UnixTime) -> Resource<'_> {
         Resource {
             account: &self.account,

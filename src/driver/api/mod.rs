@@ -14,6 +14,7 @@ mod figures;
 mod files;
 mod pages;
 mod phones;
+pub mod promises;
 pub mod provider;
 mod shares;
 mod signed;

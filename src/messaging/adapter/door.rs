@@ -6,6 +6,7 @@
 //! what is sent, is decided where every other order is.
 
 use ring::hmac;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::form::Fields;
@@ -170,7 +171,7 @@ pub fn message(sid: &str) -> Option<MessageId> {
 }
 
 /// How a message is, as Twilio says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// It waits.
     Queued,
