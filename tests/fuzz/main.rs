@@ -2,10 +2,12 @@
 //!
 //! Fuzzing itself needs nightly Rust and `cargo install cargo-fuzz`:
 //! `mkdir -p tests/fuzz/found/TARGET && cargo +nightly fuzz run --fuzz-dir tests/fuzz -s none TARGET
-//! tests/fuzz/found/TARGET tests/fuzz/corpus/TARGET -- -max_total_time=600`.
+//! tests/fuzz/found/TARGET tests/fuzz/corpus/TARGET -- -max_total_time=600`. Without them, `BRANCHLINE_FUZZ=TARGET
+//! BRANCHLINE_FUZZ_S=600 cargo test --test fuzz by_chance -- --nocapture` turns the corpus over blindly.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod blind;
 mod targets;
 
 use std::path::Path;
