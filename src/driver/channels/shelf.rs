@@ -150,6 +150,26 @@ impl Shelf {
         Ok(old)
     }
 
+    /// Files that were not kept anew for `rest`.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn kept_before(&self, now: UnixTime, rest: Duration) -> io::Result<Vec<Content>> {
+        let mut old = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let Some(content) = entry.file_name().to_str().and_then(|name| name.parse().ok())
+            else {
+                continue;
+            };
+            let kept = UnixTime(entry.metadata()?.mtime().saturating_mul(1_000_000));
+            if now.since(kept) >= rest {
+                old.push(content);
+            }
+        }
+        Ok(old)
+    }
+
     fn path(&self, content: Content) -> PathBuf {
         self.folder.join(content.to_string())
     }
@@ -226,6 +246,18 @@ mod tests {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
+    }
+
+    #[test]
+    fn what_was_kept_long_ago_is_listed_and_what_was_kept_anew_is_not() {
+        let folder = Folder::new("listed");
+        let shelf = folder.open(1 << 20);
+        let content = shelf.keep(b"never said").expect("kept");
+        fs::write(folder.0.join("torn.0.part"), b"half").expect("written");
+        let day = Duration::from_secs(86_400);
+        let now = crate::driver::clock::now().unix;
+        assert_eq!(shelf.kept_before(now, day).expect("listed"), []);
+        assert_eq!(shelf.kept_before(now + day + day, day).expect("listed"), [content]);
     }
 
     #[test]
