@@ -276,7 +276,7 @@ fn a_text_goes_out_in_parts_and_is_told_once_its_numbers_are_on_the_disk() {
         reference: "r1".to_owned(),
         sim: "s".to_owned(),
         number: 1,
-        to: "+15550002".to_owned(),
+        check: 2,
         at: world.now.unix,
     };
     let remember = modem::Told::Remember(Change::Sent(outstanding));
@@ -299,7 +299,7 @@ fn a_report_is_over_when_the_ledger_has_it() {
         reference: "r1".to_owned(),
         sim: "s".to_owned(),
         number: 1,
-        to: "+15550002".to_owned(),
+        check: 2,
         at: world.now.unix,
     };
     let now = world.now;

@@ -83,8 +83,10 @@ pub struct Outstanding {
     pub sim: String,
     /// TP-MR, by which the network knows it (TS 23.040 section 9.2.3.6).
     pub number: u8,
-    /// To whom. Personal data.
-    pub to: String,
+    /// Two octets by which a report on it is told from one to somebody else: of a number that was erased meanwhile nothing is
+    /// left here.
+    #[serde(default)]
+    pub check: u16,
     /// When.
     pub at: UnixTime,
 }

@@ -125,10 +125,10 @@ impl Outbox {
 
     /// The part that a report is about: the same number and recipient, sent nearest to when the centre got it.
     fn matching(&self, sim: &str, report: &StatusReport) -> Option<usize> {
-        let to = report.recipient.text();
+        let to = check(&report.recipient.text());
         let got = report.time.unix();
         let fits = |part: &Outstanding| {
-            part.sim == sim && part.number == report.reference && same_number(&part.to, &to)
+            part.sim == sim && part.number == report.reference && Some(part.check) == to
         };
         let distance = |at: UnixTime| got.map_or(0, |got| (got.0 - at.0).abs());
         let found = self.outstanding.iter().enumerate().filter(|(_, part)| fits(part));
@@ -228,8 +228,8 @@ impl Modem {
         let reference = format!("{}-{}-{}-{}", &sim[..8], now.unix.millis(), shown, active.next);
         active.references.push(reference.clone());
         if let Some(number) = number {
-            let (to, at) = (active.send.to.clone(), now.unix);
-            let part = Outstanding { reference, sim, number, to, at };
+            let (check, at) = (check(&active.send.to).unwrap_or_default(), now.unix);
+            let part = Outstanding { reference, sim, number, check, at };
             self.tell(Told::Remember(Change::Sent(part.clone())));
             self.outbox.outstanding.push(part);
         }
@@ -304,12 +304,9 @@ impl Modem {
     }
 }
 
-fn same_number(a: &str, b: &str) -> bool {
-    let last = |text: &str| {
-        let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).rev().collect();
-        digits.into_iter().take(DIGITS).collect::<Vec<_>>()
-    };
-    let (a, b) = (last(a), last(b));
-    let both = a.len().min(b.len());
-    both > 0 && a[..both] == b[..both]
+/// Of the last digits of a number: thousands of numbers have the same. Nothing for what has no digits.
+fn check(number: &str) -> Option<u16> {
+    let digits: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).rev().take(DIGITS).collect();
+    let whole = digest(&[&digits]);
+    u16::from_str_radix(whole.get(..4)?, 16).ok().filter(|_| !digits.is_empty())
 }
