@@ -1,12 +1,13 @@
 //! What of a changed configuration a running box takes up at once, and what waits for its next start.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use utoipa::ToSchema;
 
-use crate::config::settings::{Limits, Media, Settings, Sip};
+use crate::config::settings::{Channel, ChannelKind, Limits, Media, Messages, Settings, Sip};
+use crate::id::ChannelId;
 
 /// Sections that are taken up when the program starts: sockets, files that stay open, connections elsewhere, and what
 /// was told to threads. In those that are named with a dot, only these keys.
@@ -41,11 +42,17 @@ const AT_START: &[&str] = &[
     "metrics",
     "webhook",
     "crm",
-    "messages",
+    "messages.sms",
+    "messages.chat",
+    "messages.mail",
     "channels",
     "journey",
     "log",
 ];
+
+/// Of a channel, what is taken up at once: who answers, and what goes out when and which way instead. What is said of the
+/// other side waits. Of the phones of the branch nothing does.
+const OF_CHANNELS: &[&str] = &["queue", "flow", "rate", "window", "fallback", "fallback_after_s"];
 
 /// A part of the configuration that differs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -60,18 +67,49 @@ pub struct Difference {
 pub fn differences(running: &str, new: &str) -> Vec<Difference> {
     let (Some(running), Some(new)) = (parsed(running), parsed(new)) else { return Vec::new() };
     let keys: BTreeSet<&String> = running.keys().chain(new.keys()).collect();
-    let mut found: Vec<String> = Vec::new();
+    let told = |key: String| Difference { live: !waits(&key), key };
+    let mut found: Vec<Difference> = Vec::new();
     for key in keys {
         match (running.get(key), new.get(key)) {
             (one, other) if one == other => {}
+            (one, other) if key == "channels" => found.extend(of_channels(one, other)),
             (one, other) if has_single_keys(key) => {
-                found.extend(inside(key, one, other));
+                found.extend(inside(key, one, other).into_iter().map(told));
             }
-            _ => found.push(key.clone()),
+            _ => found.push(told(key.clone())),
         }
     }
-    let told = |key: String| Difference { live: !waits(&key), key };
-    found.into_iter().map(told).collect()
+    found
+}
+
+/// What differs of channels, each by its name.
+fn of_channels(one: Option<&Value>, other: Option<&Value>) -> Vec<Difference> {
+    let (one, other) = (table(one), table(other));
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let differs = |name: &&&String| one.get(name.as_str()) != other.get(name.as_str());
+    let told = |name: &String| {
+        let (one, other) = (one.get(name).map(rest_of), other.get(name).map(rest_of));
+        let phones = |rest: &Option<Table>| {
+            let kind = rest.as_ref().and_then(|rest| rest.get("kind")).and_then(Value::as_str);
+            rest.is_none() || kind == Some("sip")
+        };
+        Difference {
+            key: format!("channels.{name}"),
+            live: one == other || phones(&one) && phones(&other),
+        }
+    };
+    names.iter().filter(differs).map(|name| told(name)).collect()
+}
+
+/// What of a channel waits for the next start.
+fn rest_of(channel: &Value) -> Table {
+    let mut rest = table(Some(channel));
+    rest.retain(|key, _| !OF_CHANNELS.contains(&key));
+    rest
+}
+
+fn table(value: Option<&Value>) -> Table {
+    value.and_then(Value::as_table).cloned().unwrap_or_default()
 }
 
 fn parsed(text: &str) -> Option<Table> {
@@ -84,8 +122,6 @@ fn has_single_keys(section: &str) -> bool {
 }
 
 fn inside(section: &str, one: Option<&Value>, other: Option<&Value>) -> Vec<String> {
-    let table =
-        |value: Option<&Value>| value.and_then(Value::as_table).cloned().unwrap_or_default();
     let (one, other) = (table(one), table(other));
     let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     let differs = |key: &&&String| one.get(key.as_str()) != other.get(key.as_str());
@@ -133,13 +169,50 @@ impl Settings {
             metrics: old.metrics,
             webhooks: old.webhooks,
             crm: old.crm,
-            messages: old.messages,
-            channels: old.channels,
+            messages: Messages {
+                sms: old.messages.sms,
+                chat: old.messages.chat,
+                mail: old.messages.mail,
+                ..self.messages
+            },
+            channels: channels(self.channels, old.channels),
             journeys: old.journeys,
             log: old.log,
             ..self
         }
     }
+}
+
+/// Channels as a running box has them.
+fn channels(
+    mut new: BTreeMap<ChannelId, Channel>,
+    old: BTreeMap<ChannelId, Channel>,
+) -> BTreeMap<ChannelId, Channel> {
+    let mut taken = BTreeMap::new();
+    for (name, old) in old {
+        match (new.remove(&name), old.kind) {
+            (Some(new), kind) if new.kind == kind => {
+                let Channel { queue, flow, rate, window, fallback, fallback_after_s, .. } = new;
+                let trunks = if kind == ChannelKind::Sip { new.trunks } else { old.trunks };
+                let own = Channel {
+                    queue,
+                    flow,
+                    trunks,
+                    rate,
+                    window,
+                    fallback,
+                    fallback_after_s,
+                    ..old
+                };
+                taken.insert(name, own);
+            }
+            (None, ChannelKind::Sip) => {}
+            _ => _ = taken.insert(name, old),
+        }
+    }
+    // Phones are there without anybody to join them.
+    taken.extend(new.into_iter().filter(|(_, new)| new.kind == ChannelKind::Sip));
+    taken
 }
 
 #[cfg(test)]
@@ -159,6 +232,28 @@ mod tests {
         assert_eq!(told(running, new), expected.map(|(key, live)| (key.to_owned(), live)));
         assert_eq!(told(running, &format!("# a comment\n{running}")), []);
         assert_eq!(told(running, "[sip"), []);
+    }
+
+    #[test]
+    fn of_a_channel_its_queue_is_taken_up_at_once_and_its_service_is_not() {
+        let running = "[channels.a]\nkind = \"sip\"\n[channels.b]\nkind = \"mail\"\nrate = 1.0\n";
+        for (new, expected) in [
+            (
+                "[channels.b]\nkind = \"mail\"\nrate = 2.0\n",
+                &[("channels.a", true), ("channels.b", true)][..],
+            ),
+            (
+                "[channels.a]\nkind = \"sip\"\n[channels.b]\nkind = \"mail\"\n[channels.b.mail]\nuser = \"x\"\n",
+                &[("channels.b", false)],
+            ),
+            (
+                "[channels.a]\nkind = \"mail\"\n[channels.b]\nkind = \"mail\"\nrate = 1.0\n",
+                &[("channels.a", false)],
+            ),
+        ] {
+            let expected = expected.iter().map(|(key, live)| ((*key).to_owned(), *live));
+            assert_eq!(told(running, new), expected.collect::<Vec<_>>());
+        }
     }
 
     #[test]

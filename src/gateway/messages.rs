@@ -51,6 +51,8 @@ pub enum Asked {
     Words(MessageId),
     /// How the same person is reached by another channel.
     Reach(MessageId),
+    /// What its channel calls the message that a message answers.
+    Quote(MessageId),
 }
 
 /// The ledger and who waits for it.
@@ -75,6 +77,8 @@ pub(super) struct Messages {
     going: BTreeMap<MessageId, Going>,
     /// By which channel another one is to go.
     reaching: BTreeMap<MessageId, ChannelId>,
+    /// By which channel one goes that answers another.
+    quoting: BTreeMap<MessageId, ChannelId>,
 }
 
 impl Messages {
@@ -92,6 +96,7 @@ impl Messages {
             next: 0,
             going: BTreeMap::new(),
             reaching: BTreeMap::new(),
+            quoting: BTreeMap::new(),
         }
     }
 
@@ -123,6 +128,16 @@ impl Gateway {
         self.messages.wanted = Some(self.journal.stored());
         self.outputs.push_back(Output::Project);
         self.messages_may_begin(now);
+        self.phone_channels_begin(now);
+    }
+
+    /// The site has said something else of its channels, or of who is written to and when.
+    pub(super) fn take_up_channels(&mut self, now: Now) {
+        let (rules, phones) = (rules(&self.settings), has_phones(&self.settings));
+        if let Some(ledger) = &mut self.messages.ledger {
+            ledger.handle_settings(now, rules);
+        }
+        self.endpoint.handle_messages(phones);
         self.phone_channels_begin(now);
     }
 
@@ -228,6 +243,10 @@ impl Gateway {
             }
             ledger::Output::Read(message) => {
                 self.ask_for_ledger(Asked::Words(message), Question::Message(message));
+            }
+            ledger::Output::Quote { message, answers, channel } => {
+                self.messages.quoting.insert(message, channel);
+                self.ask_for_ledger(Asked::Quote(message), Question::Message(answers));
             }
             ledger::Output::Reach { message, contact, channel } => {
                 self.messages.reaching.insert(message, channel);
@@ -361,6 +380,18 @@ impl Gateway {
                     ledger.handle_words(now, found, message, ready);
                 }
             }
+            Asked::Quote(message) => {
+                let Some(channel) = self.messages.quoting.remove(&message) else { return };
+                let (name, ready) = match answer {
+                    Answer::Message(found) => {
+                        (found.and_then(|other| called(&other, &channel)), true)
+                    }
+                    _ => (None, false),
+                };
+                if let Some(ledger) = &mut self.messages.ledger {
+                    ledger.handle_quote(now, message, name, ready);
+                }
+            }
             Asked::Reach(message) => {
                 let Some(channel) = self.messages.reaching.remove(&message) else { return };
                 let way = match answer {
@@ -423,6 +454,7 @@ impl Gateway {
             kind: kind_of(identity.kind),
             peer: identity.value.clone(),
             thread: None,
+            own: None,
         })
     }
 
@@ -542,6 +574,7 @@ impl Gateway {
             kind: address.kind,
             peer: address.value,
             thread: None,
+            own: None,
         };
         let said = [&new.channel, &new.to, &new.text, &new.purpose].map(String::as_str).join("\0");
         Ok(Wish {
@@ -550,6 +583,7 @@ impl Gateway {
             pieces: vec![Piece::text(new.text.clone())],
             subject: None,
             answers: None,
+            quote: None,
             by: ActorId::from(by.who.to_string().as_str()),
             purpose: new.purpose.clone(),
             reply: false,
@@ -627,6 +661,11 @@ impl Gateway {
     }
 }
 
+/// Whether phones may write.
+pub(super) fn has_phones(settings: &Settings) -> bool {
+    settings.channels.values().any(|channel| channel.kind == ChannelKind::Sip)
+}
+
 /// What the ledger is told of the site's channels.
 fn rules(settings: &Settings) -> ledger::Settings {
     let channels = settings.channels.iter().map(|(name, own)| {
@@ -644,6 +683,13 @@ fn rules(settings: &Settings) -> ledger::Settings {
         channels: channels.collect(),
         languages: settings.messages.languages.clone(),
     }
+}
+
+/// What a channel calls a message that somebody wrote, or that it has sent.
+fn called(message: &messaging::Message<String>, channel: &ChannelId) -> Option<String> {
+    let sent = || message.out.as_ref()?.references.first().cloned();
+    let name = message.name.clone().or_else(sent);
+    name.filter(|_| message.way.channel == *channel)
 }
 
 fn found(writer: Writer) -> Found {

@@ -96,6 +96,7 @@ impl Gateway {
         self.codecs = settings.media.codecs.iter().map(|codec| setup::own_codec(*codec)).collect();
         self.phone_secrets = secrets.phones;
         (self.flows, self.prompts, self.settings) = (Arc::new(flows), prompts, settings);
+        self.take_up_channels(now);
         match &standing.rolled_back {
             Some((version, reason)) => self.tell_rolled_back(now, *version, reason),
             None => self.publish_config(standing.version, ConfigState::Applied, None),

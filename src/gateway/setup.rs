@@ -12,7 +12,7 @@ use crate::call::conference::Pin;
 use crate::call::desk;
 use crate::call::plan::{self, Plan};
 use crate::config::Settings;
-use crate::config::settings::{self, ChannelKind, DigestAlgorithm, Transport as Way};
+use crate::config::settings::{self, DigestAlgorithm, Transport as Way};
 use crate::gateway::lateness::Lateness;
 use crate::gateway::prompts::Prompts;
 use crate::gateway::seen::Seen;
@@ -261,7 +261,7 @@ fn endpoint_settings(settings: &Settings) -> endpoint::Settings {
         },
         max_sessions: most_sessions(settings),
         session_expires: (timers.session_s > 0).then_some(timers.session_s),
-        messages: settings.channels.values().any(|channel| channel.kind == ChannelKind::Sip),
+        messages: super::messages::has_phones(settings),
         ..endpoint::Settings::default()
     }
 }

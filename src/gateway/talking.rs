@@ -498,17 +498,22 @@ impl Gateway {
             return Err(format!("no channel is called {channel}").into());
         }
         let pieces = pieces(reply)?;
-        let answers = talk.last_in.is_some_and(|at| now.unix.since(at) < ANSWERS);
-        let said = format!("{}\0{pieces:?}\0{:?}", talk.id, reply.channel);
+        let fresh = talk.last_in.is_some_and(|at| now.unix.since(at) < ANSWERS);
+        let answers = match &reply.answers {
+            Some(message) => Some(*message),
+            None => talk.heard.filter(|_| fresh),
+        };
+        let said = format!("{}\0{pieces:?}\0{:?}\0{:?}", talk.id, reply.channel, reply.answers);
         Ok(Wish {
             way,
             known: Some((talk.contact, Some(talk.id))),
             pieces,
             subject: talk.subject.clone(),
-            answers: None,
+            answers,
+            quote: None,
             by: actor(by),
             purpose: SERVICE.to_owned(),
-            reply: answers,
+            reply: fresh,
             until: now.unix + LONGEST_WAIT,
             not_before: None,
             once: once.map(|key| self.once(&by.who.to_string(), key, &said)),
@@ -534,7 +539,7 @@ fn pieces(reply: &NewReply) -> Result<Vec<Piece<String>>, String> {
         Ok(Piece::Template { name, language, values })
     });
     let files = reply.files.iter().cloned().map(|file| {
-        let content = content(&file.content).ok_or("a file is named by its SHA-256")?;
+        let content = file.content.parse().map_err(|_| "a file is named by its SHA-256")?;
         let media = Media { content, mime: file.mime, name: file.name, size: file.size };
         Ok(Piece::Media { media })
     });
@@ -543,18 +548,6 @@ fn pieces(reply: &NewReply) -> Result<Vec<Piece<String>>, String> {
         true => Err("a message has words, a template or files".to_owned()),
         false => Ok(pieces),
     }
-}
-
-/// What a file is called, from its hexadecimal digits.
-fn content(hex: &str) -> Option<Content> {
-    if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(Content(bytes))
 }
 
 /// Who does it, as the journal has them.

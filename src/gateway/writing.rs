@@ -121,6 +121,7 @@ impl Gateway {
             pieces: vec![Piece::text(text)],
             subject: None,
             answers: None,
+            quote: None,
             by,
             purpose: SERVICE.to_owned(),
             reply: true,

@@ -61,6 +61,7 @@ mod tests {
             kind: Kind::Phone,
             peer: "+15550123".to_owned(),
             thread: None,
+            own: None,
         };
         let what = What::Arrived {
             message: MessageId(3),
@@ -72,6 +73,8 @@ mod tests {
             answers: None,
             refusal: None,
             automatic: false,
+            name: None,
+            proved: None,
         };
         let (conversation, contact) = (ConversationId(2), ContactId(1));
         Entry { at: UnixTime(5), conversation, contact, what }

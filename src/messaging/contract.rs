@@ -49,6 +49,8 @@ pub struct Arrived<M = Attachment> {
     /// What the channel calls it: it is never given to anything else, and said again it changes nothing. Where a channel has
     /// no such name, it is made of what cannot be the same twice.
     pub key: String,
+    /// What an answer calls it, where that is not its key.
+    pub reference: Option<String>,
     /// By whom.
     pub from: Address,
     /// To which of our addresses, where the channel has several.
@@ -69,6 +71,9 @@ pub struct Arrived<M = Attachment> {
     pub refusal: Option<Refusal>,
     /// A machine wrote it: nothing is ever sent back by itself (RFC 3834).
     pub automatic: bool,
+    /// Whether its sender is who it says, as whoever took it in has found (for mail by SPF, DKIM and DMARC, RFC 8601); nothing:
+    /// nobody has looked.
+    pub proved: Option<bool>,
 }
 
 impl<M> Arrived<M> {
@@ -76,6 +81,7 @@ impl<M> Arrived<M> {
     pub fn text(key: impl Into<String>, from: Address, text: impl Into<String>) -> Arrived<M> {
         Arrived {
             key: key.into(),
+            reference: None,
             from,
             to: None,
             at: None,
@@ -86,6 +92,7 @@ impl<M> Arrived<M> {
             name: None,
             refusal: None,
             automatic: false,
+            proved: None,
         }
     }
 }
@@ -137,8 +144,10 @@ pub enum Outcome {
     },
     /// The other side refused it.
     Refused(Failure),
-    /// Not now: the other side asks for less. Nothing was sent.
+    /// Not now: this one, or whoever it is for, is to wait. Others go on. Nothing was sent.
     Later(Duration),
+    /// The other side asks for less of everything: nothing is given to the channel for so long. Nothing was sent.
+    Throttled(Duration),
     /// The other side was not reached. Nothing was sent.
     Away,
     /// It was given away, and no answer came: it may have been sent or not. Never tried again by itself.

@@ -50,6 +50,9 @@ pub struct Way<P> {
     /// By what the channel keeps it together: a mail's thread, a chat's session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
+    /// To which of our addresses they write, where the channel has several: an answer goes out by the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Address>,
 }
 
 impl Way<String> {
@@ -88,6 +91,12 @@ pub enum What<P> {
         /// A machine wrote it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         automatic: bool,
+        /// What its channel calls it: an answer names it so.
+        #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+        name: Option<P>,
+        /// Whether its sender is who it says, as whoever took it in has found; nothing: nobody has looked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proved: Option<bool>,
     },
     /// A message is to go out. The first of a conversation opens it.
     Queued {
@@ -291,8 +300,8 @@ impl<P> Entry<P> {
 impl<P> Way<P> {
     /// The same with its address turned into something else.
     pub fn map<Q>(self, to: &mut dyn FnMut(P) -> Q) -> Way<Q> {
-        let Way { channel, work, kind, peer, thread } = self;
-        Way { channel, work, kind, peer: to(peer), thread }
+        let Way { channel, work, kind, peer, thread, own } = self;
+        Way { channel, work, kind, peer: to(peer), thread, own }
     }
 }
 
@@ -338,16 +347,20 @@ impl<P> What<P> {
                 answers,
                 refusal,
                 automatic,
+                name,
+                proved,
             } => What::Arrived {
                 message,
                 way: way.map(to),
                 key,
                 sent,
                 pieces: pieces.into_iter().map(|piece| piece.map(to)).collect(),
-                subject: subject.map(to),
+                subject: subject.map(&mut *to),
                 answers,
                 refusal,
                 automatic,
+                name: name.map(to),
+                proved,
             },
             What::Queued {
                 message,

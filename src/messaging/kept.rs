@@ -14,7 +14,7 @@ use crate::time::UnixTime;
 
 /// Messages that the other side has and whose fate is followed; the oldest is let go for a new one, and its reports find it
 /// in the store. Each takes some 400 bytes of every checkpoint.
-const MOST_FOLLOWED: usize = 4_000;
+pub const MOST_FOLLOWED: usize = 4_000;
 /// How long what was asked for under a key is remembered: a program that repeats itself does so within minutes.
 const ONCE_KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// Keys that are remembered; the oldest goes for a new one. Each takes some 200 bytes of every checkpoint.
@@ -67,9 +67,18 @@ pub struct Pending<P> {
     /// Before this it is not sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<UnixTime>,
+    /// Which message it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<MessageId>,
     /// It stands for another that did not arrive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub instead: bool,
+    /// Since when it is to go out.
+    #[serde(default)]
+    pub since: UnixTime,
+    /// Since when the other side has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<UnixTime>,
     /// Tries so far.
     pub attempt: u8,
     /// Its place: of one person's messages the lower goes first.
@@ -113,7 +122,9 @@ impl<P: Clone> Kept<P> {
     /// Takes up one entry. One that is said a second time changes nothing.
     pub fn apply(&mut self, entry: &Entry<P>) {
         match &entry.what {
-            What::Queued { message, once, .. } => {
+            What::Queued { message, once, instead_of, .. } => {
+                // It goes another way by now, and never by a third.
+                instead_of.iter().for_each(|other| self.done(*other));
                 if let Some((key, body)) = once {
                     self.remember(*key, *body, *message, entry);
                 }
@@ -129,7 +140,9 @@ impl<P: Clone> Kept<P> {
             What::Retry { message, again, .. } => self.with(*message, |pending| {
                 (pending.stage, pending.not_before) = (Stage::Waiting, Some(*again));
             }),
-            What::Accepted { message, references } => self.accepted(*message, references),
+            What::Accepted { message, references } => {
+                self.accepted(*message, references, entry.at);
+            }
             What::Part { message, reference, status } => self.with(*message, |pending| {
                 pending.parts.insert(reference.clone(), status.clone());
             }),
@@ -149,9 +162,9 @@ impl<P> Kept<P> {
         }
     }
 
-    fn accepted(&mut self, message: MessageId, references: &[String]) {
+    fn accepted(&mut self, message: MessageId, references: &[String], at: UnixTime) {
         let Some(pending) = self.open.get_mut(&message) else { return };
-        pending.stage = Stage::Sent;
+        (pending.stage, pending.sent) = (Stage::Sent, Some(at));
         pending.references = references.to_vec();
         self.followed.insert(pending.order, message);
         if self.followed.len() > MOST_FOLLOWED
@@ -217,7 +230,8 @@ pub struct Gone {
 impl<P: Clone> Pending<P> {
     /// The message that an entry queues.
     pub fn new(entry: &Entry<P>, order: u64) -> Option<Pending<P>> {
-        let What::Queued { way, purpose, reply, until, not_before, instead_of, .. } = &entry.what
+        let What::Queued { way, purpose, reply, until, not_before, instead_of, answers, .. } =
+            &entry.what
         else {
             return None;
         };
@@ -229,7 +243,10 @@ impl<P: Clone> Pending<P> {
             reply: *reply,
             until: *until,
             not_before: *not_before,
+            answers: *answers,
             instead: instead_of.is_some(),
+            since: entry.at,
+            sent: None,
             attempt: 0,
             order,
             stage: Stage::Waiting,
@@ -242,16 +259,19 @@ impl<P: Clone> Pending<P> {
 impl<P> Pending<P> {
     /// The same with its address turned into something else.
     pub fn map<Q>(self, to: &mut dyn FnMut(P) -> Option<Q>) -> Option<Pending<Q>> {
-        let Way { channel, work, kind, peer, thread } = self.way;
+        let Way { channel, work, kind, peer, thread, own } = self.way;
         Some(Pending {
             conversation: self.conversation,
             contact: self.contact,
-            way: Way { channel, work, kind, peer: to(peer)?, thread },
+            way: Way { channel, work, kind, peer: to(peer)?, thread, own },
             purpose: self.purpose,
             reply: self.reply,
             until: self.until,
             not_before: self.not_before,
+            answers: self.answers,
             instead: self.instead,
+            since: self.since,
+            sent: self.sent,
             attempt: self.attempt,
             order: self.order,
             stage: self.stage,

@@ -142,6 +142,7 @@ mod tests {
                 kind: Kind::Phone,
                 peer: "+15550100".to_owned(),
                 thread: None,
+                own: None,
             },
             key: Fingerprint([0; 16]),
             sent: None,
@@ -150,6 +151,8 @@ mod tests {
             answers: None,
             refusal: None,
             automatic: false,
+            name: None,
+            proved: None,
         };
         let most = u64::try_from(MOST_UNANSWERED).unwrap();
         // The newest has the lowest number: it is by age that they go, not by name.

@@ -154,6 +154,12 @@ pub struct Message<P> {
     /// A machine wrote it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub automatic: bool,
+    /// What its channel calls it, where it came in.
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub name: Option<P>,
+    /// Whether its sender is who it says; nothing: nobody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved: Option<bool>,
     /// What only one that goes out has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out: Option<Out>,
@@ -190,15 +196,18 @@ impl<P: Clone> Message<P> {
             key: None,
             refusal: None,
             automatic: false,
+            name: None,
+            proved: None,
             out: None,
             state: State::Received,
             since: at,
             why: None,
         };
         match entry.what.clone() {
-            What::Arrived { key, sent, refusal, automatic, .. } => {
+            What::Arrived { key, sent, refusal, automatic, name, proved, .. } => {
                 (begun.key, begun.sent) = (Some(key), sent);
                 (begun.refusal, begun.automatic) = (refusal, automatic);
+                (begun.name, begun.proved) = (name, proved);
             }
             What::Queued { by, purpose, reply, until, not_before, instead_of, .. } => {
                 let (attempts, references) = (0, Vec::new());
@@ -272,12 +281,14 @@ impl<P> Message<P> {
             at: self.at,
             way: self.way.map(to),
             pieces: self.pieces.into_iter().map(|piece| piece.map(to)).collect(),
-            subject: self.subject.map(to),
+            subject: self.subject.map(&mut *to),
             answers: self.answers,
             sent: self.sent,
             key: self.key,
             refusal: self.refusal,
             automatic: self.automatic,
+            name: self.name.map(to),
+            proved: self.proved,
             out: self.out,
             state: self.state,
             since: self.since,
@@ -300,6 +311,9 @@ pub struct Conversation<P> {
     /// When the person last wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_in: Option<UnixTime>,
+    /// What the person wrote last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<MessageId>,
     /// By which way the person wrote last, else was written to: where an answer goes.
     pub way: Way<P>,
     /// What it is about.
@@ -335,6 +349,7 @@ impl<P: Clone> Conversation<P> {
             opened: message.at,
             last: message.at,
             last_in: None,
+            heard: None,
             way: message.way.clone(),
             subject: message.subject.clone(),
             owner: Owner::Nobody,
@@ -365,6 +380,7 @@ impl<P: Clone> Conversation<P> {
         }
         self.unread = self.unread.saturating_add(1);
         self.last_in = Some(message.at);
+        self.heard = Some(message.id);
         self.way = message.way.clone();
         self.closed = None;
     }
@@ -410,6 +426,7 @@ impl<P> Conversation<P> {
             opened: self.opened,
             last: self.last,
             last_in: self.last_in,
+            heard: self.heard,
             way: self.way.map(to),
             subject: self.subject.map(&mut *to),
             owner: self.owner,
@@ -432,7 +449,7 @@ mod tests {
 
     fn way() -> Way<String> {
         let Address { kind, value: peer } = Address::new(Kind::Phone, "+15550123");
-        Way { channel: "sim".into(), work: Channel::Message, kind, peer, thread: None }
+        Way { channel: "sim".into(), work: Channel::Message, kind, peer, thread: None, own: None }
     }
 
     fn entry(at: i64, what: What<String>) -> Entry<String> {
@@ -451,6 +468,8 @@ mod tests {
             answers: None,
             refusal: None,
             automatic: false,
+            name: None,
+            proved: None,
         };
         Message::begun(&entry(at, what)).unwrap()
     }

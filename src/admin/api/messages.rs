@@ -32,7 +32,7 @@ pub struct WayLine {
 
 impl From<Way<String>> for WayLine {
     fn from(way: Way<String>) -> WayLine {
-        let Way { channel, work, kind, peer: address, thread: _ } = way;
+        let Way { channel, work, kind, peer: address, thread: _, own: _ } = way;
         WayLine { channel, counts_as: work.name().to_owned(), kind, address }
     }
 }
@@ -268,6 +268,10 @@ pub struct MessageLine {
     /// A machine wrote it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub automatic: bool,
+    /// Whether its sender is who it says, as the site's mail server has found (SPF, DKIM, DMARC); absent: nobody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub proved: Option<bool>,
     /// How it stands.
     pub state: State,
     /// Since when.
@@ -327,6 +331,7 @@ impl From<Message<String>> for MessageLine {
             pieces: message.pieces.into_iter().map(PieceLine::from).collect(),
             subject: message.subject,
             answers: message.answers,
+            proved: message.proved,
             automatic: message.automatic,
             state: message.state,
             since: message.since,
@@ -461,6 +466,8 @@ pub struct NewReply {
     /// By this channel; by the way the person used last when absent.
     #[schema(max_length = 64)]
     pub channel: Option<String>,
+    /// The message that it answers, which the channel shows with it where it can; what the person wrote last when absent.
+    pub answers: Option<MessageId>,
 }
 
 /// Where a conversation goes back to: a queue, or a flow.

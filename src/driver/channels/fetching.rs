@@ -192,6 +192,8 @@ pub fn with_pieces<N>(arrived: Arrived<Attachment>, pieces: Vec<Piece<String, N>
         key: arrived.key,
         from: arrived.from,
         to: arrived.to,
+        reference: arrived.reference,
+        proved: arrived.proved,
         at: arrived.at,
         pieces,
         answers: arrived.answers,

@@ -135,7 +135,7 @@ impl Runner {
                     ordered.push_back(outgoing);
                 }
                 Some(Order::Send(outgoing)) => {
-                    self.came_of(&outgoing, Outcome::Later(FIRST_REST)).await;
+                    self.came_of(&outgoing, Outcome::Throttled(FIRST_REST)).await;
                 }
                 Some(Order::Typing { to, on, .. }) => self.show(&to, &Shown::Typing(on)),
                 Some(Order::Read { to, reference, .. }) => {

@@ -109,7 +109,7 @@ impl Post {
                 Order::Send(outgoing) => {
                     if let Err(full) = post.try_send((tokio::time::Instant::now(), outgoing)) {
                         let (_, outgoing) = full.into_inner();
-                        self.came_of(&outgoing, Outcome::Later(FULL)).await;
+                        self.came_of(&outgoing, Outcome::Throttled(FULL)).await;
                     }
                 }
                 Order::Typing { .. } | Order::Read { .. } => {}

@@ -45,7 +45,7 @@ impl Post {
                 Ok(None) => return,
                 Ok(Some((since, outgoing))) => {
                     let outcome = match since.elapsed() > OLDEST {
-                        true => Outcome::Later(SOON),
+                        true => Outcome::Throttled(SOON),
                         false => self.attempt(&mut link, &outgoing, &mut random).await,
                     };
                     self.came_of(&outgoing, outcome).await;

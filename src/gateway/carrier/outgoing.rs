@@ -144,7 +144,7 @@ impl Carrier {
             return self.rest(now, job);
         }
         let outcome = match status.meaning() {
-            Meaning::Throttled => Outcome::Later(BREATH),
+            Meaning::Throttled => Outcome::Throttled(BREATH),
             _ => Outcome::Refused(Failure { fault: fault(status), code: status.to_string() }),
         };
         self.end(job, outcome);
@@ -156,7 +156,7 @@ impl Carrier {
                 Outcome::Refused(Failure { fault: Fault::Expired, code: String::new() })
             }
             _ if job.begun => return self.rest(now, job),
-            Unsent::Full(wait) => Outcome::Later(wait),
+            Unsent::Full(wait) => Outcome::Throttled(wait),
             Unsent::Away | Unsent::WrongBind => Outcome::Away,
         };
         self.end(job, outcome);

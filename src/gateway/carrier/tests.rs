@@ -439,7 +439,7 @@ fn each_end_of_a_request_is_an_outcome() {
         (answered(Status::INVALID_DESTINATION), refused(Fault::Address, "ESME_RINVDSTADR")),
         (answered(Status::SYSTEM_ERROR), refused(Fault::Network, "ESME_RSYSERR")),
         (answered(Status(0x403)), refused(Fault::Unknown, "0x00000403")),
-        (Fate::NotSent(Unsent::Full(MINUTE)), Outcome::Later(MINUTE)),
+        (Fate::NotSent(Unsent::Full(MINUTE)), Outcome::Throttled(MINUTE)),
         (Fate::NotSent(Unsent::Away), Outcome::Away),
         (Fate::NotSent(Unsent::Expired), refused(Fault::Expired, "")),
         (Fate::Doubtful, Outcome::Doubtful),

@@ -188,6 +188,7 @@ impl Gateway {
             pieces: vec![Piece::text(text.clone())],
             subject: None,
             answers: None,
+            quote: None,
             by: format!("rule {rule}").as_str().into(),
             purpose: purpose.unwrap_or_else(|| "service".to_owned()),
             reply: false,

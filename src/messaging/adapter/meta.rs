@@ -3,7 +3,10 @@
 //! A person on WhatsApp may have no number here: then there is the name that the service gives them toward this business.
 //! Free words go for a day after somebody has written; later only a template goes, or on Messenger and Instagram nothing.
 
+use std::time::Duration;
+
 use ring::hmac;
+
 use serde_json::{Value, json};
 
 use super::form::Fields;
@@ -133,6 +136,11 @@ impl Adapter for Meta {
                 None => One::Doubtful,
             }
         };
+        if let [Answer::Replied { body, .. }] = answers
+            && said::json(body).is_some_and(|json| is_too_much(&json))
+        {
+            return Outcome::Throttled(TOO_MUCH);
+        }
         sending::outcome(answers, taken, |status, json| match said::number(json, "/error/code") {
             Some(code) => failure(code),
             None => Failure { fault: sending::fault(status), code: status.to_string() },
@@ -603,6 +611,15 @@ fn id_in(answer: Answer<'_>) -> Option<String> {
         Answer::Replied { status: 200..=299, body, .. } => said::name(&said::json(body)?, "/id"),
         _ => None,
     }
+}
+
+/// How long nothing is sent when the account or the application has sent too much: the limits count by the second and by the
+/// minute.
+const TOO_MUCH: Duration = Duration::from_secs(10);
+
+/// Whether an answer asks for less of everything; `131056`, too much to one person, asks for less to that person alone.
+fn is_too_much(json: &Value) -> bool {
+    matches!(said::number(json, "/error/code"), Some(4 | 613 | 80_007 | 130_429 | 131_048))
 }
 
 /// Whose doing an error of Meta's is.

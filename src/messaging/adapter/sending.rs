@@ -168,8 +168,8 @@ pub enum One {
     Doubtful,
     /// Refused.
     Refused(Failure),
-    /// Less, please.
-    Later(Duration),
+    /// Less, please, of everything.
+    Throttled(Duration),
     /// Not reached.
     Away,
 }
@@ -198,13 +198,13 @@ pub fn outcome(
 /// An answer that ends it. Somebody who has got a part already must not get that again: then it is never "not sent".
 fn ended(one: One, in_part: bool) -> Outcome {
     match one {
-        One::Refused(Failure { fault: Fault::Network, .. }) | One::Later(_) | One::Away
+        One::Refused(Failure { fault: Fault::Network, .. }) | One::Throttled(_) | One::Away
             if in_part =>
         {
             Outcome::Doubtful
         }
         One::Refused(failure) => Outcome::Refused(failure),
-        One::Later(wait) => Outcome::Later(wait),
+        One::Throttled(wait) => Outcome::Throttled(wait),
         One::Away => Outcome::Away,
         One::Taken(_) | One::Step | One::Doubtful => Outcome::Doubtful,
     }
@@ -227,8 +227,8 @@ fn one(
     let json = said::json(body).unwrap_or_default();
     match status {
         200..=299 => taken(&json),
-        429 => One::Later(wait(UNSAID)),
-        503 => One::Later(wait(AWAY)),
+        429 => One::Throttled(wait(UNSAID)),
+        503 => One::Throttled(wait(AWAY)),
         // It may have been carried out before something broke.
         500..=599 => One::Doubtful,
         // Nobody of these services answers a message so: something stands between.

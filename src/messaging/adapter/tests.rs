@@ -231,7 +231,7 @@ fn twilio_is_asked_with_a_form_and_its_answers_are_verdicts() {
     let Outcome::Refused(failure) = outcome(replied(400, r#"{"code":21610}"#)) else { panic!() };
     assert_eq!(failure.fault, Fault::Refused);
     let limited = Answer::Replied { status: 429, retry_after: Some(7), body: b"" };
-    assert_eq!(outcome(limited), Outcome::Later(Duration::from_secs(7)));
+    assert_eq!(outcome(limited), Outcome::Throttled(Duration::from_secs(7)));
     assert_eq!(outcome(replied(500, "")), Outcome::Doubtful);
     assert_eq!(outcome(replied(201, "<html>")), Outcome::Doubtful);
     assert_eq!(

@@ -77,7 +77,7 @@ impl Adapter for Viber {
         // It says 200 to everything, and in the body what it means.
         let taken = |json: &Value| match said::number(json, "/status") {
             Some(0) => said::name(json, "/message_token").map_or(One::Doubtful, One::Taken),
-            Some(12) => One::Later(std::time::Duration::from_secs(5)),
+            Some(12) => One::Throttled(std::time::Duration::from_secs(5)),
             Some(code) => One::Refused(failure(code)),
             None => One::Doubtful,
         };

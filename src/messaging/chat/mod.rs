@@ -490,6 +490,8 @@ impl Chat {
             name: called(&visit.about),
             refusal: None,
             automatic: false,
+            reference: None,
+            proved: None,
         };
         let what = What::Line(Box::new(line), now.unix, vec![id]);
         self.tell(now, visitor, what, vec![Heard::Arrived(Box::new(arrived))]);

@@ -39,7 +39,9 @@ impl Ledger {
         let why = match () {
             () if !self.healthy => Some(NotStored::Disk),
             () if !self.ready => Some(NotStored::NotReady),
-            () if self.looks.len() + told.len() > MOST_LOOKS => Some(NotStored::TooMuch),
+            () if self.looks.len() + told.len() > MOST_LOOKS || self.is_full() => {
+                Some(NotStored::TooMuch)
+            }
             () => None,
         };
         if let Some(why) = why {
@@ -133,6 +135,7 @@ impl Ledger {
             kind: arrived.from.kind,
             peer: arrived.from.value.clone(),
             thread: arrived.thread.clone(),
+            own: arrived.to.clone(),
         };
         let answered = arrived.answers.as_ref();
         let answered = answered.and_then(|reference| self.answered(channel, reference, found));
@@ -158,6 +161,8 @@ impl Ledger {
             answers,
             refusal,
             automatic: arrived.automatic,
+            name: Some(arrived.reference.unwrap_or_else(|| arrived.key.clone())),
+            proved: arrived.proved,
         };
         let entry = Entry { at: now.unix, conversation, contact, what };
         let message = Message::begun(&entry).map(Box::new);
@@ -270,6 +275,7 @@ impl Ledger {
             pieces: vec![Piece::text(text)],
             subject: None,
             answers: None,
+            quote: None,
             by: BOX.into(),
             purpose: REFUSAL.to_owned(),
             reply: true,

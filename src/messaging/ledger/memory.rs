@@ -34,6 +34,8 @@ pub struct Memory {
     states: Counted<MessageId, State>,
     /// By the record that holds it.
     written: VecDeque<(u64, Memo)>,
+    /// How much there is, on its way to the disk or on it.
+    held: usize,
     /// The store shows everything up to a record, to every question behind this one.
     fences: VecDeque<(u64, u64)>,
 }
@@ -69,6 +71,16 @@ impl<K: Ord, V> Counted<K, V> {
 }
 
 impl Memory {
+    /// How much is remembered.
+    pub fn len(&self) -> usize {
+        self.held
+    }
+
+    /// So much is about to be written.
+    pub fn hold(&mut self, memos: &[Memo]) {
+        self.held += memos.len();
+    }
+
     pub fn note_key(&mut self, key: Fingerprint) -> Memo {
         self.keys.set(key, ());
         Memo::Key(key)
@@ -132,6 +144,7 @@ impl Memory {
                 Memo::State(message) => self.states.unset(message),
                 Memo::Out(_) => {}
             }
+            self.held = self.held.saturating_sub(1);
             gone.push(memo);
         }
         gone

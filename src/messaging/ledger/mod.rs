@@ -16,6 +16,9 @@ mod going;
 mod line;
 mod memory;
 mod reporting;
+mod retrying;
+mod sending;
+mod stopping;
 mod words;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -33,18 +36,23 @@ use crate::id::{ActorId, ChannelId, ContactId, ConversationId, MessageId};
 use crate::random::Random;
 use crate::time::{Now, Timers, UnixTime};
 
-pub use going::{MOST_ATTEMPTS, Permission};
+pub use going::Permission;
 pub use line::Figures;
+pub use retrying::MOST_ATTEMPTS;
 pub use words::{is_known as is_known_language, names as languages};
 
-use going::{Out, Replay};
+use going::Out;
 use line::Line;
 use memory::{Memo, Memory};
+use stopping::Replay;
 
 /// What is told and waits for the look-up store: some seconds of a flood. Beyond it channels are told to come again.
 pub const MOST_LOOKS: usize = 4_096;
 /// Messages that are to go out: what a busy branch sends in a day. Each takes some 400 bytes without its words.
 pub const MOST_OPEN: usize = 20_000;
+/// Things that are remembered until the look-up store shows them: what a flood of some seconds leaves, two or three for each
+/// message. Each takes some 150 bytes. Beyond it channels are told to come again.
+pub const MOST_REMEMBERED: usize = 250_000;
 /// Bytes of words that are held for messages that wait: beyond it they are read again when their turn comes.
 const MOST_WORDS: usize = 32 << 20;
 /// Longest time that a message waits to be sent, unless it says otherwise: after three days nobody wants a reminder.
@@ -99,6 +107,8 @@ pub struct Wish {
     pub subject: Option<String>,
     /// Which message it answers.
     pub answers: Option<MessageId>,
+    /// What its channel calls that one, where that is known; else it is looked up.
+    pub quote: Option<String>,
     /// Who wants it.
     pub by: ActorId,
     /// What it is for.
@@ -240,6 +250,15 @@ pub enum Output {
     MayGo(Box<Going>),
     /// Read what a message says; answer with [`Ledger::handle_words`].
     Read(MessageId),
+    /// What a channel calls the message that another one answers; answer with [`Ledger::handle_quote`].
+    Quote {
+        /// The one that is to go out.
+        message: MessageId,
+        /// The one that it answers.
+        answers: MessageId,
+        /// Which channel.
+        channel: ChannelId,
+    },
     /// How the same person is reached by another channel; answer with [`Ledger::handle_reach`].
     Reach {
         /// For which message.
@@ -323,6 +342,8 @@ enum Due {
     Silent(MessageId, u8),
     /// It has not arrived.
     Undelivered(MessageId),
+    /// What it says is read once more, so that it may go another way.
+    Recall(MessageId),
     /// A report names nothing that is known.
     Stray(ChannelId, String),
     /// A channel may be given more.
@@ -336,6 +357,8 @@ pub struct Ledger {
     random: Random,
     lines: BTreeMap<ChannelId, Line>,
     outs: BTreeMap<MessageId, Out>,
+    /// Those of them that the other side has, and whose fate is followed, by age.
+    followed: BTreeMap<u64, MessageId>,
     /// Bytes of words that are held.
     words: usize,
     order: u64,
@@ -378,6 +401,7 @@ impl Ledger {
             settings: Settings::default(),
             random,
             outs: BTreeMap::new(),
+            followed: BTreeMap::new(),
             words: 0,
             order: kept.next,
             once: BTreeMap::new(),
@@ -407,6 +431,7 @@ impl Ledger {
     /// The site has said something else.
     pub fn handle_settings(&mut self, now: Now, settings: Settings) {
         self.settings = settings;
+        self.stop_where_no_channel_is(now);
         let channels: Vec<_> =
             self.settings.channels.iter().map(|(id, rules)| (id.clone(), rules.clone())).collect();
         for (id, rules) in channels {
@@ -516,6 +541,7 @@ impl Ledger {
                 Due::Again(message) => self.again(now, message),
                 Due::Silent(message, attempt) => self.silent(now, message, attempt),
                 Due::Undelivered(message) => self.undelivered(now, message),
+                Due::Recall(message) => self.reach(now, message),
                 Due::Stray(channel, reference) => self.stray(&channel, &reference),
                 Due::Pump(channel) => {
                     if let Some(line) = self.lines.get_mut(&channel) {
@@ -552,6 +578,16 @@ impl Ledger {
         self.lines.iter().map(|(channel, line)| (channel, line.figures()))
     }
 
+    /// Things that are remembered until the look-up store shows them.
+    pub fn remembered(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// Whether no more can be remembered before the store shows some of it.
+    fn is_full(&self) -> bool {
+        self.memory.len() >= MOST_REMEMBERED
+    }
+
     /// Since when the oldest message that has not gone out is to, by channel.
     pub fn oldest(&self) -> BTreeMap<ChannelId, UnixTime> {
         let mut oldest = BTreeMap::new();
@@ -571,6 +607,7 @@ impl Ledger {
 /// Writing down.
 impl Ledger {
     fn record(&mut self, facts: Vec<Fact>, afters: Vec<After>, memos: Vec<Memo>) {
+        self.memory.hold(&memos);
         self.outputs.push_back(Output::Record(facts.clone()));
         self.handed.push_back(Writing { facts, afters, memos });
     }

@@ -237,6 +237,9 @@ impl World {
                     let ready = self.ready_at.is_none();
                     self.ledger.handle_words(self.now, found.filter(|_| ready), message, ready);
                 }
+                Output::Quote { message, .. } => {
+                    self.ledger.handle_quote(self.now, message, None, true);
+                }
                 Output::Reach { message, .. } => self.ledger.handle_reach(self.now, message, None),
                 Output::Wished(ticket, wished) => self.wished(ticket, wished),
             }
@@ -484,13 +487,15 @@ impl World {
         let number = self.next;
         let Address { kind, value } = self.person();
         let channel = ChannelId::from(CHANNELS[self.random.below(2) as usize]);
-        let way = Way { channel, work: Channel::Message, kind, peer: value, thread: None };
+        let way =
+            Way { channel, work: Channel::Message, kind, peer: value, thread: None, own: None };
         let wish = Wish {
             way,
             known: None,
             pieces: vec![Piece::text(format!("wish {number}"))],
             subject: None,
             answers: None,
+            quote: None,
             by: "ann".into(),
             purpose: if self.chance(10) { CODE } else { "service" }.to_owned(),
             reply: false,

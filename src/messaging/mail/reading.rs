@@ -46,8 +46,6 @@ pub struct Letter {
     pub told: Told,
     /// The letters that an answer to it names.
     pub chain: Chain,
-    /// Whether the named server has proved who sent it.
-    pub proved: bool,
 }
 
 /// Why a letter tells nothing.
@@ -90,11 +88,7 @@ fn told(
     let (chain, subject) = (ids.chain(letter), subject(letter));
     if let Some((message, status)) = report::of(mailbox, letter) {
         let reference = mailbox.id_of(&mailbox.key.token(message));
-        return Ok(Letter {
-            told: Told::Report(Report { reference, status, at }),
-            chain,
-            proved: false,
-        });
+        return Ok(Letter { told: Told::Report(Report { reference, status, at }), chain });
     }
     let answered =
         tokens_in(mailbox, letter).map(|message| mailbox.id_of(&mailbox.key.token(message)));
@@ -105,6 +99,7 @@ fn told(
     let proved = single && trusted.is_some_and(|by| proof::is_proved(letter, by, host));
     let arrived = Arrived {
         key: raw.key.to_owned(),
+        reference: ids.own.clone(),
         to: Some(Address::new(Kind::Email, mailbox.address.clone())),
         at,
         pieces,
@@ -114,9 +109,10 @@ fn told(
         name,
         refusal: None,
         automatic: automatic::is_automatic(letter, &from),
+        proved: trusted.map(|_| proved),
         from: Address::new(Kind::Email, from),
     };
-    Ok(Letter { told: Told::Arrived(Box::new(arrived)), chain, proved })
+    Ok(Letter { told: Told::Arrived(Box::new(arrived)), chain })
 }
 
 /// Who sent it, by the first address of its From, or of its Sender where that has none; and what they are called.

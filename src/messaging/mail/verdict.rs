@@ -39,7 +39,8 @@ pub fn said(verdict: &Verdict<'_>) -> Outcome {
     match (verdict.code / 100, verdict.at) {
         // A server that makes one recipient wait, as greylisting does, asks nothing of the others.
         (4, At::Recipient) => Outcome::Refused(Failure { fault: Fault::Network, code }),
-        (4, _) => Outcome::Later(LATER),
+        (4, At::Letter) => Outcome::Later(LATER),
+        (4, At::Session) => Outcome::Throttled(LATER),
         _ => {
             let plain = || by_reply(verdict.code, verdict.at);
             let fault = enhanced.as_deref().map_or_else(plain, |code| match fault(code) {
@@ -98,7 +99,7 @@ mod tests {
     fn answers_say_whose_doing_it_is() {
         let fault_of = |code, text, at| match said(&Verdict { code, text, at }) {
             Outcome::Refused(failure) => Some((failure.fault, failure.code)),
-            Outcome::Later(_) => None,
+            Outcome::Later(_) | Outcome::Throttled(_) => None,
             other => panic!("{other:?}"),
         };
         for (code, text, at, wanted) in [

@@ -379,6 +379,11 @@ impl Endpoint {
         self.settings.max_sessions = most;
     }
 
+    /// Whether MESSAGE is taken from now on.
+    pub fn handle_messages(&mut self, taken: bool) {
+        self.settings.messages = taken;
+    }
+
     /// One datagram or one framed message arrived. Answers whether it could be read.
     pub fn handle_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) -> bool {
         let parsed = message::parse(bytes, flow.transport.is_reliable());

@@ -788,6 +788,7 @@ export type MessageLine = {
   "message": MessageId
   "not_before"?: UnixTime
   "pieces": Array<PieceLine>
+  "proved"?: boolean
   "purpose"?: string
   "since": UnixTime
   "state": State
@@ -914,6 +915,7 @@ export type NewPin = {
 }
 
 export type NewReply = {
+  "answers"?: MessageId | null
   "channel"?: string | null
   "files"?: Array<KeptFile>
   "template"?: FilledTemplate | null

@@ -18,16 +18,33 @@ struct Desk {
     entries: Vec<Entry<String>>,
     /// Who may not be written to before a time.
     held: Option<(String, UnixTime)>,
+    /// What the next answers, what that is called, and which of our addresses it goes out by.
+    answers: Option<MessageId>,
+    own: Option<Address>,
+    /// Whether the store reads messages.
+    reads: bool,
 }
+
+/// What every message that is answered is called.
+const NAME: &str = "wamid.1";
 
 fn desk(rules: Rules) -> Desk {
     let now = Now { instant: Instant::now(), unix: UnixTime(1_700_000_000_000_000) };
+    desk_after(now, rules, Vec::new())
+}
+
+/// One that takes up what these entries say.
+fn desk_after(now: Now, rules: Rules, entries: Vec<Entry<String>>) -> Desk {
+    let mut kept = Kept::default();
+    entries.iter().for_each(|entry| kept.apply(entry));
     let other = Rules::default();
     let channels = [(ChannelId::from("api"), rules), (ChannelId::from("sim"), other)];
     let settings = Settings { channels: channels.into(), languages: Vec::new() };
-    let ledger = Ledger::new(now, settings, Kept::default(), Random::from_number(1));
-    let (sent, stored, entries) = (Vec::new(), Vec::new(), Vec::new());
-    let mut desk = Desk { now, ledger, written: 0, sent, stored, entries, held: None };
+    let ledger = Ledger::new(now, settings, kept, Random::from_number(1));
+    let (sent, stored, held, answers, own) = (Vec::new(), Vec::new(), None, None, None);
+    let reads = true;
+    let mut desk =
+        Desk { now, ledger, written: 0, sent, stored, entries, held, answers, own, reads };
     desk.ledger.handle_ready(now);
     for channel in ["api", "sim"] {
         desk.says(channel, Input::State(LineState::Up));
@@ -71,6 +88,16 @@ impl Desk {
                         held.map_or(Permission::Go, |(_, at)| Permission::NotBefore(*at));
                     self.ledger.handle_permission(self.now, going.message, permission);
                 }
+                Output::Read(id) => {
+                    let mut all = self.entries.iter().filter(|entry| entry.message() == Some(id));
+                    let found = all.find_map(crate::messaging::Message::begun);
+                    let found = found.filter(|_| self.reads);
+                    self.ledger.handle_words(self.now, found, id, self.reads);
+                }
+                Output::Quote { message, .. } => {
+                    let name = Some(NAME.to_owned());
+                    self.ledger.handle_quote(self.now, message, name, true);
+                }
                 Output::Order(_, Order::Send(outgoing)) => self.sent.push(*outgoing),
                 Output::Order(_, Order::Stored(receipt)) => self.stored.push(receipt),
                 Output::Reach { message, channel, .. } => {
@@ -92,11 +119,12 @@ impl Desk {
 
     fn wants_pieces(&mut self, to: &str, pieces: Vec<Piece<String>>, purpose: &str, reply: bool) {
         let wish = Wish {
-            way: way("api", to),
+            way: Way { own: self.own.clone(), ..way("api", to) },
             known: None,
             pieces,
             subject: None,
-            answers: None,
+            answers: self.answers,
+            quote: None,
             by: "ann".into(),
             purpose: purpose.to_owned(),
             reply,
@@ -128,7 +156,7 @@ impl Desk {
 
 fn way(channel: &str, to: &str) -> Way<String> {
     let (work, kind) = (Channel::Message, Kind::Phone);
-    Way { channel: channel.into(), work, kind, peer: to.to_owned(), thread: None }
+    Way { channel: channel.into(), work, kind, peer: to.to_owned(), thread: None, own: None }
 }
 
 fn accepted() -> Outcome {
@@ -229,10 +257,142 @@ fn a_channel_is_given_no_more_than_it_may_have_in_a_second() {
 }
 
 #[test]
+fn one_who_is_to_wait_keeps_nobody_else_waiting_and_gets_everything_in_order() {
+    let mut desk = desk(Rules::default());
+    desk.wants("+1", "first", "service");
+    desk.wants("+1", "second", "service");
+    desk.comes_out(&Outcome::Later(Duration::from_secs(30)));
+    desk.wants("+2", "other", "service");
+    assert_eq!(desk.texts(), ["other"]);
+    desk.comes_out(&accepted());
+    desk.pass(29);
+    assert_eq!(desk.texts(), Vec::<&str>::new());
+    desk.pass(2);
+    assert_eq!(desk.texts(), ["first"]);
+    desk.comes_out(&accepted());
+    assert_eq!(desk.texts(), ["second"]);
+}
+
+#[test]
+fn an_answer_goes_out_by_the_address_that_was_written_to_and_names_what_it_answers() {
+    let mut desk = desk(Rules::default());
+    let own = Address::new(Kind::Phone, "+15550177");
+    desk.own = Some(own.clone());
+    desk.answers = Some(MessageId(7));
+    desk.wants("+1", "Yes.", "service");
+    assert_eq!(
+        (desk.sent[0].from.as_ref(), desk.sent[0].answers.as_deref()),
+        (Some(&own), Some(NAME))
+    );
+    // The same after a restart.
+    let mut entries = desk.entries.clone();
+    entries.retain(|entry| matches!(entry.what, What::Queued { .. }));
+    let desk = desk_after(desk.now, Rules::default(), entries);
+    assert_eq!(
+        (desk.sent[0].from.as_ref(), desk.sent[0].answers.as_deref()),
+        (Some(&own), Some(NAME))
+    );
+    assert_eq!(desk.texts(), ["Yes."]);
+}
+
+#[test]
+fn what_has_not_arrived_goes_another_way_over_a_restart_and_not_twice() {
+    let rules = || Rules {
+        fallback: Some(("sim".into(), Some(Duration::from_secs(60)))),
+        ..Rules::default()
+    };
+    let mut first = desk(rules());
+    first.wants("+1", "hello", "service");
+    first.comes_out(&Outcome::Accepted { references: vec!["a".to_owned()] });
+    let instead = |desk: &Desk| {
+        let of =
+            |entry: &Entry<String>| matches!(entry.what, What::Queued { instead_of: Some(_), .. });
+        desk.entries.iter().filter(|entry| of(entry)).count()
+    };
+    first.now = first.now.after(Duration::from_secs(40));
+    let mut second = desk_after(first.now, rules(), first.entries.clone());
+    second.pass(19);
+    assert_eq!(instead(&second), 0, "its time is not over");
+    // What it says cannot be read for a while.
+    second.reads = false;
+    second.pass(2);
+    assert_eq!(instead(&second), 0);
+    second.reads = true;
+    second.pass(3);
+    assert_eq!((instead(&second), second.texts()), (1, vec!["hello"]));
+    second.comes_out(&accepted());
+    let mut third = desk_after(second.now, rules(), second.entries.clone());
+    third.pass(3_000);
+    assert_eq!(instead(&third), 1, "it went already");
+}
+
+#[test]
+fn a_report_of_failure_sends_another_way_what_no_clock_watches() {
+    let rules = Rules { fallback: Some(("sim".into(), None)), ..Rules::default() };
+    let mut desk = desk(rules);
+    desk.wants("+1", "hello", "service");
+    desk.comes_out(&Outcome::Accepted { references: vec!["a".to_owned()] });
+    desk.ledger.handle_shown(desk.written);
+    desk.settle();
+    let failure = Failure { fault: Fault::Address, code: String::new() };
+    let report = Report { reference: "a".to_owned(), status: Status::Failed(failure), at: None };
+    desk.says("api", Input::Told { receipt: Receipt(9), told: vec![Heard::Report(report)] });
+    assert_eq!(desk.texts(), ["hello"]);
+}
+
+#[test]
+fn what_waits_for_a_channel_that_is_gone_is_stopped() {
+    let mut desk = desk(Rules::default());
+    desk.says("api", Input::State(LineState::Down("no network".to_owned())));
+    desk.wants("+1", "hello", "service");
+    let channels = [(ChannelId::from("sim"), Rules::default())];
+    let settings = Settings { channels: channels.into(), languages: Vec::new() };
+    desk.ledger.handle_settings(desk.now, settings);
+    desk.settle();
+    let last = &desk.entries.last().unwrap().what;
+    assert!(
+        matches!(last, What::Stopped { why: crate::messaging::Stop::NoChannel, .. }),
+        "{last:?}"
+    );
+}
+
+#[test]
+fn while_the_store_shows_nothing_so_much_is_remembered_and_no_more_is_taken_in() {
+    let mut desk = desk(Rules::default());
+    let (mut refused, mut number) = (0, 0u64);
+    while refused == 0 {
+        number += 1;
+        let told = (0..4_000).map(|one| {
+            let from = Address::new(Kind::Phone, "+1");
+            Heard::Arrived(Box::new(Arrived::text(format!("{number} {one}"), from, "Hi")))
+        });
+        let key = |text: &str| {
+            let (number, one) = text.split_once(' ').unwrap();
+            let number = number.parse::<u64>().unwrap() << 32 | one.parse::<u64>().unwrap();
+            Fingerprint((u128::from(number)).to_be_bytes())
+        };
+        let input = Input::Told { receipt: Receipt(number), told: told.collect() };
+        desk.ledger.handle_channel(desk.now, &"api".into(), input, &key);
+        refused = desk.ledger.counts().turned_away;
+        desk.settle();
+        assert!(number < 100, "it is bounded");
+    }
+    let most = MOST_REMEMBERED + 3 * 4_000;
+    assert!((MOST_REMEMBERED..=most).contains(&desk.ledger.remembered()));
+    desk.wants("+2", "hello", "service");
+    assert!(desk.sent.is_empty(), "nor is anything to go out");
+    // The store comes after.
+    desk.ledger.handle_shown(desk.written);
+    assert_eq!(desk.ledger.remembered(), 0);
+    desk.wants("+2", "hello", "service");
+    assert_eq!(desk.texts(), ["hello"]);
+}
+
+#[test]
 fn a_channel_that_asks_for_less_gets_nothing_until_then_and_the_message_is_not_lost() {
     let mut desk = desk(Rules::default());
     desk.wants("+1", "first", "service");
-    desk.comes_out(&Outcome::Later(Duration::from_secs(30)));
+    desk.comes_out(&Outcome::Throttled(Duration::from_secs(30)));
     desk.wants("+2", "second", "service");
     desk.pass(29);
     assert_eq!(desk.texts(), Vec::<&str>::new());

@@ -70,7 +70,14 @@ impl Site {
 
 fn way() -> Way<String> {
     let peer = NUMBER.to_owned();
-    Way { channel: "sim".into(), work: Work::Message, kind: AddressKind::Phone, peer, thread: None }
+    Way {
+        channel: "sim".into(),
+        work: Work::Message,
+        kind: AddressKind::Phone,
+        peer,
+        thread: None,
+        own: None,
+    }
 }
 
 fn arrived(message: u64, key: u8, text: &str) -> What<String> {
@@ -84,6 +91,8 @@ fn arrived(message: u64, key: u8, text: &str) -> What<String> {
         answers: None,
         refusal: None,
         automatic: false,
+        name: None,
+        proved: None,
     }
 }
 
@@ -210,7 +219,19 @@ fn with_file(message: u64, key: u8, content: u8) -> What<String> {
     match arrived(message, key, "look") {
         What::Arrived { message, way, key, sent, subject, answers, refusal, automatic, .. } => {
             let pieces = vec![Piece::Media { media }];
-            What::Arrived { message, way, key, sent, pieces, subject, answers, refusal, automatic }
+            What::Arrived {
+                message,
+                way,
+                key,
+                sent,
+                pieces,
+                subject,
+                answers,
+                refusal,
+                automatic,
+                name: None,
+                proved: None,
+            }
         }
         other => other,
     }
