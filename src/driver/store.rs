@@ -32,14 +32,17 @@ const READ_SPEED: u64 = 5 << 20;
 const FINISH_TIME: Duration = Duration::from_secs(2);
 /// Jobs that may wait.
 const WAITING: usize = 64;
-/// Bytes of the journal that are projected in one batch.
+/// Bytes of the journal that are read at once.
 const PIECE: u64 = 4 << 20;
+/// Records that are projected in one batch. While sled takes up a batch, nobody reads a row: whoever writes is looked up a few
+/// milliseconds later at most, and not a second.
+const BATCH: usize = 48;
 /// How long what the journal has gathers before it is taken up in one batch: each costs sled a hundred microseconds and
 /// more, and whoever asks for calls is answered from what is there then.
 const GATHER: Duration = Duration::from_millis(200);
-/// Memory for rows that were read or written: those of the last few thousand calls (1.3 kB each, measured), which is what
-/// anybody asks for. sled's own tables come on top.
-const CACHE: u64 = 8 << 20;
+/// Memory for rows that were read or written: those of the last few thousand calls (1.3 kB each, measured) and of the people who
+/// write, of whom some ten rows are looked at for each message. sled's own tables come on top.
+const CACHE: u64 = 32 << 20;
 
 /// How the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -355,19 +358,14 @@ impl Keeper {
         if entries.is_empty() {
             return Ok(used > 0 || next.is_some());
         }
-        let batch = store::project(meta, &entries, &Table(db.clone()));
-        let mut rows = sled::Batch::default();
+        let mut meta = meta;
+        // Where one fails, the next try looks for the place anew.
+        let tail = self.tail.take();
         let mut found = Vec::new();
-        for (key, row) in batch.rows {
-            if FOUND.iter().any(|prefix| key.starts_with(prefix)) {
-                found.push(key.clone());
-            }
-            match row {
-                Some(row) => rows.insert(key, row),
-                None => rows.remove(key),
-            }
+        for some in entries.chunks(BATCH) {
+            meta = take_up(db, meta, some, &mut found)?;
         }
-        db.apply_batch(rows)?;
+        self.tail = tail;
         // Before the rows are on the shelf nobody has looked at them.
         if let Some(index) = self.shared.index.get()
             && !found.is_empty()
@@ -379,6 +377,28 @@ impl Keeper {
     }
 }
 
+/// Writes what some records change, and answers where the store stands then. The keys among them that the index has are added
+/// to `found`.
+fn take_up(
+    db: &sled::Db,
+    meta: Meta,
+    entries: &[Entry],
+    found: &mut Vec<Vec<u8>>,
+) -> Result<Meta, sled::Error> {
+    let batch = store::project(meta, entries, &Table(db.clone()));
+    let mut rows = sled::Batch::default();
+    for (key, row) in batch.rows {
+        if FOUND.iter().any(|prefix| key.starts_with(prefix)) {
+            found.push(key.clone());
+        }
+        match row {
+            Some(row) => rows.insert(key, row),
+            None => rows.remove(key),
+        }
+    }
+    db.apply_batch(rows)?;
+    Ok(batch.meta)
+}
 /// The segment that record `seq` is in.
 fn begin_at(segments: &[Segment], seq: u64) -> Option<Segment> {
     let at = segments.iter().rposition(|segment| segment.first <= seq).unwrap_or(0);

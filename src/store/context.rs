@@ -328,7 +328,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn happened(&mut self, seq: u64, contact: ContactId, moment: &Moment<Personal>) {
-        if self.contact(contact).is_none() {
+        if !self.is_there(&contact_key(contact)) {
             return;
         }
         let place = Ref { contact, at: moment.at, seq };

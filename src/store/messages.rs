@@ -202,7 +202,7 @@ impl Draft<'_> {
             talk.add(&message);
         }
         self.put_talk(was.as_ref(), &talk);
-        self.put(said_key(message.conversation, seq), &message.id);
+        self.put_first(said_key(message.conversation, seq), &message.id);
         for content in contents(&message) {
             self.put(content_key(content, message.id), &());
             self.delete(&orphan_key(content));
@@ -250,18 +250,28 @@ impl Draft<'_> {
     }
 
     fn put_talk(&mut self, was: Option<&Conversation<Personal>>, talk: &Conversation<Personal>) {
-        if let Some(was) = was
-            && (was.last, was.closed.is_some()) != (talk.last, talk.closed.is_some())
-        {
-            self.delete(&recent_key(RECENTS, was.last, was.id));
-            self.delete(&recent_key(OPENS, was.last, was.id));
-        }
         self.put(talk_key(talk.id), talk);
-        self.put(pair_key(TALK_OF, talk.contact.0, talk.id.0), &());
-        self.put(recent_key(RECENTS, talk.last, talk.id), &());
-        if talk.closed.is_none() {
-            self.put(recent_key(OPENS, talk.last, talk.id), &());
+        if was.is_none_or(|was| was.contact != talk.contact) {
+            self.put(pair_key(TALK_OF, talk.contact.0, talk.id.0), &());
         }
+        let place = |talk: &Conversation<Personal>| (talk.last, talk.closed.is_none());
+        let (old, new) = (was.map(place), place(talk));
+        if old == Some(new) {
+            return;
+        }
+        // Each row is touched where it changes: a conversation in which much is written has them moved by every message.
+        let moves = |kind: &'static [u8], shown: bool, draft: &mut Self| {
+            if let Some((last, open)) = old.filter(|old| (old.0, true) != (new.0, shown))
+                && (kind == RECENTS || open)
+            {
+                draft.delete(&recent_key(kind, last, talk.id));
+            }
+            if shown {
+                draft.put(recent_key(kind, new.0, talk.id), &());
+            }
+        };
+        moves(RECENTS, true, self);
+        moves(OPENS, new.1, self);
     }
 
     fn said(&self, message: MessageId) -> Option<Said> {

@@ -8,9 +8,10 @@ pub mod context;
 mod kind;
 pub mod messages;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -68,11 +69,11 @@ impl Meta {
 }
 
 fn hash(key: &[u8], row: &[u8]) -> u64 {
-    let mut bytes = Vec::with_capacity(8 + key.len() + row.len());
-    bytes.extend((key.len() as u64).to_be_bytes());
-    bytes.extend(key);
-    bytes.extend(row);
-    let hash = digest(&SHA256, &bytes);
+    let mut bytes = Context::new(&SHA256);
+    bytes.update(&(key.len() as u64).to_be_bytes());
+    bytes.update(key);
+    bytes.update(row);
+    let hash = bytes.finish();
     hash.as_ref().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
@@ -157,6 +158,7 @@ fn act(key: &[u8], row: &[u8]) -> Option<(u64, KeptAct)> {
 
 /// What the entries change in a store that stands at `meta`. Entries that it reflects already change nothing.
 pub fn project(meta: Meta, entries: &[Entry], rows: &dyn Rows) -> Batch {
+    let rows = &Once { rows, read: RefCell::default() };
     let mut draft = Draft { batch: Batch { rows: BTreeMap::new(), meta }, rows };
     for entry in entries.iter().filter(|entry| entry.seq > meta.position) {
         draft.batch.meta.position = entry.seq;
@@ -167,6 +169,31 @@ pub fn project(meta: Meta, entries: &[Entry], rows: &dyn Rows) -> Batch {
     let meta = draft.batch.meta.encode();
     draft.batch.rows.insert(META_KEY.to_vec(), Some(meta));
     draft.batch
+}
+
+/// Rows of which each is read once: what is put anew was mostly looked at just before.
+struct Once<'a> {
+    rows: &'a dyn Rows,
+    read: RefCell<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+}
+
+impl Rows for Once<'_> {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        if let Some(row) = self.read.borrow().get(key) {
+            return row.clone();
+        }
+        let row = self.rows.get(key);
+        self.read.borrow_mut().insert(key.to_vec(), row.clone());
+        row
+    }
+
+    fn keys(&self, prefix: &[u8]) -> Vec<Vec<u8>> {
+        self.rows.keys(prefix)
+    }
+
+    fn page(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.rows.page(prefix, after, limit)
+    }
 }
 
 struct Draft<'a> {
@@ -248,7 +275,22 @@ impl Draft<'_> {
         // Rows are what was read from the journal's JSON a moment ago; there is nothing in them that JSON cannot say.
         let Ok(body) = serde_json::to_vec(value) else { return };
         let row = wrap(&body);
-        self.uncount(&key);
+        match self.now(&key) {
+            Some(now) if now == row => {}
+            now => {
+                if let Some(now) = now {
+                    self.batch.meta.remove(&key, &now);
+                }
+                self.batch.meta.add(&key, &row);
+                self.batch.rows.insert(key, Some(row));
+            }
+        }
+    }
+
+    /// Puts a row where there never was one: its key has the number of the record in it. Nothing is read for it.
+    fn put_first<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
+        let Ok(body) = serde_json::to_vec(value) else { return };
+        let row = wrap(&body);
         self.batch.meta.add(&key, &row);
         self.batch.rows.insert(key, Some(row));
     }
@@ -290,12 +332,16 @@ impl Draft<'_> {
 
     /// Takes what is at `key` now out of the sum.
     fn uncount(&mut self, key: &[u8]) {
-        let now = match self.batch.rows.get(key) {
+        if let Some(row) = self.now(key) {
+            self.batch.meta.remove(key, &row);
+        }
+    }
+
+    /// What is at `key` by now.
+    fn now(&self, key: &[u8]) -> Option<Vec<u8>> {
+        match self.batch.rows.get(key) {
             Some(row) => row.clone(),
             None => self.rows.get(key),
-        };
-        if let Some(row) = now {
-            self.batch.meta.remove(key, &row);
         }
     }
 }
