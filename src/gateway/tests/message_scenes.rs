@@ -20,7 +20,7 @@ const ANN: usize = 2;
 
 impl World {
     /// A phone writes to the branch.
-    fn writes(&mut self, at: usize, kind: &str, text: &str) {
+    pub(super) fn writes(&mut self, at: usize, kind: &str, text: &str) {
         let route = self.route_of(at);
         let party = &mut self.parties[at];
         let user = party.user.expect("a phone");
@@ -35,7 +35,7 @@ impl World {
     }
 
     /// Final answers that a party got to what it wrote.
-    fn answered_texts(&self, at: usize) -> Vec<u16> {
+    pub(super) fn answered_texts(&self, at: usize) -> Vec<u16> {
         let texts = self.parties[at].received.iter().map(|bytes| String::from_utf8_lossy(bytes));
         let own = texts.filter(|text| text.contains(" MESSAGE\r\n") && text.starts_with("SIP/2.0"));
         let codes = own.filter_map(|text| text.get(8..11)?.parse().ok());

@@ -1,5 +1,6 @@
 //! A configuration that changes under calls that are up and callers who wait.
 
+use super::message_scenes::PHONES;
 use super::scenes::{config, scene};
 use super::*;
 use crate::config::trial::{Pending, Reason, TRUNK_OUT, USUAL};
@@ -150,4 +151,30 @@ fn nobody_who_confirms_is_nobody_who_is_waited_for() {
     assert_eq!(world.going_back, []);
     world.seconds(4);
     assert_eq!(world.going_back, [(2, Reason::Time)]);
+}
+
+#[test]
+fn phones_may_write_from_the_moment_that_the_site_says_so() {
+    let mut world = scene(&[]);
+    world.writes(1, "text/plain", "Hello?");
+    world.seconds(2);
+    assert_eq!(world.answered_texts(1), [405]);
+    world.reconfigure(&[PHONES], None);
+    world.writes(1, "text/plain", "Hello?");
+    world.seconds(2);
+    assert_eq!(world.answered_texts(1)[1..], [202]);
+    assert_eq!(world.gateway.journal.live().errands.0.len(), 1, "support is asked");
+    // Nobody answers from now on; it is kept all the same.
+    let (begin, text) = PHONES;
+    world.reconfigure(&[(begin, &text.replace("queue = \"support\"\n", ""))], None);
+    world.writes(2, "text/plain", "Anybody?");
+    world.seconds(2);
+    assert_eq!(
+        (world.answered_texts(2), world.gateway.journal.live().errands.0.len()),
+        (vec![202], 1)
+    );
+    world.reconfigure(&[], None);
+    world.writes(1, "text/plain", "Hello?");
+    world.seconds(2);
+    assert_eq!(world.answered_texts(1)[2..], [405]);
 }
