@@ -17,6 +17,7 @@ use crate::sip::registrar::Binding;
 use crate::sip::trunk;
 use crate::store::context::finding::{self, Hits, Search};
 use crate::store::context::looking::Question;
+use crate::store::messages::looking::Filter;
 use crate::store::{Found, Wanted};
 use crate::time::{Now, UnixTime};
 
@@ -116,25 +117,25 @@ impl Gateway {
                     .look_for_person(to, who, |who| Question::Timeline(who, *after, *limit));
             }
             Command::Conversations { filter, after, limit } => {
-                let question =
-                    Question::Conversations(filter.clone(), *after, (*limit).min(MOST_PEOPLE));
+                let filter = Filter { viewer: self.viewer(by), ..filter.clone() };
+                let question = Question::Conversations(filter, *after, (*limit).min(MOST_PEOPLE));
                 return self.look_when_shown(LookFor::Reader(to), question);
             }
             Command::Conversation { conversation, after, limit } => {
                 let limit = (*limit).min(MOST_PEOPLE);
                 let question = Question::Conversation(*conversation, *after, limit);
-                return self.look_when_shown(LookFor::Reader(to), question);
+                return self.look_when_shown(LookFor::Reader(to), self.seen_by(by, question));
             }
             Command::Messages { state, after, limit } => {
                 let question = Question::Messages(*state, *after, (*limit).min(MOST_PEOPLE));
-                return self.look_when_shown(LookFor::Reader(to), question);
+                return self.look_when_shown(LookFor::Reader(to), self.seen_by(by, question));
             }
             Command::Talk { .. } | Command::Replay { .. } | Command::Withdraw { .. } => {
                 return self.take_talk(now, to, by, command);
             }
             Command::Message { message } => {
                 let question = Question::Message(*message);
-                return self.look_when_shown(LookFor::Reader(to), question);
+                return self.look_when_shown(LookFor::Reader(to), self.seen_by(by, question));
             }
             Command::Search { text, after, limit } => match finding::expression(text) {
                 Some(expression) => {

@@ -19,9 +19,10 @@ use crate::journal::{State, Token};
 use crate::messaging::channel::Order;
 use crate::messaging::ledger::{LONGEST_WAIT, Wish};
 use crate::messaging::owned::MOST_OWNED;
-use crate::messaging::{Content, Conversation, Entry, Media, Message, Owner, Piece, Way, What};
+use crate::messaging::{Conversation, Entry, Media, Message, Owner, Piece, Way, What};
 use crate::queue::Skills;
 use crate::store::context::looking::{Answer, Question};
+use crate::store::messages::looking::Viewer;
 use crate::time::Now;
 
 /// Orders that wait for the look-up store at a time: a page keeps a handful.
@@ -93,6 +94,34 @@ impl Gateway {
             _ => return,
         };
         self.look_when_shown(LookFor::Talk(id), question);
+    }
+
+    /// A question as somebody may ask it: an agent about what they may see alone.
+    pub(super) fn seen_by(&self, by: &By, question: Question) -> Question {
+        match self.viewer(by) {
+            Some(viewer) => Question::Seen(Box::new(viewer), Box::new(question)),
+            None => question,
+        }
+    }
+
+    /// What an agent may see of what was written; whoever leads sees everything.
+    pub(super) fn viewer(&self, by: &By) -> Option<Viewer> {
+        let agent = by.own.clone()?;
+        let queues = self.settings.queues.iter().map(|queue| &queue.name);
+        let queues = queues.filter(|queue| self.queues.members(queue).contains(&agent));
+        let queues: Vec<_> = queues.cloned().collect();
+        let channels = self
+            .settings
+            .channels
+            .iter()
+            .filter(|(_, own)| own.queue.as_ref().is_some_and(|queue| queues.contains(queue)));
+        let channels = channels.map(|(name, _)| name.clone()).collect();
+        let open = self.journal.live().errands.0.values();
+        let held = open.filter(|open| open.held.as_ref().is_some_and(|held| held.agent == agent));
+        let calls = self.calls.views().into_iter().filter(|call| self.may_see(by, call));
+        let callers = calls.filter_map(|call| Some(self.known_caller(call.call)?.contact));
+        let contacts = held.filter_map(|open| open.contact).chain(callers).collect();
+        Some(Viewer { agent, queues, channels, contacts, actor: actor(by) })
     }
 
     /// Looks something up once the store shows all that was written by now.
@@ -217,6 +246,7 @@ impl Gateway {
             }
             Doing::Claim { agent } => {
                 let agent = self.who(by, agent.as_ref())?.ok_or("say which agent has it")?;
+                self.may_know(by, talk)?;
                 self.claim(now, talk, &agent)?;
             }
             Doing::Release { queue: None, flow: Some(flow) } => {
@@ -247,9 +277,29 @@ impl Gateway {
                 let order = Order::Typing { to: talk.way.address(), thread, on: *on };
                 self.order_channel(now, channel, order);
             }
-            Doing::Seen { upto } => self.seen(now, by, talk, *upto),
+            Doing::Seen { upto } => {
+                self.may_read(by, talk)?;
+                self.seen(now, by, talk, *upto);
+            }
         }
         Ok(Some(Reply::Done))
+    }
+
+    /// Whether somebody may claim a conversation: where another one answers, whoever comes second is told who that is.
+    fn may_know(&self, by: &By, talk: &Conversation<String>) -> Result<(), No> {
+        match self.journal.live().talks.owner(talk.id) {
+            Owner::Agent { .. } => Ok(()),
+            _ => self.may_read(by, talk),
+        }
+    }
+
+    fn may_read(&self, by: &By, talk: &Conversation<String>) -> Result<(), No> {
+        match self.viewer(by) {
+            Some(viewer) if !viewer.sees(talk) => {
+                Err(No::Cannot("there is no conversation with that id".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether somebody may act in a conversation: an agent in those that they have, whoever leads in all.
@@ -436,7 +486,11 @@ impl Gateway {
                 self.close_conversation(now, talk, actor(by));
                 Ok(())
             }
-            Owner::Agent { item: None, .. } | Owner::Flow { .. } | Owner::Nobody => {
+            Owner::Agent { agent, item: None } => {
+                self.close_conversation(now, talk, agent.as_str().into());
+                Ok(())
+            }
+            Owner::Flow { .. } | Owner::Nobody => {
                 self.close_conversation(now, talk, actor(by));
                 Ok(())
             }

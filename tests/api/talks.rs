@@ -127,3 +127,62 @@ fn a_conversation_is_claimed_by_one_answered_once_handed_over_and_ended() {
         assert!(acts.iter().any(|act| act["what"] == what), "{what}: {acts:?}");
     }
 }
+
+/// What agents may read: what is theirs, what waits where they answer, and what was written with people whose work they have.
+#[test]
+fn an_agent_reads_what_is_theirs_or_waits_where_they_answer_and_whoever_leads_reads_all() {
+    let api = Api::start_own(CONFIG, &[("phone", "tulip")]);
+    let all = Way::token(&api.token);
+    let text =
+        json!({ "channel": "phones", "to": "202@127.0.0.1", "text": "Hello.", "purpose": "code" });
+    let made = api.branch.until("the store", || {
+        let made = send(&api, &all, "/api/v1/messages", "first-wish", &text);
+        (made.status != 503).then_some(made)
+    });
+    let (talk, message) = (made.json()["conversation"].clone(), made.json()["message"].clone());
+    let path = format!("/api/v1/conversations/{}", talk.as_str().expect("text"));
+    let alone = format!("/api/v1/messages/{}", message.as_str().expect("text"));
+    let session = |name: &str, role: &str, agent: Value| {
+        let user =
+            json!({ "name": name, "role": role, "password": "a long password", "agent": agent });
+        api.order("POST", "/api/v1/users", Some(&user.to_string()));
+        let signing = json!({ "name": name, "password": "a long password" }).to_string();
+        let signed = api.ask(&Way::default(), "POST", "/api/v1/session", Some(&signing));
+        let cookie = signed.header("set-cookie").and_then(|text| text.split(';').next());
+        let csrf = signed.json()["csrf"].as_str().expect("text").to_owned();
+        let headers =
+            [format!("Cookie: {}", cookie.expect("a cookie")), format!("X-CSRF-Token: {csrf}")];
+        Way(headers.into_iter().flat_map(|header| ["-H".to_owned(), header]).collect())
+    };
+    let ann = session("ann", "agent", json!("ann"));
+    let bob = session("bob", "agent", json!("bob"));
+    let lead = session("lead", "supervisor", Value::Null);
+    let program = api.new_token("agent", &["people"]);
+    let sees = |way: &Way| {
+        let listed = api.ask(way, "GET", "/api/v1/conversations?closed=true", None).json();
+        let items = listed["items"].as_array().expect("a list").clone();
+        let listed = items.iter().any(|item| item["conversation"] == talk);
+        let whole = format!("{path}/messages");
+        let answers = [&path, &whole, &alone].map(|path| api.ask(way, "GET", path, None));
+        for answer in &answers {
+            assert_eq!(answer.status, if listed { 200 } else { 404 }, "{}", answer.body);
+        }
+        listed
+    };
+    let seen = || [&ann, &bob, &lead, &program].map(sees);
+    assert_eq!(seen(), [true, true, true, false], "nobody has it where both answer");
+    api.order("POST", &format!("{path}/release"), Some(r#"{"queue":"sales"}"#));
+    assert_eq!(seen(), [false, true, true, false], "it waits where bob alone answers");
+    let claim = api.ask(&ann, "POST", &format!("{path}/claim"), Some("{}"));
+    claim.is_problem(404, "not-found");
+    let upto = json!({ "upto": message }).to_string();
+    api.ask(&ann, "POST", &format!("{path}/seen"), Some(&upto)).is_problem(404, "not-found");
+    assert_eq!(api.ask(&bob, "POST", &format!("{path}/claim"), Some("{}")).status, 204);
+    assert_eq!(seen(), [false, true, true, false], "bob has it");
+    let over = json!({ "agent": "ann" }).to_string();
+    api.order("POST", &format!("{path}/release"), Some(r#"{"queue":"support"}"#));
+    api.order("POST", &format!("{path}/transfer"), Some(&over));
+    assert_eq!(seen(), [true, false, true, false], "ann has it");
+    assert_eq!(api.ask(&ann, "POST", &format!("{path}/close"), Some("{}")).status, 204);
+    assert_eq!(seen(), [true, false, true, false], "it was hers");
+}

@@ -23,7 +23,7 @@ use crate::journal::event::{CallRecord, Direction};
 use crate::journal::personal::{Personal, Reads, Subject};
 use crate::journey::daily::{Matches, Of};
 use crate::messaging::{Fingerprint, Message, Owner, State};
-use crate::store::messages::looking::{After, Filter, Page, Talk};
+use crate::store::messages::looking::{After, Filter, Page, Talk, Viewer};
 use crate::store::{META_KEY, Meta, Rows, call_key};
 use crate::time::UnixTime;
 
@@ -158,6 +158,8 @@ pub enum Question {
     Message(MessageId),
     /// Messages that stand like this, the one that came to last first, from behind one on, so many at most.
     Messages(State, Option<(UnixTime, MessageId)>, usize),
+    /// A message, a conversation, or messages that stand alike, as far as an agent may see them.
+    Seen(Box<Viewer>, Box<Question>),
     /// Conversations, the one in which something was written last first, from behind one on, so many at most.
     Conversations(Filter, Option<After>, usize),
     /// A conversation and its messages, the newest first, from behind one on, so many at most.
@@ -255,6 +257,19 @@ impl Eyes<'_> {
                 let by = (channel, address.as_ref(), thread.as_deref());
                 Answer::Writer(Box::new(self.writer(now, by, keys, references)))
             }
+            Question::Seen(viewer, question) => match self.answer(now, question) {
+                Answer::Message(Some(message)) if !self.is_seen(viewer, &message) => {
+                    Answer::Message(None)
+                }
+                Answer::Conversation(Some(page)) if !viewer.sees(&page.conversation) => {
+                    Answer::Conversation(None)
+                }
+                Answer::Messages(mut messages) => {
+                    messages.retain(|message| self.is_seen(viewer, message));
+                    Answer::Messages(messages)
+                }
+                answer => answer,
+            },
             Question::Message(message) => Answer::Message(self.message(*message).map(Box::new)),
             Question::Messages(state, after, limit) => {
                 Answer::Messages(self.messages_standing(*state, *after, *limit))

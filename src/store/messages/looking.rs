@@ -7,7 +7,7 @@ use super::{
     seen_key, standing, standing_key, talk_key, talks_of, thread_key,
 };
 use crate::context::{Identity, Kind, Known};
-use crate::id::{AgentId, ChannelId, ContactId, ConversationId, MessageId, QueueId};
+use crate::id::{ActorId, AgentId, ChannelId, ContactId, ConversationId, MessageId, QueueId};
 use crate::journal::personal::Personal;
 use crate::messaging::{Conversation, Fingerprint, Message, Owner, Piece, State};
 use crate::store::context::looking::{Eyes, Named, Writer};
@@ -23,6 +23,37 @@ const MOST_LOOKED_AT: usize = 2_000;
 const PREVIEW: usize = 120;
 /// Messages of a conversation, the newest first, among which a list looks for words.
 const PREVIEWED: usize = 3;
+
+/// An agent who looks: at what is theirs, what waits where they answer, and what was written with people whose work they have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewer {
+    /// Who.
+    pub agent: AgentId,
+    /// Queues in which they answer.
+    pub queues: Vec<QueueId>,
+    /// Channels whose queue that is: what nobody has there may become theirs.
+    pub channels: Vec<ChannelId>,
+    /// Whose work they have.
+    pub contacts: Vec<ContactId>,
+    /// How the journal names them: what they have wanted sent is theirs to look at.
+    pub actor: ActorId,
+}
+
+impl Viewer {
+    /// Whether a conversation is shown to them.
+    pub fn sees<P>(&self, talk: &Conversation<P>) -> bool {
+        let theirs = match (&talk.owner, &talk.closed) {
+            (Owner::Agent { agent, .. }, _) => *agent == self.agent,
+            (Owner::Queue { queue, .. }, _) => self.queues.contains(queue),
+            (Owner::Nobody | Owner::Flow { .. }, None) => self.channels.contains(&talk.way.channel),
+            // What they have ended stays before their eyes.
+            (Owner::Nobody | Owner::Flow { .. }, Some((_, by))) => {
+                by.as_str() == self.agent.as_str()
+            }
+        };
+        theirs || self.contacts.contains(&talk.contact)
+    }
+}
 
 /// Which conversations somebody wants to see. What is not said is not asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -40,6 +71,9 @@ pub struct Filter {
     pub contact: Option<ContactId>,
     /// With something that nobody has read.
     pub unread: bool,
+    /// What this agent may see; everything when absent.
+    #[serde(skip)]
+    pub viewer: Option<Viewer>,
 }
 
 impl Filter {
@@ -55,6 +89,7 @@ impl Filter {
             && self.channel.as_ref().is_none_or(|wanted| talk.way.channel == *wanted)
             && self.contact.is_none_or(|wanted| talk.contact == wanted)
             && (!self.unread || talk.unread > 0)
+            && self.viewer.as_ref().is_none_or(|viewer| viewer.sees(talk))
     }
 }
 
@@ -152,6 +187,12 @@ impl Eyes<'_> {
 
 /// For readers.
 impl Eyes<'_> {
+    /// Whether an agent may see a message.
+    pub fn is_seen(&self, viewer: &Viewer, message: &Message<String>) -> bool {
+        let own = message.out.as_ref().is_some_and(|out| out.by == viewer.actor);
+        own || self.talk(message.conversation).is_some_and(|talk| viewer.sees(&talk))
+    }
+
     /// A message; nothing if there is none.
     pub fn message(&self, message: MessageId) -> Option<Message<String>> {
         let said: Said = get(self.rows, &message_key(message))?;

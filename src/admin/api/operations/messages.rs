@@ -121,6 +121,7 @@ fn filter(asked: &Reading) -> Result<Filter, Problem> {
         channel: asked.query("channel").map(Into::into),
         contact: asked.query("contact").map(contact).transpose()?,
         unread: asked.query("unread").is_some(),
+        viewer: None,
     })
 }
 
