@@ -246,6 +246,10 @@ configured_id!(
     AgentId
 );
 configured_id!(
+    /// An article: what the branch says again and again.
+    ArticleId
+);
+configured_id!(
     /// An IVR flow.
     FlowId
 );

@@ -518,6 +518,30 @@ pub enum Command {
         /// Which, and for which channel.
         parts: api::messages::Parts,
     },
+    /// Lists articles.
+    Articles {
+        /// Which.
+        wanted: crate::messaging::shelf::Wanted,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Shows one.
+    Article {
+        /// Which.
+        name: crate::id::ArticleId,
+    },
+    /// Has an article be like this.
+    PutArticle {
+        /// Which.
+        name: crate::id::ArticleId,
+        /// How.
+        article: Box<api::knowledge::NewArticle>,
+    },
+    /// Takes one off the shelf.
+    RemoveArticle {
+        /// Which.
+        name: crate::id::ArticleId,
+    },
     /// Does something with a piece of work.
     Errand {
         /// Which.
@@ -695,6 +719,12 @@ pub enum Reply {
     Errands(Vec<api::errands::WorkLine>),
     /// To [`Command::NewTask`].
     Made(ItemId),
+    /// To [`Command::Articles`].
+    Articles(Vec<api::knowledge::ArticleLine>),
+    /// To [`Command::Article`], and to [`Command::PutArticle`].
+    Article(Box<api::knowledge::ArticleLine>),
+    /// To [`Command::Talk`], where somebody is to go on by telephone.
+    PhoneCode(api::messages::PhoneCode),
     /// To [`Command::CountParts`].
     Parts(api::messages::PartsLine),
     /// To [`Command::SendMessage`].
@@ -758,6 +788,8 @@ impl Command {
             }
             Command::StopJourney { journey } => (Operation::StopJourney, journey.to_string()),
             Command::TaskDone { task } => (Operation::TaskDone, task.clone()),
+            Command::PutArticle { name, .. } => (Operation::PutArticle, name.to_string()),
+            Command::RemoveArticle { name } => (Operation::RemoveArticle, name.to_string()),
             Command::NewTask { task } => (Operation::NewTask, task.queue.clone()),
             // To whom is personal.
             Command::SendMessage { message, .. } => {

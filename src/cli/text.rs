@@ -63,6 +63,9 @@ pub fn json(reply: &Reply) -> String {
         Reply::DeadWebhooks(dead) => serde_json::to_string_pretty(dead),
         Reply::Config(reply) => serde_json::to_string_pretty(reply),
         Reply::Parts(line) => serde_json::to_string_pretty(line),
+        Reply::Articles(all) => serde_json::to_string_pretty(all),
+        Reply::Article(one) => serde_json::to_string_pretty(one),
+        Reply::PhoneCode(code) => serde_json::to_string_pretty(code),
         Reply::Modem(reply) => serde_json::to_string_pretty(reply),
         Reply::Health(..)
         | Reply::Done
@@ -116,6 +119,11 @@ pub fn table(reply: &Reply) -> String {
         // Only the API asks these, or whoever writes files of them.
         Reply::People(_) | Reply::Records(_) | Reply::SiteEvents(_) => json(reply),
         Reply::Config(reply) => super::config::page(reply),
+        Reply::Articles(all) => {
+            all.iter().map(|one| format!("{}  {}\n", one.article, one.title)).collect()
+        }
+        Reply::Article(one) => format!("{}\n{}\n", one.title, one.text),
+        Reply::PhoneCode(code) => format!("{} {}\n", code.number, code.code),
         Reply::Parts(line) => format!("{} parts, {}\n", line.parts, line.encoding),
         Reply::Modem(reply) => super::modems::words(reply),
         Reply::Begun(_)

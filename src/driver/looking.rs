@@ -125,7 +125,11 @@ impl Readers {
         }
         let short = matches!(
             question,
-            Question::Caller(_) | Question::View(_) | Question::Stands(_) | Question::Message(_)
+            Question::Caller(_)
+                | Question::Known(_)
+                | Question::View(_)
+                | Question::Stands(_)
+                | Question::Message(_)
         );
         let writer = matches!(question, Question::Writer { .. });
         let job: Job = Box::new(move |eyes| {

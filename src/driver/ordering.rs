@@ -46,7 +46,7 @@ impl Channels {
                 tracing::warn!(%channel, "a channel takes no orders");
                 None
             }
-            Order::Typing { .. } | Order::Read { .. } => None,
+            Order::Typing { .. } | Order::Read { .. } | Order::Place { .. } => None,
         }
     }
 }

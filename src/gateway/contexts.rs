@@ -89,8 +89,11 @@ impl Gateway {
     /// More is known of who is in these calls: their cards are made anew.
     pub(super) fn look_for_callers_again(&mut self, calls: &[CallId]) {
         for call in calls {
-            let Some(identity) = self.caller_identity(*call) else { continue };
-            let question = Question::Caller(identity);
+            let question = match (self.codes.talk(*call), self.caller_identity(*call)) {
+                (Some((_, contact)), _) => Question::Known(contact),
+                (None, Some(identity)) => Question::Caller(identity),
+                (None, None) => continue,
+            };
             self.outputs.push_back(Output::Look { to: LookFor::Card(*call), question });
         }
     }
@@ -112,6 +115,8 @@ impl Gateway {
     /// The store answers.
     pub fn handle_looked(&mut self, now: Now, to: LookFor, answer: Answer) {
         match (to, answer) {
+            // Who they are is known better than by the number.
+            (LookFor::Call(call), _) if self.codes.talk(call).is_some() => {}
             (LookFor::Call(call), Answer::Caller(caller)) => {
                 self.ask_crm(now, call, caller.as_deref());
                 self.caller_found(now, call, caller.map(|caller| *caller));

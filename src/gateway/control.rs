@@ -61,6 +61,11 @@ impl Gateway {
             | Command::Play { .. }
             | Command::Collect { .. } => self.drive(now, by, command),
             Command::CountParts { parts } => self.count_parts(parts),
+            Command::Articles { wanted, limit } => self.article_lines(wanted, *limit),
+            Command::Article { name } => self.article_line(name),
+            Command::PutArticle { .. } | Command::RemoveArticle { .. } => {
+                self.change_shelf(now, by, command)
+            }
             Command::Route { number, from } => self.dry_run(now, number, from),
             // It is done, or not, by now: this is for the journal.
             Command::Session { done: true, .. } => Reply::Done,

@@ -52,6 +52,11 @@ impl Talks {
         self.last.get(&conversation)?.way.as_ref()?.1.clone()
     }
 
+    /// By which way the person wrote last.
+    pub fn way(&self, conversation: ConversationId) -> Option<&Way<String>> {
+        self.last.get(&conversation)?.way.as_ref().map(|(way, _)| way)
+    }
+
     /// How often a flow has answered in a conversation.
     pub fn turns(&mut self, conversation: ConversationId) -> &mut Turns {
         if self.turns.len() >= MOST_OWNED && !self.turns.contains_key(&conversation) {
@@ -138,7 +143,7 @@ impl Gateway {
     }
 
     /// Agents who answer in a conversation, or may.
-    fn answerers(&self, conversation: ConversationId) -> Vec<AgentId> {
+    pub(super) fn answerers(&self, conversation: ConversationId) -> Vec<AgentId> {
         self.answerers_of(self.journal.live().talks.owner(conversation))
     }
 
@@ -308,6 +313,7 @@ impl Gateway {
             contact,
             owner: owner.clone().into(),
             closed: false,
+            call: None,
             by: by.clone(),
             note: note.clone(),
             to,
@@ -320,6 +326,7 @@ impl Gateway {
         let what = What::Owner { owner, by, note };
         let entry = Entry { at: now.unix, conversation, contact, what };
         self.keep(now, Event::Message(Box::new(to_seal(entry))));
+        self.figures_changed(now);
         // Where somebody stands in a flow is nobody's business.
         let flow = |owner: &Owner| matches!(owner, Owner::Flow { .. });
         if !flow(&before) || !flow(&told_owner) {
@@ -345,6 +352,7 @@ impl Gateway {
             contact,
             owner: Owner::Nobody.into(),
             closed: true,
+            call: None,
             by: Some(by),
             note: None,
             to,

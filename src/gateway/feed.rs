@@ -65,6 +65,7 @@ impl Gateway {
                 self.publish(Happening::Queue(line));
             }
         }
+        self.tell_chat_places(now);
         for line in self.trunk_lines() {
             if self.feed.trunks.get(&line.trunk) != Some(&line) {
                 self.feed.trunks.insert(line.trunk.clone(), line.clone());
@@ -120,7 +121,8 @@ impl Gateway {
         let caller = self.known_caller(call).map(|caller| Box::new(CallerCard::from(caller)));
         let reason = self.why_offered(call, &agent);
         let queue = self.calls.queue(call).cloned();
-        Happening::CallOffered { call, agent, queue, from, to, caller, reason }
+        let conversation = self.talk_of_call(call);
+        Happening::CallOffered { call, agent, queue, from, to, caller, conversation, reason }
     }
 
     /// A call is over.

@@ -293,12 +293,14 @@ impl Gateway {
                 self.keeping.unheard_of += 1;
                 tracing::warn!(%call, %leg, "a media thread does not say how a leg sounded");
             }
+            let contact = self.goes_on_with(call);
             let party = self.party_of(&record);
             let qualities = &self.keeping.qualities;
             let outside = party.clone();
             let mut kept = CallRecord::new(record, party, |leg| qualities.get(&leg).copied());
             kept.fee = self.fee_of(&kept);
             kept.consent = self.consents.over(call);
+            kept.contact = contact;
             for leg in legs {
                 self.keeping.qualities.remove(&leg);
                 self.keeping.closing.remove(&leg);
@@ -393,6 +395,7 @@ fn cut_off(
         from: open.from,
         to: open.to,
         party: party.map(Personal::Clear),
+        contact: None,
         arrived: open.arrived,
         answered: so_far.answered,
         connected: so_far.connected,

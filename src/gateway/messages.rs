@@ -561,10 +561,7 @@ impl Gateway {
         let Some(settings) = self.settings.channels.get(&channel) else {
             return Err(format!("no channel is called {channel}"));
         };
-        let length = new.text.chars().count();
-        if new.text.trim().is_empty() || length > LONGEST_TEXT {
-            return Err(format!("a message says something in 1 to {LONGEST_TEXT} characters"));
-        }
+        let piece = piece(new)?;
         let Some(address) = self.address_for(settings.kind, &new.to) else {
             return Err("that is no address that this channel reaches".to_owned());
         };
@@ -577,10 +574,15 @@ impl Gateway {
             own: None,
         };
         let said = [&new.channel, &new.to, &new.text, &new.purpose].map(String::as_str).join("\0");
+        // The same as before there were templates, so that keys of then are known.
+        let said = match &new.template {
+            Some(template) => format!("{said}\0{template:?}"),
+            None => said,
+        };
         Ok(Wish {
             way,
             known: None,
-            pieces: vec![Piece::text(new.text.clone())],
+            pieces: vec![piece],
             subject: None,
             answers: None,
             quote: None,
@@ -639,6 +641,22 @@ impl Gateway {
             }
         };
         self.reply(now, to, &by, &command, reply);
+    }
+}
+
+/// What a message says: words, or a template.
+fn piece(new: &NewMessage) -> Result<Piece<String>, String> {
+    let length = new.text.chars().count();
+    match &new.template {
+        Some(_) if length > 0 => Err("words and a template do not go together".to_owned()),
+        Some(filled) => {
+            let (name, language) = (filled.name.clone(), filled.language.clone());
+            Ok(Piece::Template { name, language, values: filled.values.clone() })
+        }
+        None if new.text.trim().is_empty() || length > LONGEST_TEXT => {
+            Err(format!("a message says something in 1 to {LONGEST_TEXT} characters"))
+        }
+        None => Ok(Piece::text(new.text.clone())),
     }
 }
 

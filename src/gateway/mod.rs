@@ -7,7 +7,7 @@
 //! `errands` work without a line, `telling` what of it is told, `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
 //! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
 //! calls, `payment` what nobody is to hear, `supervising` who listens in, `feed` what they are told, `journeys` rules, `messages` the ledger,
-//! `phone_messages` texts of phones, `modems` SIMs, `parts` what texts cost, `carrier` a carrier's SMPP, `conversations` who answers them,
+//! `phone_messages` texts of phones, `phone_codes` calls that go on with a conversation, `shelf` what is said again and again, `modems` SIMs, `parts` what texts cost, `carrier` a carrier's SMPP, `conversations` who answers them,
 //! `setup` the configuration, `reconfiguring` a changed one.
 
 mod accounts;
@@ -18,6 +18,7 @@ mod callbacks;
 mod callers;
 pub mod carrier;
 mod causes;
+mod chat_places;
 pub mod chats;
 mod codecs;
 mod conferences;
@@ -47,6 +48,7 @@ mod no;
 mod orders;
 mod parts;
 mod payment;
+mod phone_codes;
 mod phone_messages;
 mod phones;
 mod placing;
@@ -64,6 +66,7 @@ mod retention;
 mod sampling;
 mod seen;
 mod setup;
+mod shelf;
 mod signalling;
 mod sound;
 mod spending;
@@ -282,6 +285,8 @@ pub struct Gateway {
     unanswered: unanswered::Unanswered,
     talking: talking::Talking,
     phone_messages: phone_messages::PhoneMessages,
+    codes: phone_codes::PhoneCodes,
+    chat_places: chat_places::ChatPlaces,
     hot_desks: HotDesks,
     queues: Queues,
     roster: Roster,

@@ -126,7 +126,7 @@ impl Gateway {
                 }
             }
             // Phones show neither.
-            Order::Typing { .. } | Order::Read { .. } => {}
+            Order::Typing { .. } | Order::Read { .. } | Order::Place { .. } => {}
         }
     }
 }

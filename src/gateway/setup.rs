@@ -176,6 +176,8 @@ impl Gateway {
             unanswered: super::unanswered::Unanswered::default(),
             talking: super::talking::Talking::default(),
             phone_messages: super::phone_messages::PhoneMessages::default(),
+            chat_places: super::chat_places::ChatPlaces::default(),
+            codes: super::phone_codes::PhoneCodes::default(),
             help,
             hot_desks: desk::HotDesks::new(secrets.desk_pins.clone()),
             caller_ids: callers::caller_ids(&settings),

@@ -277,6 +277,10 @@ impl Gateway {
                 let order = Order::Typing { to: talk.way.address(), thread, on: *on };
                 self.order_channel(now, channel, order);
             }
+            Doing::Phone => {
+                self.may_act(by, talk.id)?;
+                return Ok(Some(self.give_phone_code(now, here)?));
+            }
             Doing::Seen { upto } => {
                 self.may_read(by, talk)?;
                 self.seen(now, by, talk, *upto);

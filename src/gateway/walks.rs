@@ -118,7 +118,7 @@ impl Gateway {
         let Some(leg) = self.calls.caller(call) else { return };
         match output {
             ivr::Output::Play { clips, interruptible } => {
-                let clips = self.prompts.clips(&clips);
+                let clips = self.prompts.clips(&self.with_articles(&clips));
                 self.play(leg, Playing::Walk(call), clips, false, interruptible);
             }
             ivr::Output::StopPlaying => self.stop_playing(leg),
@@ -139,6 +139,7 @@ impl Gateway {
                 let keyed = keyed.as_deref().map(|keyed| (keyed, abroad));
                 self.promise_in_flow(now, call, keyed, place);
             }
+            ivr::Output::Code { digits } => self.code_keyed(now, call, &digits),
             ivr::Output::HangUp => self.calls.handle_ivr_hang_up(call),
             ivr::Output::Echo => self.echo(leg),
             ivr::Output::Visited { node } => {

@@ -103,7 +103,7 @@ impl Gateway {
             arrived,
             priority,
             skills,
-            preferred: None,
+            preferred: self.agent_of_joined(call),
             channel: Channel::Voice,
             last_agent: self.last_agent(now, call, &queue),
         };

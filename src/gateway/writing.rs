@@ -61,7 +61,11 @@ impl Gateway {
             (Owner::Flow { flow, node, wrong }, _) => {
                 let (flow, node) = (flow.clone(), node.clone());
                 let stand = Stand { flow, node, wrong: *wrong };
-                self.flows.hear(now.unix, &stand, &heard(message))
+                let (shelf, work) = (&self.journal.live().shelf, message.way.work);
+                let knows = |question: &str| {
+                    shelf.answer(question, Some(work)).map(|article| article.text.clone())
+                };
+                self.flows.hear(now.unix, &stand, &heard(message), &knows)
             }
             (_, Some(flow)) => self.flows.begin_in_writing(now.unix, &flow),
             (_, None) => return self.conversation_waits(now, talk, message),
@@ -93,7 +97,8 @@ impl Gateway {
             .as_str(),
         );
         if !say.is_empty() {
-            self.flow_writes(now, talk, way, say.join("\n\n"), by.clone());
+            let words = self.with_phone_code(now, talk, say.join("\n\n"));
+            self.flow_writes(now, talk, way, words, by.clone());
         }
         match then {
             Then::Waits(Stand { flow, node, wrong }) => {

@@ -17,7 +17,7 @@ use crate::address;
 use crate::hours::{self, Calendar};
 use crate::id::{ExtensionId, FlowId, GroupId, QueueId, SkillId};
 use crate::ivr::flow::{Prompt, Said, Settings, Text};
-use crate::ivr::{Destination, Promised, prompts};
+use crate::ivr::{CODE_DIGITS, Destination, Promised, prompts};
 
 pub use mistake::{Mistake, Place, Problem};
 
@@ -89,15 +89,45 @@ impl Node {
 #[derive(Debug)]
 pub(super) enum Step {
     Menu(Menu),
-    Say { prompt: Vec<Said>, interruptible: bool, next: Spot },
+    Say {
+        prompt: Vec<Said>,
+        interruptible: bool,
+        next: Spot,
+    },
     Collect(Collect),
-    Record { prompt: Vec<Said>, max: Duration, silence: Option<Duration>, next: Spot },
-    Hours { calendar: usize, open: Spot, closed: Spot, holiday: Spot },
+    Record {
+        prompt: Vec<Said>,
+        max: Duration,
+        silence: Option<Duration>,
+        next: Spot,
+    },
+    Hours {
+        calendar: usize,
+        open: Spot,
+        closed: Spot,
+        holiday: Spot,
+    },
+    /// In writing alone; callers go on at once.
+    Knowledge {
+        next: Spot,
+        otherwise: Spot,
+    },
     CallBack(CallBack),
-    Leave { to: Destination, busy: Spot, no_answer: Spot, otherwise: Spot },
+    Leave {
+        to: Destination,
+        busy: Spot,
+        no_answer: Spot,
+        otherwise: Spot,
+    },
     Goto(Spot),
-    Program { prompt: Vec<Said>, wait: Duration, otherwise: Spot },
-    HangUp { prompt: Vec<Said> },
+    Program {
+        prompt: Vec<Said>,
+        wait: Duration,
+        otherwise: Spot,
+    },
+    HangUp {
+        prompt: Vec<Said>,
+    },
     Echo,
 }
 
@@ -126,6 +156,8 @@ pub(super) struct Collect {
     pub retries: u16,
     pub invalid: Vec<Said>,
     pub confirm: bool,
+    /// It is a conversation's code: whether it is good is said from outside, and nobody is told the keys.
+    pub code: bool,
     pub next: Spot,
     pub otherwise: Spot,
 }
@@ -179,6 +211,12 @@ impl Flows {
         let asks =
             |node: &Node| matches!(&node.step, Step::Collect(own) if own.variable == variable);
         flow.is_some_and(|flow| flow.nodes.iter().any(asks))
+    }
+
+    /// Whether somebody who begins with a flow can come to where a conversation's code is asked for.
+    pub fn takes_codes(&self, flow: &FlowId) -> bool {
+        let asks = |spot| matches!(self.node(spot).map(|node| &node.step), Some(Step::Collect(own)) if own.code);
+        self.start(flow).is_some_and(|start| ways::reached(self, start).into_iter().any(asks))
     }
 
     /// Names of the nodes that somebody wrote, of all flows.
@@ -335,6 +373,15 @@ impl<'a> Compiler<'a> {
             add(name, Step::Say { prompt, interruptible: say.interruptible, next });
         });
         settings.collect.iter().for_each(|(name, collect)| add(name, self.collect(draft, collect)));
+        settings
+            .conversation_code
+            .iter()
+            .for_each(|(name, code)| add(name, self.code(draft, code)));
+        settings.knowledge.iter().for_each(|(name, node)| {
+            let next = self.target(draft, &node.next);
+            let otherwise = self.otherwise(draft, &node.otherwise, prompts::GOODBYE);
+            add(name, Step::Knowledge { next, otherwise });
+        });
         settings.record.iter().for_each(|(name, record)| add(name, self.record(draft, record)));
         settings.hours.iter().for_each(|(name, hours)| add(name, self.hours(draft, hours)));
         settings.queue.iter().for_each(|(name, queue)| add(name, self.queue(draft, queue)));
@@ -372,7 +419,10 @@ impl<'a> Compiler<'a> {
         let says = settings.say.iter().map(|(name, say)| (name, &say.text));
         let collects = settings.collect.iter().map(|(name, collect)| (name, &collect.text));
         let ends = settings.hang_up.iter().map(|(name, end)| (name, &end.text));
-        for (name, text) in menus.chain(says).chain(collects).chain(ends) {
+        let codes = settings.conversation_code.iter().map(|(name, code)| (name, &code.text));
+        let asks = settings.knowledge.iter().map(|(name, node)| (name, &node.text));
+        let all = menus.chain(says).chain(collects).chain(codes).chain(asks).chain(ends);
+        for (name, text) in all {
             let own = nodes.iter_mut().find(|node| node.name == *name.get_ref());
             own.into_iter().for_each(|node| node.words.text.clone_from(text));
         }
@@ -443,8 +493,27 @@ impl<'a> Compiler<'a> {
             retries: self.range(&collect.retries, 0, 10),
             invalid: self.prompt(draft, &collect.invalid),
             confirm: collect.confirm,
+            code: false,
             next: self.target(draft, &collect.next),
             otherwise: self.otherwise(draft, &collect.otherwise, prompts::GOODBYE),
+        })
+    }
+
+    fn code(&mut self, draft: &mut Draft<'a>, code: &'a super::flow::ConversationCode) -> Step {
+        Step::Collect(Collect {
+            prompt: self.prompt(draft, &code.prompt),
+            variable: String::new(),
+            min: CODE_DIGITS,
+            max: CODE_DIGITS,
+            terminator: Some('#'),
+            wait: self.seconds(&code.wait, 1, 60),
+            key_wait: self.seconds(&code.key_wait, 1, 30),
+            retries: self.range(&code.retries, 0, 3),
+            invalid: self.prompt(draft, &code.invalid),
+            confirm: false,
+            code: true,
+            next: self.target(draft, &code.next),
+            otherwise: self.otherwise(draft, &code.otherwise, prompts::GOODBYE),
         })
     }
 
@@ -713,6 +782,8 @@ fn node_names(settings: &Settings) -> Vec<&Text> {
     let mut names: Vec<&Text> = settings.menu.keys().collect();
     names.extend(settings.say.keys());
     names.extend(settings.collect.keys());
+    names.extend(settings.conversation_code.keys());
+    names.extend(settings.knowledge.keys());
     names.extend(settings.record.keys());
     names.extend(settings.hours.keys());
     names.extend(settings.queue.keys());

@@ -1,6 +1,6 @@
 //! The flow language: what an admin writes for an IVR, with the place of everything that can be wrong.
 //!
-//! A flow has nodes of twelve kinds, each in a table of its kind: `[menu.NAME]`, `[say.NAME]` and so on. Where one leads to
+//! A flow has nodes of fourteen kinds, each in a table of its kind: `[menu.NAME]`, `[say.NAME]` and so on. Where one leads to
 //! another, a target stands: the name of a node, or `queue:NAME`, `callback:NAME`, `extension:NUMBER`, `group:NAME`,
 //! `voicemail:NUMBER`, `number:NUMBER`, `flow:NAME`, `echo` or `hang-up` outright. Nothing here decides whether that makes sense; [`super::check`] does.
 
@@ -40,6 +40,12 @@ pub struct Settings {
     /// Nodes that ask for several keys.
     #[serde(default)]
     pub collect: Nodes<Collect>,
+    /// Nodes that join the caller to a conversation.
+    #[serde(default)]
+    pub conversation_code: Nodes<ConversationCode>,
+    /// Nodes that answer in writing from what the branch knows.
+    #[serde(default)]
+    pub knowledge: Nodes<Knowledge>,
     /// Nodes that take a message.
     #[serde(default)]
     pub record: Nodes<Record>,
@@ -160,6 +166,51 @@ pub struct Collect {
     /// Where it goes on.
     pub next: Text,
     /// Where the caller goes after all retries. Default: `goodbye`, and hang up.
+    #[serde(default)]
+    pub otherwise: Option<Text>,
+}
+
+/// `[conversation_code.NAME]`: asks for the code with which somebody goes on by telephone who has written before. Whoever keys
+/// in a good one is the person of that conversation from then on, and is offered first to who answers there. In writing it
+/// gives such a code, and whoever writes on comes to a person.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConversationCode {
+    /// What is said. Default `conversation-code`.
+    #[serde(default = "asks_code")]
+    pub prompt: Prompt,
+    /// What is written where this flow answers a channel; `{code}` and `{number}` are filled in.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// Seconds of silence, after the prompt, before it is said again; 1 to 60, default 5.
+    #[serde(default = "wait")]
+    pub wait: Spanned<u16>,
+    /// Seconds between keys after which the entry is over; 1 to 30, default 3.
+    #[serde(default = "key_wait")]
+    pub key_wait: Spanned<u16>,
+    /// How often it is asked again; 0 to 3, default 2: a code is to be known, not found.
+    #[serde(default = "retries")]
+    pub retries: Spanned<u16>,
+    /// Said after a wrong code, or one whose time is over. Default `conversation-code-wrong`.
+    #[serde(default = "wrong_code")]
+    pub invalid: Prompt,
+    /// Where it goes on with a good one: to a queue.
+    pub next: Text,
+    /// Where the caller goes after all retries, such as the ordinary menu. Default: `goodbye`, and hang up.
+    #[serde(default)]
+    pub otherwise: Option<Text>,
+}
+
+/// `[knowledge.NAME]`: asks in writing, and answers with the article that fits best. Callers are led on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Knowledge {
+    /// What is asked.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// Where it goes on behind an answer.
+    pub next: Text,
+    /// Where it goes on where nothing fits, and for callers: to a person. Default: `goodbye`, and hang up.
     #[serde(default)]
     pub otherwise: Option<Text>,
 }
@@ -341,6 +392,8 @@ pub enum Said {
     Digits(String),
     /// A collected variable as one number.
     Number(String),
+    /// The sound of an article, as it is at that moment; nothing where it has none.
+    Article(String),
     /// The time of day.
     Time,
     /// The day of the week, the month and its day.
@@ -412,7 +465,7 @@ impl<'de> Visitor<'de> for SaidVisitor {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "a clip such as `\"welcome\"`, `{ digits = \"VARIABLE\" }`, `{ number = \"VARIABLE\" }`, \
-             `{ time = \"now\" }` or `{ date = \"now\" }`",
+             `{ article = \"NAME\" }`, `{ time = \"now\" }` or `{ date = \"now\" }`",
         )
     }
 
@@ -427,11 +480,13 @@ impl<'de> Visitor<'de> for SaidVisitor {
         match (key.as_str(), value) {
             ("digits", variable) => Ok(Said::Digits(variable)),
             ("number", variable) => Ok(Said::Number(variable)),
+            ("article", name) => Ok(Said::Article(name)),
             ("time", _) => Ok(Said::Time),
             ("date", _) => Ok(Said::Date),
-            (other, _) => {
-                Err(de::Error::unknown_field(other, &["digits", "number", "time", "date"]))
-            }
+            (other, _) => Err(de::Error::unknown_field(
+                other,
+                &["digits", "number", "article", "time", "date"],
+            )),
         }
     }
 }
@@ -483,6 +538,14 @@ fn invalid() -> Prompt {
 
 fn invalid_entry() -> Prompt {
     Prompt::of("invalid-entry")
+}
+
+fn asks_code() -> Prompt {
+    Prompt::of("conversation-code")
+}
+
+fn wrong_code() -> Prompt {
+    Prompt::of("conversation-code-wrong")
 }
 
 fn leave_message() -> Prompt {

@@ -24,6 +24,13 @@ use crate::id::{ExtensionId, GroupId, QueueId, SkillId};
 pub use check::{Flows, Known, Problem};
 pub use walk::Walk;
 
+/// What the name of a clip begins with that stands for an article: its sound is played.
+pub const ARTICLE: &str = "article:";
+
+/// Digits of the code with which somebody goes on by telephone: a million codes, of which few are good at a time, and
+/// guesses are bounded.
+pub const CODE_DIGITS: usize = 6;
+
 /// Names a piece of sound: a built-in one or a file of the site's own, without `.wav`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClipName(Arc<str>);
@@ -94,6 +101,11 @@ pub enum Output {
         abroad: bool,
         /// Where the promise waits.
         place: Promised,
+    },
+    /// The caller keyed in the code of a conversation: say with [`Walk::handle_code`] whether it is good. Personal data.
+    Code {
+        /// The digits.
+        digits: String,
     },
     /// The walk is over: let the caller go.
     HangUp,

@@ -67,7 +67,14 @@ impl Flows {
     }
 
     /// Somebody writes who stands somewhere: words, or the name of a choice that they tapped.
-    pub fn hear(&self, now: UnixTime, stand: &Stand, heard: &str) -> Turn {
+    /// `answer` is what the branch knows to a question.
+    pub fn hear(
+        &self,
+        now: UnixTime,
+        stand: &Stand,
+        heard: &str,
+        answer: &dyn Fn(&str) -> Option<String>,
+    ) -> Turn {
         let Some(spot) = self.spot(stand) else {
             // The flow is another one by now.
             return self.begin_in_writing(now, &stand.flow);
@@ -80,6 +87,15 @@ impl Flows {
                 Some(next) => self.go(now, next, &mut say),
                 None => self.again(now, stand, node, (menu.retries, menu.otherwise)),
             },
+            Step::Knowledge { next, otherwise } => match answer(heard) {
+                Some(text) => {
+                    say.push(text);
+                    self.go(now, *next, &mut say)
+                }
+                None => self.go(now, *otherwise, &mut say),
+            },
+            // They have the code, and would rather write.
+            Step::Collect(collect) if collect.code => Turn { say, then: Then::Person },
             Step::Collect(collect) => match digits(collect, heard) {
                 true => self.go(now, collect.next, &mut say),
                 false => self.again(now, stand, node, (collect.retries, collect.otherwise)),
@@ -94,7 +110,10 @@ impl Flows {
         let (mut seen, mut without) = (BTreeSet::new(), Vec::new());
         while let Some(spot) = left.pop() {
             let Some(node) = self.node(spot).filter(|_| seen.insert(spot)) else { continue };
-            let speaks = matches!(node.step, Step::Menu(_) | Step::Collect(_) | Step::Say { .. });
+            let speaks = matches!(
+                node.step,
+                Step::Menu(_) | Step::Collect(_) | Step::Knowledge { .. } | Step::Say { .. }
+            );
             if speaks && node.words.text.is_none() {
                 without.push(node.name.clone());
             }
@@ -115,7 +134,7 @@ impl Flows {
             let Some(node) = self.node(to) else { break };
             say.extend(said(node));
             to = match &node.step {
-                Step::Menu(_) | Step::Collect(_) => {
+                Step::Menu(_) | Step::Collect(_) | Step::Knowledge { .. } => {
                     let Some(flow) = self.flow_at(to) else { break };
                     let stand = Stand { flow, node: node.name.clone(), wrong: 0 };
                     return Turn { say: std::mem::take(say), then: Then::Waits(stand) };
@@ -171,9 +190,11 @@ impl Flows {
 fn next_in_writing(step: &Step) -> Vec<Spot> {
     match step {
         Step::Menu(menu) => menu.choices.values().copied().chain([menu.otherwise]).collect(),
+        Step::Collect(collect) if collect.code => Vec::new(),
         Step::Collect(collect) => vec![collect.next, collect.otherwise],
         Step::Say { next, .. } | Step::Goto(next) => vec![*next],
         Step::Hours { open, closed, holiday, .. } => vec![*open, *closed, *holiday],
+        Step::Knowledge { next, otherwise } => vec![*next, *otherwise],
         _ => Vec::new(),
     }
 }
@@ -257,6 +278,10 @@ text = "Good-bye."
         check(&[("main".into(), settings)], &[], &known).unwrap()
     }
 
+    fn nothing(_: &str) -> Option<String> {
+        None
+    }
+
     fn waits(turn: Turn) -> Stand {
         match turn.then {
             Then::Waits(stand) => stand,
@@ -271,37 +296,41 @@ text = "Good-bye."
         assert_eq!(begun.say, ["How can we help?\n1 Support\n2 Order number"]);
         let stand = waits(begun);
         for heard in ["1", " 1. ", "support", "SUPPORT!", "1 Support"] {
-            let turn = flows.hear(now, &stand, heard);
+            let turn = flows.hear(now, &stand, heard, &nothing);
             assert!(matches!(&turn.then, Then::Queue { queue, .. } if queue.as_str() == "support"));
             assert!(turn.say.is_empty(), "{heard}");
         }
-        let asked = flows.hear(now, &stand, "order number");
+        let asked = flows.hear(now, &stand, "order number", &nothing);
         assert_eq!(asked.say, ["Your order number?"]);
         let number = waits(asked);
-        let done = flows.hear(now, &number, "12 34-5");
+        let done = flows.hear(now, &number, "12 34-5", &nothing);
         assert_eq!(done.say, ["Thank you."]);
         assert!(matches!(done.then, Then::Queue { .. }));
-        let over = flows.hear(now, &number, "12");
+        let over = flows.hear(now, &number, "12", &nothing);
         assert_eq!((over.say, over.then), (vec!["Good-bye.".to_owned()], Then::Over));
-        assert_eq!(flows.hear(now, &stand, "4").then, Then::Person, "an echo is for telephones");
-        assert_eq!(waits(flows.hear(now, &stand, "*")), stand);
+        assert_eq!(
+            flows.hear(now, &stand, "4", &nothing).then,
+            Then::Person,
+            "an echo is for telephones"
+        );
+        assert_eq!(waits(flows.hear(now, &stand, "*", &nothing)), stand);
     }
 
     #[test]
     fn who_is_not_understood_is_asked_again_and_then_a_person_tries() {
         let (flows, now) = (flows(FLOW), UnixTime(0));
         let stand = waits(flows.begin_in_writing(now, &"main".into()));
-        let again = flows.hear(now, &stand, "hello?");
+        let again = flows.hear(now, &stand, "hello?", &nothing);
         assert_eq!(again.say.len(), 1);
         let stand = waits(again);
         assert_eq!(stand.wrong, 1);
-        let turn = flows.hear(now, &stand, "7");
+        let turn = flows.hear(now, &stand, "7", &nothing);
         assert_eq!((turn.say, turn.then), (Vec::new(), Then::Person));
         // What is not there any more begins anew.
         let gone = Stand { node: "gone".to_owned(), ..stand };
-        assert_eq!(waits(flows.hear(now, &gone, "1")).node, "menu");
+        assert_eq!(waits(flows.hear(now, &gone, "1", &nothing)).node, "menu");
         let other = Stand { flow: "gone".into(), ..gone };
-        assert_eq!(flows.hear(now, &other, "1").then, Then::Person);
+        assert_eq!(flows.hear(now, &other, "1", &nothing).then, Then::Person);
     }
 
     #[test]
@@ -309,5 +338,33 @@ text = "Good-bye."
         assert!(flows(FLOW).without_words(&"main".into()).is_empty());
         let bare = FLOW.replace("text = \"Thank you.\"\n", "");
         assert_eq!(flows(&bare).without_words(&"main".into()), ["thanks"]);
+    }
+
+    #[test]
+    fn a_question_is_answered_from_what_the_branch_knows_or_by_a_person() {
+        const ASKS: &str = r#"
+start = "ask"
+[knowledge.ask]
+text = "What would you like to know?"
+next = "more"
+otherwise = "queue:support"
+[menu.more]
+prompt = "welcome"
+text = "Did that help?"
+labels = { 1 = "Yes", 2 = "No" }
+choices = { 1 = "hang-up", 2 = "queue:support", 3 = "ask" }
+"#;
+        let (flows, now) = (flows(ASKS), UnixTime(0));
+        let knows =
+            |question: &str| question.contains("open").then(|| "From 8 to 17 o'clock.".to_owned());
+        let stand = waits(flows.begin_in_writing(now, &"main".into()));
+        let turn = flows.hear(now, &stand, "When are you open?", &knows);
+        assert_eq!(turn.say, ["From 8 to 17 o'clock.", "Did that help?\n1 Yes\n2 No"]);
+        let more = waits(turn);
+        assert_eq!(flows.hear(now, &more, "yes", &knows).then, Then::Over);
+        let turn = flows.hear(now, &stand, "My boiler leaks", &knows);
+        assert!(turn.say.is_empty() && matches!(turn.then, Then::Queue { .. }));
+        let bare = ASKS.replace("text = \"What would you like to know?\"\n", "");
+        assert_eq!(self::flows(&bare).without_words(&"main".into()), ["ask"]);
     }
 }

@@ -12,7 +12,7 @@ use crate::id::{FlowId, RecordingId};
 use crate::ivr::check::{Collect, Flows, Menu, REPEAT, Spot, Step};
 use crate::ivr::flow::Said;
 use crate::ivr::walk::calling_back::Asking;
-use crate::ivr::{ClipName, Outcome, Output, speak};
+use crate::ivr::{ARTICLE, ClipName, Outcome, Output, speak};
 use crate::time::Now;
 
 /// Nodes that a walk may pass without anything being played or waited for. A checked flow has no circle of such nodes,
@@ -40,6 +40,10 @@ enum Doing {
     Recording,
     /// Orders of a program, or the end of one.
     Orders,
+    /// Word of whether a code is good.
+    Checking,
+    /// The end of what is said to who had no good one; they go on elsewhere.
+    Parting,
     /// Word from where the caller was sent.
     Away,
     /// Nothing: the walk is over, or the caller hears himself.
@@ -98,7 +102,10 @@ impl Walk {
         let flows = self.flows.clone();
         let Some(node) = flows.node(self.at) else { return };
         match (&node.step, self.doing) {
-            (_, Doing::Over | Doing::Away | Doing::Recording) => {}
+            (
+                _,
+                Doing::Over | Doing::Away | Doing::Recording | Doing::Checking | Doing::Parting,
+            ) => {}
             (Step::Menu(menu), Doing::Listening) => self.chosen(now, menu, key),
             (Step::Menu(menu), _) if menu.interruptible => {
                 self.hush();
@@ -126,6 +133,7 @@ impl Walk {
             (Step::Menu(menu), Doing::Scolding) => self.say(now, &menu.prompt, menu.interruptible),
             (Step::Collect(collect), Doing::Scolding) => self.say(now, &collect.prompt, true),
             (Step::Menu(menu), Doing::Playing) => self.listen(now, menu.wait),
+            (Step::Collect(collect), Doing::Parting) => self.enter(now, collect.otherwise),
             (Step::Collect(collect), Doing::Playing) => self.listen(now, collect.wait),
             (Step::Say { next, .. }, Doing::Playing) => self.enter(now, *next),
             (Step::Record { max, silence, .. }, Doing::Playing) => {
@@ -198,6 +206,19 @@ impl Walk {
             _ => return,
         };
         self.enter(now, *next);
+    }
+
+    /// Whether the code that was keyed in is good.
+    pub fn handle_code(&mut self, now: Now, good: bool) {
+        let flows = self.flows.clone();
+        if let (Some(Step::Collect(collect)), Doing::Checking) =
+            (flows.node(self.at).map(|node| &node.step), self.doing)
+        {
+            match good {
+                true => self.enter(now, collect.next),
+                false => self.refused(now, collect),
+            }
+        }
     }
 
     /// The time for a key, or for an order, is over.
@@ -276,7 +297,7 @@ impl Walk {
                 self.ahead.clear();
                 self.say(now, &callback.prompt, false);
             }
-            Step::Goto(next) => return Some(*next),
+            Step::Goto(next) | Step::Knowledge { otherwise: next, .. } => return Some(*next),
             Step::Hours { calendar, open, closed, holiday } => {
                 let state = self.flows.calendar(*calendar).map(|calendar| calendar.state(now.unix));
                 return Some(match state {
@@ -310,7 +331,7 @@ impl Walk {
             return self.say(now, &collect.prompt, true);
         }
         let here = self.at;
-        while self.at == here && !self.confirming {
+        while self.at == here && !self.confirming && self.doing != Doing::Checking {
             match self.ahead.pop_front() {
                 Some(key) => self.keyed(now, collect, key),
                 None => return,
@@ -352,6 +373,8 @@ impl Walk {
                 Ok(number) => speak::number(number),
                 Err(_) => speak::digits(variable(name)),
             },
+            // Which sound that is, whoever plays it knows.
+            Said::Article(name) => vec![ClipName::from(format!("{ARTICLE}{name}").as_str())],
             Said::Time => hours::local(now.unix, self.flows.zone())
                 .map_or_else(Vec::new, |(_, time)| speak::time(time)),
             Said::Date => hours::local(now.unix, self.flows.zone())
@@ -406,14 +429,12 @@ impl Walk {
 
     fn entered(&mut self, now: Now, collect: &Collect) {
         if self.entry.len() < collect.min {
-            self.entry.clear();
-            return self.again(
-                now,
-                &collect.invalid,
-                &collect.prompt,
-                collect.retries,
-                collect.otherwise,
-            );
+            return self.refused(now, collect);
+        }
+        if collect.code {
+            let digits = std::mem::take(&mut self.entry);
+            (self.doing, self.deadline) = (Doing::Checking, None);
+            return self.outputs.push_back(Output::Code { digits });
         }
         let entry = self.entry.clone();
         self.variables.insert(collect.variable.clone(), entry);
@@ -424,6 +445,21 @@ impl Walk {
         } else {
             self.collected(now, collect);
         }
+    }
+
+    fn refused(&mut self, now: Now, collect: &Collect) {
+        self.entry.clear();
+        if collect.code && self.attempts >= collect.retries {
+            // They are told once more: what comes next would else be heard as if the code had been good.
+            self.ahead.clear();
+            let clips = self.clips(now, &collect.invalid);
+            if clips.is_empty() {
+                return self.enter(now, collect.otherwise);
+            }
+            (self.doing, self.deadline) = (Doing::Parting, None);
+            return self.outputs.push_back(Output::Play { clips, interruptible: false });
+        }
+        self.again(now, &collect.invalid, &collect.prompt, collect.retries, collect.otherwise);
     }
 
     fn confirmed(&mut self, now: Now, collect: &Collect, key: char) {

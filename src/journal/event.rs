@@ -149,6 +149,8 @@ pub enum Event {
     CapsLifted(Lift),
     /// Who may use the box through its API has changed.
     Account(Account),
+    /// What the branch says again and again was changed.
+    Shelf(crate::messaging::shelf::Change),
     /// Somebody did something through it, or at the control socket.
     Act(act::Act),
     /// A caller waits no more.
@@ -473,6 +475,9 @@ pub struct CallRecord {
     /// The number of whoever outside it was with, in full; nothing where there is none, or it is hidden.
     #[serde(default)]
     pub party: Option<Personal>,
+    /// With whom, where that is known better than by the number: it went on with a conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
     /// When it reached us.
     pub arrived: UnixTime,
     /// When we answered.
@@ -600,6 +605,7 @@ impl CallRecord {
             from: Personal::Clear(record.from),
             to: Personal::Clear(record.to),
             party: party.map(Personal::Clear),
+            contact: None,
             arrived: record.arrived,
             answered: record.answered,
             connected: record.connected,

@@ -399,6 +399,7 @@ mod tests {
                 diversions: Vec::new(),
                 diverted_by: None,
                 party: None,
+                contact: None,
                 fee: None,
                 consent: None,
             };

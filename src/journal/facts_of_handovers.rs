@@ -275,6 +275,7 @@ mod tests {
             from: sealed(),
             to: sealed(),
             party: None,
+            contact: None,
             arrived: at(0),
             answered: Some(at(10)),
             connected: Some(at(10)),

@@ -30,6 +30,7 @@ use crate::journal::voicemail::Mail;
 use crate::journal::work::{self, Lately, Promises};
 use crate::messaging::kept::Kept;
 use crate::messaging::owned::Owned;
+use crate::messaging::shelf::Shelf;
 use crate::queue::affinity::LastAgents;
 use crate::time::UnixTime;
 use crate::webhook::Standing as HookStanding;
@@ -72,6 +73,8 @@ pub struct Live {
     pub errands: Errands,
     /// Who may use the box through its API.
     pub accounts: Accounts,
+    /// What the branch says again and again.
+    pub shelf: Shelf,
     /// How far programs elsewhere were told.
     pub hooks: BTreeMap<HookId, HookStanding>,
     /// Journeys that run, and what they wait for.
@@ -321,6 +324,7 @@ impl Live {
             Event::Journey(journey) => self.journeys.apply(at, journey),
             Event::Site(site) => self.told.apply(site),
             Event::Account(change) => self.accounts.apply(change),
+            Event::Shelf(change) => self.shelf.apply(at, change),
             Event::Webhook(change) => HookStanding::apply_to(&mut self.hooks, change),
             Event::Message(entry) => {
                 self.messages.apply(entry);

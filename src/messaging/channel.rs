@@ -43,6 +43,14 @@ pub enum Order {
         /// What the channel calls the last message that was read, as far as it is known.
         reference: Option<String>,
     },
+    /// Show somebody how many are ahead of them in the queue, where the channel can; nothing: they wait no more. It may be
+    /// lost.
+    Place {
+        /// Whom.
+        to: Address,
+        /// How many.
+        ahead: Option<u32>,
+    },
 }
 
 /// Why something was not kept. Each passes.

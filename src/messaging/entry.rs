@@ -212,6 +212,14 @@ pub enum What<P> {
         /// Which.
         call: CallId,
     },
+    /// The person may go on by telephone: whoever keys in a code by then is joined to it. A later code takes the place of
+    /// an earlier one, and a call that was joined uses it up.
+    Code {
+        /// Of the code: the digits themselves are nowhere.
+        code: Fingerprint,
+        /// Until when.
+        until: UnixTime,
+    },
     /// It is over, until somebody writes again.
     Closed {
         /// Who says so; `box` for a rule.
@@ -290,9 +298,11 @@ impl<P> Entry<P> {
             | What::Unknown { message }
             | What::Stopped { message, .. }
             | What::Replayed { message, .. } => Some(*message),
-            What::Owner { .. } | What::Seen { .. } | What::Call { .. } | What::Closed { .. } => {
-                None
-            }
+            What::Owner { .. }
+            | What::Seen { .. }
+            | What::Call { .. }
+            | What::Code { .. }
+            | What::Closed { .. } => None,
         }
     }
 }
@@ -400,6 +410,7 @@ impl<P> What<P> {
             What::Owner { owner, by, note } => What::Owner { owner, by, note: note.map(to) },
             What::Seen { by, upto } => What::Seen { by, upto },
             What::Call { call } => What::Call { call },
+            What::Code { code, until } => What::Code { code, until },
             What::Closed { by } => What::Closed { by },
         }
     }

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Entry, Owner, What};
+use super::entry::{Entry, Fingerprint, Owner, What};
 use crate::id::{ContactId, ConversationId, MessageId};
+use crate::time::UnixTime;
 
 /// Conversations that somebody has at a time: twice what queues hold. Each takes some 150 bytes of every checkpoint.
 pub const MOST_OWNED: usize = 20_000;
@@ -15,6 +16,9 @@ pub const MOST_OWNED: usize = 20_000;
 /// Conversations that wait to be seen at a time: as many as there may be work. More than that nobody answers, as on a channel
 /// that has no queue; the one that waits longest goes for a new one. Each takes some 80 bytes of every checkpoint.
 pub const MOST_UNANSWERED: usize = 10_000;
+
+/// Codes that wait to be keyed in at a time: far more than conversations go on by telephone in some minutes.
+pub const MOST_CODES: usize = 1_000;
 
 /// Conversations that somebody has.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,6 +33,21 @@ pub struct Owned {
     by_age: BTreeMap<u64, ConversationId>,
     /// The place of each there.
     ages: BTreeMap<ConversationId, u64>,
+    /// Codes with which somebody goes on by telephone, the oldest first: one for each conversation.
+    pub codes: Vec<Code>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// Of the digits.
+    pub code: Fingerprint,
+    /// To which conversation it leads.
+    pub conversation: ConversationId,
+    /// With whom.
+    pub contact: ContactId,
+    /// It is good before this.
+    pub until: UnixTime,
 }
 
 /// One of them.
@@ -49,11 +68,18 @@ impl Owned {
     /// Somebody was erased. What they wrote is not found any more.
     pub fn forget(&mut self, contact: ContactId) {
         self.open.retain(|_, talk| talk.contact != contact);
+        self.codes.retain(|code| code.contact != contact);
+    }
+
+    /// The conversation to which a code leads that is good now.
+    pub fn by_code(&self, now: UnixTime, code: Fingerprint) -> Option<&Code> {
+        self.codes.iter().find(|known| known.code == code && now < known.until)
     }
 
     /// Takes up one entry.
     pub fn apply<P>(&mut self, entry: &Entry<P>) {
         self.note_unanswered(entry);
+        self.note_code(entry);
         match &entry.what {
             What::Owner { owner: Owner::Nobody, .. } | What::Closed { .. } => {
                 self.open.remove(&entry.conversation);
@@ -63,6 +89,19 @@ impl Owned {
                 self.open.insert(entry.conversation, talk);
             }
             _ => {}
+        }
+    }
+
+    fn note_code<P>(&mut self, entry: &Entry<P>) {
+        let Entry { at, conversation, contact, .. } = *entry;
+        if matches!(entry.what, What::Code { .. } | What::Call { .. }) {
+            self.codes.retain(|code| code.conversation != conversation && at < code.until);
+        }
+        if let What::Code { code, until } = entry.what {
+            if self.codes.len() >= MOST_CODES {
+                self.codes.remove(0);
+            }
+            self.codes.push(Code { code, conversation, contact, until });
         }
     }
 
@@ -170,5 +209,33 @@ mod tests {
         );
         let text = serde_json::to_string(&owned).unwrap();
         assert_eq!(serde_json::from_str::<Owned>(&text).unwrap(), owned);
+    }
+
+    #[test]
+    fn a_code_leads_to_one_conversation_once_and_for_its_time() {
+        let mut owned = Owned::default();
+        let entry = |id, at, what| {
+            let (conversation, contact) = (ConversationId(id), ContactId(id));
+            Entry::<String> { at: UnixTime(at), conversation, contact, what }
+        };
+        let code = |byte| Fingerprint([byte; 16]);
+        let give = |byte, until| What::Code { code: code(byte), until: UnixTime(until) };
+        let leads = |owned: &mut Owned, id, at, what| owned.apply(&entry(id, at, what));
+        leads(&mut owned, 1, 0, give(1, 100));
+        leads(&mut owned, 2, 0, give(2, 100));
+        let to = |owned: &Owned, at, byte| {
+            owned.by_code(UnixTime(at), code(byte)).map(|code| code.conversation.0)
+        };
+        assert_eq!((to(&owned, 99, 1), to(&owned, 99, 2)), (Some(1), Some(2)));
+        assert_eq!((to(&owned, 100, 1), to(&owned, 50, 3)), (None, None), "its time is over");
+        // A later one takes its place, and a call uses it up; over a restart nothing changes.
+        leads(&mut owned, 1, 50, give(3, 150));
+        assert_eq!((to(&owned, 60, 1), to(&owned, 60, 3)), (None, Some(1)));
+        let text = serde_json::to_string(&owned).unwrap();
+        assert_eq!(serde_json::from_str::<Owned>(&text).unwrap(), owned);
+        leads(&mut owned, 1, 70, What::Call { call: crate::id::CallId(9) });
+        assert_eq!((to(&owned, 71, 3), to(&owned, 71, 2)), (None, Some(2)));
+        owned.forget(ContactId(2));
+        assert_eq!(to(&owned, 71, 2), None);
     }
 }

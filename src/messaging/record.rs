@@ -15,6 +15,9 @@ use crate::time::UnixTime;
 /// Calls that a conversation names: more is a matter for the timeline.
 const MOST_CALLS: usize = 32;
 
+/// Turns that a conversation names: a day of a lively one.
+const MOST_TURNS: usize = 48;
+
 /// How a message stands.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
@@ -335,9 +338,41 @@ pub struct Conversation<P> {
     /// Calls in which it went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallId>,
+    /// Who answered from when on, the earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
     /// Since when it is over, and who says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<(UnixTime, ActorId)>,
+}
+
+/// Somebody else answers from a moment on, or nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// From when on.
+    pub at: UnixTime,
+    /// Who.
+    pub owner: Owner,
+    /// Who says so, where somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<ActorId>,
+    /// It was over then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
+}
+
+impl Turn {
+    /// Whether it says the same as another one. Where somebody stands in a flow is nobody's business.
+    fn is_like(&self, other: &Turn) -> bool {
+        let same = match (&self.owner, &other.owner) {
+            (Owner::Flow { flow, .. }, Owner::Flow { flow: other, .. }) => flow == other,
+            (Owner::Agent { agent, .. }, Owner::Agent { agent: other, .. }) => agent == other,
+            (Owner::Queue { queue, .. }, Owner::Queue { queue: other, .. }) => queue == other,
+            (Owner::Nobody, Owner::Nobody) => true,
+            _ => false,
+        };
+        same && self.closed == other.closed
+    }
 }
 
 impl<P: Clone> Conversation<P> {
@@ -358,6 +393,7 @@ impl<P: Clone> Conversation<P> {
             unread: 0,
             seen: None,
             calls: Vec::new(),
+            turns: Vec::new(),
             closed: None,
         };
         begun.add(message);
@@ -390,7 +426,8 @@ impl<P: Clone> Conversation<P> {
     /// Takes up what an entry says of it besides messages.
     pub fn apply(&mut self, entry: &Entry<P>) {
         match &entry.what {
-            What::Owner { owner, note, .. } => {
+            What::Owner { owner, note, by } => {
+                self.turns_to(entry.at, owner, by.clone(), false);
                 self.owner = owner.clone();
                 // Who goes on with it sees what was said of it until it goes elsewhere.
                 if note.is_some() || matches!(owner, Owner::Nobody | Owner::Flow { .. }) {
@@ -408,6 +445,7 @@ impl<P: Clone> Conversation<P> {
                 self.calls.drain(..more);
             }
             What::Closed { by } => {
+                self.turns_to(entry.at, &Owner::Nobody, Some(by.clone()), true);
                 (self.owner, self.note) = (Owner::Nobody, None);
                 self.unread = 0;
                 self.closed = Some((entry.at, by.clone()));
@@ -418,6 +456,16 @@ impl<P: Clone> Conversation<P> {
 }
 
 impl<P> Conversation<P> {
+    fn turns_to(&mut self, at: UnixTime, owner: &Owner, by: Option<ActorId>, closed: bool) {
+        let turn = Turn { at, owner: owner.clone(), by, closed };
+        if self.turns.last().is_some_and(|last| last.is_like(&turn)) {
+            return;
+        }
+        self.turns.push(turn);
+        let more = self.turns.len().saturating_sub(MOST_TURNS);
+        self.turns.drain(..more);
+    }
+
     /// The same with its texts turned into something else.
     pub fn map<Q>(self, to: &mut dyn FnMut(P) -> Q) -> Conversation<Q> {
         Conversation {
@@ -435,6 +483,7 @@ impl<P> Conversation<P> {
             unread: self.unread,
             seen: self.seen,
             calls: self.calls,
+            turns: self.turns,
             closed: self.closed,
         }
     }

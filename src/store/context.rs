@@ -20,8 +20,8 @@ use super::kind::{
 };
 use super::{Draft, Rows, call_key, numbered_key, read};
 use crate::context::{
-    Act, Case, Change, Contact, Edge, Happening, How, Identity, Kind, Link, Merge, Moment, Ref,
-    Sharing, Suggestion, Tape, Verified, Way,
+    Act, Case, Change, Contact, Edge, Happening, How, Identity, Kind, Link, MOST_LINKED, Merge,
+    Moment, Ref, Sharing, Suggestion, Tape, Verified, Way,
 };
 use crate::id::{ActorId, CaseId, ContactId, ErasureId};
 use crate::journal::context::implicit;
@@ -177,13 +177,16 @@ fn key_of(identity: &Identity<Personal>) -> Option<Vec<u8>> {
 impl Draft<'_> {
     /// A call goes onto the timeline of whoever was outside.
     pub(super) fn take_call(&mut self, entry: &Entry, record: &CallRecord) {
-        let Some(party) = &record.party else { return };
         let way = match record.direction {
             Direction::Inbound => Way::In,
             Direction::Outbound => Way::Out,
             Direction::Internal => return,
         };
-        let Some(contact) = self.contact_of_call(entry, party) else { return };
+        let joined = record.contact.filter(|contact| self.contact(*contact).is_some());
+        // A call that goes on with nothing may be about anything.
+        let case = joined.and_then(|contact| self.case_that_goes_on(contact));
+        let by_number = || self.contact_of_call(entry, record.party.as_ref()?);
+        let Some(contact) = joined.or_else(by_number) else { return };
         let seconds = |since: UnixTime| {
             u32::try_from(record.ended.since(since).as_secs()).unwrap_or(u32::MAX)
         };
@@ -197,7 +200,7 @@ impl Draft<'_> {
             cause: record.cause.name(),
             recordings: record.recordings.clone(),
         };
-        let moment: Moment<Personal> = Moment { at: record.arrived, by: None, case: None, what };
+        let moment: Moment<Personal> = Moment { at: record.arrived, by: None, case, what };
         self.happened(entry.seq, contact, &moment);
     }
 
@@ -336,6 +339,18 @@ impl Draft<'_> {
         if let Some(case) = moment.case {
             self.link_case(case, &[place]);
         }
+    }
+
+    /// The case to which belongs what a person writes or calls about: the one that is open, where it is one alone.
+    pub(super) fn case_that_goes_on(&self, contact: ContactId) -> Option<CaseId> {
+        let merge = self.row::<Merge>(&merge_key(contact));
+        let people = [Some(contact), merge.map(|merge| merge.kept)];
+        let keys = people.into_iter().flatten().flat_map(|one| self.keys(&cases_of(one)));
+        let cases: BTreeSet<_> = keys.filter_map(|key| second_number(&key).map(CaseId)).collect();
+        let open = |case: &CaseId| self.case(*case).is_some_and(|row| row.is_open());
+        let mut open = cases.into_iter().filter(open);
+        let one = open.next().filter(|_| open.next().is_none())?;
+        self.case(one).is_some_and(|row| row.moments.len() < MOST_LINKED).then_some(one)
     }
 
     fn contact(&self, contact: ContactId) -> Option<Contact<Personal>> {

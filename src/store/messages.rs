@@ -228,7 +228,8 @@ impl Draft<'_> {
             reference: Some(message.id.to_string()),
         };
         let by = message.out.as_ref().map(|out| out.by.clone());
-        let moment = Moment { at: message.at, by, case: None, what };
+        let case = self.case_that_goes_on(message.contact);
+        let moment = Moment { at: message.at, by, case, what };
         self.happened(seq, message.contact, &moment);
     }
 

@@ -238,7 +238,7 @@ impl Draft<'_> {
             // Nobody looks a subscription up: the journal's own live part is enough.
             Event::Subscribed { .. } | Event::Unsubscribed { .. } => {}
             // Messages are few, and live in every checkpoint: nobody looks them up here.
-            Event::Account(_) => {}
+            Event::Account(_) | Event::Shelf(_) => {}
             // Where each program is stands in the journal's checkpoints.
             Event::Webhook(_) => {}
             Event::Journey(journey) => {

@@ -154,6 +154,7 @@ impl Log {
             from: Personal::from(if end.out { "201" } else { from }),
             to: Personal::from(if end.out { from } else { "+493055555" }),
             party: known.then(|| Personal::from(from)),
+            contact: None,
             arrived: end.answered.unwrap_or(ended),
             answered: end.answered,
             connected: end.connected,

@@ -124,7 +124,7 @@ fn whoever_breaks_the_rules_hears_which() {
 }
 
 /// The widget's own tree.
-const ROOT: &str = "document.querySelector('branchline-chat')?.shadowRoot";
+pub const ROOT: &str = "document.querySelector('branchline-chat')?.shadowRoot";
 
 /// What can be read in the widget's list of lines, in order, without who said it.
 const LINES: &str = "[...document.querySelector('branchline-chat').shadowRoot.querySelectorAll('.line > .box')].map((box) => \
@@ -138,14 +138,14 @@ impl Tab {
     }
 
     /// Opens the chat and waits for its line to the box.
-    fn opens_chat(&self) {
+    pub fn opens_chat(&self) {
         self.of_chat(".open", " && true");
         self.value(&format!("{ROOT}.querySelector('.open').click()"));
         self.until("a field to write in", &format!("{ROOT}.activeElement?.id === 'text'"));
     }
 
     /// Writes a line as a person would.
-    fn chats(&self, text: &str) {
+    pub fn chats(&self, text: &str) {
         self.value(&format!("{ROOT}.querySelector('#text').focus()"));
         self.types(text);
         self.press("Enter");

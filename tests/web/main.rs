@@ -15,6 +15,8 @@ mod chat;
 mod customer;
 mod desk;
 mod firefox;
+mod journey;
+mod knowledge;
 mod lasting;
 mod listening;
 mod media;

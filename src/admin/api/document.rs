@@ -95,13 +95,21 @@ fn describe(route: &Route) -> Described {
         parameters.push(parameter("If-Match", ParameterIn::Header, false, words, text(IF_MATCH)));
     }
     own.parameters = Some(parameters.into_iter().map(RefOr::T).collect());
-    own.request_body = route.body.map(|shape| {
+    own.request_body = route.file.then(|| {
+        let mut body = RequestBody::new();
+        let bytes = Content::new(Some(RefOr::T(Schema::Object(Object::with_type(Type::String)))));
+        body.content.insert("application/octet-stream".to_owned(), RefOr::T(bytes));
+        body.required = Some(Required::True);
+        RefOr::T(body)
+    });
+    let written = route.body.map(|shape| {
         let mut body = RequestBody::new();
         let kind = if route.form { FORM } else { "application/json" };
         body.content.insert(kind.to_owned(), RefOr::T(content(&shape)));
         body.required = Some(Required::True);
         RefOr::T(body)
     });
+    own.request_body = written.or(own.request_body);
     let none: [&str; 0] = [];
     own.security = Some(match route.roles {
         None => Vec::new(),

@@ -69,6 +69,10 @@ pub struct TalkLine {
     pub owner: OwnerLine,
     /// Whether it is over, until somebody writes again.
     pub closed: bool,
+    /// It goes on in this call from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub call: Option<CallId>,
     /// Who says so, where somebody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -121,6 +125,10 @@ pub enum Happening {
         /// Who calls, as far as that is known by then; for whoever may read records of people.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         caller: Option<Box<CallerCard>>,
+        /// The conversation that it goes on with; the caller has keyed in its code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        conversation: Option<ConversationId>,
         /// Why it is offered to them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Box<Chosen>>,
@@ -357,9 +365,16 @@ impl Happening {
             {
                 None
             }
-            Happening::CallOffered { call, agent, queue, from, to, caller: Some(_), reason }
-                if !reads =>
-            {
+            Happening::CallOffered {
+                call,
+                agent,
+                queue,
+                from,
+                to,
+                caller: Some(_),
+                reason,
+                ..
+            } if !reads => {
                 let (call, agent, queue, caller) = (*call, agent.clone(), queue.clone(), None);
                 let (from, to, reason) = (from.clone(), to.clone(), reason.clone());
                 Some(Cow::Owned(Happening::CallOffered {
@@ -369,6 +384,7 @@ impl Happening {
                     from,
                     to,
                     caller,
+                    conversation: None,
                     reason,
                 }))
             }
@@ -498,6 +514,7 @@ mod tests {
             from,
             to,
             caller: None,
+            conversation: None,
             reason: None,
         };
         assert!(offered.is_for(Role::Agent, Some(&ann)) && offered.is_for(Role::Auditor, None));
@@ -520,8 +537,10 @@ mod tests {
         assert!(!nobody.is_for(Role::Agent, None));
         let (from, to) = ("+1555".to_owned(), "700".to_owned());
         let queue = Some(QueueId::from("support"));
-        let (caller, reason) = (Some(card), None);
-        let offered = Happening::CallOffered { call, agent: ann, queue, from, to, caller, reason };
+        let (caller, conversation, reason) = (Some(card), None, None);
+        let agent = ann;
+        let offered =
+            Happening::CallOffered { call, agent, queue, from, to, caller, conversation, reason };
         let seen = |role, may| serde_json::to_string(&offered.within(role, may)).unwrap();
         assert!(seen(Role::Agent, true).contains("Ann Lee"));
         for (role, may) in [(Role::Agent, false), (Role::Auditor, true)] {
@@ -539,6 +558,7 @@ mod tests {
             from: "1".to_owned(),
             to: "2".to_owned(),
             caller: None,
+            conversation: None,
             reason: None,
         };
         let ended =

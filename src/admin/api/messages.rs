@@ -13,8 +13,8 @@ use crate::id::{
     QueueId,
 };
 use crate::messaging::contract::Fault;
-use crate::messaging::{Conversation, Kind, Message, Owner, Piece, State, Stop, Way, Why};
-use crate::store::messages::looking::{After, Page, Talk};
+use crate::messaging::{Conversation, Kind, Message, Owner, Piece, State, Stop, Turn, Way, Why};
+use crate::store::messages::looking::{After, PREVIEW, Page, Talk};
 use crate::time::{UnixTime, rfc3339};
 
 /// By which way somebody writes and is written to.
@@ -73,6 +73,29 @@ impl From<Owner> for OwnerLine {
     }
 }
 
+/// Somebody else answers in a conversation from a moment on, or nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TurnLine {
+    /// From when on.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// Who.
+    pub owner: OwnerLine,
+    /// Who says so, where somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub by: Option<ActorId>,
+    /// It was over then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
+}
+
+impl From<Turn> for TurnLine {
+    fn from(Turn { at, owner, by, closed }: Turn) -> TurnLine {
+        TurnLine { at, owner: owner.into(), by, closed }
+    }
+}
+
 /// A conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConversationLine {
@@ -105,6 +128,9 @@ pub struct ConversationLine {
     /// Calls in which it went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallId>,
+    /// Who answered from when on, the earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<TurnLine>,
     /// What whoever handed it over had to say about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -133,6 +159,7 @@ impl ConversationLine {
             messages: talk.messages,
             unread: talk.unread,
             calls: talk.calls,
+            turns: talk.turns.into_iter().map(TurnLine::from).collect(),
             note: talk.note,
             closed: talk.closed.map(|(at, _)| at),
             preview,
@@ -151,7 +178,14 @@ impl From<Talk> for ConversationLine {
 impl From<&Page> for ConversationLine {
     fn from(page: &Page) -> Self {
         let person = Named { contact: page.person.contact, name: page.person.name.clone() };
-        ConversationLine::new(page.conversation.clone(), person, None)
+        let words = page.messages.iter().flat_map(|message| &message.pieces);
+        let preview = words.into_iter().find_map(|piece| match piece {
+            Piece::Text { text } | Piece::Choice { label: text, .. } => {
+                Some(text.chars().take(PREVIEW).collect())
+            }
+            _ => None,
+        });
+        ConversationLine::new(page.conversation.clone(), person, preview)
     }
 }
 
@@ -352,9 +386,13 @@ pub struct NewMessage {
     /// To whom: a number, a mail or SIP address, or what a service calls a person.
     #[schema(min_length = 1, max_length = 256)]
     pub to: String,
-    /// What it says.
-    #[schema(min_length = 1, max_length = 4096)]
+    /// What it says; absent where a template does.
+    #[serde(default)]
+    #[schema(max_length = 4096)]
     pub text: String,
+    /// A template in place of words, for services that let nothing else through at this time.
+    #[serde(default)]
+    pub template: Option<FilledTemplate>,
     /// What it is for: a `code` that somebody waits for goes ahead and at any hour, anything else keeps to consents of that
     /// purpose and to quiet hours. `service` when absent.
     #[serde(default = "service")]
@@ -416,6 +454,18 @@ pub struct MadeMessage {
     pub message: MessageId,
     /// In which conversation.
     pub conversation: ConversationId,
+}
+
+/// The code with which a person goes on by telephone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PhoneCode {
+    /// What they key in when they are asked: six digits.
+    pub code: String,
+    /// What they call.
+    pub number: String,
+    /// It is good once, before this.
+    #[serde(with = "rfc3339")]
+    pub until: UnixTime,
 }
 
 /// A template of a provider, filled in.
@@ -564,6 +614,8 @@ pub enum Doing {
         /// What the code requires, and more.
         fields: BTreeMap<String, String>,
     },
+    /// The person is to go on by telephone: there is to be a code.
+    Phone,
     /// Somebody writes, or no more.
     Typing {
         /// Whether.
@@ -585,6 +637,7 @@ impl Doing {
             Doing::Release { .. } => Operation::Release,
             Doing::HandOver { .. } => Operation::HandOver,
             Doing::Close { .. } => Operation::CloseTalk,
+            Doing::Phone => Operation::PhoneCode,
             Doing::Typing { .. } | Doing::Seen { .. } => return None,
         })
     }

@@ -9,6 +9,7 @@ pub mod document;
 pub mod errands;
 pub mod feed;
 pub mod figures;
+pub mod knowledge;
 pub mod messages;
 pub mod operations;
 pub mod orders;
@@ -25,6 +26,8 @@ pub use table::{Operation, Route, TABLE};
 pub const BASE: &str = "/api/v1";
 /// Bytes of the longest body that is read: no request of ours needs a tenth of it.
 pub const MOST_BODY: usize = 1 << 20;
+/// Bytes of the largest file that somebody sends along: a photograph as telephones take them, and what most services carry.
+pub const MOST_FILE: usize = 10 << 20;
 /// Rows of the longest page, and of a page whose length nobody named.
 pub const MOST_ROWS: usize = 1_000;
 /// See [`MOST_ROWS`].

@@ -43,6 +43,8 @@ pub struct Asked {
     pub if_match: Option<String>,
     /// What a browser kept while somebody signed in elsewhere.
     pub away: Option<String>,
+    /// What a body that is a file says that it is, and what it is called.
+    pub file: (Option<String>, Option<String>),
     /// The key by which the same request is known.
     pub once: Option<String>,
 }
@@ -99,6 +101,8 @@ pub enum Ask {
     Audio(RecordingId),
     /// Send a file of a message, to whoever may read that.
     File(MessageId, Content),
+    /// Keep a file: what it says that it is, and its name.
+    KeepFile(Option<String>, Option<String>),
     /// Take events of a site, as often as that may be.
     SiteEvents(NewEvents),
     /// Read the journal, and look whether this record still has this head.
@@ -132,6 +136,10 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         Operation::NewToken => Ask::NewToken(new_token(&asked)?),
         Operation::SiteEvents => Ask::SiteEvents(asked.body()?),
         Operation::Audio => Ask::Audio(asked.id("recording")?),
+        Operation::KeepFile => {
+            let (mime, name) = asked.asked.file.clone();
+            Ask::KeepFile(mime, name)
+        }
         Operation::MessageFile => Ask::File(asked.id("message")?, asked.id("content")?),
         Operation::SetPresence => Ask::Command(presence(who, &asked)?),
         Operation::LiftCaps => {
@@ -156,6 +164,11 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
             Ask::Command(Command::Prioritise { queue, item, priority })
         }
         Operation::NewTask => Ask::Command(Command::NewTask { task: asked.body()? }),
+        Operation::Replies
+        | Operation::Knowledge
+        | Operation::Article
+        | Operation::PutArticle
+        | Operation::RemoveArticle => Ask::Command(knowledge::ask(&asked)?),
         Operation::CountParts => Ask::Command(Command::CountParts { parts: asked.body()? }),
         Operation::SendMessage => {
             let (message, once) = (asked.body()?, asked.asked.once.clone());
@@ -217,6 +230,7 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         | Operation::CloseTalk
         | Operation::Typing
         | Operation::SeeTalk
+        | Operation::PhoneCode
         | Operation::Replay
         | Operation::Withdraw => Ask::Command(messages::order(&asked)?),
         _ => match people::ask(&asked)? {
@@ -704,6 +718,9 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Queued { message, conversation } => {
             json(route, &MadeMessage { message, conversation })
         }
+        Reply::Articles(items) => all(route, items),
+        Reply::Article(article) => json(route, &article),
+        Reply::PhoneCode(code) => json(route, &code),
         Reply::Parts(line) => json(route, &line),
         Reply::Modem(_) => Err(Problem::busy()),
         Reply::Webhooks(items) => all(route, items),
@@ -756,6 +773,7 @@ pub fn json<T: Serialize>(route: &Route, value: &T) -> Result<Given, Problem> {
 }
 
 mod config;
+mod knowledge;
 mod messages;
 mod people;
 

@@ -4,6 +4,7 @@ mod access;
 mod calls;
 mod config;
 mod journeys;
+mod knowledge;
 mod messages;
 mod operation;
 mod people;
@@ -99,6 +100,8 @@ pub struct Route {
     pub body: Option<Shape>,
     /// Whether that is a form, and not JSON.
     pub form: bool,
+    /// Whether it carries a file as it is.
+    pub file: bool,
     /// What the answer is.
     pub answer: Answer,
 }
@@ -145,6 +148,7 @@ pub fn path_parameter(name: &str) -> (&'static str, &'static str) {
         "conversation" => (MINTED, "A conversation's id."),
         "message" => (MINTED, "A message's id."),
         "content" => ("^[0-9a-f]{64}$", "The SHA-256 of a file's bytes."),
+        "article" => ("^[0-9a-z._-]{1,64}$", "An article's name."),
         "case" => (MINTED, "A case's id."),
         "pin" => (MINTED, "A pinned fact's id."),
         "hold" => (MINTED, "A legal hold's id."),
@@ -177,6 +181,7 @@ const fn get(path: &'static str, operation: Operation, answer: Answer) -> Route 
         query: &[],
         body: None,
         form: false,
+        file: false,
         answer,
     }
 }
@@ -211,6 +216,11 @@ impl Route {
         self
     }
 
+    const fn with_file(mut self) -> Route {
+        (self.method, self.file) = (Method::Post, true);
+        self
+    }
+
     const fn with(mut self, method: Method, body: Option<Shape>) -> Route {
         self.method = method;
         self.body = body;
@@ -219,7 +229,7 @@ impl Route {
 }
 
 /// The areas, in the order of the document.
-const AREAS: [&[Route]; 8] = [
+const AREAS: [&[Route]; 9] = [
     access::ROUTES,
     site::ROUTES,
     config::ROUTES,
@@ -227,6 +237,7 @@ const AREAS: [&[Route]; 8] = [
     work::ROUTES,
     people::ROUTES,
     messages::ROUTES,
+    knowledge::ROUTES,
     journeys::ROUTES,
 ];
 

@@ -18,7 +18,7 @@ use crate::admin::access::{Denied, Principal};
 use crate::admin::api::operations::{self, Asked};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::table::Operation;
-use crate::admin::api::{FORM, MOST_BODY, Route};
+use crate::admin::api::{FORM, MOST_BODY, MOST_FILE, Route};
 use crate::driver::api::Api;
 use crate::driver::api::doing::{self, Done};
 use crate::driver::clock;
@@ -34,6 +34,8 @@ const CSRF: &str = "x-csrf-token";
 const KEY: &str = "idempotency-key";
 /// How long a body may take, and how much of one that is too long is taken in and thrown away.
 const BODY_TIME: Duration = Duration::from_secs(10);
+/// The same of a file: the largest by a slow line.
+const FILE_TIME: Duration = Duration::from_secs(120);
 const MOST_DRAINED: usize = 16 << 20;
 
 /// Answers one request of the table.
@@ -190,20 +192,27 @@ async fn read(api: &Api, route: &Route, parts: &mut Parts, body: Body) -> Result
     let if_match = parts.headers.get(header::IF_MATCH);
     let if_match = if_match.map(|value| value.to_str().unwrap_or_default().to_owned());
     let away = cookie(&parts.headers, AWAY).map(str::to_owned);
+    let said = |name: &str| {
+        let value = parts.headers.get(name).filter(|_| route.file)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let file = (said("content-type"), said("x-file-name"));
     let once = parts.headers.get(KEY).and_then(|key| key.to_str().ok()).map(str::to_owned);
-    Ok(Asked { path, query, body: body.to_vec(), last_event, if_match, away, once })
+    Ok(Asked { path, query, body: body.to_vec(), last_event, if_match, away, file, once })
 }
 
 async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let most = if route.file { MOST_FILE } else { MOST_BODY };
     let too_long = || {
-        let detail = format!("a body has at most {MOST_BODY} bytes");
+        let detail = format!("a body has at most {most} bytes");
         Problem::new(Kind::TooLong, detail, "send less").at("body")
     };
+    let time = if route.file { FILE_TIME } else { BODY_TIME };
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > MOST_BODY) {
+    if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > most) {
         return Err(too_long());
     }
-    let body = match timeout(BODY_TIME, read_all(body)).await {
+    let body = match timeout(time, read_all(body, most)).await {
         Ok(Some(body)) => body,
         Ok(None) => return Err(too_long()),
         Err(_) => {
@@ -211,6 +220,9 @@ async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes
             return Err(Problem::new(Kind::Malformed, detail, "send it at once").at("body"));
         }
     };
+    if route.file {
+        return Ok(body);
+    }
     if route.body.is_none() {
         if !body.is_empty() {
             let advice = "send none";
@@ -231,18 +243,18 @@ async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes
 
 /// A body; nothing if it is longer than is read. What is too long is taken in for a while all the same: who is still
 /// sending would not read the answer.
-async fn read_all(mut body: Body) -> Option<Bytes> {
+async fn read_all(mut body: Body, most: usize) -> Option<Bytes> {
     let (mut kept, mut length) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.ok()?.into_data() else { continue };
         length += data.len();
         match length {
-            0..=MOST_BODY => kept.extend_from_slice(&data),
+            _ if length <= most => kept.extend_from_slice(&data),
             _ if length > MOST_DRAINED => return None,
             _ => kept.clear(),
         }
     }
-    (length <= MOST_BODY).then(|| kept.into())
+    (length <= most).then(|| kept.into())
 }
 
 enum Key {

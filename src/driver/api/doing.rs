@@ -12,7 +12,7 @@ use crate::admin::api::bodies::{
     MadeToken, Me, NewToken, NewUser, Page, SessionLine, SignIn, TokenLine, UserChange,
 };
 use crate::admin::api::figures::formula_lines;
-use crate::admin::api::messages::PieceLine;
+use crate::admin::api::messages::{KeptFile, PieceLine};
 use crate::admin::api::operations::{self, Ask, Asked};
 use crate::admin::api::problem::{Kind, Problem};
 use crate::admin::api::sites::{Batch, NewEvents};
@@ -25,7 +25,7 @@ use crate::driver::tape::Recording;
 use crate::gateway::By;
 use crate::id::{MessageId, RecordingId};
 use crate::journal::act::{Token, User, Who};
-use crate::messaging::Content;
+use crate::messaging::{Content, kind};
 
 /// What came of a request.
 pub enum Done {
@@ -81,6 +81,7 @@ pub async fn carry_out(
         Ask::File(message, content) => {
             return file(api, route, asked, by, (message, content)).await;
         }
+        Ask::KeepFile(mime, name) => keep_file(api, route, asked, (mime, name)).await?,
         Ask::Feed(after) => {
             let who = who.ok_or_else(Problem::busy)?;
             let last = asked.last_event.as_deref().or(after.as_deref());
@@ -299,6 +300,28 @@ async fn file(
     let read = tokio::task::spawn_blocking(move || shelf.read(content)).await;
     let bytes = read.map_err(|_| Problem::busy())?.ok_or_else(none)?;
     Ok(Done::Stream(files::response(piece, bytes)))
+}
+
+/// Keeps a file that somebody sends along with a message.
+async fn keep_file(
+    api: &Api,
+    route: &Route,
+    asked: &Asked,
+    (mime, name): (Option<String>, Option<String>),
+) -> Result<Given, Problem> {
+    let busy = || Problem::new(Kind::Busy, "no file is kept now", "ask again soon").after(5);
+    let shelf = api.files.clone().ok_or_else(busy)?;
+    let mime = kind::agreed(&asked.body, mime.as_deref());
+    if asked.body.is_empty() || mime == "application/octet-stream" {
+        let detail = "nobody could open that: it is of no kind that messages carry";
+        let advice = "send a picture, a document, a sound or a film";
+        return Err(Problem::new(Kind::WrongType, detail, advice).at("body"));
+    }
+    let (bytes, size) = (asked.body.clone(), asked.body.len() as u64);
+    let kept = tokio::task::spawn_blocking(move || shelf.keep(&bytes)).await;
+    let content = kept.map_err(|_| busy())?.map_err(|_| busy())?.to_string();
+    let name = name.and_then(|name| files::called(&name));
+    operations::json(route, &KeptFile { content, mime, name, size })
 }
 
 async fn audio(

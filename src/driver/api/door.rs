@@ -201,6 +201,7 @@ impl Door {
             channel: channel.as_str().to_owned(),
             to: to.unwrap_or(&wanted.to).to_owned(),
             text: wanted.body.clone(),
+            template: None,
             purpose: purpose.to_owned(),
             until: wanted.seconds.map(seconds),
         })

@@ -42,6 +42,15 @@ pub fn response(piece: &PieceLine, bytes: Vec<u8>) -> Response<Body> {
     response
 }
 
+/// A file's name as somebody says it, percent-encoded: as it may stand in a page and in a file system.
+pub fn called(encoded: &str) -> Option<String> {
+    let encoded = encoded.replace('+', "%2B");
+    let name = form_urlencoded::parse(encoded.as_bytes()).next()?.0;
+    let plain = name.chars().filter(|c| !c.is_control() && !r#"/\:*?"<>|"#.contains(*c));
+    let plain: String = plain.take(LONGEST_NAME).collect();
+    Some(plain.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// A file to keep, never to open here: its name in plain characters, and as it is (RFC 6266, RFC 8187).
 fn disposition(name: &str) -> String {
     let name: String = name

@@ -112,7 +112,7 @@ impl Post {
                         self.came_of(&outgoing, Outcome::Throttled(FULL)).await;
                     }
                 }
-                Order::Typing { .. } | Order::Read { .. } => {}
+                Order::Typing { .. } | Order::Read { .. } | Order::Place { .. } => {}
             }
         }
         inbox.abort();

@@ -269,7 +269,7 @@ impl Modems {
                 }
             }
             // A text message shows neither.
-            Order::Typing { .. } | Order::Read { .. } => {}
+            Order::Typing { .. } | Order::Read { .. } | Order::Place { .. } => {}
         }
         self.settle(now);
     }

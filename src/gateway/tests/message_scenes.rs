@@ -60,6 +60,7 @@ impl World {
             channel: "phones".to_owned(),
             to: to.to_owned(),
             text: text.to_owned(),
+            template: None,
             purpose: "code".to_owned(),
             until: None,
         };

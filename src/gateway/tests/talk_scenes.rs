@@ -363,3 +363,159 @@ fn figures_tell_of_messages_and_phones_hear_that_they_may_write() {
         assert!(text.contains(line), "{line}\n{text}");
     }
 }
+
+/// Key 6 of the menu asks for a conversation's code; who has none comes back to the menu.
+const CODES: [(&str, &str); 2] = [
+    ("choices = { 1", "choices = { 6 = \"code\", 1"),
+    (
+        "[flow.main.record.message]",
+        "[flow.main.conversation_code.code]\nretries = 0\nnext = \"queue:support\"\notherwise = \"menu\"\n\
+         [flow.main.record.message]",
+    ),
+];
+const CARRIER: usize = 0;
+const BOB: usize = 3;
+
+impl World {
+    /// A customer calls and keys this in where a code is asked for.
+    fn keys_in(&mut self, code: &str) {
+        self.call(CARRIER, "+15550100");
+        self.seconds(5);
+        for key in std::iter::once('6').chain(code.chars()) {
+            self.press_key(key);
+        }
+        self.seconds(3);
+    }
+
+    fn code_of(&mut self, agent: &str, talk: ConversationId) -> String {
+        match self.in_talk(Some(agent), talk, Doing::Phone) {
+            Reply::PhoneCode(given) => {
+                assert_eq!((given.number.as_str(), given.code.len()), ("+15550100", 6));
+                given.code
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn rings_at(&self) -> [usize; 2] {
+        [ANN, BOB].map(|at| self.parties[at].ringing.len())
+    }
+
+    /// With whom the last call was, and the case that it belongs to.
+    fn moments_of(&mut self, who: &str) -> Vec<(String, Option<crate::id::CaseId>)> {
+        let who = who.parse().unwrap();
+        let person = Command::Person { who, moments: 50 };
+        let Reply::Person(dossier) = self.orders_as(None, &person) else { return Vec::new() };
+        let told = dossier.timeline.iter().map(|placed| {
+            let what = serde_json::to_value(&placed.moment.what).unwrap();
+            (what["what"].as_str().unwrap().to_owned(), placed.moment.case)
+        });
+        told.collect()
+    }
+}
+
+#[test]
+fn a_code_joins_a_call_to_its_conversation_once_and_rings_at_who_answers_there() {
+    let settings = [PHONES, DESK, CODES[0], CODES[1]];
+    let mut world = scene(&settings);
+    world.text_from("+15550121", "It leaks.");
+    let talk = world.newest_talk();
+    assert!(matches!(world.in_talk(Some("bob"), talk, Doing::Phone), Reply::Conflict(_)));
+    world.claims("bob", talk);
+    let contact = world.written().last().unwrap().contact;
+    let early = world.code_of("bob", talk);
+    let code = world.code_of("bob", talk);
+    // It was promised: a crash changes nothing.
+    world.is_killed(&super::scenes::config(&settings), 9);
+    world.seconds(2);
+    for phone in 1..=3 {
+        world.register(phone, 3_600);
+    }
+    world.seconds(2);
+    // An earlier code, and one that nobody gave: a polite word, and the ordinary menu.
+    world.keys_in(&early);
+    world.seconds(10);
+    assert_eq!(world.rings_at(), [0, 0]);
+    world.press_key('1');
+    world.seconds(3);
+    assert!(world.rings_at() != [0, 0], "the menu goes on");
+    world.hang_up(CARRIER);
+    world.seconds(5);
+    world.told.clear();
+    world.keys_in(&code);
+    assert_eq!(world.rings_at(), [0, 1], "it rings at who writes with them");
+    let offered = world.told.iter().find_map(|told| match told {
+        Happening::CallOffered { agent, conversation, .. } => Some((agent.clone(), *conversation)),
+        _ => None,
+    });
+    assert_eq!(offered, Some(("bob".into(), Some(talk))));
+    let known = world.told.iter().filter_map(|told| match told {
+        Happening::CallerKnown { caller, .. } => Some(caller.contact),
+        _ => None,
+    });
+    assert_eq!(known.last(), Some(contact), "who it is, while it rings");
+    world.take_call(BOB);
+    world.seconds(5);
+    world.hang_up(CARRIER);
+    world.seconds(10);
+    let told = world.moments_of(&format!("contact:{contact}"));
+    assert!(told.iter().any(|(what, _)| what == "call"), "on their timeline: {told:?}");
+    assert_eq!(world.moments_of("phone:+15557654321"), told, "the number is theirs by now");
+    let look = Command::Conversation { conversation: talk, after: None, limit: 1 };
+    let Reply::Conversation(page) = world.orders_as(None, &look) else { panic!("it is there") };
+    assert_eq!(page.conversation.calls.len(), 1);
+    assert!(world.gateway.codes.is_empty(), "nothing is left of a call that is over");
+    // Once is all that it is good for.
+    world.keys_in(&code);
+    assert_eq!(world.rings_at(), [0, 0]);
+}
+
+#[test]
+fn a_code_is_good_for_some_minutes_and_guesses_are_bounded() {
+    let mut world = scene(&[PHONES, DESK, CODES[0], CODES[1]]);
+    world.text_from("+15550121", "It leaks.");
+    let talk = world.newest_talk();
+    world.claims("ann", talk);
+    let late = world.code_of("ann", talk);
+    world.seconds(15 * 60);
+    world.keys_in(&late);
+    assert_eq!(world.rings_at(), [0, 0], "its time is over");
+    world.hang_up(CARRIER);
+    world.seconds(5);
+    let code = world.code_of("ann", talk);
+    let wrong = if code.starts_with('1') { "211111" } else { "111111" };
+    for _ in 0..crate::messaging::guesses::MOST_OF_ONE {
+        world.keys_in(wrong);
+        world.hang_up(CARRIER);
+        world.seconds(2);
+    }
+    world.keys_in(&code);
+    assert_eq!(world.rings_at(), [0, 0], "whoever guesses is not listened to for a while");
+}
+
+#[test]
+fn what_comes_while_one_case_is_open_belongs_to_it() {
+    let mut world = scene(&[PHONES, DESK]);
+    world.text_from("+15550121", "It leaks.");
+    let contact = world.written().last().unwrap().contact;
+    let who = crate::context::Who::Contact(contact);
+    let open = |title: &str| crate::context::Order::OpenCase {
+        who: who.clone(),
+        title: Some(title.to_owned()),
+        moments: Vec::new(),
+    };
+    let order = |world: &mut World, order| {
+        let command = Command::Contact { order, seen: None };
+        match world.orders_as(None, &command) {
+            Reply::Ordered(done) => done.case,
+            other => panic!("{other:?}"),
+        }
+    };
+    let case = order(&mut world, open("The boiler"));
+    world.text_from("+15550121", "Still.");
+    order(&mut world, open("An invoice"));
+    world.text_from("+15550121", "And the invoice is wrong.");
+    let cases: Vec<_> =
+        world.moments_of(&format!("contact:{contact}")).into_iter().map(|(_, case)| case).collect();
+    assert_eq!(cases, [None, case, None], "the newest first: which of two it is nobody knows");
+}

@@ -23,7 +23,8 @@ pub(super) fn ways(flows: &Flows, written: &[(FlowId, Settings)]) -> Vec<Problem
     problems
 }
 
-fn reached(flows: &Flows, start: Spot) -> BTreeSet<Spot> {
+/// Every place that somebody can come to.
+pub(super) fn reached(flows: &Flows, start: Spot) -> BTreeSet<Spot> {
     let mut seen = BTreeSet::from([start]);
     let mut left = VecDeque::from([start]);
     while let Some(spot) = left.pop_front() {
@@ -103,6 +104,7 @@ impl Step {
             Step::Hours { open, closed, holiday, .. } => vec![*open, *closed, *holiday],
             Step::Leave { busy, no_answer, otherwise, .. } => vec![*busy, *no_answer, *otherwise],
             Step::CallBack(callback) => vec![callback.otherwise],
+            Step::Knowledge { otherwise, .. } => vec![*otherwise],
             Step::Program { otherwise, .. } => vec![*otherwise],
             Step::HangUp { .. } | Step::Echo => Vec::new(),
         }
@@ -115,6 +117,7 @@ impl Step {
                 menu.choices.values().copied().filter(|spot| *spot != REPEAT).collect()
             }
             Step::Collect(collect) => vec![collect.next],
+            Step::Knowledge { next, .. } => vec![*next],
             _ => Vec::new(),
         }
     }

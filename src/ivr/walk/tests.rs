@@ -84,6 +84,7 @@ impl Caller {
                 Output::HangUp => "hang up".to_owned(),
                 Output::Echo => "echo".to_owned(),
                 Output::Collected { name, digits } => format!("{name}={digits}"),
+                Output::Code { digits } => format!("code {digits}?"),
                 Output::Visited { .. } => continue,
             });
         }
@@ -536,4 +537,38 @@ fn a_callback_in_a_queue_that_calls_nobody_back_is_a_mistake() {
         mistakes(&text),
         [(Mistake::Queue("suport".to_owned()), "'callback:suport'".to_owned())]
     );
+}
+
+const CODE: &str = "start = 'top'\n[menu.top]\nprompt = 'hello'\nchoices = { 1 = 'queue:support', 6 = 'code' }\n\
+                    [conversation_code.code]\nretries = 1\nnext = 'queue:support'\notherwise = 'top'\n";
+
+#[test]
+fn a_good_code_leads_on_and_a_wrong_one_back_to_the_menu_in_the_end() {
+    let mut caller = Caller::new(CODE);
+    caller.hears();
+    assert_eq!(caller.presses("6"), "hush, \"conversation-code\"");
+    // The digits are looked at by somebody else; whatever is pressed meanwhile changes nothing.
+    assert_eq!(caller.presses("4711529"), "hush, code 471152?");
+    caller.walk.handle_code(caller.now, true);
+    assert_eq!(caller.hears(), "queue support 0");
+    let mut caller = Caller::new(CODE);
+    caller.presses("6");
+    assert_eq!(caller.presses("12#"), "hush, \"conversation-code-wrong\"", "too short");
+    assert_eq!(caller.listens(), "\"conversation-code\"");
+    assert_eq!(caller.presses("111111"), "hush, code 111111?");
+    caller.walk.handle_code(caller.now, false);
+    assert_eq!(caller.hears(), "\"conversation-code-wrong\"", "a polite word");
+    assert_eq!(caller.listens(), "\"hello\"", "and the ordinary menu");
+    // Said without being asked it changes nothing.
+    caller.walk.handle_code(caller.now, true);
+    assert_eq!(caller.hears(), "");
+    assert_eq!(caller.presses("1"), "hush, queue support 0");
+}
+
+#[test]
+fn a_code_that_is_typed_ahead_is_looked_at_once() {
+    let mut caller = Caller::new(CODE);
+    assert_eq!(caller.presses("6"), "\"hello\", hush, \"conversation-code\"");
+    caller.presses("12");
+    assert_eq!(caller.waits(10), "\"conversation-code-wrong\"", "nothing more came");
 }

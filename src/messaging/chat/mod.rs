@@ -606,6 +606,12 @@ impl Chat {
                     say_to(&mut self.outputs, visit, &ToPage::Typing { on });
                 }
             }
+            Order::Place { to, ahead } => {
+                if let Some(visit) = visit_of(&mut self.visits, &to) {
+                    visit.ahead = ahead;
+                    say_to(&mut self.outputs, visit, &ToPage::Place { ahead });
+                }
+            }
             Order::Read { to, .. } => {
                 if let Some(visit) = visit_of(&mut self.visits, &to) {
                     visit.seen = visit.last;

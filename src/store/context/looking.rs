@@ -137,6 +137,8 @@ pub struct Doomed {
 pub enum Question {
     /// Who calls.
     Caller(Identity<String>),
+    /// The same of somebody who is known by more than the number.
+    Known(ContactId),
     /// What a decision needs.
     View(Needs),
     /// How somebody stands at this moment.
@@ -243,6 +245,9 @@ impl Eyes<'_> {
     pub fn answer(&self, now: UnixTime, question: &Question) -> Answer {
         match question {
             Question::Caller(identity) => Answer::Caller(self.caller(identity, now).map(Box::new)),
+            Question::Known(contact) => {
+                Answer::Caller(self.card(&alone(*contact), now).map(Box::new))
+            }
             Question::View(needs) => {
                 let view = self.view(needs);
                 let contacts = view.contacts.keys().copied().collect();
@@ -333,7 +338,10 @@ impl Eyes<'_> {
 
     /// Who calls.
     pub fn caller(&self, identity: &Identity<String>, now: UnixTime) -> Option<Caller> {
-        let edge = self.edge(identity)?;
+        self.card(&self.edge(identity)?, now)
+    }
+
+    fn card(&self, edge: &Edge, now: UnixTime) -> Option<Caller> {
         let (parents, members) = self.person(edge.owner);
         let root = crate::context::root(&parents, edge.owner);
         let contacts: BTreeMap<_, _> =
@@ -727,6 +735,11 @@ impl Eyes<'_> {
 }
 
 /// A person's name: as its first contact has it, else as any.
+/// As if something led to this contact and to no other.
+fn alone(owner: ContactId) -> Edge {
+    Edge { owner, sharing: None, users: BTreeSet::new() }
+}
+
 fn name(contacts: &BTreeMap<ContactId, Contact<String>>, root: ContactId) -> Option<String> {
     let first = contacts.get(&root).into_iter();
     first.chain(contacts.values()).find_map(|contact| contact.field("name")).cloned()

@@ -104,6 +104,7 @@ impl Site {
             from,
             to: Personal::from("+15550100"),
             party,
+            contact: None,
             arrived: at,
             answered: Some(at),
             connected: None,

@@ -20,7 +20,7 @@ const REOPENS: i64 = 3 * 24 * 3_600 * 1_000_000;
 /// Rows that are looked at for one page: of conversations that somebody else has there may be many in between.
 const MOST_LOOKED_AT: usize = 2_000;
 /// Characters of the last message that a list shows.
-const PREVIEW: usize = 120;
+pub const PREVIEW: usize = 120;
 /// Messages of a conversation, the newest first, among which a list looks for words.
 const PREVIEWED: usize = 3;
 

@@ -1,6 +1,6 @@
 // Asking the box: one function, the session's CSRF token with whatever changes something, and problems as they are told.
 import { signal } from '@preact/signals'
-import type { Me } from './schema'
+import type { KeptFile, Me } from './schema'
 
 const BASE = '/api/v1'
 
@@ -35,6 +35,17 @@ export async function bytesOf(path: string): Promise<ArrayBuffer> {
   })
   if (!answer.ok) throw await refused(answer)
   return answer.arrayBuffer()
+}
+
+/** Gives the box a file that is to go with a message. */
+export async function keepFile(file: File): Promise<KeptFile> {
+  const headers: Record<string, string> = { 'Content-Type': file.type || 'application/octet-stream', 'X-File-Name': encodeURIComponent(file.name) }
+  if (me.value?.csrf) headers['X-CSRF-Token'] = me.value.csrf
+  const answer = await fetch(`${BASE}/files`, { method: 'POST', body: file, headers, credentials: 'same-origin' }).catch(() => {
+    throw new Problem('unreachable', 0, '', '')
+  })
+  if (!answer.ok) throw await refused(answer)
+  return (await answer.json()) as KeptFile
 }
 
 /**

@@ -57,6 +57,27 @@ export type AgentStanding = {
   "words": string
 }
 
+export type ArticleId = string
+
+export type ArticleLine = {
+  "article": ArticleId
+  "at": UnixTime
+  "by": ActorId
+  "channels": Array<string>
+  "language"?: string
+  "prompt"?: string
+  "short"?: string
+  "tags": Array<string>
+  "text": string
+  "title": string
+  "version": number
+}
+
+export type ArticleLinePage = {
+  "items": Array<ArticleLine>
+  "next"?: string
+}
+
 export type Ban = {
   "dropped": number
   "kind": string
@@ -295,6 +316,7 @@ export type ConversationLine = {
   "person": Named
   "preview"?: string
   "subject"?: string
+  "turns"?: Array<TurnLine>
   "unread": number
   "way": WayLine
 }
@@ -488,6 +510,7 @@ export type Happening = {
   "agent": AgentId
   "call": CallId
   "caller"?: CallerCard | null
+  "conversation"?: ConversationId
   "event": "call_offered"
   "from": string
   "queue"?: QueueId
@@ -844,6 +867,17 @@ export type Named = {
   "name"?: string | null
 }
 
+export type NewArticle = {
+  "channels"?: Array<string>
+  "language"?: string | null
+  "prompt"?: string | null
+  "short"?: string | null
+  "tags"?: Array<string>
+  "text"?: string
+  "title"?: string
+  "version"?: number | null
+}
+
 export type NewCall = {
   "from": ExtensionId
   "to": string
@@ -890,7 +924,8 @@ export type NewHold = {
 export type NewMessage = {
   "channel": string
   "purpose"?: string
-  "text": string
+  "template"?: FilledTemplate | null
+  "text"?: string
   "to": string
   "until"?: UnixTime | null
 }
@@ -1058,6 +1093,12 @@ export type Phone = {
   "name": string
   "set"?: Array<string>
   "sheets"?: Array<PhoneSheet>
+}
+
+export type PhoneCode = {
+  "code": string
+  "number": string
+  "until": UnixTime
 }
 
 export type PhonePage = {
@@ -1299,6 +1340,7 @@ export type SuggestionLine = {
 
 export type TalkLine = {
   "by"?: ActorId
+  "call"?: CallId
   "closed": boolean
   "contact": ContactId
   "conversation": ConversationId
@@ -1353,6 +1395,13 @@ export type TrunkId = string
 export type TrunkPage = {
   "items": Array<Trunk>
   "next"?: string
+}
+
+export type TurnLine = {
+  "at": UnixTime
+  "by"?: ActorId
+  "closed"?: boolean
+  "owner": OwnerLine
 }
 
 export type Typing = {

@@ -81,6 +81,7 @@ pub fn order(asked: &Reading) -> Result<Command, Problem> {
             let Ending { code, fields } = asked.body()?;
             Doing::Close { code, fields }
         }
+        Operation::PhoneCode => Doing::Phone,
         Operation::Typing => {
             let Typing { on } = asked.body()?;
             Doing::Typing { on }

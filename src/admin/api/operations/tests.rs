@@ -17,6 +17,7 @@ fn asked(path: &[(&str, &str)], query: &[(&str, &str)], body: &str) -> Asked {
         last_event: None,
         if_match: None,
         away: None,
+        file: (None, None),
         once: None,
     }
 }

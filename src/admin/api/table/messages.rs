@@ -2,8 +2,8 @@
 
 use crate::admin::api::errands::ForAgent;
 use crate::admin::api::messages::{
-    ConversationLine, Ending, HandOver, MadeMessage, MessageLine, NewMessage, NewReply, Parts,
-    PartsLine, Release, Seen, Typing,
+    ConversationLine, Ending, HandOver, KeptFile, MadeMessage, MessageLine, NewMessage, NewReply,
+    Parts, PartsLine, PhoneCode, Release, Seen, Typing,
 };
 use crate::admin::api::table::query::{OF_CONVERSATIONS, OF_MESSAGES, PAGED};
 use crate::admin::api::table::{Answer, Method, Operation, Route, Shape, WORKERS, get, one, page};
@@ -42,6 +42,10 @@ pub(super) const ROUTES: &[Route] = &[
         .with(Method::Post, Some(Shape::of::<Ending>()))
         .by(WORKERS, Some(Scope::Agents))
         .says("Say that a conversation is over, until somebody writes again. With a code there is no after-work."),
+    get("/conversations/{conversation}/phone", Operation::PhoneCode, one::<PhoneCode>(201))
+        .with(Method::Post, None)
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Let a person go on by telephone: a code that joins whoever keys it in to this conversation, once and for some minutes, and the number to call. It takes the place of an earlier one. Agents do so in conversations that they have."),
     get("/conversations/{conversation}/typing", Operation::Typing, Answer::Nothing)
         .with(Method::Post, Some(Shape::of::<Typing>()))
         .by(WORKERS, Some(Scope::Agents))
@@ -73,6 +77,10 @@ pub(super) const ROUTES: &[Route] = &[
         .with(Method::Post, None)
         .by(WORKERS, Some(Scope::Records))
         .says("Take a message back that is not given to its channel yet. Agents do so in conversations that they have."),
+    get("/files", Operation::KeepFile, one::<KeptFile>(201))
+        .with_file()
+        .by(WORKERS, Some(Scope::Records))
+        .says("Keep a file that is to go with a message: the body as it is, 10 MB at most; `X-File-Name` says its name, percent-encoded. One that no message has is taken away after a day."),
     get("/messages/{message}/files/{content}", Operation::MessageFile, Answer::File)
         .by(WORKERS, Some(Scope::People))
         .says("A file of a message, to be kept: its type is what it is where nothing of it runs, else plain bytes."),

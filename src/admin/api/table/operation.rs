@@ -283,6 +283,20 @@ operations! {
     Typing = "show_typing",
     /// Somebody has read it.
     SeeTalk = "mark_conversation_seen",
+    /// Keeps a file for a message.
+    KeepFile = "keep_file",
+    /// Replies that are ready.
+    Replies = "list_replies",
+    /// What the branch knows.
+    Knowledge = "search_knowledge",
+    /// One article.
+    Article = "get_article",
+    /// Writes an article.
+    PutArticle = "put_article",
+    /// Takes it off the shelf.
+    RemoveArticle = "remove_article",
+    /// Gives the code with which a person goes on by telephone.
+    PhoneCode = "make_phone_code",
     /// A file of one.
     MessageFile = "get_message_file",
     /// Opens the channel of an agent's page.

@@ -55,7 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         .says("Say how something came out."),
     get("/people/{contact}/identities", Operation::LinkIdentity, one::<Ordered>(200))
         .with(Method::Post, Some(Shape::of::<OneIdentity>()))
-        .by(LEADERS, Some(Scope::Records))
+        .by(WORKERS, Some(Scope::Records))
         .says("Give a contact an identity that nobody else has."),
     get("/people/{contact}/identities", Operation::UnlinkIdentity, one::<Ordered>(200))
         .with(Method::Delete, None)

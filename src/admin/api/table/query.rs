@@ -221,3 +221,25 @@ pub(super) const BACK: &[Query] = &[
     Query { name: "error_description", required: false, pattern: GIVEN, words: "In words." },
     Query { name: "session_state", required: false, pattern: GIVEN, words: "Not looked at." },
 ];
+/// Parameters of a list of articles.
+pub(super) const OF_ARTICLES: &[Query] = &[
+    LIMIT,
+    Query {
+        name: "q",
+        required: false,
+        pattern: Some("^.{1,200}$"),
+        words: "That fit these words, the best first; all by title when absent.",
+    },
+    Query {
+        name: "language",
+        required: false,
+        pattern: Some("^[0-9A-Za-z-]{1,64}$"),
+        words: "In this language, or in any.",
+    },
+    Query {
+        name: "channel",
+        required: false,
+        pattern: Some("^[0-9A-Za-z._-]{1,64}$"),
+        words: "For this channel, or for all: `voice`, `chat`, `message` or `mail`.",
+    },
+];

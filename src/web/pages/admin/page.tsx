@@ -6,6 +6,7 @@ import { t } from '../words'
 import { Access } from './access'
 import { Audit } from './audit'
 import { Configuration } from './config'
+import { Knowledge } from './knowledge'
 import { Lines } from './lines'
 import { Overview } from './overview'
 import { DialPlan } from './plan'
@@ -16,6 +17,7 @@ const TABS: readonly Tab[] = [
   { at: '/admin/lines', words: 'admin.lines' },
   { at: '/admin/plan', words: 'admin.plan' },
   { at: '/admin/config', words: 'admin.config' },
+  { at: '/admin/knowledge', words: 'knowledge' },
   { at: '/admin/access', words: 'admin.access' },
   { at: '/admin/audit', words: 'admin.audit' },
   { at: '/admin/programs', words: 'admin.programs' },
@@ -25,6 +27,7 @@ const PARTS: Record<string, ComponentType> = {
   lines: Lines,
   plan: DialPlan,
   config: Configuration,
+  knowledge: Knowledge,
   access: Access,
   audit: Audit,
   programs: Programs,

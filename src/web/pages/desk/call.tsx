@@ -94,6 +94,7 @@ function Ringing({ offer }: { offer: Offer }) {
       <p class="row">
         <Tag shade="note">{offer.queue ? t('offer.queue', { queue: offer.queue }) : t('offer.to', { number: offer.to })}</Tag>
         {offer.reason && <Tag>{offer.reason}</Tag>}
+        {offer.conversation && <Tag shade="good">{t('offer.goes_on')}</Tag>}
         <Verified level={caller?.verified ?? null} />
         {caller?.case && <Tag shade="warn">{t('case.open', { title: caller.case.title ?? t('case.untitled') })}</Tag>}
         {caller?.preferred && <Tag>{t('person.prefers', { channel: caller.preferred })}</Tag>}

@@ -7,6 +7,7 @@ import type { ContactLine, PersonRecord } from '../schema'
 import { named, t, when } from '../words'
 import { contactOf } from './person'
 import { changed } from './state'
+import { inFront, talks } from './written/state'
 
 /** `children`: what stands behind what is known, and before cases. */
 export function Details({ record, children }: { record: PersonRecord | null; children?: ComponentChildren }) {
@@ -20,6 +21,12 @@ export function Details({ record, children }: { record: PersonRecord | null; chi
       <Consents contact={contact} />
     </aside>
   )
+}
+
+/** What was written in the conversation that is in front: a case that is opened there is about that. */
+function momentsInFront(record: PersonRecord): string[] {
+  const since = talks.value.get(inFront.value ?? '')?.opened
+  return record.timeline.flatMap(({ what, at, place }) => (since && what === 'message' && at >= since && place ? [place] : []))
 }
 
 /** Does something to the record, and looks at it again. */
@@ -111,11 +118,35 @@ function Known({ contact }: { contact: ContactLine }) {
           </p>
         )}
         {contact.holds.length > 0 && <Lamp shade="warn">{t('held')}</Lamp>}
+        <Reach contact={contact} />
         <Verify contact={contact} />
         <Tags contact={contact} />
         {problem.value && <p class="wrong" role="alert">{problem}</p>}
       </div>
     </Section>
+  )
+}
+
+/** One more number or address by which the person is known: whoever writes or calls from there is the same. */
+function Reach({ contact }: { contact: ContactLine }) {
+  const problem = useSignal<string | null>(null)
+  return (
+    <>
+      <form
+      class="row reach"
+      onSubmit={(event) => {
+        event.preventDefault()
+        const field = event.currentTarget.elements.namedItem('reach') as HTMLInputElement
+        const text = field.value.trim()
+        const identity = text.includes('@') ? `email:${text}` : `phone:${text.replace(/[\s()/.-]/g, '')}`
+        if (text) void change(problem, () => ask('POST', `/people/${contact.contact}/identities`, { identity })).then((done) => done && (field.value = ''))
+      }}
+    >
+      <input class="grow" name="reach" aria-label={t('identity.new')} placeholder={t('identity.new')} maxLength={200} autocomplete="off" />
+      <Button type="submit" icon="plus" label={t('identity.new')} />
+      </form>
+      {problem.value && <p class="wrong" role="alert">{problem}</p>}
+    </>
   )
 }
 
@@ -204,7 +235,7 @@ function Cases({ record }: { record: PersonRecord }) {
           const field = event.currentTarget.elements.namedItem('title') as HTMLInputElement
           const title = field.value.trim()
           if (title)
-            void change(problem, () => ask('POST', `/people/${record.person}/cases`, { title })).then(
+            void change(problem, () => ask('POST', `/people/${record.person}/cases`, { title, moments: momentsInFront(record) })).then(
               (done) => done && (field.value = ''),
             )
         }}

@@ -19,6 +19,8 @@ export type Offer = {
   /** Why this agent, in the box's words. */
   reason?: string | null
   caller: CallerCard | null
+  /** The conversation that it goes on with. */
+  conversation?: string | null
   since: number
 }
 /** The call that is up, or was a moment ago. */
@@ -257,7 +259,7 @@ function offered(event: Extract<Told, { event: 'call_offered' }>): void {
   const queue = event.queue ?? null
   const { call, from, to } = event
   const caller = event.caller ?? null
-  const offer: Offer = { call, from, to, queue, caller, reason: event.reason?.words ?? null, since: Date.now() }
+  const offer: Offer = { call, from, to, queue, caller, conversation: event.conversation ?? null, reason: event.reason?.words ?? null, since: Date.now() }
   offers.value = [...offers.value.filter(({ call }) => call !== offer.call), offer]
   remember(offer)
   missed.value = null

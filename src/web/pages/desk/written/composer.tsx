@@ -1,5 +1,6 @@
 // Where an answer is written: what it costs as text messages, what makes it dear, and sending by one key. What was begun is
 // there after a reload.
+import { useSignal } from '@preact/signals'
 import { useEffect, useId, useLayoutEffect, useRef } from 'preact/hooks'
 import { ask } from '../../api'
 import { useKey } from '../../parts/keys'
@@ -8,10 +9,12 @@ import { Button } from '../../parts/ui'
 import type { ConversationLine } from '../../schema'
 import { kept } from '../../settings'
 import { count, number, t } from '../../words'
-import { draft, drafts, send } from './drafts'
+import { Attach, Attached, useAttaching } from './attach'
+import { attach, draft, drafts, files, send } from './drafts'
 import { isCounted } from './lanes'
 import { who } from './marks'
 import { costOf, marked, nameOf, plainer } from './parts'
+import { Picker } from './picker'
 
 /** What the Enter key does; with Ctrl it sends in any case. */
 export const enter = kept<'send' | 'line'>('branchline-enter', 'line')
@@ -28,14 +31,29 @@ export function Composer({ talk }: { talk: ConversationLine }) {
   const counted = isCounted(talk.way)
   const says = useTyping(conversation)
   const write = (words: string): void => draft(conversation, words)
-  const ready = !!text.trim()
+  const attaching = useAttaching(conversation)
+  const along = files.value.get(conversation) ?? []
+  const ready = (!!text.trim() || along.length > 0) && attaching.busy.value === 0
   const go = (): void => {
     if (!ready) return
-    send(conversation, { text: text.trim() })
+    send(conversation, { text: text.trim(), ...(along.length ? { files: along } : {}) })
+    attach(conversation, [])
     write('')
     says(false)
     announce(t('line.going'))
     field.current?.focus()
+  }
+  const picks = useSignal(false)
+  const closePicker = (): void => {
+    picks.value = false
+    field.current?.focus()
+  }
+  /** In the place of what is marked, or where the mark stands. */
+  const insert = (words: string): void => {
+    const [from, to] = [field.current?.selectionStart ?? text.length, field.current?.selectionEnd ?? text.length]
+    write(text.slice(0, from) + words + text.slice(to))
+    closePicker()
+    announce(t('replies.put'))
   }
   useKey('i', 'keys.talk.write', () => field.current?.focus())
   useLayoutEffect(() => {
@@ -45,6 +63,11 @@ export function Composer({ talk }: { talk: ConversationLine }) {
   return (
     <form
       class="composer"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault()
+        void attaching.add([...(event.dataTransfer?.files ?? [])])
+      }}
       onSubmit={(event) => {
         event.preventDefault()
         go()
@@ -53,6 +76,7 @@ export function Composer({ talk }: { talk: ConversationLine }) {
       <label class="unseen" for={`${id}text`}>
         {t('composer.to', { name: who(talk) })}
       </label>
+      {picks.value && <Picker talk={talk} insert={insert} close={closePicker} />}
       <div class="ink">
         <div class="under-ink" aria-hidden="true">
           {counted ? marked(text).map((piece, at) => (piece.dear ? <mark key={at}>{piece.text}</mark> : piece.text)) : text}
@@ -70,10 +94,21 @@ export function Composer({ talk }: { talk: ConversationLine }) {
             write(own.value)
             says(!!own.value)
           }}
+          onPaste={(event) => {
+            const pasted = [...(event.clipboardData?.files ?? [])]
+            if (pasted.length === 0) return
+            event.preventDefault()
+            void attaching.add(pasted)
+          }}
           onBlur={() => says(false)}
           onKeyDown={(event) => {
             if (event.isComposing) return
             if (event.key === 'Escape') return field.current?.blur()
+            if (event.key === '/' && !text && !event.ctrlKey && !event.metaKey) {
+              event.preventDefault()
+              picks.value = true
+              return
+            }
             if (event.key !== 'Enter' || event.shiftKey) return
             if (!(event.ctrlKey || event.metaKey || enter.value === 'send')) return
             event.preventDefault()
@@ -81,10 +116,13 @@ export function Composer({ talk }: { talk: ConversationLine }) {
           }}
         />
       </div>
+      <Attached conversation={conversation} state={attaching} />
       <div class="tools">
         <div class="cost" id={`${id}cost`}>
           {counted && <Cost text={text} plain={write} />}
         </div>
+        <Attach state={attaching} />
+        <Button kind="quiet" icon="note" label={t('replies.open')} pressed={picks.value} onClick={() => (picks.value ? closePicker() : (picks.value = true))} />
         <label class="check small">
           <input type="checkbox" checked={enter.value === 'send'} onChange={(event) => (enter.value = event.currentTarget.checked ? 'send' : 'line')} />
           {t('composer.enter')}

@@ -6,14 +6,14 @@ import { Icon } from '../../parts/icon'
 import { useKey } from '../../parts/keys'
 import { announce } from '../../parts/live'
 import { Button, Empty, Lamp, Notice, Tag, wordsOf } from '../../parts/ui'
-import type { ConversationLine, MessageLine, MomentLine, PersonRecord } from '../../schema'
-import { clock, day, named, t, timeOf } from '../../words'
+import type { ConversationLine, MessageLine, MomentLine, PersonRecord, PhoneCode, TurnLine } from '../../schema'
+import { clock, count, day, named, t, timeOf } from '../../words'
 import { talk as call } from '../state'
 import { titleOf } from '../timeline'
 import { Composer } from './composer'
-import { leave, pending, retry, unshown } from './drafts'
+import { draft, drafts, leave, pending, retry, unshown } from './drafts'
 import { Line } from './line'
-import { channelOf, gist, iconOf, who } from './marks'
+import { addressOf, channelOf, gist, iconOf, nameOfActor, who } from './marks'
 import { Close, Transfer } from './orders'
 import { inFront, isOwn, left, leaveIt, lookBack, lookAtMessage, lookAtTalk, open, talks, threads, typing, claim } from './state'
 
@@ -37,6 +37,16 @@ export function Conversation({ conversation, record, reads }: { conversation: st
       await ask('POST', `/conversations/${conversation}/release`, {})
       await lookAtTalk(conversation)
     })
+  /** What the customer is to do stands in the field, behind what was begun there: the agent sends it. */
+  const byPhone = (): Promise<void> =>
+    order(async () => {
+      const { code, number, until } = await ask<PhoneCode>('POST', `/conversations/${conversation}/phone`)
+      const minutes = Math.round((new Date(until).getTime() - Date.now()) / 60_000)
+      const words = t('talk.phone.text', { number, code, for: count('talk.phone.minutes', minutes) })
+      draft(conversation, [drafts.value.get(conversation)?.trim(), words].filter(Boolean).join('\n'))
+      document.querySelector<HTMLElement>('.composer textarea')?.focus()
+      announce(t('talk.phone.said', { code: [...code].join(' ') }))
+    })
   useKey('x', 'keys.talk.close', () => (over.value = 'close'), mine)
   useKey('t', 'keys.talk.transfer', () => (over.value = 'transfer'), mine && (!call.value || !!call.value.over))
   if (!talk) return <Empty>{t('loading')}</Empty>
@@ -46,12 +56,13 @@ export function Conversation({ conversation, record, reads }: { conversation: st
         <div class="whom">
           <Icon name={iconOf(talk.way.counts_as)} />
           <h2>{who(talk)}</h2>
-          <span class="soft small">{[talk.person.name ? talk.way.address : null, channelOf(talk.way)].filter(Boolean).join(' · ')}</span>
+          <span class="soft small">{[talk.person.name ? addressOf(talk.way) : null, channelOf(talk.way)].filter(Boolean).join(' · ')}</span>
           {talk.closed && <Tag>{t('talk.closed')}</Tag>}
         </div>
         {mine && (
           <div class="side" role="group" aria-label={t('talk.doing')}>
             <Button kind="quiet" icon="back" label={t('written.release')} onClick={() => void giveBack()} />
+            <Button kind="quiet" icon="phone" label={t('talk.phone')} onClick={() => void byPhone()} />
             <Button kind="quiet" icon="transfer" hint="t" onClick={() => (over.value = 'transfer')}>
               {t('call.transfer')}
             </Button>
@@ -215,7 +226,12 @@ function Lines({ talk, mine, moments }: { talk: ConversationLine; mine: boolean;
           {waits.map((one) => (
             <li key={one.key} class={`line out last${one.problem ? ' bad' : ''}`}>
               <div class="bubble">
-                <p class="text">{one.text}</p>
+                {one.text && <p class="text">{one.text}</p>}
+                {one.files?.map((file) => (
+                  <p key={file.content} class="file">
+                    <Icon name="file" /> {file.name ?? t('piece.media')}
+                  </p>
+                ))}
               </div>
               {one.problem ? (
                 <div class="trouble" role="alert">
@@ -242,14 +258,28 @@ function Lines({ talk, mine, moments }: { talk: ConversationLine; mine: boolean;
   )
 }
 
-function betweens({ opened, closed, calls }: ConversationLine, moments: readonly MomentLine[]): Between[] {
+/** Who answers from a moment on, in words. */
+function turned({ owner, by, closed }: TurnLine): string | null {
+  const actor = by && by !== 'box' ? nameOfActor(by) : null
+  if (closed) return actor && !actor.startsWith('flow') ? t('talk.closed.by', { name: actor }) : t('talk.closed')
+  if (owner.agent) return actor && actor !== owner.agent ? t('talk.turn.given', { name: actor, agent: owner.agent }) : t('talk.turn.agent', { agent: owner.agent })
+  if (owner.queue) return actor ? t('talk.turn.back', { name: actor, queue: owner.queue }) : t('talk.turn.queue', { queue: owner.queue })
+  return owner.flow ? t('talk.turn.flow', { flow: owner.flow }) : null
+}
+
+function betweens({ opened, closed, calls, turns }: ConversationLine, moments: readonly MomentLine[]): Between[] {
   const during = moments.filter(({ what, at, call: own }) => what === 'call' && ((own && calls?.includes(own)) || (at >= opened && (!closed || at <= closed))))
   const all = during.map((moment) => ({
     key: `call ${moment.call ?? moment.at}`,
     at: moment.at,
     words: [titleOf(moment)[0], moment.talked ? clock(moment.talked) : null, moment.cause && moment.cause !== 'completed' ? named('cause', moment.cause) : null].filter(Boolean).join(' · '),
   }))
-  if (closed) all.push({ key: 'closed', at: closed, words: t('talk.closed') })
+  for (const turn of turns ?? []) {
+    const words = turned(turn)
+    if (words) all.push({ key: `turn ${turn.at} ${words}`, at: turn.at, words })
+  }
+  // Conversations of before turns were kept.
+  if (closed && !turns?.some((turn) => turn.closed && turn.at === closed)) all.push({ key: 'closed', at: closed, words: t('talk.closed') })
   return all
 }
 

@@ -3,10 +3,10 @@
 import { signal } from '@preact/signals'
 import { ask, Problem } from '../../api'
 import { wordsOf } from '../../parts/ui'
-import type { MadeMessage, MessageLine } from '../../schema'
+import type { KeptFile, MadeMessage, MessageLine } from '../../schema'
 import { lookAtMessage, lookAtTalk, threads } from './state'
 
-export type Said = { text: string }
+export type Said = { text: string; files?: readonly KeptFile[] }
 /**
  * Something that was sent and that the box has not answered, or not shown yet; `problem` is why, where it will not by itself.
  * `behind` is the line that was the last one then.
@@ -104,7 +104,7 @@ export function unshown(conversation: string): readonly Pending[] {
   return pending.value.filter((one) => {
     if (one.conversation !== conversation) return false
     const from = all.findIndex(({ message }) => message === one.behind)
-    const own = lines.find((line) => !taken.has(line.message) && all.indexOf(line) > from && textOf(line) === one.text)
+    const own = lines.find((line) => !taken.has(line.message) && all.indexOf(line) > from && textOf(line) === one.text && filesOf(line) === (one.files ?? []).map(({ content }) => content).join())
     if (own) taken.add(own.message)
     return !own
   })
@@ -114,10 +114,14 @@ function textOf({ pieces }: MessageLine): string {
   return pieces.find(({ piece }) => piece === 'text')?.text ?? ''
 }
 
+function filesOf({ pieces }: MessageLine): string {
+  return pieces.flatMap(({ content }) => content ?? []).join()
+}
+
 /** Gives one to the box. Answers after how long it is to be tried again; nothing when it is done with. */
-async function given({ key, conversation, text }: Pending, tries: number): Promise<number | null> {
+async function given({ key, conversation, text, files }: Pending, tries: number): Promise<number | null> {
   try {
-    const made = await ask<MadeMessage>('POST', `/conversations/${conversation}/messages`, { text }, undefined, key)
+    const made = await ask<MadeMessage>('POST', `/conversations/${conversation}/messages`, { ...(text ? { text } : {}), ...(files?.length ? { files } : {}) }, undefined, key)
     await shown(made)
     leave(key)
     void lookAtTalk(conversation)
@@ -129,4 +133,11 @@ async function given({ key, conversation, text }: Pending, tries: number): Promi
     keep(pending.value.map((own) => (own.key === key ? { ...own, problem: wordsOf(why) } : own)))
     return null
   }
+}
+
+/** Files that are to go with what is being written. They are on the box already. */
+export const files = signal<ReadonlyMap<string, readonly KeptFile[]>>(new Map())
+
+export function attach(conversation: string, all: readonly KeptFile[]): void {
+  files.value = new Map(files.value).set(conversation, all)
 }

@@ -27,7 +27,7 @@ export function Line({ line, last, mine, again, leave }: Props) {
       <div class="bubble">
         {line.subject && <p class="subject">{line.subject}</p>}
         {line.pieces.map((piece, at) => (
-          <Piece key={at} piece={piece} />
+          <Piece key={at} piece={piece} message={line.message} />
         ))}
       </div>
       {(last || doubt || lost) && (
@@ -62,12 +62,12 @@ export function Line({ line, last, mine, again, leave }: Props) {
   )
 }
 
-export function Piece({ piece }: { piece: PieceLine }) {
+export function Piece({ piece, message }: { piece: PieceLine; message: string }) {
   switch (piece.piece) {
     case 'text':
       return <p class="text">{linked(piece.text ?? '')}</p>
     case 'media':
-      return <File piece={piece} />
+      return <File piece={piece} message={message} />
     case 'missing':
       return (
         <p class="soft">
@@ -100,12 +100,25 @@ export function Piece({ piece }: { piece: PieceLine }) {
   }
 }
 
-/** What came along, by its name. */
-function File({ piece }: { piece: PieceLine }) {
+/** Pictures that a browser shows in a page. */
+const PICTURES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp']
+
+/** What came along: a picture as it is, anything else by its name; either may be kept. */
+function File({ piece, message }: { piece: PieceLine; message: string }) {
+  const name = piece.name ?? t('piece.media')
+  const link = piece.content ? `/api/v1/messages/${message}/files/${piece.content}` : undefined
+  const size = piece.size ? t('piece.size', { n: number(Math.max(1, piece.size / 1024)) }) : null
+  if (link && PICTURES.includes(piece.mime ?? '')) {
+    return (
+      <a class="picture" href={link} download={name} title={[name, size].filter(Boolean).join(' · ')}>
+        <img src={link} alt={name} loading="lazy" />
+      </a>
+    )
+  }
   return (
     <p class="file">
-      <Icon name="file" /> {piece.name ?? t('piece.media')}
-      {piece.size && <span class="soft small">{t('piece.size', { n: number(Math.max(1, piece.size / 1024)) })}</span>}
+      <Icon name="file" /> {link ? <a href={link} download={name}>{name}</a> : name}
+      {size && <span class="soft small">{size}</span>}
     </p>
   )
 }

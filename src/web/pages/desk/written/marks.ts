@@ -16,8 +16,13 @@ export function channelOf({ channel, counts_as: kind }: WayLine): string {
   return channel === kind ? named('channel', kind) : channel
 }
 
+/** An address as people say it; what the box calls a visitor says nothing, and a few letters of it tell two apart. */
+export function addressOf({ kind, address }: WayLine): string {
+  return kind === 'visitor' ? t('visitor', { name: address.slice(0, 4) }) : address
+}
+
 export function who(talk: ConversationLine): string {
-  return talk.person.name ?? talk.way.address
+  return talk.person.name ?? addressOf(talk.way)
 }
 
 /** Seconds after which an answer is late, and after which very late: who looks at a screen waits shorter than who wrote a letter. */

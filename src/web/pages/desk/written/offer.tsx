@@ -6,7 +6,7 @@ import { useKey } from '../../parts/keys'
 import { now } from '../../parts/tick'
 import { Button, Tag, wordsOf } from '../../parts/ui'
 import { clock, t } from '../../words'
-import { channelOf, gist, iconOf, who } from './marks'
+import { addressOf, channelOf, gist, iconOf, who } from './marks'
 import { decline, take, talkOf, talks, threads, type Offered } from './state'
 
 /** Lines that are shown of what was written. */
@@ -40,7 +40,7 @@ export function Offer({ offer, first }: { offer: Offered; first: boolean }) {
           <p class="who">
             <Icon name={iconOf(talk?.way.counts_as ?? work.channel)} />
             <strong>{name}</strong>
-            {talk?.person.name && <span class="number soft">{talk.way.address}</span>}
+            {talk?.person.name && <span class="number soft">{addressOf(talk.way)}</span>}
           </p>
           {talk && <Tag shade="note">{channelOf(talk.way)}</Tag>}
           <Tag shade="note">{t('offer.queue', { queue: work.queue })}</Tag>

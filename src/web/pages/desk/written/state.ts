@@ -8,7 +8,7 @@ import type { ConversationLine, ConversationLinePage, MessageLine, MessageLinePa
 import { t } from '../../words'
 import { chime, tell } from '../alert'
 import { changed, show as showPerson } from '../state'
-import { gist, nameOfActor } from './marks'
+import { gist, nameOfActor, who } from './marks'
 
 /** Something written that is on this agent's screen: taken, turned down, or gone when its time is over. */
 export type Offered = { work: WorkLine; reason: string | null; until: number }
@@ -243,6 +243,10 @@ function took(event: Told): void {
       return stands(event)
     case 'conversation':
       return moved(event)
+    case 'call_ended':
+      return called(event.call)
+    case 'call_offered':
+      return event.agent === me.value?.agent && event.conversation ? goesOn(event.conversation) : undefined
     case 'typing':
       return types(event)
   }
@@ -268,7 +272,7 @@ function wrote({ event: _, owner, ...line }: Extract<Told, { event: 'message' }>
 
 /** Somebody of this agent's has written where nobody looks at this moment. */
 function news(talk: ConversationLine, line: MessageLine): void {
-  const name = talk.person.name ?? talk.way.address
+  const name = who(talk)
   announce(t('talk.said', { name, text: gist(line) }))
   chime()
   tell(name, t('written.offer.note', { name }), false)
@@ -283,6 +287,23 @@ function stands({ message, conversation, state }: Extract<Told, { event: 'messag
   void lookAtMessage(message)
 }
 
+/** A call that went on with a conversation is over: it stands between the lines once it is on record. */
+function called(call: string): void {
+  for (const { conversation, calls } of talks.value.values()) {
+    if (calls?.includes(call)) window.setTimeout(() => told(conversation), RECORDED)
+  }
+}
+
+/** How long a call is on its way into the record, in milliseconds, besides what the look-up store takes. */
+const RECORDED = 2500
+
+/** Whoever calls has written before: that is in front before anybody has answered, unless somebody else is written to. */
+function goesOn(conversation: string): void {
+  const front = inFront.value
+  if (front !== conversation && document.activeElement?.closest('.composer')) return
+  void lookAtTalk(conversation).then(() => open(conversation))
+}
+
 /** Somebody else answers from now on, or nobody. */
 function moved({ conversation, owner, closed, note, by }: Extract<Told, { event: 'conversation' }>): void {
   moves++
@@ -294,7 +315,7 @@ function moved({ conversation, owner, closed, note, by }: Extract<Told, { event:
     else delete next.closed
     talks.value = new Map(talks.value).set(conversation, next)
     const mine = isOwn(next)
-    const name = before.person.name ?? before.way.address
+    const name = who(before)
     if (!was && mine && by && nameOfActor(by) !== me.value?.agent) {
       announce(t('talk.given', { name }), true)
       chime()
@@ -306,10 +327,10 @@ function moved({ conversation, owner, closed, note, by }: Extract<Told, { event:
 }
 
 function types({ conversation, on }: Extract<Told, { event: 'typing' }>): void {
-  const who = new Map(typing.value.get(conversation))
-  if (on) who.set('', Date.now())
-  else who.delete('')
-  typing.value = new Map(typing.value).set(conversation, who)
+  const writing = new Map(typing.value.get(conversation))
+  if (on) writing.set('', Date.now())
+  else writing.delete('')
+  typing.value = new Map(typing.value).set(conversation, writing)
 }
 
 function worked(line: WorkLine): void {
@@ -350,7 +371,7 @@ function offer({ work: line, for_s: seconds, reason }: WorkOffer): void {
 function said(conversation: string): void {
   const talk = talks.value.get(conversation)
   if (!talk) return
-  const name = talk.person.name ?? talk.way.address
+  const name = who(talk)
   announce(t('written.offer.said', { name }), true)
   tell(name, t('written.offer.note', { name }))
 }
