@@ -270,7 +270,6 @@ impl Ledger {
         let Some(out) = self.outs.get_mut(&message) else { return };
         out.phase = Phase::Waiting;
         let (channel, to, place) = (out.way.channel.clone(), out.way.address(), out.place());
-        let since = out.since;
         if !self.settings.channels.contains_key(&channel) {
             return self.stop(now, message, Stop::NoChannel);
         }
@@ -278,8 +277,7 @@ impl Ledger {
         line.sticks(&to, message, false);
         line.enter(&to, place, message);
         if let Some((_, Some(after))) = &line.rules.fallback {
-            let wait = after.saturating_sub(now.unix.since(since));
-            self.timers.set(now.instant + wait, Due::Undelivered(message));
+            self.timers.set(now.instant + *after, Due::Undelivered(message));
         }
         self.pump(now, &channel);
     }
@@ -289,6 +287,18 @@ impl Ledger {
         out.phase = Phase::Held;
         let wait = at.since(now.unix).max(Duration::from_millis(1));
         self.timers.set(now.instant + wait, Due::Again(message));
+    }
+
+    /// What waited before a restart for a channel that may carry nothing has waited that long already; not what is to go out at
+    /// a later time.
+    fn waited(&mut self, now: Now, message: MessageId) {
+        let Some(out) = self.outs.get(&message) else { return };
+        let rules = self.settings.channels.get(&out.way.channel);
+        let after = rules.and_then(|rules| rules.fallback.as_ref()).and_then(|(_, after)| *after);
+        if let Some(after) = after.filter(|_| out.not_before.is_none()) {
+            let wait = after.saturating_sub(now.unix.since(out.since));
+            self.timers.set(now.instant + wait, Due::Undelivered(message));
+        }
     }
 
     /// A message that waited for a time waits for its turn.
@@ -321,7 +331,10 @@ impl Ledger {
             }
             self.outs.insert(message, out);
             match stage {
-                Stage::Waiting => self.enter(now, message),
+                Stage::Waiting => {
+                    self.waited(now, message);
+                    self.enter(now, message);
+                }
                 Stage::Trying => {
                     self.counts.unknown += 1;
                     self.end(now, message, What::Unknown { message }, State::Unknown);

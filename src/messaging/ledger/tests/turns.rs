@@ -327,6 +327,36 @@ fn what_has_not_arrived_goes_another_way_over_a_restart_and_not_twice() {
 }
 
 #[test]
+fn what_is_held_until_the_morning_is_not_late_when_it_goes_out() {
+    let after = Some(Duration::from_secs(60));
+    let rules = || Rules { fallback: Some(("sim".into(), after)), ..Rules::default() };
+    let instead = |desk: &Desk| {
+        let of =
+            |entry: &Entry<String>| matches!(entry.what, What::Queued { instead_of: Some(_), .. });
+        desk.entries.iter().filter(|entry| of(entry)).count()
+    };
+    let mut first = desk(rules());
+    first.held = Some(("+1".to_owned(), first.now.unix + Duration::from_secs(600)));
+    first.wants("+1", "news", "marketing");
+    first.pass(601);
+    first.comes_out(&Outcome::Accepted { references: vec!["a".to_owned()] });
+    first.pass(0);
+    assert_eq!(instead(&first), 0, "it went out a moment ago");
+    // What waits for a channel that is down has waited before a restart too.
+    let mut second = desk(rules());
+    second.says("api", Input::State(LineState::Down("no network".to_owned())));
+    second.wants("+1", "news", "service");
+    second.now = second.now.after(Duration::from_secs(50));
+    let mut third = desk_after(second.now, rules(), second.entries.clone());
+    third.comes_out(&Outcome::Away);
+    third.says("api", Input::State(LineState::Down("no network".to_owned())));
+    third.pass(7);
+    assert_eq!(instead(&third), 0);
+    third.pass(4);
+    assert_eq!(instead(&third), 1);
+}
+
+#[test]
 fn a_report_of_failure_sends_another_way_what_no_clock_watches() {
     let rules = Rules { fallback: Some(("sim".into(), None)), ..Rules::default() };
     let mut desk = desk(rules);
