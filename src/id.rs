@@ -221,6 +221,10 @@ minted_id!(
     ErasureId
 );
 configured_id!(
+    /// A program on the premises that has messages sent.
+    ApplicationId
+);
+configured_id!(
     /// Who does something to a record: a user's or an agent's name, `console` for the command line, `box` for a rule.
     ActorId
 );

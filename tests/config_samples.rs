@@ -213,6 +213,28 @@ fn every_key_of_a_kind_of_channel_is_explained() {
     }
 }
 
+/// The section of applications stands there as an example, since no box has any by itself: it is good, and whole.
+#[test]
+fn the_sample_of_applications_by_smpp_is_good() {
+    let text = std::fs::read_to_string(folder().join("gateway.toml")).unwrap();
+    let from = text.find("#   [smpp_server]\n").unwrap();
+    let own = text[from..].split("\n\n").next().unwrap().lines();
+    let own = own.filter_map(|line| line.strip_prefix("#   "));
+    let own: String = own.map(|line| format!("{line}\n")).collect();
+    let carrier = "[channels.carrier]\nkind = \"smpp\"\n[channels.carrier.smpp]\nhosts = [\"a:1\"]\n\
+                   system_id = \"a\"\npassword = { credential = \"a\" }\n";
+    let text = format!("{own}\n{carrier}");
+    let path = folder().join("gateway.toml");
+    let loaded = config::load(&path, &|p| if p == path { Ok(text.clone()) } else { read(p) });
+    let loaded =
+        loaded.unwrap_or_else(|problems| panic!("{}", branchline::cli::check::problems(&problems)));
+    assert_eq!(loaded.settings.smpp_server.applications.len(), 1);
+    for key in allowed("[smpp_server]\n[smpp_server.applications.a]\nzzz = 1") {
+        let written = own.lines().any(|line| line.starts_with(&format!("{key} = ")));
+        assert!(written, "`{key}` of an application is not in gateway.toml");
+    }
+}
+
 /// The channel of modems, which no box has before somebody plugs one in: its keys are real, and every one is there.
 #[test]
 fn the_sample_of_a_channel_of_modems_is_good() {

@@ -18,6 +18,7 @@ pub mod pcap;
 mod person;
 pub mod quality;
 pub mod queueing;
+mod smpp;
 mod spending;
 pub mod verdict;
 pub mod web;
@@ -60,6 +61,7 @@ pub use journey::{JourneyLine, JourneyTold, JourneysReply, TaskLine};
 pub use ladder::{Ended as LadderEnd, Ladder, Step as LadderStep, What as Told};
 pub use modem::{Bundle, ModemLimit, ModemLine, ModemOrder, ModemReply, Said};
 pub use person::{Ordered, PeoplePage, RecordsPage};
+pub use smpp::{ApplicationLine, ApplicationLink, CarrierLine, CarrierLink, SmppLines};
 pub use spending::{Cap, Spending, Spent};
 pub use webhook::{DeadLine, WebhookLine};
 
@@ -597,6 +599,8 @@ pub enum Command {
         /// What.
         order: ConfigOrder,
     },
+    /// How SMPP is, both ways; whoever speaks it answers.
+    Smpp,
     /// Something about modems; whoever runs them answers.
     Modem {
         /// What.
@@ -742,6 +746,8 @@ pub enum Reply {
     Config(Box<ConfigReply>),
     /// To [`Command::Modem`].
     Modem(ModemReply),
+    /// To [`Command::Smpp`].
+    Smpp(SmppLines),
     /// To [`Command::Health`]: trunks that work, and whether there are phones.
     Health(Vec<crate::id::TrunkId>, bool),
     /// An order about a person was not carried out, and why.

@@ -31,6 +31,7 @@ mod replay;
 mod report;
 pub mod route;
 mod run;
+mod smpp;
 mod text;
 mod webhooks;
 mod work;
@@ -150,6 +151,9 @@ enum Command {
         after_help = "Examples: branchline modems\n          branchline modems doctor front -o front.json"
     )]
     Modems(modems::Modems),
+    /// Show SMPP both ways: links to carriers, applications that have bound here, windows, rates, the last errors.
+    #[command(after_help = "Example: branchline smpp --json")]
+    Smpp(ask::Options),
     /// List extensions and where their phones are registered.
     #[command(after_help = "Example: branchline phones")]
     Phones(ask::Options),
@@ -335,6 +339,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         }
         Command::Metrics(options) => ask::main(&options, &Ask::Metrics, ask::Form::Text),
         Command::Modems(asked) => modems::main(asked),
+        Command::Smpp(options) => ask::main(&options, &Ask::Smpp, ask::Form::Text),
         Command::Webhooks(asked) => webhooks::main(asked),
         Command::Crm(asked) => crm::main(asked),
         Command::Bans(options) => ask::main(&options, &Ask::Bans, ask::Form::Text),

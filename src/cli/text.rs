@@ -67,6 +67,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Article(one) => serde_json::to_string_pretty(one),
         Reply::PhoneCode(code) => serde_json::to_string_pretty(code),
         Reply::Modem(reply) => serde_json::to_string_pretty(reply),
+        Reply::Smpp(lines) => serde_json::to_string_pretty(lines),
         Reply::Health(..)
         | Reply::Done
         | Reply::Refused(_)
@@ -126,6 +127,7 @@ pub fn table(reply: &Reply) -> String {
         Reply::PhoneCode(code) => format!("{} {}\n", code.number, code.code),
         Reply::Parts(line) => format!("{} parts, {}\n", line.parts, line.encoding),
         Reply::Modem(reply) => super::modems::words(reply),
+        Reply::Smpp(lines) => super::smpp::words(lines),
         Reply::Begun(_)
         | Reply::Health(..)
         | Reply::OneCall(_)

@@ -29,6 +29,7 @@ mod oidc;
 mod people;
 mod phones;
 mod reports;
+mod smpp_server;
 mod spending;
 mod trunks;
 mod work;
@@ -80,6 +81,7 @@ pub(super) fn check(
     check.browser_ports();
     check.messages();
     check.channels();
+    check.smpp_server();
     check.reports();
     check.conferences();
     check.web();

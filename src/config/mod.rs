@@ -224,6 +224,7 @@ const SECTIONS: &[&str] = &[
     "crm",
     "messages",
     "channels",
+    "smpp_server",
     "journey",
     "log",
 ];
@@ -291,6 +292,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         crm: one(document, "crm", out),
         messages: one(document, "messages", out),
         channels: named(document, "channels", out),
+        smpp_server: one(document, "smpp_server", out),
         // Read when it is known what they may name.
         journeys: BTreeMap::new(),
         log: one(document, "log", out),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::document::Step::{self, At, Key};
 use super::settings::{CRM_HOOK, Settings};
-use crate::id::{ChannelId, ConferenceId, ExtensionId, HookId, TrunkId};
+use crate::id::{ApplicationId, ChannelId, ConferenceId, ExtensionId, HookId, TrunkId};
 
 /// Where a secret is to be read from. Its debug form names nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub enum Owner {
     Channel(ChannelId, &'static str),
     /// A SIM of a channel.
     Sim(ChannelId, String),
+    /// An application that binds by SMPP.
+    Application(ApplicationId),
 }
 
 /// One secret that the drivers have to read.
@@ -160,7 +162,12 @@ impl Settings {
                 })
             })
         });
-        let channels = channels.chain(sims);
+        let applications = self.smpp_server.applications.iter().map(|(name, own)| Wanted {
+            owner: Owner::Application(name.clone()),
+            from: &own.password,
+            at: ["smpp_server", "applications", name.as_str(), "password"].map(Key).to_vec(),
+        });
+        let channels = channels.chain(sims).chain(applications);
         people.chain(hooks).chain(old).chain(crm).chain(channels).collect()
     }
 }
@@ -178,6 +185,7 @@ impl fmt::Display for Owner {
             Owner::Relays => f.write_str("the relays for browsers"),
             Owner::Provider => f.write_str("the provider where people sign in"),
             Owner::CaptureServer => f.write_str("the capture server"),
+            Owner::Application(name) => write!(f, "application {name}"),
             Owner::Channel(channel, key) => write!(f, "channel {channel} (`{key}`)"),
             Owner::Sim(channel, sim) => write!(f, "the SIM {sim} of channel {channel}"),
         }

@@ -46,6 +46,7 @@ const AT_START: &[&str] = &[
     "messages.chat",
     "messages.mail",
     "channels",
+    "smpp_server",
     "journey",
     "log",
 ];
@@ -176,6 +177,7 @@ impl Settings {
                 ..self.messages
             },
             channels: channels(self.channels, old.channels),
+            smpp_server: old.smpp_server,
             journeys: old.journeys,
             log: old.log,
             ..self

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::admin::{Command, Reply};
 use crate::driver::configuring::Configuring;
-use crate::driver::joining::Modems;
+use crate::driver::joining::{Modems, SmppDesk};
 use crate::driver::mailbox::Sender;
 use crate::driver::turn::Letter;
 use crate::gateway::By;
@@ -31,7 +31,7 @@ pub fn listen(
     runtime: &tokio::runtime::Handle,
     path: &Path,
     mailbox: Sender<Letter>,
-    own: (Configuring, Modems),
+    own: (Configuring, Modems, SmppDesk),
 ) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -73,7 +73,7 @@ fn make_room(path: &Path) -> io::Result<()> {
 async fn serve(
     stream: UnixStream,
     mailbox: Sender<Letter>,
-    (configuring, modems): (Configuring, Modems),
+    (configuring, modems, smpp): (Configuring, Modems, SmppDesk),
 ) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
@@ -88,6 +88,7 @@ async fn serve(
                 let by = By { who: Who::Console, from: None, own: None };
                 configuring.carry_out(by, order).await
             }
+            Ok(Command::Smpp) => Reply::Smpp(smpp.look().await),
             Ok(Command::Modem { order }) => Reply::Modem(modems.carry_out(order).await),
             Ok(command) => ask(&mailbox, command).await,
             Err(error) => Reply::Refused(format!("not a command: {error}")),

@@ -148,6 +148,9 @@ fn with_secrets(checked: Checked) -> Result<Ready, Vec<Problem>> {
                 }
                 secrets.channels.insert((channel, key), adapter::Secret::new(secret));
             }
+            (Ok(secret), Owner::Application(name)) => {
+                secrets.applications.insert(name, adapter::Secret::new(secret));
+            }
             (Ok(secret), Owner::Sim(channel, sim)) => {
                 let digits = (4..=8).contains(&secret.len());
                 if !digits || !secret.bytes().all(|b| b.is_ascii_digit()) {

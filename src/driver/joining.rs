@@ -9,6 +9,8 @@ mod mail;
 mod modem;
 mod services;
 mod smpp;
+mod smpp_desk;
+mod smpp_server;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,15 +22,17 @@ use tokio::sync::mpsc;
 
 use super::channels::{Calls, Runner, Shelf, router};
 use super::chat::{Door, router as chat_router};
+use super::identity::Identity;
 use super::looking::Readers;
 use super::mailbox::Sender;
 use super::ordering::Channels;
 use super::turn::Letter;
 use crate::config::Settings;
 use crate::config::settings::{Channel, ChannelKind};
-use crate::id::ChannelId;
+use crate::id::{ApplicationId, ChannelId};
 use crate::journal::personal::Reading;
 use crate::messaging::adapter::Secret;
+use crate::messaging::application;
 use crate::messaging::channel::{Input, State};
 use crate::random::Random;
 
@@ -40,6 +44,7 @@ const FILES: u64 = 4 << 30;
 pub const FILES_KEY: usize = 32;
 
 pub use modem::Desk as Modems;
+pub use smpp_desk::Desk as SmppDesk;
 
 /// What channels are started on.
 pub struct Ground<'a> {
@@ -63,6 +68,10 @@ pub struct Ground<'a> {
     pub keys: Reading,
     /// Who reads what was written before.
     pub readers: &'a Readers,
+    /// What proves applications of the branch.
+    pub passwords: &'a BTreeMap<ApplicationId, Secret>,
+    /// Who the box is over TLS.
+    pub identity: Option<&'a Identity>,
 }
 
 /// What came of it.
@@ -77,6 +86,10 @@ pub struct Joined {
     called: BTreeMap<ChannelId, Arc<Runner>>,
     /// The way to the modems.
     pub modems: Modems,
+    /// The way to whoever speaks SMPP.
+    pub smpp: SmppDesk,
+    /// The way to whoever speaks with applications of the branch.
+    pub applications: Option<mpsc::Sender<application::Order>>,
     /// Chats, for the pages that have them.
     chats: BTreeMap<ChannelId, Arc<Door>>,
 }
@@ -94,7 +107,13 @@ pub fn key(hex: &str) -> [u8; FILES_KEY] {
 pub fn start(ground: &mut Ground<'_>) -> Joined {
     let (called, chats) = (BTreeMap::new(), BTreeMap::new());
     let (orders, modems) = (Channels::default(), Modems::default());
-    let mut joined = Joined { orders, calls: Router::new(), shelf: None, called, modems, chats };
+    let (calls, smpp, shelf, applications) = (Router::new(), SmppDesk::default(), None, None);
+    let mut joined = Joined { orders, calls, shelf, called, modems, smpp, applications, chats };
+    if ground.settings.smpp_server.is_on()
+        && let Err(why) = smpp_server::start(ground, &mut joined)
+    {
+        tracing::error!(%why, "applications cannot bind");
+    }
     if ground.settings.channels.values().all(|own| own.kind == ChannelKind::Sip) {
         return joined;
     }

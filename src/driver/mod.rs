@@ -320,6 +320,8 @@ pub fn start(
         files_key: joining::key(&files_key),
         keys: opened.journal.keys().reading().clone(),
         readers: &readers,
+        passwords: &std::mem::take(&mut setup.secrets.applications),
+        identity: identity.as_ref(),
     });
     let own_client = channels::Client::new(Reach { private: true }, None);
     let own_client = own_client.map_err(CannotStart::Identity)?;
@@ -361,6 +363,7 @@ pub fn start(
         hooks,
         crm,
         channels: joined.orders,
+        applications: joined.applications,
         configuring: configuring.clone(),
         first_start: opened.before.0 == 0,
     };
@@ -368,8 +371,13 @@ pub fn start(
         metrics::listen(runtime.handle(), address, letters.clone())
             .map_err(|error| CannotStart::Metrics(address, error))?;
     }
-    control::listen(runtime.handle(), &socket, letters.clone(), (configuring, joined.modems))
-        .map_err(|error| CannotStart::Control(socket.clone(), error))?;
+    control::listen(
+        runtime.handle(),
+        &socket,
+        letters.clone(),
+        (configuring, joined.modems, joined.smpp),
+    )
+    .map_err(|error| CannotStart::Control(socket.clone(), error))?;
     let turning = thread::Builder::new().name("loop".to_owned()).spawn(move || turning.run())?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listens, "ready");
     systemd::notify("READY=1");

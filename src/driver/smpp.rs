@@ -15,16 +15,19 @@ use crate::smpp::pdu::{BindKind, Pdu};
 use crate::smpp::session::{Fate, Handle, Sending, Ticket};
 use crate::smpp::status::Status;
 
+mod cabinet;
 mod carrying;
+mod centre;
 mod drawer;
 mod link;
 mod server;
 mod wire;
 
 pub use carrying::{Carrying, carry, scraps};
+pub use centre::{Centring, Question as CentreQuestion, centre, parts};
 pub use drawer::{Change, Drawer};
 pub use link::{Link, link};
-pub use server::{FromApplication, Listener, NotSent, Password, Server};
+pub use server::{FromApplication, LinkLine, Listener, NotSent, Password, Server, Tls};
 
 /// Orders that may wait for a link's task, beside those that its machine keeps.
 const ORDERS: usize = 256;

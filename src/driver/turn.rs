@@ -39,6 +39,7 @@ use crate::gateway::voicemail;
 use crate::gateway::{By, Change, Gateway, Kept, LookFor, Output, Page, ReplyTo};
 use crate::id::{ChannelId, HookId, RecordingId};
 use crate::journal::{Failure, Token};
+use crate::messaging::application;
 use crate::messaging::channel::Input;
 use crate::sip::flow::{Flow, Route};
 use crate::sip::locate::{self, Records};
@@ -113,6 +114,8 @@ pub enum Letter {
     Crm(AskId, Duration, Result<crate::crm::Answer, Fault>),
     /// A channel of messages says something.
     Channel(ChannelId, Input),
+    /// Whoever speaks with applications of the branch says something.
+    Application(application::Input),
     /// Something is to be remembered of a program elsewhere that is told what happens.
     Webhook(webhook::Change, oneshot::Sender<Token>),
     /// The configuration has changed.
@@ -185,6 +188,8 @@ pub struct Loop {
     pub crm: Crm,
     /// The ways to channels of messages.
     pub channels: Channels,
+    /// The way to whoever speaks with applications of the branch.
+    pub applications: Option<mpsc::Sender<application::Order>>,
     /// Who keeps the configuration's files.
     pub configuring: Configuring,
     /// Whether there was no journal before.
@@ -342,6 +347,7 @@ impl Loop {
                 let _ = kept.send(self.gateway.handle_webhook(now, change));
             }
             Letter::Channel(channel, input) => self.gateway.handle_channel(now, &channel, input),
+            Letter::Application(input) => self.gateway.handle_application(now, input),
             Letter::Crm(id, took, result) => self.gateway.handle_crm(now, id, took, result),
             Letter::Configuration(change) => self.gateway.handle_configuration(now, *change),
             Letter::Confirmed(version) => self.gateway.handle_confirmed(version),
@@ -442,6 +448,13 @@ impl Loop {
                     // A page that does not read is closed, and says so by that.
                     if self.pages.get(&id).is_some_and(|page| page.try_send(*what).is_err()) {
                         self.pages.remove(&id);
+                    }
+                }
+                Output::Application(order) => {
+                    let told = self.applications.as_ref().map(|way| way.try_send(*order));
+                    if let Some(Err(_)) = told {
+                        // It stays due, and comes again at the next start.
+                        tracing::error!("nobody speaks with applications");
                     }
                 }
                 Output::Channel(channel, order) => {

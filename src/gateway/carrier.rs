@@ -103,6 +103,36 @@ pub struct Counters {
     pub odd: u64,
 }
 
+/// How a carrier is, for whoever looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// How the channel is.
+    pub state: State,
+    /// Each link: how it is bound, and why it is down where it is.
+    pub links: Vec<(BindKind, Option<String>)>,
+    /// Messages on their way, with rests of long ones.
+    pub on_their_way: usize,
+    /// Parts from there that wait for others.
+    pub parts: usize,
+    /// What was counted.
+    pub tally: Tally,
+    /// What it refused last, or why the link ended last.
+    pub last_error: Option<String>,
+}
+
+/// What is counted since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Messages that it has taken.
+    pub taken: u64,
+    /// Messages that it has refused.
+    pub refused: u64,
+    /// Messages and receipts of its that were taken in.
+    pub received: u64,
+    /// How often it wanted less.
+    pub throttled: u64,
+}
+
 /// A carrier.
 #[derive(Debug)]
 pub struct Carrier {
@@ -127,6 +157,8 @@ pub struct Carrier {
     /// Wholes that the ledger did not take yet.
     untold: Vec<Untold>,
     counters: Counters,
+    tally: Tally,
+    last_error: Option<String>,
     outputs: VecDeque<Output>,
 }
 
@@ -148,6 +180,8 @@ impl Carrier {
             joiner: Joiner::default(),
             untold: Vec::new(),
             counters: Counters::default(),
+            tally: Tally::default(),
+            last_error: None,
             outputs: VecDeque::new(),
             settings,
             random,
@@ -213,6 +247,7 @@ impl Carrier {
 
     /// A link is down, and tried again after a while.
     pub fn handle_down(&mut self, now: Now, link: LinkNumber, why: Down, again: Option<Duration>) {
+        self.last_error = Some(words(why, None));
         if let Some(down) = self.down.get_mut(link) {
             *down = Some(words(why, again));
         }
@@ -226,12 +261,26 @@ impl Carrier {
     /// The carrier wants less: for so long nothing goes out.
     pub fn handle_throttled(&mut self, now: Now, pause: Duration) {
         self.throttled = Some(now.instant + pause);
+        self.tally.throttled += 1;
         self.tell_state();
     }
 
     /// What went wrong without harm.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// How it is.
+    pub fn snapshot(&self) -> Snapshot {
+        let kinds = self.settings.binds.iter().copied();
+        Snapshot {
+            state: self.state(),
+            links: kinds.zip(self.down.iter().cloned()).collect(),
+            on_their_way: self.jobs.len() + self.resting.len(),
+            parts: self.joiner.waiting(),
+            tally: self.tally,
+            last_error: self.last_error.clone(),
+        }
     }
 
     /// Parts that wait for others.

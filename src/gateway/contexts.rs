@@ -47,6 +47,8 @@ pub enum LookFor {
     Ledger(super::messages::Asked),
     /// What somebody wants done in a conversation.
     Talk(u64),
+    /// What an application is to be told that somebody wrote, by its place.
+    Application(u64),
     /// What somebody wrote before a crash and nobody was told of.
     Unanswered(Wanted),
 }
@@ -145,6 +147,9 @@ impl Gateway {
             (LookFor::Retention, _) => self.old_found(now, None),
             (LookFor::Journey(id), answer) => self.journey_looked_up(now, id, answer),
             (LookFor::Ledger(asked), answer) => self.ledger_looked_up(now, asked, answer),
+            (LookFor::Application(place), answer) => {
+                self.application_looked_up(now, place, answer);
+            }
             (LookFor::Unanswered(wanted), answer) => self.unanswered_found(now, wanted, answer),
             (LookFor::Talk(id), answer) => self.talk_looked_up(now, id, answer),
             (LookFor::Order(id), answer) => self.order_looked_up(now, id, answer),

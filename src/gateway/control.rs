@@ -182,6 +182,7 @@ impl Gateway {
             }
             // Who keeps the files answers it; it does not come so far.
             Command::Modem { .. } => Reply::Refused("no modem is kept here".to_owned()),
+            Command::Smpp => Reply::Refused("nobody speaks SMPP here".to_owned()),
             Command::Config { .. } => Reply::Refused("no configuration is kept here".to_owned()),
             // It is done, or not, by now: this is for the journal.
             Command::ConfigAct { done: true, .. } => Reply::Done,
@@ -318,6 +319,7 @@ impl Gateway {
         parts.extend(self.configuration_part());
         parts.extend(self.retention_part());
         parts.extend(self.channel_parts());
+        parts.extend(self.application_part());
         parts.extend(self.sound_part());
         parts.extend(self.lateness_part(now.instant));
         parts.extend(self.busy_parts(now));

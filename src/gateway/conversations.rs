@@ -106,6 +106,7 @@ impl Gateway {
                 self.message_written(now, *message, reference);
             }
             Happened::Stands { message, conversation, state, .. } => {
+                self.owed_for(message, None);
                 let to = self.answerers(conversation);
                 self.publish(Happening::MessageState { message, conversation, state, to });
             }
@@ -127,7 +128,9 @@ impl Gateway {
     ) {
         let conversation = message.conversation;
         let before = self.journal.live().talks.owner(conversation).clone();
-        if matches!(before, Owner::Nobody | Owner::Flow { .. }) {
+        // An application answers what it is given.
+        let given = message.out.is_none() && self.owed_for(message.id, Some(&message));
+        if !given && matches!(before, Owner::Nobody | Owner::Flow { .. }) {
             self.flow_hears(now, &message, &before);
         }
         let owner = self.journal.live().talks.owner(conversation).clone();

@@ -12,6 +12,7 @@ use crate::admin::{Command, Lamp, Part, Reply};
 use crate::config::Settings;
 use crate::config::settings::ChannelKind;
 use crate::context::{Act, Change, How, Identity, Kind, Source, Who, normalise};
+use crate::gateway::applications;
 use crate::gateway::chats::{self, PRINT, bytes};
 use crate::gateway::journeys::Ruled;
 use crate::gateway::message_figures::Counted;
@@ -108,6 +109,12 @@ impl Messages {
         self.ledger.as_ref()
     }
 
+    /// A ticket that nobody has.
+    pub fn next_ticket(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
     pub fn poll_output(&mut self) -> Option<ledger::Output> {
         self.ledger.as_mut()?.poll_output()
     }
@@ -129,6 +136,7 @@ impl Gateway {
         self.outputs.push_back(Output::Project);
         self.messages_may_begin(now);
         self.phone_channels_begin(now);
+        self.restore_applications();
     }
 
     /// The site has said something else of its channels, or of who is written to and when.
@@ -503,8 +511,7 @@ impl Gateway {
 
     /// A rule wants a message sent.
     pub(super) fn rule_wishes(&mut self, now: Now, ruled: Ruled, wish: Wish) {
-        self.messages.next += 1;
-        let ticket = self.messages.next;
+        let ticket = self.messages.next_ticket();
         self.messages.ruled.insert(ticket, ruled);
         self.messages_wish(now, ticket, wish);
     }
@@ -592,6 +599,7 @@ impl Gateway {
             until: new.until.unwrap_or(now.unix + LONGEST_WAIT),
             not_before: None,
             once: once.map(|key| self.once(&by.who.to_string(), key, &said)),
+            asker: None,
         })
     }
 
@@ -617,6 +625,9 @@ impl Gateway {
     fn wish_answered(&mut self, now: Now, ticket: u64, wished: Wished) {
         if let Some(ruled) = self.messages.ruled.remove(&ticket) {
             return self.rule_wished(now, ruled, wished);
+        }
+        if self.application_wished(ticket, wished) {
+            return;
         }
         let Some((to, by, command)) = self.messages.wishes.remove(&ticket) else { return };
         let reply = match wished {
@@ -700,6 +711,7 @@ fn rules(settings: &Settings) -> ledger::Settings {
     ledger::Settings {
         channels: channels.collect(),
         languages: settings.messages.languages.clone(),
+        applications: applications::rules(settings),
     }
 }
 

@@ -12,12 +12,14 @@
 
 mod accounts;
 mod addresses;
+pub mod applications;
 mod bans;
 mod browsers;
 mod callbacks;
 mod callers;
 pub mod carrier;
 mod causes;
+pub mod centre;
 mod chat_places;
 pub mod chats;
 mod codecs;
@@ -157,6 +159,8 @@ pub enum Output {
     Crm(crate::crm::Ask),
     /// Order a channel of messages something; it answers with [`Gateway::handle_channel`].
     Channel(ChannelId, Box<crate::messaging::channel::Order>),
+    /// Tell whoever speaks with applications of the branch; they answer with [`Gateway::handle_application`].
+    Application(Box<crate::messaging::application::Order>),
     /// Send a copy of a message to the capture server; it may be lost.
     Capture(Vec<u8>),
     /// Close connections of a source, or do so no longer.
@@ -281,6 +285,7 @@ pub struct Gateway {
     rules: crate::context::Rules,
     journeys: journeys::Walking,
     messages: messages::Messages,
+    applications: applications::Applications,
     talks: conversations::Talks,
     unanswered: unanswered::Unanswered,
     talking: talking::Talking,

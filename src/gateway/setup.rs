@@ -20,7 +20,7 @@ use crate::gateway::{
     Ending, Gateway, callers, hiding, keeping, legs, relays, signalling, voicemail, watching, work,
 };
 
-use crate::id::{ChannelId, ConferenceId, ExtensionId, HookId, TrunkId};
+use crate::id::{ApplicationId, ChannelId, ConferenceId, ExtensionId, HookId, TrunkId};
 use crate::ivr::mailbox::{self, Mailboxes};
 use crate::ivr::{ClipName, Flows};
 use crate::journal::Journal;
@@ -99,6 +99,8 @@ pub struct Secrets {
     pub channels: BTreeMap<(ChannelId, &'static str), adapter::Secret>,
     /// PINs of SIMs, by their channels and names.
     pub sims: BTreeMap<(ChannelId, String), adapter::Secret>,
+    /// What proves applications that bind by SMPP.
+    pub applications: BTreeMap<ApplicationId, adapter::Secret>,
 }
 
 /// Where SIP is spoken: the addresses that are bound.
@@ -172,6 +174,7 @@ impl Gateway {
             rules: settings.people_rules(),
             journeys: super::journeys::Walking::new(&settings),
             messages: super::messages::Messages::new(random.fork()),
+            applications: super::applications::Applications::default(),
             talks: super::conversations::Talks::default(),
             unanswered: super::unanswered::Unanswered::default(),
             talking: super::talking::Talking::default(),

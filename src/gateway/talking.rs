@@ -575,6 +575,7 @@ impl Gateway {
             until: now.unix + LONGEST_WAIT,
             not_before: None,
             once: once.map(|key| self.once(&by.who.to_string(), key, &said)),
+            asker: None,
         })
     }
 }

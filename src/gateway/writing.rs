@@ -133,6 +133,7 @@ impl Gateway {
             until: now.unix + LONGEST_WAIT,
             not_before: None,
             once: None,
+            asker: None,
         };
         self.messages_wish(now, NOBODY, wish);
     }

@@ -28,6 +28,7 @@ use crate::journal::surveyed::AskedNumbers;
 use crate::journal::text::Text;
 use crate::journal::voicemail::Mail;
 use crate::journal::work::{self, Lately, Promises};
+use crate::messaging::application::Owing;
 use crate::messaging::kept::Kept;
 use crate::messaging::owned::Owned;
 use crate::messaging::shelf::Shelf;
@@ -83,6 +84,8 @@ pub struct Live {
     pub messages: Kept<Personal>,
     /// Who answers in which conversation.
     pub talks: Owned,
+    /// What applications of the branch are owed.
+    pub applications: Owing<Personal>,
     /// What sites and shops have told lately.
     pub told: Told,
     /// Who was asked lately how it was.
@@ -319,6 +322,7 @@ impl Live {
                 for contact in erased(act) {
                     self.last_agents.forget(&work::person_name(*contact));
                     self.talks.forget(*contact);
+                    self.applications.forget(*contact);
                 }
             }
             Event::Journey(journey) => self.journeys.apply(at, journey),
@@ -329,6 +333,7 @@ impl Live {
             Event::Message(entry) => {
                 self.messages.apply(entry);
                 self.talks.apply(entry);
+                self.applications.apply(entry);
             }
             Event::Act(_)
             | Event::Seal(_)

@@ -75,6 +75,7 @@ mod tests {
             automatic: false,
             name: None,
             proved: None,
+            given: None,
         };
         let (conversation, contact) = (ConversationId(2), ContactId(1));
         Entry { at: UnixTime(5), conversation, contact, what }

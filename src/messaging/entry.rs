@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::address::{Address, Kind};
+use super::application::{Asker, Given};
 use super::contract::{Failure, Refusal, Status};
 use super::piece::{Media, Piece};
 use crate::channel::Channel;
@@ -97,6 +98,9 @@ pub enum What<P> {
         /// Whether its sender is who it says, as whoever took it in has found; nothing: nobody has looked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proved: Option<bool>,
+        /// The application that gets it, where the site says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        given: Option<Box<Given>>,
     },
     /// A message is to go out. The first of a conversation opens it.
     Queued {
@@ -129,6 +133,9 @@ pub enum What<P> {
         /// Instead of which message that did not arrive.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         instead_of: Option<MessageId>,
+        /// The application that wants it sent, where it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asker: Option<Box<Asker>>,
     },
     /// It is given to its channel. On the disk before anything is sent.
     Attempt {
@@ -188,6 +195,14 @@ pub enum What<P> {
         message: MessageId,
         /// Who.
         by: ActorId,
+    },
+    /// An application has taken what it was told of a message.
+    Heard {
+        /// Which message.
+        message: MessageId,
+        /// What the application calls it; nothing: it is what somebody wrote.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
     },
     /// A bot, a queue, an agent or nobody answers from now on. One at a time.
     Owner {
@@ -297,7 +312,8 @@ impl<P> Entry<P> {
             | What::Part { message, .. }
             | What::Unknown { message }
             | What::Stopped { message, .. }
-            | What::Replayed { message, .. } => Some(*message),
+            | What::Replayed { message, .. }
+            | What::Heard { message, .. } => Some(*message),
             What::Owner { .. }
             | What::Seen { .. }
             | What::Call { .. }
@@ -359,6 +375,7 @@ impl<P> What<P> {
                 automatic,
                 name,
                 proved,
+                given,
             } => What::Arrived {
                 message,
                 way: way.map(to),
@@ -371,6 +388,7 @@ impl<P> What<P> {
                 automatic,
                 name: name.map(to),
                 proved,
+                given,
             },
             What::Queued {
                 message,
@@ -385,6 +403,7 @@ impl<P> What<P> {
                 not_before,
                 once,
                 instead_of,
+                asker,
             } => What::Queued {
                 message,
                 way: way.map(to),
@@ -398,6 +417,7 @@ impl<P> What<P> {
                 not_before,
                 once,
                 instead_of,
+                asker,
             },
             What::Attempt { message, attempt } => What::Attempt { message, attempt },
             What::Accepted { message, references } => What::Accepted { message, references },
@@ -407,6 +427,7 @@ impl<P> What<P> {
             What::Unknown { message } => What::Unknown { message },
             What::Stopped { message, why } => What::Stopped { message, why },
             What::Replayed { message, by } => What::Replayed { message, by },
+            What::Heard { message, id } => What::Heard { message, id },
             What::Owner { owner, by, note } => What::Owner { owner, by, note: note.map(to) },
             What::Seen { by, upto } => What::Seen { by, upto },
             What::Call { call } => What::Call { call },

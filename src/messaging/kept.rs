@@ -79,6 +79,9 @@ pub struct Pending<P> {
     /// Since when the other side has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<UnixTime>,
+    /// An application wants it sent, and decides itself what to do where it does not arrive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
     /// Tries so far.
     pub attempt: u8,
     /// Its place: of one person's messages the lower goes first.
@@ -230,8 +233,9 @@ pub struct Gone {
 impl<P: Clone> Pending<P> {
     /// The message that an entry queues.
     pub fn new(entry: &Entry<P>, order: u64) -> Option<Pending<P>> {
-        let What::Queued { way, purpose, reply, until, not_before, instead_of, answers, .. } =
-            &entry.what
+        let What::Queued {
+            way, purpose, reply, until, not_before, instead_of, answers, asker, ..
+        } = &entry.what
         else {
             return None;
         };
@@ -247,6 +251,7 @@ impl<P: Clone> Pending<P> {
             instead: instead_of.is_some(),
             since: entry.at,
             sent: None,
+            asked: asker.is_some(),
             attempt: 0,
             order,
             stage: Stage::Waiting,
@@ -272,6 +277,7 @@ impl<P> Pending<P> {
             instead: self.instead,
             since: self.since,
             sent: self.sent,
+            asked: self.asked,
             attempt: self.attempt,
             order: self.order,
             stage: self.stage,

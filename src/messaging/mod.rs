@@ -4,13 +4,14 @@
 //! keeps ([`contract`]): what a channel tells of what arrived, what it is given to send, and how it says what became of
 //! that; [`channel`] is how the ledger and the task of a channel speak. [`web`] is the same contract for services that
 //! are reached over HTTP: pure functions from requests to what they say, and from messages to requests. [`chat`] is the
-//! channel of the site's own pages. [`Entry`] is what the journal says of all of it, [`Message`] and [`Conversation`] what
+//! channel of the site's own pages. [`application`] is about programs of the branch that have messages sent. [`Entry`] is what the journal says of all of it, [`Message`] and [`Conversation`] what
 //! that adds up to, and [`kept`] what of it a restart has to know. [`ledger`] is the machine between all of them. [`mail`] reads and writes letters. [`shelf`] is what is said again and again.
 //!
 //! It does not know how a channel works, opens nothing, and does not know people: who an address is, the record says.
 
 pub mod adapter;
 mod address;
+pub mod application;
 pub mod channel;
 pub mod chat;
 pub mod contract;

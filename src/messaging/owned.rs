@@ -108,7 +108,7 @@ impl Owned {
     fn note_unanswered<P>(&mut self, entry: &Entry<P>) {
         let conversation = entry.conversation;
         match &entry.what {
-            What::Arrived { message, refusal: None, automatic: false, .. }
+            What::Arrived { message, refusal: None, automatic: false, given: None, .. }
                 if matches!(self.owner(conversation), Owner::Nobody | Owner::Flow { .. }) =>
             {
                 self.unanswered.insert(conversation, *message);
@@ -192,6 +192,7 @@ mod tests {
             automatic: false,
             name: None,
             proved: None,
+            given: None,
         };
         let most = u64::try_from(MOST_UNANSWERED).unwrap();
         // The newest has the lowest number: it is by age that they go, not by name.

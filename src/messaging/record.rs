@@ -519,6 +519,7 @@ mod tests {
             automatic: false,
             name: None,
             proved: None,
+            given: None,
         };
         Message::begun(&entry(at, what)).unwrap()
     }
@@ -537,6 +538,7 @@ mod tests {
             not_before: None,
             once: None,
             instead_of: None,
+            asker: None,
         };
         Message::begun(&entry(5, what)).unwrap()
     }

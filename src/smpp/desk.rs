@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use super::pdu::{Bind, BindKind};
 use super::session::{Grant, Rate, Senders};
@@ -15,6 +16,15 @@ use crate::address::Network;
 pub const MOST_FROM_ONE: usize = 20;
 /// Connections at once from everywhere.
 pub const MOST: usize = 500;
+
+/// When a bind that is refused is answered the first time: whoever guesses waits, and cannot tell by the time how far he came.
+const REFUSAL: Duration = Duration::from_secs(1);
+/// The longest such wait: a connection has little more time to bind.
+const LONGEST_REFUSAL: Duration = Duration::from_secs(8);
+/// After which time a guess is forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(10 * 60);
+/// Addresses whose guesses are counted.
+const MOST_GUESSERS: usize = 1_000;
 
 /// An application that may bind.
 #[derive(Debug, Clone)]
@@ -29,6 +39,8 @@ pub struct Account {
     pub most: usize,
     /// Messages a second on each of them.
     pub rate: Option<u32>,
+    /// Its requests that may wait for an answer on each.
+    pub window: usize,
     /// From which addresses it may send.
     pub senders: Senders,
 }
@@ -52,6 +64,8 @@ pub struct Desk {
     sources: BTreeMap<IpAddr, usize>,
     connections: usize,
     links: BTreeMap<LinkId, Link>,
+    /// Who was refused, how often, and when last.
+    guesses: BTreeMap<IpAddr, (u32, Instant)>,
 }
 
 impl Desk {
@@ -115,7 +129,8 @@ impl Desk {
             return Err(Status::ALREADY_BOUND);
         }
         let rate = account.rate.map(Rate::per_second);
-        let grant = Grant { rate, senders: account.senders.clone() };
+        let (senders, window) = (account.senders.clone(), Some(account.window));
+        let grant = Grant { rate, senders, window };
         self.links.insert(id, Link { system_id, kind: bind.kind, load: 0 });
         Ok(grant)
     }
@@ -138,9 +153,28 @@ impl Desk {
         }
     }
 
+    /// Whose link it is, how it is bound, and what is on its way over it.
+    pub fn link(&self, id: LinkId) -> Option<(&str, BindKind, usize)> {
+        self.links.get(&id).map(|link| (link.system_id.as_str(), link.kind, link.load))
+    }
+
     /// Whose link it is.
     pub fn owner(&self, id: LinkId) -> Option<&str> {
         self.links.get(&id).map(|link| link.system_id.as_str())
+    }
+
+    /// A bind was refused. For how long whoever is there waits for that answer: each time twice as long, and as long as at
+    /// the first time once nobody has guessed for a while.
+    pub fn refuse(&mut self, now: Instant, source: IpAddr) -> Duration {
+        let source = source.to_canonical();
+        self.guesses.retain(|_, (_, last)| *last + FORGOTTEN > now);
+        if self.guesses.len() >= MOST_GUESSERS && !self.guesses.contains_key(&source) {
+            self.guesses.pop_first();
+        }
+        let (count, last) = self.guesses.entry(source).or_insert((0, now));
+        let wait = REFUSAL.saturating_mul(1 << (*count).min(8)).min(LONGEST_REFUSAL);
+        (*count, *last) = (count.saturating_add(1), now);
+        wait
     }
 
     /// How many connections there are, and how many of them are bound.
@@ -163,6 +197,7 @@ mod tests {
             kinds: vec![BindKind::Transmitter, BindKind::Transceiver],
             most: 2,
             rate: None,
+            window: 100,
             senders: Senders::Any,
         }
     }
@@ -209,6 +244,21 @@ mod tests {
         desk.bind(LinkId(2), &bind("shop", BindKind::Transceiver)).expect("bound");
         assert_eq!(desk.link_to("shop"), Some(LinkId(2)));
         assert_eq!(desk.link_to("elsewhere"), None);
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods)]
+    fn whoever_guesses_waits_longer_each_time() {
+        let (mut desk, now) = (Desk::default(), Instant::now());
+        let waits: Vec<_> = (0..6).map(|_| desk.refuse(now, HERE).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 8, 8]);
+        let other = IpAddr::from([192, 0, 2, 1]);
+        assert_eq!(desk.refuse(now, other).as_secs(), 1);
+        assert_eq!(desk.refuse(now + FORGOTTEN * 2, HERE).as_secs(), 1);
+        for n in 0..2_000u32 {
+            desk.refuse(now, IpAddr::from(n.to_be_bytes()));
+        }
+        assert!(desk.guesses.len() <= MOST_GUESSERS);
     }
 
     #[test]

@@ -92,7 +92,10 @@ impl Content {
             false => (Header::default(), 0),
         };
         let part = header.concatenation().or_else(|| sar(&message.tlvs));
-        let (script, packed) = script(message.data_coding, plain, header.tables());
+        let (mut script, packed) = script(message.data_coding, plain, header.tables());
+        if message.data_coding == IA5 && octets.iter().skip(length).any(|octet| is_gsm(*octet)) {
+            script = Script::Septets(header.tables());
+        }
         let octets = match packed {
             true => unpacked(octets, length),
             false => octets.slice(length..),
@@ -104,6 +107,14 @@ impl Content {
     pub fn text(&self) -> Option<String> {
         read(self.script, &self.octets)
     }
+}
+
+/// `data_coding`: IA5, which is ASCII.
+const IA5: u8 = 0x01;
+
+/// Whether an octet can be none of ASCII's text: npm `smpp` 0.5 writes the GSM alphabet and calls it IA5, unless it is told.
+fn is_gsm(octet: u8) -> bool {
+    octet < b' ' && !matches!(octet, b'\t' | b'\n' | b'\r')
 }
 
 /// The text of octets. What means nothing is shown as U+FFFD; data is no text.
@@ -471,6 +482,19 @@ mod tests {
         let long = "a".repeat(153 * 255);
         assert_eq!(messages(&long, Wording::default()).len(), 255);
         assert_eq!(parts(&(long + "a"), Wording::default(), 1), Err(TooLong));
+    }
+
+    #[test]
+    fn the_gsm_alphabet_that_is_called_ascii_is_known_by_what_ascii_has_not() {
+        for (octets, text) in [
+            (&b"8 \x1be a table"[..], "8 € a table"),
+            (b"me\0here", "me@here"),
+            (b"plain {text}\r\n", "plain {text}\r\n"),
+        ] {
+            let short_message = Bytes::from_static(octets);
+            let message = Message { data_coding: IA5, short_message, ..Message::default() };
+            assert_eq!(Content::of(&message, Plain::Gsm).text().as_deref(), Some(text));
+        }
     }
 
     #[test]

@@ -10,4 +10,5 @@ mod channel;
 mod kannel;
 mod oracle;
 mod peers;
+mod served;
 mod strangers;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use branchline::driver::smpp::{
-    FromApplication, Link, Listener, Order, Password, Server, Told, link,
+    FromApplication, Link, Listener, Order, Password, Server, Tls, Told, link,
 };
 use branchline::random::Random;
 use branchline::smpp::client::{Host, Settings};
@@ -107,6 +107,32 @@ impl Program {
         }
     }
 
+    /// Whether something of that kind was said and nobody waited for it.
+    pub fn has_seen(&self, event: &str) -> bool {
+        self.seen.iter().any(|value| value["event"] == event)
+    }
+
+    /// The text of so many `submit_sm`, in their order.
+    pub async fn text_in_parts(&mut self, parts: u64) -> String {
+        self.text_of("submit_sm", parts).await
+    }
+
+    /// The text of so many `deliver_sm`, in their order.
+    pub async fn text_delivered(&mut self, parts: u64) -> String {
+        self.text_of("deliver_sm", parts).await
+    }
+
+    async fn text_of(&mut self, event: &str, parts: u64) -> String {
+        let mut all = Vec::new();
+        for _ in 0..parts {
+            let value = self.event(event).await;
+            let udh = value["udh"].as_str().expect("a header").to_owned();
+            all.push((udh, value["text"].as_str().expect("text").to_owned()));
+        }
+        all.sort();
+        all.into_iter().map(|(_, text)| text).collect()
+    }
+
     pub fn kill(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -133,12 +159,14 @@ impl Centre {
         rate: Option<u32>,
         tls: Option<Arc<rustls::ServerConfig>>,
     ) -> Centre {
+        let tls = tls.map(|tls| Tls::new(move || tls.clone()));
         let account = Account {
             system_id: "shop".into(),
             networks: vec![branchline::address::Network::parse("127.0.0.0/8").expect("a network")],
             kinds: vec![BindKind::Transmitter, BindKind::Receiver, BindKind::Transceiver],
             most: 4,
             rate,
+            window: 1_000,
             senders: Senders::Any,
         };
         let accounts = vec![(account, Password::of_file("secret"))];

@@ -34,6 +34,7 @@ mod recording;
 mod reports;
 mod sip;
 mod site;
+pub mod smpp_server;
 mod spending;
 mod supervision;
 mod trunk;
@@ -84,6 +85,7 @@ pub use recording::{RecordNotice, Recording};
 pub use reports::Reports;
 pub use sip::{DigestAlgorithm, Sip, Timers};
 pub use site::Site;
+pub use smpp_server::SmppServer;
 pub use spending::Spending;
 pub use supervision::Supervision;
 pub use trunk::{
@@ -189,6 +191,8 @@ pub struct Settings {
     pub messages: Messages,
     /// `[channels.NAME]`, those without mistakes, by name.
     pub channels: BTreeMap<ChannelId, Channel>,
+    /// `[smpp_server]`.
+    pub smpp_server: SmppServer,
     /// `[journey.NAME]`, those without mistakes, by name.
     pub journeys: BTreeMap<String, Rule>,
     /// `[log]`.

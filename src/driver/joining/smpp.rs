@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::{Ground, Joined};
 use crate::config::settings::Channel;
 use crate::config::settings::channel::smpp::{Smpp, Validity};
@@ -16,6 +18,9 @@ use crate::smpp::session::Limits;
 
 /// Requests of a carrier that may wait for the disk: a turn of it takes milliseconds, and carriers send some hundred a second.
 const THEIRS: usize = 1_000;
+
+/// Who asks how it is, at a time.
+const QUESTIONS: usize = 8;
 
 /// Starts the task of a channel.
 ///
@@ -65,7 +70,10 @@ pub fn start(
         links.push(link);
     }
     let (orders, tell) = (joined.orders.add(name.clone()), ground.way(name.clone()));
-    ground.runtime.spawn(carry(Carrying { carrier, links, orders, tell, drawer }));
+    let (ask, questions) = mpsc::channel(QUESTIONS);
+    joined.smpp.carrier(name.clone(), own.window, ask);
+    let all = Carrying { carrier, links, orders, tell, drawer, questions };
+    ground.runtime.spawn(carry(all));
     Ok(())
 }
 

@@ -2,17 +2,17 @@
 //!
 //! It decides nothing. While the ledger takes nothing, nothing is read from the links.
 
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::task::Poll;
 
-use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::sync::{mpsc, oneshot};
 
-use super::drawer::{Change, Drawer};
+use super::cabinet::Cabinet;
+use super::drawer::Drawer;
 use super::wire::{Teller, until};
 use super::{Link, Order as ToLink, Told};
 use crate::driver::clock;
-use crate::gateway::carrier::{Carrier, LinkNumber, Output, Scrap, ScrapId};
+use crate::gateway::carrier::{Carrier, LinkNumber, Output, Scrap, ScrapId, Snapshot};
 use crate::messaging::channel::{Input, Order};
 
 /// What the links say that is taken before the outputs have their turn.
@@ -31,6 +31,8 @@ pub struct Carrying {
     pub tell: mpsc::Sender<Input>,
     /// Where scraps are kept.
     pub drawer: Drawer,
+    /// Who asks how it is.
+    pub questions: mpsc::Receiver<oneshot::Sender<Snapshot>>,
 }
 
 /// The scraps of an earlier run; one that cannot be read is none.
@@ -40,11 +42,10 @@ pub fn scraps(drawer: &Drawer) -> Vec<Scrap> {
 
 /// Carries messages until there is nobody who gives orders.
 pub async fn carry(carrying: Carrying) {
-    let Carrying { carrier, links, orders, tell, drawer } = carrying;
+    let Carrying { carrier, links, orders, tell, drawer, questions } = carrying;
     let teller = Teller::new(tell);
-    let cabinet =
-        Cabinet { drawer: Some(drawer), changes: Vec::new(), parts: Vec::new(), syncing: None };
-    Task { carrier, links, orders, teller, cabinet }.run().await;
+    let cabinet = Cabinet::new(drawer);
+    Task { carrier, links, orders, teller, cabinet, questions }.run().await;
 }
 
 struct Task {
@@ -53,13 +54,15 @@ struct Task {
     orders: mpsc::Receiver<Order>,
     teller: Teller<Input>,
     cabinet: Cabinet,
+    questions: mpsc::Receiver<oneshot::Sender<Snapshot>>,
 }
 
 enum Event {
     Told(LinkNumber, Option<Told>),
     Order(Option<Order>),
-    Kept(Vec<ScrapId>, bool),
+    Kept(Vec<u64>, bool),
     Handed(bool),
+    Asked(Option<oneshot::Sender<Snapshot>>),
     Due,
 }
 
@@ -87,10 +90,11 @@ impl Task {
         tokio::select! {
             biased;
             // Nothing is told before what knows it again is written.
-            handed = self.teller.tell(), if self.cabinet.changes.is_empty() => Event::Handed(handed),
+            handed = self.teller.tell(), if self.cabinet.is_written() => Event::Handed(handed),
             (parts, kept) = self.cabinet.synced() => Event::Kept(parts, kept),
             order = self.orders.recv() => Event::Order(order),
             (link, told) = said(&mut self.links), if listening => Event::Told(link, told),
+            asked = self.questions.recv(), if !self.questions.is_closed() => Event::Asked(asked),
             () = until(deadline) => Event::Due,
         }
     }
@@ -116,10 +120,15 @@ impl Task {
             }
             Event::Kept(parts, kept) => {
                 for part in parts {
-                    self.carrier.handle_kept(now, part, kept);
+                    self.carrier.handle_kept(now, ScrapId(part), kept);
                 }
             }
             Event::Handed(listened) => return listened,
+            Event::Asked(Some(asked)) => {
+                // Whoever asked may have gone.
+                let _ = asked.send(self.carrier.snapshot());
+            }
+            Event::Asked(None) => {}
             Event::Due => self.carrier.handle_timeout(now),
             Event::Order(None) | Event::Told(_, None) => return false,
         }
@@ -148,8 +157,10 @@ impl Task {
                 Output::Answer(link, handle, status) => {
                     self.order(link, ToLink::Answer(handle, status, None)).await;
                 }
-                Output::Keep(scrap) => self.cabinet.keep(&scrap),
-                Output::Forget(ids) => self.cabinet.forget(&ids),
+                Output::Keep(scrap) => {
+                    self.cabinet.keep(scrap.id.0, scrap.write(), scrap.is_part());
+                }
+                Output::Forget(ids) => self.cabinet.forget(ids.into_iter().map(|id| id.0)),
             }
         }
         self.cabinet.flush();
@@ -174,67 +185,4 @@ async fn said(links: &mut [Link]) -> (LinkNumber, Option<Told>) {
         Poll::Pending
     })
     .await
-}
-
-/// The drawer, and what is to go into it.
-struct Cabinet {
-    /// Away while it is synced.
-    drawer: Option<Drawer>,
-    changes: Vec<Change>,
-    /// Those of them that are answered once they are on the disk.
-    parts: Vec<ScrapId>,
-    syncing: Option<JoinHandle<(Drawer, Vec<ScrapId>, bool)>>,
-}
-
-impl Cabinet {
-    fn keep(&mut self, scrap: &Scrap) {
-        self.changes.push(Change::Put(scrap.id.0, scrap.write()));
-        if scrap.is_part() {
-            self.parts.push(scrap.id);
-        }
-    }
-
-    fn forget(&mut self, ids: &[ScrapId]) {
-        self.changes.extend(ids.iter().map(|id| Change::Gone(id.0)));
-    }
-
-    /// Writes what there is. What has to be on the disk goes there on a thread that may wait, and everything that comes
-    /// meanwhile goes together after it.
-    fn flush(&mut self) {
-        if self.changes.is_empty() {
-            return;
-        }
-        let Some(mut drawer) = self.drawer.take() else { return };
-        let changes = std::mem::take(&mut self.changes);
-        let parts = std::mem::take(&mut self.parts);
-        if parts.is_empty() {
-            if let Err(error) = drawer.change(changes, false) {
-                tracing::warn!(%error, "what a carrier says again may be shown twice");
-            }
-            self.drawer = Some(drawer);
-            return;
-        }
-        self.syncing = Some(spawn_blocking(move || {
-            let changed = drawer.change(changes, true);
-            if let Err(error) = &changed {
-                tracing::error!(%error, "a part of a long message cannot be kept");
-            }
-            (drawer, parts, changed.is_ok())
-        }));
-    }
-
-    /// What was on its way to the disk is there, or is not.
-    async fn synced(&mut self) -> (Vec<ScrapId>, bool) {
-        let Some(syncing) = &mut self.syncing else { return pending().await };
-        let synced = syncing.await;
-        self.syncing = None;
-        match synced {
-            Ok((drawer, parts, kept)) => {
-                self.drawer = Some(drawer);
-                (parts, kept)
-            }
-            // A panic has ended the program.
-            Err(_) => (Vec::new(), false),
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,11 +24,10 @@ use crate::smpp::desk::{Account, Desk, LinkId};
 use crate::smpp::pdu::{Bind, BindKind, Pdu, Text};
 use crate::smpp::session::{Ended, Grant, Handle, Limits, Output, Sending, Session};
 use crate::smpp::status::Status;
+use crate::time::UnixTime;
 
 /// Passwords that are proved at once: each takes 19 MiB and 35 ms of a core.
 const PROVING: usize = 2;
-/// When a bind that is refused is answered: whoever guesses waits, and cannot tell by the time how far he came.
-const REFUSAL: Duration = Duration::from_secs(1);
 /// After an error of the listener, as when there are no more descriptors.
 const BREATH: Duration = Duration::from_millis(100);
 /// Answers and orders that are taken at once before the socket has its turn.
@@ -65,7 +65,52 @@ pub struct Listener {
     /// On what it listens.
     pub address: SocketAddr,
     /// The box's identity; without one it speaks TCP alone.
-    pub tls: Option<Arc<ServerConfig>>,
+    pub tls: Option<Tls>,
+}
+
+/// Who the box is at the moment of a connection: certificates are renewed while it runs.
+#[derive(Clone)]
+pub struct Tls(Arc<dyn Fn() -> Arc<ServerConfig> + Send + Sync>);
+
+impl Tls {
+    /// As `current` says each time.
+    pub fn new(current: impl Fn() -> Arc<ServerConfig> + Send + Sync + 'static) -> Tls {
+        Tls(Arc::new(current))
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls(..)")
+    }
+}
+
+/// A link, for whoever looks.
+#[derive(Debug, Clone)]
+pub struct LinkLine {
+    /// Who has bound.
+    pub system_id: String,
+    /// How.
+    pub kind: BindKind,
+    /// From where.
+    pub source: IpAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// When it connected.
+    pub since: UnixTime,
+    /// Requests of theirs that were taken on it.
+    pub asked: u64,
+    /// Requests of theirs that were refused for their rate, their sender, or because too many waited.
+    pub refused: u64,
+    /// Requests of ours that are on their way on it.
+    pub load: usize,
+}
+
+/// What is counted on a link.
+#[derive(Debug, Default)]
+struct Tally {
+    asked: AtomicU64,
+    refused: AtomicU64,
 }
 
 /// Something that the application on a link tells.
@@ -119,6 +164,16 @@ struct Table {
 struct Way {
     answers: mpsc::Sender<Order>,
     orders: mpsc::Sender<Order>,
+    from: Arc<Origin>,
+}
+
+/// Where a link comes from, and what was counted on it.
+#[derive(Debug)]
+struct Origin {
+    source: IpAddr,
+    tls: bool,
+    since: UnixTime,
+    tally: Tally,
 }
 
 impl Server {
@@ -194,6 +249,26 @@ impl Server {
         self.shared.table().desk.size()
     }
 
+    /// Each link that is bound.
+    pub fn lines(&self) -> Vec<LinkLine> {
+        let table = self.shared.table();
+        let line = |(id, way): (&LinkId, &Way)| {
+            let (system_id, kind, load) = table.desk.link(*id)?;
+            let Origin { source, tls, since, tally } = &*way.from;
+            Some(LinkLine {
+                system_id: system_id.to_owned(),
+                kind,
+                source: *source,
+                tls: *tls,
+                since: *since,
+                asked: tally.asked.load(Ordering::Relaxed),
+                refused: tally.refused.load(Ordering::Relaxed),
+                load,
+            })
+        };
+        table.links.iter().filter_map(line).collect()
+    }
+
     /// Connections that were not taken because there were too many.
     pub fn refused(&self) -> u64 {
         self.shared.table().refused
@@ -213,7 +288,7 @@ impl Shared {
 
     /// Whether somebody is who he says. A refusal takes as long for whatever reason.
     async fn proves(&self, source: IpAddr, bind: &Bind) -> bool {
-        let answer_at = time::Instant::now() + REFUSAL;
+        let asked_at = time::Instant::now();
         let known = self.table().desk.knows(bind, source);
         let kept = self.passwords.get(&bind.system_id.to_string()).filter(|_| known).cloned();
         let proved = match kept {
@@ -221,7 +296,9 @@ impl Shared {
             None => false,
         };
         if !proved {
-            time::sleep_until(answer_at).await;
+            let wait = self.table().desk.refuse(clock::now().instant, source);
+            tracing::warn!(%source, "a bind was refused: its name, its password or where it comes from");
+            time::sleep_until(asked_at + wait).await;
         }
         proved
     }
@@ -232,7 +309,7 @@ impl Shared {
     }
 }
 
-async fn accept(shared: Arc<Shared>, socket: TcpListener, tls: Option<Arc<ServerConfig>>) {
+async fn accept(shared: Arc<Shared>, socket: TcpListener, tls: Option<Tls>) {
     let mut stop = shared.stop.subscribe();
     loop {
         let accepted = tokio::select! {
@@ -262,22 +339,24 @@ async fn serve(
     id: LinkId,
     source: IpAddr,
     stream: TcpStream,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Tls>,
     random: Random,
 ) {
+    let (secure, since) = (tls.is_some(), clock::now().unix);
     let ready = time::timeout(shared.limits.bind, ready(stream, tls)).await;
     if let Ok(Ok(stream)) = ready {
-        Task::new(shared.clone(), id, source, stream, random).run().await;
+        let from = Origin { source, tls: secure, since, tally: Tally::default() };
+        Task::new(shared.clone(), id, from, stream, random).run().await;
     }
     let mut table = shared.table();
     table.links.remove(&id);
     table.desk.disconnect(id, source);
 }
 
-async fn ready(stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Box<dyn Stream>> {
+async fn ready(stream: TcpStream, tls: Option<Tls>) -> io::Result<Box<dyn Stream>> {
     stream.set_nodelay(true)?;
     Ok(match tls {
-        Some(tls) => Box::new(TlsAcceptor::from(tls).accept(stream).await?),
+        Some(tls) => Box::new(TlsAcceptor::from((tls.0)()).accept(stream).await?),
         None => Box::new(stream),
     })
 }
@@ -285,7 +364,7 @@ async fn ready(stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<
 struct Task {
     shared: Arc<Shared>,
     id: LinkId,
-    source: IpAddr,
+    from: Arc<Origin>,
     session: Session,
     wire: Wire,
     system_id: Arc<str>,
@@ -314,10 +393,11 @@ impl Task {
     fn new(
         shared: Arc<Shared>,
         id: LinkId,
-        source: IpAddr,
+        from: Origin,
         stream: Box<dyn Stream>,
         random: Random,
     ) -> Task {
+        let from = Arc::new(from);
         let (to_answer, answers) = mpsc::channel(shared.limits.theirs.max(1));
         let (to_do, orders) = mpsc::channel(ORDERS);
         let (proves, proved) = mpsc::channel(1);
@@ -326,7 +406,7 @@ impl Task {
             session: Session::smsc(clock::now(), limits, name, random),
             wire: Wire::new(stream),
             system_id: Arc::from(""),
-            way: Some(Way { answers: to_answer, orders: to_do }),
+            way: Some(Way { answers: to_answer, orders: to_do, from: from.clone() }),
             answers,
             orders,
             proved,
@@ -338,7 +418,7 @@ impl Task {
             ended: None,
             shared,
             id,
-            source,
+            from,
         }
     }
 
@@ -429,12 +509,17 @@ impl Task {
     }
 
     fn drain(&mut self) {
+        let refused = self.session.counters().refused;
+        self.from.tally.refused.store(refused, Ordering::Relaxed);
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::Write(octets) => self.wire.push(&octets),
                 Output::Prove(bind) => self.prove(*bind),
                 Output::Bound(kind, _) => self.become_bound(kind),
-                Output::Asked(handle, pdu) => self.tell(Told::Asked(handle, pdu)),
+                Output::Asked(handle, pdu) => {
+                    self.from.tally.asked.fetch_add(1, Ordering::Relaxed);
+                    self.tell(Told::Asked(handle, pdu));
+                }
                 Output::Told(pdu) => self.tell(Told::Notice(pdu)),
                 Output::Fate(ticket, fate) => {
                     self.shared.table().desk.ended(self.id);
@@ -449,7 +534,7 @@ impl Task {
 
     fn prove(&mut self, bind: Bind) {
         self.system_id = Arc::from(bind.system_id.to_string());
-        let (shared, source, proves) = (self.shared.clone(), self.source, self.proves.clone());
+        let (shared, source, proves) = (self.shared.clone(), self.from.source, self.proves.clone());
         tokio::spawn(async move {
             let proved = shared.proves(source, &bind).await;
             // The link may have ended meanwhile, and nobody waits.

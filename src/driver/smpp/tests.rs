@@ -20,6 +20,7 @@ fn account() -> Account {
         kinds: vec![BindKind::Transceiver],
         most: 1,
         rate: None,
+        window: 100,
         senders: Senders::Any,
     }
 }

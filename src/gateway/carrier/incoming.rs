@@ -350,6 +350,7 @@ impl Carrier {
 
     pub(super) fn stored(&mut self, now: Now, receipt: Receipt) {
         let Some(hand) = self.hands.remove(&receipt) else { return };
+        self.tally.received += 1;
         if let Some(said) = hand.scrap.and_then(|id| self.scraps.said.get_mut(&id)) {
             said.stage = Stage::Done(now.instant);
         }

@@ -192,6 +192,15 @@ impl Carrier {
     }
 
     fn end(&mut self, job: Job, outcome: Outcome) {
+        match &outcome {
+            Outcome::Accepted { .. } => self.tally.taken += 1,
+            Outcome::Refused(failure) => {
+                self.tally.refused += 1;
+                let code = Some(failure.code.clone()).filter(|code| !code.is_empty());
+                self.last_error = code.or(self.last_error.take());
+            }
+            _ => {}
+        }
         self.come_of(job.message, job.attempt, outcome);
     }
 

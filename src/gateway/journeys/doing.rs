@@ -195,6 +195,7 @@ impl Gateway {
             until: now.unix + LONGEST_WAIT,
             not_before: None,
             once: Some(self.once("rules", &format!("journey {key}"), text)),
+            asker: None,
         };
         let ruled = Ruled { whose: (key, person), action: action.clone(), channel, to };
         self.rule_wishes(now, ruled, wish);

@@ -75,6 +75,7 @@ impl World {
             Output::Project => self.project(),
             // Programs elsewhere are told by the driver.
             Output::Hook(..) => {}
+            Output::Application(_) => {}
             Output::Channel(..) => {}
             Output::Crm(ask) => self.asks.push(ask),
         }

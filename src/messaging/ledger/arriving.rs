@@ -8,6 +8,7 @@ use super::{
 };
 use crate::id::{ChannelId, ContactId, ConversationId, MessageId};
 use crate::messaging::address::Address;
+use crate::messaging::application::Given;
 use crate::messaging::channel::{Heard, NotStored, Receipt};
 use crate::messaging::contract::{Arrived, Refusal, Report, Status};
 use crate::messaging::entry::{Entry, Fingerprint, Way, What};
@@ -150,6 +151,7 @@ impl Ledger {
             None => self.talk(contact, &way, found, &mut memos),
         };
         let message = MessageId(self.random.bits());
+        let given = self.given(channel, arrived.to.as_ref(), &arrived.pieces);
         let answers = answered.map(|(message, ..)| message);
         let what = What::Arrived {
             message,
@@ -163,6 +165,7 @@ impl Ledger {
             automatic: arrived.automatic,
             name: Some(arrived.reference.unwrap_or_else(|| arrived.key.clone())),
             proved: arrived.proved,
+            given,
         };
         let entry = Entry { at: now.unix, conversation, contact, what };
         let message = Message::begun(&entry).map(Box::new);
@@ -232,6 +235,23 @@ impl Ledger {
         conversation
     }
 
+    /// The application that gets a text, where the site says so.
+    fn given(
+        &self,
+        channel: &ChannelId,
+        to: Option<&Address>,
+        pieces: &[Piece<String>],
+    ) -> Option<Box<Given>> {
+        let text = pieces.iter().find_map(|piece| match piece {
+            Piece::Text { text } => Some(text.as_str()),
+            _ => None,
+        });
+        let rules = &self.settings.applications;
+        let rule = rules.iter().find(|rule| rule.takes(channel, to, text))?;
+        let (application, to) = (rule.application.clone(), to.map(|to| to.value.clone()));
+        Some(Box::new(Given { application, to }))
+    }
+
     /// What somebody means who wrote nothing but one word.
     fn meaning(&self, arrived: &Arrived<Media<String>>) -> Option<Refusal> {
         match arrived.pieces.as_slice() {
@@ -282,6 +302,7 @@ impl Ledger {
             until: now.unix + LONGEST_WAIT,
             not_before: None,
             once: None,
+            asker: None,
         };
         self.queue(now, None, wish, &Found::default());
     }

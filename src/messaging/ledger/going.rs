@@ -42,6 +42,8 @@ pub(super) struct Out {
     pub quote: Option<Option<String>>,
     /// It stands for another that did not arrive.
     pub instead: bool,
+    /// An application wants it sent.
+    pub asked: bool,
     pub attempt: u8,
     pub order: u64,
     pub phase: Phase,
@@ -186,6 +188,7 @@ impl Ledger {
             not_before: wish.not_before,
             once: wish.once,
             instead_of: None,
+            asker: wish.asker.clone(),
         };
         let entry = Entry { at: now.unix, conversation, contact, what };
         self.take_out(message, &entry);
@@ -362,6 +365,7 @@ impl Out {
             answers: pending.answers,
             quote: None,
             instead: pending.instead,
+            asked: pending.asked,
             attempt: pending.attempt,
             order: pending.order,
             phase: Phase::Written,

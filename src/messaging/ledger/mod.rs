@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::address::Address;
+use super::application::{Asker, TextRule};
 use super::channel::{Heard, Input, NotStored, Order, Receipt};
 use super::contract::{Arrived, Report, Status};
 use super::entry::{Entry, Fingerprint, Way};
@@ -92,6 +93,8 @@ pub struct Settings {
     pub channels: BTreeMap<ChannelId, Rules>,
     /// Languages in which STOP and its kin are understood; the first is answered in.
     pub languages: Vec<String>,
+    /// Which texts are an application's: the first rule that fits.
+    pub applications: Vec<TextRule>,
 }
 
 /// A message that somebody wants sent.
@@ -121,6 +124,8 @@ pub struct Wish {
     pub not_before: Option<UnixTime>,
     /// Of the key under which it is asked for, and of what is asked.
     pub once: Option<(Fingerprint, Fingerprint)>,
+    /// The application that wants it, where it is one.
+    pub asker: Option<Box<Asker>>,
 }
 
 /// What came of a wish.
@@ -586,6 +591,11 @@ impl Ledger {
     /// Whether no more can be remembered before the store shows some of it.
     fn is_full(&self) -> bool {
         self.memory.len() >= MOST_REMEMBERED
+    }
+
+    /// Whether a channel carries messages now.
+    pub fn carries(&self, channel: &ChannelId) -> bool {
+        self.lines.get(channel).is_some_and(|line| line.state.carries())
     }
 
     /// Since when the oldest message that has not gone out is to, by channel.

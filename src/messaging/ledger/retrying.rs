@@ -86,7 +86,7 @@ impl Ledger {
         let Some(out) = self.outs.get(&message) else { return };
         let rules = self.settings.channels.get(&out.way.channel);
         let after = rules.and_then(|rules| rules.fallback.as_ref()).and_then(|(_, after)| *after);
-        if let Some(after) = after.filter(|_| !out.instead) {
+        if let Some(after) = after.filter(|_| !out.instead && !out.asked) {
             let due = Due::Undelivered(message);
             self.timers.set(now.instant + after.saturating_sub(since), due);
         }
@@ -159,7 +159,8 @@ impl Ledger {
     fn may_go_instead(&self, message: MessageId) -> bool {
         let Some(out) = self.outs.get(&message) else { return false };
         let rules = self.settings.channels.get(&out.way.channel);
-        !out.instead && rules.is_some_and(|rules| rules.fallback.is_some())
+        // An application decides itself.
+        !out.instead && !out.asked && rules.is_some_and(|rules| rules.fallback.is_some())
     }
 
     fn goes_instead(&self, now: Now, message: MessageId, failure: &Failure) -> bool {
@@ -235,6 +236,7 @@ impl Ledger {
             not_before: None,
             once: None,
             instead_of: Some(message),
+            asker: None,
         };
         let entry = Entry { at: now.unix, conversation, contact, what };
         self.take_out(other, &entry);

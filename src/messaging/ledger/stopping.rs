@@ -116,6 +116,7 @@ impl Ledger {
             not_before: None,
             once: None,
             instead_of: out.instead_of,
+            asker: None,
         };
         let (conversation, contact) = (found.conversation, found.contact);
         let again = Entry { at: now.unix, conversation, contact, what };

@@ -110,7 +110,7 @@ fn print(text: &str) -> Fingerprint {
 fn settings() -> Settings {
     let rules = || Rules { window: 3, ..Rules::default() };
     let channels = CHANNELS.map(|name| (ChannelId::from(name), rules()));
-    Settings { channels: channels.into(), languages: Vec::new() }
+    Settings { channels: channels.into(), languages: Vec::new(), applications: Vec::new() }
 }
 
 impl World {
@@ -502,6 +502,7 @@ impl World {
             until: self.now.unix + LONGEST_WAIT,
             not_before: None,
             once: Some((print(&format!("key {number}")), print(&format!("body {number}")))),
+            asker: None,
         };
         self.wishes.insert(number, (wish, None));
         self.wish_again();

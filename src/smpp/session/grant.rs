@@ -11,6 +11,8 @@ pub struct Grant {
     pub rate: Option<Rate>,
     /// From which addresses.
     pub senders: Senders,
+    /// How many of its requests may wait for our answer, where that is fewer than the link allows.
+    pub window: Option<usize>,
 }
 
 /// So many a second, and as many at once.

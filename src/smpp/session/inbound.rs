@@ -101,7 +101,8 @@ impl Session {
 
     /// Why a request that is in its place is not taken all the same. It comes again later, for it stays with its sender.
     fn refusal(&mut self, at: Instant, pdu: &Pdu) -> Option<Status> {
-        if self.open.len() >= self.limits.theirs || matches!(self.state, State::Draining(..)) {
+        let window = self.limits.theirs.min(self.grant.window.unwrap_or(usize::MAX));
+        if self.open.len() >= window || matches!(self.state, State::Draining(..)) {
             return Some(Status::QUEUE_FULL);
         }
         let message = pdu.message().filter(|_| self.role == Role::Smsc)?;

@@ -425,7 +425,7 @@ fn ten_megabytes_are_refused_and_end_the_link() {
 #[test]
 fn a_rate_is_kept_and_a_foreign_sender_refused() {
     let senders = Senders::Only(vec!["15550100".into()]);
-    let grant = Grant { rate: Some(Rate::per_second(2)), senders };
+    let grant = Grant { rate: Some(Rate::per_second(2)), senders, window: None };
     let mut link = Link::with(Limits::default(), BindKind::Transceiver, grant);
     for ticket in 0..3 {
         link.submit(ticket, &format!("+1555010{ticket}"), "x");

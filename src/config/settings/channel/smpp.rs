@@ -39,6 +39,19 @@ pub enum Alphabet {
     Utf8,
 }
 
+impl Alphabet {
+    /// The same as the protocol knows it.
+    pub fn plain(self) -> Plain {
+        match self {
+            Alphabet::Gsm => Plain::Gsm,
+            Alphabet::Packed => Plain::Packed,
+            Alphabet::Latin1 => Plain::Latin1,
+            Alphabet::Ascii => Plain::Ascii,
+            Alphabet::Utf8 => Plain::Utf8,
+        }
+    }
+}
+
 /// How a text goes that is too long for one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -52,6 +65,18 @@ pub enum Long {
     Sar,
     /// Whole, as `message_payload`.
     Payload,
+}
+
+impl Long {
+    /// The same as the protocol knows it.
+    pub fn cut(self) -> Cut {
+        match self {
+            Long::Header => Cut::Header,
+            Long::WideHeader => Cut::WideHeader,
+            Long::Sar => Cut::Sar,
+            Long::Payload => Cut::Payload,
+        }
+    }
 }
 
 /// How a carrier writes the names of messages.
@@ -177,20 +202,7 @@ impl Smpp {
 
     /// How texts are written.
     pub fn wording(&self) -> Wording {
-        let plain = match self.dcs0 {
-            Alphabet::Gsm => Plain::Gsm,
-            Alphabet::Packed => Plain::Packed,
-            Alphabet::Latin1 => Plain::Latin1,
-            Alphabet::Ascii => Plain::Ascii,
-            Alphabet::Utf8 => Plain::Utf8,
-        };
-        let cut = match self.long {
-            Long::Header => Cut::Header,
-            Long::WideHeader => Cut::WideHeader,
-            Long::Sar => Cut::Sar,
-            Long::Payload => Cut::Payload,
-        };
-        Wording { plain, cut }
+        Wording { plain: self.dcs0.plain(), cut: self.long.cut() }
     }
 
     /// How its receipts are read.

@@ -39,7 +39,8 @@ fn desk_after(now: Now, rules: Rules, entries: Vec<Entry<String>>) -> Desk {
     entries.iter().for_each(|entry| kept.apply(entry));
     let other = Rules::default();
     let channels = [(ChannelId::from("api"), rules), (ChannelId::from("sim"), other)];
-    let settings = Settings { channels: channels.into(), languages: Vec::new() };
+    let settings =
+        Settings { channels: channels.into(), languages: Vec::new(), applications: Vec::new() };
     let ledger = Ledger::new(now, settings, kept, Random::from_number(1));
     let (sent, stored, held, answers, own) = (Vec::new(), Vec::new(), None, None, None);
     let reads = true;
@@ -131,6 +132,7 @@ impl Desk {
             until: self.now.unix + Duration::from_secs(3_600),
             not_before: None,
             once: None,
+            asker: None,
         };
         self.ledger.handle_wish(self.now, 1, wish);
         self.settle();
@@ -376,7 +378,8 @@ fn what_waits_for_a_channel_that_is_gone_is_stopped() {
     desk.says("api", Input::State(LineState::Down("no network".to_owned())));
     desk.wants("+1", "hello", "service");
     let channels = [(ChannelId::from("sim"), Rules::default())];
-    let settings = Settings { channels: channels.into(), languages: Vec::new() };
+    let settings =
+        Settings { channels: channels.into(), languages: Vec::new(), applications: Vec::new() };
     desk.ledger.handle_settings(desk.now, settings);
     desk.settle();
     let last = &desk.entries.last().unwrap().what;

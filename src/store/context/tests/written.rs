@@ -93,6 +93,7 @@ fn arrived(message: u64, key: u8, text: &str) -> What<String> {
         automatic: false,
         name: None,
         proved: None,
+        given: None,
     }
 }
 
@@ -110,6 +111,7 @@ fn queued(message: u64, text: &str) -> What<String> {
         not_before: None,
         once: None,
         instead_of: None,
+        asker: None,
     }
 }
 
@@ -231,6 +233,7 @@ fn with_file(message: u64, key: u8, content: u8) -> What<String> {
                 automatic,
                 name: None,
                 proved: None,
+                given: None,
             }
         }
         other => other,
