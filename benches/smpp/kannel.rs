@@ -23,20 +23,10 @@ pub fn installed() -> bool {
     [BEARERBOX, SMSBOX].iter().all(|program| Path::new(program).exists())
 }
 
-/// What it takes from a centre that sends as fast as it is answered. Its smsbox is not running: messages stay in memory.
-pub fn incoming(window: usize, messages: u64) -> Cost {
-    let centre = Centre::start(window, messages);
-    let kannel = Kannel::start(centre.port, window, false);
-    centre.wait(1, |counts| &counts.delivered);
-    let (start, before) = (Instant::now(), kannel.cpu());
-    centre.wait(messages, |counts| &counts.delivered);
-    Cost { messages, time: start.elapsed(), cpu: kannel.cpu() - before }
-}
-
 /// What it sends, from HTTP to the receipt.
 pub fn outgoing(window: usize, messages: u64) -> Cost {
     let centre = Centre::start(window, 0);
-    let kannel = Kannel::start(centre.port, window, true);
+    let kannel = Kannel::start(centre.port, window);
     let (start, before) = (Instant::now(), kannel.cpu());
     let feeding: Vec<_> = (0..FEEDING)
         .map(|part| {
@@ -48,7 +38,37 @@ pub fn outgoing(window: usize, messages: u64) -> Cost {
         .collect();
     feeding.into_iter().for_each(|one| one.join().expect("it ends"));
     centre.wait(messages, |counts| &counts.delivered);
-    Cost { messages, time: start.elapsed(), cpu: kannel.cpu() - before }
+    Cost { messages, time: start.elapsed(), cpu: kannel.cpu() - before, syncs: None }
+}
+
+/// How many syncs it makes for a thousand messages, as strace counts them; in words where that cannot be.
+pub fn syncs(messages: u64) -> String {
+    let centre = Centre::start(10, 0);
+    let kannel = Kannel::start(centre.port, 10);
+    let list = kannel.folder.join("syncs");
+    let calls = "trace=fsync,fdatasync,sync,syncfs,sync_file_range,msync";
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", calls, "-o"]).arg(&list);
+    kannel.processes.iter().for_each(|one| _ = strace.args(["-p", &one.id().to_string()]));
+    let Ok(mut strace) = strace.stderr(Stdio::null()).spawn() else {
+        return "an unknown number (strace is not installed)".to_owned();
+    };
+    let start = Instant::now();
+    while !list.exists() && start.elapsed() < Duration::from_secs(5) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    feed(kannel.sendsms, kannel.page, 0..messages);
+    centre.wait(messages, |counts| &counts.delivered);
+    let ended = strace.try_wait().ok().flatten();
+    let _ = strace.kill();
+    let _ = strace.wait();
+    match ended {
+        Some(_) => "an unknown number (strace may not look)".to_owned(),
+        None => {
+            let lines = fs::read_to_string(&list).unwrap_or_default().lines().count() as u64;
+            (lines * 1_000 / messages).to_string()
+        }
+    }
 }
 
 struct Kannel {
@@ -59,13 +79,14 @@ struct Kannel {
 }
 
 impl Kannel {
-    fn start(centre: u16, window: usize, sends: bool) -> Kannel {
+    fn start(centre: u16, window: usize) -> Kannel {
         let (boxes, sendsms, page) = (free_port(), free_port(), page());
         let folder =
             std::env::temp_dir().join(format!("branchline-bench-{}-{sendsms}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let file = folder.join("kannel.conf");
-        fs::write(&file, settings(free_port(), boxes, sendsms, centre, window)).expect("written");
+        fs::write(&file, settings(free_port(), boxes, sendsms, centre, window, &folder))
+            .expect("written");
         let run = |program: &str| {
             let quiet = Stdio::null;
             let mut command = Command::new(program);
@@ -74,27 +95,27 @@ impl Kannel {
         };
         let mut processes = vec![run(BEARERBOX)];
         reachable(boxes);
-        if sends {
-            processes.push(run(SMSBOX));
-            reachable(sendsms);
-            // A box is known to the other a moment after it listens.
-            thread::sleep(Duration::from_secs(1));
-        }
+        processes.push(run(SMSBOX));
+        reachable(sendsms);
+        // A box is known to the other a moment after it listens.
+        thread::sleep(Duration::from_secs(1));
         Kannel { processes, folder, sendsms, page }
     }
 
     /// Processor time of its processes so far.
     fn cpu(&self) -> Duration {
-        let ticks = self.processes.iter().map(|process| {
-            let stat =
-                fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap_or_default();
-            let behind_name = stat.rsplit(')').next().unwrap_or_default();
-            // Fields 14 and 15, counted from 1; the name is the second.
-            let fields = behind_name.split_whitespace().skip(11).take(2);
-            fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>()
-        });
-        Duration::from_millis(ticks.sum::<u64>() * 1_000 / TICKS)
+        self.processes.iter().map(|process| cpu_of(process.id())).sum()
     }
+}
+
+/// Processor time of a process so far.
+pub fn cpu_of(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    // Fields 14 and 15, counted from 1; the name is the second.
+    let fields = behind_name.split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1_000 / TICKS)
 }
 
 impl Drop for Kannel {
@@ -107,7 +128,16 @@ impl Drop for Kannel {
     }
 }
 
-fn settings(admin: u16, boxes: u16, sendsms: u16, centre: u16, window: usize) -> String {
+fn settings(
+    admin: u16,
+    boxes: u16,
+    sendsms: u16,
+    centre: u16,
+    window: usize,
+    folder: &Path,
+) -> String {
+    let store = folder.join("store");
+    let store = store.display();
     format!(
         "group = core
 admin-port = {admin}
@@ -116,6 +146,8 @@ admin-password = secret
 smsbox-port = {boxes}
 smsbox-interface = 127.0.0.1
 dlr-storage = internal
+store-type = file
+store-location = {store}
 log-level = 4
 
 group = smsc
@@ -201,12 +233,12 @@ fn page() -> u16 {
     port
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     socket.local_addr().expect("its address").port()
 }
 
-fn reachable(port: u16) {
+pub fn reachable(port: u16) {
     let start = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(start.elapsed() < Duration::from_secs(30), "nobody listens on {port}");

@@ -1,21 +1,23 @@
-//! How many messages an SMPP link carries, and what each costs, beside Kannel in the same run.
+//! How many messages go from an application to a carrier and back, on the disk, beside Kannel in the same run.
 //!
-//! `cargo bench --bench smpp` prints it; `/usr/sbin/bearerbox` and `smsbox` must be there for Kannel's half. Both are the
-//! application (ESME) of the same message centre, which is ours and does nothing but answer, with windows of 10 and of 100:
+//! `cargo bench --bench smpp` prints it; `/usr/sbin/bearerbox` and `smsbox` must be there for Kannel's half, and `strace` for
+//! its syncs. `BOX=FILE` in the environment drives another binary. Two tables, and what stands in one compares with nothing in
+//! the other:
 //!
-//! - `in`: the centre sends `deliver_sm` as fast as its window lets it; what counts is how fast they are answered.
-//! - `out`: `submit_sm`, each answered at once and followed by its receipt. We are given them over the channel that the
-//!   gateway uses, Kannel over its `sendsms` with 16 connections that stay open, for it has no other way: its figure holds
-//!   HTTP too, and its processor time is told for both its programs.
-//! - `centre`: we are the centre, and an application of ours sends and takes receipts. Kannel is none.
-//!
-//! The ledger is a stub in memory on both sides: nothing is written to a disk. Processor time is that of our link's own
-//! thread, and of Kannel's processes; the centre and the feeding are on other threads and not counted.
+//! - The whole way. Ours: `branchline run` with its journal on the disk; an application submits over SMPP with its window full,
+//!   is answered when its message is synced, the message goes to the carrier, and its receipt is synced before the carrier is
+//!   answered and then goes to the application. Kannel: bearerbox with `store-type = file` on the same disk and smsbox in front,
+//!   fed over HTTP by 16 connections that stay open, for it takes messages in no other way; its receipts are kept in memory
+//!   (`dlr-storage = internal`) and told over HTTP. The carrier is the same program, and answers everything at once. From the
+//!   first message to the last receipt; processor time is that of the processes, the feeding and the carrier not counted.
+//! - A link alone, ours, in memory: what the protocol itself costs. `in` is `deliver_sm` from a centre, `out` is `submit_sm`
+//!   with receipts, `centre` is the server with an application at it; time of the one thread that it is on.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
 
 mod centre;
 mod kannel;
+mod whole;
 
 use std::collections::VecDeque;
 use std::sync::mpsc;
@@ -32,10 +34,12 @@ use branchline::smpp::status::Status;
 use bytes::Bytes;
 use nix::time::{ClockId, clock_gettime};
 
-/// Messages of one measurement of ours: some seconds.
+/// Messages of one measurement of a link alone: some seconds.
 const OURS: u64 = 60_000;
-/// And of Kannel's, which has HTTP in front.
-const KANNELS: u64 = 10_000;
+/// Of the whole way.
+const WHOLE: u64 = 20_000;
+/// Of Kannel while its syncs are counted, which makes it slow.
+const COUNTED: u64 = 500;
 /// Receivers: as a branch has customers, so that keeping each one's order costs no window.
 const RECEIVERS: u64 = 5_000;
 
@@ -43,35 +47,44 @@ const RECEIVERS: u64 = 5_000;
 const AHEAD: u64 = 200;
 
 fn main() {
+    println!("from an application to a carrier, and its receipt back:");
     println!(
-        "{:<8} {:<10} {:>6} {:>12} {:>14}",
-        "", "who", "window", "messages/s", "us of CPU each"
+        "{:<12} {:>6} {:>12} {:>14} {:>12}",
+        "who", "window", "messages/s", "us of CPU each", "syncs/1000"
     );
-    for window in [10, 100] {
-        row("in", "branchline", window, incoming(window));
-        row("out", "branchline", window, outgoing(window));
-        row("centre", "branchline", window, as_centre(window));
-        match kannel::installed() {
-            true => {
-                row("in", "kannel", window, kannel::incoming(window, OURS));
-                row("out", "kannel", window, kannel::outgoing(window, KANNELS));
-            }
-            false => println!("kannel is not installed"),
+    for window in [10, 100, 500] {
+        row("branchline", window, &whole::measure(window, WHOLE));
+        if kannel::installed() {
+            row("kannel", window, &kannel::outgoing(window, WHOLE));
         }
+    }
+    match kannel::installed() {
+        true => println!("kannel syncs {} of 1000 messages", kannel::syncs(COUNTED)),
+        false => println!("kannel is not installed"),
+    }
+    println!("\na link alone, in memory:");
+    for window in [10, 100] {
+        row("in", window, &incoming(window));
+        row("out", window, &outgoing(window));
+        row("centre", window, &as_centre(window));
     }
 }
 
-/// How many messages in which time, and how much of a processor that took.
+/// How many messages in which time, how much of a processor that took, and how many syncs.
 pub struct Cost {
     pub messages: u64,
     pub time: Duration,
     pub cpu: Duration,
+    pub syncs: Option<u64>,
 }
 
-fn row(way: &str, who: &str, window: usize, cost: Cost) {
-    let rate = cost.messages as f64 / cost.time.as_secs_f64();
-    let each = cost.cpu.as_micros() as f64 / cost.messages as f64;
-    println!("{way:<8} {who:<10} {window:>6} {rate:>12.0} {each:>14.1}");
+fn row(who: &str, window: usize, cost: &Cost) {
+    let many = cost.messages as f64;
+    let (rate, each) = (many / cost.time.as_secs_f64(), cost.cpu.as_micros() as f64 / many);
+    let syncs = cost
+        .syncs
+        .map_or_else(|| "-".to_owned(), |syncs| format!("{:.0}", syncs as f64 * 1_000.0 / many));
+    println!("{who:<12} {window:>6} {rate:>12.0} {each:>14.1} {syncs:>12}");
 }
 
 fn thread_time() -> Duration {
@@ -118,7 +131,7 @@ fn alone<F: Future<Output = u64>>(work: impl FnOnce() -> F + Send + 'static) -> 
         let (start, before) = (Instant::now(), thread_time());
         let messages = runtime.expect("a runtime").block_on(work());
         let (time, cpu) = (start.elapsed(), thread_time() - before);
-        let _ = done.send(Cost { messages, time, cpu });
+        let _ = done.send(Cost { messages, time, cpu, syncs: None });
     });
     result.recv().expect("it ends")
 }
@@ -194,6 +207,7 @@ fn as_centre(window: usize) -> Cost {
             kinds: vec![BindKind::Transceiver],
             most: 1,
             rate: None,
+            window: 1_000,
             senders: Senders::Any,
         };
         let accounts = vec![(account, Password::of_file("secret"))];
