@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use crate::peers::{Centre, LONG, free_port, message};
 
 /// Both programs, their folder, and what they ask over HTTP.
-struct Kannel {
+pub struct Kannel {
     processes: Vec<Child>,
     folder: PathBuf,
     sendsms: u16,
@@ -30,7 +30,7 @@ struct Kannel {
 }
 
 impl Kannel {
-    async fn start(centre: u16) -> Kannel {
+    pub async fn start(centre: u16) -> Kannel {
         let (admin, boxes, sendsms) = (free_port(), free_port(), free_port());
         let (page, asked) = listen().await;
         let folder = std::env::temp_dir()
@@ -53,10 +53,15 @@ impl Kannel {
 
     /// Sends a text; `more` are further parameters of Kannel's.
     async fn send(&self, text: &str, more: &str) {
+        self.send_to("15550101", text, more).await;
+    }
+
+    pub async fn send_to(&self, to: &str, text: &str, more: &str) {
+        let to = escaped(to);
         let receipts = escaped(&format!("http://127.0.0.1:{}/dlr?d=%d", self.page));
         let text = escaped(text);
         let path = format!(
-            "/cgi-bin/sendsms?username=u&password=p&from=15550100&to=15550101&text={text}\
+            "/cgi-bin/sendsms?username=u&password=p&from=15550100&to={to}&text={text}\
              &charset=UTF-8&dlr-mask=31&dlr-url={receipts}{more}"
         );
         let answer = get(self.sendsms, &path).await;
@@ -64,7 +69,7 @@ impl Kannel {
     }
 
     /// The next thing it asks the page for.
-    async fn asks(&mut self) -> String {
+    pub async fn asks(&mut self) -> String {
         timeout(LONG, self.asked.recv()).await.expect("in time").expect("it listens")
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::branch::Branch;
 use crate::channel::texts;
+use crate::kannel::Kannel;
 use crate::peers::{LONG, Program, free_port};
 
 /// A box, its carrier, and where applications bind.
@@ -376,4 +377,52 @@ async fn whoever_says_half_a_thing_or_guesses_is_cut_off_and_nobody_else_notices
     assert!(start.elapsed() >= Duration::from_secs(7), "{:?}", start.elapsed());
     let (_, status) = scene.application("secret").await;
     assert_eq!(status, json!(0), "whoever knows it is not kept out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kannel_sends_through_the_box_and_hears_of_it_though_the_box_was_killed() {
+    let rule = "rate = 100\ntexts_by = [\"texts\"]\n";
+    let mut scene = Scene::start(rule).await;
+    let mut kannel = Kannel::start(scene.port).await;
+    bound(&scene, 1).await;
+    kannel.send_to("+12125550123", "hello @ from Kannel", "").await;
+    let submitted = scene.carrier.event("submit_sm").await;
+    assert_eq!(submitted["text"], json!("hello @ from Kannel"));
+    assert_eq!(kannel.asks().await, "/dlr?d=8", "accepted: it is on the disk");
+    scene.newest("sent").await;
+    scene.restart().await;
+    while {
+        scene.report(&submitted);
+        scene.carrier.event("answered").await["status"] != json!(0)
+    } {}
+    assert_eq!(kannel.asks().await, "/dlr?d=1", "delivered, once Kannel has bound again");
+
+    bound(&scene, 1).await;
+    let text = "Kannel cuts a long text. ".repeat(20);
+    kannel.send_to("+12125550123", &text, "").await;
+    assert_eq!(scene.carrier.text_in_parts(4).await, text);
+    scene.carrier.order(json!({
+        "command": "deliver", "source_addr": "12125550123", "source_addr_ton": 1,
+        "destination_addr": "15550100", "short_message": "thank you",
+    }));
+    loop {
+        let asked = kannel.asks().await;
+        if asked.starts_with("/mo?") {
+            assert!(asked.ends_with("text=thank+you"), "{asked}");
+            break;
+        }
+    }
+}
+
+/// Waits until the application has so many links.
+async fn bound(scene: &Scene, links: usize) {
+    let start = Instant::now();
+    loop {
+        let told = scene.branch.ask(&["smpp"]);
+        if told["applications"][0]["links"].as_array().map(Vec::len) == Some(links) {
+            return;
+        }
+        assert!(start.elapsed() < LONG, "{told}");
+        sleep(Duration::from_millis(50)).await;
+    }
 }
