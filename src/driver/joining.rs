@@ -109,6 +109,7 @@ pub fn start(ground: &mut Ground<'_>) -> Joined {
     let (orders, modems) = (Channels::default(), Modems::default());
     let (calls, smpp, shelf, applications) = (Router::new(), SmppDesk::default(), None, None);
     let mut joined = Joined { orders, calls, shelf, called, modems, smpp, applications, chats };
+    smpp::sweep(ground.data, ground.settings);
     if ground.settings.smpp_server.is_on()
         && let Err(why) = smpp_server::start(ground, &mut joined)
     {

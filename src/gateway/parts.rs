@@ -6,6 +6,7 @@ use crate::admin::api::messages::{Forcing, Parts, PartsLine};
 use crate::config::settings::{Channel, ChannelKind};
 use crate::context::Channel as Consents;
 use crate::id::ChannelId;
+use crate::smpp::text::{self, Plain};
 use crate::sms::alphabet::Tables;
 use crate::sms::pdu::Reference;
 use crate::sms::segment::{self, Count, Encoding, Options};
@@ -33,12 +34,33 @@ fn line(own: &Channel, text: &str) -> PartsLine {
         let count = Count { parts: 1, units_left: 0, encoding: Encoding::Ucs2, forced_by: None };
         return PartsLine { encoding: "characters".to_owned(), ..counted(count, None) };
     }
+    if let Some(carrier) = own.smpp.as_ref().filter(|_| own.kind == ChannelKind::Smpp) {
+        return carried(text::count(text, carrier.wording()));
+    }
     let most = match own.kind {
         ChannelKind::Modem => shared.cloned().unwrap_or_default().max_parts,
         _ => u8::MAX,
     };
     let options = shared.map_or_else(Options::default, |shared| shared.options());
     counted(segment::count(text, &options, Reference::Short(0)), Some(most))
+}
+
+/// As a carrier's link writes it.
+fn carried(count: text::Count) -> PartsLine {
+    let encoding = match count.plain {
+        None => "ucs2",
+        Some(Plain::Gsm | Plain::Packed) => "gsm7",
+        Some(Plain::Latin1) => "latin1",
+        Some(Plain::Ascii) => "ascii",
+        Some(Plain::Utf8) => "utf8",
+    };
+    PartsLine {
+        parts: count.parts,
+        units_left: count.left,
+        encoding: encoding.to_owned(),
+        forced_by: count.forced_by.map(|(at, char)| Forcing { at, character: char.to_string() }),
+        max_parts: Some(u8::MAX),
+    }
 }
 
 fn counted(count: Count, most: Option<u8>) -> PartsLine {
@@ -76,6 +98,16 @@ mod tests {
         let turkish = channel("kind = 'modem'\nmodem = { alphabets = ['tr'] }");
         assert_eq!(super::line(&turkish, "\u{131}\u{15f}\u{131}k").encoding, "gsm7_national");
         assert_eq!(super::line(&plain, "\u{131}\u{15f}\u{131}k").encoding, "ucs2");
+        let carrier = |dcs0: &str| {
+            channel(&format!(
+                "kind = 'smpp'\n[smpp]\nhosts = ['a:1']\nsystem_id = 'a'\ndcs0 = '{dcs0}'\n\
+                 password = {{ credential = 'a' }}"
+            ))
+        };
+        let latin = super::line(&carrier("latin1"), &"\u{ea}".repeat(140));
+        assert_eq!((latin.parts, latin.units_left, latin.encoding.as_str()), (1, 0, "latin1"));
+        let gsm = super::line(&carrier("gsm"), &"\u{ea}".repeat(140));
+        assert_eq!((gsm.parts, gsm.encoding.as_str()), (3, "ucs2"));
         let mail = channel("kind = 'mail'");
         let mail = super::line(&mail, &"\u{131}".repeat(1_000));
         assert_eq!((mail.parts, mail.encoding.as_str(), mail.max_parts), (1, "characters", None));

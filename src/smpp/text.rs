@@ -287,6 +287,38 @@ pub fn parts(text: &str, wording: Wording, reference: u16) -> Result<Vec<Part>, 
     Ok(numbered.map(part).collect())
 }
 
+/// In how many messages a text goes, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// How many; more than [`MAX_PARTS`] cannot go.
+    pub parts: usize,
+    /// How much more fits into the last: septets, octets, or halves of UCS-2.
+    pub left: usize,
+    /// In what it is written; nothing: UCS-2.
+    pub plain: Option<Plain>,
+    /// The first character for which that is needed, and which of the text it is, from 0.
+    pub forced_by: Option<(usize, char)>,
+}
+
+/// Counts a text as a link writes it. Where the message centre cuts, it is counted as with the widest header.
+pub fn count(text: &str, wording: Wording) -> Count {
+    let ink = Ink::of(text, wording.plain);
+    let units = |text: &str| text.chars().map(|char| ink.units(char)).sum::<usize>();
+    let (whole, room) = (units(text), ink.room(header_octets(wording.cut)));
+    let (parts, left) = match whole <= ink.room(0) {
+        true => (1, ink.room(0) - whole),
+        false => {
+            let pieces = cut(text, ink, room);
+            (pieces.len(), room.saturating_sub(pieces.last().map_or(0, |last| units(last))))
+        }
+    };
+    let forced_by = text.chars().enumerate().find(|(_, char)| !has(wording.plain, *char));
+    match ink {
+        Ink::Plain(plain) => Count { parts, left, plain: Some(plain), forced_by: None },
+        Ink::Ucs2 => Count { parts, left: left / 2, plain: None, forced_by },
+    }
+}
+
 fn short(reference: u16) -> Reference {
     Reference::Short(reference.to_be_bytes()[1])
 }
@@ -326,6 +358,16 @@ fn cut(text: &str, ink: Ink, room: usize) -> Vec<&str> {
     pieces
 }
 
+/// Whether an alphabet has a character.
+fn has(plain: Plain, char: char) -> bool {
+    match plain {
+        Plain::Gsm | Plain::Packed => Tables::DEFAULT.write(char).is_some(),
+        Plain::Latin1 => u32::from(char) < 0x100,
+        Plain::Ascii => char.is_ascii(),
+        Plain::Utf8 => true,
+    }
+}
+
 /// With what a whole text is written.
 #[derive(Debug, Clone, Copy)]
 enum Ink {
@@ -336,13 +378,10 @@ enum Ink {
 impl Ink {
     /// The plain alphabet where it has every character.
     fn of(text: &str, plain: Plain) -> Ink {
-        let fits = |char: char| match plain {
-            Plain::Gsm | Plain::Packed => Tables::DEFAULT.write(char).is_some(),
-            Plain::Latin1 => u32::from(char) < 0x100,
-            Plain::Ascii => char.is_ascii(),
-            Plain::Utf8 => true,
-        };
-        if text.chars().all(fits) { Ink::Plain(plain) } else { Ink::Ucs2 }
+        match text.chars().all(|char| has(plain, char)) {
+            true => Ink::Plain(plain),
+            false => Ink::Ucs2,
+        }
     }
 
     fn data_coding(self) -> u8 {
@@ -482,6 +521,29 @@ mod tests {
         let long = "a".repeat(153 * 255);
         assert_eq!(messages(&long, Wording::default()).len(), 255);
         assert_eq!(parts(&(long + "a"), Wording::default(), 1), Err(TooLong));
+    }
+
+    #[test]
+    fn a_text_is_counted_as_it_is_sent() {
+        let texts =
+            ["", "plain", "caf\u{e9} \u{20ac}", "\u{65e5}\u{672c} \u{1f600}", "\u{131}\u{15f}"];
+        for plain in PLAIN {
+            for cut in [Cut::Header, Cut::WideHeader, Cut::Sar] {
+                let wording = Wording { plain, cut };
+                for text in texts {
+                    for times in [1, 20, 60] {
+                        let text = text.repeat(times);
+                        let sent = parts(&text, wording, 1).expect("short enough").len();
+                        assert_eq!(count(&text, wording).parts, sent, "{wording:?} {text}");
+                    }
+                }
+            }
+        }
+        let latin = Wording { plain: Plain::Latin1, ..Wording::default() };
+        let own = count(&"\u{ea}".repeat(141), latin);
+        assert_eq!((own.parts, own.left, own.plain), (2, 134 - 7, Some(Plain::Latin1)));
+        let dear = count("8 \u{20ac}", latin);
+        assert_eq!((dear.plain, dear.forced_by, dear.left), (None, Some((2, '\u{20ac}')), 67));
     }
 
     #[test]

@@ -424,9 +424,10 @@ pub struct Parts {
 pub struct PartsLine {
     /// In how many parts it goes: each costs as much as a message.
     pub parts: usize,
-    /// How many more units fit into the last one: septets, or halves of UCS-2.
+    /// How many more units fit into the last one: septets, octets, or halves of UCS-2.
     pub units_left: usize,
-    /// What it is written in: `gsm7`, `gsm7_national`, `ucs2`; `characters` where the channel has no parts.
+    /// What it is written in: `gsm7`, `gsm7_national`, `ucs2`; `latin1`, `ascii` or `utf8` where a carrier means that by its
+    /// default; `characters` where the channel has no parts.
     pub encoding: String,
     /// The first character for which `ucs2` is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
