@@ -232,6 +232,7 @@ mod journal {
             diverted_by: None,
             fee: None,
             consent: None,
+            contact: None,
         };
         let presence = Presence::Ready;
         [

@@ -453,7 +453,7 @@ fn a_code_joins_a_call_to_its_conversation_once_and_rings_at_who_answers_there()
         Happening::CallerKnown { caller, .. } => Some(caller.contact),
         _ => None,
     });
-    assert_eq!(known.last(), Some(contact), "who it is, while it rings");
+    assert_eq!(known.collect::<Vec<_>>().last(), Some(&contact), "who it is, while it rings");
     world.take_call(BOB);
     world.seconds(5);
     world.hang_up(CARRIER);
