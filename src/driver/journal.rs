@@ -590,14 +590,15 @@ fn put_ballast(path: &Path) -> nix::Result<()> {
 }
 
 /// Room on a disk.
-struct Room {
+pub(super) struct Room {
     /// Bytes that we may still use.
-    free: u64,
+    pub(super) free: u64,
     /// In use, in percent.
     used: u8,
 }
 
-fn room(path: &Path) -> Option<Room> {
+/// How much room there is where a file or folder is.
+pub(super) fn room(path: &Path) -> Option<Room> {
     let disk = nix::sys::statvfs::statvfs(path).ok()?;
     let (taken, free) = (disk.blocks().saturating_sub(disk.blocks_free()), disk.blocks_available());
     // As `df` has it: what is kept back for root is neither taken nor ours.

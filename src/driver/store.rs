@@ -4,6 +4,8 @@
 //! wait for it. sled can hang or abort on damaged files (measured), so a store from an earlier run is first read by a
 //! process of its own with a time limit; one that does not open, or whose rows do not add up, is set aside and made
 //! again from the journal. A mark beside it tells when the program died while opening it: then it is not tried twice.
+//! A write that fails, as on a full disk, is the last that an open sled takes: it is read on, and opened anew once there is
+//! room.
 
 use std::fs;
 use std::io;
@@ -15,6 +17,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::driver::journal::room;
 use crate::driver::looking::Shelf;
 use crate::driver::search::Index;
 use crate::driver::segments::{self, Segment};
@@ -56,6 +59,14 @@ pub enum State {
     /// It cannot be had; the journal goes on without it.
     Off(String),
 }
+
+/// How long a store that could not be written is let be, before it is looked at again.
+const REST: Duration = Duration::from_secs(1);
+/// Room on the disk, in bytes, for a store to be opened anew: two of sled's segments of 512 KiB and its snapshot, many times
+/// over.
+const ROOM: u64 = 8 << 20;
+/// How long readers may have the rows of a store that is to be opened anew: a search through everybody takes as long.
+const READERS: Duration = Duration::from_secs(10);
 
 /// What the thread is asked.
 enum Job {
@@ -184,6 +195,7 @@ pub fn open(
         program,
         shared: shared.clone(),
         tail: None,
+        ailing: None,
         report: Box::new(report),
     };
     thread::Builder::new().name("store".to_owned()).spawn(move || keeper.run(&waiting))?;
@@ -197,29 +209,32 @@ struct Keeper {
     shared: Arc<Shared>,
     /// Where in the journal's files the next record is.
     tail: Option<(Segment, u64)>,
+    /// Since a write failed: when it is looked at again.
+    ailing: Option<Instant>,
     report: Box<dyn Fn(Token) + Send>,
 }
 
 impl Keeper {
     fn run(mut self, waiting: &mpsc::Receiver<Job>) {
-        let db = match self.open() {
+        let mut db = match self.open() {
             Ok(db) => db,
             Err(error) => {
                 tracing::error!(%error, "the look-up store cannot be opened; call records are in the journal only");
                 return self.be(State::Off(error.to_string()));
             }
         };
-        self.be(State::CatchingUp);
-        self.catch_up(&db);
-        self.shelve(Some(Arc::new(Table(db.clone()))));
-        self.be(State::Ready);
+        self.show(&db);
         let mut due: Option<Instant> = None;
         loop {
-            let patience = due.map(|due| due.saturating_duration_since(Instant::now()));
+            let patience =
+                due.or(self.ailing).map(|due| due.saturating_duration_since(Instant::now()));
             let job = match patience {
                 Some(patience) => waiting.recv_timeout(patience),
                 None => waiting.recv().map_err(RecvTimeoutError::from),
             };
+            if self.ailing.is_some_and(|again| again <= Instant::now()) {
+                db = self.mend(db);
+            }
             match job {
                 Err(RecvTimeoutError::Timeout) => {
                     due = None;
@@ -251,8 +266,48 @@ impl Keeper {
         }
     }
 
-    fn shelve(&self, rows: Option<Arc<dyn Rows + Send + Sync>>) {
-        *self.shared.rows.lock().unwrap_or_else(PoisonError::into_inner) = rows;
+    /// Brings a store that was just opened up to the journal, and lets others read it.
+    fn show(&mut self, db: &sled::Db) {
+        self.be(State::CatchingUp);
+        self.catch_up(db);
+        self.shelve(Some(Arc::new(Table(db.clone()))));
+        self.be(State::Ready);
+    }
+
+    /// A store that could not be written is opened anew once there is room for it. Until then it is read as it is.
+    fn mend(&mut self, db: sled::Db) -> sled::Db {
+        self.ailing = Instant::now().checked_add(REST);
+        if !room(&self.journal).is_some_and(|room| room.free >= ROOM) {
+            return db;
+        }
+        self.be(State::Opening);
+        let rows = self.shelve(None).map(|rows| Arc::downgrade(&rows));
+        let until = Instant::now() + READERS;
+        while rows.as_ref().is_some_and(|rows| rows.strong_count() > 0) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(2));
+        }
+        drop(db);
+        self.ailing = None;
+        self.tail = None;
+        let db = loop {
+            match self.open() {
+                Ok(db) => break db,
+                Err(error) => tracing::error!(%error, "the look-up store cannot be opened anew"),
+            }
+            thread::sleep(REST);
+        };
+        self.show(&db);
+        tracing::info!("the look-up store was opened anew and follows the journal");
+        db
+    }
+
+    /// Puts rows where others find them. Answers what was there.
+    fn shelve(
+        &self,
+        rows: Option<Arc<dyn Rows + Send + Sync>>,
+    ) -> Option<Arc<dyn Rows + Send + Sync>> {
+        let mut shelf = self.shared.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *shelf, rows)
     }
 
     fn is_shelved(&self) -> bool {
@@ -313,13 +368,17 @@ impl Keeper {
 
     /// Projects what the journal has on the disk beyond the store's position.
     fn catch_up(&mut self, db: &sled::Db) {
+        if self.ailing.is_some() {
+            return;
+        }
         let durable = self.shared.durable.load(std::sync::atomic::Ordering::Acquire);
         while meta(db).position < durable {
             match self.step(db, durable) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    tracing::error!(%error, "the look-up store does not follow the journal");
+                    tracing::error!(%error, "the look-up store does not follow the journal; it is opened anew when it can be");
+                    self.ailing = Instant::now().checked_add(REST);
                     break;
                 }
             }

@@ -671,14 +671,19 @@ fn piece(new: &NewMessage) -> Result<Piece<String>, String> {
     }
 }
 
+/// What is said of a channel that is up while nobody knows what came before.
+const NOTHING_TAKEN: &str = "up; takes nothing until what was written before is known";
+
 /// How channels do.
 impl Gateway {
     /// A line of the status page for each.
     pub(super) fn channel_parts(&self) -> Vec<Part> {
         let figures = self.messages.ledger.iter().flat_map(Ledger::figures);
+        let is_ready = self.messages.wanted.is_none() && !self.messages.failed;
         let part = |(channel, figures): (&ChannelId, ledger::Figures)| {
             let (lamp, words) = match figures.state {
-                State::Up => (Lamp::Green, "up".to_owned()),
+                State::Up if is_ready => (Lamp::Green, "up".to_owned()),
+                State::Up => (Lamp::Amber, NOTHING_TAKEN.to_owned()),
                 State::Degraded(why) => (Lamp::Amber, why),
                 State::Down(why) => (Lamp::Red, format!("down: {why}")),
             };

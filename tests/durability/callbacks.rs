@@ -563,7 +563,7 @@ fn every_promise_of_a_call_keeps_its_place_over_fifty_kills() {
     let limit = Instant::now() + PATIENCE;
     let waits = |person: &Person| matches!(person, Person::Holds | Person::Asked | Person::Told);
     while town.people.iter().any(waits) || !town.backs.is_empty() || !town.calls.is_empty() {
-        assert!(Instant::now() < limit, "never called: {:?}; {}", town.people, site.log());
+        assert!(Instant::now() < limit, "never called: {:?}; {}", town.people, site.logged_last());
         town.go(Duration::from_millis(10));
         assert_eq!(town.wrong, None, "{}", story(&site));
     }

@@ -24,6 +24,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ports for sound of one test.
 const SOUND_PORTS: u16 = 750;
+/// As much of a log as somebody reads.
+const LINES: usize = 60;
 
 /// A site's configuration.
 pub struct Site {
@@ -97,7 +99,11 @@ impl Site {
         let began = Instant::now();
         let running = self.launch();
         while !crate::phones::answers(self.sip) {
-            assert!(began.elapsed() < PATIENCE, "the branch does not answer: {}", self.log());
+            assert!(
+                began.elapsed() < PATIENCE,
+                "the branch does not answer: {}",
+                self.logged_last()
+            );
         }
         (running, began.elapsed())
     }
@@ -118,6 +124,13 @@ impl Site {
     /// What it has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// The last of that, which a test that fails prints.
+    pub fn logged_last(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n")
     }
 
     /// Asks the branch with its own command line; nothing if it refuses.
@@ -146,7 +159,7 @@ impl Site {
             if let Some(found) = look() {
                 return found;
             }
-            assert!(Instant::now() < limit, "waited in vain for {what}: {}", self.log());
+            assert!(Instant::now() < limit, "waited in vain for {what}: {}", self.logged_last());
             std::thread::sleep(Duration::from_millis(5));
         }
     }

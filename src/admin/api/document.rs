@@ -255,7 +255,7 @@ fn may_be(kind: Kind, route: &Route) -> bool {
         Kind::Refused if route.operation == Operation::Provider => true,
         Kind::SignInNeeded | Kind::NotAllowed | Kind::Forged => route.roles.is_some(),
         Kind::WrongPassword => route.operation == Operation::SignIn,
-        Kind::WrongType => body,
+        Kind::WrongType => body || route.file,
         Kind::Stale => route.honours_if_match(),
         Kind::NotFound => route.parameters().next().is_some(),
         Kind::Conflict | Kind::Refused => route.method.changes() || !route.query.is_empty(),

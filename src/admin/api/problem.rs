@@ -117,7 +117,9 @@ impl Kind {
                 ("urn:branchline:problem:stale", 412, "It was changed since you have seen it")
             }
             Kind::TooLong => ("urn:branchline:problem:too-long", 413, "The request is too long"),
-            Kind::WrongType => ("urn:branchline:problem:wrong-type", 415, "The body is not JSON"),
+            Kind::WrongType => {
+                ("urn:branchline:problem:wrong-type", 415, "The body is of another type")
+            }
             Kind::UpgradeNeeded => {
                 ("urn:branchline:problem:upgrade-needed", 426, "This path is a WebSocket's")
             }

@@ -125,8 +125,9 @@ fn a_full_disk_refuses_messages_on_every_way_and_takes_them_when_there_is_room()
     let seen = world.seen.hold();
     let states = judge_outgoing(&world.ordered, &others, &seen.given);
     println!(
-        "{} came in, {} went out through a full disk: {states:?}",
+        "{} came in, {} went out through a full disk: {states:?}; look-ups were opened anew {} times",
         world.written.len(),
-        world.ordered.len()
+        world.ordered.len(),
+        world.site.log().matches("was opened anew").count()
     );
 }

@@ -179,7 +179,7 @@ impl World {
             assert!(
                 Instant::now() < end,
                 "modem, carrier, service, orders: {open:?} {}",
-                self.site.log()
+                self.site.logged_last()
             );
             std::thread::sleep(Duration::from_millis(50));
         }
