@@ -178,7 +178,7 @@ impl Call {
     pub fn extension(&self, leg: LegId) -> Option<&ExtensionId> {
         match &self.legs.get(&leg)?.peer {
             Peer::Extension(extension) => Some(extension),
-            Peer::Trunk(_) => None,
+            Peer::Trunk(_) | Peer::Chat(_) => None,
         }
     }
 

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::call::desk::Diversion;
 use crate::call::ending::Cause;
 use crate::call::plan::Origin;
-use crate::id::{AgentId, CallId, ConferenceId, ExtensionId, LegId, QueueId, RecordingId, TrunkId};
+use crate::id::{
+    AgentId, CallId, ChannelId, ConferenceId, ExtensionId, LegId, QueueId, RecordingId, TrunkId,
+};
 use crate::time::UnixTime;
 
 /// Who was at the far end of a leg.
@@ -18,6 +20,8 @@ pub enum Peer {
     Extension(ExtensionId),
     /// A carrier.
     Trunk(TrunkId),
+    /// The page of a visitor, who came by the chat of this name.
+    Chat(ChannelId),
 }
 
 impl fmt::Display for Peer {
@@ -25,6 +29,7 @@ impl fmt::Display for Peer {
         match self {
             Peer::Extension(extension) => write!(f, "extension {extension}"),
             Peer::Trunk(trunk) => write!(f, "trunk {trunk}"),
+            Peer::Chat(chat) => write!(f, "chat {chat}"),
         }
     }
 }

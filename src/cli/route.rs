@@ -49,6 +49,7 @@ pub fn answer(dialled: &str, from: &Origin, decision: &Decision) -> String {
     let who = match from {
         Origin::Trunk(trunk) => format!("a caller on trunk {trunk}"),
         Origin::Extension(extension) => format!("extension {extension}"),
+        Origin::Chat(chat) => format!("a visitor of chat {chat}"),
     };
     let shown: String = dialled.chars().filter(|c| !c.is_control()).collect();
     let steps: String = decision.because.iter().map(|step| format!("  - {step}\n")).collect();

@@ -18,7 +18,6 @@ mod pages;
 mod socket;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -44,6 +43,7 @@ use crate::messaging::Message;
 use crate::messaging::channel::{Input, Order, State as Stands};
 use crate::messaging::chat::wire::{Refusal, ToPage};
 use crate::messaging::chat::{Chat, ConnectionId, Output, Seal, Settings, Visitor};
+use crate::messaging::voice::Ends;
 use crate::store::context::looking::{Answer, Question};
 
 /// What pages have said and the machine has not taken: some frames of each. Their connections wait then.
@@ -58,7 +58,7 @@ const MOST_UPLOADS: usize = 4;
 /// What happens to a channel from outside.
 #[derive(Debug)]
 enum Event {
-    Opened(ConnectionId, IpAddr, mpsc::Sender<ToPage>),
+    Opened(ConnectionId, Ends, mpsc::Sender<ToPage>),
     Frame(ConnectionId, String),
     Closed(ConnectionId),
     Past(Visitor, Option<Vec<Message<String>>>),
@@ -155,9 +155,9 @@ impl Task {
     fn take(&mut self, event: Event) {
         let now = clock::now();
         match event {
-            Event::Opened(id, from, page) => {
+            Event::Opened(id, ends, page) => {
                 self.pages.insert(id, page);
-                self.chat.handle_opened(now, id, from);
+                self.chat.handle_opened(now, id, ends);
             }
             Event::Frame(id, text) => self.chat.handle_frame(now, id, &text),
             Event::Closed(id) => {

@@ -46,7 +46,10 @@ impl Channels {
                 tracing::warn!(%channel, "a channel takes no orders");
                 None
             }
-            Order::Typing { .. } | Order::Read { .. } | Order::Place { .. } => None,
+            Order::Typing { .. }
+            | Order::Read { .. }
+            | Order::Place { .. }
+            | Order::Call { .. } => None,
         }
     }
 }

@@ -229,7 +229,10 @@ impl Carrier {
             Order::Stored(receipt) => self.stored(now, receipt),
             Order::NotStored(receipt, why) => self.not_stored(now, receipt, why),
             // Nobody's phone shows either.
-            Order::Typing { .. } | Order::Read { .. } | Order::Place { .. } => {}
+            Order::Typing { .. }
+            | Order::Read { .. }
+            | Order::Place { .. }
+            | Order::Call { .. } => {}
         }
     }
 

@@ -103,6 +103,7 @@ impl Gateway {
                 let known = |extension: &&settings::Extension| extension.number == *number;
                 self.settings.extensions.iter().find(known)?.codecs.as_slice()
             }
+            Peer::Chat(_) => return None,
         };
         Some(own).filter(|own| !own.is_empty())
     }

@@ -104,8 +104,7 @@ impl Gateway {
         if help(one) || help(other) {
             return None;
         }
-        let outside =
-            |leg: &LegId| matches!(self.legs.get(*leg).map(|leg| &leg.peer), Some(Peer::Trunk(_)));
+        let outside = |leg: &LegId| self.is_outside(*leg);
         let queue = self.queue_notice(call).and(caller);
         [one, other].into_iter().find(outside).or(queue)
     }
@@ -119,7 +118,7 @@ impl Gateway {
     fn notice_of(&self, asked: LegId) -> Option<&RecordNotice> {
         let trunk = || match &self.legs.get(asked)?.peer {
             Peer::Trunk(trunk) => self.trunk_settings(trunk)?.record_notice.as_ref(),
-            Peer::Extension(_) => None,
+            Peer::Extension(_) | Peer::Chat(_) => None,
         };
         self.queue_notice(self.calls.call_of(asked)?).or_else(trunk)
     }
@@ -147,7 +146,8 @@ impl Gateway {
     }
 
     fn is_outside(&self, leg: LegId) -> bool {
-        matches!(self.legs.get(leg).map(|leg| &leg.peer), Some(Peer::Trunk(_)))
+        let peer = self.legs.get(leg).map(|leg| &leg.peer);
+        matches!(peer, Some(Peer::Trunk(_) | Peer::Chat(_)))
     }
 
     /// Why these two are not recorded: somebody has refused it, in this call or, where nobody asks again, in an earlier one.

@@ -287,6 +287,7 @@ impl Gateway {
         match record.origin {
             Origin::Trunk(_) => self.full_number(&record.from),
             Origin::Extension(_) => self.full_number(dialled?.as_str()),
+            Origin::Chat(_) => None,
         }
     }
 

@@ -57,6 +57,11 @@ impl Talks {
         self.last.get(&conversation)?.way.as_ref().map(|(way, _)| way)
     }
 
+    /// The conversation in which somebody writes.
+    pub fn at(&self, place: &(ChannelId, Address)) -> Option<ConversationId> {
+        self.by_address.get(place).copied()
+    }
+
     /// How often a flow has answered in a conversation.
     pub fn turns(&mut self, conversation: ConversationId) -> &mut Turns {
         if self.turns.len() >= MOST_OWNED && !self.turns.contains_key(&conversation) {

@@ -193,7 +193,7 @@ impl Gateway {
     fn phone_at(&self, leg: LegId) -> Option<&ExtensionId> {
         match &self.legs.get(leg)?.peer {
             Peer::Extension(extension) => Some(extension),
-            Peer::Trunk(_) => None,
+            Peer::Trunk(_) | Peer::Chat(_) => None,
         }
     }
 

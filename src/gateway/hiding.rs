@@ -68,7 +68,7 @@ impl Gateway {
         let leg = self.legs.get(id);
         let trunk = leg.and_then(|leg| match &leg.peer {
             Peer::Trunk(trunk) => Some(trunk),
-            Peer::Extension(_) => None,
+            Peer::Extension(_) | Peer::Chat(_) => None,
         });
         let asked =
             trunk.and_then(|trunk| self.outward.get(&id).filter(|o| o.is_over(trunk))?.peer());

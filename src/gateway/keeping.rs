@@ -387,7 +387,7 @@ fn cut_off(
     CallRecord {
         call,
         direction: match open.peer {
-            Peer::Trunk(_) => Direction::Inbound,
+            Peer::Trunk(_) | Peer::Chat(_) => Direction::Inbound,
             Peer::Extension(_) if so_far.dialled => Direction::Outbound,
             Peer::Extension(_) => Direction::Internal,
         },

@@ -134,7 +134,7 @@ impl Gateway {
         let keys = match self.legs.get(leg).map(|leg| &leg.peer) {
             Some(Peer::Extension(number)) => self.extension(number.as_str()).map(|e| e.keys),
             Some(Peer::Trunk(trunk)) => self.trunk_settings(trunk).map(|trunk| trunk.keys),
-            None => None,
+            Some(Peer::Chat(_)) | None => None,
         };
         keys == Some(Keys::Info)
     }

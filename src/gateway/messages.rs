@@ -156,6 +156,12 @@ impl Gateway {
     }
 
     pub(super) fn channel_says(&mut self, now: Now, channel: &ChannelId, input: Input) {
+        let input = match input {
+            Input::Call { from, ends, said } => {
+                return self.visitor_speaks(now, (channel.clone(), from), ends, &said);
+            }
+            other => other,
+        };
         if let Input::Told { receipt, .. } = &input {
             self.messages.told.insert((channel.clone(), *receipt), now.instant);
         }

@@ -7,7 +7,7 @@
 //! `errands` work without a line, `telling` what of it is told, `timesheet` what records say of them, `callbacks` promises, `walks` IVR, `voicemail` mailboxes, `phones` their
 //! configuration, `keeping` the journal, `control` the admin, `accounts` who else may ask, `driving` what programs do to
 //! calls, `payment` what nobody is to hear, `supervising` who listens in, `feed` what they are told, `journeys` rules, `messages` the ledger,
-//! `phone_messages` texts of phones, `phone_codes` calls that go on with a conversation, `shelf` what is said again and again, `modems` SIMs, `parts` what texts cost, `carrier` a carrier's SMPP, `conversations` who answers them,
+//! `phone_messages` texts of phones, `phone_codes` calls that go on with a conversation, `visitors` calls from the site's pages, `shelf` what is said again and again, `modems` SIMs, `parts` what texts cost, `carrier` a carrier's SMPP, `conversations` who answers them,
 //! `setup` the configuration, `reconfiguring` a changed one.
 
 mod accounts;
@@ -82,6 +82,7 @@ mod timesheet;
 mod transfers;
 mod trunks;
 mod unanswered;
+mod visitors;
 pub mod voicemail;
 mod walks;
 mod watching;
@@ -291,6 +292,7 @@ pub struct Gateway {
     talking: talking::Talking,
     phone_messages: phone_messages::PhoneMessages,
     codes: phone_codes::PhoneCodes,
+    visitors: visitors::Visitors,
     chat_places: chat_places::ChatPlaces,
     hot_desks: HotDesks,
     queues: Queues,

@@ -128,7 +128,8 @@ impl Gateway {
         self.with_walk(now, call, |walk, now| walk.handle_code(now, found.is_some()));
     }
 
-    fn joins(&mut self, now: Now, call: CallId, talk: Talk) {
+    /// A call belongs to a conversation from now on, and to its person.
+    pub(super) fn joins(&mut self, now: Now, call: CallId, talk: Talk) {
         tracing::info!(%call, conversation = %talk.0, "a call goes on with a conversation");
         self.keep_in(now, talk, What::Call { call });
         self.codes.joined.insert(call, talk);

@@ -126,7 +126,10 @@ impl Gateway {
                 }
             }
             // Phones show neither.
-            Order::Typing { .. } | Order::Read { .. } | Order::Place { .. } => {}
+            Order::Typing { .. }
+            | Order::Read { .. }
+            | Order::Place { .. }
+            | Order::Call { .. } => {}
         }
     }
 }

@@ -96,6 +96,8 @@ impl Gateway {
             Peer::Extension(extension) => self
                 .extension(extension.as_str())
                 .map(|own| (own.media_encryption, own.media_keys_over)),
+            // Browsers have no other way than one that is encrypted.
+            Peer::Chat(_) => None,
         };
         found.unwrap_or_default()
     }

@@ -285,7 +285,7 @@ impl Gateway {
         let own = match self.legs.get(leg).map(|leg| &leg.peer) {
             Some(Peer::Extension(number)) => self.extension(number.as_str()).map(|e| e.record),
             Some(Peer::Trunk(trunk)) => self.trunk_settings(trunk).map(|trunk| trunk.record),
-            None => None,
+            Some(Peer::Chat(_)) | None => None,
         };
         own.unwrap_or_default()
     }

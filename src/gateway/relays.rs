@@ -13,7 +13,6 @@ use ring::hmac;
 
 use crate::agent::desk::Relay;
 use crate::config::settings::Turn;
-use crate::id::AgentId;
 use crate::time::UnixTime;
 
 /// What relays and this box know, and nobody else. Never printed.
@@ -54,12 +53,12 @@ impl Relays {
         (!self.urls.is_empty()).then_some(self.lifetime / 2)
     }
 
-    /// What a page of this agent's may use from now on.
-    pub fn for_page(&self, now: UnixTime, agent: &AgentId) -> Vec<Relay> {
+    /// What a page of somebody's may use from now on; the relay sees what they are called here.
+    pub fn for_page(&self, now: UnixTime, whose: &str) -> Vec<Relay> {
         let Some(secret) = self.secret.as_ref().filter(|_| !self.urls.is_empty()) else {
             return Vec::new();
         };
-        let username = format!("{}:{agent}", (now + self.lifetime).seconds());
+        let username = format!("{}:{whose}", (now + self.lifetime).seconds());
         let credential = STANDARD.encode(hmac::sign(&secret.0, username.as_bytes()));
         vec![Relay { urls: self.urls.clone(), username, credential }]
     }
@@ -76,11 +75,11 @@ mod tests {
         let turn = Turn { urls: urls.clone(), secret: None, hours: 12 };
         let relays = Relays::new(&turn, Some(Secret::new("north")));
         let now = UnixTime(1_433_895_918_506_000);
-        let relay = relays.for_page(now, &"ann".into()).pop().expect("one");
+        let relay = relays.for_page(now, "ann").pop().expect("one");
         assert_eq!((relay.urls, relay.username.as_str()), (urls, "1433939118:ann"));
         assert_eq!(relay.credential, "t2+njqIci2S8+LPBbj9h9Rwt/J8=");
         assert_eq!(relays.renewal(), Some(Duration::from_secs(6 * 3_600)));
         let none = Relays::new(&Turn::default(), None);
-        assert!(none.for_page(now, &"ann".into()).is_empty() && none.renewal().is_none());
+        assert!(none.for_page(now, "ann").is_empty() && none.renewal().is_none());
     }
 }

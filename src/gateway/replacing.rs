@@ -25,7 +25,7 @@ impl Gateway {
     ) {
         let found = match &peer {
             Peer::Extension(phone) => self.replaced(phone, replaces),
-            Peer::Trunk(_) => Err(Status::FORBIDDEN),
+            Peer::Trunk(_) | Peer::Chat(_) => Err(Status::FORBIDDEN),
         };
         let (extension, replaced) = match (&peer, found) {
             (Peer::Extension(extension), Ok(replaced)) => (extension.clone(), replaced),

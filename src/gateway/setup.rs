@@ -181,6 +181,7 @@ impl Gateway {
             phone_messages: super::phone_messages::PhoneMessages::default(),
             chat_places: super::chat_places::ChatPlaces::default(),
             codes: super::phone_codes::PhoneCodes::default(),
+            visitors: super::visitors::Visitors::default(),
             help,
             hot_desks: desk::HotDesks::new(secrets.desk_pins.clone()),
             caller_ids: callers::caller_ids(&settings),

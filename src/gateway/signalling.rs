@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::call::caller_id::NOBODY;
 use crate::call::ending::Cause;
 use crate::call::plan::{Asked, Destination, Origin};
 use crate::call::record::Peer;
@@ -363,12 +364,13 @@ impl Gateway {
         let most = match peer {
             Peer::Extension(_) => self.settings.limits.calls_per_extension,
             Peer::Trunk(trunk) => self.trunk_settings(trunk)?.max_calls,
+            Peer::Chat(chat) => self.chat_settings(chat)?.calls_at_once,
         };
         let full = self.legs.count(peer, false) >= usize::from(most)
             && self.legs.count(peer, false) - self.shams_at(peer) >= usize::from(most);
         let fast = match peer {
             Peer::Trunk(trunk) => self.trunk_rates.get_mut(trunk),
-            Peer::Extension(_) => None,
+            Peer::Extension(_) | Peer::Chat(_) => None,
         };
         let fast = fast.is_some_and(|(calls_in, _)| !calls_in.admit(now));
         let flooded = forgeable && !self.has_room_for_forgeable(now);
@@ -395,6 +397,7 @@ impl Gateway {
         match peer {
             Peer::Extension(extension) => (extension.to_string(), None),
             Peer::Trunk(trunk) => self.carriers_caller(request, trunk),
+            Peer::Chat(_) => (NOBODY.to_owned(), None),
         }
     }
 
@@ -415,7 +418,7 @@ impl Gateway {
         let early = sdp.is_some() && leg.sessions.len() == 1;
         let policy = match &leg.peer {
             Peer::Trunk(trunk) => self.trunk_settings(trunk).map(|trunk| trunk.early_media),
-            Peer::Extension(_) => None,
+            Peer::Extension(_) | Peer::Chat(_) => None,
         };
         let early = match policy.unwrap_or_default() {
             EarlyMedia::Pass => early,

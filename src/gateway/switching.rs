@@ -8,7 +8,7 @@ use crate::gateway::legs::{Leg, Tried};
 use crate::gateway::sound::Playing;
 use crate::gateway::trunks::Outward;
 use crate::gateway::{Gateway, browsers, desk};
-use crate::id::{CallId, ExtensionId, LegId, TrunkId};
+use crate::id::{CallId, ChannelId, ExtensionId, LegId, TrunkId};
 use crate::ivr::prompts;
 use crate::sip::endpoint::{Invite, SessionId};
 use crate::sip::message::Headers;
@@ -99,6 +99,7 @@ impl Gateway {
                 self.note_hold(&event);
                 self.note_event(&event);
                 self.tell_page_of_hold(&event);
+                self.tell_visitor_of_answer(&event);
                 if let What::TakenBy(_) = event.what {
                     self.plan_survey(now, event.call);
                 }
@@ -310,6 +311,11 @@ impl Gateway {
     /// What the configuration says of an extension.
     pub(super) fn extension(&self, number: &str) -> Option<&settings::Extension> {
         self.settings.extensions.get(*self.directory.get(number)?)
+    }
+
+    /// The settings of a chat, if that is one.
+    pub(super) fn chat_settings(&self, chat: &ChannelId) -> Option<&settings::Chat> {
+        self.settings.channels.get(chat)?.chat.as_ref()
     }
 
     pub(super) fn trunk_settings(&self, trunk: &TrunkId) -> Option<&settings::Trunk> {

@@ -12,6 +12,7 @@ use crate::call::ending::Cause;
 use crate::call::plan::{Asked, Destination, Origin};
 use crate::call::record::Peer;
 use crate::call::{self, Arrival, LegEvent, What};
+use crate::gateway::visitors::Visitor;
 use crate::gateway::{Gateway, Output, causes};
 use crate::id::{AgentId, CallId, ExtensionId, LegId};
 use crate::sip::endpoint::SessionId;
@@ -41,16 +42,31 @@ pub struct Page {
     pub local: IpAddr,
 }
 
+/// Whose a session is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// An agent's, at a page of the desk.
+    Agent(AgentId),
+    /// A visitor's, at a page of the site: their chat knows at which.
+    Visitor(Visitor),
+}
+
 #[derive(Debug)]
 struct Session {
     /// The page that has it; nothing while it waits for the next.
     page: Option<PageId>,
     leg: LegId,
-    agent: AgentId,
+    whose: Whose,
     /// Whether the page has our answer.
     answered: bool,
     /// Until when it waits.
     until: Option<Instant>,
+}
+
+impl Session {
+    fn is_of(&self, agent: &AgentId) -> bool {
+        matches!(&self.whose, Whose::Agent(own) if own == agent)
+    }
 }
 
 /// A page, and what rings there.
@@ -97,9 +113,14 @@ impl Tabs {
     }
 
     fn open(&mut self, page: PageId, agent: AgentId, leg: LegId) -> SessionId {
+        self.open_for(Whose::Agent(agent), Some(page), leg)
+    }
+
+    /// A new session.
+    pub fn open_for(&mut self, whose: Whose, page: Option<PageId>, leg: LegId) -> SessionId {
         self.minted += 1;
         let id = SessionId(FIRST + self.minted);
-        let session = Session { page: Some(page), leg, agent, answered: false, until: None };
+        let session = Session { page, leg, whose, answered: false, until: None };
         self.sessions.insert(id, session);
         id
     }
@@ -108,6 +129,30 @@ impl Tabs {
     fn of(&self, page: PageId, leg: LegId) -> Option<SessionId> {
         let own = |session: &Session| session.page == Some(page) && session.leg == leg;
         self.sessions.iter().find(|(_, session)| own(session)).map(|(id, _)| *id)
+    }
+
+    /// The session of a visitor's, and its leg.
+    pub fn of_visitor(&self, visitor: &Visitor) -> Option<(SessionId, LegId)> {
+        let own =
+            |session: &Session| matches!(&session.whose, Whose::Visitor(own) if own == visitor);
+        let found = self.sessions.iter().find(|(_, session)| own(session));
+        found.map(|(id, session)| (*id, session.leg))
+    }
+
+    /// Whose session is on a leg.
+    pub fn whose(&self, leg: LegId) -> Option<&Whose> {
+        let found = self.sessions.values().find(|session| session.leg == leg);
+        found.map(|session| &session.whose)
+    }
+
+    /// A session is on this leg.
+    pub fn put_on(&mut self, session: SessionId, leg: LegId) {
+        self.sessions.get_mut(&session).into_iter().for_each(|session| session.leg = leg);
+    }
+
+    /// Until when a session waits for its page; nothing: it is there.
+    pub fn await_until(&mut self, session: SessionId, until: Option<Instant>) {
+        self.sessions.get_mut(&session).into_iter().for_each(|session| session.until = until);
     }
 
     /// Whether a page of an agent's is open.
@@ -155,7 +200,7 @@ impl Gateway {
             .tabs
             .sessions
             .values()
-            .filter(|session| session.agent == page.agent && session.page.is_none());
+            .filter(|session| session.is_of(&page.agent) && session.page.is_none());
         let up = |session: &Session| {
             Some(Up { leg: session.leg, call: self.calls.call_of(session.leg)? })
         };
@@ -177,7 +222,7 @@ impl Gateway {
         if let Some(renewal) = self.relays.renewal() {
             self.tabs.renewals.push_back((now.instant + renewal, id));
         }
-        self.relays.for_page(now.unix, &page.agent)
+        self.relays.for_page(now.unix, page.agent.as_str())
     }
 
     fn renew_relays(&mut self, now: Now) {
@@ -260,7 +305,7 @@ impl Gateway {
     }
 
     /// How long a page has to come back.
-    fn resume_time(&self) -> Duration {
+    pub(super) fn resume_time(&self) -> Duration {
         Duration::from_secs(self.settings.web.resume_s.into())
     }
 
@@ -287,10 +332,7 @@ impl Gateway {
                     self.resume_in_page(now, id, leg, sdp.as_deref());
                 }
                 FromPage::Hangup { leg } => match self.tabs.of(id, leg) {
-                    Some(session) => {
-                        self.say_ended(session, Cause::Completed);
-                        self.page_session_over(now, session, Cause::Completed);
-                    }
+                    Some(session) => self.end_in_page(now, session, Cause::Completed),
                     None => self.no_such_call(id, leg),
                 },
                 FromPage::Ask => self.tell_page(id, ToPage::Here),
@@ -306,6 +348,8 @@ impl Gateway {
         let all = self.tabs.sessions.iter().filter(|(_, session)| due(session));
         let due: Vec<_> = all.map(|(id, _)| *id).collect();
         for session in due {
+            // A visitor's other pages know that it waits.
+            self.say_ended(session, Cause::ConnectionLost);
             self.page_session_over(now, session, Cause::ConnectionLost);
         }
     }
@@ -315,9 +359,15 @@ impl Gateway {
     }
 
     fn tell_session(&mut self, session: SessionId, what: impl FnOnce(LegId) -> ToPage) {
-        let known = self.tabs.sessions.get(&session);
-        if let Some((page, leg)) = known.and_then(|session| Some((session.page?, session.leg))) {
-            self.tell_page(page, what(leg));
+        let Some(session) = self.tabs.sessions.get(&session) else { return };
+        let (leg, page) = (session.leg, session.page);
+        match session.whose.clone() {
+            Whose::Agent(_) => {
+                if let Some(page) = page {
+                    self.tell_page(page, what(leg));
+                }
+            }
+            Whose::Visitor(visitor) => self.tell_visitor_as_page(visitor, leg, what(leg)),
         }
     }
 
@@ -422,9 +472,7 @@ impl Gateway {
         // The id of the leg is not known before the session's, and the other way round.
         let session = self.tabs.open(id, page.agent, LegId(0));
         let leg = self.caller_leg(session, &peer, Some(offer), flow, help.is_some());
-        if let Some(session) = self.tabs.sessions.get_mut(&session) {
-            session.leg = leg;
-        }
+        self.tabs.put_on(session, leg);
         if let Destination::Conference(conference) = &destination {
             let thread = self.thread_for(conference);
             self.legs.get_mut(leg).into_iter().for_each(|leg| leg.thread = thread);
@@ -474,29 +522,46 @@ impl Gateway {
             self.tell_page(other, ToPage::Stop { leg, why: "elsewhere".to_owned() });
         }
         before.into_iter().for_each(|before| self.may_be_over(before));
+        if !self.goes_on_at(now, (leg, session), offer, (page.from, page.local)) {
+            let detail = "the call cannot go on as this browser wants it".to_owned();
+            self.tell_page(id, ToPage::Problem { leg: Some(leg), detail });
+        }
+    }
+
+    /// A call goes on at a page that is at the first address and came to the second. Answers whether it can.
+    pub(super) fn goes_on_at(
+        &mut self,
+        now: Now,
+        (leg, session): (LegId, SessionId),
+        offer: Option<SessionDescription>,
+        (from, local): (IpAddr, IpAddr),
+    ) -> bool {
         let is_gone = self.legs.get(leg).is_some_and(|own| self.is_gone(own.address));
         if let Some(leg) = self.legs.get_mut(leg) {
-            leg.hosts.insert(session, page.from);
+            leg.hosts.insert(session, from);
             // The way that the page came by leads here now. Whether the address before still does is known only when the
             // box has looked again, seconds later.
-            if is_gone || (offer.is_some() && !page.local.is_loopback()) {
-                leg.address = page.local;
+            if is_gone || (offer.is_some() && !local.is_loopback()) {
+                leg.address = local;
             }
         }
-        let Some(offer) = offer else { return self.talk_in_page(leg, session) };
+        let Some(offer) = offer else {
+            self.talk_in_page(leg, session);
+            return true;
+        };
         match self.answer_again(now, leg, session, Some(offer)) {
-            Some((ours, _)) => self.answer_page(leg, session, &ours),
-            None => {
-                let detail = "the call cannot go on as this browser wants it".to_owned();
-                self.tell_page(id, ToPage::Problem { leg: Some(leg), detail });
+            Some((ours, _)) => {
+                self.answer_page(leg, session, &ours);
+                true
             }
+            None => false,
         }
     }
 
     /// The session that an agent has with this leg, if they have answered or dialled it in a page.
     fn up_at(&self, agent: &AgentId, leg: LegId) -> Option<SessionId> {
         let chosen = self.legs.get(leg)?.chosen?;
-        let own = |session: &Session| session.leg == leg && session.agent == *agent;
+        let own = |session: &Session| session.leg == leg && session.is_of(agent);
         self.tabs.sessions.get(&chosen).is_some_and(own).then_some(chosen)
     }
 }

@@ -281,6 +281,10 @@ impl Gateway {
                 self.may_act(by, talk.id)?;
                 return Ok(Some(self.give_phone_code(now, here)?));
             }
+            Doing::Invite => {
+                self.may_act(by, talk.id)?;
+                self.invite_to_call(now, talk)?;
+            }
             Doing::Seen { upto } => {
                 self.may_read(by, talk)?;
                 self.seen(now, by, talk, *upto);

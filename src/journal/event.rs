@@ -584,10 +584,11 @@ impl CallRecord {
         let origin = match record.origin {
             Origin::Trunk(trunk) => Peer::Trunk(trunk),
             Origin::Extension(extension) => Peer::Extension(extension),
+            Origin::Chat(chat) => Peer::Chat(chat),
         };
         let out = record.legs.iter().any(|leg| matches!(leg.peer, Peer::Trunk(_)));
         let direction = match origin {
-            Peer::Trunk(_) => Direction::Inbound,
+            Peer::Trunk(_) | Peer::Chat(_) => Direction::Inbound,
             Peer::Extension(_) if out => Direction::Outbound,
             Peer::Extension(_) => Direction::Internal,
         };

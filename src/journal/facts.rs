@@ -192,7 +192,7 @@ impl Facts {
         match &event.what {
             Call::Arrived { peer, from, nobody, .. } => {
                 self.calls.insert(call, Point::Arrived);
-                if let Peer::Trunk(_) = peer {
+                if let Peer::Trunk(_) | Peer::Chat(_) = peer {
                     let known = Some(from).filter(|_| !nobody);
                     let one = known.and_then(|from| self.people.resolved(from));
                     self.journeys.arrived(call, one);

@@ -7,6 +7,7 @@
 use super::Address;
 use super::contract::{Capabilities, Outcome, Outgoing, Told};
 use super::piece::Media;
+use super::voice;
 use crate::id::MessageId;
 
 /// Names what a channel has handed in until it hears of it; each channel gives its own out, and none twice.
@@ -51,6 +52,13 @@ pub enum Order {
         /// How many.
         ahead: Option<u32>,
     },
+    /// Tell somebody's page of a call by voice, where the channel can. It may be lost.
+    Call {
+        /// Whom.
+        to: Address,
+        /// What.
+        told: voice::Told,
+    },
 }
 
 /// Why something was not kept. Each passes.
@@ -87,6 +95,15 @@ pub enum Input {
     State(State),
     /// What it can carry from now on, once it knows.
     Capable(Capabilities),
+    /// Somebody's page says something of a call by voice.
+    Call {
+        /// Whose.
+        from: Address,
+        /// Where it is.
+        ends: voice::Ends,
+        /// What.
+        said: voice::Said,
+    },
 }
 
 /// How a channel is.

@@ -25,6 +25,7 @@ pub mod owned;
 mod piece;
 mod record;
 pub mod shelf;
+pub mod voice;
 pub mod web;
 
 pub use address::{Address, Kind};

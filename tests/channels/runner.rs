@@ -107,7 +107,7 @@ impl Seen {
             }
             Input::Outcome { outcome, .. } => self.outcomes.push(outcome),
             Input::State(state) => self.states.push(state),
-            Input::Capable(_) => {}
+            Input::Capable(_) | Input::Call { .. } => {}
         }
         None
     }

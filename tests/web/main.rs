@@ -37,5 +37,6 @@ mod sound;
 #[allow(dead_code)]
 mod tab;
 mod tapes;
+mod voice;
 mod whole_shift;
 mod written;

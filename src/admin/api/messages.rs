@@ -617,6 +617,8 @@ pub enum Doing {
     },
     /// The person is to go on by telephone: there is to be a code.
     Phone,
+    /// The person is to go on by voice where they write: their page shows that.
+    Invite,
     /// Somebody writes, or no more.
     Typing {
         /// Whether.
@@ -639,6 +641,7 @@ impl Doing {
             Doing::HandOver { .. } => Operation::HandOver,
             Doing::Close { .. } => Operation::CloseTalk,
             Doing::Phone => Operation::PhoneCode,
+            Doing::Invite => Operation::InviteToCall,
             Doing::Typing { .. } | Doing::Seen { .. } => return None,
         })
     }

@@ -231,6 +231,7 @@ pub fn ask(route: &Route, who: Option<&Principal>, asked: &Asked) -> Result<Ask,
         | Operation::Typing
         | Operation::SeeTalk
         | Operation::PhoneCode
+        | Operation::InviteToCall
         | Operation::Replay
         | Operation::Withdraw => Ask::Command(messages::order(&asked)?),
         _ => match people::ask(&asked)? {

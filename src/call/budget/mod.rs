@@ -255,7 +255,7 @@ impl Budget {
     pub fn begin(&mut self, now: Now, wanted: Wanted<'_>) -> Result<(), Reached> {
         let payer = match wanted.payer {
             Origin::Extension(extension) => Some(extension.clone()),
-            Origin::Trunk(_) => None,
+            Origin::Trunk(_) | Origin::Chat(_) => None,
         };
         let (trunk, price) = (wanted.trunk.clone(), self.price(wanted.number));
         let call = wanted.call;

@@ -13,7 +13,8 @@ use crate::call::country::{Class, Country};
 use crate::call::desk::Slot;
 use crate::call::pattern::Pattern;
 use crate::id::{
-    CallId, ConferenceId, ExtensionId, FlowId, GroupId, PageId, QueueId, ScheduleId, TrunkId,
+    CallId, ChannelId, ConferenceId, ExtensionId, FlowId, GroupId, PageId, QueueId, ScheduleId,
+    TrunkId,
 };
 use crate::time::UnixTime;
 
@@ -32,6 +33,8 @@ pub enum Origin {
     Trunk(TrunkId),
     /// A call from this desk phone.
     Extension(ExtensionId),
+    /// A call from a page that has the chat of this name. It dials nothing: where it goes is known.
+    Chat(ChannelId),
 }
 
 /// One question to the plan.
@@ -276,6 +279,7 @@ impl Plan {
                 }
                 None => self.for_extension(&number, extension, because),
             },
+            Origin::Chat(_) => Destination::Nowhere(Why::Unknown),
         }
     }
 
@@ -441,6 +445,7 @@ impl Plan {
                 );
                 Destination::Nowhere(Why::NotThisCaller { rule: rule.name.clone() })
             }
+            Origin::Chat(_) => Destination::Nowhere(Why::Unknown),
         }
     }
 

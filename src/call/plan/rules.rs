@@ -188,6 +188,7 @@ impl Outbound {
                 self.extensions.is_empty() || self.extensions.contains(extension)
             }
             Origin::Trunk(trunk) => self.from_trunks.contains(trunk),
+            Origin::Chat(_) => false,
         }
     }
 

@@ -62,7 +62,7 @@ impl Calls {
         let peer = state.legs.get(&state.caller)?.peer.clone();
         let number = match peer {
             Peer::Extension(_) => String::new(),
-            Peer::Trunk(_) => state.from.clone(),
+            Peer::Trunk(_) | Peer::Chat(_) => state.from.clone(),
         };
         Some((peer, number))
     }

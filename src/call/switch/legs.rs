@@ -249,7 +249,7 @@ impl Calls {
             _ if self.park_again(now, call) => {}
             _ => match peer {
                 Peer::Extension(extension) => self.not_reached(now, call, extension, cause),
-                Peer::Trunk(_) => self.failed(call, cause),
+                Peer::Trunk(_) | Peer::Chat(_) => self.failed(call, cause),
             },
         }
     }

@@ -114,7 +114,7 @@ impl Calls {
         if caller && let Some(came) = state.legs.get(&comes) {
             state.shown = match &came.peer {
                 Peer::Extension(extension) => Some(extension.to_string()),
-                Peer::Trunk(_) => state.shown.take(),
+                Peer::Trunk(_) | Peer::Chat(_) => state.shown.take(),
             };
         }
     }

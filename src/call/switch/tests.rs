@@ -58,6 +58,7 @@ impl Bench {
         let origin = match &peer {
             Peer::Extension(name) => Origin::Extension(name.clone()),
             Peer::Trunk(name) => Origin::Trunk(name.clone()),
+            Peer::Chat(name) => Origin::Chat(name.clone()),
         };
         let arrival = Arrival {
             call: CallId(call),

@@ -98,7 +98,7 @@ impl Calls {
         state.caller = stays;
         state.shown = state.legs.get(&stays).map(|leg| match &leg.peer {
             Peer::Extension(extension) => extension.to_string(),
-            Peer::Trunk(_) => state.to.clone(),
+            Peer::Trunk(_) | Peer::Chat(_) => state.to.clone(),
         });
         for (leg, purpose) in [(stays, Purpose::Caller), (leaves, Purpose::Asked)] {
             if let Some(leg) = state.legs.get_mut(&leg) {

@@ -17,7 +17,7 @@ use crate::messaging::Kind;
 use crate::messaging::adapter::Secret;
 use crate::queue::Channel as Work;
 
-pub use chat::{Ask, Chat, Invite};
+pub use chat::{Ask, Calls, Chat, Invite};
 pub use mail::{Mail, Security};
 pub use service::Service;
 pub use smpp::Smpp;

@@ -57,7 +57,7 @@ pub use admin::Admin;
 pub use agent::Agent;
 pub use api::Api;
 pub use capture::Capture;
-pub use channel::{Ask, Channel, ChannelKind, Chat, Invite, Mail, Security, Service, modem};
+pub use channel::{Ask, Calls, Channel, ChannelKind, Chat, Invite, Mail, Security, Service, modem};
 pub use conference::Conference;
 pub use crm::{Crm, HOOK as CRM_HOOK};
 pub use distribution::Distribution;

@@ -138,7 +138,7 @@ impl Runner {
                     self.came_of(&outgoing, Outcome::Throttled(FIRST_REST)).await;
                 }
                 Some(Order::Typing { to, on, .. }) => self.show(&to, &Shown::Typing(on)),
-                Some(Order::Place { .. }) => {}
+                Some(Order::Place { .. } | Order::Call { .. }) => {}
                 Some(Order::Read { to, reference, .. }) => {
                     reference.into_iter().for_each(|name| self.show(&to, &Shown::Read(name)));
                 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{Door, Doors, door, for_page, not_ours, nowhere};
-use crate::config::settings::Ask;
+use crate::config::settings::{Ask, Calls};
 use crate::driver::api::takes_gzip;
 use crate::web;
 
@@ -79,6 +79,7 @@ fn shown(door: &Door) -> Value {
         "ask": ask.collect::<Vec<_>>(),
         "file_mb": own.file_mb,
         "file_kinds": KINDS,
+        "calls": own.calls == Calls::Always,
         "invite": invite.collect::<Vec<_>>(),
     })
 }

@@ -15,6 +15,7 @@ use crate::driver::closing;
 use crate::driver::http::Peer;
 use crate::messaging::chat::ConnectionId;
 use crate::messaging::chat::wire::{LONGEST_FRAME, ToPage};
+use crate::messaging::voice::Ends;
 
 /// What this channel is called, with the version of its messages.
 const PROTOCOL: &str = "branchline.chat.1";
@@ -43,7 +44,8 @@ pub(super) fn open(door: Arc<Door>, peer: Peer, upgrade: WebSocketUpgrade) -> Re
 async fn serve(door: Arc<Door>, peer: Peer, mut socket: WebSocket) {
     let id = ConnectionId(door.connections.fetch_add(1, Ordering::Relaxed));
     let (page, told) = mpsc::channel(UNREAD);
-    if door.events.send(Event::Opened(id, peer.from, page)).await.is_err() {
+    let ends = Ends { from: peer.from, local: peer.local.ip() };
+    if door.events.send(Event::Opened(id, ends, page)).await.is_err() {
         return;
     }
     let end = speak(&door, id, &mut socket, told).await;

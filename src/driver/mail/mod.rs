@@ -112,7 +112,10 @@ impl Post {
                         self.came_of(&outgoing, Outcome::Throttled(FULL)).await;
                     }
                 }
-                Order::Typing { .. } | Order::Read { .. } | Order::Place { .. } => {}
+                Order::Typing { .. }
+                | Order::Read { .. }
+                | Order::Place { .. }
+                | Order::Call { .. } => {}
             }
         }
         inbox.abort();

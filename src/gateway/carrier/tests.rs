@@ -98,7 +98,7 @@ impl Scene {
                 }
                 Output::Tell(Input::Outcome { outcome, .. }) => self.outcomes.push(outcome),
                 Output::Tell(Input::State(state)) => self.states.push(state),
-                Output::Tell(Input::Capable(_)) => {}
+                Output::Tell(Input::Capable(_) | Input::Call { .. }) => {}
                 Output::Send(sending) => self.sent.push_back(sending),
                 Output::Answer(_, handle, status) => self.answers.push((handle, status)),
                 Output::Keep(scrap) if scrap.is_part() && !self.disk => {

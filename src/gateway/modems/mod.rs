@@ -269,7 +269,10 @@ impl Modems {
                 }
             }
             // A text message shows neither.
-            Order::Typing { .. } | Order::Read { .. } | Order::Place { .. } => {}
+            Order::Typing { .. }
+            | Order::Read { .. }
+            | Order::Place { .. }
+            | Order::Call { .. } => {}
         }
         self.settle(now);
     }

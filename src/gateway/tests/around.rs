@@ -76,7 +76,11 @@ impl World {
             // Programs elsewhere are told by the driver.
             Output::Hook(..) => {}
             Output::Application(_) => {}
-            Output::Channel(..) => {}
+            Output::Channel(_, order) => {
+                if let crate::messaging::channel::Order::Call { told, .. } = *order {
+                    self.voiced.push(told);
+                }
+            }
             Output::Crm(ask) => self.asks.push(ask),
         }
     }

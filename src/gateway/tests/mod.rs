@@ -41,6 +41,7 @@ mod survey_scenes;
 mod tabs;
 mod talk_scenes;
 mod unanswered;
+mod visitors;
 mod voicemail_scenes;
 mod waits;
 mod watching;
@@ -301,6 +302,8 @@ struct World {
     /// What whoever follows the box is told.
     told: Vec<Happening>,
     /// What agents' pages are told.
+    /// What visitors' pages were told of calls.
+    voiced: Vec<crate::messaging::voice::Told>,
     paged: Vec<(crate::agent::desk::PageId, crate::agent::desk::ToPage)>,
     /// Keys that we pressed towards somebody.
     pressed: Vec<String>,
@@ -411,6 +414,7 @@ impl World {
             paused: BTreeSet::new(),
             faces: None,
             rebound: Vec::new(),
+            voiced: Vec::new(),
             paged: Vec::new(),
             reliable: crate::sip::reliable::Policy::Offer,
             mixed: Vec::new(),

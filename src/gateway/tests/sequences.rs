@@ -117,6 +117,7 @@ impl Play {
             allowed.extend(gateway.calls.origin(call).map(|origin| match origin {
                 crate::call::plan::Origin::Extension(name) => format!("extension {name}"),
                 crate::call::plan::Origin::Trunk(name) => format!("trunk {name}"),
+                crate::call::plan::Origin::Chat(name) => format!("chat {name}"),
             }));
             allowed
         })

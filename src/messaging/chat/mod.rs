@@ -10,6 +10,7 @@
 
 pub mod seal;
 mod visit;
+mod voice;
 pub mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use super::channel::{Heard, Input, NotStored, Order, Receipt};
 use super::contract::{Arrived, Capabilities, Failure, Fault, Outcome, Outgoing, Report};
 use super::record::Message;
+use super::voice::Ends;
 use super::{Address, Fingerprint, Kind, Media, Piece, State};
 use crate::random::Random;
 use crate::time::{Now, UnixTime, earliest};
@@ -39,6 +41,8 @@ const READING: Duration = Duration::from_secs(10);
 const KEEPING: Duration = Duration::from_secs(15);
 /// A page on which nothing was said for so long is let go; it comes again when somebody looks at it.
 const IDLE: Duration = Duration::from_secs(30 * 60);
+/// The same of one that has a call: longer than any call.
+const IDLE_CALLING: Duration = Duration::from_secs(12 * 3_600);
 /// For how long somebody who went is kept in mind: a walk from page to page, and a train through a tunnel.
 const IN_MIND: Duration = Duration::from_secs(10 * 60);
 /// Visitors who are kept in mind at once: more than may be connected, with those who just went.
@@ -106,8 +110,10 @@ impl fmt::Debug for Chat {
 /// A page that is connected.
 #[derive(Debug)]
 struct Page {
-    from: IpAddr,
+    ends: Ends,
     who: Who,
+    /// Whether it has a call by voice, or asks for one.
+    calling: bool,
     /// When something was said on it last.
     heard: Instant,
     frames: (Instant, u32),
@@ -201,11 +207,13 @@ impl Chat {
 /// Pages.
 impl Chat {
     /// A page connects. Where there is no room, it is told so and closed.
-    pub fn handle_opened(&mut self, now: Now, id: ConnectionId, from: IpAddr) {
+    pub fn handle_opened(&mut self, now: Now, id: ConnectionId, ends: Ends) {
+        let from = ends.from;
         let of_address = self.addresses.get(&from).copied().unwrap_or(0);
         *self.addresses.entry(from).or_default() += 1;
         let (heard, frames) = (now.instant, (now.instant, 0));
-        self.pages.insert(id, Page { from, who: Who::Nobody, heard, frames, wrong: 0 });
+        let who = Who::Nobody;
+        self.pages.insert(id, Page { ends, who, calling: false, heard, frames, wrong: 0 });
         if self.pages.len() > self.settings.connections || of_address >= self.settings.per_address {
             self.refuse(now, id, Refusal::Full);
         }
@@ -214,13 +222,14 @@ impl Chat {
     /// A page is gone.
     pub fn handle_closed(&mut self, now: Now, id: ConnectionId) {
         let Some(page) = self.pages.remove(&id) else { return };
-        if let Some(count) = self.addresses.get_mut(&page.from) {
+        if let Some(count) = self.addresses.get_mut(&page.ends.from) {
             *count -= 1;
             if *count == 0 {
-                self.addresses.remove(&page.from);
+                self.addresses.remove(&page.ends.from);
             }
         }
         let (Who::Coming(visitor, _) | Who::There(visitor)) = page.who else { return };
+        self.page_of_call_gone(id, &visitor, page.ends);
         if let Some(visit) = self.visits.get_mut(&visitor) {
             visit.pages.remove(&id);
             if visit.pages.is_empty() {
@@ -270,6 +279,7 @@ impl Chat {
             FromPage::Got { upto } => self.report(now, visitor, upto, Told::Delivered),
             FromPage::Seen { upto } => self.report(now, visitor, upto, Told::Read),
             FromPage::Typing { on } => self.types(now, visitor, on),
+            FromPage::Call(said) => self.speaks(id, visitor, said),
         }
     }
 
@@ -317,6 +327,7 @@ impl Page {
             + match self.who {
                 Who::Nobody => FIRST,
                 Who::Coming(..) => READING,
+                Who::There(_) if self.calling => IDLE_CALLING,
                 Who::There(_) => IDLE,
             }
     }
@@ -440,6 +451,7 @@ impl Chat {
             ahead: visit.ahead,
         };
         self.outputs.push_back(Output::Say(id, ToPage::Welcome(Box::new(welcome))));
+        self.catch_up_on_calls(id, &visitor);
     }
 }
 
@@ -612,6 +624,7 @@ impl Chat {
                     say_to(&mut self.outputs, visit, &ToPage::Place { ahead });
                 }
             }
+            Order::Call { to, told } => self.call_told(&to, told),
             Order::Read { to, .. } => {
                 if let Some(visit) = visit_of(&mut self.visits, &to) {
                     visit.seen = visit.last;

@@ -11,6 +11,7 @@ use crate::channel::Channel as Work;
 use crate::id::{ChannelId, ContactId, ConversationId, MessageId};
 use crate::messaging::Way;
 use crate::messaging::contract::Status;
+use crate::messaging::voice::Told;
 
 const START: UnixTime = UnixTime(1_800_000_000_000_000);
 
@@ -27,6 +28,8 @@ struct World {
     outcomes: Vec<Outcome>,
     heard: Vec<Arrived<Media<String>>>,
     typing: Vec<bool>,
+    /// What pages said of calls by voice.
+    called: Vec<String>,
     pages: BTreeMap<u64, Vec<Value>>,
     closed: BTreeSet<u64>,
     next: u64,
@@ -64,6 +67,7 @@ impl World {
             outcomes: Vec::new(),
             heard: Vec::new(),
             typing: Vec::new(),
+            called: Vec::new(),
             pages: BTreeMap::new(),
             closed: BTreeSet::new(),
             next: 0,
@@ -90,7 +94,8 @@ impl World {
         self.next += 1;
         let id = self.next;
         self.pages.insert(id, Vec::new());
-        self.chat.handle_opened(self.now, ConnectionId(id), IpAddr::from([192, 0, 2, 1]));
+        let (from, local) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 9]));
+        self.chat.handle_opened(self.now, ConnectionId(id), Ends { from, local });
         self.turn();
         self.sends(id, hello);
         id
@@ -171,6 +176,7 @@ impl World {
                 Output::Close(id) => drop(self.closed.insert(id.0)),
                 Output::Tell(Input::Told { receipt, told }) => self.told(receipt, told),
                 Output::Tell(Input::Outcome { outcome, .. }) => self.outcomes.push(outcome),
+                Output::Tell(Input::Call { said, .. }) => self.called.push(format!("{said:?}")),
                 Output::Tell(other) => panic!("{other:?}"),
                 Output::Read(visitor) => {
                     let record = self.record.clone();
@@ -452,4 +458,48 @@ fn somebody_the_site_knows_is_who_it_says() {
     world.sends(page, say("a", "hello"));
     assert_eq!(world.heard[0].from.value, "account:c-17");
     assert_eq!(world.heard[0].name.as_deref(), Some("Ada <ada@example.org>"));
+}
+
+#[test]
+fn a_call_is_one_pages_and_the_others_hear_that_there_is_an_invitation() {
+    let mut world = World::new();
+    let first = world.opens(json!({ "type": "hello" }));
+    let token = world.pages[&first][0]["token"].clone();
+    let second = world.opens(json!({ "type": "hello", "token": token }));
+    let visitor = world.chat.visits.keys().next().expect("one").clone();
+    let says = |world: &mut World, told: Told| {
+        world.pages.values_mut().for_each(Vec::clear);
+        world.chat.handle_order(world.now, Order::Call { to: address(&visitor), told });
+        world.turn();
+        [first, second].map(|page| world.pages.get(&page).map_or(0, Vec::len))
+    };
+    assert_eq!(says(&mut world, Told::Invited { on: true }), [1, 1]);
+    world.sends(first, json!({ "type": "call", "what": "ask" }));
+    assert_eq!(says(&mut world, Told::Ready { relays: Vec::new() }), [1, 0]);
+    world.sends(second, json!({ "type": "call", "what": "ask" }));
+    let busy = json!({ "type": "call", "what": "refused", "why": "busy" });
+    assert_eq!(world.pages[&second].last(), Some(&busy), "one call of a visitor's at a time");
+    world.sends(second, json!({ "type": "call", "what": "hangup" }));
+    world.sends(first, json!({ "type": "call", "what": "offer", "sdp": "v=0" }));
+    world.sends(first, json!({ "type": "call", "what": "gone" }));
+    assert_eq!(world.called, ["ask", "offer"], "no page says that it is gone");
+    assert_eq!(says(&mut world, Told::Answer { sdp: String::new() }), [1, 0]);
+    // Whoever talks for an hour is not idle.
+    world.passes(Duration::from_secs(3_600));
+    assert!(world.closed.contains(&second) && !world.closed.contains(&first));
+    // Its page goes and comes again: it hears that the call waits, and goes on with it.
+    world.closes(first);
+    let third = world.opens(json!({ "type": "hello", "token": token }));
+    let told: Vec<_> = world.pages[&third].iter().map(|told| told["what"].clone()).collect();
+    assert_eq!(told[1..], [json!("invited"), json!("waiting")]);
+    world.sends(third, json!({ "type": "call", "what": "resume" }));
+    assert_eq!(world.called, ["ask", "offer", "gone", "resume"]);
+    let fourth = world.opens(json!({ "type": "hello", "token": token }));
+    world.sends(fourth, json!({ "type": "call", "what": "resume" }));
+    assert_eq!(world.pages[&third].last().expect("a word")["why"], "elsewhere");
+    says(&mut world, Told::Ended { why: "completed".to_owned() });
+    assert_eq!(world.pages[&fourth].last().expect("a word")["what"], "ended");
+    world.closes(fourth);
+    world.turn();
+    assert_eq!(world.called.len(), 5, "nothing is up any more that could be gone");
 }

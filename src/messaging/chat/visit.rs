@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::ConnectionId;
+use super::voice::Voice;
 use super::wire::{About, From, Line};
 use crate::messaging::contract::Status;
 use crate::time::UnixTime;
@@ -76,6 +77,8 @@ pub struct Visit {
     pub about: About,
     /// What they look at, until they have said something.
     pub page: Option<String>,
+    /// What they have of calls by voice.
+    pub voice: Voice,
     words: Bucket,
     typed: Option<Instant>,
 }
@@ -96,6 +99,7 @@ impl Visit {
             away: Some(now),
             about: About::default(),
             page: None,
+            voice: Voice::default(),
             words: Bucket::full(now),
             typed: None,
         }

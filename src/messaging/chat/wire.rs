@@ -7,6 +7,7 @@
 //! | `say` | a line, under a name that the page gives out once |
 //! | `got`, `seen` | every line up to a number is on the page, or was looked at |
 //! | `typing` | the visitor writes, or no more |
+//! | `call` | of a call by voice: [`crate::messaging::voice`] |
 //!
 //! | from the box | means |
 //! |---|---|
@@ -16,6 +17,7 @@
 //! | `line` | something that was said, here or there |
 //! | `typing`, `seen` | somebody of the branch writes, or has read every line up to a number |
 //! | `place` | how many people are ahead in the queue; nothing: nobody waits any more |
+//! | `call` | of a call by voice |
 //! | `refused` | nothing of this goes on; why |
 //!
 //! Lines of one visitor are numbered from 1 up within an `epoch`. A page that comes back says the epoch and the highest
@@ -26,6 +28,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::messaging::voice;
 
 /// Bytes of the longest frame that a page sends: the longest text in the longest script, with room around it.
 pub const LONGEST_FRAME: usize = 32 << 10;
@@ -61,6 +65,8 @@ pub enum FromPage {
         /// Whether they do.
         on: bool,
     },
+    /// Of a call by voice.
+    Call(voice::Said),
 }
 
 /// Personal data is in it: only the kind is told.
@@ -73,6 +79,7 @@ impl fmt::Debug for FromPage {
             FromPage::Got { .. } => "got",
             FromPage::Seen { .. } => "seen",
             FromPage::Typing { .. } => "typing",
+            FromPage::Call(_) => "call",
         })
     }
 }
@@ -183,6 +190,8 @@ pub enum ToPage {
         #[serde(skip_serializing_if = "Option::is_none")]
         ahead: Option<u32>,
     },
+    /// Of a call by voice.
+    Call(voice::Told),
     /// It does not go on.
     Refused {
         /// Why.

@@ -474,6 +474,8 @@ impl Ledger {
             Input::Capable(capable) => {
                 self.lines.entry(channel.clone()).or_default().capable = Some(capable);
             }
+            // No message: it is not the ledger's.
+            Input::Call { .. } => {}
         }
     }
 

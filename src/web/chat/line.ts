@@ -1,4 +1,5 @@
 // The line to the box: it comes back by itself, says again what was not acknowledged, and shows nothing twice.
+import { Voice } from './voice'
 import type { About, Identity, Line, Pending, Refusal, ToPage, Welcome } from './wire'
 
 const PROTOCOL = 'branchline.chat.1'
@@ -34,6 +35,7 @@ export class Talk {
   seen = 0
   typing = false
   ahead: number | undefined
+  readonly voice = new Voice((what) => this.#tell(what))
   /** Told whenever something of this has changed. */
   changed: () => void = () => {}
 
@@ -60,6 +62,7 @@ export class Talk {
     private readonly page: string,
   ) {
     this.pending = store.pending()
+    this.voice.changed = () => this.changed()
     addEventListener('online', () => this.#wants && this.#open(true))
     addEventListener('offline', () => this.#socket?.close())
   }
@@ -238,6 +241,9 @@ export class Talk {
       case 'place':
         this.ahead = what.ahead
         break
+      case 'call':
+        void this.voice.hear(what)
+        break
       case 'refused':
         this.#refused = what.why
     }
@@ -263,6 +269,7 @@ export class Talk {
     this.#is('up')
     this.#gotten()
     this.#pump()
+    this.voice.back()
   }
 
   #acked(ack: { client: string; id: string; seq: number; at: number }): void {

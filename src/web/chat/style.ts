@@ -42,6 +42,10 @@ h2 { font: inherit; font-weight: 700; margin: 0; flex: 1; overflow-wrap: anywher
 .note.bad { color: var(--bad); }
 .own .note { text-align: end; }
 .under { min-block-size: 1.5rem; padding: .1rem 1rem; background: var(--sunk); }
+.speak { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; padding: .6rem 1rem; background: var(--wash); }
+.speak p { margin: 0; flex: 1 1 8rem; }
+.speak .quiet[aria-pressed=true] { background: var(--ink); color: var(--paper); }
+.speak .end { background: var(--bad); color: var(--paper); }
 .choices { display: flex; flex-wrap: wrap; gap: .5rem; padding: 0 1rem .75rem; background: var(--sunk); }
 .choices button, .quiet { border-color: var(--edge); background: var(--paper); }
 form { display: flex; gap: .25rem; align-items: flex-end; padding: .5rem; border-block-start: 1px solid var(--line); margin: 0; }

@@ -3,6 +3,7 @@ import { send as sendFile, type Sending } from './files'
 import { due, fits, type Invite, note } from './invite'
 import type { Talk } from './line'
 import { ICONS, icon, linked, make } from './make'
+import { Speak } from './speak'
 import { style } from './style'
 import type { Line, Part, Pending } from './wire'
 import type { Words } from './words'
@@ -14,6 +15,8 @@ export type Settings = {
   file_mb: number
   file_kinds: string
   invite: Invite[]
+  /** Whether a visitor may ask for a call by voice. */
+  calls: boolean
 }
 
 type Own = { name: string; base: string; language: string; words: Words }
@@ -33,6 +36,7 @@ export class View {
   readonly #text: HTMLTextAreaElement
   readonly #form: HTMLFormElement
   readonly #about: HTMLFormElement
+  readonly #speak: Speak
   readonly #drawn = new Map<string, HTMLElement>()
   #invited: HTMLElement | undefined
 
@@ -49,12 +53,13 @@ export class View {
     this.#text = make('textarea', { id: 'text', rows: '1', maxlength: '4096', autocomplete: 'off' })
     this.#form = this.#composer()
     this.#about = this.#asking()
+    this.#speak = new Speak(talk.voice, words)
     const title = make('h2', { id: 'title' }, settings.title ?? words.title)
     const close = make('button', { class: 'icon', type: 'button', 'aria-label': words.close }, icon(ICONS.close))
     close.onclick = () => this.open(false)
     const head = make('header', {}, title, close)
     this.#panel = make('section', { class: 'panel', id: 'panel', role: 'dialog', 'aria-labelledby': 'title', hidden: true })
-    this.#panel.append(head, this.#about, this.#lines, this.#under, this.#choices, this.#uploads, this.#form)
+    this.#panel.append(head, this.#about, this.#speak.row, this.#lines, this.#under, this.#choices, this.#uploads, this.#form)
     this.#panel.onkeydown = (event) => {
       if (event.key !== 'Escape') return
       event.stopPropagation()
@@ -107,8 +112,9 @@ export class View {
     for (const line of talk.pending) wanted.push(this.#pendingLine(line))
     this.#place(wanted)
     this.#state()
+    this.#speak.show(this.#settings.calls && talk.lines.some((line) => line.from === 'visitor'))
     this.#offer()
-    const unread = this.#panel.hidden ? talk.unread() : 0
+    const unread = this.#panel.hidden ? talk.unread() + (talk.voice.stage === 'invited' ? 1 : 0) : 0
     this.#badge.hidden = unread === 0
     this.#badge.replaceChildren(String(unread), make('span', { class: 'unseen' }, ` ${words.unread(unread)}`))
     this.#ask()

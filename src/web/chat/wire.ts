@@ -31,6 +31,16 @@ export type Welcome = {
   ahead?: number
 }
 
+/** Of a call by voice: src/messaging/voice.rs. */
+export type Told =
+  | { what: 'invited'; on: boolean }
+  | { what: 'ready'; relays: RTCIceServer[] }
+  | { what: 'answer'; sdp: string }
+  | { what: 'state'; state: 'waiting' | 'talking' | 'held' }
+  | { what: 'waiting' }
+  | { what: 'ended'; why: string }
+  | { what: 'refused'; why: 'off' | 'uninvited' | 'unwritten' | 'busy' | 'sound' }
+
 export type ToPage =
   | ({ type: 'welcome' } & Welcome)
   | { type: 'ack'; client: string; id: string; seq: number; at: number }
@@ -39,6 +49,7 @@ export type ToPage =
   | { type: 'typing'; on: boolean }
   | { type: 'seen'; upto: number }
   | { type: 'place'; ahead?: number }
+  | ({ type: 'call' } & Told)
   | { type: 'refused'; why: Refusal }
 
 /** A line that the box has not acknowledged. */

@@ -82,6 +82,7 @@ pub fn order(asked: &Reading) -> Result<Command, Problem> {
             Doing::Close { code, fields }
         }
         Operation::PhoneCode => Doing::Phone,
+        Operation::InviteToCall => Doing::Invite,
         Operation::Typing => {
             let Typing { on } = asked.body()?;
             Doing::Typing { on }

@@ -46,6 +46,10 @@ pub(super) const ROUTES: &[Route] = &[
         .with(Method::Post, None)
         .by(WORKERS, Some(Scope::Agents))
         .says("Let a person go on by telephone: a code that joins whoever keys it in to this conversation, once and for some minutes, and the number to call. It takes the place of an earlier one. Agents do so in conversations that they have."),
+    get("/conversations/{conversation}/call", Operation::InviteToCall, Answer::Nothing)
+        .with(Method::Post, None)
+        .by(WORKERS, Some(Scope::Agents))
+        .says("Invite a visitor of the site to go on by voice in the browser, for some minutes. The call belongs to the conversation and is offered first to who has it. Agents do so in conversations that they have; the chat's setting `calls` allows it."),
     get("/conversations/{conversation}/typing", Operation::Typing, Answer::Nothing)
         .with(Method::Post, Some(Shape::of::<Typing>()))
         .by(WORKERS, Some(Scope::Agents))

@@ -297,6 +297,8 @@ operations! {
     RemoveArticle = "remove_article",
     /// Gives the code with which a person goes on by telephone.
     PhoneCode = "make_phone_code",
+    /// Shows a visitor that they may go on by voice in their browser.
+    InviteToCall = "invite_to_call",
     /// A file of one.
     MessageFile = "get_message_file",
     /// Opens the channel of an agent's page.

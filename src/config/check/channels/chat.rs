@@ -1,7 +1,7 @@
 //! What `[channels.NAME.chat]` says.
 
 use crate::config::check::{Check, Step, web};
-use crate::config::settings::{Channel, ChannelKind, Chat};
+use crate::config::settings::{Calls, Channel, ChannelKind, Chat};
 
 use Step::{At, Key};
 
@@ -12,7 +12,14 @@ impl Check<'_, '_> {
     pub(super) fn chat(&mut self, name: &str, own: &Channel) {
         let place = [Key("channels"), Key(name), Key("chat")];
         match (own.kind, &own.chat) {
-            (ChannelKind::Chat, Some(chat)) => self.chat_of(name, chat),
+            (ChannelKind::Chat, Some(chat)) => {
+                self.chat_of(name, chat);
+                if chat.calls != Calls::Never && own.queue.is_none() {
+                    let at = [Key("channels"), Key(name), Key("chat"), Key("calls")];
+                    let allowed = "`queue` beside `kind`, or calls = \"never\"";
+                    self.tell(&at, "calls of visitors have no queue to wait in", allowed);
+                }
+            }
             (ChannelKind::Chat, None) => {
                 let what = "nobody's pages have this chat";
                 self.tell(&place[..2], what, "a table `chat` with `origins`");
@@ -42,6 +49,7 @@ impl Check<'_, '_> {
         self.within(&at("per_address"), chat.per_address, 1..=5_000);
         self.within(&at("remember_days"), chat.remember_days, 1..=365);
         self.within(&at("file_mb"), chat.file_mb, 0..=25);
+        self.within(&at("calls_at_once"), chat.calls_at_once, 1..=100);
         if chat.invite.len() > MOST_INVITES {
             let allowed = format!("at most {MOST_INVITES}");
             self.tell(&at("invite"), "too many invitations", &allowed);

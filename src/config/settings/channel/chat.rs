@@ -34,9 +34,28 @@ pub struct Chat {
     /// Megabytes of the largest file that a visitor sends; 0 to 25, default 10. 0: none.
     #[serde(default = "file_mb")]
     pub file_mb: u16,
+    /// Who may go on by voice, in the browser. Default nobody.
+    #[serde(default)]
+    pub calls: Calls,
+    /// Visitors who do so at a time; 1 to 100, default 5.
+    #[serde(default = "calls_at_once")]
+    pub calls_at_once: u16,
     /// Visitors to whom the chat speaks first.
     #[serde(default)]
     pub invite: Vec<Invite>,
+}
+
+/// Who may go on by voice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Calls {
+    /// Nobody.
+    #[default]
+    Never,
+    /// Whom the agent invites who has the conversation.
+    Invited,
+    /// Whoever has a conversation open.
+    Always,
 }
 
 /// What a visitor is asked.
@@ -86,6 +105,10 @@ fn remember_days() -> u16 {
 
 fn file_mb() -> u16 {
     10
+}
+
+fn calls_at_once() -> u16 {
+    5
 }
 
 fn after_s() -> u16 {

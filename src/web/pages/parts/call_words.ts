@@ -9,7 +9,7 @@ export function doingOf(words: string): string {
   return kind ? `${named('doing', code(kind))} ${name}` : named('doing', code(words))
 }
 
-/** `extension 202`, `trunk carrier`; several with commas between. */
+/** `extension 202`, `trunk carrier`, `chat site`; several with commas between. */
 export function partyOf(words: string): string {
-  return words.replace(/(^|, )(extension|trunk) /g, (_, before: string, kind: string) => `${before}${named('party', kind)} `)
+  return words.replace(/(^|, )(extension|trunk|chat) /g, (_, before: string, kind: string) => `${before}${named('party', kind)} `)
 }

@@ -71,6 +71,7 @@ export const lead: Record<keyof typeof english, string> = {
   'doing.ending': 'endet',
   'party.extension': 'Nebenstelle',
   'party.trunk': 'Leitung',
+  'party.chat': 'Chat',
   'calls.play': 'Abspielen',
   'calls.pause': 'Anhalten',
   'calls.place': 'Stelle der Aufzeichnung',

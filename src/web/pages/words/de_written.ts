@@ -42,6 +42,8 @@ export const written: Record<keyof typeof english, string> = {
   'talk.phone.minutes': '{n} Minuten',
   'talk.phone.minutes.one': '{n} Minute',
   'talk.phone.said': 'Der Code {code} steht in der Antwort',
+  'talk.call': 'Zu einem Gespräch hier einladen',
+  'talk.call.said': '{name} sieht die Einladung, im Browser mit Ihnen zu sprechen',
   'talk.close': 'Beenden',
   'talk.close.of': 'Schriftwechsel mit {name} beenden',
   'talk.close.draft': 'Was Sie angefangen haben zu schreiben, wurde nicht gesendet.',

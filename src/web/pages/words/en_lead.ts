@@ -69,6 +69,7 @@ export const lead = {
   'doing.ending': 'ends',
   'party.extension': 'extension',
   'party.trunk': 'trunk',
+  'party.chat': 'chat',
   'calls.play': 'Play',
   'calls.pause': 'Pause',
   'calls.place': 'Place in the recording',

@@ -40,6 +40,8 @@ export const written = {
   'talk.phone.minutes': '{n} minutes',
   'talk.phone.minutes.one': '{n} minute',
   'talk.phone.said': 'The code {code} stands in the answer',
+  'talk.call': 'Invite to a call here',
+  'talk.call.said': '{name} sees the invitation to speak with you in the browser',
   'talk.close': 'Close',
   'talk.close.of': 'Close the conversation with {name}',
   'talk.close.draft': 'What you have begun to write was not sent.',

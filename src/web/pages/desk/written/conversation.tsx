@@ -27,6 +27,7 @@ export function Conversation({ conversation, record, reads }: { conversation: st
   const talk = talks.value.get(conversation)
   const over = useSignal<Window>(null)
   const problem = useSignal<string | null>(null)
+  const invited = useSignal<string | null>(null)
   const mine = !reads && isOwn(talk)
   const order = async (act: () => Promise<unknown>): Promise<void> => {
     problem.value = null
@@ -47,6 +48,13 @@ export function Conversation({ conversation, record, reads }: { conversation: st
       document.querySelector<HTMLElement>('.composer textarea')?.focus()
       announce(t('talk.phone.said', { code: [...code].join(' ') }))
     })
+  /** The customer's page shows it; the call comes as any other, with this conversation. */
+  const byVoice = (): Promise<void> =>
+    order(async () => {
+      await ask('POST', `/conversations/${conversation}/call`)
+      announce(t('talk.call.said', { name: talk ? who(talk) : '' }))
+      invited.value = conversation
+    })
   useKey('x', 'keys.talk.close', () => (over.value = 'close'), mine)
   useKey('t', 'keys.talk.transfer', () => (over.value = 'transfer'), mine && (!call.value || !!call.value.over))
   if (!talk) return <Empty>{t('loading')}</Empty>
@@ -63,6 +71,9 @@ export function Conversation({ conversation, record, reads }: { conversation: st
           <div class="side" role="group" aria-label={t('talk.doing')}>
             <Button kind="quiet" icon="back" label={t('written.release')} onClick={() => void giveBack()} />
             <Button kind="quiet" icon="phone" label={t('talk.phone')} onClick={() => void byPhone()} />
+            {talk.way.counts_as === 'chat' && talk.way.kind === 'visitor' && (
+              <Button kind="quiet" icon="voice" label={t('talk.call')} onClick={() => void byVoice()} />
+            )}
             <Button kind="quiet" icon="transfer" hint="t" onClick={() => (over.value = 'transfer')}>
               {t('call.transfer')}
             </Button>
@@ -77,6 +88,7 @@ export function Conversation({ conversation, record, reads }: { conversation: st
       </header>
       {talk.subject && <p class="subject">{talk.subject}</p>}
       {problem.value && <p class="wrong" role="alert">{problem}</p>}
+      {invited.value === conversation && mine && <p class="soft small">{t('talk.call.said', { name: who(talk) })}</p>}
       <Lines talk={talk} mine={mine} moments={record?.timeline ?? []} />
       {mine ? <Composer key={conversation} talk={talk} /> : !reads && <Locked talk={talk} />}
       {over.value === 'transfer' && <Transfer talk={talk} close={() => (over.value = null)} />}
