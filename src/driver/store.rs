@@ -277,7 +277,7 @@ impl Keeper {
     /// A store that could not be written is opened anew once there is room for it. Until then it is read as it is.
     fn mend(&mut self, db: sled::Db) -> sled::Db {
         self.ailing = Instant::now().checked_add(REST);
-        if !room(&self.journal).is_some_and(|room| room.free >= ROOM) {
+        if room(&self.journal).is_none_or(|room| room.free < ROOM) {
             return db;
         }
         self.be(State::Opening);

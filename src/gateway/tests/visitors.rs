@@ -54,7 +54,7 @@ impl World {
     }
 
     fn is_up(&self) -> bool {
-        self.gateway.calls.len() > 0
+        !self.gateway.calls.is_empty()
     }
 
     /// Bob has the conversation, and invites its visitor.
