@@ -178,11 +178,11 @@ fn an_agent_reads_what_is_theirs_or_waits_where_they_answer_and_whoever_leads_re
     let upto = json!({ "upto": message }).to_string();
     api.ask(&ann, "POST", &format!("{path}/seen"), Some(&upto)).is_problem(404, "not-found");
     assert_eq!(api.ask(&bob, "POST", &format!("{path}/claim"), Some("{}")).status, 204);
-    assert_eq!(seen(), [false, true, true, false], "bob has it");
+    assert_eq!(seen(), [true, true, true, false], "bob has it, and she answers there too");
     let over = json!({ "agent": "ann" }).to_string();
     api.order("POST", &format!("{path}/release"), Some(r#"{"queue":"support"}"#));
     api.order("POST", &format!("{path}/transfer"), Some(&over));
-    assert_eq!(seen(), [true, false, true, false], "ann has it");
+    assert_eq!(seen(), [true, true, true, false], "ann has it, and he answers there too");
     assert_eq!(api.ask(&ann, "POST", &format!("{path}/close"), Some("{}")).status, 204);
     assert_eq!(seen(), [true, false, true, false], "it was hers");
 }

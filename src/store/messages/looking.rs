@@ -43,7 +43,10 @@ impl Viewer {
     /// Whether a conversation is shown to them.
     pub fn sees<P>(&self, talk: &Conversation<P>) -> bool {
         let theirs = match (&talk.owner, &talk.closed) {
-            (Owner::Agent { agent, .. }, _) => *agent == self.agent,
+            // What a colleague has where they answer too: so that nobody wonders where it went.
+            (Owner::Agent { agent, .. }, over) => {
+                *agent == self.agent || over.is_none() && self.channels.contains(&talk.way.channel)
+            }
             (Owner::Queue { queue, .. }, _) => self.queues.contains(queue),
             (Owner::Nobody | Owner::Flow { .. }, None) => self.channels.contains(&talk.way.channel),
             // What they have ended stays before their eyes.
