@@ -12,6 +12,7 @@
 //! nobody; an erased contact never comes back: the next call of that number is a new contact.
 
 mod caller;
+pub mod card;
 mod case;
 mod change;
 mod contact;

@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::stamp::Stamp;
 
 /// What is known of what was said: of each site, up to which stamp.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Seen(BTreeMap<u64, (i64, u32)>);
 
 impl Seen {
@@ -37,6 +36,7 @@ impl Seen {
 
 /// A value, with whatever else was said at the same time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written<T>", into = "Written<T>", bound(serialize = "T: Clone + Serialize"))]
 pub struct Shared<T> {
     /// By their stamps: what nobody has said anything else after.
     values: BTreeMap<Stamp, T>,
@@ -44,10 +44,59 @@ pub struct Shared<T> {
     seen: Seen,
 }
 
+/// As it is written: lists, since keys of JSON's objects are texts.
+#[derive(Serialize, Deserialize)]
+struct Written<T> {
+    values: Vec<(Stamp, T)>,
+    seen: Vec<Stamp>,
+}
+
+impl<T> From<Written<T>> for Shared<T> {
+    fn from(written: Written<T>) -> Shared<T> {
+        let mut seen = Seen::default();
+        // Whatever is there was seen, also where somebody else forgot to say so.
+        let values = written.values.iter().map(|(stamp, _)| stamp);
+        written.seen.iter().chain(values).for_each(|stamp| seen.add(stamp));
+        Shared { values: written.values.into_iter().collect(), seen }
+    }
+}
+
+impl<T> From<Shared<T>> for Written<T> {
+    fn from(shared: Shared<T>) -> Written<T> {
+        let stamp = |(site, (wall, count))| Stamp { wall, count, site };
+        let seen = shared.seen.0.into_iter().map(stamp).collect();
+        Written { values: shared.values.into_iter().collect(), seen }
+    }
+}
+
 /// Nothing was ever said.
 impl<T> Default for Shared<T> {
     fn default() -> Self {
         Shared { values: BTreeMap::new(), seen: Seen::default() }
+    }
+}
+
+impl<T> Shared<T> {
+    /// The same with its values turned into something else.
+    pub fn map<U>(self, mut to: impl FnMut(T) -> U) -> Shared<U> {
+        let values = self.values.into_iter().map(|(stamp, value)| (stamp, to(value))).collect();
+        Shared { values, seen: self.seen }
+    }
+
+    /// All that is there, the latest first.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = (&Stamp, &T)> {
+        self.values.iter().rev()
+    }
+
+    /// The latest stamp that it tells of, also of what is there no more.
+    pub fn latest(&self) -> Option<Stamp> {
+        let seen = self.seen.0.iter();
+        seen.map(|(site, (wall, count))| Stamp { wall: *wall, count: *count, site: *site }).max()
+    }
+
+    /// How many sites have ever said something.
+    pub fn sites(&self) -> usize {
+        self.seen.0.len()
     }
 }
 
@@ -99,6 +148,23 @@ mod tests {
     use crate::random::Random;
     use crate::stamp::StampClock;
     use crate::time::UnixTime;
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        let (mut one, mut other) = (Shared::default(), Shared::default());
+        let stamp = |wall, site| Stamp { wall, count: 3, site };
+        one.set(stamp(1, u64::MAX), Some("a".to_owned()));
+        one.set(stamp(2, 2), None);
+        other.set(stamp(-5, 3), Some("b".to_owned()));
+        one.merge(&other);
+        let text = serde_json::to_string(&one).unwrap();
+        assert_eq!(serde_json::from_str::<Shared<Option<String>>>(&text).unwrap(), one, "{text}");
+        // Whoever leaves out what was seen has seen what is there.
+        let text = r#"{"values":[[{"wall":5,"count":0,"site":1},"x"]],"seen":[]}"#;
+        let read: Shared<Option<String>> = serde_json::from_str(text).unwrap();
+        assert_eq!(read.latest(), Some(Stamp { wall: 5, count: 0, site: 1 }));
+        assert_eq!((one.sites(), one.latest()), (3, Some(stamp(2, 2))));
+    }
 
     const TEN_YEARS: i64 = 10 * 365 * 86_400 * 1_000_000;
 

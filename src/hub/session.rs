@@ -6,10 +6,16 @@
 
 use std::collections::VecDeque;
 
-use crate::uplink::frame::{Event, Frame, Hello, Reason, VERSION, Welcome};
+use crate::uplink::frame::{
+    Answer, Ask, Event, Frame, Hello, Reason, Told, Took, VERSION, Welcome,
+};
 
 /// Octets of events that are taken in before the engine has kept them.
 pub const WINDOW: u32 = 4 << 20;
+/// Tokens of one question: a person is known by a handful.
+const MOST_TOKENS: usize = 64;
+/// Questions that wait for an answer at a time: as many calls ring at a branch at once.
+const MOST_ASKED: usize = 64;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +39,15 @@ pub enum Output {
         /// The last.
         upto: u64,
     },
+    /// Find out who is known by any of these; answer with [`Session::handle_answer`].
+    Ask(Ask),
+    /// Find out what the site is to be told next of people; answer with [`Session::handle_told`].
+    Tell,
+    /// The site has all that it was told up to this.
+    Took {
+        /// Which.
+        upto: u64,
+    },
     /// Send this.
     Send(Frame),
     /// End the connection.
@@ -47,6 +62,17 @@ enum Stage {
     Over,
 }
 
+/// What the site is told of people: one thing at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// Nothing more, as far as is known.
+    Nothing,
+    /// It is found out what; and whether there was more since.
+    Finding(bool),
+    /// This was said, and the site does not have it yet.
+    Said(u64),
+}
+
 /// One connection.
 #[derive(Debug)]
 pub struct Session {
@@ -57,13 +83,27 @@ pub struct Session {
     came: u64,
     /// All up to here is kept for good.
     kept: u64,
+    /// Whether the site speaks of people.
+    people: bool,
+    telling: Telling,
+    /// Questions that have no answer yet.
+    asked: Vec<u64>,
     outputs: VecDeque<Output>,
 }
 
 impl Session {
     /// A connection of the site that its certificate names.
     pub fn new(site: String) -> Session {
-        Session { site, stage: Stage::Hello, came: 0, kept: 0, outputs: VecDeque::new() }
+        Session {
+            site,
+            stage: Stage::Hello,
+            came: 0,
+            kept: 0,
+            people: false,
+            telling: Telling::Nothing,
+            asked: Vec::new(),
+            outputs: VecDeque::new(),
+        }
     }
 
     /// What is to be done next.
@@ -92,6 +132,8 @@ impl Session {
                 self.outputs.push_back(Output::Send(Frame::Pong(mark)))
             }
             (Frame::Pong(_), Stage::Open) => {}
+            (Frame::Ask(ask), Stage::Open) => self.ask(ask),
+            (Frame::Took(took), Stage::Open) => self.took(took),
             (Frame::Close(_), _) => self.over(),
             _ => self.close(Reason::Protocol),
         }
@@ -106,8 +148,9 @@ impl Session {
     pub fn handle_position(&mut self, have: u64) {
         if let Stage::Asked = std::mem::replace(&mut self.stage, Stage::Open) {
             (self.came, self.kept) = (have, have);
-            let welcome = Welcome { version: VERSION, have, window: WINDOW };
+            let welcome = Welcome { version: VERSION, have, window: WINDOW, people: true };
             self.outputs.push_back(Output::Send(Frame::Welcome(welcome)));
+            self.handle_news();
         }
     }
 
@@ -124,6 +167,68 @@ impl Session {
         self.close(Reason::NotKept);
     }
 
+    /// There may be something to tell the site of people.
+    pub fn handle_news(&mut self) {
+        self.telling = match self.telling {
+            Telling::Nothing if self.people && matches!(self.stage, Stage::Open) => {
+                self.outputs.push_back(Output::Tell);
+                Telling::Finding(false)
+            }
+            Telling::Finding(_) => Telling::Finding(true),
+            telling => telling,
+        };
+    }
+
+    /// Some time has passed: what the site did not say that it has is told again. Called every few seconds, that is soon
+    /// enough: boxes that could not keep something say nothing.
+    pub fn handle_again(&mut self) {
+        if let Telling::Said(_) = self.telling {
+            self.telling = Telling::Nothing;
+        }
+        self.handle_news();
+    }
+
+    /// The site is to be told this; nothing: no more for now.
+    pub fn handle_told(&mut self, told: Option<Told>) {
+        let Telling::Finding(more) = self.telling else { return };
+        self.telling = Telling::Nothing;
+        match told {
+            Some(told) => {
+                self.telling = Telling::Said(told.upto);
+                self.outputs.push_back(Output::Send(Frame::Told(told)));
+            }
+            None if more => self.handle_news(),
+            None => {}
+        }
+    }
+
+    /// This is who a question was about; nothing: nobody knows them, or it cannot be said.
+    pub fn handle_answer(&mut self, answer: Answer) {
+        let asked = self.asked.iter().position(|mark| *mark == answer.mark);
+        if asked.map(|at| self.asked.swap_remove(at)).is_some() && !self.is_over() {
+            self.outputs.push_back(Output::Send(Frame::Answer(answer)));
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        let many = self.asked.len() >= MOST_ASKED || ask.tokens.len() > MOST_TOKENS;
+        if many || self.asked.contains(&ask.mark) {
+            let answer = Answer { mark: ask.mark, known: None };
+            return self.outputs.push_back(Output::Send(Frame::Answer(answer)));
+        }
+        self.asked.push(ask.mark);
+        self.outputs.push_back(Output::Ask(ask));
+    }
+
+    /// What was not said nobody can have.
+    fn took(&mut self, Took { upto }: Took) {
+        if self.telling == Telling::Said(upto) {
+            self.telling = Telling::Nothing;
+            self.outputs.push_back(Output::Took { upto });
+            self.handle_news();
+        }
+    }
+
     fn greeted(&mut self, hello: Hello) {
         if hello.site != self.site {
             return self.close(Reason::Site);
@@ -131,6 +236,7 @@ impl Session {
         if !(hello.least..=hello.most).contains(&VERSION) {
             return self.close(Reason::Version);
         }
+        self.people = hello.people;
         let epoch = hello.epoch;
         self.stage = Stage::Asked;
         self.outputs.push_back(Output::Position { epoch });

@@ -211,7 +211,7 @@ impl World {
                         self.cursor = upto;
                     }
                 }
-                Output::State(_) => {}
+                Output::State(_) | Output::Told(_) | Output::Answer(_) => {}
             }
         }
         let mut over = false;
@@ -224,6 +224,10 @@ impl World {
                 session::Output::Keep { first, events } => self.pending.push_back((first, events)),
                 session::Output::KeepLost { from, upto } => panic!("{from} to {upto} are lost"),
                 session::Output::Send(frame) => self.down.push_back(frame),
+                session::Output::Tell => {
+                    self.session.as_mut().into_iter().for_each(|own| own.handle_told(None));
+                }
+                session::Output::Ask(_) | session::Output::Took { .. } => {}
                 session::Output::Hangup => over = true,
             }
         }
@@ -272,7 +276,7 @@ fn welcomed(now: Instant, newest: u64, have: u64) -> Uplink {
     let mut uplink = Uplink::new(now, settings(), (1, newest), 0, Random::from_number(1));
     uplink.handle_timeout(now);
     uplink.handle_connected(now);
-    let welcome = Welcome { version: 1, have, window: 1_000_000 };
+    let welcome = Welcome { version: 1, have, window: 1_000_000, people: true };
     uplink.handle_frame(now, Frame::Welcome(welcome));
     uplink
 }
@@ -302,7 +306,7 @@ fn what_the_box_has_no_more_is_said_to_be_lost() {
     uplink.handle_timeout(now);
     uplink.handle_connected(now);
     // The office came back with an older copy of what it had.
-    let welcome = Welcome { version: 1, have: 2, window: 1_000_000 };
+    let welcome = Welcome { version: 1, have: 2, window: 1_000_000, people: true };
     uplink.handle_frame(now, Frame::Welcome(welcome));
     let outputs = all(&mut uplink);
     assert!(outputs.contains(&Output::Send(Frame::Lost { from: 3, upto: 4 })), "{outputs:?}");
@@ -315,7 +319,10 @@ fn no_more_is_on_its_way_than_the_office_allows() {
     let mut uplink = Uplink::new(now, settings(), (1, 1_000), 0, Random::from_number(1));
     uplink.handle_timeout(now);
     uplink.handle_connected(now);
-    uplink.handle_frame(now, Frame::Welcome(Welcome { version: 1, have: 0, window: 100 }));
+    uplink.handle_frame(
+        now,
+        Frame::Welcome(Welcome { version: 1, have: 0, window: 100, people: false }),
+    );
     let outputs = all(&mut uplink);
     let Some(Output::Read { from: 1, most: 100 }) = outputs.last() else { panic!("{outputs:?}") };
     uplink.handle_read(now, 1, (1..=9).map(event).collect());
@@ -365,7 +372,10 @@ fn a_ceiling_holds_over_a_backlog() {
     let (mut now, mut sent, mut number) = (start, 0, 0);
     uplink.handle_timeout(now);
     uplink.handle_connected(now);
-    uplink.handle_frame(now, Frame::Welcome(Welcome { version: 1, have: 0, window: 1 << 20 }));
+    uplink.handle_frame(
+        now,
+        Frame::Welcome(Welcome { version: 1, have: 0, window: 1 << 20, people: false }),
+    );
     while now < start + Duration::from_secs(60) {
         let outputs = all(&mut uplink);
         if outputs.is_empty() {

@@ -5,8 +5,12 @@
 //! 128 up may be ignored by whoever does not know them, all others end the connection: so an older office and a newer box
 //! agree on what neither may lose. Events are carried as they stand in the outbox, and nothing here looks into them: what a
 //! newer box wrote, an older office keeps.
+//!
+//! What is said of people goes by kinds that may be ignored: who speaks them says so in [`Hello`] and [`Welcome`], and
+//! nobody else is sent any. What they say is JSON that nothing here looks into either.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The protocol's name in the handshake of TLS (RFC 7301).
 pub const ALPN: &[u8] = b"branchline-uplink/1";
@@ -87,6 +91,9 @@ pub struct Hello {
     pub first: u64,
     /// The number of the newest; 0 when there is none.
     pub newest: u64,
+    /// Whether it speaks of people: [`Frame::Ask`], [`Frame::Took`], and what answers them. Boxes before that say nothing.
+    #[serde(default)]
+    pub people: bool,
 }
 
 /// What the office answers.
@@ -98,6 +105,45 @@ pub struct Welcome {
     pub have: u64,
     /// Octets of events that may be on their way to it.
     pub window: u32,
+    /// Whether it speaks of people. Offices before that say nothing.
+    #[serde(default)]
+    pub people: bool,
+}
+
+/// A question of a box: who is this?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Names the question in this connection.
+    pub mark: u64,
+    /// By what they are known, as it leaves the box.
+    pub tokens: Vec<String>,
+}
+
+/// What the office answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Which question.
+    pub mark: u64,
+    /// What it knows; nothing when it knows nobody, or cannot say.
+    #[serde(default)]
+    pub known: Option<Value>,
+}
+
+/// What other branches and the office say of people whom the branch knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The number of the last of these; numbers are a site's own, and grow.
+    pub upto: u64,
+    /// One after another. What a box does not understand it takes all the same.
+    #[serde(default)]
+    pub changes: Vec<Value>,
+}
+
+/// What a box answers to that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Took {
+    /// It has all up to this one for good.
+    pub upto: u64,
 }
 
 /// Why somebody ends a connection.
@@ -157,6 +203,14 @@ pub enum Frame {
     Pong(u64),
     /// From either, last.
     Close(Reason),
+    /// From the box: who is this? May be ignored.
+    Ask(Ask),
+    /// From the box: it has what it was told. May be ignored.
+    Took(Took),
+    /// From the office: what is said of people elsewhere. May be ignored.
+    Told(Told),
+    /// From the office: who that is. May be ignored.
+    Answer(Answer),
 }
 
 /// Why something is no frame.
@@ -178,6 +232,10 @@ const ACK: u8 = 5;
 const PING: u8 = 6;
 const PONG: u8 = 7;
 const CLOSE: u8 = 8;
+const ASK: u8 = 128;
+const TOOK: u8 = 129;
+const TOLD: u8 = 130;
+const ANSWER: u8 = 131;
 
 impl Frame {
     /// Writes it behind what is there.
@@ -205,6 +263,10 @@ impl Frame {
             Frame::Ping(mark) => number(out, PING, *mark),
             Frame::Pong(mark) => number(out, PONG, *mark),
             Frame::Close(reason) => json(out, CLOSE, reason),
+            Frame::Ask(ask) => json(out, ASK, ask),
+            Frame::Took(took) => json(out, TOOK, took),
+            Frame::Told(told) => json(out, TOLD, told),
+            Frame::Answer(answer) => json(out, ANSWER, answer),
         }
         let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
         if let Some(head) = out.get_mut(start..start + 4) {
@@ -231,6 +293,10 @@ impl Frame {
             PING => whole(body).map(Frame::Ping),
             PONG => whole(body).map(Frame::Pong),
             CLOSE => serde_json::from_slice(body).ok().map(Frame::Close),
+            ASK => serde_json::from_slice(body).ok().map(Frame::Ask),
+            TOOK => serde_json::from_slice(body).ok().map(Frame::Took),
+            TOLD => serde_json::from_slice(body).ok().map(Frame::Told),
+            ANSWER => serde_json::from_slice(body).ok().map(Frame::Answer),
             OPTIONAL.. => return Ok(None),
             _ => return Err(NotAFrame::Kind(kind)),
         };
@@ -310,7 +376,10 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::random::Random;
 
     fn all() -> Vec<Frame> {
         let hello = Hello {
@@ -321,6 +390,7 @@ mod tests {
             program: "0.1.0".to_owned(),
             first: 1,
             newest: 9,
+            people: true,
         };
         let events = vec![
             Event { class: Class::CALL, body: b"{\"a\":1}".to_vec() },
@@ -329,13 +399,18 @@ mod tests {
         ];
         vec![
             Frame::Hello(hello),
-            Frame::Welcome(Welcome { version: 1, have: 7, window: 65_536 }),
+            Frame::Welcome(Welcome { version: 1, have: 7, window: 65_536, people: true }),
             Frame::Events { first: 8, events },
             Frame::Lost { from: 3, upto: 9 },
             Frame::Ack { upto: 10 },
             Frame::Ping(1),
             Frame::Pong(1),
             Frame::Close(Reason::NotKept),
+            Frame::Ask(Ask { mark: 3, tokens: vec!["#0a".to_owned(), "#0b".to_owned()] }),
+            Frame::Answer(Answer { mark: 3, known: Some(json!([{"site": "basel"}])) }),
+            Frame::Answer(Answer { mark: 4, known: None }),
+            Frame::Told(Told { upto: 17, changes: vec![json!({"card": {}}), json!("?")] }),
+            Frame::Took(Took { upto: 17 }),
         ]
     }
 
@@ -397,5 +472,83 @@ mod tests {
         let mut reader = Reader::default();
         reader.push(&whole);
         assert_eq!(reader.next_frame(), Err(NotAFrame::Body));
+    }
+
+    fn framed(kind: u8, body: &[u8]) -> Vec<u8> {
+        let mut bytes = u32::try_from(body.len() + 1).unwrap().to_be_bytes().to_vec();
+        bytes.push(kind);
+        bytes.extend(body);
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Result<Option<Frame>, NotAFrame> {
+        let mut reader = Reader::default();
+        reader.push(bytes);
+        reader.next_frame()
+    }
+
+    #[test]
+    fn older_ends_do_not_speak_of_people_and_newer_ones_may_say_more() {
+        let hello =
+            br#"{"site":"b","epoch":"e","least":1,"most":1,"program":"","first":1,"newest":0}"#;
+        let read_hello = read(&framed(HELLO, hello));
+        assert!(matches!(read_hello, Ok(Some(Frame::Hello(hello))) if !hello.people));
+        let welcome = read(&framed(WELCOME, br#"{"version":1,"have":0,"window":9}"#));
+        assert!(matches!(welcome, Ok(Some(Frame::Welcome(welcome))) if !welcome.people));
+        let told = read(&framed(TOLD, br#"{"upto":4,"changes":[],"from":"nine"}"#));
+        assert_eq!(told, Ok(Some(Frame::Told(Told { upto: 4, changes: Vec::new() }))));
+        for frame in all() {
+            let kind = frame.to_bytes()[4];
+            let people =
+                matches!(frame, Frame::Ask(_) | Frame::Took(_) | Frame::Told(_) | Frame::Answer(_));
+            // An end that does not know the kind passes over it.
+            assert_eq!(kind >= OPTIONAL, people, "{frame:?}");
+        }
+    }
+
+    /// Octets that were changed, cut, doubled or made up: each is a frame, no frame, or the beginning of one, and what is
+    /// read as a frame is written as the same frame.
+    #[test]
+    fn whatever_comes_is_a_frame_or_none() {
+        let mut random = Random::from_number(7);
+        let (mut frames, mut none) = (0, 0);
+        for _ in 0..20_000 {
+            let all = all();
+            let mut bytes: Vec<u8> = Vec::new();
+            for _ in 0..=random.below(2) {
+                let at = usize::try_from(random.below(all.len() as u64)).unwrap();
+                // The largest takes long and shows nothing more.
+                all.get(at)
+                    .filter(|_| at != 2)
+                    .into_iter()
+                    .for_each(|frame| frame.write(&mut bytes));
+            }
+            for _ in 0..random.below(4) {
+                let at = usize::try_from(random.below(bytes.len().max(1) as u64)).unwrap();
+                match random.below(4) {
+                    0 => bytes.truncate(at),
+                    1 => bytes.insert(at.min(bytes.len()), random.bits().to_be_bytes()[0]),
+                    _ => {
+                        bytes.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << random.below(8))
+                    }
+                }
+            }
+            let mut reader = Reader::default();
+            reader.push(&bytes);
+            loop {
+                match reader.next_frame() {
+                    Ok(Some(frame)) => {
+                        frames += 1;
+                        assert_eq!(read(&frame.to_bytes()), Ok(Some(frame)));
+                    }
+                    Ok(None) => break,
+                    Err(_) => {
+                        none += 1;
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(frames > 5_000 && none > 2_000, "{frames} frames, {none} times none");
     }
 }

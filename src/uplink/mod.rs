@@ -15,7 +15,7 @@ pub mod pace;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use self::frame::{Event, Frame, Hello, LONGEST, Reason, VERSION};
+use self::frame::{Answer, Ask, Event, Frame, Hello, LONGEST, Reason, Told, Took, VERSION};
 use self::pace::Pace;
 use crate::random::Random;
 use crate::time::earliest;
@@ -111,6 +111,11 @@ pub enum Output {
     Arrived(u64),
     /// The line is like this from now on.
     State(State),
+    /// The office says this of people; when it is on the disk, answer with [`Uplink::handle_took`]. It comes again where
+    /// that was not said before the line broke.
+    Told(Told),
+    /// The office answers a question, or there is nobody who could.
+    Answer(Answer),
 }
 
 /// The connection.
@@ -157,6 +162,8 @@ pub struct Uplink {
     heard: Option<Instant>,
     asked: Option<Instant>,
     mark: u64,
+    /// Whether the office speaks of people.
+    people: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -190,6 +197,7 @@ impl Uplink {
             heard: None,
             asked: None,
             mark: 0,
+            people: false,
             outputs: VecDeque::new(),
         }
     }
@@ -227,7 +235,8 @@ impl Uplink {
         self.line = Line::Greeting(now + GREETING);
         let Settings { site, epoch, program, .. } = self.settings.clone();
         let (first, newest) = (self.first, self.newest);
-        let hello = Hello { site, epoch, least: VERSION, most: VERSION, program, first, newest };
+        let (least, most, people) = (VERSION, VERSION, true);
+        let hello = Hello { site, epoch, least, most, program, first, newest, people };
         self.outputs.push_back(Output::Send(Frame::Hello(hello)));
     }
 
@@ -250,6 +259,7 @@ impl Uplink {
                     return self.hang_up_saying(now, Reason::Ahead, Down::Ahead);
                 }
                 self.window = welcome.window.min(LARGEST_WINDOW) as usize;
+                self.people = welcome.people;
                 self.welcomed(now, welcome.have);
             }
             (Frame::Ack { upto }, Line::Up) if upto > self.sent => {
@@ -258,6 +268,8 @@ impl Uplink {
             (Frame::Ack { upto }, Line::Up) => self.acknowledged(now, upto),
             (Frame::Ping(mark), _) => self.outputs.push_back(Output::Send(Frame::Pong(mark))),
             (Frame::Pong(_), _) => {}
+            (Frame::Told(told), Line::Up) => self.outputs.push_back(Output::Told(told)),
+            (Frame::Answer(answer), Line::Up) => self.outputs.push_back(Output::Answer(answer)),
             _ => self.hang_up_saying(now, Reason::Protocol, Down::Protocol),
         }
     }
@@ -341,6 +353,7 @@ impl Uplink {
         self.on_way.clear();
         (self.octets, self.reading, self.paced) = (0, false, None);
         (self.heard, self.asked) = (None, None);
+        self.people = false;
         self.outputs.push_back(Output::State(State::Down(why, again)));
     }
 
@@ -365,6 +378,30 @@ impl Uplink {
             self.on_way.push_back((upto, 0));
         }
         self.go_on(now);
+    }
+}
+
+/// People.
+impl Uplink {
+    /// Whether somebody is there who may know who somebody is.
+    pub fn knows_people(&self) -> bool {
+        self.people && matches!(self.line, Line::Up)
+    }
+
+    /// Somebody is to be asked for. Where the line breaks before the answer there is none: whoever asks waits for so long
+    /// as they want to.
+    pub fn handle_ask(&mut self, ask: Ask) {
+        self.outputs.push_back(match self.knows_people() {
+            true => Output::Send(Frame::Ask(ask)),
+            false => Output::Answer(Answer { mark: ask.mark, known: None }),
+        });
+    }
+
+    /// All that was told up to this is on the disk.
+    pub fn handle_took(&mut self, upto: u64) {
+        if self.knows_people() {
+            self.outputs.push_back(Output::Send(Frame::Took(Took { upto })));
+        }
     }
 }
 
