@@ -293,12 +293,19 @@ impl Frame {
             PING => whole(body).map(Frame::Ping),
             PONG => whole(body).map(Frame::Pong),
             CLOSE => serde_json::from_slice(body).ok().map(Frame::Close),
+            OPTIONAL.. => return Frame::read_optional(kind, body),
+            _ => return Err(NotAFrame::Kind(kind)),
+        };
+        read.map(Some).ok_or(NotAFrame::Body)
+    }
+
+    fn read_optional(kind: u8, body: &[u8]) -> Result<Option<Frame>, NotAFrame> {
+        let read = match kind {
             ASK => serde_json::from_slice(body).ok().map(Frame::Ask),
             TOOK => serde_json::from_slice(body).ok().map(Frame::Took),
             TOLD => serde_json::from_slice(body).ok().map(Frame::Told),
             ANSWER => serde_json::from_slice(body).ok().map(Frame::Answer),
-            OPTIONAL.. => return Ok(None),
-            _ => return Err(NotAFrame::Kind(kind)),
+            _ => return Ok(None),
         };
         read.map(Some).ok_or(NotAFrame::Body)
     }
