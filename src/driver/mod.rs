@@ -20,6 +20,7 @@ pub mod files;
 pub mod gather;
 pub mod hep;
 pub mod http;
+pub mod hub;
 pub mod identity;
 pub mod joining;
 pub mod journal;

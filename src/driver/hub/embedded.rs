@@ -1,0 +1,586 @@
+//! The engine on one machine: one thread appends to segment files, syncs once for all that came meanwhile, and only then
+//! says that it is kept.
+//!
+//! Files, all in `stream/` below the hub's folder: `hub-N.blh`, which begin with the record number N, each with a head that
+//! tells how far every outbox is. At the start the newest one is read, its torn end is cut off, and a fresh one is begun:
+//! what was found is on the disk before anybody is told of it. After a write or a sync that failed the file is cut to what
+//! is sure and left alone; after a rest a fresh one is tried, so that a disk with room again is used again by itself.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg};
+use tokio::sync::{oneshot, watch};
+
+use super::engine::{Contact, NotKept};
+use crate::driver::clock;
+use crate::hub::kept::{self, Batch, Kept, Ledger, Outboxed, Undo};
+use crate::journal::record::{Found, decode};
+
+/// Octets that may wait for the disk: some seconds of a slow one.
+const MOST_WAITING: usize = 256 << 20;
+/// Batches that may; the octets are the bound that matters.
+const WAITING: usize = 1 << 16;
+/// Octets that are written and synced together at most: what a disk takes in a few milliseconds.
+const TOGETHER: usize = 16 << 20;
+/// Octets of a segment: few enough to be read at a start in a blink, and to be deleted one by one.
+const SEGMENT: u64 = 64 << 20;
+/// How long a disk that failed is let be.
+const REST: Duration = Duration::from_secs(1);
+
+/// Why the engine does not start.
+#[derive(Debug)]
+pub enum CannotOpen {
+    /// A file or folder.
+    File(PathBuf, io::Error),
+    /// Another hub runs on this folder.
+    Running(PathBuf),
+    /// No thread.
+    Thread(io::Error),
+}
+
+impl fmt::Display for CannotOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CannotOpen::File(path, error) => write!(f, "{}: {error}", path.display()),
+            CannotOpen::Running(path) => {
+                write!(f, "another hub runs on {}", path.display())
+            }
+            CannotOpen::Thread(error) => write!(f, "no thread for the hub's disk: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CannotOpen {}
+
+/// The way to the thread.
+#[derive(Clone)]
+pub struct Embedded {
+    jobs: mpsc::SyncSender<Job>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    /// Octets that wait.
+    waiting: AtomicUsize,
+    /// The next number of the stream: all before it is on the disk.
+    durable: watch::Sender<u64>,
+}
+
+type Answer = oneshot::Sender<Result<u64, NotKept>>;
+
+enum Job {
+    Position(Outboxed, Answer),
+    Keep(Outboxed, Batch, Answer),
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Embedded({})", self.shared.folder.display())
+    }
+}
+
+impl Embedded {
+    /// Opens the stream below `dir`, which is made where there is none.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or another hub uses it.
+    pub fn open(dir: &Path) -> Result<Embedded, CannotOpen> {
+        let folder = dir.join("stream");
+        let in_file = |error| CannotOpen::File(folder.clone(), error);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(in_file)?;
+        let lock = lock(&folder)?;
+        let ledger = read_back(&folder).map_err(in_file)?;
+        File::open(&folder).and_then(|folder| folder.sync_all()).map_err(in_file)?;
+        let shared = Arc::new(Shared {
+            folder,
+            waiting: AtomicUsize::new(0),
+            durable: watch::Sender::new(ledger.next()),
+        });
+        let writer = Writer {
+            shared: shared.clone(),
+            ledger,
+            segment: None,
+            again: None,
+            buffer: Vec::new(),
+            _lock: lock,
+        };
+        let (jobs, waiting) = mpsc::sync_channel(WAITING);
+        let thread = thread::Builder::new().name("hub".to_owned());
+        thread.spawn(move || writer.run(&waiting)).map_err(CannotOpen::Thread)?;
+        Ok(Embedded { jobs, shared })
+    }
+
+    /// See [`Engine::position`](super::engine::Engine::position).
+    ///
+    /// # Errors
+    /// See there.
+    pub async fn position(&self, of: &Outboxed) -> Result<u64, NotKept> {
+        let (answer, answered) = oneshot::channel();
+        if self.jobs.try_send(Job::Position(of.clone(), answer)).is_err() {
+            return Err(NotKept::Busy);
+        }
+        answered.await.unwrap_or(Err(NotKept::Over))
+    }
+
+    /// See [`Engine::keep`](super::engine::Engine::keep).
+    pub fn keep(&self, of: &Outboxed, batch: Batch) -> oneshot::Receiver<Result<u64, NotKept>> {
+        let (answer, answered) = oneshot::channel();
+        let size = batch.size();
+        if self.shared.waiting.fetch_add(size, Ordering::AcqRel) > MOST_WAITING {
+            self.shared.waiting.fetch_sub(size, Ordering::AcqRel);
+            // Whoever waits for it hears it, or has gone.
+            let _ = answer.send(Err(NotKept::Busy));
+            return answered;
+        }
+        if self.jobs.try_send(Job::Keep(of.clone(), batch, answer)).is_err() {
+            // The answer was dropped with the job: that says the same.
+            self.shared.waiting.fetch_sub(size, Ordering::AcqRel);
+        }
+        answered
+    }
+
+    /// See [`Engine::heard`](super::engine::Engine::heard).
+    pub fn heard(&self, _site: &str, _what: Contact) {}
+
+    /// The next number of the stream, as it grows.
+    pub fn grows(&self) -> watch::Receiver<u64> {
+        self.shared.durable.subscribe()
+    }
+
+    /// Reads on from wherever `tail` is.
+    pub fn tail(&self) -> Tail {
+        Tail { shared: self.shared.clone(), place: None }
+    }
+}
+
+/// Two programs on one stream would ruin it.
+fn lock(folder: &Path) -> Result<Flock<File>, CannotOpen> {
+    let path = folder.join("lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|error| CannotOpen::File(path, error))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|_| CannotOpen::Running(folder.to_owned()))
+}
+
+/// A segment file and the number of its first record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Segment {
+    first: u64,
+    path: PathBuf,
+}
+
+fn path(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("hub-{first:020}.blh"))
+}
+
+fn list(folder: &Path) -> io::Result<Vec<Segment>> {
+    let mut segments = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.strip_prefix("hub-").and_then(|rest| rest.strip_suffix(".blh"));
+        if let Some(first) = number.and_then(|number| number.parse().ok()) {
+            segments.push(Segment { first, path });
+        }
+    }
+    segments.sort();
+    Ok(segments)
+}
+
+/// How far everything is, from the newest segment that has a head. What is torn at its end was never acknowledged, and is cut
+/// off. Newer ones without a head were never used, and go.
+fn read_back(folder: &Path) -> io::Result<Ledger> {
+    for segment in list(folder)?.iter().rev() {
+        let bytes = fs::read(&segment.path)?;
+        let mut ledger = Ledger::default();
+        let (mut at, mut good, mut head, mut damaged) = (0, 0, false, 0_u64);
+        loop {
+            match decode(bytes.get(at..).unwrap_or_default()) {
+                Found::Record(record) => {
+                    at += record.bytes.len();
+                    good = at;
+                    head |= ledger.read(&record);
+                }
+                Found::Damage(skip) => {
+                    at += skip;
+                    damaged += 1;
+                }
+                Found::Torn | Found::End => break,
+            }
+        }
+        if !head {
+            fs::remove_file(&segment.path)?;
+            continue;
+        }
+        if good < bytes.len() {
+            tracing::warn!(octets = bytes.len() - good, damaged, "the hub's stream had a torn end");
+        }
+        let file = OpenOptions::new().write(true).open(&segment.path)?;
+        file.set_len(good as u64)?;
+        file.sync_all()?;
+        return Ok(ledger);
+    }
+    Ok(Ledger::default())
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    ledger: Ledger,
+    segment: Option<Open>,
+    /// After a failure: when it is tried again.
+    again: Option<Instant>,
+    buffer: Vec<u8>,
+    _lock: Flock<File>,
+}
+
+/// The segment that is written.
+struct Open {
+    file: File,
+    path: PathBuf,
+    /// Octets that are on the disk for sure.
+    sure: u64,
+    /// Whether anything but its head is.
+    used: bool,
+}
+
+/// What is answered once it is on the disk.
+struct Waiting {
+    answer: Answer,
+    kept: Result<u64, NotKept>,
+    undo: Option<Undo>,
+}
+
+impl Writer {
+    fn run(mut self, jobs: &mpsc::Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            // A head tells what is there before anything of this turn.
+            if let Err(error) = self.prepare() {
+                self.failed(&error);
+            }
+            let mut waiting = Vec::new();
+            self.take(first, &mut waiting);
+            while self.buffer.len() < TOGETHER {
+                let Ok(job) = jobs.try_recv() else { break };
+                self.take(job, &mut waiting);
+            }
+            self.commit(waiting);
+        }
+    }
+
+    /// Sees to it that there is a segment with room, unless the disk is let be.
+    fn prepare(&mut self) -> io::Result<()> {
+        if self.segment.as_ref().is_some_and(|segment| segment.sure >= SEGMENT) {
+            self.segment = None;
+        }
+        if self.segment.is_none() && self.again.is_none_or(|again| again <= Instant::now()) {
+            self.segment = Some(begin(&self.shared.folder, &self.ledger)?);
+            self.again = None;
+        }
+        Ok(())
+    }
+
+    /// Writes a job down in memory, and what is to be answered.
+    fn take(&mut self, job: Job, waiting: &mut Vec<Waiting>) {
+        match job {
+            Job::Position(of, answer) => {
+                let kept = Ok(self.ledger.position(&of));
+                waiting.push(Waiting { answer, kept, undo: None });
+            }
+            Job::Keep(of, batch, answer) => {
+                self.shared.waiting.fetch_sub(batch.size(), Ordering::AcqRel);
+                let (kept, undo) = self.note(&of, batch);
+                waiting.push(Waiting { answer, kept, undo });
+            }
+        }
+    }
+
+    fn note(&mut self, of: &Outboxed, batch: Batch) -> (Result<u64, NotKept>, Option<Undo>) {
+        if !of.is_fit() {
+            return (Err(NotKept::Name), None);
+        }
+        match self.ledger.news(of, batch) {
+            Err(kept::Gap) => (Err(NotKept::Gap), None),
+            Ok(None) => (Ok(self.ledger.position(of)), None),
+            Ok(Some(news)) => {
+                let undo = self.ledger.write(&mut self.buffer, clock::now().unix, of, &news);
+                (Ok(self.ledger.position(of)), Some(undo))
+            }
+        }
+    }
+
+    /// Answers when all of it is on the disk, or none of it.
+    fn commit(&mut self, mut waiting: Vec<Waiting>) {
+        let buffer = std::mem::take(&mut self.buffer);
+        if !buffer.is_empty()
+            && let Err(error) = self.write(&buffer)
+        {
+            self.failed(&error);
+            for Waiting { undo, .. } in waiting.iter_mut().rev() {
+                undo.take().into_iter().for_each(|undo| self.ledger.take_back(undo));
+            }
+            // What was there before is there still; but who asked for it may have meant what is not.
+            waiting.iter_mut().for_each(|waiting| {
+                waiting.kept = waiting.kept.and(Err(NotKept::Disk));
+            });
+        }
+        self.buffer = buffer;
+        self.buffer.clear();
+        self.shared.durable.send_if_modified(|durable| {
+            std::mem::replace(durable, self.ledger.next()) != self.ledger.next()
+        });
+        for Waiting { answer, kept, .. } in waiting {
+            // Who has gone needs no answer.
+            let _ = answer.send(kept);
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(segment) = &mut self.segment else {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        };
+        segment.file.write_all(bytes)?;
+        segment.file.sync_data()?;
+        segment.sure += bytes.len() as u64;
+        segment.used = true;
+        Ok(())
+    }
+
+    /// The file is let alone from here on. A disk that is let be tells nobody again.
+    fn failed(&mut self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::ResourceBusy {
+            return;
+        }
+        tracing::error!(%error, "the hub's disk takes nothing; what comes is not acknowledged");
+        self.again = Instant::now().checked_add(REST);
+        if let Some(segment) = self.segment.take() {
+            let cut = match segment.used {
+                true => segment.file.set_len(segment.sure).and_then(|()| segment.file.sync_all()),
+                false => fs::remove_file(&segment.path),
+            };
+            if let Err(error) = cut {
+                tracing::error!(%error, "what could not be written cannot be cut off");
+            }
+        }
+    }
+}
+
+/// A fresh segment, with a head, on the disk. One of the same name has nothing but a head: it was never used.
+fn begin(folder: &Path, ledger: &Ledger) -> io::Result<Open> {
+    let path = path(folder, ledger.next());
+    let begun = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    let mut head = Vec::new();
+    ledger.write_head(&mut head, clock::now().unix);
+    let written = begun.and_then(|mut file| {
+        file.write_all(&head)?;
+        file.sync_all()?;
+        File::open(folder)?.sync_all()?;
+        Ok(file)
+    });
+    match written {
+        Ok(file) => Ok(Open { file, path, sure: head.len() as u64, used: false }),
+        Err(error) => {
+            // Without a head it is nothing; a start passes it over as well.
+            let _ = fs::remove_file(&path);
+            Err(error)
+        }
+    }
+}
+
+/// Octets that are read at once; a record is no longer than a frame, so that one at least is in it.
+const PIECE: u64 = 4 << 20;
+
+/// Reads the stream on from a place.
+pub struct Tail {
+    shared: Arc<Shared>,
+    /// The segment, where in it the next record is, and the number that was wanted next.
+    place: Option<(Segment, u64, u64)>,
+}
+
+impl Tail {
+    /// What is kept from this number on, some of it; nothing when there is nothing yet, and then the number is where to
+    /// go on. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub fn read(&mut self, from: u64) -> io::Result<(Vec<Kept>, u64)> {
+        let durable = *self.shared.durable.borrow();
+        let segments = list(&self.shared.folder)?;
+        let (mut found, mut next) = (Vec::new(), from);
+        let Some((mut segment, mut offset)) = self.begin(&segments, from) else {
+            return Ok((found, next));
+        };
+        while found.is_empty() && next < durable {
+            let piece = crate::driver::segments::read_from(&segment.path, offset, PIECE)?;
+            let follower = segments.iter().find(|other| other.first > segment.first);
+            let until = follower.map_or(durable, |follower| follower.first.min(durable));
+            let used = take(&piece, until, &mut next, &mut found);
+            offset += used as u64;
+            if used == 0 {
+                let Some(follower) = follower else { break };
+                // What a failure of the disk has taken is nowhere.
+                next = next.max(follower.first);
+                (segment, offset) = (follower.clone(), 0);
+            }
+        }
+        self.place = Some((segment, offset, next));
+        Ok((found, next))
+    }
+
+    fn begin(&mut self, segments: &[Segment], from: u64) -> Option<(Segment, u64)> {
+        if let Some((segment, offset, next)) = self.place.take()
+            && next == from
+        {
+            return Some((segment, offset));
+        }
+        let at = segments.iter().rposition(|segment| segment.first <= from).unwrap_or(0);
+        segments.get(at).map(|segment| (segment.clone(), 0))
+    }
+}
+
+/// Takes whole records from a piece, up to a number. Answers the octets that were used up.
+fn take(piece: &[u8], until: u64, next: &mut u64, found: &mut Vec<Kept>) -> usize {
+    let mut used = 0;
+    loop {
+        match decode(piece.get(used..).unwrap_or_default()) {
+            Found::Record(record) if record.seq >= until && kept::ends(&record).is_some() => break,
+            Found::Record(record) => {
+                used += record.bytes.len();
+                if let Some(end) = kept::ends(&record) {
+                    found.extend(kept::open(&record, *next));
+                    *next = end.max(*next);
+                }
+            }
+            Found::Damage(skip) if used + skip < piece.len() => used += skip,
+            _ => break,
+        }
+    }
+    used
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::kept::What;
+    use crate::uplink::frame::{Class, Event};
+
+    fn dir(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("hub-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        dir
+    }
+
+    fn outbox(site: &str) -> Outboxed {
+        Outboxed { site: site.to_owned(), epoch: "e".to_owned() }
+    }
+
+    fn some(first: u64, count: u64) -> Batch {
+        let event = |n: u64| Event { class: Class::CALL, body: n.to_string().into_bytes() };
+        Batch::Events { first, events: (first..first + count).map(event).collect() }
+    }
+
+    fn keep(engine: &Embedded, of: &Outboxed, batch: Batch) -> Result<u64, NotKept> {
+        engine.keep(of, batch).blocking_recv().expect("an answer")
+    }
+
+    /// Everything in the stream: number in it, site, number in the outbox.
+    fn all(engine: &Embedded) -> Vec<(u64, String, u64)> {
+        let (mut tail, mut from, mut all) = (engine.tail(), 1, Vec::new());
+        loop {
+            let (kept, next) = tail.read(from).expect("readable");
+            if kept.is_empty() {
+                return all;
+            }
+            from = next;
+            all.extend(kept.into_iter().map(|kept| match kept.what {
+                What::Event { n, event } => {
+                    assert_eq!(event.body, n.to_string().into_bytes());
+                    (kept.number, kept.site.to_string(), n)
+                }
+                What::Lost { upto, .. } => (kept.number, kept.site.to_string(), upto),
+            }));
+        }
+    }
+
+    /// A second one on the same folder begins when the first has let go of it.
+    fn again(dir: &Path) -> Embedded {
+        for _ in 0..1_000 {
+            match Embedded::open(dir) {
+                Err(CannotOpen::Running(_)) => thread::sleep(Duration::from_millis(5)),
+                opened => return opened.expect("it opens"),
+            }
+        }
+        panic!("the first one never ends")
+    }
+
+    #[test]
+    fn everything_is_found_again_once_whatever_is_torn_off_the_end() {
+        let dir = dir("torn");
+        let engine = Embedded::open(&dir).expect("opened");
+        assert!(matches!(Embedded::open(&dir), Err(CannotOpen::Running(_))));
+        let (a, b) = (outbox("a"), outbox("b"));
+        let mut expected = 0;
+        for turn in 0..20 {
+            assert_eq!(keep(&engine, &a, some(turn * 10 + 1, 10)), Ok(turn * 10 + 10));
+            assert_eq!(keep(&engine, &b, some(turn * 3 + 1, 5)), Ok(turn * 3 + 5));
+            expected = turn * 3 + 5;
+        }
+        assert_eq!(keep(&engine, &a, some(300, 1)), Err(NotKept::Gap));
+        let before = all(&engine);
+        assert_eq!(before.len() as u64, 200 + expected);
+        assert!(before.iter().zip(1..).all(|(kept, number)| kept.0 == number));
+        drop(engine);
+        for torn in [1, 2, 40, 200] {
+            let engine = again(&dir);
+            let have = engine.position(&a);
+            let have =
+                tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(have);
+            let have = have.expect("known");
+            assert_eq!(keep(&engine, &a, some(have + 1, 3)), Ok(have + 3));
+            let whole = all(&engine);
+            drop(engine);
+            drop(again(&dir));
+            let last = list(&dir.join("stream")).unwrap().pop().unwrap();
+            let bytes = fs::read(&last.path).unwrap();
+            // What was being written when the power went: half a record, and zeros.
+            fs::write(&last.path, [&bytes[..], &bytes[..torn.min(bytes.len() - 1)]].concat())
+                .unwrap();
+            let engine = again(&dir);
+            assert!(all(&engine) == whole, "{torn} torn off");
+            assert_eq!(keep(&engine, &a, some(have + 2, 3)), Ok(have + 4));
+        }
+        fs::remove_dir_all(&dir).expect("cleaned up");
+    }
+
+    #[test]
+    fn a_disk_that_fails_keeps_nothing_and_is_used_again_by_itself() {
+        let dir = dir("fails");
+        let engine = Embedded::open(&dir).expect("opened");
+        let a = outbox("a");
+        assert_eq!(keep(&engine, &a, some(1, 5)), Ok(5));
+        drop(engine);
+        let engine = again(&dir);
+        // A folder that is gone takes no fresh segment.
+        let (stream, away) = (dir.join("stream"), dir.join("away"));
+        fs::rename(&stream, &away).expect("away");
+        assert_eq!(keep(&engine, &a, some(6, 5)), Err(NotKept::Disk));
+        assert_eq!(keep(&engine, &a, some(6, 5)), Err(NotKept::Disk));
+        fs::rename(&away, &stream).expect("back");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while keep(&engine, &a, some(6, 5)) != Ok(10) {
+            assert!(Instant::now() < deadline, "it never heals");
+            thread::sleep(Duration::from_millis(20));
+        }
+        let numbers: Vec<_> = all(&engine).iter().map(|kept| (kept.0, kept.2)).collect();
+        assert_eq!(numbers, (1..=10).map(|n| (n, n)).collect::<Vec<_>>());
+        fs::remove_dir_all(&dir).expect("cleaned up");
+    }
+}
