@@ -32,6 +32,7 @@ pub mod media;
 pub mod metrics;
 pub mod modem;
 pub mod ordering;
+pub mod outbox;
 mod outward;
 pub mod peer;
 mod post;

@@ -17,6 +17,11 @@ const CONTEXT: &[u8] = b"branchline journal seal v1";
 pub struct Chain([u8; 32]);
 
 impl Chain {
+    /// Its 32 bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Adds a record.
     pub fn add(&mut self, record: &[u8]) {
         let mut linked = Context::new(&SHA256);
@@ -96,10 +101,22 @@ impl Sealer {
         self.0.public_key().as_ref()
     }
 
+    /// Signs something else than the journal's chain: what `context` says. In hexadecimal.
+    pub fn sign(&self, context: &[u8], what: &[u8]) -> String {
+        hex(self.0.sign(&[context, what].concat()).as_ref())
+    }
+
     pub(super) fn seal(&self, upto: u64, head: &Chain) -> Seal {
         let signature = hex(self.0.sign(&signed(upto, head)).as_ref());
         Seal { upto, head: *head, signature }
     }
+}
+
+/// Whether something was signed by [`Sealer::sign`] with the key whose public half this is.
+pub fn is_signed(public_key: &[u8], context: &[u8], what: &[u8], signature: &str) -> bool {
+    let Some(signature) = unhex(signature) else { return false };
+    let key = UnparsedPublicKey::new(&ED25519, public_key);
+    key.verify(&[context, what].concat(), &signature).is_ok()
 }
 
 fn signed(upto: u64, head: &Chain) -> Vec<u8> {

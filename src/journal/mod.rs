@@ -20,6 +20,7 @@ mod facts_of_handovers;
 mod facts_of_journeys;
 mod facts_of_people;
 pub mod journey;
+pub mod left;
 pub mod live;
 pub mod message;
 pub mod personal;

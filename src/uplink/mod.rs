@@ -10,7 +10,9 @@
 //! tried first; where UDP does not pass, TLS over TCP carries the same frames, and QUIC is tried again now and then.
 
 pub mod frame;
+pub mod outbox;
 pub mod pace;
+pub mod policy;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
