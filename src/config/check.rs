@@ -32,6 +32,7 @@ mod reports;
 mod smpp_server;
 mod spending;
 mod trunks;
+mod uplink;
 mod work;
 
 use names::{AllNames, Names};
@@ -74,6 +75,7 @@ pub(super) fn check(
     check.spending();
     check.people();
     check.webhooks();
+    check.uplink();
     check.api();
     check.oidc();
     check.pages();

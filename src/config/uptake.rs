@@ -42,6 +42,7 @@ const AT_START: &[&str] = &[
     "metrics",
     "webhook",
     "crm",
+    "uplink",
     "messages.sms",
     "messages.chat",
     "messages.mail",
@@ -170,6 +171,7 @@ impl Settings {
             metrics: old.metrics,
             webhooks: old.webhooks,
             crm: old.crm,
+            uplink: old.uplink,
             messages: Messages {
                 sms: old.messages.sms,
                 chat: old.messages.chat,

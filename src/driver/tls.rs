@@ -197,7 +197,7 @@ pub fn expires(path: &Path) -> Option<UnixTime> {
 
 /// RFC 5280 section 4.1: Certificate, TBSCertificate, and in it Validity, the first SEQUENCE that begins with a time.
 /// Only our own file is read so, and only its dates.
-fn not_after(certificate: &[u8]) -> Option<UnixTime> {
+pub(super) fn not_after(certificate: &[u8]) -> Option<UnixTime> {
     let (_, certificate, _) = element(certificate)?;
     let (_, mut rest, _) = element(certificate)?;
     while let Some((tag, inner, after)) = element(rest) {
@@ -216,7 +216,7 @@ const UTC_TIME: u8 = 0x17;
 const GENERAL_TIME: u8 = 0x18;
 
 /// The first element: its tag, what is in it, and what comes after it (ITU-T X.690 section 8.1).
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub(super) fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;
     let (length, rest) = match *first {

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::uplink::frame::{
-    Answer, Ask, Event, Frame, Hello, Reason, Told, Took, VERSION, Welcome,
+    Answer, Ask, Certificate, Event, Frame, Hello, Reason, Request, Told, Took, VERSION, Welcome,
 };
 
 /// Octets of events that are taken in before the engine has kept them.
@@ -16,6 +16,10 @@ pub const WINDOW: u32 = 4 << 20;
 const MOST_TOKENS: usize = 64;
 /// Questions that wait for an answer at a time: as many calls ring at a branch at once.
 const MOST_ASKED: usize = 64;
+/// Longest name of an outbox, in letters of ASCII, digits, `-` and `_`: 256 random bits in hexadecimal.
+const LONGEST_EPOCH: usize = 64;
+/// What is kept of a program's version, in characters.
+const LONGEST_PROGRAM: usize = 32;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +52,8 @@ pub enum Output {
         /// Which.
         upto: u64,
     },
+    /// The site asks for another certificate; answer with [`Session::handle_certificate`].
+    Certify(Request),
     /// Send this.
     Send(Frame),
     /// End the connection.
@@ -79,6 +85,8 @@ pub struct Session {
     /// Who its certificate says it is.
     site: String,
     stage: Stage,
+    /// The version of its program, as it says.
+    program: String,
     /// All up to here came.
     came: u64,
     /// All up to here is kept for good.
@@ -102,6 +110,7 @@ impl Session {
             people: false,
             telling: Telling::Nothing,
             asked: Vec::new(),
+            program: String::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -109,6 +118,16 @@ impl Session {
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// The version of its site's program, from its greeting on.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// Whether its site has been welcomed.
+    pub fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open)
     }
 
     /// What its site said of itself, from then on.
@@ -134,6 +153,9 @@ impl Session {
             (Frame::Pong(_), Stage::Open) => {}
             (Frame::Ask(ask), Stage::Open) => self.ask(ask),
             (Frame::Took(took), Stage::Open) => self.took(took),
+            (Frame::Request(request), Stage::Open) => {
+                self.outputs.push_back(Output::Certify(request));
+            }
             (Frame::Close(_), _) => self.over(),
             _ => self.close(Reason::Protocol),
         }
@@ -229,6 +251,30 @@ impl Session {
         }
     }
 
+    /// It has another certificate from now on.
+    pub fn handle_certificate(&mut self, certificate: Certificate) {
+        if matches!(self.stage, Stage::Open) {
+            self.outputs.push_back(Output::Send(Frame::Certificate(certificate)));
+        }
+    }
+
+    /// Its certificate ends before long.
+    pub fn renew(&mut self) {
+        if matches!(self.stage, Stage::Open) {
+            self.outputs.push_back(Output::Send(Frame::Renew));
+        }
+    }
+
+    /// It is not let in, or not any more.
+    pub fn turn_away(&mut self) {
+        self.close(Reason::Site);
+    }
+
+    /// It has said nothing for too long.
+    pub fn handle_silence(&mut self) {
+        self.close(Reason::Silent);
+    }
+
     fn greeted(&mut self, hello: Hello) {
         if hello.site != self.site {
             return self.close(Reason::Site);
@@ -238,6 +284,11 @@ impl Session {
         }
         self.people = hello.people;
         let epoch = hello.epoch;
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if epoch.len() > LONGEST_EPOCH || epoch.is_empty() || !epoch.chars().all(fits) {
+            return self.close(Reason::Protocol);
+        }
+        self.program = hello.program.chars().take(LONGEST_PROGRAM).collect();
         self.stage = Stage::Asked;
         self.outputs.push_back(Output::Position { epoch });
     }

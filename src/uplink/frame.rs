@@ -146,6 +146,33 @@ pub struct Took {
     pub upto: u64,
 }
 
+/// What a box asks for: a certificate.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The secret of its token, in hexadecimal, where it is enrolled; absent where it has a certificate that ends soon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// The request with its public key, in PEM form (PKCS#10, RFC 2986). What else stands in it is not heeded.
+    pub request: String,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Request(…)")
+    }
+}
+
+/// What it gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The site that it is for.
+    pub site: String,
+    /// The certificate, in PEM form.
+    pub certificate: String,
+    /// The authority's own.
+    pub authority: String,
+}
+
 /// Why somebody ends a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -166,6 +193,8 @@ pub enum Reason {
     Silent,
     /// The office says that it has what was never sent.
     Ahead,
+    /// The token is not known here, has ended, or was used.
+    Token,
     /// Something that this version does not know.
     #[serde(other)]
     Unknown,
@@ -211,6 +240,12 @@ pub enum Frame {
     Told(Told),
     /// From the office: who that is. May be ignored.
     Answer(Answer),
+    /// From the office: the box's certificate ends before long, and it may ask for another.
+    Renew,
+    /// From the box, first where it is enrolled, or after [`Frame::Renew`].
+    Request(Request),
+    /// From the office, in answer to that.
+    Certificate(Certificate),
 }
 
 /// Why something is no frame.
@@ -236,6 +271,9 @@ const ASK: u8 = 128;
 const TOOK: u8 = 129;
 const TOLD: u8 = 130;
 const ANSWER: u8 = 131;
+const RENEW: u8 = 160;
+const REQUEST: u8 = 161;
+const CERTIFICATE: u8 = 162;
 
 impl Frame {
     /// Writes it behind what is there.
@@ -267,6 +305,9 @@ impl Frame {
             Frame::Took(took) => json(out, TOOK, took),
             Frame::Told(told) => json(out, TOLD, told),
             Frame::Answer(answer) => json(out, ANSWER, answer),
+            Frame::Renew => out.push(RENEW),
+            Frame::Request(request) => json(out, REQUEST, request),
+            Frame::Certificate(certificate) => json(out, CERTIFICATE, certificate),
         }
         let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
         if let Some(head) = out.get_mut(start..start + 4) {
@@ -305,6 +346,9 @@ impl Frame {
             TOOK => serde_json::from_slice(body).ok().map(Frame::Took),
             TOLD => serde_json::from_slice(body).ok().map(Frame::Told),
             ANSWER => serde_json::from_slice(body).ok().map(Frame::Answer),
+            RENEW => Some(Frame::Renew),
+            REQUEST => serde_json::from_slice(body).ok().map(Frame::Request),
+            CERTIFICATE => serde_json::from_slice(body).ok().map(Frame::Certificate),
             _ => return Ok(None),
         };
         read.map(Some).ok_or(NotAFrame::Body)
@@ -399,6 +443,11 @@ mod tests {
             newest: 9,
             people: true,
         };
+        let certificate = Certificate {
+            site: "berne".to_owned(),
+            certificate: "PEM".to_owned(),
+            authority: "PEM".to_owned(),
+        };
         let events = vec![
             Event { class: Class::CALL, body: b"{\"a\":1}".to_vec() },
             Event { class: Class::SHED, body: Vec::new() },
@@ -418,6 +467,9 @@ mod tests {
             Frame::Answer(Answer { mark: 4, known: None }),
             Frame::Told(Told { upto: 17, changes: vec![json!({"card": {}}), json!("?")] }),
             Frame::Took(Took { upto: 17 }),
+            Frame::Renew,
+            Frame::Request(Request { secret: Some("0a".to_owned()), request: "PEM".to_owned() }),
+            Frame::Certificate(certificate),
         ]
     }
 

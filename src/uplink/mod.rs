@@ -13,11 +13,14 @@ pub mod frame;
 pub mod outbox;
 pub mod pace;
 pub mod policy;
+pub mod token;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use self::frame::{Answer, Ask, Event, Frame, Hello, LONGEST, Reason, Told, Took, VERSION};
+use self::frame::{
+    Answer, Ask, Certificate, Event, Frame, Hello, LONGEST, Reason, Request, Told, Took, VERSION,
+};
 use self::pace::Pace;
 use crate::random::Random;
 use crate::time::earliest;
@@ -111,6 +114,10 @@ pub enum Output {
     },
     /// The office has all up to this one: the outbox may let go of it.
     Arrived(u64),
+    /// The certificate ends before long: make a request for another and answer with [`Uplink::handle_request`].
+    Renew,
+    /// That is the other: keep it.
+    Renewed(Certificate),
     /// The line is like this from now on.
     State(State),
     /// The office says this of people; when it is on the disk, answer with [`Uplink::handle_took`]. It comes again where
@@ -272,6 +279,10 @@ impl Uplink {
             (Frame::Pong(_), _) => {}
             (Frame::Told(told), Line::Up) => self.outputs.push_back(Output::Told(told)),
             (Frame::Answer(answer), Line::Up) => self.outputs.push_back(Output::Answer(answer)),
+            (Frame::Renew, Line::Up) => self.outputs.push_back(Output::Renew),
+            (Frame::Certificate(certificate), Line::Up) => {
+                self.outputs.push_back(Output::Renewed(certificate));
+            }
             _ => self.hang_up_saying(now, Reason::Protocol, Down::Protocol),
         }
     }
@@ -297,6 +308,13 @@ impl Uplink {
             self.send(events);
         }
         self.go_on(now);
+    }
+
+    /// A request for another certificate was made.
+    pub fn handle_request(&mut self, request: Request) {
+        if matches!(self.line, Line::Up) {
+            self.outputs.push_back(Output::Send(Frame::Request(request)));
+        }
     }
 
     /// Time has passed.

@@ -39,6 +39,7 @@ mod spending;
 mod supervision;
 mod trunk;
 mod trust;
+mod uplink;
 mod voicemail;
 mod web;
 mod webhook;
@@ -92,6 +93,7 @@ pub use trunk::{
     Account, EarlyMedia, External, Forwarded, Numbers, Register, Server, Shows, Transport, Trunk,
 };
 pub use trust::Trust;
+pub use uplink::Uplink;
 pub use voicemail::Voicemail;
 pub use web::{Turn, Web};
 pub use webhook::Webhook;
@@ -185,6 +187,8 @@ pub struct Settings {
     pub legal_holds: Vec<LegalHold>,
     /// `[crm]`.
     pub crm: Crm,
+    /// `[uplink]`.
+    pub uplink: Uplink,
     /// `[[webhook]]`.
     pub webhooks: Vec<Webhook>,
     /// `[messages]`.
