@@ -1,4 +1,439 @@
 //! The box's end of the line: it connects to the hub, reads the outbox for it, and carries frames.
+//!
+//! One task on a runtime of its own, so that no call waits for it; the sans-IO `uplink::Uplink` decides what it does. What
+//! it proves itself with is in `uplink/keys`. Nothing of the branch waits for any of this: events are in the outbox, and
+//! leave it when the hub has them.
 
 pub mod enrolling;
 pub mod keys;
+
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use self::keys::{Keys, NoKeys};
+use super::clock;
+use super::line::{self, Line, NoLine};
+use super::outbox::{Outbox, Span};
+use crate::random::Random;
+use crate::time::UnixTime;
+use crate::uplink::frame::Frame;
+use crate::uplink::{self, Down, Output, Route, State, Uplink};
+
+/// Threads: one for the task and the disk, one for the line.
+const THREADS: usize = 2;
+/// How long one address of a hub may take to answer. Three of them have their turn within the machine's own limit.
+const ONE_ADDRESS: Duration = Duration::from_secs(4);
+/// How often it is looked whether this box has other addresses: LTE took over from a cable.
+const LOOK_AT_ADDRESSES: Duration = Duration::from_secs(3);
+/// How often it is looked whether the box was enrolled in the meantime.
+const LOOK_FOR_KEYS: Duration = Duration::from_secs(3);
+
+/// What an admin has said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The hub's addresses, `name:port`, in the order in which they are tried.
+    pub hubs: Vec<String>,
+    /// The site's name; the one it was enrolled as when absent.
+    pub site: Option<String>,
+    /// Whether TLS is tried where UDP does not pass.
+    pub tls: bool,
+    /// Octets a second at most.
+    pub ceiling: Option<u64>,
+    /// The class of traffic (RFC 2474).
+    pub dscp: u8,
+    /// Where keys and certificates are.
+    pub folder: PathBuf,
+}
+
+/// How the line is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// How, and since when.
+    pub state: Standing,
+    /// Since when.
+    pub since: UnixTime,
+    /// The hub's address that is used, or was tried last.
+    pub hub: Option<SocketAddr>,
+    /// The site's name, once it is enrolled.
+    pub site: Option<String>,
+    /// When its certificate ends.
+    pub certificate_ends: Option<UnixTime>,
+    /// The hub has all up to this event.
+    pub arrived: u64,
+    /// The newest event of the outbox.
+    pub newest: u64,
+    /// When the hub has acknowledged something last.
+    pub acknowledged: Option<UnixTime>,
+}
+
+/// How the line is, as a box sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It was not enrolled, or its keys cannot be read.
+    NoKeys(NoKeys),
+    /// As the machine says.
+    Line(State),
+}
+
+/// The way to the task.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    condition: watch::Receiver<Condition>,
+}
+
+impl Handle {
+    /// How the line is.
+    pub fn condition(&self) -> Condition {
+        self.condition.borrow().clone()
+    }
+
+    /// The same, and what follows.
+    pub fn watch(&self) -> watch::Receiver<Condition> {
+        self.condition.clone()
+    }
+}
+
+/// Starts it. It ends with the outbox.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn start(settings: Settings, outbox: Outbox, random: Random) -> io::Result<Handle> {
+    let span = outbox.span();
+    let condition = Condition {
+        state: Standing::NoKeys(NoKeys::NotEnrolled),
+        since: clock::now().unix,
+        hub: None,
+        site: None,
+        certificate_ends: None,
+        arrived: outbox.arrived(),
+        newest: span.borrow().newest,
+        acknowledged: None,
+    };
+    let (tell, condition) = watch::channel(condition);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("uplink")
+        .enable_all()
+        .build()?;
+    let task = Task { settings, outbox, span, random, tell };
+    thread::Builder::new().name("uplink".to_owned()).spawn(move || {
+        // On a worker of its own: whoever only waits in `block_on` shares none.
+        let _ = runtime.block_on(runtime.spawn(task.run()));
+    })?;
+    Ok(Handle { condition })
+}
+
+struct Task {
+    settings: Settings,
+    outbox: Outbox,
+    span: watch::Receiver<Span>,
+    random: Random,
+    tell: watch::Sender<Condition>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        loop {
+            match Keys::read(&self.settings.folder, self.settings.site.as_deref()) {
+                Ok(keys) => {
+                    self.tell.send_modify(|condition| {
+                        condition.site = Some(keys.site.clone());
+                        condition.certificate_ends = keys.ends;
+                    });
+                    return self.go(keys).await;
+                }
+                Err(why) => self.stands(Standing::NoKeys(why)),
+            }
+            tokio::select! {
+                () = sleep(LOOK_FOR_KEYS) => {}
+                changed = self.span.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    fn stands(&self, state: Standing) {
+        self.tell.send_if_modified(|condition| {
+            let other = condition.state != state;
+            if other {
+                condition.state = state;
+                condition.since = clock::now().unix;
+            }
+            other
+        });
+    }
+
+    async fn go(self, keys: Keys) {
+        let span = *self.span.borrow();
+        let settings = uplink::Settings {
+            site: keys.site.clone(),
+            epoch: self.outbox.epoch().to_owned(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            ceiling: self.settings.ceiling,
+            tls: self.settings.tls,
+        };
+        let Task { settings: own, outbox, span: spans, mut random, tell } = self;
+        let now = clock::now().instant;
+        let ends = (span.first, span.newest);
+        let machine = Uplink::new(now, settings, ends, outbox.arrived(), random.fork());
+        let open = None;
+        let connecting = None;
+        let addresses = super::own_addresses();
+        let own = Box::new(Runner {
+            settings: own,
+            outbox,
+            tell,
+            machine,
+            keys,
+            open,
+            connecting,
+            turn: 0,
+            addresses,
+        });
+        own.run(spans).await;
+    }
+}
+
+/// What came of a try: by which of the hub's addresses.
+type Connected = (usize, SocketAddr, Result<Line, NoLine>);
+type Connecting = Pin<Box<dyn Future<Output = Option<Connected>> + Send>>;
+
+struct Runner {
+    settings: Settings,
+    outbox: Outbox,
+    tell: watch::Sender<Condition>,
+    machine: Uplink,
+    keys: Keys,
+    open: Option<(line::Coming, line::Going)>,
+    connecting: Option<Connecting>,
+    /// Which of the hub's addresses is tried first.
+    turn: usize,
+    addresses: Vec<IpAddr>,
+}
+
+impl Runner {
+    async fn run(mut self, mut spans: watch::Receiver<Span>) {
+        let mut look = tokio::time::interval(LOOK_AT_ADDRESSES);
+        loop {
+            self.carry_out();
+            let deadline = self.machine.deadline().map(Instant::from_std);
+            let (coming, going) = match &mut self.open {
+                Some((coming, going)) => (Some(coming), Some(going)),
+                None => (None, None),
+            };
+            tokio::select! {
+                changed = spans.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let span = *spans.borrow_and_update();
+                    self.tell.send_modify(|condition| condition.newest = span.newest);
+                    self.machine.handle_outbox(clock::now().instant, span.first, span.newest);
+                }
+                came = next(coming) => match came {
+                    Ok(frame) => self.machine.handle_frame(clock::now().instant, frame),
+                    Err(why) => self.gone(why),
+                },
+                gone = go_on(going) => if let Err(why) = gone { self.gone(why) },
+                connected = connected(&mut self.connecting) => self.connected(connected),
+                () = due(deadline) => self.machine.handle_timeout(clock::now().instant),
+                _ = look.tick() => self.look_at_addresses(),
+            }
+        }
+    }
+
+    fn gone(&mut self, why: NoLine) {
+        self.open = None;
+        self.machine.handle_gone(clock::now().instant, why.into());
+    }
+
+    fn connected(&mut self, connected: Option<Connected>) {
+        self.connecting = None;
+        let now = clock::now().instant;
+        match connected {
+            Some((turn, hub, Ok(line))) => {
+                self.turn = turn;
+                self.tell.send_modify(|condition| condition.hub = Some(hub));
+                self.open = Some((line.coming, line.going));
+                self.machine.handle_connected(now);
+            }
+            Some((turn, hub, Err(why))) => {
+                // Next time another is the first.
+                self.turn = turn + 1;
+                self.tell.send_modify(|condition| condition.hub = Some(hub));
+                self.machine.handle_gone(now, why.into());
+            }
+            None => self.machine.handle_gone(now, Down::Away),
+        }
+    }
+
+    /// A cable was pulled or LTE took over: by QUIC the line goes on from the new address, by TLS a new one is made at once.
+    fn look_at_addresses(&mut self) {
+        let own = super::own_addresses();
+        if own == self.addresses {
+            return;
+        }
+        self.addresses = own;
+        let Some((_, going)) = &self.open else { return };
+        if !going.moved(&self.addresses, self.settings.dscp) {
+            self.gone(NoLine::Away);
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Connect(route) => self.connect(route),
+                Output::Hangup => self.hang_up(),
+                Output::Send(frame) => self.send(&frame),
+                Output::Read { from, most } => self.read(from, most),
+                Output::Arrived(upto) => self.arrived(upto),
+                Output::Renew => match self.keys.request() {
+                    Some(request) => self.machine.handle_request(request),
+                    None => tracing::error!("no request for another certificate can be made"),
+                },
+                Output::Renewed(certificate) => self.renewed(&certificate),
+                Output::State(state) => self.state(state),
+                // Nobody here has asked or takes anything yet: the hub tells it again.
+                Output::Told(_) | Output::Answer(_) => {}
+            }
+        }
+    }
+
+    fn connect(&mut self, route: Route) {
+        // What an admin or a renewal has put there since the last time.
+        match Keys::read(&self.settings.folder, self.settings.site.as_deref()) {
+            Ok(keys) if keys.site == self.keys.site => self.keys = keys,
+            Ok(_) => {
+                tracing::warn!("the site was enrolled under another name: restart the program")
+            }
+            // Those that were read before are as good as any.
+            Err(why) => tracing::warn!(?why, "the keys of the line cannot be read"),
+        }
+        let ends = self.keys.ends;
+        self.tell.send_modify(|condition| condition.certificate_ends = ends);
+        let (hubs, turn) = (self.settings.hubs.clone(), self.turn);
+        let (config, dscp) = (self.keys.config.clone(), self.settings.dscp);
+        self.connecting =
+            Some(Box::pin(async move { reach(&hubs, turn, route, config, dscp).await }));
+    }
+
+    fn hang_up(&mut self) {
+        self.connecting = None;
+        if let Some((_, going)) = self.open.take() {
+            tokio::spawn(going.end());
+        }
+    }
+
+    fn send(&mut self, frame: &Frame) {
+        if let Some((_, going)) = &mut self.open {
+            going.push(frame);
+        }
+    }
+
+    /// From the page cache nearly always: what was written last is sent first when the line is up.
+    fn read(&mut self, from: u64, most: usize) {
+        let events = match self.outbox.read(from, most) {
+            Ok(events) => events,
+            Err(error) => {
+                tracing::error!(%error, "the outbox cannot be read");
+                Vec::new()
+            }
+        };
+        self.machine.handle_read(clock::now().instant, from, events);
+    }
+
+    fn arrived(&mut self, upto: u64) {
+        self.outbox.let_go(upto);
+        self.tell.send_modify(|condition| {
+            condition.arrived = upto;
+            condition.acknowledged = Some(clock::now().unix);
+        });
+    }
+
+    fn renewed(&mut self, certificate: &uplink::frame::Certificate) {
+        if let Err(why) = self.keys.renew(&self.settings.folder, certificate) {
+            tracing::error!(?why, "the new certificate of the line cannot be kept");
+            return;
+        }
+        let ends = self.keys.ends;
+        self.tell.send_modify(|condition| condition.certificate_ends = ends);
+    }
+
+    fn state(&mut self, state: State) {
+        match &state {
+            State::Trying(_) => {}
+            State::Up(route) => tracing::info!(?route, "the line to the hub is up"),
+            State::Down(why, _) => tracing::info!(?why, "the line to the hub is down"),
+        }
+        self.tell.send_modify(|condition| {
+            condition.state = Standing::Line(state);
+            condition.since = clock::now().unix;
+        });
+    }
+}
+
+/// Tries the hub's addresses one after the other, from one of them on; the answer of the last that was tried. Nothing when
+/// it has none.
+async fn reach(
+    hubs: &[String],
+    turn: usize,
+    route: Route,
+    config: Arc<rustls::ClientConfig>,
+    dscp: u8,
+) -> Option<Connected> {
+    let mut all = Vec::new();
+    for hub in hubs {
+        // A name that is not known now may be later, and others may be known.
+        all.extend(tokio::net::lookup_host(hub.as_str()).await.into_iter().flatten());
+    }
+    let mut last = None;
+    for tried in turn..turn.saturating_add(all.len()) {
+        let tried = tried % all.len();
+        let to = *all.get(tried)?;
+        let line = timeout(ONE_ADDRESS, line::connect(route, to, config.clone(), dscp)).await;
+        let line = line.unwrap_or(Err(NoLine::Silent));
+        let done = line.is_ok();
+        last = Some((tried, to, line));
+        if done {
+            break;
+        }
+    }
+    last
+}
+
+async fn next(coming: Option<&mut line::Coming>) -> Result<Frame, NoLine> {
+    match coming {
+        Some(coming) => coming.next().await,
+        None => pending().await,
+    }
+}
+
+async fn go_on(going: Option<&mut line::Going>) -> Result<(), NoLine> {
+    match going {
+        Some(going) => going.go_on().await,
+        None => pending().await,
+    }
+}
+
+async fn connected(connecting: &mut Option<Connecting>) -> Option<Connected> {
+    match connecting {
+        Some(connecting) => connecting.await,
+        None => pending().await,
+    }
+}
+
+async fn due(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
+}

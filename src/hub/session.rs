@@ -87,6 +87,8 @@ pub struct Session {
     stage: Stage,
     /// The version of its program, as it says.
     program: String,
+    /// The newest event that it has had when it said hello.
+    newest: u64,
     /// All up to here came.
     came: u64,
     /// All up to here is kept for good.
@@ -111,6 +113,7 @@ impl Session {
             telling: Telling::Nothing,
             asked: Vec::new(),
             program: String::new(),
+            newest: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -123,6 +126,11 @@ impl Session {
     /// The version of its site's program, from its greeting on.
     pub fn program(&self) -> &str {
         &self.program
+    }
+
+    /// The newest event that its site had when it said hello.
+    pub fn newest(&self) -> u64 {
+        self.newest
     }
 
     /// Whether its site has been welcomed.
@@ -288,6 +296,7 @@ impl Session {
         if epoch.len() > LONGEST_EPOCH || epoch.is_empty() || !epoch.chars().all(fits) {
             return self.close(Reason::Protocol);
         }
+        self.newest = hello.newest;
         self.program = hello.program.chars().take(LONGEST_PROGRAM).collect();
         self.stage = Stage::Asked;
         self.outputs.push_back(Output::Position { epoch });

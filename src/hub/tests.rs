@@ -211,7 +211,11 @@ impl World {
                         self.cursor = upto;
                     }
                 }
-                Output::State(_) | Output::Told(_) | Output::Answer(_) => {}
+                Output::State(_)
+                | Output::Told(_)
+                | Output::Answer(_)
+                | Output::Renew
+                | Output::Renewed(_) => {}
             }
         }
         let mut over = false;
@@ -227,7 +231,9 @@ impl World {
                 session::Output::Tell => {
                     self.session.as_mut().into_iter().for_each(|own| own.handle_told(None));
                 }
-                session::Output::Ask(_) | session::Output::Took { .. } => {}
+                session::Output::Ask(_)
+                | session::Output::Took { .. }
+                | session::Output::Certify(_) => {}
                 session::Output::Hangup => over = true,
             }
         }

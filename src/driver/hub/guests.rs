@@ -1,0 +1,69 @@
+//! Who has connected and not said yet who it is: few at a time, and few from one address.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Guests at a time. A thousand branches that come back at once have their turn within seconds.
+const MOST: usize = 1_024;
+/// From one address: a data centre behind which many sites are, and no flood.
+const MOST_FROM_ONE: usize = 128;
+
+/// All of them.
+#[derive(Debug, Clone, Default)]
+pub struct Guests(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub struct Guest {
+    guests: Guests,
+    from: IpAddr,
+}
+
+impl Guests {
+    /// Somebody comes. Nobody more is let in when there are too many.
+    pub fn enter(&self, from: IpAddr) -> Option<Guest> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.values().sum::<usize>() >= MOST
+            || all.get(&from).is_some_and(|n| *n >= MOST_FROM_ONE)
+        {
+            return None;
+        }
+        *all.entry(from).or_default() += 1;
+        Some(Guest { guests: self.clone(), from })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut all = self.guests.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.from) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.from);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_does_not_keep_the_others_out() {
+        let guests = Guests::default();
+        let flood: IpAddr = "192.0.2.1".parse().unwrap();
+        let held: Vec<_> = (0..MOST).filter_map(|_| guests.enter(flood)).collect();
+        assert_eq!(held.len(), MOST_FROM_ONE);
+        let other = guests.enter("192.0.2.2".parse().unwrap());
+        assert!(other.is_some());
+        drop((held, other));
+        assert_eq!(guests.count(), 0);
+    }
+}

@@ -1,0 +1,411 @@
+//! The hub's end of the line: whoever proves to be a site says what happened there, and hears when it is kept.
+//!
+//! [`Office`] owns the listening sockets and one task for each connection; the sans-IO `hub::session` decides what may be
+//! said, the engine keeps. It never needs a branch's secrets. A site has one connection: a newer one takes the place of the
+//! one before, which is what a box does whose address went away.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{sleep, timeout};
+
+use super::authority::Authority;
+use super::engine::{Batch, Contact, Engine, NotKept, Outboxed};
+use super::guests::{Guest, Guests};
+use super::sites::{Given, Known, Sites, who};
+use crate::driver::line::proving::{self, fingerprint};
+use crate::driver::line::{self, Line, NoLine};
+use crate::driver::{clock, quic};
+use crate::hub::session::{Output, Session, WINDOW};
+use crate::time::UnixTime;
+use crate::uplink::frame::{Answer, Ask, Event};
+use crate::uplink::token::{Fingerprint, PROTOCOL as ENROL};
+
+/// How long a newcomer may take until it has said who it is. Three losses of a handshake at 200 ms.
+const GREETING: Duration = Duration::from_secs(10);
+/// How long a site may say nothing. It asks every 20 s whether the hub is there.
+const SILENCE: Duration = Duration::from_secs(90);
+/// How often it is looked whether somebody was let in or shut out.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often a connection looks at its certificate's end, and at how long it has been silent.
+const LOOK_AT_ONESELF: Duration = Duration::from_secs(15);
+/// What of a certificate's time is left when the site is told to ask for another: it has four months of a year for it.
+const RENEW_AT: u32 = 3;
+/// Octets that were taken in and are not kept yet, from which on nothing more is read. Twice what sites are told: a site
+/// that keeps to it is never stopped here.
+const MOST_HELD: usize = 2 * WINDOW as usize;
+/// Answers that wait until the site takes them. Each is an answer to something that it said; one that says and does not
+/// listen is not read any more.
+const MOST_ANSWERS: usize = 4_096;
+/// How long to wait when the system has no descriptor left.
+const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
+
+/// The hub's end.
+#[derive(Clone)]
+pub struct Office(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) authority: Authority,
+    pub(super) sites: Sites,
+    known: watch::Receiver<Known>,
+    engine: Engine,
+    /// How long certificates last.
+    pub(super) certificates: Duration,
+    guests: Guests,
+    /// What ends the connection of each site that has one.
+    live: Mutex<BTreeMap<String, (u64, oneshot::Sender<()>)>>,
+}
+
+impl Office {
+    /// A hub's end over its files, in a runtime to which the caller belongs. Certificates last for so long.
+    pub fn open(
+        authority: Authority,
+        sites: Sites,
+        engine: Engine,
+        certificates: Duration,
+    ) -> Office {
+        let (tell, known) = watch::channel(sites.read());
+        tokio::spawn(look(sites.clone(), tell));
+        let guests = Guests::default();
+        let live = Mutex::default();
+        Office(Arc::new(Inner { authority, sites, known, engine, certificates, guests, live }))
+    }
+
+    /// Listens at one address, for QUIC and for TLS. Answers where, which is another port where none was given.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn listen(&self, at: SocketAddr) -> io::Result<SocketAddr> {
+        let proof = self.0.authority.hub().map_err(io::Error::other)?;
+        let config =
+            proving::hub(self.0.authority.certificate(), proof).map_err(io::Error::other)?;
+        let tcp = TcpListener::bind(at).await?;
+        let at = tcp.local_addr()?;
+        let endpoint = quic::Endpoint::listen(at, config.clone())?;
+        tokio::spawn(self.clone().accept_quic(endpoint));
+        tokio::spawn(self.clone().accept_tcp(tcp, config));
+        Ok(at)
+    }
+
+    async fn accept_quic(self, endpoint: quic::Endpoint) {
+        while let Some(incoming) = endpoint.accept(|| self.0.guests.count()).await {
+            let Some(guest) = self.0.guests.enter(incoming.from().ip()) else {
+                incoming.refuse();
+                continue;
+            };
+            let office = self.clone();
+            tokio::spawn(async move {
+                let line = async { incoming.connection().await.map(Line::by_quic) };
+                office.receive(line, guest).await;
+            });
+        }
+    }
+
+    async fn accept_tcp(self, listener: TcpListener, config: Arc<rustls::ServerConfig>) {
+        loop {
+            let (stream, from): (TcpStream, _) = match listener.accept().await {
+                Ok(came) => came,
+                Err(_) => {
+                    sleep(NO_DESCRIPTOR).await;
+                    continue;
+                }
+            };
+            let Some(guest) = self.0.guests.enter(from.ip()) else { continue };
+            let (office, config) = (self.clone(), config.clone());
+            tokio::spawn(async move {
+                office.receive(line::accept(stream, from, config), guest).await;
+            });
+        }
+    }
+
+    /// Somebody comes: it is a guest until it has said who it is.
+    async fn receive(self, line: impl Future<Output = Result<Line, NoLine>>, guest: Guest) {
+        let since = tokio::time::Instant::now();
+        let Ok(Ok(line)) = timeout(GREETING, line).await else { return };
+        if line.protocol == ENROL {
+            // It is over when its question is answered.
+            let _ = timeout(GREETING, self.enrol(line)).await;
+            return;
+        }
+        let print = line.certificates.first().map(fingerprint);
+        let now = clock::now().unix;
+        let known = self.0.known.borrow().clone();
+        let proved = print.and_then(|print| {
+            let (site, given) = who(&known, print, now)?;
+            Some(Proved { site: site.site.clone(), print, given: given.clone() })
+        });
+        let Some(proved) = proved else { return turn_away(line).await };
+        Conversation::new(self, line, proved).hold(since + GREETING, guest).await;
+    }
+
+    /// A site's connection takes the place of the one that it had. Answers its number, and what ends it.
+    fn arrive(&self, site: &str) -> (u64, oneshot::Receiver<()>) {
+        let mut live = self.0.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = live.get(site).map_or(0, |(number, _)| number + 1);
+        let (end, ended) = oneshot::channel();
+        // The one before notices that its place is taken.
+        live.insert(site.to_owned(), (number, end));
+        (number, ended)
+    }
+
+    /// It is over. Answers whether the site has no connection any more.
+    fn leave(&self, site: &str, number: u64) -> bool {
+        let mut live = self.0.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = live.get(site).is_some_and(|(other, _)| *other == number);
+        if own {
+            live.remove(site);
+        }
+        own
+    }
+}
+
+/// Keeps what is known of the sites as the files say.
+async fn look(sites: Sites, tell: watch::Sender<Known>) {
+    let mut seen = None;
+    while !tell.is_closed() {
+        let changed = sites.changed();
+        if changed.is_none() || changed != seen {
+            let known = sites.read();
+            tell.send_if_modified(|old| {
+                let other = **old != *known;
+                *old = known;
+                other
+            });
+            seen = changed;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Somebody has a certificate of ours that is not let in: it was taken back, or has ended.
+async fn turn_away(line: Line) {
+    let mut going = line.going;
+    let mut session = Session::new(String::new());
+    session.turn_away();
+    while let Some(output) = session.poll_output() {
+        if let Output::Send(frame) = output {
+            going.push(&frame);
+        }
+    }
+    going.end().await;
+}
+
+/// Who a connection has proved to be.
+struct Proved {
+    site: String,
+    print: Fingerprint,
+    given: Given,
+}
+
+type Position = std::pin::Pin<Box<dyn Future<Output = Result<u64, NotKept>> + Send>>;
+
+/// One connection of one site.
+struct Conversation {
+    office: Office,
+    line: Line,
+    proved: Proved,
+    session: Session,
+    /// The outbox that it speaks of.
+    outbox: Option<Outboxed>,
+    asking: Option<Position>,
+    /// What the engine was given, in order: how many octets, and its answer.
+    keeping: VecDeque<(usize, oneshot::Receiver<Result<u64, NotKept>>)>,
+    held: usize,
+    heard: Instant,
+    /// Whether it was told to ask for another certificate.
+    told: bool,
+}
+
+impl Conversation {
+    fn new(office: Office, line: Line, proved: Proved) -> Conversation {
+        Conversation {
+            session: Session::new(proved.site.clone()),
+            office,
+            line,
+            proved,
+            outbox: None,
+            asking: None,
+            keeping: VecDeque::new(),
+            held: 0,
+            heard: Instant::now(),
+            told: false,
+        }
+    }
+
+    /// Holds it until it is over.
+    async fn hold(mut self, greeting: tokio::time::Instant, guest: Guest) {
+        let (number, mut replaced) = self.office.arrive(&self.proved.site);
+        let mut known = self.office.0.known.clone();
+        let mut guest = Some(guest);
+        let mut look = tokio::time::interval(self.look_every());
+        while !self.session.is_over() {
+            let reads = self.held < MOST_HELD && self.line.going.waiting() < MOST_ANSWERS;
+            tokio::select! {
+                came = self.line.coming.next(), if reads => match came {
+                    Ok(frame) => {
+                        self.heard = Instant::now();
+                        self.session.handle_frame(frame);
+                    }
+                    Err(NoLine::Nonsense) => self.session.handle_nonsense(),
+                    Err(_) => break,
+                },
+                gone = self.line.going.go_on() => if gone.is_err() { break },
+                have = position(&mut self.asking) => {
+                    self.asking = None;
+                    match have {
+                        Ok(have) => self.session.handle_position(have),
+                        Err(why) => self.not_kept(why),
+                    }
+                }
+                kept = first(&mut self.keeping) => self.kept(kept),
+                changed = known.changed() => {
+                    let now = clock::now().unix;
+                    let in_still = who(&known.borrow_and_update(), self.proved.print, now).is_some();
+                    if changed.is_err() || !in_still {
+                        self.session.turn_away();
+                    }
+                }
+                _ = &mut replaced => break,
+                () = tokio::time::sleep_until(greeting), if guest.is_some() => {
+                    self.session.handle_silence();
+                }
+                _ = look.tick() => self.look(clock::now().unix),
+            }
+            self.carry_out();
+            if self.session.is_open() && guest.take().is_some() {
+                self.welcomed();
+            }
+        }
+        self.carry_out();
+        let site = self.proved.site;
+        if self.office.leave(&site, number) && guest.is_none() {
+            self.office.0.engine.heard(&site, Contact::Gone);
+        }
+        self.line.going.end().await;
+    }
+
+    fn welcomed(&mut self) {
+        let Proved { site, print, given } = &self.proved;
+        if let Err(error) = self.office.0.sites.uses(site, *print) {
+            tracing::warn!(site, %error, "a site's older certificates stay");
+        }
+        let epoch = self.outbox.as_ref().map(|of| of.epoch.clone()).unwrap_or_default();
+        let contact = Contact::Connected {
+            route: self.line.route,
+            version: self.session.program().to_owned(),
+            certificate_ends: Some(given.ends),
+            epoch,
+            newest: self.session.newest(),
+        };
+        self.office.0.engine.heard(site, contact);
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Position { epoch } => {
+                    let of = Outboxed { site: self.proved.site.clone(), epoch };
+                    let engine = self.office.0.engine.clone();
+                    self.outbox = Some(of.clone());
+                    self.asking = Some(Box::pin(async move { engine.position(&of).await }));
+                }
+                Output::Keep { first, events } => {
+                    let size = events.iter().map(Event::len).sum();
+                    self.keep(size, Batch::Events { first, events });
+                }
+                Output::KeepLost { from, upto } => self.keep(0, Batch::Lost { from, upto }),
+                Output::Certify(request) => {
+                    let site = self.proved.site.clone();
+                    match self.office.certify(&site, &request.request) {
+                        Ok(certificate) => self.session.handle_certificate(certificate),
+                        Err(why) => tracing::warn!(site, %why, "a site gets no other certificate"),
+                    }
+                }
+                // Nobody here knows people yet.
+                Output::Ask(Ask { mark, .. }) => {
+                    self.session.handle_answer(Answer { mark, known: None });
+                }
+                Output::Tell => self.session.handle_told(None),
+                Output::Took { .. } | Output::Hangup => {}
+                Output::Send(frame) => self.line.going.push(&frame),
+            }
+        }
+    }
+
+    fn keep(&mut self, size: usize, batch: Batch) {
+        // A session says what to keep after it was told the position of an outbox.
+        let Some(of) = &self.outbox else { return };
+        self.held += size;
+        self.keeping.push_back((size, self.office.0.engine.keep(of, batch)));
+    }
+
+    /// The first of what the engine was given is kept, and others may be by now: one answer for all.
+    fn kept(&mut self, mut answer: Option<Result<u64, NotKept>>) {
+        let mut why = NotKept::Over;
+        while let Some(kept) = answer {
+            let upto = match kept {
+                Ok(upto) => upto,
+                Err(not) => {
+                    why = not;
+                    break;
+                }
+            };
+            self.held -= self.keeping.pop_front().map_or(0, |(size, _)| size);
+            answer = match self.keeping.front_mut().map(|(_, next)| next.try_recv()) {
+                Some(Ok(next)) => Some(next),
+                Some(Err(TryRecvError::Closed)) => None,
+                Some(Err(TryRecvError::Empty)) | None => return self.session.handle_kept(upto),
+            };
+        }
+        self.not_kept(why);
+    }
+
+    fn not_kept(&mut self, why: NotKept) {
+        tracing::warn!(site = self.proved.site, %why, "what a site says is not kept");
+        self.session.handle_not_kept();
+    }
+
+    /// A certificate that lasts for seconds, as in tests, is looked at as often.
+    fn look_every(&self) -> Duration {
+        LOOK_AT_ONESELF.min(self.office.0.certificates / 10).max(Duration::from_millis(10))
+    }
+
+    fn look(&mut self, now: UnixTime) {
+        if self.heard.elapsed() > SILENCE {
+            return self.session.handle_silence();
+        }
+        let Given { given, ends, .. } = self.proved.given;
+        if now >= ends {
+            // It has had months to ask for another, and may have got one since.
+            return self.session.turn_away();
+        }
+        let left = ends.since(now);
+        if !self.told && self.session.is_open() && left < ends.since(given) / RENEW_AT {
+            self.told = true;
+            self.session.renew();
+        }
+    }
+}
+
+async fn position(asking: &mut Option<Position>) -> Result<u64, NotKept> {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The answer to the first; none when the engine has stopped.
+async fn first(
+    keeping: &mut VecDeque<(usize, oneshot::Receiver<Result<u64, NotKept>>)>,
+) -> Option<Result<u64, NotKept>> {
+    match keeping.front_mut() {
+        Some((_, answer)) => answer.await.ok(),
+        None => std::future::pending().await,
+    }
+}

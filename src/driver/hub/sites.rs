@@ -1,0 +1,235 @@
+//! Which sites are let in: by the certificates that they were given here, and by nothing else.
+//!
+//! One file for each site, and one for each token that was not used. A running hub and `branchline hub token`, `revoke` and
+//! `sites` beside it work on the same files under one lock; the hub looks whether they have changed several times a second.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+
+use crate::driver::whole;
+use crate::time::{UnixTime, rfc3339};
+use crate::uplink::token::{Fingerprint, Secret, is_site};
+
+/// Certificates of one site at a time: the one that it has, and the one that it is given before that ends.
+const MOST_CERTIFICATES: usize = 4;
+/// A folder that was changed within this span may be changed again without its date showing it.
+const DATES_ARE_SURE_AFTER: Duration = Duration::from_secs(2);
+
+/// One site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// Its name.
+    pub site: String,
+    /// Those that are let in.
+    pub certificates: Vec<Given>,
+    /// When it was shut out, unless it was enrolled anew since.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339::option")]
+    pub revoked: Option<UnixTime>,
+}
+
+/// A certificate that was given to a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// SHA-256 of it, in hexadecimal.
+    pub sha256: String,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub given: UnixTime,
+    /// When it ends.
+    #[serde(with = "rfc3339")]
+    pub ends: UnixTime,
+}
+
+/// A token that was handed out.
+#[derive(Debug, Serialize, Deserialize)]
+struct Ticket {
+    site: String,
+    #[serde(with = "rfc3339")]
+    ends: UnixTime,
+    /// SHA-256 of the key that used it: that box may ask again when it did not hear the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used_by: Option<String>,
+}
+
+/// All sites, as they were read.
+pub type Known = Arc<BTreeMap<String, Site>>;
+
+/// Who is let in by a certificate.
+///
+/// Nobody by one that was not given, was taken back or has ended.
+pub fn who(known: &Known, certificate: Fingerprint, now: UnixTime) -> Option<(&Site, &Given)> {
+    let print = certificate.to_string();
+    known.values().find_map(|site| {
+        let given = site.certificates.iter().find(|given| given.sha256 == print)?;
+        (site.revoked.is_none() && now < given.ends).then_some((site, given))
+    })
+}
+
+/// The files of a hub.
+#[derive(Debug, Clone)]
+pub struct Sites {
+    folder: PathBuf,
+}
+
+impl Sites {
+    /// Those in a hub's folder, which is made where it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn open(hub: &Path) -> io::Result<Sites> {
+        for part in ["sites", "tokens"] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(hub.join(part))?;
+        }
+        Ok(Sites { folder: hub.to_owned() })
+    }
+
+    /// Nobody else changes anything while this is held.
+    ///
+    /// # Errors
+    /// When the file cannot be had.
+    pub fn lock(&self) -> io::Result<Flock<File>> {
+        let path = self.folder.join("sites.lock");
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error.into())
+    }
+
+    /// When the files were changed last; nothing when that is so near that they may be changed again.
+    pub fn changed(&self) -> Option<SystemTime> {
+        let at =
+            fs::metadata(self.folder.join("sites")).and_then(|folder| folder.modified()).ok()?;
+        let age = SystemTime::now().duration_since(at).unwrap_or_default();
+        (age > DATES_ARE_SURE_AFTER).then_some(at)
+    }
+
+    /// All sites. One whose file cannot be read is not let in, and the others are.
+    pub fn read(&self) -> Known {
+        let files = fs::read_dir(self.folder.join("sites")).into_iter().flatten().flatten();
+        let files = files.filter(|file| file.path().extension().is_some_and(|e| e == "json"));
+        let sites = files.filter_map(|file| {
+            let text = fs::read(file.path()).ok()?;
+            serde_json::from_slice::<Site>(&text)
+                .inspect_err(|error| tracing::error!(file = %file.path().display(), %error, "a site's file cannot be read"))
+                .ok()
+        });
+        Arc::new(sites.map(|site| (site.site.clone(), site)).collect())
+    }
+
+    /// A token is handed out, which can be used until then.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn hand_out(&self, site: &str, secret: Secret, ends: UnixTime) -> io::Result<()> {
+        let ticket = Ticket { site: site.to_owned(), ends, used_by: None };
+        whole::write(&self.ticket(secret), &serde_json::to_vec_pretty(&ticket)?, 0o600)
+    }
+
+    /// Whose a token is, which is used up by this for all keys but this one.
+    ///
+    /// # Errors
+    /// When it is not known, has ended or was used, there is nothing in it; else when files cannot be read or written.
+    pub fn use_up(
+        &self,
+        secret: Secret,
+        key: Fingerprint,
+        now: UnixTime,
+    ) -> io::Result<Option<String>> {
+        let _lock = self.lock()?;
+        let path = self.ticket(secret);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text?,
+        };
+        let mut ticket: Ticket = serde_json::from_slice(&text)?;
+        let key = key.to_string();
+        let fits = now < ticket.ends && ticket.used_by.as_ref().is_none_or(|used| *used == key);
+        if !fits {
+            return Ok(None);
+        }
+        ticket.used_by = Some(key);
+        whole::write(&path, &serde_json::to_vec_pretty(&ticket)?, 0o600)?;
+        Ok(Some(ticket.site))
+    }
+
+    /// A site is let in by this certificate too. One that was shut out is let in by it alone.
+    ///
+    /// # Errors
+    /// When its file cannot be read or written.
+    pub fn let_in(&self, site: &str, given: Given) -> io::Result<()> {
+        self.change(site, |site| {
+            if site.revoked.take().is_some() {
+                site.certificates.clear();
+            }
+            site.certificates.retain(|one| given.given < one.ends && one.sha256 != given.sha256);
+            let over = (site.certificates.len() + 1).saturating_sub(MOST_CERTIFICATES);
+            site.certificates.drain(..over);
+            site.certificates.push(given);
+        })
+    }
+
+    /// A site has come with this certificate: older ones are of no use any more.
+    ///
+    /// # Errors
+    /// When its file cannot be read or written.
+    pub fn uses(&self, site: &str, certificate: Fingerprint) -> io::Result<()> {
+        let print = certificate.to_string();
+        self.change(site, |site| {
+            let given =
+                site.certificates.iter().find(|one| one.sha256 == print).map(|one| one.given);
+            if let Some(given) = given {
+                site.certificates.retain(|one| one.given >= given);
+            }
+        })
+    }
+
+    /// A site is shut out. Answers whether it was known.
+    ///
+    /// # Errors
+    /// When its file cannot be read or written.
+    pub fn revoke(&self, site: &str, now: UnixTime) -> io::Result<bool> {
+        if !is_site(site) || !self.file(site).exists() {
+            return Ok(false);
+        }
+        self.change(site, |site| {
+            site.certificates.clear();
+            site.revoked = Some(now);
+        })?;
+        Ok(true)
+    }
+
+    fn change(&self, name: &str, change: impl FnOnce(&mut Site)) -> io::Result<()> {
+        let _lock = self.lock()?;
+        let mut site = match fs::read(self.file(name)) {
+            Ok(text) => serde_json::from_slice(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Site { site: name.to_owned(), certificates: Vec::new(), revoked: None }
+            }
+            Err(error) => return Err(error),
+        };
+        let before = site.clone();
+        change(&mut site);
+        if site == before {
+            return Ok(());
+        }
+        whole::write(&self.file(name), &serde_json::to_vec_pretty(&site)?, 0o600)
+    }
+
+    fn file(&self, site: &str) -> PathBuf {
+        self.folder.join("sites").join(format!("{site}.json"))
+    }
+
+    /// By a digest of its secret: whoever reads the hub's files cannot use it.
+    fn ticket(&self, secret: Secret) -> PathBuf {
+        let digest = ring::digest::digest(&ring::digest::SHA256, &secret.0);
+        let name = digest.as_ref().try_into().map(Fingerprint).unwrap_or_default();
+        self.folder.join("tokens").join(format!("{name}.json"))
+    }
+}
