@@ -64,6 +64,7 @@ impl Ordered {
             | Change::Disposed { contact, .. }
             | Change::Happened { contact, .. }
             | Change::Learned { contact, .. }
+            | Change::Heard { contact, .. }
             | Change::Shared { line: contact, .. } => self.contact = Some(*contact),
             // Of a person in a file that is the first contact; merges come behind.
             Change::Restored { contact } => self.contact = Some(contact.id),

@@ -13,10 +13,11 @@ use serde_json::Value;
 use super::shared::Shared;
 use crate::stamp::Stamp;
 
-/// The number under which what is said of a contact at a site is stamped. Each contact has one of its own: two contacts of a
-/// site may be one person elsewhere, and what was said of the one nobody has seen who speaks of the other.
-pub fn writer(site: &str, contact: &str) -> u64 {
-    let said = [b"branchline writer: ", site.as_bytes(), b"/", contact.as_bytes()].concat();
+/// The number under which what is said of a contact at a box is stamped; `house` is what no other box has. Each contact has
+/// one of its own: two contacts of a site may be one person elsewhere, and what was said of the one nobody has seen who
+/// speaks of the other.
+pub fn writer(house: &str, contact: &str) -> u64 {
+    let said = [b"branchline writer: ", house.as_bytes(), b"/", contact.as_bytes()].concat();
     let hash = digest(&SHA256, &said);
     hash.as_ref().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
@@ -34,7 +35,7 @@ pub struct Masked {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Card {
-    /// When that was said last.
+    /// When that was said last; its number is the contact's own.
     pub stamp: Stamp,
     /// By what others know the same person; all of it.
     pub tokens: BTreeSet<String>,
@@ -122,10 +123,9 @@ pub enum Event {
         erasure: String,
         /// Which contacts.
         contacts: Vec<String>,
-        /// By which rule of the site: then it is the site's own matter. At somebody's word when nothing, and then everybody
-        /// who knows the person is to do the same.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        rule: Option<String>,
+        /// Whether everybody who knows the person is to do the same. What a rule of the site erases is the site's own matter.
+        #[serde(default)]
+        spreads: bool,
     },
     /// What came of an erasure that another site has asked for.
     Confirmed {

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Channel;
+use super::card::Asked;
 use super::case::{Case, Ref};
 use super::contact::{Contact, Learned, Source};
+use super::elsewhere::{Carded, Heard};
 use super::identity::{How, Identity, Sharing};
 use super::person::Evidence;
 use super::timeline::{Happening, Moment, Tape};
@@ -312,6 +314,32 @@ pub enum Change<P> {
         /// What.
         learned: Learned<P>,
     },
+    /// What other branches hear of a contact.
+    Carded {
+        /// Whose.
+        contact: ContactId,
+        /// What.
+        card: Carded<P>,
+    },
+    /// What was heard of a contact from another branch.
+    Heard {
+        /// Of whom.
+        contact: ContactId,
+        /// What.
+        heard: Heard<P>,
+    },
+    /// An erasure that another branch has asked for is done, or is not.
+    Confirmed {
+        /// Which.
+        asked: Asked,
+        /// Whose it would have been.
+        contact: ContactId,
+        /// Whether nothing of theirs is here any more.
+        done: bool,
+        /// Why not.
+        #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+        why: Option<P>,
+    },
     /// Nothing of a person may be erased.
     Held {
         /// Whose.
@@ -372,6 +400,8 @@ impl<P> Change<P> {
             | Change::Consented { contact, .. }
             | Change::Preferred { contact, .. }
             | Change::Learned { contact, .. }
+            | Change::Carded { contact, .. }
+            | Change::Heard { contact, .. }
             | Change::Held { contact, .. }
             | Change::Released { contact, .. } => Some(*contact),
             Change::Verified { contact, case: None, .. } => Some(*contact),
@@ -454,6 +484,16 @@ impl<P> Change<P> {
             Change::CaseRestored { case } => Change::CaseRestored { case: Box::new(case.map(to)) },
             Change::Learned { contact, learned } => {
                 Change::Learned { contact, learned: learned.map(of(contact), to) }
+            }
+            Change::Carded { contact, card } => {
+                Change::Carded { contact, card: card.map(of(contact), to) }
+            }
+            Change::Heard { contact, heard } => {
+                Change::Heard { contact, heard: heard.map(of(contact), to) }
+            }
+            Change::Confirmed { asked, contact, done, why } => {
+                let why = why.map(|why| to(of(contact), why));
+                Change::Confirmed { asked, contact, done, why }
             }
             Change::Held { contact, hold, reason } => {
                 Change::Held { contact, hold, reason: to(of(contact), reason) }

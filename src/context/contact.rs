@@ -7,8 +7,11 @@ use utoipa::ToSchema;
 
 use super::Channel;
 use super::change::{Change, Whose};
+use super::elsewhere::{Elsewhere, map_fields};
 use super::identity::{How, Identity};
+use super::shared::Shared;
 use crate::id::{ActorId, ContactId, HoldId, PinId};
+use crate::stamp::Stamp;
 use crate::time::UnixTime;
 
 /// Earlier values of a field that are shown with it; all of them are in the journal.
@@ -31,6 +34,8 @@ pub enum Source {
     Rule,
     /// The site's book of customers, when it was asked.
     Crm,
+    /// Another branch.
+    Branch,
 }
 
 /// Where a piece of knowledge comes from.
@@ -206,6 +211,15 @@ pub struct Contact<P> {
     /// What the site's book of customers said last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learned: Option<Learned<P>>,
+    /// Fields as several sites share them, by name: what is shown, and what else was said at the same time.
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    pub shared: BTreeMap<String, Shared<Option<P>>>,
+    /// Where else the person is known.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Elsewhere<P>>,
+    /// When other branches were told of it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carded: Option<Stamp>,
 }
 
 impl<P> Contact<P> {
@@ -225,6 +239,9 @@ impl<P> Contact<P> {
             verified: None,
             holds: Vec::new(),
             learned: None,
+            shared: BTreeMap::new(),
+            elsewhere: Vec::new(),
+            carded: None,
         }
     }
 
@@ -261,6 +278,9 @@ impl<P> Contact<P> {
             verified: self.verified,
             holds: self.holds.into_iter().map(|hold| hold.map(whose, to)).collect(),
             learned: self.learned.map(|learned| learned.map(whose, to)),
+            shared: map_fields(self.shared, whose, to),
+            elsewhere: self.elsewhere.into_iter().map(|one| one.map(whose, to)).collect(),
+            carded: self.carded,
         }
     }
 }
@@ -272,6 +292,15 @@ impl<P: Clone + PartialEq> Contact<P> {
             // Nobody has changed anything: who edits meanwhile has seen the version that there is.
             Change::Learned { learned, .. } => {
                 self.learned = Some(learned.clone());
+                return true;
+            }
+            // What is said beside it counts the version.
+            Change::Carded { card, .. } => {
+                self.take_card(card);
+                return true;
+            }
+            Change::Heard { heard, .. } => {
+                self.hear(at, heard);
                 return true;
             }
             Change::Field { name, value, source, channel, .. } => {
@@ -313,7 +342,7 @@ impl<P: Clone + PartialEq> Contact<P> {
         self.version += 1;
     }
 
-    fn say(&mut self, name: &str, now: Past<P>) {
+    pub(super) fn say(&mut self, name: &str, now: Past<P>) {
         match self.fields.get_mut(name) {
             Some(field) => {
                 let before = std::mem::replace(&mut field.now, now);

@@ -101,6 +101,8 @@ pub struct View {
     pub gone: BTreeSet<ContactId>,
     /// What stands at times that were asked for, each in the order of its records.
     pub placed: Standing,
+    /// Identities of the contacts that several people share.
+    pub lines: BTreeSet<Identity<String>>,
     /// Suggestions among the contacts, the lower id first.
     pub suggestions: BTreeMap<(ContactId, ContactId), Suggestion>,
 }
@@ -307,6 +309,11 @@ pub fn decide(
         Order::Learn { identity, asked, learned } => {
             Ok(desk.learn(identity, *asked, learned, mint))
         }
+        Order::Hear { contact, identity, heard } => Ok(match (contact, identity) {
+            (Some(contact), _) => desk.hear(*contact, heard),
+            (None, Some(identity)) => desk.hear_of(identity, heard, mint),
+            (None, None) => Vec::new(),
+        }),
         Order::Hold { who, reason } => {
             let contact = desk.roomy(who, |contact| contact.holds.len())?;
             let (hold, reason) = (HoldId(mint()), good_text(reason)?);

@@ -17,6 +17,7 @@ mod case;
 mod change;
 mod contact;
 mod decide;
+mod elsewhere;
 mod identity;
 mod import;
 mod order;
@@ -38,6 +39,7 @@ pub use contact::{
     Consent, Contact, Field, Hold, Learned, Link, Past, Pin, Said, Source, Verified,
 };
 pub use decide::{Disposition, Refused, Rules, View, decide, unchanged};
+pub use elsewhere::{Carded, Elsewhere, Heard, carded};
 pub use identity::{Edge, How, Identity, Kind, NotAnIdentity, Sharing, normalise};
 pub use import::{Held, Imported, Person, Row};
 pub use order::{Needs, Order, Who};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Channel;
 use super::case::Ref;
 use super::contact::{Learned, Source};
+use super::elsewhere::Heard;
 use super::identity::{Identity, Kind, NotAnIdentity, Sharing, normalise};
 use super::import::Row;
 use super::person::Evidence;
@@ -367,6 +368,18 @@ pub enum Order {
         /// What it says.
         learned: Learned<String>,
     },
+    /// Take up what other branches know of a contact, or of whoever is known by an identity: who is known there and not here
+    /// becomes a contact.
+    Hear {
+        /// Whose.
+        #[serde(default)]
+        contact: Option<ContactId>,
+        /// Where that is not known: by what they are known.
+        #[serde(default)]
+        identity: Option<Identity<String>>,
+        /// What they say.
+        heard: Vec<Heard<String>>,
+    },
     /// Let nothing of a person be erased.
     Hold {
         /// Whose.
@@ -464,6 +477,10 @@ impl Order {
             | Order::Unlink { identity, .. }
             | Order::Share { identity, .. }
             | Order::Unshare { identity, .. } => drop(needs.identities.insert(identity.clone())),
+            Order::Hear { contact, identity, .. } => {
+                needs.contacts.extend(contact);
+                needs.identities.extend(identity.clone());
+            }
             Order::Import { row, .. } => {
                 needs.contacts.extend(row.contact);
                 needs.identities.extend(row.stand_in());
@@ -540,6 +557,7 @@ impl Order {
             | Order::EditCase { .. }
             | Order::CloseCase { .. }
             | Order::Learn { .. }
+            | Order::Hear { .. }
             | Order::Record { .. } => Vec::new(),
         }
     }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::stamp::Stamp;
 
@@ -35,8 +35,8 @@ impl Seen {
 }
 
 /// A value, with whatever else was said at the same time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written<T>", into = "Written<T>", bound(serialize = "T: Clone + Serialize"))]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Written<Vec<(Stamp, T)>>")]
 pub struct Shared<T> {
     /// By their stamps: what nobody has said anything else after.
     values: BTreeMap<Stamp, T>,
@@ -46,13 +46,13 @@ pub struct Shared<T> {
 
 /// As it is written: lists, since keys of JSON's objects are texts.
 #[derive(Serialize, Deserialize)]
-struct Written<T> {
-    values: Vec<(Stamp, T)>,
+struct Written<V> {
+    values: V,
     seen: Vec<Stamp>,
 }
 
-impl<T> From<Written<T>> for Shared<T> {
-    fn from(written: Written<T>) -> Shared<T> {
+impl<T> From<Written<Vec<(Stamp, T)>>> for Shared<T> {
+    fn from(written: Written<Vec<(Stamp, T)>>) -> Shared<T> {
         let mut seen = Seen::default();
         // Whatever is there was seen, also where somebody else forgot to say so.
         let values = written.values.iter().map(|(stamp, _)| stamp);
@@ -61,11 +61,15 @@ impl<T> From<Written<T>> for Shared<T> {
     }
 }
 
-impl<T> From<Shared<T>> for Written<T> {
-    fn from(shared: Shared<T>) -> Written<T> {
-        let stamp = |(site, (wall, count))| Stamp { wall, count, site };
-        let seen = shared.seen.0.into_iter().map(stamp).collect();
-        Written { values: shared.values.into_iter().collect(), seen }
+impl<T: Serialize> Serialize for Shared<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let stamp = |(site, (wall, count)): (&u64, &(i64, u32))| Stamp {
+            wall: *wall,
+            count: *count,
+            site: *site,
+        };
+        let seen = self.seen.0.iter().map(stamp).collect();
+        Written { values: self.values.iter().collect::<Vec<_>>(), seen }.serialize(serializer)
     }
 }
 

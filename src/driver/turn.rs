@@ -463,6 +463,8 @@ impl Loop {
                     }
                 }
                 Output::Crm(ask) => self.crm.ask(&self.runtime, ask, &self.sender),
+                // Whoever carries the line is not here; then nothing is asked.
+                Output::Office(_) => {}
                 Output::Hook(hook, what) => self.order_hook(&hook, what),
                 Output::RollBack(version, reason) => self.configuring.go_back(version, reason),
                 Output::Over => return false,

@@ -121,6 +121,7 @@ impl Gateway {
             (LookFor::Call(call), _) if self.codes.talk(call).is_some() => {}
             (LookFor::Call(call), Answer::Caller(caller)) => {
                 self.ask_crm(now, call, caller.as_deref());
+                self.ask_office_who_calls(now, call, caller.as_deref());
                 self.caller_found(now, call, caller.map(|caller| *caller));
             }
             (LookFor::Card(call), Answer::Caller(caller)) => {

@@ -105,6 +105,7 @@ impl Gateway {
         self.send_web_answers();
         self.send_replies();
         self.send_kept();
+        self.hearing_is_stored();
         self.settle(now);
     }
 

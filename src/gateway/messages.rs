@@ -11,7 +11,7 @@ use crate::admin::api::messages::NewMessage;
 use crate::admin::{Command, Lamp, Part, Reply};
 use crate::config::Settings;
 use crate::config::settings::ChannelKind;
-use crate::context::{Act, Change, How, Identity, Kind, Source, Who, normalise};
+use crate::context::{Act, Change, How, Identity, Kind, Source, View, Who, normalise};
 use crate::gateway::applications;
 use crate::gateway::chats::{self, PRINT, bytes};
 use crate::gateway::journeys::Ruled;
@@ -345,9 +345,22 @@ impl Gateway {
         contact: ContactId,
         changes: Vec<Change<String>>,
     ) -> Token {
-        let act = Act { by: ActorId::from(ledger::BOX), at: now.unix, changes };
+        let by = ActorId::from(ledger::BOX);
+        let new = matches!(changes.first(), Some(Change::Created { .. }));
+        // Of a contact that was there it is not known here what it was like; it is told of when it changes next.
+        let changes =
+            if new { self.with_cards(now, &by, &View::default(), changes) } else { changes };
+        let linked = changes.iter().find_map(|change| match change {
+            Change::Linked { identity, .. } => Some(identity.clone()),
+            _ => None,
+        });
+        let act = Act { by, at: now.unix, changes };
         let token = self.keep(now, Event::Context(to_seal(act)));
         self.orders.handle_written(contact, token);
+        if let Some(identity) = linked {
+            self.orders.handle_linked(&identity, token);
+            self.ask_office(now, identity, None);
+        }
         token
     }
 

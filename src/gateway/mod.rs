@@ -14,6 +14,7 @@ mod accounts;
 mod addresses;
 pub mod applications;
 mod bans;
+pub mod branches;
 mod browsers;
 mod callbacks;
 mod callers;
@@ -158,6 +159,8 @@ pub enum Output {
     Hook(HookId, What),
     /// Ask the site's CRM; answer with [`Gateway::handle_crm`].
     Crm(crate::crm::Ask),
+    /// Tell the office, or ask it; it answers with [`Gateway::handle_office`].
+    Office(branches::ToOffice),
     /// Order a channel of messages something; it answers with [`Gateway::handle_channel`].
     Channel(ChannelId, Box<crate::messaging::channel::Order>),
     /// Tell whoever speaks with applications of the branch; they answer with [`Gateway::handle_application`].
@@ -282,6 +285,7 @@ pub struct Gateway {
     orders: orders::Orders,
     search: retention::Search,
     crm: crm::Crm,
+    branches: branches::Branches,
     /// What the site has decided about people.
     rules: crate::context::Rules,
     journeys: journeys::Walking,

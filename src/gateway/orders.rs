@@ -54,9 +54,11 @@ struct Waiting {
 
 /// Who is told what came of an order.
 #[derive(Debug, Clone)]
-enum Asker {
+pub(super) enum Asker {
     /// Whoever asked.
     Reader(ReplyTo),
+    /// The office: one thing of what it told, and which of the erasures in it.
+    Office(Option<usize>),
     /// Calls, whose cards are made anew.
     Calls(Vec<CallId>),
     /// Whoever makes a task about somebody.
@@ -67,7 +69,7 @@ enum Asker {
 
 /// A task that somebody makes, as soon as it is known whom it is about.
 #[derive(Debug, Clone)]
-struct Tasking {
+pub(super) struct Tasking {
     to: ReplyTo,
     by: By,
     command: Command,
@@ -95,6 +97,13 @@ impl Orders {
     pub(super) fn handle_written(&mut self, contact: ContactId, token: Token) {
         if token > self.shown && token != Token(u64::MAX) {
             self.touched.insert(Touched::Contact(contact), token);
+        }
+    }
+
+    /// Somebody else has given a contact an identity, in this record.
+    pub(super) fn handle_linked(&mut self, identity: &Identity<String>, token: Token) {
+        if token > self.shown && token != Token(u64::MAX) {
+            self.touched.insert(Touched::Identity(identity.clone()), token);
         }
     }
 
@@ -159,7 +168,7 @@ impl Gateway {
         self.take(now, (Asker::Task(Box::new(tasking)), actor, None), order, None);
     }
 
-    fn take(
+    pub(super) fn take(
         &mut self,
         now: Now,
         (to, by, done): (Asker, ActorId, Option<Done>),
@@ -240,6 +249,7 @@ impl Gateway {
             let made = answer.contact.map(|contact| contact.to_string());
             self.keep(now, Event::Act(Done { on: done.on.or(made), ..done }));
         }
+        let changes = self.with_cards(now, &by, view, changes);
         let told = changes.clone();
         let act = Act { by, at: now.unix, changes };
         let token = if erases {
@@ -306,6 +316,7 @@ impl Gateway {
     fn tell(&mut self, now: Now, to: Asker, reply: Reply) {
         match (to, reply) {
             (Asker::Reader(to), reply) => self.outputs.push_back(Output::Reply(to, reply)),
+            (Asker::Office(erasure), reply) => self.office_order_is_over(now, erasure, &reply),
             (Asker::Calls(calls), Reply::Ordered(_)) => self.look_for_callers_again(&calls),
             (Asker::Task(task), reply) => {
                 let Tasking { to, by, command } = *task;

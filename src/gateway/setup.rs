@@ -170,6 +170,7 @@ impl Gateway {
             contexts: super::contexts::Contexts::default(),
             orders: super::orders::Orders::default(),
             crm: super::crm::Crm::new(&settings.crm),
+            branches: super::branches::Branches::default(),
             search: super::retention::Search::default(),
             rules: settings.people_rules(),
             journeys: super::journeys::Walking::new(&settings),

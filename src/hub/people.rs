@@ -150,9 +150,9 @@ impl<B: Book> People<B> {
             Ok(Event::Card { contact, card }) => {
                 self.take_card(Holder { site: site.to_owned(), contact }, card)
             }
-            Ok(Event::Erased { erasure, contacts, rule }) => {
+            Ok(Event::Erased { erasure, contacts, spreads }) => {
                 let asked = Asked { site: site.to_owned(), erasure };
-                self.erase(&asked, &contacts, rule.is_none())
+                self.erase(&asked, &contacts, spreads)
             }
             Ok(Event::Confirmed { asked, done, why }) => {
                 self.confirm(site, &asked, done, why)?;

@@ -33,6 +33,7 @@ use crate::messaging::kept::Kept;
 use crate::messaging::owned::Owned;
 use crate::messaging::shelf::Shelf;
 use crate::queue::affinity::LastAgents;
+use crate::stamp::Stamp;
 use crate::time::UnixTime;
 use crate::webhook::Standing as HookStanding;
 
@@ -92,6 +93,8 @@ pub struct Live {
     pub surveyed: Surveyed,
     /// And whose number, where nobody was known by it.
     pub asked_numbers: AskedNumbers,
+    /// The latest stamp of what was said of people here, or heard: what is said next is later, whatever the clock says.
+    pub stamp: Stamp,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
@@ -238,6 +241,15 @@ pub(super) fn erased(act: &Act<Personal>) -> impl Iterator<Item = &ContactId> {
     erased.flatten()
 }
 
+/// Stamps of what was said or heard of people.
+fn stamps(act: &Act<Personal>) -> impl Iterator<Item = Stamp> {
+    act.changes.iter().filter_map(|change| match change {
+        Change::Carded { card, .. } => Some(card.stamp),
+        Change::Heard { heard, .. } => heard.latest(),
+        _ => None,
+    })
+}
+
 impl Live {
     /// Takes up one event; its personal data is sealed already.
     pub fn apply(&mut self, at: UnixTime, event: &Event) {
@@ -319,6 +331,7 @@ impl Live {
             // There may be hundreds of thousands of people: the store alone has them.
             Event::Context(act) => {
                 self.journeys.apply_act(act);
+                self.stamp = stamps(act).max().unwrap_or_default().max(self.stamp);
                 for contact in erased(act) {
                     self.last_agents.forget(&work::person_name(*contact));
                     self.talks.forget(*contact);

@@ -349,7 +349,11 @@ pub fn act(order: &Order) -> Option<(Operation, Option<String>)> {
 fn operation(order: &Order) -> Option<Operation> {
     Some(match order {
         // What another system answers is nobody's act, nor is a look at who somebody is.
-        Order::Import { .. } | Order::Restore { .. } | Order::Learn { .. } | Order::Find { .. } => {
+        Order::Import { .. }
+        | Order::Restore { .. }
+        | Order::Learn { .. }
+        | Order::Hear { .. }
+        | Order::Find { .. } => {
             return None;
         }
         Order::Create { .. } | Order::Record { .. } => Operation::NewPerson,

@@ -82,6 +82,7 @@ impl World {
                 }
             }
             Output::Crm(ask) => self.asks.push(ask),
+            Output::Office(to) => self.office.push(to),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod around;
+mod branches;
 mod callback_flows;
 mod canaries;
 mod carriers;
@@ -297,6 +298,8 @@ struct World {
     store_waits: bool,
     /// Questions to the CRM that nobody has answered.
     asks: Vec<crate::crm::Ask>,
+    /// What the office was told or asked.
+    office: Vec<crate::gateway::branches::ToOffice>,
     /// Answers over the control socket.
     replies: BTreeMap<u64, admin::Reply>,
     /// What whoever follows the box is told.
@@ -397,6 +400,7 @@ impl World {
             shelf: people::Shelf::default(),
             store_waits: false,
             asks: Vec::new(),
+            office: Vec::new(),
             replies: BTreeMap::new(),
             told: Vec::new(),
             taping: BTreeMap::new(),

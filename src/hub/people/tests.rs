@@ -21,9 +21,9 @@ fn event(site: &str, contact: &str, wall: i64, tokens: &[&str], name: &str) -> V
     serde_json::to_vec(&Event::Card { contact: contact.to_owned(), card }).unwrap()
 }
 
-fn erased(contact: &str, rule: Option<&str>) -> Vec<u8> {
+fn erased(contact: &str, spreads: bool) -> Vec<u8> {
     let (erasure, contacts) = ("E1".to_owned(), vec![contact.to_owned()]);
-    serde_json::to_vec(&Event::Erased { erasure, contacts, rule: rule.map(str::to_owned) }).unwrap()
+    serde_json::to_vec(&Event::Erased { erasure, contacts, spreads }).unwrap()
 }
 
 fn sites(news: &News) -> Vec<&str> {
@@ -81,7 +81,7 @@ fn a_question_is_answered_with_what_other_sites_know() {
     let known: Vec<Known> = serde_json::from_value(ask("basel", "#p").unwrap()).unwrap();
     assert_eq!((known[0].site.as_str(), known[0].contact.as_str()), ("berne", "1"));
     assert_eq!((ask("basel", "#q"), ask("berne", "#p")), (None, None));
-    people.handle_event("berne", &erased("1", None)).unwrap();
+    people.handle_event("berne", &erased("1", true)).unwrap();
     assert_eq!(ask("basel", "#p"), None);
 }
 
@@ -94,8 +94,8 @@ fn an_erasure_is_asked_for_where_the_person_is_known_and_confirmed() {
     ["berne", "basel", "chur"].iter().for_each(|site| drop(told(&people, site)));
     let asked = Asked { site: "berne".to_owned(), erasure: "E1".to_owned() };
     // Twice: whoever tells may not know that it was told.
-    people.handle_event("berne", &erased("1", None)).unwrap();
-    people.handle_event("berne", &erased("1", None)).unwrap();
+    people.handle_event("berne", &erased("1", true)).unwrap();
+    people.handle_event("berne", &erased("1", true)).unwrap();
     assert_eq!(told(&people, "basel"), [line("berne/E1", &["7"], "-")]);
     let confirm = |site: &str, done, why: Option<&str>| {
         let (asked, why) = (asked.clone(), why.map(str::to_owned));
@@ -115,7 +115,7 @@ fn an_erasure_is_asked_for_where_the_person_is_known_and_confirmed() {
     // The hub knows nothing of it any more, and what a rule of the site erased is its own matter.
     let row = people.book.get("card/berne/1").unwrap();
     assert_eq!(row, None);
-    people.handle_event("basel", &erased("7", Some("idle"))).unwrap();
+    people.handle_event("basel", &erased("7", false)).unwrap();
     assert_eq!(told(&people, "chur").len(), 1, "what berne asked for, and nothing of basel's");
 }
 

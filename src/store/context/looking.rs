@@ -618,6 +618,10 @@ impl Eyes<'_> {
                     .extend(members.iter().filter_map(|id| Some((*id, self.contact(*id)?))));
             }
         }
+        let links = view.contacts.values().flat_map(|contact| &contact.identities);
+        let shared = links
+            .filter(|link| self.edge(&link.identity).is_some_and(|edge| edge.sharing.is_some()));
+        view.lines = shared.map(|link| link.identity.clone()).collect();
         for suggestion in needs.contacts.iter().chain(view.edges.values().map(|edge| &edge.owner)) {
             let all = self.suggestions(*suggestion);
             view.suggestions.extend(all.into_iter().map(|one| ((one.a, one.b), one)));

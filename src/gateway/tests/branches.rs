@@ -1,0 +1,266 @@
+//! Other branches, in a whole branch: who they know is known here while it rings, and both words are kept until somebody
+//! says which is right.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::admin::{Command, Reply};
+use crate::context::card::{Asked, Card, Known, Masked, Word, writer};
+use crate::context::shared::Shared;
+use crate::context::{Change, Contact, Identity, Kind, Order, Source, Who};
+use crate::gateway::branches::{FromOffice, ToOffice};
+use crate::id::{CallId, ContactId};
+use crate::journal::event::Event;
+use crate::journal::record::{Found, decode};
+use crate::stamp::Stamp;
+use crate::uplink::frame::{Answer, Told};
+use crate::uplink::policy::{Class, Policy};
+
+const CALLER: &str = "+15557654321";
+
+fn policy() -> Policy {
+    Policy::new(&BTreeMap::new(), b"house")
+}
+
+fn world() -> World {
+    let mut world = World::of(1, CONFIG, 0);
+    world.gateway.share_people(policy(), Duration::from_secs(5));
+    world.office_says(FromOffice::Knows(true));
+    world
+}
+
+fn who() -> Who {
+    Who::Identity(Kind::Phone, CALLER.to_owned())
+}
+
+/// What basel says of the caller, at a time by its clock.
+fn known(wall: i64, name: &str) -> Known {
+    let stamp = Stamp { wall, count: 0, site: writer("basel", "7") };
+    let mut field = Shared::default();
+    field.set(stamp, Some(name.to_owned()));
+    let masked = Masked { stamp, text: Some("(9 characters)".to_owned()) };
+    let card = Card {
+        stamp,
+        tokens: [policy().token(Class::Number, CALLER)].into(),
+        fields: BTreeMap::from([("name".to_owned(), field)]),
+        masked: BTreeMap::from([("place".to_owned(), masked)]),
+        ..Card::default()
+    };
+    Known { site: "basel".to_owned(), contact: "7".to_owned(), card }
+}
+
+impl World {
+    fn office_says(&mut self, office: FromOffice) {
+        self.gateway.handle_office(self.now, office);
+        self.carry_out();
+    }
+
+    fn office_tells(&mut self, upto: u64, words: &[Value]) {
+        self.office_says(FromOffice::Told(Told { upto, changes: words.to_vec() }));
+    }
+
+    fn rings_here(&mut self) -> CallId {
+        self.call(0, "+15550101");
+        self.seconds(1);
+        let calls: Vec<_> = self.gateway.calls.views().iter().map(|call| call.call).collect();
+        let [call] = calls[..] else { panic!("{calls:?}") };
+        call
+    }
+
+    fn office_answers(&mut self, known: Option<Value>) {
+        let Some(ToOffice::Ask(ask)) = self.office.pop() else { panic!("nobody was asked") };
+        assert_eq!(ask.tokens, [policy().token(Class::Number, CALLER)]);
+        self.office_says(FromOffice::Answer(Answer { mark: ask.mark, known }));
+    }
+
+    fn contact(&mut self) -> Contact<String> {
+        let dossier = self.person(who()).expect("a contact");
+        let [contact] = &dossier.contacts[..] else { panic!("{dossier:?}") };
+        contact.clone()
+    }
+
+    fn create(&mut self, name: &str) -> ContactId {
+        let identities = vec![Identity { kind: Kind::Phone, value: CALLER.to_owned() }];
+        let fields = BTreeMap::from([("name".to_owned(), name.to_owned())]);
+        let (source, channel) = (Source::Agent, None);
+        let made = self.order(Order::Create { fields, identities, source, channel }).unwrap();
+        made.contact.unwrap()
+    }
+
+    /// Changes of people that are in the journal, sealed.
+    fn people_changes(&self) -> Vec<Change<crate::journal::personal::Personal>> {
+        let mut changes = Vec::new();
+        for mut rest in self.journal.iter().map(Vec::as_slice) {
+            while let Found::Record(record) = decode(rest) {
+                if let Ok(Event::Context(act)) = serde_json::from_slice(record.payload) {
+                    changes.extend(act.changes);
+                }
+                rest = &rest[record.bytes.len()..];
+            }
+        }
+        changes
+    }
+}
+
+fn word(to: ContactId, known: Known) -> Value {
+    serde_json::to_value(Word::Card { to: vec![to.to_string()], known }).unwrap()
+}
+
+#[test]
+fn who_is_known_elsewhere_is_on_the_card_after_the_ring_has_begun() {
+    let mut world = world();
+    let call = world.rings_here();
+    assert!(!world.parties[1].ringing.is_empty(), "the phone rings, and nobody has answered yet");
+    assert!(world.gateway.known_caller(call).is_none());
+    world.office_answers(Some(json!([known(5, "Ann Lee")])));
+    world.seconds(1);
+    let caller = world.gateway.known_caller(call).expect("the caller");
+    assert_eq!(caller.name.as_deref(), Some("Ann Lee"));
+    assert!(world.office.is_empty(), "the new card does not ask once more");
+    let contact = world.contact();
+    assert_eq!(contact.fields["name"].now.said.source, Source::Branch);
+    assert_eq!(contact.fields["name"].now.said.by.as_str(), "basel");
+    assert_eq!(contact.elsewhere[0].masked["place"], "(9 characters)");
+    // From here on the office knows that this branch knows them.
+    assert!(world.people_changes().iter().any(|change| matches!(change, Change::Carded { .. })));
+    world.hang_up(0);
+    world.seconds(20);
+    world.rings_here();
+    assert!(world.office.is_empty(), "who has a name is not asked for");
+}
+
+#[test]
+fn nobody_waits_for_an_office_that_says_nothing_and_late_answers_change_nothing() {
+    let mut world = world();
+    let call = world.rings_here();
+    world.seconds(5);
+    world.office_answers(Some(json!([known(5, "Ann Lee")])));
+    world.seconds(1);
+    assert!(world.gateway.known_caller(call).is_none());
+    assert_eq!(world.gateway.branches.counters.late, 1);
+    world.hang_up(0);
+    world.seconds(20);
+    // The line is down: nothing is asked.
+    world.office_says(FromOffice::Knows(false));
+    world.rings_here();
+    assert!(world.office.is_empty());
+    world.hang_up(0);
+    world.seconds(20);
+    // What is no answer is none.
+    world.office_says(FromOffice::Knows(true));
+    world.rings_here();
+    world.office_answers(Some(json!([{"site": 5}])));
+    world.hang_up(0);
+    world.seconds(20);
+    world.rings_here();
+    world.office_answers(None);
+    assert_eq!(world.gateway.branches.counters.unknown, 2);
+}
+
+#[test]
+fn both_words_stay_until_somebody_says_which_is_right() {
+    let mut world = world();
+    let contact = world.create("Ann");
+    // Basel has said something else, and knew nothing of that. Its clock is ten years ahead.
+    let ahead = world.now.unix.0 + 10 * 365 * 86_400 * 1_000_000;
+    world.office_tells(4, &[json!({"something": "newer"}), word(contact, known(ahead, "Anna"))]);
+    assert_eq!(world.office.pop(), Some(ToOffice::Took(4)));
+    let row = world.contact();
+    assert_eq!(row.field("name").map(String::as_str), Some("Anna"));
+    let conflicts = row.conflicts("name");
+    let others: Vec<_> = conflicts.iter().map(|(site, _, text)| (*site, *text)).collect();
+    assert_eq!(others, [(None, Some(&"Ann".to_owned()))]);
+    // It comes again: nothing is written, and it is acknowledged.
+    let before = world.people_changes().len();
+    world.office_tells(4, &[word(contact, known(ahead, "Anna"))]);
+    assert_eq!(
+        (world.office.pop(), world.people_changes().len()),
+        (Some(ToOffice::Took(4)), before)
+    );
+    // Somebody says that the first was right; that is later than the clock of basel.
+    let fields = BTreeMap::from([("name".to_owned(), Some("Ann".to_owned()))]);
+    let (source, channel, expects) = (Source::Agent, None, None);
+    world.order(Order::Edit { who: who(), expects, fields, source, channel }).unwrap();
+    let row = world.contact();
+    assert_eq!(row.field("name").map(String::as_str), Some("Ann"));
+    assert_eq!(row.conflicts("name"), []);
+    let shared = &row.shared["name"];
+    assert!(shared.stamp().unwrap().wall >= ahead, "{shared:?}");
+    // What basel had said before is known to be replaced.
+    world.office_tells(5, &[word(contact, known(ahead, "Anna"))]);
+    assert_eq!(world.contact().field("name").map(String::as_str), Some("Ann"));
+}
+
+#[test]
+fn nothing_is_acknowledged_before_it_is_on_the_disk() {
+    let mut world = world();
+    let contact = world.create("Ann");
+    world.disk_waits = true;
+    world.office_tells(9, &[word(contact, known(1, "Anna"))]);
+    assert_eq!(world.office, []);
+    // The same once more while it is on its way changes nothing.
+    world.office_tells(9, &[word(contact, known(1, "Anna"))]);
+    world.disk_waits = false;
+    world.disk_goes_on();
+    world.carry_out();
+    assert_eq!(world.office, [ToOffice::Took(9)]);
+    // A disk that does not work acknowledges nothing.
+    world.disk_works = false;
+    world.office_tells(10, &[word(contact, known(2, "Anna L."))]);
+    world.seconds(1);
+    assert_eq!(world.office.len(), 1);
+}
+
+#[test]
+fn an_erasure_elsewhere_is_done_here_and_confirmed_and_a_hold_refuses_it() {
+    let mut world = world();
+    let asked = Asked { site: "basel".to_owned(), erasure: "E".to_owned() };
+    let contact = world.create("Ann");
+    let held = world.order(Order::Hold { who: who(), reason: "a suit".to_owned() }).unwrap();
+    let to = vec![contact.to_string()];
+    let erase = serde_json::to_value(Word::Erase { to, asked: asked.clone() }).unwrap();
+    world.office_tells(1, std::slice::from_ref(&erase));
+    assert_eq!(world.office.pop(), Some(ToOffice::Took(1)));
+    assert!(world.person(who()).is_some());
+    let confirmed = |world: &World| {
+        let changes = world.people_changes();
+        let confirmed = changes.into_iter().filter_map(|change| match change {
+            Change::Confirmed { done, why, asked, .. } => Some((done, why.is_some(), asked)),
+            _ => None,
+        });
+        confirmed.collect::<Vec<_>>()
+    };
+    assert_eq!(confirmed(&world), [(false, true, asked.clone())]);
+    world.order(Order::Release { who: who(), hold: held.hold.unwrap() }).unwrap();
+    for upto in [2, 3] {
+        world.office_tells(upto, std::slice::from_ref(&erase));
+        assert_eq!(world.office.pop(), Some(ToOffice::Took(upto)));
+        assert!(world.person(who()).is_none());
+        assert_eq!(confirmed(&world).last(), Some(&(true, false, asked.clone())));
+    }
+}
+
+#[test]
+fn what_was_known_before_there_was_an_office_is_told_with_the_first_change() {
+    let mut world = World::of(1, CONFIG, 0);
+    world.create("Ann");
+    assert!(world.contact().shared.is_empty());
+    world.gateway.share_people(policy(), Duration::from_secs(5));
+    let tag = Order::Edit {
+        who: who(),
+        expects: None,
+        fields: BTreeMap::from([("city".to_owned(), Some("Berne".to_owned()))]),
+        source: Source::Agent,
+        channel: None,
+    };
+    world.order(tag).unwrap();
+    let row = world.contact();
+    assert_eq!(row.shared.keys().collect::<Vec<_>>(), ["city", "name"]);
+    assert!(row.shared["name"].stamp() < row.shared["city"].stamp());
+    assert!(matches!(
+        world.ask(&Command::Person { who: who(), moments: 1 }),
+        Some(Reply::Person(_))
+    ));
+}
