@@ -20,6 +20,7 @@ pub mod quality;
 pub mod queueing;
 mod smpp;
 mod spending;
+mod uplink;
 pub mod verdict;
 pub mod web;
 mod webhook;
@@ -63,6 +64,7 @@ pub use modem::{Bundle, ModemLimit, ModemLine, ModemOrder, ModemReply, Said};
 pub use person::{Ordered, PeoplePage, RecordsPage};
 pub use smpp::{ApplicationLine, ApplicationLink, CarrierLine, CarrierLink, SmppLines};
 pub use spending::{Cap, Spending, Spent};
+pub use uplink::UplinkLine;
 pub use webhook::{DeadLine, WebhookLine};
 
 /// A question or an order for a running box; one JSON object on one line of the control socket.
@@ -601,6 +603,8 @@ pub enum Command {
     },
     /// How SMPP is, both ways; whoever speaks it answers.
     Smpp,
+    /// How the line to head office is; whoever holds it answers.
+    Uplink,
     /// Something about modems; whoever runs them answers.
     Modem {
         /// What.
@@ -748,6 +752,8 @@ pub enum Reply {
     Modem(ModemReply),
     /// To [`Command::Smpp`].
     Smpp(SmppLines),
+    /// To [`Command::Uplink`]; nothing where there is no hub.
+    Uplink(Option<Box<UplinkLine>>),
     /// To [`Command::Health`]: trunks that work, and whether there are phones.
     Health(Vec<crate::id::TrunkId>, bool),
     /// An order about a person was not carried out, and why.

@@ -22,6 +22,7 @@ pub mod demo;
 mod erlang;
 mod exit;
 pub mod features;
+mod hub;
 mod journal;
 mod journey;
 mod modems;
@@ -33,6 +34,7 @@ pub mod route;
 mod run;
 mod smpp;
 mod text;
+mod uplink;
 mod webhooks;
 mod work;
 
@@ -209,6 +211,20 @@ enum Command {
     /// Show how the site's CRM answers; try what it says of a number.
     #[command(after_help = "Example: branchline crm test +4930123456")]
     Crm(crm::Crm),
+    /// Let this box in at head office's hub, by a token of the hub.
+    #[command(
+        after_help = "Example: branchline enroll hub.example.com:7443 -c gateway.toml --token -"
+    )]
+    Enroll(uplink::Enroll),
+    /// Show how the line to head office is, and what waits for it.
+    #[command(after_help = "Example: branchline uplink --json")]
+    Uplink(ask::Options),
+    /// Run head office's end of the line, which many branches connect to; let sites in and shut them out.
+    #[command(
+        after_help = "Examples: branchline hub --dir hub\n          branchline hub token berne --dir hub",
+        args_conflicts_with_subcommands = false
+    )]
+    Hub(hub::Hub),
     /// List sources that are not heard: who guesses passwords, scans, or floods.
     #[command(after_help = "Example: branchline bans --json")]
     Bans(ask::Options),
@@ -340,6 +356,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Metrics(options) => ask::main(&options, &Ask::Metrics, ask::Form::Text),
         Command::Modems(asked) => modems::main(asked),
         Command::Smpp(options) => ask::main(&options, &Ask::Smpp, ask::Form::Text),
+        Command::Enroll(asked) => uplink::enroll(&asked),
+        Command::Uplink(options) => ask::main(&options, &Ask::Uplink, ask::Form::Text),
+        Command::Hub(asked) => hub::main(&asked),
         Command::Webhooks(asked) => webhooks::main(asked),
         Command::Crm(asked) => crm::main(asked),
         Command::Bans(options) => ask::main(&options, &Ask::Bans, ask::Form::Text),

@@ -68,6 +68,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::PhoneCode(code) => serde_json::to_string_pretty(code),
         Reply::Modem(reply) => serde_json::to_string_pretty(reply),
         Reply::Smpp(lines) => serde_json::to_string_pretty(lines),
+        Reply::Uplink(line) => serde_json::to_string_pretty(line),
         Reply::Health(..)
         | Reply::Done
         | Reply::Refused(_)
@@ -128,6 +129,7 @@ pub fn table(reply: &Reply) -> String {
         Reply::Parts(line) => format!("{} parts, {}\n", line.parts, line.encoding),
         Reply::Modem(reply) => super::modems::words(reply),
         Reply::Smpp(lines) => super::smpp::words(lines),
+        Reply::Uplink(line) => super::uplink::page(line.as_deref()),
         Reply::Begun(_)
         | Reply::Health(..)
         | Reply::OneCall(_)

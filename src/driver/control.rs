@@ -18,6 +18,7 @@ use crate::driver::configuring::Configuring;
 use crate::driver::joining::{Modems, SmppDesk};
 use crate::driver::mailbox::Sender;
 use crate::driver::turn::Letter;
+use crate::driver::uplink;
 use crate::gateway::By;
 use crate::journal::act::Who;
 
@@ -26,12 +27,15 @@ const MAX_QUESTION: u64 = 4 << 20;
 /// How long the loop may take before the asker is told that it is stuck.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 
+/// Who answers what the loop does not know of: what the configuration is, modems, SMPP, the line to head office.
+pub type Own = (Configuring, Modems, SmppDesk, Option<uplink::Handle>);
+
 /// Listens at `path`, in place of a socket that an earlier run left there.
 pub fn listen(
     runtime: &tokio::runtime::Handle,
     path: &Path,
     mailbox: Sender<Letter>,
-    own: (Configuring, Modems, SmppDesk),
+    own: Own,
 ) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -73,7 +77,7 @@ fn make_room(path: &Path) -> io::Result<()> {
 async fn serve(
     stream: UnixStream,
     mailbox: Sender<Letter>,
-    (configuring, modems, smpp): (Configuring, Modems, SmppDesk),
+    (configuring, modems, smpp, uplink): Own,
 ) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
@@ -89,6 +93,7 @@ async fn serve(
                 configuring.carry_out(by, order).await
             }
             Ok(Command::Smpp) => Reply::Smpp(smpp.look().await),
+            Ok(Command::Uplink) => Reply::Uplink(uplink.as_ref().map(|own| Box::new(own.line()))),
             Ok(Command::Modem { order }) => Reply::Modem(modems.carry_out(order).await),
             Ok(command) => ask(&mailbox, command).await,
             Err(error) => Reply::Refused(format!("not a command: {error}")),

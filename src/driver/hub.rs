@@ -6,4 +6,5 @@ pub mod engine;
 mod enrolling;
 mod guests;
 pub mod office;
+pub mod running;
 pub mod sites;

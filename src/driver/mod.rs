@@ -302,6 +302,7 @@ pub fn start(
     let proof = setup.secrets.provider.take();
     let provider = api::provider::Provider::new(&setup.settings.oidc, proof, random.fork())
         .map_err(CannotStart::Identity)?;
+    let uplink = start_uplink(&setup.settings, None, &mut random)?;
     let api = api::Api::new(
         letters.clone(),
         (access.clone(), feed.clone()),
@@ -350,6 +351,7 @@ pub fn start(
         media,
         journal: opened.handle,
         old_records,
+        uplink: uplink.clone(),
         store,
         readers,
         name_servers,
@@ -381,13 +383,24 @@ pub fn start(
         runtime.handle(),
         &socket,
         letters.clone(),
-        (configuring, joined.modems, joined.smpp),
+        (configuring, joined.modems, joined.smpp, uplink),
     )
     .map_err(|error| CannotStart::Control(socket.clone(), error))?;
     let turning = thread::Builder::new().name("loop".to_owned()).spawn(move || turning.run())?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listens, "ready");
     systemd::notify("READY=1");
     Ok(Running { socket, letters, turning, runtime, web, _lock: lock })
+}
+
+/// The line to head office, where there is a hub and something may leave.
+fn start_uplink(
+    settings: &Settings,
+    outbox: Option<outbox::Outbox>,
+    random: &mut Random,
+) -> io::Result<Option<uplink::Handle>> {
+    let own = uplink::settings(&settings.uplink, &settings.site.data_dir);
+    let both = own.zip(outbox);
+    both.map(|(own, outbox)| uplink::start(own, outbox, random.fork())).transpose()
 }
 
 /// The look-up store; the loop is told which record it reflects.

@@ -150,6 +150,8 @@ pub struct Loop {
     pub journal: journal::Handle,
     /// What is wrong with what earlier runs wrote.
     pub old_records: Option<Part>,
+    /// The line to head office, where there is one.
+    pub uplink: Option<super::uplink::Handle>,
     /// The look-up store's thread.
     pub store: store::Handle,
     /// Who looks people up.
@@ -426,6 +428,8 @@ impl Loop {
                         status.parts.extend(self.own_parts());
                         let lines = self.hook_lines();
                         status.parts.extend(lines.iter().map(|line| line.part(now.unix)));
+                        let uplink = self.uplink.as_ref();
+                        status.parts.extend(uplink.map(|own| own.line().part(now.unix)));
                     }
                     if let (Reply::Webhooks(lines), Some(hooks)) = (&mut reply, &self.hooks) {
                         hooks.complete(lines);

@@ -6,11 +6,12 @@
 
 pub mod enrolling;
 pub mod keys;
+mod words;
 
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::thread;
@@ -23,6 +24,7 @@ use self::keys::{Keys, NoKeys};
 use super::clock;
 use super::line::{self, Line, NoLine};
 use super::outbox::{Outbox, Span};
+use crate::admin::UplinkLine;
 use crate::random::Random;
 use crate::time::UnixTime;
 use crate::uplink::frame::Frame;
@@ -88,12 +90,18 @@ pub enum Standing {
 #[derive(Debug, Clone)]
 pub struct Handle {
     condition: watch::Receiver<Condition>,
+    outbox: Outbox,
 }
 
 impl Handle {
     /// How the line is.
     pub fn condition(&self) -> Condition {
         self.condition.borrow().clone()
+    }
+
+    /// The same as a person is shown it. Reads the oldest event that waits from the disk.
+    pub fn line(&self) -> UplinkLine {
+        words::line(&self.condition(), &self.outbox)
     }
 
     /// The same, and what follows.
@@ -124,12 +132,36 @@ pub fn start(settings: Settings, outbox: Outbox, random: Random) -> io::Result<H
         .thread_name("uplink")
         .enable_all()
         .build()?;
+    let handle = Handle { condition, outbox: outbox.clone() };
     let task = Task { settings, outbox, span, random, tell };
     thread::Builder::new().name("uplink".to_owned()).spawn(move || {
         // On a worker of its own: whoever only waits in `block_on` shares none.
         let _ = runtime.block_on(runtime.spawn(task.run()));
     })?;
-    Ok(Handle { condition })
+    Ok(handle)
+}
+
+/// The folder of keys below a site's data folder.
+pub fn folder(data: &Path) -> PathBuf {
+    data.join("uplink")
+}
+
+/// Whether a box whose data is there was enrolled.
+pub fn is_enrolled(data: &Path) -> bool {
+    Keys::read(&folder(data), None).is_ok()
+}
+
+/// What the configuration says of the line; nothing where it names no hub.
+pub fn settings(own: &crate::config::settings::Uplink, data: &Path) -> Option<Settings> {
+    let settings = Settings {
+        hubs: own.hub.clone(),
+        site: own.site.clone(),
+        tls: own.tls_fallback,
+        ceiling: own.ceiling(),
+        dscp: own.dscp,
+        folder: folder(data),
+    };
+    Some(settings).filter(|settings| !settings.hubs.is_empty())
 }
 
 struct Task {

@@ -723,7 +723,7 @@ pub fn answer(route: &Route, asked: &Asked, reply: Reply) -> Result<Given, Probl
         Reply::Article(article) => json(route, &article),
         Reply::PhoneCode(code) => json(route, &code),
         Reply::Parts(line) => json(route, &line),
-        Reply::Modem(_) | Reply::Smpp(_) => Err(Problem::busy()),
+        Reply::Modem(_) | Reply::Smpp(_) | Reply::Uplink(_) => Err(Problem::busy()),
         Reply::Webhooks(items) => all(route, items),
         Reply::DeadWebhooks(items) => all(route, items),
         // Answered where it is asked.

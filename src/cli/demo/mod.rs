@@ -17,6 +17,7 @@ use clap::Args;
 
 use crate::cli::exit;
 use crate::driver;
+use crate::uplink::token::Token;
 
 /// What `branchline demo` takes.
 #[derive(Debug, Args)]
@@ -30,6 +31,12 @@ pub struct Options {
     /// SIP on this port and the next (TLS); RTP on the ports from 100 above it.
     #[arg(long, default_value_t = 15_060, value_parser = clap::value_parser!(u16).range(1_024..=60_000))]
     port_base: u16,
+    /// Tell this hub, NAME:PORT, what happens here; see `branchline hub`.
+    #[arg(long)]
+    hub: Option<String>,
+    /// What `branchline hub token SITE` has printed; needed the first time with --hub.
+    #[arg(long, requires = "hub")]
+    token: Option<Token>,
 }
 
 /// Starts the branch, shows it, and stays up until it is told to stop.
@@ -40,6 +47,15 @@ pub fn main(options: &Options) -> ExitCode {
             return exit::fail(exit::IO, format!("the demo's folder cannot be written: {error}"));
         }
     };
+    if let Err(error) =
+        options.hub.as_ref().map_or(Ok(()), |hub| site.enrol(hub, options.token.as_ref()))
+    {
+        site.clean_up();
+        return exit::fail(
+            exit::UNAVAILABLE,
+            format!("the demo is not let in at the hub: {error}"),
+        );
+    }
     // Both are there until this ends; the demo does without when the system has no pseudo terminal left.
     let (modem, sim) = (site.plug_in_modem(), site.plug_in_sim());
     let settings = match driver::files::load(&site.config) {

@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 use crate::admin::{Command, access};
 use crate::cli::ask;
 use crate::cli::demo::texts::Sim;
+use crate::cli::uplink::enrol_in;
 use crate::driver::simulated::Plugged;
+use crate::driver::uplink::is_enrolled;
 use crate::driver::{Running, clock};
 use crate::id::AgentId;
 use crate::journal::act::{Role, Scope, Token, User};
 use crate::sms::simulated::Make;
+use crate::uplink::token;
 
 /// The extensions of the demo and what they are for.
 const ACCOUNTS: [(&str, &str); 3] = [("201", "reception"), ("202", "agent"), ("203", "agent")];
@@ -79,6 +82,26 @@ pub fn prepare(folder: Option<&Path>, port_base: u16) -> io::Result<Site> {
         Err(error) => return Err(error),
     }
     Ok(Site { config, sip, folder, temporary, passwords, port_base })
+}
+
+impl Site {
+    /// Tells a hub what happens here from now on. A folder that was enrolled before needs no token.
+    ///
+    /// # Errors
+    /// When the hub does not let it in, or the configuration cannot be written.
+    pub fn enrol(&self, hub: &str, token: Option<&token::Token>) -> Result<(), String> {
+        let text = fs::read_to_string(&self.config).map_err(|error| error.to_string())?;
+        if !text.contains("\n[uplink]\n") {
+            let section = format!("{text}\n[uplink]\nhub = [{hub:?}]\n");
+            fs::write(&self.config, section).map_err(|error| error.to_string())?;
+        }
+        let data = self.folder.join("data");
+        match token {
+            Some(token) => enrol_in(&data, hub, token).map(|_| ()).map_err(|why| why.to_string()),
+            None if is_enrolled(&data) => Ok(()),
+            None => Err("give --token, as `branchline hub token SITE` prints it".to_owned()),
+        }
+    }
 }
 
 /// The demo's configuration.

@@ -88,7 +88,12 @@ impl Sites {
         for part in ["sites", "tokens"] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(hub.join(part))?;
         }
-        Ok(Sites { folder: hub.to_owned() })
+        Ok(Sites::of(hub))
+    }
+
+    /// Those in a hub's folder, which may be there or not.
+    pub fn of(hub: &Path) -> Sites {
+        Sites { folder: hub.to_owned() }
     }
 
     /// Nobody else changes anything while this is held.

@@ -1,0 +1,161 @@
+//! `branchline hub`: head office's end of the line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::cli::{exit, text};
+use crate::driver::hub::running::{self, CannotStart};
+use crate::driver::hub::sites::{Site, Sites};
+use crate::driver::{clock, log};
+use crate::time::UnixTime;
+use crate::uplink::token::{Token, is_site};
+
+/// What `branchline hub` takes.
+#[derive(Debug, Args)]
+pub struct Hub {
+    /// The hub's folder: its authority, its sites, and what they sent.
+    #[arg(long, global = true, env = "BRANCHLINE_HUB", default_value = "/var/lib/branchline-hub")]
+    dir: PathBuf,
+    /// Where sites connect, by UDP and TCP.
+    #[arg(long, default_value = "0.0.0.0:7443")]
+    listen: Vec<SocketAddr>,
+    /// Print one JSON object on one line when ready, and nothing else.
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    one: Option<One>,
+}
+
+#[derive(Debug, Subcommand)]
+enum One {
+    /// Print a token that lets one box in as a site, once.
+    #[command(after_help = "Example: branchline hub token berne --dir hub")]
+    Token {
+        /// The site's name: ASCII letters, digits, `-` and `_`.
+        site: String,
+        /// Hours within which it has to be used.
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=720))]
+        hours: u16,
+    },
+    /// Shut a site out, at once. What it sent stays.
+    #[command(after_help = "Example: branchline hub revoke berne --dir hub")]
+    Revoke {
+        /// The site's name.
+        site: String,
+    },
+    /// List the sites that were enrolled.
+    #[command(after_help = "Example: branchline hub sites --dir hub")]
+    Sites {
+        /// JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Carries it out.
+pub fn main(asked: &Hub) -> ExitCode {
+    let done = match &asked.one {
+        None => return run(asked),
+        Some(One::Token { site, hours }) => token(&asked.dir, site, *hours),
+        Some(One::Revoke { site }) => revoke(&asked.dir, site),
+        Some(One::Sites { json }) => sites(&asked.dir, *json),
+    };
+    done.unwrap_or_else(|error| exit::fail(exit::IO, error))
+}
+
+fn run(asked: &Hub) -> ExitCode {
+    log::begin(&crate::config::settings::Log::default());
+    let running = match running::start(&asked.dir, &asked.listen) {
+        Ok(running) => running,
+        Err(error @ CannotStart::Listen(..)) => return exit::fail(exit::SYSTEM, error),
+        Err(error) => return exit::fail(exit::IO, error),
+    };
+    match asked.json {
+        true => println!("{}", ready(&running)),
+        false => {
+            for at in &running.listens {
+                println!("sites connect at {at} (UDP and TCP)");
+            }
+            println!("`branchline hub token SITE --dir {}` lets one in", asked.dir.display());
+        }
+    }
+    running.wait();
+    ExitCode::SUCCESS
+}
+
+fn ready(running: &running::Running) -> String {
+    #[derive(Serialize)]
+    struct Ready<'a> {
+        ready: bool,
+        listen: &'a [SocketAddr],
+    }
+    let ready = Ready { ready: true, listen: &running.listens };
+    serde_json::to_string(&ready).unwrap_or_default()
+}
+
+fn token(dir: &Path, site: &str, hours: u16) -> Result<ExitCode, CannotStart> {
+    if !is_site(site) {
+        let words = "a site's name has 1 to 63 ASCII letters, digits, `-` and `_`";
+        return Ok(exit::fail(exit::USAGE, words));
+    }
+    let token = hand_out(dir, site, Duration::from_secs(u64::from(hours) * 3_600))?;
+    println!("{token}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A new token of a hub.
+///
+/// # Errors
+/// When the hub's files cannot be read or written.
+pub fn hand_out(dir: &Path, site: &str, lasts: Duration) -> Result<Token, CannotStart> {
+    let (authority, sites) = running::open(dir)?;
+    let mut random = clock::random()
+        .ok_or_else(|| CannotStart::System(std::io::Error::other("it gives no randomness")))?;
+    let token = Token::new(site, authority.fingerprint(), &mut random);
+    let lasts = i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX);
+    let ends = UnixTime(clock::now().unix.0.saturating_add(lasts));
+    sites
+        .hand_out(site, token.secret, ends)
+        .map_err(|error| CannotStart::Folder(dir.to_owned(), error))?;
+    Ok(token)
+}
+
+fn revoke(dir: &Path, site: &str) -> Result<ExitCode, CannotStart> {
+    let wrong = |error| CannotStart::Folder(dir.to_owned(), error);
+    let known = Sites::of(dir).revoke(site, clock::now().unix).map_err(wrong)?;
+    Ok(match known {
+        true => {
+            println!("{site} is shut out; a new token lets it in again");
+            ExitCode::SUCCESS
+        }
+        false => exit::fail(exit::REFUSED, format!("no site `{site}` was ever let in here")),
+    })
+}
+
+fn sites(dir: &Path, json: bool) -> Result<ExitCode, CannotStart> {
+    let known = Sites::of(dir).read();
+    let all: Vec<&Site> = known.values().collect();
+    if json {
+        println!("{}", serde_json::to_string_pretty(&all).unwrap_or_default());
+    } else {
+        let head = &["SITE", "LET IN", "UNTIL"];
+        print!("{}", text::columns(head, all.into_iter().map(line), "no site was let in yet"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(site: &Site) -> Vec<String> {
+    let newest = site.certificates.last();
+    let in_or_out = match (site.revoked, newest) {
+        (Some(at), _) => format!("shut out {at}"),
+        (None, Some(given)) => given.given.to_string(),
+        (None, None) => "not yet".to_owned(),
+    };
+    let until = newest.map(|given| given.ends.to_string()).unwrap_or_default();
+    vec![site.site.clone(), in_or_out, until]
+}

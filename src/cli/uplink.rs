@@ -1,0 +1,115 @@
+//! `branchline uplink` and `branchline enroll`: the line to head office, and being let in there.
+
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::admin::UplinkLine;
+use crate::cli::{check, exit};
+use crate::driver;
+use crate::driver::uplink::enrolling::{NotEnrolled, enrol};
+use crate::uplink::token::Token;
+
+/// What `branchline enroll` takes.
+#[derive(Debug, Args)]
+pub struct Enroll {
+    /// The hub, NAME:PORT; the first of `[uplink] hub` when absent.
+    hub: Option<String>,
+    /// What `branchline hub token SITE` has printed; `-` reads it from the standard input, where nobody else sees it.
+    #[arg(long)]
+    token: String,
+    /// The configuration file.
+    #[arg(short, long, default_value = "/etc/branchline/gateway.toml")]
+    config: PathBuf,
+}
+
+/// Lets this box in at its hub.
+pub fn enroll(asked: &Enroll) -> ExitCode {
+    let checked = match driver::files::check(&asked.config) {
+        Ok(checked) => checked,
+        Err(problems) => {
+            eprint!("{}", check::problems(&problems));
+            return exit::fail(exit::CONFIG, "nothing was done; mend the configuration first");
+        }
+    };
+    let settings = checked.loaded.settings;
+    let Some(hub) = asked.hub.clone().or_else(|| settings.uplink.hub.first().cloned()) else {
+        return exit::fail(exit::USAGE, "which hub? NAME:PORT, here or as [uplink] hub");
+    };
+    let token = match token(&asked.token) {
+        Ok(token) => token,
+        Err(error) => return exit::fail(exit::USAGE, error),
+    };
+    if settings.uplink.site.as_ref().is_some_and(|site| *site != token.site) {
+        let words = format!(
+            "the token is for the site `{}`, and [uplink] site says `{}`",
+            token.site,
+            settings.uplink.site.unwrap_or_default()
+        );
+        return exit::fail(exit::CONFIG, words);
+    }
+    match enrol_in(&settings.site.data_dir, &hub, &token) {
+        Ok(site) => {
+            println!("enrolled at {hub} as {site}");
+            if settings.uplink.hub.is_empty() {
+                println!("now write in {}:\n\n[uplink]\nhub = [\"{hub}\"]", asked.config.display());
+            }
+            ExitCode::SUCCESS
+        }
+        Err(why @ NotEnrolled::Keys(_)) => exit::fail(exit::IO, why),
+        Err(why @ NotEnrolled::Refused(_)) => exit::fail(exit::REFUSED, why),
+        Err(why) => exit::fail(exit::UNAVAILABLE, why),
+    }
+}
+
+fn token(text: &str) -> io::Result<Token> {
+    let mut read = String::new();
+    if text == "-" {
+        // A token has a hundred characters or so.
+        io::stdin().take(4_096).read_to_string(&mut read)?;
+    }
+    let text = if text == "-" { &read } else { text };
+    text.parse().map_err(io::Error::other)
+}
+
+/// Enrols the box whose data is in `data`.
+///
+/// # Errors
+/// When it gets no certificate.
+pub fn enrol_in(data: &Path, hub: &str, token: &Token) -> Result<String, NotEnrolled> {
+    let folder = driver::uplink::folder(data);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|_| NotEnrolled::Name)?;
+    let site = runtime.block_on(enrol(&folder, hub, token))?;
+    hand_over(data, &folder);
+    Ok(site)
+}
+
+/// Root may enrol a box that runs as somebody else: its keys are that one's then.
+fn hand_over(data: &Path, folder: &Path) {
+    let Ok(owner) = std::fs::metadata(data) else { return };
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    for path in files.chain([folder.to_owned()]) {
+        // Whoever is not root owns them already.
+        let _ = chown(path, Some(owner.uid()), Some(owner.gid()));
+    }
+}
+
+/// The line, for a terminal.
+pub fn page(line: Option<&UplinkLine>) -> String {
+    let Some(line) = line else {
+        return "no hub is configured: nothing leaves the premises ([uplink] hub)\n".to_owned();
+    };
+    let mut rows = vec![("line", format!("{}, since {}", line.words, line.since))];
+    rows.extend(line.hub.clone().map(|hub| ("hub", hub)));
+    rows.extend(line.site.clone().map(|site| ("site", site)));
+    rows.extend(line.certificate_ends.map(|ends| ("certificate", format!("until {ends}"))));
+    rows.push(("the hub has", format!("all events up to {}", line.arrived)));
+    let oldest = line.oldest.map(|at| format!(", the oldest from {at}")).unwrap_or_default();
+    rows.push(("waiting", format!("{} events{oldest}", line.backlog)));
+    rows.extend(line.acknowledged.map(|at| ("last heard", at.to_string())));
+    rows.into_iter().map(|(name, words)| format!("{name:<12} {words}\n")).collect()
+}
