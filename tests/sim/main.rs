@@ -2,6 +2,7 @@
 //! queues must be those that the reference model foretold: which item goes first, and to which agents.
 #![allow(clippy::disallowed_methods)]
 
+mod branches;
 mod channels;
 mod model;
 mod people;
