@@ -302,7 +302,9 @@ pub fn start(
     let proof = setup.secrets.provider.take();
     let provider = api::provider::Provider::new(&setup.settings.oidc, proof, random.fork())
         .map_err(CannotStart::Identity)?;
-    let uplink = start_uplink(&setup.settings, None, &mut random)?;
+    let (office, orders) = tokio::sync::mpsc::channel(OFFICE);
+    let branch = branch(orders, letters.clone());
+    let uplink = start_uplink(&setup.settings, None, branch, &mut random)?;
     let api = api::Api::new(
         letters.clone(),
         (access.clone(), feed.clone()),
@@ -351,6 +353,7 @@ pub fn start(
         media,
         journal: opened.handle,
         old_records,
+        office,
         uplink: uplink.clone(),
         store,
         readers,
@@ -396,11 +399,25 @@ pub fn start(
 fn start_uplink(
     settings: &Settings,
     outbox: Option<outbox::Outbox>,
+    branch: uplink::Branch,
     random: &mut Random,
 ) -> io::Result<Option<uplink::Handle>> {
     let own = uplink::settings(&settings.uplink, &settings.site.data_dir);
     let both = own.zip(outbox);
-    both.map(|(own, outbox)| uplink::start(own, outbox, random.fork())).transpose()
+    let start = |(own, outbox)| uplink::start_for(branch, own, outbox, random.fork());
+    both.map(start).transpose()
+}
+
+/// Questions and acknowledgements that wait for the line: as many calls ring at a branch at once, and more.
+const OFFICE: usize = 256;
+
+/// What the line says of people goes to the loop.
+fn branch(
+    orders: tokio::sync::mpsc::Receiver<crate::gateway::branches::ToOffice>,
+    letters: Sender<Letter>,
+) -> uplink::Branch {
+    let tell = move |said| letters.post(Letter::Office(said)).is_ok();
+    uplink::Branch { orders, tell: Box::new(tell) }
 }
 
 /// The look-up store; the loop is told which record it reflects.

@@ -35,6 +35,7 @@ use crate::driver::store;
 use crate::driver::taping::Recorder;
 use crate::driver::waking::Waking;
 use crate::driver::webhook::Handle as Hooks;
+use crate::gateway::branches::{FromOffice, ToOffice};
 use crate::gateway::voicemail;
 use crate::gateway::{By, Change, Gateway, Kept, LookFor, Output, Page, ReplyTo};
 use crate::id::{ChannelId, HookId, RecordingId};
@@ -112,6 +113,8 @@ pub enum Letter {
     PageExpired(PageId),
     /// The site's CRM has answered, or has not, after so long.
     Crm(AskId, Duration, Result<crate::crm::Answer, Fault>),
+    /// The office says something of people.
+    Office(FromOffice),
     /// A channel of messages says something.
     Channel(ChannelId, Input),
     /// Whoever speaks with applications of the branch says something.
@@ -150,6 +153,8 @@ pub struct Loop {
     pub journal: journal::Handle,
     /// What is wrong with what earlier runs wrote.
     pub old_records: Option<Part>,
+    /// Whom the line carries questions about people for, and what was taken of what the office told.
+    pub office: tokio::sync::mpsc::Sender<ToOffice>,
     /// The line to head office, where there is one.
     pub uplink: Option<super::uplink::Handle>,
     /// The look-up store's thread.
@@ -350,6 +355,7 @@ impl Loop {
             }
             Letter::Channel(channel, input) => self.gateway.handle_channel(now, &channel, input),
             Letter::Application(input) => self.gateway.handle_application(now, input),
+            Letter::Office(said) => self.gateway.handle_office(now, said),
             Letter::Crm(id, took, result) => self.gateway.handle_crm(now, id, took, result),
             Letter::Configuration(change) => self.gateway.handle_configuration(now, *change),
             Letter::Confirmed(version) => self.gateway.handle_confirmed(version),
@@ -467,8 +473,8 @@ impl Loop {
                     }
                 }
                 Output::Crm(ask) => self.crm.ask(&self.runtime, ask, &self.sender),
-                // Whoever carries the line is not here; then nothing is asked.
-                Output::Office(_) => {}
+                // Where the line is slow nothing is asked, and what was taken is told again.
+                Output::Office(to) => drop(self.office.try_send(to)),
                 Output::Hook(hook, what) => self.order_hook(&hook, what),
                 Output::RollBack(version, reason) => self.configuring.go_back(version, reason),
                 Output::Over => return false,

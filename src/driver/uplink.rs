@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use self::keys::{Keys, NoKeys};
@@ -25,6 +25,7 @@ use super::clock;
 use super::line::{self, Line, NoLine};
 use super::outbox::{Outbox, Span};
 use crate::admin::UplinkLine;
+use crate::gateway::branches::{FromOffice, ToOffice};
 use crate::random::Random;
 use crate::time::UnixTime;
 use crate::uplink::frame::Frame;
@@ -110,11 +111,40 @@ impl Handle {
     }
 }
 
+/// The way between the line and whoever has to do with people at the box.
+pub struct Branch {
+    /// What they ask and say. It may be gone: then nobody asks.
+    pub orders: mpsc::Receiver<ToOffice>,
+    /// What they are told. Answers whether there was room; what there was none for is lost, and told again.
+    pub tell: Box<dyn Fn(FromOffice) -> bool + Send>,
+}
+
+impl Branch {
+    /// Nobody.
+    pub fn nobody() -> Branch {
+        let (_, orders) = mpsc::channel(1);
+        Branch { orders, tell: Box::new(|_| true) }
+    }
+}
+
+/// Starts it for a box at which nobody has to do with people.
+///
+/// # Errors
+/// As [`start_for`].
+pub fn start(settings: Settings, outbox: Outbox, random: Random) -> io::Result<Handle> {
+    start_for(Branch::nobody(), settings, outbox, random)
+}
+
 /// Starts it. It ends with the outbox.
 ///
 /// # Errors
 /// When the system gives no threads.
-pub fn start(settings: Settings, outbox: Outbox, random: Random) -> io::Result<Handle> {
+pub fn start_for(
+    branch: Branch,
+    settings: Settings,
+    outbox: Outbox,
+    random: Random,
+) -> io::Result<Handle> {
     let span = outbox.span();
     let condition = Condition {
         state: Standing::NoKeys(NoKeys::NotEnrolled),
@@ -133,7 +163,7 @@ pub fn start(settings: Settings, outbox: Outbox, random: Random) -> io::Result<H
         .enable_all()
         .build()?;
     let handle = Handle { condition, outbox: outbox.clone() };
-    let task = Task { settings, outbox, span, random, tell };
+    let task = Task { branch, settings, outbox, span, random, tell };
     thread::Builder::new().name("uplink".to_owned()).spawn(move || {
         // On a worker of its own: whoever only waits in `block_on` shares none.
         let _ = runtime.block_on(runtime.spawn(task.run()));
@@ -165,6 +195,7 @@ pub fn settings(own: &crate::config::settings::Uplink, data: &Path) -> Option<Se
 }
 
 struct Task {
+    branch: Branch,
     settings: Settings,
     outbox: Outbox,
     span: watch::Receiver<Span>,
@@ -212,7 +243,7 @@ impl Task {
             ceiling: self.settings.ceiling,
             tls: self.settings.tls,
         };
-        let Task { settings: own, outbox, span: spans, mut random, tell } = self;
+        let Task { branch, settings: own, outbox, span: spans, mut random, tell } = self;
         let now = clock::now().instant;
         let ends = (span.first, span.newest);
         let machine = Uplink::new(now, settings, ends, outbox.arrived(), random.fork());
@@ -220,6 +251,8 @@ impl Task {
         let connecting = None;
         let addresses = super::own_addresses();
         let own = Box::new(Runner {
+            branch,
+            knew: false,
             settings: own,
             outbox,
             tell,
@@ -239,6 +272,9 @@ type Connected = (usize, SocketAddr, Result<Line, NoLine>);
 type Connecting = Pin<Box<dyn Future<Output = Option<Connected>> + Send>>;
 
 struct Runner {
+    branch: Branch,
+    /// Whether the branch was told that somebody is there who may know people.
+    knew: bool,
     settings: Settings,
     outbox: Outbox,
     tell: watch::Sender<Condition>,
@@ -276,6 +312,10 @@ impl Runner {
                 },
                 gone = go_on(going) => if let Err(why) = gone { self.gone(why) },
                 connected = connected(&mut self.connecting) => self.connected(connected),
+                Some(order) = self.branch.orders.recv() => match order {
+                    ToOffice::Ask(ask) => self.machine.handle_ask(ask),
+                    ToOffice::Took(upto) => self.machine.handle_took(upto),
+                },
                 () = due(deadline) => self.machine.handle_timeout(clock::now().instant),
                 _ = look.tick() => self.look_at_addresses(),
             }
@@ -334,9 +374,13 @@ impl Runner {
                 },
                 Output::Renewed(certificate) => self.renewed(&certificate),
                 Output::State(state) => self.state(state),
-                // Nobody here has asked or takes anything yet: the hub tells it again.
-                Output::Told(_) | Output::Answer(_) => {}
+                Output::Told(told) => drop((self.branch.tell)(FromOffice::Told(told))),
+                Output::Answer(answer) => drop((self.branch.tell)(FromOffice::Answer(answer))),
             }
+        }
+        let knows = self.machine.knows_people();
+        if knows != self.knew && (self.branch.tell)(FromOffice::Knows(knows)) {
+            self.knew = knows;
         }
     }
 
