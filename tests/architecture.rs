@@ -60,7 +60,7 @@ const FENCED_CRATES: [(&str, &[&str]); 13] = [
     ("rustix", &["driver/serial.rs"]),
     ("hickory_resolver", &["driver/dns.rs"]),
     // Box and hub share one: the line is the same at both ends.
-    ("quinn", &["driver/quic.rs"]),
+    ("quinn", &["driver/quic.rs", "driver/quic/marked.rs"]),
     ("quinn_proto", &["driver/quic.rs"]),
     ("webrtc", &PEER),
     ("rtc", &PEER),

@@ -1,10 +1,12 @@
 //! QUIC (RFC 9000) between box and hub: endpoints, connections and their one stream.
 //!
-//! The only file that names quinn. It carries octets and proves who is who; what they say is for `line` and beyond.
+//! With `marked`, the only file that names quinn. It carries octets and proves who is who; what they say is for `line` and beyond.
 //!
 //! Early data (0-RTT) is not used: it saves one round trip of a connection that lives for days and is made half a second
 //! after the last one at the earliest, and whoever has a copy of it could send it again. A changed address costs no
 //! handshake at all: the connection goes on from the new one.
+
+mod marked;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,10 +15,12 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ConnectionError, IdleTimeout, TransportConfig, VarInt};
+use ring::rand::{SecureRandom, SystemRandom};
 use rustls::pki_types::CertificateDer;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::time::timeout;
 
+use self::marked::Marked;
 use super::line::{NoLine, SERVER_NAME};
 
 /// A connection on which nothing came for so long is over. Longer than the silence that either end's machine allows, which
@@ -67,9 +71,9 @@ pub async fn connect(
     config: Arc<rustls::ClientConfig>,
     dscp: u8,
 ) -> Result<(Connection, Coming, Going), NoLine> {
-    let socket = socket(any(to), dscp)?;
-    let runtime = Arc::new(quinn::TokioRuntime);
-    let endpoint = quinn::Endpoint::new(quinn::EndpointConfig::default(), None, socket, runtime)?;
+    let socket = Marked::new(socket(any(to))?, dscp)?;
+    let (own, runtime) = (quinn::EndpointConfig::default(), Arc::new(quinn::TokioRuntime));
+    let endpoint = quinn::Endpoint::new_with_abstract_socket(own, None, socket, runtime)?;
     let crypto = QuicClientConfig::try_from(config).map_err(|_| NoLine::Unproved)?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
     config.transport_config(transport());
@@ -81,17 +85,24 @@ pub async fn connect(
 }
 
 impl Endpoint {
-    /// Listens.
+    /// Listens. `resets` is a secret that stays the same over a new start: boxes that were connected before learn by it
+    /// at once that their connection is gone (RFC 9000 section 10.3).
     ///
     /// # Errors
     /// When the address cannot be had.
-    pub fn listen(at: SocketAddr, config: Arc<rustls::ServerConfig>) -> io::Result<Endpoint> {
+    pub fn listen(
+        at: SocketAddr,
+        config: Arc<rustls::ServerConfig>,
+        resets: &[u8],
+    ) -> io::Result<Endpoint> {
         let crypto = QuicServerConfig::try_from(config).map_err(io::Error::other)?;
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
         config.transport_config(transport()).max_incoming(MOST_INCOMING);
         let runtime = Arc::new(quinn::TokioRuntime);
-        let endpoint = quinn::EndpointConfig::default();
-        quinn::Endpoint::new(endpoint, Some(config), socket(at, 0)?, runtime).map(Endpoint)
+        let mut endpoint = quinn::EndpointConfig::default();
+        let resets = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, resets);
+        endpoint.reset_key(Arc::new(resets)).cid_generator(|| Box::new(Names(SystemRandom::new())));
+        quinn::Endpoint::new(endpoint, Some(config), socket(at)?, runtime).map(Endpoint)
     }
 
     /// Who comes next; nobody when it is closed. `busy` handshakes are under way.
@@ -154,7 +165,7 @@ impl Connection {
     /// When the system gives no socket.
     pub fn moved(&self, dscp: u8) -> io::Result<()> {
         let Some(endpoint) = &self.endpoint else { return Ok(()) };
-        endpoint.rebind(socket(any(self.from()), dscp)?)
+        endpoint.rebind_abstract(Marked::new(socket(any(self.from()))?, dscp)?)
     }
 
     /// Ends it.
@@ -204,6 +215,30 @@ impl Going {
     }
 }
 
+/// Names of connections, at random. Those that a hub can tell from others' would be passed over in silence after a new start.
+#[derive(Debug)]
+struct Names(SystemRandom);
+
+/// Octets of a connection's name: with 2^64 of them no two connections meet.
+const NAME: usize = 8;
+
+impl quinn::ConnectionIdGenerator for Names {
+    fn generate_cid(&mut self) -> quinn::ConnectionId {
+        let mut name = [0; NAME];
+        // The kernel has randomness once it has been up for a moment, and the authority's key was made before.
+        let _ = self.0.fill(&mut name);
+        quinn::ConnectionId::new(&name)
+    }
+
+    fn cid_len(&self) -> usize {
+        NAME
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
+
 fn transport() -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
     let window = VarInt::from_u32(WINDOW);
@@ -226,13 +261,12 @@ fn any(to: SocketAddr) -> SocketAddr {
     }
 }
 
-fn socket(at: SocketAddr, dscp: u8) -> io::Result<std::net::UdpSocket> {
+fn socket(at: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    // Room and marks are worth having, and the line works without them.
+    // Room is worth having, and the line works without it.
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
-    let _ = super::line::mark(&socket, at, dscp);
     socket.bind(&SockAddr::from(at))?;
     Ok(socket.into())
 }

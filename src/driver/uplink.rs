@@ -135,7 +135,7 @@ pub fn start(settings: Settings, outbox: Outbox, random: Random) -> io::Result<H
     start_for(Branch::nobody(), settings, outbox, random)
 }
 
-/// Starts it. It ends with the outbox.
+/// Starts it. It ends with the last handle.
 ///
 /// # Errors
 /// When the system gives no threads.
@@ -204,7 +204,7 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self) {
+    async fn run(self) {
         loop {
             match Keys::read(&self.settings.folder, self.settings.site.as_deref()) {
                 Ok(keys) => {
@@ -218,7 +218,7 @@ impl Task {
             }
             tokio::select! {
                 () = sleep(LOOK_FOR_KEYS) => {}
-                changed = self.span.changed() => if changed.is_err() { return },
+                () = self.tell.closed() => return,
             }
         }
     }
@@ -298,10 +298,9 @@ impl Runner {
                 None => (None, None),
             };
             tokio::select! {
-                changed = spans.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
+                () = self.tell.closed() => return self.hang_up(),
+                // Its sender is in the outbox, which is here too.
+                Ok(()) = spans.changed() => {
                     let span = *spans.borrow_and_update();
                     self.tell.send_modify(|condition| condition.newest = span.newest);
                     self.machine.handle_outbox(clock::now().instant, span.first, span.newest);

@@ -442,7 +442,8 @@ impl Uplink {
             return;
         }
         self.reading = true;
-        let most = (self.window - self.octets.min(self.window)).clamp(1, BATCH);
+        let batch = self.pace.mouthful().map_or(BATCH, |octets| octets.min(BATCH));
+        let most = (self.window - self.octets.min(self.window)).clamp(1, batch);
         self.outputs.push_back(Output::Read { from: self.sent + 1, most });
     }
 

@@ -25,6 +25,14 @@ impl Pace {
         Pace { rate, room: 0.0, at: None }
     }
 
+    /// Octets that leave at once at most, where there is a ceiling: a call's packets wait behind no more.
+    pub fn mouthful(&self) -> Option<usize> {
+        let rate = self.rate?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let octets = (rate * BURST.as_secs_f64()).max(LEAST_BURST) as usize;
+        Some(octets)
+    }
+
     /// When something may leave: at once when that is now or was before.
     pub fn ready(&mut self, now: Instant) -> Instant {
         let Some(rate) = self.rate else { return now };

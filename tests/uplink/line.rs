@@ -1,5 +1,8 @@
 //! The line between a box's outbox and a hub's engine, over real sockets.
 
+mod hostile;
+mod wan;
+
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -7,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use self::wan::{Wan, Weather};
 use branchline::driver::clock;
 use branchline::driver::hub::authority::Authority;
 use branchline::driver::hub::embedded::Embedded;
@@ -208,10 +212,14 @@ fn is_shut_out(now: &Condition) -> bool {
 /// A box that has been enrolled, in its folder.
 async fn enrolled(hub: &Hub, folder: &Folder, site: &str) -> PathBuf {
     let own = folder.0.join(site);
-    let token = hub.token(site);
-    let name = enrolling::enrol(&own, &hub.at.to_string(), &token).await.expect("enrolled");
-    assert_eq!(name, site);
+    enrolled_in(hub, &own, site).await;
     own
+}
+
+async fn enrolled_in(hub: &Hub, own: &Path, site: &str) {
+    let token = hub.token(site);
+    let name = enrolling::enrol(own, &hub.at.to_string(), &token).await.expect("enrolled");
+    assert_eq!(name, site);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -318,4 +326,64 @@ async fn a_certificate_is_renewed_before_it_ends_and_the_line_goes_on() {
     written.write(1_000);
     until("all of it", || written.outbox.arrived() == 1_000).await;
     assert!(hub.kept("berne") == written.all());
+}
+
+/// SHA-256 over all events, in order, with their numbers.
+fn hash(events: &[(u64, Event)]) -> String {
+    let mut all = Vec::new();
+    for (number, event) in events {
+        all.extend(number.to_be_bytes());
+        all.push(event.class.0);
+        all.extend((event.body.len() as u64).to_be_bytes());
+        all.extend(&event.body);
+    }
+    let digest = ring::digest::digest(&ring::digest::SHA256, &all);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_a_bad_line_that_is_cut_and_moves_everything_is_there_once() {
+    let folder = Folder::new("weather");
+    let hub = Hub::start(&folder.0.join("hub"), YEAR).await;
+    let own = enrolled(&hub, &folder, "berne").await;
+    let wan = Wan::before(hub.at).await;
+    let mut written = Written::open(&own);
+    let mut settings = settings(wan.at, &own);
+    settings.tls = false;
+    let handle = start(settings, &written);
+    written.write(1_000);
+    until("a thousand", || written.outbox.arrived() == 1_000).await;
+    // The line is cut, and what happens waits.
+    wan.set(Weather { cut: true, ..Weather::default() });
+    written.write(2_000);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(written.outbox.arrived(), 1_000);
+    // It comes back, as bad as lines are: 5 % lost, 5 % doubled, 200 ms there and back, and swapped.
+    let bad = Weather {
+        cut: false,
+        lost: 50,
+        doubled: 50,
+        delay: Duration::from_millis(90),
+        jitter: Duration::from_millis(20),
+    };
+    wan.set(bad);
+    let begun = Instant::now();
+    for _ in 0..3 {
+        written.write(2_000);
+        let half = written.outbox.arrived() + 500;
+        until("some of it", || written.outbox.arrived() >= half).await;
+        // LTE takes over: the hub sees another address, and the same connection goes on.
+        wan.move_box();
+    }
+    until("all of it", || written.outbox.arrived() == 9_000).await;
+    let (kept, all) = (hub.kept("berne"), written.all());
+    let passed = wan.passed();
+    println!(
+        "9000 events, {:?} after the cut, {passed:?}, line since {}",
+        begun.elapsed(),
+        handle.condition().since
+    );
+    println!("outbox {}\nhub    {}", hash(&all), hash(&kept));
+    assert_eq!(hash(&all), hash(&kept));
+    assert!(passed.lost > 20 && passed.doubled > 5, "{passed:?}");
 }

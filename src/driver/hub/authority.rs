@@ -101,6 +101,15 @@ impl Authority {
         fingerprint(&self.certificate)
     }
 
+    /// What QUIC's resets are made with: the same at each start, and at every hub of this authority.
+    pub fn resets(&self) -> [u8; 32] {
+        let key = self.issuer.key().serialize_der();
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key);
+        let made = ring::hmac::sign(&key, b"resets of QUIC");
+        // SHA-256 has 32 octets.
+        made.as_ref().try_into().unwrap_or_default()
+    }
+
     /// What a hub proves itself with. It is made anew at each start, and its key is nowhere else.
     ///
     /// # Errors

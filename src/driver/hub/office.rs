@@ -87,7 +87,7 @@ impl Office {
             proving::hub(self.0.authority.certificate(), proof).map_err(io::Error::other)?;
         let tcp = TcpListener::bind(at).await?;
         let at = tcp.local_addr()?;
-        let endpoint = quic::Endpoint::listen(at, config.clone())?;
+        let endpoint = quic::Endpoint::listen(at, config.clone(), &self.0.authority.resets())?;
         tokio::spawn(self.clone().accept_quic(endpoint));
         tokio::spawn(self.clone().accept_tcp(tcp, config));
         Ok(at)
@@ -135,13 +135,19 @@ impl Office {
         }
         let print = line.certificates.first().map(fingerprint);
         let now = clock::now().unix;
-        let known = self.0.known.borrow().clone();
-        let proved = print.and_then(|print| {
-            let (site, given) = who(&known, print, now)?;
-            Some(Proved { site: site.site.clone(), print, given: given.clone() })
-        });
+        let proved = print.and_then(|print| self.proved(print, now));
         let Some(proved) = proved else { return turn_away(line).await };
         Conversation::new(self, line, proved).hold(since + GREETING, guest).await;
+    }
+
+    /// Whose a certificate is. One that is not known was perhaps given a moment ago, by another process or another hub.
+    fn proved(&self, print: Fingerprint, now: UnixTime) -> Option<Proved> {
+        let known = self.0.known.borrow().clone();
+        let own = |known: &Known| {
+            let (site, given) = who(known, print, now)?;
+            Some(Proved { site: site.site.clone(), print, given: given.clone() })
+        };
+        own(&known).or_else(|| own(&self.0.sites.read()))
     }
 
     /// A site's connection takes the place of the one that it had. Answers its number, and what ends it.
