@@ -26,6 +26,7 @@ mod hub;
 mod journal;
 mod journey;
 mod modems;
+mod policy;
 mod queues;
 mod recording;
 mod replay;
@@ -282,6 +283,9 @@ enum Command {
         after_help = "Example: branchline journal /var/lib/branchline --key $(cat noted.pub)"
     )]
     Journal(journal::Options),
+    /// Show what leaves the premises for head office: what would, and what did.
+    #[command(after_help = "Example: branchline policy preview --contact +4930123456")]
+    Policy(policy::Policy),
     /// Print figures of a span of time: service levels, waits, handle times and more, each by its formula's id.
     #[command(
         after_help = "Examples: branchline report --from 2026-11-01 --to 2026-11-30 --by queue\n          \
@@ -376,6 +380,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Restart(options) => ask::main(&options, &Ask::Restart, ask::Form::Text),
         Command::Drain(options) => ask::main(&options, &Ask::Drain, ask::Form::Text),
         Command::Journal(options) => journal::main(&options),
+        Command::Policy(asked) => policy::main(asked),
         Command::Report(options) => report::main(&options),
         Command::Erlang(options) => erlang::main(&options),
         Command::Journeys(asked) => journey::running(asked),

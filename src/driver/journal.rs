@@ -8,6 +8,7 @@
 //! `keys/master` and `keys/seal` secrets of the box; `keys/seal.pub` for an auditor; `ballast`, given up so that a box
 //! with a full disk can start.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -18,13 +19,17 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::config::Settings;
+use crate::driver::outbox::{self, Outbox, Second};
 use crate::driver::segments;
 use crate::journal::chain::{Sealer, hex, unhex};
+use crate::journal::outward::Outward;
 use crate::journal::personal::{ENTRY, Keyring, Reading, Subject, take_out};
 use crate::journal::replay::{Damage, Replay};
 use crate::journal::{Failure, Journal, Output, Token};
 use crate::random::Random;
 use crate::time::Now;
+use crate::uplink::policy::{Class, Policy, Treatment};
 
 /// Outputs that may wait for the disk: with a record for each SIP event, some seconds of a busy branch.
 const WAITING: usize = 8_192;
@@ -93,7 +98,49 @@ pub struct Opened {
     pub aside: Option<PathBuf>,
     /// The last record of earlier runs.
     pub before: Token,
+    /// What leaves the premises, where something may and there is room for it.
+    pub outbox: Option<Outbox>,
 }
+
+/// What leaves the premises of what is written.
+#[derive(Debug, Clone)]
+pub struct Leaving {
+    /// What the site says of each class of texts.
+    pub said: BTreeMap<Class, Treatment>,
+    /// What texts are hashed with; branches that share it know a person by the same tokens. The box's own when absent.
+    pub key: Option<Vec<u8>>,
+    /// How much of the disk it may take.
+    pub settings: outbox::Settings,
+}
+
+impl Leaving {
+    /// What becomes of each record.
+    pub fn outward(&self, keys: &Reading) -> Outward {
+        let own = || keys.token("texts that leave the premises", HASH_KEY).into_bytes();
+        let key = self.key.clone().unwrap_or_else(own);
+        Outward::new(Policy::new(&self.said, &key))
+    }
+}
+
+/// What a site says of what leaves, with the key that it names.
+///
+/// # Errors
+/// When the file with the key cannot be read, or is too short to be one.
+pub fn leaving(settings: &Settings) -> io::Result<Leaving> {
+    let uplink = &settings.uplink;
+    let key = uplink.policy.key_file.as_ref().map(fs::read).transpose()?;
+    if key.as_ref().is_some_and(|key| key.trim_ascii().len() < SHORTEST_KEY) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "fewer than 16 octets are no key"));
+    }
+    let key = key.map(|key| key.trim_ascii().to_vec());
+    let settings = outbox::Settings { most: uplink.budget.most(), alarm: uplink.budget.alarm() };
+    Ok(Leaving { said: uplink.policy.said(), key, settings })
+}
+
+/// A shorter key is found by trying.
+const SHORTEST_KEY: usize = 16;
+/// Octets of the key that texts are hashed with: as long as what HMAC-SHA256 makes of it.
+const HASH_KEY: usize = 32;
 
 /// The way to the thread.
 #[derive(Debug)]
@@ -150,13 +197,30 @@ pub fn folder(data: &Path) -> PathBuf {
     data.join("journal")
 }
 
-/// Opens the journal below `data`, reads what is live, and starts the thread; `report` is called on that thread. A
-/// journal whose keys are gone is set aside, and a new one begun: a branch without a telephone helps nobody, and whoever
-/// puts the keys back can read the old one again.
+/// Opens the journal below `data`, of which nothing leaves the premises.
+///
+/// # Errors
+/// As [`open_leaving`].
 pub fn open(
     data: &Path,
     now: Now,
     random: &mut Random,
+    report: impl Fn(Done) + Send + 'static,
+) -> Result<Opened, CannotOpen> {
+    open_leaving(data, now, random, None, report)
+}
+
+/// Opens the journal below `data`, reads what is live, and starts the thread; `report` is called on that thread. A
+/// journal whose keys are gone is set aside, and a new one begun: a branch without a telephone helps nobody, and whoever
+/// puts the keys back can read the old one again. `leaving`: what leaves the premises of it, if anything.
+///
+/// # Errors
+/// When there is no journal to be had. One without an outbox is better than none.
+pub fn open_leaving(
+    data: &Path,
+    now: Now,
+    random: &mut Random,
+    leaving: Option<Leaving>,
     report: impl Fn(Done) + Send + 'static,
 ) -> Result<Opened, CannotOpen> {
     let folder = folder(data);
@@ -184,7 +248,21 @@ pub fn open(
         // A first start: the folders of segments and keys are on the disk when the one that they are in is.
         sync_folder(&folder).map_err(in_file(data))?;
     }
-    let journal = Journal::new(now, replay.resume, keys.ring, keys.sealer);
+    let mut journal = Journal::new(now, replay.resume, keys.ring, keys.sealer);
+    let (outbox, second) = match leaving {
+        Some(leaving) => {
+            let outward = leaving.outward(journal.keys().reading());
+            journal.tell_outward(outward.clone());
+            match open_outbox(data, before, (outward, leaving.settings), random) {
+                Ok((outbox, second)) => (Some(outbox), Some(second)),
+                Err(error) => {
+                    tracing::error!(%error, "there is no outbox: head office is told nothing before the next start");
+                    (None, None)
+                }
+            }
+        }
+        None => (None, None),
+    };
     let hurried = Arc::<AtomicBool>::default();
     let writer = Writer {
         data: data.to_owned(),
@@ -196,6 +274,7 @@ pub fn open(
         torn: false,
         failed: false,
         hurried: hurried.clone(),
+        second,
         report: Box::new(report),
     };
     let (outputs, waiting) = mpsc::sync_channel(WAITING);
@@ -203,7 +282,22 @@ pub fn open(
     let thread = thread.spawn(move || writer.run(&waiting)).map_err(CannotOpen::Thread)?;
     let handle =
         Handle { outputs: Some(outputs), broken_off: false, thread: Some(thread), hurried };
-    Ok(Opened { journal, handle, damage: replay.damage, aside, before })
+    Ok(Opened { journal, handle, damage: replay.damage, aside, before, outbox })
+}
+
+/// The outbox beside the journal, which has everything up to `before`.
+fn open_outbox(
+    data: &Path,
+    before: Token,
+    (outward, settings): (Outward, outbox::Settings),
+    random: &mut Random,
+) -> io::Result<(Outbox, Second)> {
+    let sealer = Keys::open(data, random).map_err(io::Error::other)?.sealer;
+    let again = Box::new(outbox::Again::new(data, outward));
+    let folder = outbox::folder(data);
+    let (outbox, feed, keeper) =
+        outbox::Keeper::open(folder, before.0, settings, again, sealer, random)?;
+    Ok((outbox, keeper.start(feed)?))
 }
 
 fn in_file(path: &Path) -> impl Fn(io::Error) -> CannotOpen + use<> {
@@ -394,6 +488,8 @@ struct Writer {
     failed: bool,
     /// Whether somebody waits for what was handed over.
     hurried: Arc<AtomicBool>,
+    /// Who keeps what leaves the premises.
+    second: Option<Second>,
     report: Box<dyn Fn(Done) + Send>,
 }
 
@@ -408,9 +504,10 @@ impl Writer {
                     self.commit(batch);
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => self.look_at_room(),
-                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
         }
+        self.second.into_iter().for_each(Second::finish);
     }
 
     /// Lets a batch gather: until somebody waits for it, and then a little more.
@@ -426,9 +523,10 @@ impl Writer {
         thread::sleep(GATHER);
     }
 
-    /// One batch, one write, one sync.
+    /// One batch, one write, one sync. What leaves of it is handed over behind that: nobody waits for the outbox.
     fn commit(&mut self, batch: Vec<Output>) {
         let mut upto = None;
+        let mut leaving = Some(Vec::new());
         for output in joined(batch) {
             if matches!(output, Output::Segment { .. }) {
                 self.failed = false;
@@ -437,31 +535,46 @@ impl Writer {
                 continue;
             }
             match self.carry_out(output) {
-                Ok(written) => upto = written.or(upto),
+                Ok(Some((written, outbox))) => {
+                    upto = Some(written);
+                    leaving = both(leaving, outbox);
+                }
+                Ok(None) => {}
                 Err(error) => {
                     self.fail(&error);
-                    upto = None;
+                    (upto, leaving) = (None, None);
                 }
             }
         }
         let Some(upto) = upto.filter(|_| !self.failed) else { return };
         match self.sync() {
-            Ok(()) => (self.report)(Done::Stored(upto)),
+            Ok(()) => {
+                (self.report)(Done::Stored(upto));
+                self.leave(upto, leaving);
+            }
             Err(error) => self.fail(&error),
         }
     }
 
-    fn carry_out(&mut self, output: Output) -> io::Result<Option<Token>> {
+    fn leave(&mut self, upto: Token, leaving: Option<Vec<u8>>) {
+        let Some(second) = &mut self.second else { return };
+        if leaving.is_none() {
+            second.feed.failed();
+        }
+        second.feed.stored(upto.0, leaving.unwrap_or_default());
+    }
+
+    fn carry_out(&mut self, output: Output) -> io::Result<Option<(Token, Option<Vec<u8>>)>> {
         match output {
             Output::Keys(bytes) => self.add_keys(&bytes).map(|()| None),
             Output::Forget(subjects) => self.forget(&subjects).map(|()| None),
             // It is why the batch is carried out now.
             Output::Hurry => Ok(None),
             Output::Segment { first } => self.begin(first).map(|()| None),
-            Output::Write { bytes, upto } => {
+            Output::Write { bytes, upto, outbox } => {
                 let segment = self.segment.as_mut().ok_or(io::ErrorKind::NotFound)?;
                 segment.write_all(&bytes)?;
-                Ok(Some(upto))
+                Ok(Some((upto, outbox)))
             }
         }
     }
@@ -516,6 +629,7 @@ impl Writer {
 
     fn fail(&mut self, error: &io::Error) {
         self.failed = true;
+        self.second.iter_mut().for_each(|second| second.feed.failed());
         self.segment = None;
         if let Some(path) = self.unproven.take() {
             // Nothing in it was acknowledged, and a full disk would get one of these at each try. One that stays does no
@@ -558,20 +672,24 @@ fn make_way(path: &Path) -> io::Result<()> {
 /// processor as much as forming a record, and keys a sync of their own. A key may be there before it is needed.
 fn joined(batch: Vec<Output>) -> Vec<Output> {
     let mut pieces: Vec<Output> = Vec::new();
-    let (mut keys, mut written): (Vec<u8>, Option<(Vec<u8>, Token)>) = (Vec::new(), None);
-    let take = |pieces: &mut Vec<Output>, keys: &mut Vec<u8>, written: &mut Option<_>| {
+    let (mut keys, mut written): (Vec<u8>, Option<Output>) = (Vec::new(), None);
+    let take = |pieces: &mut Vec<Output>, keys: &mut Vec<u8>, written: &mut Option<Output>| {
         let keys = std::mem::take(keys);
         pieces.extend((!keys.is_empty()).then_some(Output::Keys(keys)));
-        pieces.extend(written.take().map(|(bytes, upto)| Output::Write { bytes, upto }));
+        pieces.extend(written.take());
     };
     for output in batch {
         match (output, &mut written) {
             (Output::Keys(more), _) => keys.extend(more),
-            (Output::Write { bytes: more, upto: last }, Some((bytes, upto))) => {
+            (
+                Output::Write { bytes: more, upto: last, outbox: leaving },
+                Some(Output::Write { bytes, upto, outbox }),
+            ) => {
                 bytes.extend(more);
                 *upto = last;
+                *outbox = both(outbox.take(), leaving);
             }
-            (Output::Write { bytes, upto }, None) => written = Some((bytes, upto)),
+            (write @ Output::Write { .. }, _) => written = Some(write),
             (other, _) => {
                 take(&mut pieces, &mut keys, &mut written);
                 pieces.push(other);
@@ -580,6 +698,13 @@ fn joined(batch: Vec<Output>) -> Vec<Output> {
     }
     take(&mut pieces, &mut keys, &mut written);
     pieces
+}
+
+/// What leaves of two writes; where it is not known of one, it is of none.
+fn both(one: Option<Vec<u8>>, other: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    let (mut one, other) = (one?, other?);
+    one.extend(other);
+    Some(one)
 }
 
 fn put_ballast(path: &Path) -> nix::Result<()> {
@@ -699,6 +824,7 @@ mod tests {
             torn: false,
             failed: false,
             hurried: Arc::default(),
+            second: None,
             report: Box::new(|_| {}),
         };
         writer.begin(900).expect("begun");
@@ -718,7 +844,8 @@ mod tests {
         let hurried = Arc::default();
         let mut handle =
             Handle { outputs: Some(outputs), broken_off: false, thread: None, hurried };
-        let write = |upto| Output::Write { bytes: vec![1], upto: Token(upto) };
+        let write =
+            |upto| Output::Write { bytes: vec![1], upto: Token(upto), outbox: Some(Vec::new()) };
         handle.submit(write(1)).expect("room for one");
         assert_eq!(handle.submit(write(2)), Err(Full));
         assert_eq!(waiting.try_iter().collect::<Vec<_>>(), [write(1)]);
@@ -733,7 +860,10 @@ mod tests {
 
     #[test]
     fn writes_in_a_row_are_one_behind_their_keys_and_none_passes_the_end_of_a_segment() {
-        let write = |byte, upto| Output::Write { bytes: vec![byte], upto: Token(upto) };
+        let write = |byte, upto| {
+            let outbox = Some(vec![byte + 100]);
+            Output::Write { bytes: vec![byte], upto: Token(upto), outbox }
+        };
         let keys = |keys: &[u8]| Output::Keys(keys.to_vec());
         let (segment, forget) = (Output::Segment { first: 4 }, Output::Forget(Vec::new()));
         let batch = vec![
@@ -748,8 +878,10 @@ mod tests {
             forget.clone(),
             keys(&[7]),
         ];
-        let one = Output::Write { bytes: vec![1, 2, 3], upto: Token(3) };
-        let last = Output::Write { bytes: vec![4, 5], upto: Token(6) };
+        let outbox = Some(vec![101, 102, 103]);
+        let one = Output::Write { bytes: vec![1, 2, 3], upto: Token(3), outbox };
+        let last =
+            Output::Write { bytes: vec![4, 5], upto: Token(6), outbox: Some(vec![104, 105]) };
         assert_eq!(joined(batch), [keys(&[8, 9]), one, segment, last, forget, keys(&[7])]);
     }
 

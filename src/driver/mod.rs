@@ -304,7 +304,7 @@ pub fn start(
         .map_err(CannotStart::Identity)?;
     let (office, orders) = tokio::sync::mpsc::channel(OFFICE);
     let branch = branch(orders, letters.clone());
-    let uplink = start_uplink(&setup.settings, None, branch, &mut random)?;
+    let uplink = start_uplink(&setup.settings, opened.outbox.clone(), branch, &mut random)?;
     let api = api::Api::new(
         letters.clone(),
         (access.clone(), feed.clone()),
@@ -355,6 +355,7 @@ pub fn start(
         old_records,
         office,
         uplink: uplink.clone(),
+        outbox: opened.outbox,
         store,
         readers,
         name_servers,
@@ -496,9 +497,10 @@ fn open_data(
     random: &mut Random,
     letters: &Sender<Letter>,
 ) -> Result<(Flock<File>, journal::Opened, Option<Part>), CannotStart> {
+    let leaving = leaving(settings);
     let mut open = |data: &Path| {
         let lock = lock(data)?;
-        Ok((lock, open_journal(data, random, letters.clone())?))
+        Ok((lock, open_journal(data, random, leaving.clone(), letters.clone())?))
     };
     let data = &settings.site.data_dir;
     let why = match open(data) {
@@ -530,16 +532,29 @@ fn is_the_disk(why: &CannotStart) -> bool {
     !matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound)
 }
 
+/// What leaves the premises; nothing where there is no hub, or not the key that the site wants texts hashed with.
+fn leaving(settings: &Settings) -> Option<journal::Leaving> {
+    if settings.uplink.hub.is_empty() {
+        return None;
+    }
+    let leaving = journal::leaving(settings);
+    if let Err(error) = &leaving {
+        tracing::error!(%error, "[uplink.policy] key_file cannot be read: head office is told nothing before the next start");
+    }
+    leaving.ok()
+}
+
 fn open_journal(
     data: &Path,
     random: &mut Random,
+    leaving: Option<journal::Leaving>,
     letters: Sender<Letter>,
 ) -> Result<journal::Opened, CannotStart> {
     let report = move |done| {
         // A loop that has stopped has no use for it.
         let _ = letters.deliver_blocking(Letter::Journal(done));
     };
-    journal::open(data, clock::now(), random, report).map_err(CannotStart::Journal)
+    journal::open_leaving(data, clock::now(), random, leaving, report).map_err(CannotStart::Journal)
 }
 
 /// What an admin has to know of the journal that earlier runs wrote.

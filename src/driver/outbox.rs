@@ -8,9 +8,11 @@
 //! Files, in the folder `outbox` below the site's data: `outbox-N.blo`, segments named by the number of their first event;
 //! `epoch`, which outbox it is; `arrived`, how far the office has it as far as is known.
 
+mod again;
 mod files;
 mod keeper;
 mod left;
+mod preview;
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -22,12 +24,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::admin::{Lamp, Part};
 use crate::uplink::frame::{Class, Event};
 use crate::uplink::outbox::{self as form, Found, HEAD};
 
+pub use again::Again;
 pub use files::Segment;
 pub use keeper::{Derive, Derived, Feed, Keeper, Second, Settings};
-pub use left::{Fault, Left, verify};
+pub use left::{Fault, Left, path as left, verify};
+pub use preview::{About, preview};
 
 /// Octets that are read at once at least: a reading costs the same for one event as for a few hundred.
 const READ_AHEAD: usize = 64 << 10;
@@ -132,6 +137,39 @@ impl Outbox {
         *lock(&self.0.room)
     }
 
+    /// How it is, for a person.
+    pub fn part(&self) -> Part {
+        let room = self.room();
+        let waiting = self.0.span.borrow().newest.saturating_sub(self.arrived());
+        let takes = format!(
+            "{waiting} events wait for head office, {:.1} of {} MB",
+            room.octets as f64 / MEGABYTE as f64,
+            room.most / MEGABYTE
+        );
+        let shed = match room.shed {
+            0 => String::new(),
+            shed => format!("; {shed} figures and samples were dropped for want of room"),
+        };
+        let (lamp, words) = match () {
+            () if room.is_over() => (
+                Lamp::Red,
+                format!(
+                    "{takes}: over [uplink.budget] max_mb, and nothing more may be dropped{shed}; calls go on"
+                ),
+            ),
+            () if room.failed => (
+                Lamp::Amber,
+                format!("cannot be written; it is made again from the journal when it can{shed}"),
+            ),
+            () if room.is_short() => (Lamp::Amber, format!("{takes}: nearly full{shed}")),
+            () if room.behind > BEHIND => {
+                (Lamp::Amber, format!("{takes}; {} records of the journal to come", room.behind))
+            }
+            () => (Lamp::Green, format!("{takes}{shed}")),
+        };
+        Part { name: "outbox".to_owned(), lamp, words }
+    }
+
     /// Events from this one on, of no more octets than `most` but at least one where there is one. Waits for the disk. An
     /// event whose bytes are damaged is as one that was shed: its number stays.
     ///
@@ -171,6 +209,9 @@ impl Outbox {
     }
 }
 
+const MEGABYTE: u64 = 1 << 20;
+/// Records that it may be behind the journal without anybody being told: some seconds of a busy branch.
+const BEHIND: u64 = 10_000;
 /// How often a segment that is gone meanwhile is looked up again.
 const TRIES: usize = 3;
 

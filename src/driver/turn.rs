@@ -157,6 +157,8 @@ pub struct Loop {
     pub office: tokio::sync::mpsc::Sender<ToOffice>,
     /// The line to head office, where there is one.
     pub uplink: Option<super::uplink::Handle>,
+    /// What head office does not have yet.
+    pub outbox: Option<super::outbox::Outbox>,
     /// The look-up store's thread.
     pub store: store::Handle,
     /// Who looks people up.
@@ -602,6 +604,7 @@ impl Loop {
         };
         let mut parts = vec![Part { name: "store".to_owned(), lamp, words }, media];
         parts.extend(self.old_records.clone());
+        parts.extend(self.outbox.as_ref().map(super::outbox::Outbox::part));
         parts
     }
 

@@ -310,7 +310,7 @@ impl Gateway {
         }
     }
 
-    fn status(&self, now: Now) -> Status {
+    pub(super) fn status(&self, now: Now) -> Status {
         let signed_in = |presence: &Presence| *presence != Presence::SignedOut;
         let mut parts = self.help_parts(now);
         parts.push(self.journal_part());

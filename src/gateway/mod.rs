@@ -38,6 +38,7 @@ mod errands;
 mod faults;
 mod feed;
 mod figures;
+mod health;
 mod hiding;
 mod journeys;
 mod keeping;
@@ -349,6 +350,8 @@ pub struct Gateway {
     /// Whether the program begins anew after its end.
     anew: bool,
     swept: Option<Instant>,
+    /// When it is written down next how the box does.
+    health_at: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
@@ -360,6 +363,7 @@ impl Gateway {
         self.swept = Some(now.instant + SWEEP);
         self.prepare_media(now);
         self.restore(now, first_start);
+        self.begin_health(now);
         self.trunks.values_mut().for_each(|trunk| trunk.handle_started(now));
         self.settle(now);
     }
@@ -499,6 +503,7 @@ impl Gateway {
         self.visits_time_out(now);
         self.keep_records(now);
         self.sample_sound(now);
+        self.health_times_out(now);
         if self.swept.is_some_and(|at| at <= now.instant) {
             self.gate.forget_old(now);
             self.forget_old_mail(now);
@@ -538,6 +543,7 @@ impl Gateway {
             self.sampling.deadline(),
             self.running.deadline(),
             self.swept,
+            self.health_at,
             end,
         ];
         let trunks = self.trunks.values().map(Trunk::deadline);

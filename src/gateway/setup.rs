@@ -235,6 +235,7 @@ impl Gateway {
             ending: Ending::No,
             anew: false,
             swept: None,
+            health_at: None,
             outputs: std::collections::VecDeque::new(),
             random,
             settings,

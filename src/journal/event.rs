@@ -26,6 +26,7 @@ use crate::id::{
 use crate::journal::act::{self, Account};
 use crate::journal::chain::{Chain, Seal};
 use crate::journal::context::of_call;
+use crate::journal::health::Health;
 use crate::journal::journey::Journey;
 use crate::journal::live::Live;
 use crate::journal::personal::Personal;
@@ -168,13 +169,15 @@ pub enum Event {
     Site(Site),
     /// Somebody wrote, is written to, or something became of that.
     Message(Box<Entry<Personal>>),
+    /// How the box does.
+    Health(Box<Health>),
 }
 
 impl Event {
     /// Whether somebody may wait until it is on the disk. Nobody does for what only tells of a call.
     pub fn is_awaited(&self) -> bool {
         match self {
-            Event::Call(_) | Event::CallRecord(_) => false,
+            Event::Call(_) | Event::CallRecord(_) | Event::Health(_) => false,
             Event::Work(work) => work.is_kept(),
             _ => true,
         }

@@ -352,7 +352,8 @@ impl Live {
             | Event::Seal(_)
             | Event::Started { .. }
             | Event::Stopped
-            | Event::Gap { .. } => {}
+            | Event::Gap { .. }
+            | Event::Health(_) => {}
         }
     }
 

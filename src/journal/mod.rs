@@ -19,10 +19,12 @@ pub mod facts;
 mod facts_of_handovers;
 mod facts_of_journeys;
 mod facts_of_people;
+pub mod health;
 pub mod journey;
 pub mod left;
 pub mod live;
 pub mod message;
+pub mod outward;
 pub mod personal;
 pub mod phones;
 pub mod record;
@@ -41,8 +43,10 @@ use crate::id::RecordingId;
 use crate::journal::chain::{Chain, Sealer};
 use crate::journal::event::Event;
 use crate::journal::live::Live;
+use crate::journal::outward::Outward;
 use crate::journal::personal::{Keyring, Subject};
 use crate::time::{Now, UnixTime, earliest};
+use crate::uplink::outbox;
 
 /// A segment's length after which the next one begins: what a start reads in a fraction of a second.
 pub const SEGMENT: u64 = 16 << 20;
@@ -75,6 +79,9 @@ pub enum Output {
         bytes: Vec<u8>,
         /// The last of them.
         upto: Token,
+        /// What of them may leave the premises, as records of the outbox; nothing where it is to be made again from the
+        /// journal, because some of it was dropped in a failure.
+        outbox: Option<Vec<u8>>,
     },
     /// Somebody waits for what was handed over: it is not to be let gather.
     Hurry,
@@ -124,6 +131,10 @@ pub struct Journal {
     /// Bytes in the current segment after its checkpoint.
     size: u64,
     buffer: Vec<u8>,
+    /// What becomes of records that may leave the premises; nothing where nothing does.
+    outward: Option<Outward>,
+    /// What of the buffer does; nothing where it is not known.
+    leaving: Option<Vec<u8>>,
     /// Somebody waits for what is in it.
     awaited: bool,
     outputs: VecDeque<Output>,
@@ -161,6 +172,8 @@ impl Journal {
             state: State::Healthy,
             size: 0,
             buffer: Vec::new(),
+            outward: None,
+            leaving: Some(Vec::new()),
             awaited: false,
             outputs: VecDeque::new(),
             seal_at: None,
@@ -179,8 +192,18 @@ impl Journal {
         journal
     }
 
-    /// Appends an event. Personal data in it is sealed first. Answers the token that says when it is on the disk.
+    /// From here on what may leave the premises goes to the outbox along with what is written.
+    pub fn tell_outward(&mut self, outward: Outward) {
+        self.outward = Some(outward);
+    }
+
+    /// Appends an event. Personal data in it is sealed first, but for what leaves of it. Answers the token that says when
+    /// it is on the disk.
     pub fn append(&mut self, now: Now, mut event: Event) -> Token {
+        // While the journal fails nothing leaves: what comes to stand in it is made ready to leave when it does.
+        let healthy = self.state == State::Healthy;
+        let outward = self.outward.as_ref().filter(|_| healthy);
+        let leaving = outward.map(|outward| outward.events(now.unix, &event));
         event.for_each_personal(&mut |personal| self.keys.seal(personal));
         self.live.apply(now.unix, &event);
         if self.state != State::Healthy {
@@ -192,6 +215,9 @@ impl Journal {
         }
         self.awaited |= event.is_awaited();
         let token = self.write(now.instant, now.unix, &event);
+        if let (Some(out), Some(events)) = (&mut self.leaving, &leaving) {
+            outbox::write_all(out, token.0, events);
+        }
         if matches!(event, Event::Act(_)) {
             self.acts.push_back((token, now.unix, event));
         }
@@ -277,6 +303,7 @@ impl Journal {
         self.state = State::Failed(why);
         self.segment = self.next;
         self.buffer.clear();
+        self.leaving = None;
         self.awaited = false;
         self.outputs.clear();
         self.retry_at = Some(now.instant + RETRY);
@@ -417,7 +444,14 @@ impl Journal {
     }
 
     fn write_out(&mut self) -> Output {
-        Output::Write { bytes: std::mem::take(&mut self.buffer), upto: Token(self.next - 1) }
+        // What is written while the failure stands came without what leaves of it.
+        let healthy = self.state == State::Healthy;
+        let outbox = std::mem::replace(&mut self.leaving, healthy.then(Vec::new));
+        Output::Write {
+            bytes: std::mem::take(&mut self.buffer),
+            upto: Token(self.next - 1),
+            outbox,
+        }
     }
 
     fn write(&mut self, now: Instant, at: UnixTime, event: &Event) -> Token {

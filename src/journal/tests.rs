@@ -23,11 +23,18 @@ fn journal(now: Now, resume: Resume, keys: &[u8]) -> Journal {
 }
 
 /// A disk that keeps what it is given.
-#[derive(Default)]
 struct Disk {
     keys: Vec<u8>,
+    leaving: Option<Vec<u8>>,
     segments: Vec<Vec<u8>>,
     upto: Token,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        let (keys, segments) = (Vec::new(), Vec::new());
+        Disk { keys, leaving: Some(Vec::new()), segments, upto: Token(0) }
+    }
 }
 
 impl Disk {
@@ -37,8 +44,10 @@ impl Disk {
                 Output::Keys(bytes) => self.keys.extend(bytes),
                 Output::Forget(subjects) => drop(personal::take_out(&mut self.keys, &subjects)),
                 Output::Segment { .. } => self.segments.push(Vec::new()),
-                Output::Write { bytes, upto } => {
+                Output::Write { bytes, upto, outbox } => {
                     self.segments.last_mut().unwrap().extend(bytes);
+                    self.leaving =
+                        self.leaving.take().zip(outbox).map(|(one, more)| [one, more].concat());
                     self.upto = upto;
                 }
                 Output::Hurry => {}
@@ -136,6 +145,53 @@ fn the_next_run_knows_what_was_live_and_the_chain_goes_on() {
         "numbers follow each other over runs"
     );
     assert_eq!(replay.resume.next, disk.upto.0 + 1);
+}
+
+/// What goes to the outbox along with the records is what is made of them again when they are read back, byte for byte; what
+/// came while the disk failed is to be made again.
+#[test]
+fn what_leaves_is_what_is_made_again_from_what_was_written() {
+    use crate::uplink::policy::Policy;
+    let outward = Outward::new(Policy::new(&Default::default(), b"key"));
+    let now = start();
+    let mut disk = Disk::default();
+    let mut journal = journal(now, Resume::default(), &[]);
+    journal.tell_outward(outward.clone());
+    (0..40).for_each(|call| {
+        journal.append(now, arrived(call, &format!("+1555777{call:04}")));
+        journal.append(now, agent(Presence::Ready));
+    });
+    disk.take(&mut journal);
+    let again = |disk: &Disk| {
+        let keys = Keyring::open(&[1; 32], &disk.keys, Random::from_number(3));
+        let mut made = Vec::new();
+        for Entry { seq, at, event } in disk.replay().0 {
+            let mut event = event.expect("it can be read");
+            outward::open(&mut event, keys.reading());
+            outward.write(&mut made, Token(seq), at, &event);
+        }
+        made
+    };
+    assert!(disk.leaving.as_ref().is_some_and(|leaving| leaving.len() > 5_000));
+    assert!(disk.leaving == Some(again(&disk)));
+    journal.handle_stored(now, disk.upto);
+    journal.handle_failed(now, Failure::Full);
+    journal.append(now, agent(Presence::SignedOut));
+    journal.handle_timeout(now.after(RETRY));
+    journal.append(now, agent(Presence::Ready));
+    disk.leaving = Some(Vec::new());
+    disk.take(&mut journal);
+    assert_eq!(disk.leaving, None, "the failure stands");
+    journal.handle_stored(now, disk.upto);
+    disk.leaving = Some(Vec::new());
+    journal.append(now, agent(Presence::Ready));
+    disk.take(&mut journal);
+    assert_eq!(disk.leaving, None, "among it may be what was held");
+    disk.leaving = Some(Vec::new());
+    let before = again(&disk).len();
+    journal.append(now, agent(Presence::Ready));
+    disk.take(&mut journal);
+    assert_eq!(disk.leaving.as_deref(), again(&disk).get(before..), "and then it goes on");
 }
 
 #[test]

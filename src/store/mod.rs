@@ -252,6 +252,7 @@ impl Draft<'_> {
             // Read from the journal's own list of what is live.
             Event::Phone(_) | Event::HotDesk { .. } | Event::Schedule { .. } => {}
             Event::Seal(_) | Event::Started { .. } | Event::Stopped | Event::Gap { .. } => {}
+            Event::Health(_) => {}
         }
     }
 
@@ -539,7 +540,7 @@ pub(crate) mod tests {
         while let Some(output) = journal.poll_output() {
             match output {
                 Output::Segment { .. } => segments.push(Vec::new()),
-                Output::Write { bytes, upto } => {
+                Output::Write { bytes, upto, outbox: _ } => {
                     segments.last_mut().unwrap().extend(bytes);
                     last = upto;
                 }

@@ -343,6 +343,11 @@ impl<'a> Sheet<'a> {
     }
 }
 
+/// The longest name in lists.
+const LONGEST_SLUG: usize = 64;
+/// Digits from which on a text may be somebody's number (E.164 section 6).
+const FEWEST_OF_A_NUMBER: usize = 7;
+
 /// What says nothing of a person. There is no way to make one of a text that somebody may have written.
 #[derive(Debug, Clone)]
 pub struct Plain(Value);
@@ -351,6 +356,16 @@ impl Plain {
     /// A word of the program's own, as the journal has it: what can be copied holds no text that somebody wrote.
     pub fn word(word: impl Copy + Serialize + 'static) -> Plain {
         Plain(serde_json::to_value(word).unwrap_or_default())
+    }
+
+    /// A name out of one of the site's or the program's own lists: letters, digits and `-_.:/+`, at most 64, as such
+    /// names have. Whatever else stands there, such as a sentence or a number that found its way, leaves as `?`.
+    pub fn slug(text: &str) -> Plain {
+        let own = |letter: &char| letter.is_ascii_alphanumeric() || "-_.:/+".contains(*letter);
+        let digits = text.chars().filter(char::is_ascii_digit).count();
+        let good = text.chars().all(|letter| own(&letter)) && text.len() <= LONGEST_SLUG;
+        // A telephone number is no name.
+        if good && digits < FEWEST_OF_A_NUMBER { Plain(text.into()) } else { Plain("?".into()) }
     }
 
     /// An amount, to the hundredth: more digits of a measurement say nothing, and may differ when it is read back.

@@ -24,6 +24,9 @@ impl Check<'_, '_> {
         }
         self.within(&at("dscp"), uplink.dscp, 0..=63);
         self.within(&at("ask_ms"), uplink.ask_ms, 50..=5_000);
+        let budget = |key| [Key("uplink"), Key("budget"), Key(key)];
+        self.within(&budget("max_mb"), uplink.budget.max_mb, 32..=1_000_000);
+        self.within(&budget("alarm_percent"), uplink.budget.alarm_percent, 10..=100);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::leaving::{Budget, Policy};
+
 /// `[uplink]`: the line to head office, to which `branchline enroll` lets the box in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,6 +20,10 @@ pub struct Uplink {
     pub dscp: u8,
     /// Milliseconds that the hub may take to say who somebody is; 50 to 5000, default 800. No ring waits for it.
     pub ask_ms: u16,
+    /// `[uplink.policy]`.
+    pub policy: Policy,
+    /// `[uplink.budget]`.
+    pub budget: Budget,
 }
 
 impl Default for Uplink {
@@ -29,6 +35,8 @@ impl Default for Uplink {
             ceiling_kbps: None,
             dscp: 8,
             ask_ms: 800,
+            policy: Policy::default(),
+            budget: Budget::default(),
         }
     }
 }

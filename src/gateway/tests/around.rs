@@ -25,7 +25,7 @@ impl World {
                 let why = crate::gateway::Kept::Failed(crate::journal::Failure::Broken);
                 self.gateway.handle_journal(self.now, why);
             }
-            Output::Journal(crate::journal::Output::Write { bytes, upto }) => {
+            Output::Journal(crate::journal::Output::Write { bytes, upto, outbox: _ }) => {
                 self.journal.last_mut().expect("a segment has begun").extend(bytes);
                 self.written = upto;
                 if !self.disk_waits {
