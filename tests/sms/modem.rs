@@ -308,6 +308,7 @@ works_with! {
     wordy_errors: WordyErrors,
     reset_loses_line: ResetLosesLine,
     slow_reader: SlowReader,
+    overruns: Overruns,
 }
 
 /// Those that have a test of their own below.
@@ -449,6 +450,57 @@ fn registered_and_no_message_leaves() {
     world.run(MINUTE).send(1, 1).run(MINUTE);
     let Some(Outcome::Refused { why, .. }) = world.outcome(1) else { panic!("it was sent") };
     assert_eq!(why.code, Some(500));
+}
+
+#[test]
+fn a_part_that_came_torn_is_given_once_more_slowly_and_so_is_what_follows() {
+    let mut world = World::quirky(Quirk::Overruns);
+    world.run(MINUTE).send(1, 3).run(MINUTE);
+    let Some(Outcome::Accepted { references }) = world.outcome(1) else {
+        panic!("{:?}", world.outcome(1))
+    };
+    let parts: Vec<_> = world.other.sent().iter().map(|sent| sent.tpdu.clone()).collect();
+    let wanted = (0..3).map(|n| submit("15550002", &format!("part {n}")));
+    assert_eq!((parts, references.len()), (wanted.collect(), 3));
+    let torn = |world: &World| {
+        world.modem.transcript().iter().filter(|entry| entry.text.contains("came torn")).count()
+    };
+    assert_eq!(torn(&world), 1);
+    world.send(2, 1).run(MINUTE);
+    assert!(matches!(world.outcome(2), Some(Outcome::Accepted { .. })));
+    assert_eq!((torn(&world), world.other.sent().len()), (1, 4));
+}
+
+#[test]
+fn a_part_that_is_refused_twice_is_refused_and_what_follows_is_said_at_once() {
+    let mut world = World::new(Make::default());
+    world.run(MINUTE);
+    world.other.refuse(Some("+CMS ERROR: 304"));
+    world.send(1, 2).run(10 * SECOND);
+    let Some(Outcome::Refused { references, why }) = world.outcome(1) else {
+        panic!("{:?}", world.outcome(1))
+    };
+    assert_eq!((references.len(), why.whose, why.code), (0, Whose::Content, Some(304)));
+    assert_eq!(asked_to_send(&world), 2);
+    world.other.refuse(None);
+    world.send(2, 1).run(SECOND / 100);
+    assert!(matches!(world.outcome(2), Some(Outcome::Accepted { .. })), "at no pace");
+    assert_eq!(world.other.sent().len(), 1);
+}
+
+#[test]
+fn what_the_network_refuses_is_not_given_again() {
+    let mut world = World::new(Make::default());
+    world.run(MINUTE);
+    world.other.refuse(Some("+CMS ERROR: 38"));
+    world.send(1, 1).run(MINUTE);
+    let Some(Outcome::Refused { why, .. }) = world.outcome(1) else { panic!("it was sent") };
+    assert_eq!(why.code, Some(38));
+    assert_eq!(asked_to_send(&world), 1);
+}
+
+fn asked_to_send(world: &World) -> usize {
+    world.modem.transcript().iter().filter(|entry| entry.text.starts_with("AT+CMGS")).count()
 }
 
 #[test]

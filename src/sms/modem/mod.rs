@@ -285,7 +285,7 @@ pub struct Modem {
     tasks: VecDeque<Task>,
     running: Option<Task>,
     silences: u32,
-    /// It was heard only when it was spoken to slowly.
+    /// It was heard, or understood, only when it was spoken to slowly.
     slow: bool,
     retry: Option<Instant>,
     poll: Option<Instant>,
@@ -660,6 +660,16 @@ impl Modem {
         self.phase = Phase::Waking;
         self.dialogue.set_pace(SLOWLY);
         self.dialogue.synchronise(now);
+    }
+
+    /// Time between two octets, as its profile and what was found out want it.
+    fn pace(&self) -> Duration {
+        let own = Duration::from_millis(self.profile.pace_ms);
+        if self.slow { own.max(SLOWLY) } else { own }
+    }
+
+    fn set_pace(&mut self) {
+        self.dialogue.set_pace(self.pace());
     }
 
     fn not_this_one(&mut self, now: Now, why: Condition) {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Change, Modem, Outstanding, Phase, Send, Task, Told, digest};
+use super::{Change, Modem, Outstanding, Phase, SLOWLY, Send, Task, Told, digest};
 use crate::sms::at::{Answer, Command, Verdict, hex};
 use crate::sms::pdu::StatusReport;
 use crate::time::{Now, UnixTime};
@@ -22,6 +22,8 @@ const HOLD: Duration = Duration::from_secs(60);
 const MOST_HELD: usize = 64;
 /// Digits of two numbers that must agree: networks report a national number as an international one.
 const DIGITS: usize = 7;
+/// Invalid PDU mode parameter (TS 27.005 section 3.2.5).
+const INVALID_PDU: u16 = 304;
 
 /// What came of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +98,8 @@ struct Active {
     next: usize,
     references: Vec<String>,
     asked: bool,
+    /// The part came torn, and is given once more.
+    again: bool,
 }
 
 #[derive(Debug, Default)]
@@ -170,7 +174,8 @@ impl Modem {
         if self.outbox.active.is_none() {
             let send = self.next_message(now)?;
             let several = send.parts.len() > 1;
-            let active = Active { send, next: 0, references: Vec::new(), asked: false };
+            let references = Vec::new();
+            let active = Active { send, next: 0, references, asked: false, again: false };
             self.outbox.active = Some(active);
             if several {
                 return Some(Task::Together);
@@ -201,14 +206,18 @@ impl Modem {
     }
 
     pub(super) fn part_answered(&mut self, now: Now, answer: &Answer) {
-        let Some(mut active) = self.outbox.active.take() else { return };
-        let id = active.send.id;
-        let references = std::mem::take(&mut active.references);
+        let Some(active) = self.outbox.active.take() else { return };
+        if answer.verdict.is_ok() {
+            return self.part_taken(now, active, answer);
+        }
+        if is_torn(answer) && !active.again {
+            return self.part_again(now, active);
+        }
+        let Active { send: Send { id, .. }, references, again, .. } = active;
+        if again {
+            self.set_pace();
+        }
         match answer.verdict {
-            Verdict::Ok => {
-                active.references = references;
-                self.part_taken(now, active, answer);
-            }
             verdict if verdict.is_answer() => {
                 let why = Refusal::of(verdict);
                 self.sent(id, Outcome::Refused { references, why });
@@ -220,7 +229,18 @@ impl Modem {
         }
     }
 
+    /// Some hear commands as they come and lose octets of what is longer. What was not understood was not sent.
+    fn part_again(&mut self, now: Now, mut active: Active) {
+        self.transcript.note(now.unix, "a part came torn: once more, slowly");
+        active.again = true;
+        active.asked = false;
+        self.outbox.active = Some(active);
+        self.dialogue.set_pace(self.pace().max(SLOWLY));
+    }
+
     fn part_taken(&mut self, now: Now, mut active: Active, answer: &Answer) {
+        // It was heard now: whatever is long is said slowly from here on.
+        self.slow |= std::mem::take(&mut active.again);
         let number = answer.value("+CMGS");
         let number = number.and_then(|value| value.split(',').next()?.trim().parse::<u8>().ok());
         let sim = self.sim();
@@ -301,6 +321,16 @@ impl Modem {
             self.outbox.outstanding.retain(|part| part.reference != reference);
             self.tell(Told::Remember(Change::Over(reference)));
         }
+    }
+}
+
+/// Whether it did not even understand what it was to send: a command with an octet missing, or a message that is not as long
+/// as the command said (304, TS 27.005 section 3.2.5).
+fn is_torn(answer: &Answer) -> bool {
+    match answer.verdict {
+        Verdict::Cms(INVALID_PDU) => true,
+        Verdict::Error => !answer.body_written,
+        _ => false,
     }
 }
 

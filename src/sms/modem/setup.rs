@@ -138,8 +138,7 @@ impl Modem {
                 self.identity.model = bare().unwrap_or_default();
                 self.profile =
                     self.profiles.fitting(&self.identity.manufacturer, &self.identity.model);
-                let own = Duration::from_millis(self.profile.pace_ms);
-                self.dialogue.set_pace(if self.slow { own.max(super::SLOWLY) } else { own });
+                self.set_pace();
                 self.step(Step::Imei);
             }
             Step::Imei => self.imei_known(now, bare().and_then(|line| digits(&line))),

@@ -425,6 +425,9 @@ impl Simulated {
     }
 
     fn refuses(&self) -> Option<&'static str> {
+        if self.refusal.is_some() {
+            return self.refusal;
+        }
         let away = !matches!(self.registration, Registration::Home | Registration::Roaming);
         if away || !self.radio || self.signal == NO_SIGNAL {
             return Some("+CMS ERROR: 331");

@@ -30,6 +30,8 @@ const LATE: Duration = Duration::from_secs(10);
 const SLOW_ROOM: usize = 4;
 /// How long it takes for one.
 const SLOW_OCTET: Duration = Duration::from_millis(2);
+/// Digits of a message that come at once, of which one is lost where the port overruns: as many as a 16550 holds.
+const OVERRUN: usize = 16;
 /// How long an acknowledgement is awaited (TS 27.005 section 3.4.4); then messages are kept in memory instead.
 const ACKNOWLEDGEMENT: Duration = Duration::from_secs(20);
 /// How often positions are told on the port for them.
@@ -134,6 +136,8 @@ pub struct Simulated {
     cut: bool,
     /// The answer to the next message that is sent gets lost.
     loses: bool,
+    /// What every message that is sent is answered by instead.
+    refusal: Option<&'static str>,
     gone: bool,
     started: Option<Instant>,
     heard: Option<(Instant, usize)>,
@@ -176,6 +180,7 @@ impl Simulated {
             dialog: false,
             cut: false,
             loses: false,
+            refusal: None,
             gone: false,
             started: Some(now.instant),
             heard: None,
@@ -241,6 +246,17 @@ impl Simulated {
         self.make.quirks.contains(&quirk)
     }
 
+    /// Whether this digit of a message is lost.
+    fn overruns(&mut self, now: Now) -> bool {
+        if !self.has(Quirk::Overruns) {
+            return false;
+        }
+        let before = self.heard.filter(|(at, _)| now.instant < *at + SLOW_OCTET);
+        let run = before.map_or(1, |(_, run)| run + 1);
+        self.heard = Some((now.instant, run % OVERRUN));
+        run == OVERRUN
+    }
+
     fn room_for(&mut self, now: Now, octets: usize) -> usize {
         if !self.has(Quirk::SlowReader) {
             return octets;
@@ -285,6 +301,7 @@ impl Simulated {
                         self.mode = Mode::Command;
                         self.say(now, &[], "OK");
                     }
+                    _ if self.overruns(now) => {}
                     _ if self.line.len() < LONGEST_LINE => self.line.push(octet),
                     _ => {}
                 }

@@ -119,6 +119,11 @@ impl Simulated {
         self.loses = true;
     }
 
+    /// Every message that is sent is answered by this from now on, and none goes out; or they go out again.
+    pub fn refuse(&mut self, result: Option<&'static str>) {
+        self.refusal = result;
+    }
+
     /// It is pulled out.
     pub fn unplug(&mut self) {
         self.gone = true;

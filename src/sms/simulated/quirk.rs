@@ -92,6 +92,8 @@ quirks! {
     Utf8 = "utf-8",
     /// What comes faster than one octet in two milliseconds is lost.
     SlowReader = "slow-reader",
+    /// It hears commands at any speed; of sixteen digits of a message that come at once, one is lost.
+    Overruns = "overruns",
     /// CPIN's answer has no OK.
     CpinWithoutOk = "cpin-without-ok",
     /// The year of the clock has four digits.
