@@ -499,8 +499,48 @@ fn what_the_network_refuses_is_not_given_again() {
     assert_eq!(asked_to_send(&world), 1);
 }
 
+#[test]
+fn a_modem_that_falls_silent_is_shown_as_such_within_a_minute() {
+    let mut world = World::new(Make::default());
+    world.run(10 * MINUTE).is(Condition::Ready);
+    world.other.cut(true);
+    world.run(MINUTE);
+    assert_ne!(world.modem.condition(), Condition::Ready);
+    let ladder = world.modem.snapshot().ladder;
+    assert!(ladder[0].ends_with("Reopen: it is silent"), "{ladder:?}");
+    world.other.cut(false);
+    world.run(MINUTE).is(Condition::Ready);
+}
+
 fn asked_to_send(world: &World) -> usize {
     world.modem.transcript().iter().filter(|entry| entry.text.starts_with("AT+CMGS")).count()
+}
+
+#[test]
+fn what_is_never_announced_is_found_when_the_memories_are_counted() {
+    let mut world = World::quirky(Quirk::CodesElsewhere);
+    world.run(10 * SECOND);
+    assert!(world.receive("one"));
+    world.run(40 * SECOND);
+    assert_eq!(world.texts(), ["one"]);
+}
+
+#[test]
+fn a_memory_in_which_nothing_can_be_deleted_is_full_until_it_can() {
+    let mut world = World::new(Make::default());
+    world.run(MINUTE);
+    world.other.set_capacity(1);
+    world.other.wear_out(true);
+    assert!(world.receive("one"));
+    assert!(!world.run(MINUTE).receive("two"));
+    assert!(world.modem.snapshot().full);
+    world.other.wear_out(false);
+    world.run(MINUTE);
+    assert!(!world.modem.snapshot().full);
+    assert!(world.receive("two"));
+    let mut texts = world.run(MINUTE).texts();
+    texts.dedup();
+    assert_eq!(texts, ["one", "two"]);
 }
 
 #[test]

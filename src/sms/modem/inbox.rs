@@ -98,10 +98,14 @@ impl Modem {
         let hears = self.setup.announces() && !self.inbox.mute && !self.inbox.is_full();
         self.sweep = Some(now.instant + if hears { SWEEP } else { SWEEP_OFTEN });
         for memory in self.inbox.memories.clone() {
-            let task = Task::List(memory);
-            if !self.tasks.contains(&task) && self.running.as_ref() != Some(&task) {
-                self.add(task);
-            }
+            self.look_through(memory);
+        }
+    }
+
+    fn look_through(&mut self, memory: String) {
+        let task = Task::List(memory);
+        if !self.tasks.contains(&task) && self.running.as_ref() != Some(&task) {
+            self.add(task);
         }
     }
 
@@ -144,12 +148,17 @@ impl Modem {
         }
     }
 
-    /// `"SM",3,30,"ME",0,23,…`
+    /// `"SM",3,30,"ME",0,23,…` Where there is more than was left, something came that may never be announced.
     pub(super) fn note_usage(&mut self, value: Option<&str>) {
         let values = value.map(fields).unwrap_or_default();
         for three in values.chunks_exact(3) {
             if let (Ok(used), Ok(total)) = (three[1].parse(), three[2].parse()) {
-                self.inbox.usage.insert(three[0].to_owned(), (used, total));
+                let memory = three[0].to_owned();
+                let before = self.inbox.usage.insert(memory.clone(), (used, total));
+                let more = before.is_some_and(|(before, _)| used > before);
+                if more && self.inbox.memories.contains(&memory) {
+                    self.look_through(memory);
+                }
             }
         }
     }
@@ -269,10 +278,11 @@ impl Modem {
         }
     }
 
-    pub(super) fn deleted(&mut self, place: Place, _answer: &Answer) {
+    pub(super) fn deleted(&mut self, place: Place, answer: &Answer) {
         // Where it was refused, the next sweep finds it, tells it again, and tries again.
         self.gone_from(&place);
-        if let Some((used, _)) = self.inbox.usage.get_mut(&place.memory) {
+        let used = self.inbox.usage.get_mut(&place.memory).filter(|_| answer.verdict.is_ok());
+        if let Some((used, _)) = used {
             *used = used.saturating_sub(1);
         }
     }

@@ -645,7 +645,7 @@ impl Modem {
                 self.not_this_one(now, Condition::Deaf)
             }
             Phase::Away | Phase::GivenUp => {}
-            _ => self.trouble(now, "it is silent"),
+            _ => self.silence(now),
         }
     }
 

@@ -94,8 +94,17 @@ impl Resets {
 }
 
 impl Modem {
+    /// Nothing it is told is answered: orders to its radio would not be heard either.
+    pub(super) fn silence(&mut self, now: Now) {
+        self.next_rung(now, "it is silent", false);
+    }
+
     /// Something is wrong: the next rung.
     pub(super) fn trouble(&mut self, now: Now, why: &str) {
+        self.next_rung(now, why, true);
+    }
+
+    fn next_rung(&mut self, now: Now, why: &str, hears: bool) {
         self.transcript.note(now.unix, why);
         why.clone_into(&mut self.resets.why);
         self.silences = 0;
@@ -111,7 +120,7 @@ impl Modem {
             };
             self.resets.next += 1;
             let usable = match rung {
-                Rung::Radio => self.phase == Phase::Up && self.dialogue.is_idle(),
+                Rung::Radio => hears && self.phase == Phase::Up && self.dialogue.is_idle(),
                 Rung::Restart => self.profile.full_reset,
                 Rung::Reopen | Rung::Power => true,
             };

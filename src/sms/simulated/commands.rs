@@ -376,6 +376,9 @@ impl Simulated {
         let values = fields(set);
         let all = values.get(1).is_some_and(|flag| *flag == "4");
         let index = values.first().and_then(|index| index.parse::<u16>().ok());
+        if self.worn {
+            return (Vec::new(), "+CMS ERROR: 320");
+        }
         let Some(memory) = self.reading() else { return (Vec::new(), "+CMS ERROR: 302") };
         if all {
             memory.slots.clear();

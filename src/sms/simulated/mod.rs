@@ -138,6 +138,8 @@ pub struct Simulated {
     loses: bool,
     /// What every message that is sent is answered by instead.
     refusal: Option<&'static str>,
+    /// Nothing can be deleted.
+    worn: bool,
     gone: bool,
     started: Option<Instant>,
     heard: Option<(Instant, usize)>,
@@ -181,6 +183,7 @@ impl Simulated {
             cut: false,
             loses: false,
             refusal: None,
+            worn: false,
             gone: false,
             started: Some(now.instant),
             heard: None,

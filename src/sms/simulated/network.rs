@@ -93,6 +93,11 @@ impl Simulated {
         self.memories.values_mut().for_each(|memory| memory.capacity = capacity);
     }
 
+    /// Nothing in its memories can be deleted from now on, or it can again.
+    pub fn wear_out(&mut self, worn: bool) {
+        self.worn = worn;
+    }
+
     /// Puts something into a memory, as it was there before.
     pub fn put(&mut self, memory: &str, pdu: Vec<u8>) -> bool {
         let memory = self.memories.get_mut(memory);
