@@ -15,6 +15,10 @@ use crate::time::Now;
 /// Orders that wait while the modem is busy; whoever gives more waits for it.
 const ORDERS: usize = 16;
 
+/// Octets that wait in the line to a modem that takes its time. Slowly written ones come in a heap where a processor is busy:
+/// after half a second, as many as this; a message that is written at once is longer.
+const ROOM: u32 = 96;
+
 type Order = Box<dyn FnOnce(Now, &mut Simulated) + Send>;
 
 /// A simulated modem that is plugged in, until this is dropped.
@@ -86,6 +90,7 @@ fn linked(port: &Path) -> io::Result<Pty> {
 
 async fn run(mut modem: Simulated, pty: Pty, port: PathBuf, mut orders: mpsc::Receiver<Order>) {
     let mut pty = Some(pty);
+    let mut taken = clock::now();
     loop {
         for output in std::iter::from_fn(|| modem.poll_output()) {
             match output {
@@ -107,11 +112,27 @@ async fn run(mut modem: Simulated, pty: Pty, port: PathBuf, mut orders: mpsc::Re
                 None => return,
             },
             octets = read(pty.as_ref()) => match octets {
-                Some(octets) => modem.handle_bytes(clock::now(), &octets),
+                Some(octets) => hear(&mut modem, &mut taken, clock::now(), &octets),
                 None => pty = None,
             },
             () = until(deadline) => modem.handle_timeout(clock::now()),
         }
+    }
+}
+
+/// A modem that loses what comes fast takes one octet after another as long as they find room in the line, which a busy
+/// machine does not fill; what finds none comes all at once.
+fn hear(modem: &mut Simulated, taken: &mut Now, now: Now, octets: &[u8]) {
+    let Some(pace) = modem.pace() else { return modem.handle_bytes(now, octets) };
+    let full = now.instant + pace * ROOM;
+    if taken.instant < now.instant {
+        *taken = now;
+    }
+    for octet in octets {
+        if taken.instant < full {
+            *taken = taken.after(pace);
+        }
+        modem.handle_bytes(*taken, std::slice::from_ref(octet));
     }
 }
 

@@ -48,6 +48,8 @@ impl Sipp {
             .iter()
             .fold(text, |text, (key, value)| text.replace(&format!("[{key}]"), value));
         fs::write(folder.join("scenario.xml"), text).expect("a scenario of our own");
+        let talk = setting.keys.iter().find(|(key, _)| *key == "talk");
+        let talk = talk.and_then(|(_, time)| time.parse::<u64>().ok()).unwrap_or(0) / 1_000;
         let mut command = Command::new("sipp");
         command
             .current_dir(&folder)
@@ -60,7 +62,7 @@ impl Sipp {
                 "-nostdin",
                 "-timeout",
                 // The longest scene waits for a session timer to run out and for 64 T1 after it.
-                "100",
+                &(100 + talk).to_string(),
                 "-timeout_error",
             ])
             .args([

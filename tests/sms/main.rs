@@ -10,5 +10,11 @@ mod driven;
 mod modem;
 mod ofono;
 mod oracles;
+#[path = "../interop/peer.rs"]
+#[allow(dead_code)]
+mod peer;
 mod sim;
+#[path = "../interop/sound.rs"]
+#[allow(dead_code)]
+mod sound;
 mod whole;

@@ -1,6 +1,8 @@
 //! The whole box, in a process of its own, with simulated modems at its lines: what comes is read over the API, what goes out
 //! is seen by the network, and it is killed where that hurts.
 
+mod quirks;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -70,6 +72,13 @@ impl Whole {
             // It is being started again.
             _ => (0, Value::Null),
         }
+    }
+
+    /// Who has written, by their addresses.
+    fn people(&self) -> Vec<String> {
+        let (_, talks) = self.api("GET", "/conversations?limit=200", None);
+        let talks = talks["items"].as_array().into_iter().flatten();
+        talks.map(|talk| text(&talk["way"]["address"])).collect()
     }
 
     /// What people have written, as address and words.

@@ -206,8 +206,11 @@ impl Simulated {
             return;
         }
         let taken = self.room_for(now, octets.len());
-        for octet in octets.iter().take(taken) {
-            self.handle_octet(now, *octet);
+        for (at, octet) in octets.iter().enumerate() {
+            // What ends a message is heard: it is not understood then, and refused.
+            if at < taken || *octet == 0x1a {
+                self.handle_octet(now, *octet);
+            }
         }
     }
 
@@ -247,6 +250,12 @@ impl Simulated {
     /// Whether it does this.
     pub fn has(&self, quirk: Quirk) -> bool {
         self.make.quirks.contains(&quirk)
+    }
+
+    /// The least time between two octets that it hears; nothing: it hears whatever comes.
+    pub fn pace(&self) -> Option<Duration> {
+        let paced = self.has(Quirk::SlowReader) || self.has(Quirk::Overruns);
+        paced.then_some(SLOW_OCTET)
     }
 
     /// Whether this digit of a message is lost.
