@@ -149,7 +149,7 @@ impl Modem {
     }
 
     /// `"SM",3,30,"ME",0,23,…` Where there is more than was left, something came that may never be announced.
-    pub(super) fn note_usage(&mut self, value: Option<&str>) {
+    pub(super) fn note_usage(&mut self, now: Now, value: Option<&str>) {
         let values = value.map(fields).unwrap_or_default();
         for three in values.chunks_exact(3) {
             if let (Ok(used), Ok(total)) = (three[1].parse(), three[2].parse()) {
@@ -160,6 +160,11 @@ impl Modem {
                     self.look_through(memory);
                 }
             }
+        }
+        // Nothing more arrives before there is room.
+        let often = now.instant + SWEEP_OFTEN;
+        if self.inbox.is_full() && self.sweep.is_some_and(|at| at > often) {
+            self.sweep = Some(often);
         }
     }
 

@@ -583,7 +583,7 @@ impl Modem {
                 self.registered(now);
             }
             Task::Quality => self.note_signal(now, answer.value("+CSQ")),
-            Task::Usage => self.note_usage(answer.value("+CPMS")),
+            Task::Usage => self.note_usage(now, answer.value("+CPMS")),
             Task::Select(memory) => self.selected(&memory, answer),
             Task::List(memory) => self.listed(now, &memory, answer),
             Task::Read(place) => self.read(now, place, answer),
