@@ -57,7 +57,7 @@ const FENCED_CRATES: [(&str, &[&str]); 13] = [
     ("rsip", &["sip/message.rs", "sip/message_tests.rs"]),
     ("sled", &["driver/store.rs"]),
     ("rusqlite", &["driver/search.rs"]),
-    ("rustix", &["driver/serial.rs"]),
+    ("rustix", &["driver/priority.rs", "driver/serial.rs"]),
     ("hickory_resolver", &["driver/dns.rs"]),
     // Box and hub share one: the line is the same at both ends.
     ("quinn", &["driver/quic.rs", "driver/quic/marked.rs"]),

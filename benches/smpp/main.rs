@@ -31,12 +31,11 @@ use branchline::smpp::desk::Account;
 use branchline::smpp::pdu::{Address, Bind, BindKind, Message, Named, Pdu, Text};
 use branchline::smpp::session::{Fate, Limits, Senders, Sending, Ticket};
 use branchline::smpp::status::Status;
-use bytes::Bytes;
 use nix::time::{ClockId, clock_gettime};
 
 /// Messages of one measurement of a link alone: some seconds.
 const OURS: u64 = 60_000;
-/// Of the whole way.
+/// Of the whole way, unless a number on the command line says otherwise.
 const WHOLE: u64 = 20_000;
 /// Of Kannel while its syncs are counted, which makes it slow.
 const COUNTED: u64 = 500;
@@ -47,15 +46,16 @@ const RECEIVERS: u64 = 5_000;
 const AHEAD: u64 = 200;
 
 fn main() {
+    let whole = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(WHOLE);
     println!("from an application to a carrier, and its receipt back:");
     println!(
         "{:<12} {:>6} {:>12} {:>14} {:>12}",
         "who", "window", "messages/s", "us of CPU each", "syncs/1000"
     );
     for window in [10, 100, 500] {
-        row("branchline", window, &whole::measure(window, WHOLE));
+        row("branchline", window, &whole::measure(window, whole));
         if kannel::installed() {
-            row("kannel", window, &kannel::outgoing(window, WHOLE));
+            row("kannel", window, &kannel::outgoing(window, whole));
         }
     }
     match kannel::installed() {
@@ -100,9 +100,11 @@ pub fn message(number: u64) -> Message {
         from: Address::of("+15550100"),
         to: Address::of(&format!("+1555{:07}", number % RECEIVERS)),
         registered_delivery: 1,
-        short_message: Bytes::from_static(
-            b"Your appointment is tomorrow at 10:30. Reply STOP to end.",
-        ),
+        // Each its own words: the same to the same receiver over a new link is one that was sent again.
+        short_message: format!(
+            "Your appointment {number} is tomorrow at 10:30. Reply STOP to end."
+        )
+        .into(),
         ..Message::default()
     }
 }

@@ -118,7 +118,8 @@ fn application(port: u16, window: usize, numbers: std::ops::Range<u64>) {
         }
         stream.write_all(&out.split()).expect("it listens");
         let taken = stream.read(&mut piece).expect("it goes on");
-        assert!(taken > 0 && start.elapsed() < PATIENCE, "it comes to an end");
+        assert!(taken > 0, "the box closed after {receipts} of {all}");
+        assert!(start.elapsed() < PATIENCE, "{receipts} of {all} receipts, {} wait", waiting.len());
         let at = Instant::now();
         framer.push(at, &piece[..taken]);
         let mut less = false;

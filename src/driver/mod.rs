@@ -37,6 +37,7 @@ pub mod outbox;
 mod outward;
 pub mod peer;
 mod post;
+pub mod priority;
 pub mod quic;
 pub mod recordings;
 pub mod reports;

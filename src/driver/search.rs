@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, params};
 
 use crate::driver::looking::Shelf;
+use crate::driver::priority::give_way;
 use crate::journal::personal::Reads;
 use crate::store::Rows;
 use crate::store::context::finding::{self, FOUND, Hits, Search};
@@ -65,7 +66,10 @@ impl Index {
         let lost = Arc::<AtomicBool>::default();
         let mut thread = Thread { shelf: shelf.clone(), keys, lost: lost.clone(), tidy_at: None };
         let named = thread::Builder::new().name("search".to_owned());
-        named.spawn(move || thread.run(&waiting))?;
+        named.spawn(move || {
+            give_way();
+            thread.run(&waiting)
+        })?;
         Ok(Index { jobs, lost })
     }
 

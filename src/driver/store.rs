@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::driver::journal::room;
 use crate::driver::looking::Shelf;
+use crate::driver::priority::give_way;
 use crate::driver::search::Index;
 use crate::driver::segments::{self, Segment};
 use crate::journal::Token;
@@ -198,7 +199,10 @@ pub fn open(
         ailing: None,
         report: Box::new(report),
     };
-    thread::Builder::new().name("store".to_owned()).spawn(move || keeper.run(&waiting))?;
+    thread::Builder::new().name("store".to_owned()).spawn(move || {
+        give_way();
+        keeper.run(&waiting)
+    })?;
     Ok(Handle { jobs, shared })
 }
 
