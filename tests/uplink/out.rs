@@ -263,7 +263,51 @@ fn after_a_hundred_kills_the_outbox_is_the_journal_filtered_by_the_policy() {
     println!("{KILLS} kills, {} events: outbox {}, journal {}", held.1, held.0, filtered.0);
     assert!(held.1 > 5_000, "{} events are few", held.1);
     assert_eq!(held, filtered);
+    let mut shown = Vec::new();
+    let all = outbox::About::All;
+    outbox::preview(data, &outward(data), &all, &mut |event| shown.push(event)).expect("shown");
+    assert_eq!(hashed(shown.into_iter()), held, "the preview is what lies in the outbox");
     assert_eq!(outbox.epoch(), epoch, "it is the same outbox throughout");
+}
+
+/// By a number, by an hour: what is shown is of that person or time, and all of it.
+#[test]
+fn a_preview_shows_one_person_or_one_hour_and_nobody_else() {
+    let folder = Folder::new("preview");
+    let data = &folder.0;
+    let (mut opened, hears) = open(data, 1);
+    let now = clock::now();
+    let arrived = |call: u64, number: &str| {
+        let (from, to) = (number.into(), "+15550100".into());
+        let peer = Peer::Trunk("carrier".into());
+        let what = What::Arrived { peer, from, to, nobody: false };
+        Event::Call(CallEvent { call: CallId(call), at: now.unix, what })
+    };
+    let queued = |call: u64| {
+        let what = What::Queued { queue: QueueId::from("support") };
+        Event::Call(CallEvent { call: CallId(call), at: now.unix, what })
+    };
+    for event in [arrived(1, "+15550123"), arrived(2, "+15550124"), queued(2), queued(1)] {
+        opened.journal.append(now, event);
+    }
+    go_on(&mut opened, &hears);
+    opened.handle.finish();
+    let shown = |about: outbox::About| {
+        let mut lines = Vec::new();
+        let mut each = |event: branchline::uplink::frame::Event| {
+            lines.push(String::from_utf8(event.body).expect("text"));
+        };
+        outbox::preview(data, &outward(data), &about, &mut each).expect("shown");
+        lines
+    };
+    let of_one = shown(outbox::About::Person("+15550123".to_owned()));
+    assert_eq!(of_one.len(), 2, "{of_one:?}");
+    let own = CallId(1).to_string();
+    assert!(of_one.iter().all(|line| line.contains(&own)), "{of_one:?}");
+    assert!(!of_one.concat().contains("5550123"), "numbers leave as tokens: {of_one:?}");
+    let (then, hour) = (now.unix, Duration::from_secs(3_600));
+    assert_eq!(shown(outbox::About::Time(then, then + hour)).len(), 4);
+    assert_eq!(shown(outbox::About::Time(then - hour, then)), [""; 0]);
 }
 
 /// A disk of a few megabytes, in memory; unmounted with the test.
