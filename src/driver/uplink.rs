@@ -353,6 +353,7 @@ impl Runner {
             return;
         }
         self.addresses = own;
+        self.machine.handle_way(clock::now().instant);
         let Some((_, going)) = &self.open else { return };
         if !going.moved(&self.addresses, self.settings.dscp) {
             self.gone(NoLine::Away);

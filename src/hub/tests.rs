@@ -371,6 +371,23 @@ fn a_silent_office_is_left_and_udp_that_does_not_pass_gives_way_to_tls() {
 }
 
 #[test]
+fn another_way_out_is_tried_at_once() {
+    let mut now = Instant::now();
+    let mut uplink = Uplink::new(now, settings(), (1, 1), 0, Random::from_number(1));
+    for _ in 0..20 {
+        now = uplink.deadline().unwrap().max(now);
+        uplink.handle_timeout(now);
+    }
+    uplink.handle_gone(now, Down::Away);
+    assert!(uplink.deadline().unwrap() > now + Duration::from_secs(60));
+    all(&mut uplink);
+    uplink.handle_way(now);
+    assert_eq!(uplink.deadline(), Some(now));
+    uplink.handle_timeout(now);
+    assert!(all(&mut uplink).iter().any(|output| matches!(output, Output::Connect(_))));
+}
+
+#[test]
 fn a_ceiling_holds_over_a_backlog() {
     let start = Instant::now();
     let slow = Settings { ceiling: Some(50_000), ..settings() };

@@ -317,6 +317,14 @@ impl Uplink {
         }
     }
 
+    /// The box has another way out: an office that was not reached may be now.
+    pub fn handle_way(&mut self, now: Instant) {
+        if let Line::Down(at) = &mut self.line {
+            *at = now.min(*at);
+            self.rest = FIRST_REST;
+        }
+    }
+
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         match self.line {

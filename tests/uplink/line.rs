@@ -80,20 +80,25 @@ impl Hub {
         token
     }
 
-    /// Everything that is kept of a site, with the numbers of its outbox.
+    /// Everything that is kept of a site.
     fn kept(&self, site: &str) -> Vec<(u64, Event)> {
-        let (mut tail, mut from, mut all) = (self.embedded.tail(), 1, Vec::new());
-        loop {
-            let (read, next) = tail.read(from).expect("readable");
-            if read.is_empty() {
-                return all;
-            }
-            from = next;
-            for kept in read.into_iter().filter(|kept| *kept.site == *site) {
-                match kept.what {
-                    What::Event { n, event } => all.push((n, event)),
-                    What::Lost { .. } => panic!("{kept:?}"),
-                }
+        kept(&self.embedded, site)
+    }
+}
+
+/// Everything that is kept of a site, with the numbers of its outbox.
+fn kept(embedded: &Embedded, site: &str) -> Vec<(u64, Event)> {
+    let (mut tail, mut from, mut all) = (embedded.tail(), 1, Vec::new());
+    loop {
+        let (read, next) = tail.read(from).expect("readable");
+        if read.is_empty() {
+            return all;
+        }
+        from = next;
+        for kept in read.into_iter().filter(|kept| *kept.site == *site) {
+            match kept.what {
+                What::Event { n, event } => all.push((n, event)),
+                What::Lost { .. } => panic!("{kept:?}"),
             }
         }
     }
@@ -154,11 +159,18 @@ impl Written {
     }
 
     fn write(&mut self, count: u64) {
+        self.write_long(count, 0);
+    }
+
+    /// Events with so many octets besides.
+    fn write_long(&mut self, count: u64, octets: usize) {
+        let more = "x".repeat(octets);
         let mut list = self.list.lock().expect("not poisoned");
         let (mut records, mut token) = (Vec::new(), list.len() as u64);
         for _ in 0..count {
             token += 1;
-            let body = format!(r#"{{"event":"call","at":1795356676050086,"number":{token}}}"#);
+            let at = 1_795_356_676_050_086_u64;
+            let body = format!(r#"{{"event":"call","at":{at},"number":{token},"more":"{more}"}}"#);
             let event = Event { class: Class::CALL, body: body.into_bytes() };
             write_all(&mut records, token, std::slice::from_ref(&event));
             list.push(event);

@@ -114,3 +114,41 @@ impl UdpPoller for Room {
         self.0.io.poll_send_ready(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::socket::{ControlMessageOwned, recvmsg};
+    use quinn::udp::EcnCodepoint;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_datagram_has_its_class_beside_the_mark_of_congestion() {
+        let far = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket2::SockRef::from(&far).set_recv_tos_v4(true).unwrap();
+        far.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+        let near = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        near.set_nonblocking(true).unwrap();
+        let near = Marked::new(near, 8).unwrap();
+        near.io.writable().await.unwrap();
+        let what = Transmit {
+            destination: far.local_addr().unwrap(),
+            ecn: Some(EcnCodepoint::Ect0),
+            contents: b"one, two, three",
+            segment_size: Some(5),
+            src_ip: None,
+        };
+        near.try_send(&what).unwrap();
+        for expected in [&b"one, "[..], b"two, ", b"three"] {
+            let (mut octets, mut space) = ([0; 64], nix::cmsg_space!(u8));
+            let mut into = [IoSliceMut::new(&mut octets)];
+            let flags = MsgFlags::empty();
+            let came =
+                recvmsg::<SockaddrStorage>(far.as_raw_fd(), &mut into, Some(&mut space), flags);
+            let came = came.unwrap();
+            let mark = came.cmsgs().unwrap().next();
+            assert_eq!(mark, Some(ControlMessageOwned::Ipv4Tos(8 << 2 | EcnCodepoint::Ect0 as u8)));
+            assert_eq!(came.iovs().next(), Some(expected));
+        }
+    }
+}

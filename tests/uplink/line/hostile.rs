@@ -229,15 +229,21 @@ fn hello(site: &str, least: u16, most: u16) -> Frame {
     })
 }
 
-/// What the hub says last.
+/// What the hub says last, when the first is said to it, and the others once it has welcomed that.
 async fn last_word(line: Line, says: &[Frame]) -> Option<Frame> {
     let Line { mut coming, mut going, .. } = line;
-    says.iter().for_each(|frame| going.push(frame));
+    let (first, rest) = says.split_first().expect("something to say");
+    going.push(first);
     let mut last = None;
     loop {
         tokio::select! {
             came = coming.next() => match came {
-                Ok(frame) => last = Some(frame),
+                Ok(frame) => {
+                    if let Frame::Welcome(_) = frame {
+                        rest.iter().for_each(|frame| going.push(frame));
+                    }
+                    last = Some(frame);
+                }
                 Err(_) => return last,
             },
             gone = going.go_on() => if gone.is_err() { return last },
@@ -264,4 +270,48 @@ async fn a_site_that_speaks_out_of_turn_is_told_why_it_is_hung_up_on() {
         assert_eq!(last, Some(Frame::Close(why)), "{says:?}");
     }
     assert!(hub.kept("berne").is_empty());
+}
+
+/// A disk in memory, of so many megabytes.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: &Path, megabytes: u32) -> Disk {
+        fs::create_dir_all(at).expect("a folder");
+        Disk::run(&["-t", "tmpfs", "-o", &format!("size={megabytes}M"), "tmpfs"], at);
+        Disk(at.to_owned())
+    }
+
+    fn grow(&self, megabytes: u32) {
+        Disk::run(&["-o", &format!("remount,size={megabytes}M")], &self.0);
+    }
+
+    fn run(words: &[&str], at: &Path) {
+        let done = std::process::Command::new("mount").args(words).arg(at).status();
+        assert!(done.expect("mount").success(), "disks for these tests need root");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() {
+    let folder = Folder::new("full");
+    let disk = Disk::mount(&folder.0.join("hub"), 12);
+    let hub = Hub::start(&disk.0, YEAR).await;
+    let own = enrolled(&hub, &folder, "berne").await;
+    let mut written = Written::open(&own);
+    written.write_long(2_000, 10_000);
+    let handle = start(settings(hub.at, &own), &written);
+    until_line(&handle, "the full disk", is_down(Down::Closed(Reason::NotKept))).await;
+    let line = handle.line();
+    assert!(!line.up && line.words.contains("disk full"), "{}", line.words);
+    assert!(written.outbox.arrived() < 2_000 && line.backlog > 0);
+    disk.grow(100);
+    until("all of it", || written.outbox.arrived() == 2_000).await;
+    assert!(hub.kept("berne") == written.all());
 }
