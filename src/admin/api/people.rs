@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::context::{
-    Caller, Case, Channel, Consent, Contact, Evidence, Field, Happening, Hold, How, Identity,
-    Learned, Link, Merge, Moment, Past, Pin, Ref, Said, Sharing, Source, Suggestion, Verified, Way,
+    Caller, Case, Channel, Consent, Contact, Elsewhere, Evidence, Field, Happening, Hold, How,
+    Identity, Learned, Link, Merge, Moment, Past, Pin, Ref, Said, Sharing, Source, Suggestion,
+    Verified, Way,
 };
 use crate::id::{
     ActorId, AgentId, CallId, CaseId, ContactId, ErasureId, HoldId, MergeId, PinId, QueueId,
     RecordingId,
 };
+use crate::stamp::Stamp;
 use crate::store::context::Proof;
 use crate::store::context::finding::{Hit, What};
 use crate::store::context::looking::{Dossier, Placed};
@@ -396,6 +398,22 @@ pub struct ContactLine {
     /// What the site's book of customers said when it was last asked.
     #[serde(default)]
     pub learned: Option<LearnedLine>,
+    /// At which other branches the person is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<ElsewhereLine>,
+}
+
+/// Another branch that knows a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ElsewhereLine {
+    /// Which.
+    pub site: String,
+    /// What it shows of fields that it does not let others have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub masked: BTreeMap<String, String>,
+    /// When something was heard of it last.
+    #[serde(with = "rfc3339")]
+    pub heard: UnixTime,
 }
 
 /// Facts that the site's book of customers gave.
@@ -433,6 +451,24 @@ pub struct FieldLine {
     pub now: SaidLine,
     /// What was said before, the newest first.
     pub before: Vec<SaidLine>,
+    /// What other branches say, who did not know of what holds; also what was said here, where another branch is the later.
+    /// Whoever says what is right settles it everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherLine>,
+}
+
+/// What else is said of a field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OtherLine {
+    /// It; null where it was taken away.
+    pub value: Option<String>,
+    /// At which branch; absent for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub site: Option<String>,
+    /// When, by the clock there.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
 }
 
 /// A value, and where it comes from.
@@ -647,9 +683,25 @@ impl From<Contact<String>> for ContactLine {
             SaidLine { value, source, by, at, channel }
         };
         let past = |past: Past<String>| said(past.value, past.said);
-        let field = |field: Field<String>| FieldLine {
-            now: past(field.now),
-            before: field.before.into_iter().map(past).collect(),
+        let others = |name: &str| {
+            let other = |(site, stamp, value): (Option<&str>, Stamp, Option<&String>)| OtherLine {
+                value: value.cloned(),
+                site: site.map(str::to_owned),
+                at: UnixTime(stamp.wall),
+            };
+            contact.conflicts(name).into_iter().map(other).collect::<Vec<_>>()
+        };
+        let others: BTreeMap<_, _> =
+            contact.fields.keys().map(|name| (name.clone(), others(name))).collect();
+        let field = |(name, field): (String, Field<String>)| {
+            let others = others.get(&name).cloned().unwrap_or_default();
+            let before = field.before.into_iter().map(past).collect();
+            (name, FieldLine { now: past(field.now), before, others })
+        };
+        let elsewhere = |one: Elsewhere<String>| ElsewhereLine {
+            site: one.site,
+            masked: one.masked,
+            heard: one.heard,
         };
         let identity = |link: Link<String>| IdentityLine {
             identity: format!("{}:{}", link.identity.kind, link.identity.value),
@@ -673,7 +725,7 @@ impl From<Contact<String>> for ContactLine {
             created: contact.created,
             by: contact.by,
             version: contact.version,
-            fields: contact.fields.into_iter().map(|(name, own)| (name, field(own))).collect(),
+            fields: contact.fields.into_iter().map(field).collect(),
             identities: contact.identities.into_iter().map(identity).collect(),
             tags: contact.tags,
             pins: contact.pins.into_iter().map(pin).collect(),
@@ -682,6 +734,7 @@ impl From<Contact<String>> for ContactLine {
             verified: contact.verified.map(VerifiedLine::from),
             holds: contact.holds.into_iter().map(hold).collect(),
             learned: contact.learned.map(LearnedLine::from),
+            elsewhere: contact.elsewhere.into_iter().map(elsewhere).collect(),
         }
     }
 }

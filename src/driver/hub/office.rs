@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot::error::TryRecvError;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
+use super::acquaintances::Acquaintances;
 use super::authority::Authority;
 use super::engine::{Batch, Contact, Engine, NotKept, Outboxed};
 use super::guests::{Guest, Guests};
@@ -24,7 +25,7 @@ use crate::driver::line::{self, Line, NoLine};
 use crate::driver::{clock, quic};
 use crate::hub::session::{Output, Session, WINDOW};
 use crate::time::UnixTime;
-use crate::uplink::frame::{Answer, Ask, Event};
+use crate::uplink::frame::{Answer, Ask, Event, Told};
 use crate::uplink::token::{Fingerprint, PROTOCOL as ENROL};
 
 /// How long a newcomer may take until it has said who it is. Three losses of a handshake at 200 ms.
@@ -43,6 +44,8 @@ const MOST_HELD: usize = 2 * WINDOW as usize;
 /// Answers that wait until the site takes them. Each is an answer to something that it said; one that says and does not
 /// listen is not read any more.
 const MOST_ANSWERS: usize = 4_096;
+/// What was found out about people and waits: the session asks for no more at a time.
+const MOST_FOUND: usize = 128;
 /// How long to wait when the system has no descriptor left.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
 
@@ -55,6 +58,7 @@ pub(super) struct Inner {
     pub(super) sites: Sites,
     known: watch::Receiver<Known>,
     engine: Engine,
+    people: Acquaintances,
     /// How long certificates last.
     pub(super) certificates: Duration,
     guests: Guests,
@@ -73,8 +77,9 @@ impl Office {
         let (tell, known) = watch::channel(sites.read());
         tokio::spawn(look(sites.clone(), tell));
         let guests = Guests::default();
-        let live = Mutex::default();
-        Office(Arc::new(Inner { authority, sites, known, engine, certificates, guests, live }))
+        let (live, people) = (Mutex::default(), Acquaintances::follow(&engine));
+        let inner = Inner { authority, sites, known, engine, people, certificates, guests, live };
+        Office(Arc::new(inner))
     }
 
     /// Listens at one address, for QUIC and for TLS. Answers where, which is another port where none was given.
@@ -226,11 +231,28 @@ struct Conversation {
     heard: Instant,
     /// Whether it was told to ask for another certificate.
     told: bool,
+    /// What was found out about people, and the way there.
+    found: mpsc::Receiver<Found>,
+    finds: mpsc::Sender<Found>,
+    /// What the site has of what it was told, and is not noted yet.
+    took: Option<u64>,
+}
+
+/// What was found out about people.
+enum Found {
+    /// Who somebody is.
+    Answer(Answer),
+    /// What the site is to be told.
+    Told(Option<Told>),
 }
 
 impl Conversation {
     fn new(office: Office, line: Line, proved: Proved) -> Conversation {
+        let (finds, found) = mpsc::channel(MOST_FOUND);
         Conversation {
+            found,
+            finds,
+            took: None,
             session: Session::new(proved.site.clone()),
             office,
             line,
@@ -250,6 +272,7 @@ impl Conversation {
         let mut known = self.office.0.known.clone();
         let mut guest = Some(guest);
         let mut look = tokio::time::interval(self.look_every());
+        let news = self.office.0.people.news(&self.proved.site);
         while !self.session.is_over() {
             let reads = self.held < MOST_HELD && self.line.going.waiting() < MOST_ANSWERS;
             tokio::select! {
@@ -277,6 +300,11 @@ impl Conversation {
                         self.session.turn_away();
                     }
                 }
+                () = news.notified() => self.session.handle_news(),
+                Some(found) = self.found.recv() => match found {
+                    Found::Answer(answer) => self.session.handle_answer(answer),
+                    Found::Told(told) => self.session.handle_told(told),
+                },
                 _ = &mut replaced => break,
                 () = tokio::time::sleep_until(greeting), if guest.is_some() => {
                     self.session.handle_silence();
@@ -333,15 +361,30 @@ impl Conversation {
                         Err(why) => tracing::warn!(site, %why, "a site gets no other certificate"),
                     }
                 }
-                // Nobody here knows people yet.
-                Output::Ask(Ask { mark, .. }) => {
-                    self.session.handle_answer(Answer { mark, known: None });
-                }
-                Output::Tell => self.session.handle_told(None),
-                Output::Took { .. } | Output::Hangup => {}
+                Output::Ask(ask) => self.ask(ask),
+                Output::Tell => self.tell(),
+                Output::Took { upto } => self.took = Some(upto),
+                Output::Hangup => {}
                 Output::Send(frame) => self.line.going.push(&frame),
             }
         }
+    }
+
+    fn ask(&self, ask: Ask) {
+        let (people, finds) = (self.office.0.people.clone(), self.finds.clone());
+        let site = self.proved.site.clone();
+        tokio::spawn(async move {
+            // Whoever has gone wants no answer.
+            let _ = finds.send(Found::Answer(people.ask(&site, ask).await)).await;
+        });
+    }
+
+    fn tell(&mut self) {
+        let (people, finds) = (self.office.0.people.clone(), self.finds.clone());
+        let (site, took) = (self.proved.site.clone(), self.took.take());
+        tokio::spawn(async move {
+            let _ = finds.send(Found::Told(people.tell(&site, took).await)).await;
+        });
     }
 
     fn keep(&mut self, size: usize, batch: Batch) {
@@ -383,6 +426,8 @@ impl Conversation {
     }
 
     fn look(&mut self, now: UnixTime) {
+        // Another hub may have taken in what this site is to be told; and what it did not say that it has, it is told again.
+        self.session.handle_again();
         if self.heard.elapsed() > SILENCE {
             return self.session.handle_silence();
         }

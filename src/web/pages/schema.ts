@@ -290,6 +290,7 @@ export type ContactLine = {
   "consents": Array<ConsentLine>
   "contact": ContactId
   "created": UnixTime
+  "elsewhere"?: Array<ElsewhereLine>
   "fields": Record<string, FieldLine>
   "holds": Array<HoldLine>
   "identities": Array<IdentityLine>
@@ -367,6 +368,12 @@ export type Draft = {
 export type DryRun = {
   "leads_to": string
   "why": Array<string>
+}
+
+export type ElsewhereLine = {
+  "heard": UnixTime
+  "masked"?: Record<string, string>
+  "site": string
 }
 
 export type EndOfWork = {
@@ -449,6 +456,7 @@ export type Fault = "address" | "refused" | "window" | "content" | "account" | "
 export type FieldLine = {
   "before": Array<SaidLine>
   "now": SaidLine
+  "others"?: Array<OtherLine>
 }
 
 export type FigureLine = {
@@ -1034,6 +1042,12 @@ export type OtherContact = {
   "gone": ContactId
 }
 
+export type OtherLine = {
+  "at": UnixTime
+  "site"?: string
+  "value"?: string | null
+}
+
 export type OwnerLine = {
   "agent"?: AgentId
   "flow"?: FlowId
@@ -1278,7 +1292,7 @@ export type SignIn = {
   "password": string
 }
 
-export type Source = "customer" | "agent" | "import" | "rule" | "crm"
+export type Source = "customer" | "agent" | "import" | "rule" | "crm" | "branch"
 
 export type Spending = {
   "caps": Array<Cap>

@@ -46,7 +46,7 @@ function Known({ contact }: { contact: ContactLine }) {
   const problem = useSignal<string | null>(null)
   const editing = useSignal(false)
   const path = `/people/${contact.contact}`
-  const fields = Object.entries(contact.fields).filter(([, field]) => field.now.value)
+  const fields = Object.entries(contact.fields).filter(([, field]) => field.now.value || field.others?.length)
   return (
     <Section
       title={t('details')}
@@ -89,7 +89,31 @@ function Known({ contact }: { contact: ContactLine }) {
             {fields.map(([name, field]) => (
               <div key={name}>
                 <dt>{named('field', name)}</dt>
-                <dd>{field.now.value}</dd>
+                <dd>
+                  {field.now.value}
+                  {field.now.source === 'branch' && <span class="small soft"> {t('field.from', { site: field.now.by })}</span>}
+                </dd>
+                {field.others?.map((other) => (
+                  <dd key={`${other.site} ${other.at}`} class="other small">
+                    {t('field.other', { site: other.site ?? t('field.here'), value: other.value ?? '–' })}{' '}
+                    <Button
+                      kind="quiet"
+                      onClick={() => void change(problem, () => ask('PATCH', path, { fields: { [name]: other.value ?? null }, version: contact.version }))}
+                    >
+                      {t('field.right')}
+                    </Button>
+                  </dd>
+                ))}
+                {field.others?.length ? (
+                  <dd class="small">
+                    <Button
+                      kind="quiet"
+                      onClick={() => void change(problem, () => ask('PATCH', path, { fields: { [name]: field.now.value ?? null }, version: contact.version }))}
+                    >
+                      {t('field.keep', { value: field.now.value ?? '–' })}
+                    </Button>
+                  </dd>
+                ) : null}
               </div>
             ))}
             {contact.identities.map(({ identity }) => {
@@ -117,6 +141,14 @@ function Known({ contact }: { contact: ContactLine }) {
               .join(' · ')}
           </p>
         )}
+        {contact.elsewhere?.map((one) => (
+          <p key={one.site} class="small soft">
+            {t('elsewhere', { site: one.site, at: when(one.heard) })}{' '}
+            {Object.entries(one.masked ?? {})
+              .map(([name, value]) => `${named('field', name)}: ${value}`)
+              .join(' · ')}
+          </p>
+        ))}
         {contact.holds.length > 0 && <Lamp shade="warn">{t('held')}</Lamp>}
         <Reach contact={contact} />
         <Verify contact={contact} />
