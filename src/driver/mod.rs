@@ -343,7 +343,13 @@ pub fn start(
     twilio.take_up(runtime.handle());
     let calls = joined.calls.merge(api::door::router(twilio));
     let web = serve_web(&setup.settings, identity.as_ref(), (api, calls), &door)?;
-    let gateway = Gateway::new(setup, opened.journal, random);
+    let policy = opened.journal.outward().map(|outward| outward.policy().clone());
+    let patience = Duration::from_millis(setup.settings.uplink.ask_ms.into());
+    let mut gateway = Gateway::new(setup, opened.journal, random);
+    // With nothing that may leave nobody is asked or told either.
+    if let Some(policy) = policy {
+        gateway.share_people(policy, patience);
+    }
     let turning = Loop {
         gateway,
         sockets,

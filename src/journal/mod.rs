@@ -197,6 +197,11 @@ impl Journal {
         self.outward = Some(outward);
     }
 
+    /// What may leave the premises, where something does.
+    pub fn outward(&self) -> Option<&Outward> {
+        self.outward.as_ref()
+    }
+
     /// Appends an event. Personal data in it is sealed first, but for what leaves of it. Answers the token that says when
     /// it is on the disk.
     pub fn append(&mut self, now: Now, mut event: Event) -> Token {

@@ -32,8 +32,13 @@ impl Acquaintances {
     pub fn follow(engine: &Engine) -> Acquaintances {
         let inner = Inner { people: Mutex::default(), waiting: Mutex::default() };
         let own = Acquaintances(Arc::new(inner));
-        let Engine::Embedded(embedded) = engine;
-        tokio::spawn(own.clone().follow_events(embedded.clone()));
+        match engine {
+            Engine::Embedded(embedded) => {
+                tokio::spawn(own.clone().follow_events(embedded.clone()));
+            }
+            #[allow(unreachable_patterns, reason = "engines that are added are followed elsewhere")]
+            _ => tracing::warn!("branches are not told of people whom they have in common"),
+        }
         own
     }
 

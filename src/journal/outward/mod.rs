@@ -59,6 +59,11 @@ impl Outward {
         Outward { policy }
     }
 
+    /// What the site lets out.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// What one record becomes. Personal data that is sealed, because nobody can read it any more, does not leave.
     pub fn events(&self, at: UnixTime, event: &Event) -> Vec<frame::Event> {
         match event {
