@@ -2,5 +2,6 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod down;
 mod line;
 mod out;
