@@ -1,6 +1,8 @@
 //! The line between a box's outbox and a hub's engine, over real sockets.
 
 mod hostile;
+mod kills;
+mod town;
 mod wan;
 
 use std::fs;

@@ -60,7 +60,7 @@ fn outward(data: &Path) -> Outward {
 }
 
 /// Something of a branch's day.
-fn something(random: &mut Random) -> Event {
+pub fn something(random: &mut Random) -> Event {
     let at = UnixTime(i64::try_from(random.below(1 << 50)).unwrap());
     let call = CallId(random.below(1 << 60));
     let number = format!("+1555{:07}", random.below(50));
@@ -131,7 +131,7 @@ fn something(random: &mut Random) -> Event {
     }
 }
 
-fn open(data: &Path, seed: u64) -> (Opened, mpsc::Receiver<Done>) {
+pub fn open(data: &Path, seed: u64) -> (Opened, mpsc::Receiver<Done>) {
     let (says, hears) = mpsc::channel();
     let report = move |done| {
         let _ = says.send(done);
@@ -142,7 +142,7 @@ fn open(data: &Path, seed: u64) -> (Opened, mpsc::Receiver<Done>) {
 }
 
 /// Takes in what the journal's thread says, and hands over what it is to do.
-fn go_on(opened: &mut Opened, hears: &mpsc::Receiver<Done>) {
+pub fn go_on(opened: &mut Opened, hears: &mpsc::Receiver<Done>) {
     let now = clock::now();
     for done in hears.try_iter() {
         match done {
@@ -184,7 +184,7 @@ fn start(data: &Path) -> Child {
 }
 
 /// A hash over a row of events, and how many there are.
-fn hashed(events: impl Iterator<Item = branchline::uplink::frame::Event>) -> (String, u64) {
+pub fn hashed(events: impl Iterator<Item = branchline::uplink::frame::Event>) -> (String, u64) {
     let mut count = Count::default();
     let mut all = 0;
     for event in events {
@@ -195,9 +195,13 @@ fn hashed(events: impl Iterator<Item = branchline::uplink::frame::Event>) -> (St
 }
 
 /// What the journal says, filtered by the policy, read without anything of the outbox.
-fn filtered(data: &Path) -> (String, u64) {
+pub fn filtered(data: &Path) -> (String, u64) {
+    filtered_by(data, &outward(data), usize::MAX)
+}
+
+/// The same by another policy, of so many events at most.
+pub fn filtered_by(data: &Path, outward: &Outward, most: usize) -> (String, u64) {
     let keys = journal::reading(data).expect("keys");
-    let outward = outward(data);
     let mut replay = Replay::default();
     let mut events = Vec::new();
     for segment in segments::list(&journal::folder(data)).expect("segments") {
@@ -210,7 +214,7 @@ fn filtered(data: &Path) -> (String, u64) {
         });
     }
     assert!(replay.damage.is_none(), "{:?}", replay.damage);
-    hashed(events.into_iter())
+    hashed(events.into_iter().take(most))
 }
 
 /// What the outbox holds, from its first number to its last.
