@@ -184,7 +184,7 @@ mod journal {
                         let path = segments::path(folder, first);
                         file = Some(BufWriter::new(File::create(path).expect("a segment")));
                     }
-                    Output::Write { bytes: written, upto } => {
+                    Output::Write { bytes: written, upto, .. } => {
                         bytes += written.len() as u64;
                         let file = file.as_mut().expect("a segment was begun");
                         file.write_all(&written).expect("there is room");
