@@ -55,7 +55,7 @@ const FENCED_CRATES: [(&str, &[&str]); 13] = [
     ("jsonwebtoken", &["driver/api/signed.rs"]),
     ("ropus", &["media/codec/opus.rs"]),
     ("rsip", &["sip/message.rs", "sip/message_tests.rs"]),
-    ("sled", &["driver/store.rs"]),
+    ("sled", &["driver/store.rs", "driver/hub/lookup.rs"]),
     ("rusqlite", &["driver/search.rs"]),
     ("rustix", &["driver/priority.rs", "driver/serial.rs"]),
     ("hickory_resolver", &["driver/dns.rs"]),

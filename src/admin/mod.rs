@@ -8,6 +8,7 @@ pub mod api;
 mod ban;
 pub mod configuring;
 mod crm;
+pub mod export;
 mod exposition;
 mod glance;
 mod journey;

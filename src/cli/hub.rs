@@ -8,10 +8,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::cli::{exit, text};
+use crate::cli::{exit, export, text};
 use crate::driver::hub::running::{self, CannotStart};
+use crate::driver::hub::serving;
 use crate::driver::hub::sites::{Site, Sites};
 use crate::driver::{clock, log};
+use crate::hub;
 use crate::time::UnixTime;
 use crate::uplink::token::{Token, is_site};
 
@@ -21,9 +23,15 @@ pub struct Hub {
     /// The hub's folder: its authority, its sites, and what they sent.
     #[arg(long, global = true, env = "BRANCHLINE_HUB", default_value = "/var/lib/branchline-hub")]
     dir: PathBuf,
-    /// Where sites connect, by UDP and TCP.
-    #[arg(long, default_value = "0.0.0.0:7443")]
+    /// The hub's settings, hub.toml; what holds without them stands in the sample.
+    #[arg(short, long, global = true)]
+    config: Option<PathBuf>,
+    /// Where sites connect, by UDP and TCP; instead of what the settings say.
+    #[arg(long)]
     listen: Vec<SocketAddr>,
+    /// Where the page is; instead of what the settings say.
+    #[arg(long)]
+    page: Vec<SocketAddr>,
     /// Print one JSON object on one line when ready, and nothing else.
     #[arg(long)]
     json: bool,
@@ -33,6 +41,14 @@ pub struct Hub {
 
 #[derive(Debug, Subcommand)]
 enum One {
+    /// Write the interactions of all sites as JSON lines or Parquet, for any other program.
+    #[command(
+        after_help = "Example: branchline hub export --since 2026-01-01 --format parquet --out all.parquet"
+    )]
+    Export(export::How),
+    /// Say what is wrong with the settings.
+    #[command(after_help = "Example: branchline hub check -c hub.toml")]
+    Check,
     /// Print a token that lets one box in as a site, once.
     #[command(after_help = "Example: branchline hub token berne --dir hub")]
     Token {
@@ -61,6 +77,8 @@ enum One {
 pub fn main(asked: &Hub) -> ExitCode {
     let done = match &asked.one {
         None => return run(asked),
+        Some(One::Check) => return check(asked),
+        Some(One::Export(how)) => return export(asked, how),
         Some(One::Token { site, hours }) => token(&asked.dir, site, *hours),
         Some(One::Revoke { site }) => revoke(&asked.dir, site),
         Some(One::Sites { json }) => sites(&asked.dir, *json),
@@ -70,7 +88,11 @@ pub fn main(asked: &Hub) -> ExitCode {
 
 fn run(asked: &Hub) -> ExitCode {
     log::begin(&crate::config::settings::Log::default());
-    let running = match running::start(&asked.dir, &asked.listen) {
+    let hub = match settings(asked) {
+        Ok(hub) => hub,
+        Err(error) => return exit::fail(exit::CONFIG, error),
+    };
+    let running = match running::start(&asked.dir, &hub) {
         Ok(running) => running,
         Err(error @ CannotStart::Listen(..)) => return exit::fail(exit::SYSTEM, error),
         Err(error) => return exit::fail(exit::IO, error),
@@ -81,6 +103,13 @@ fn run(asked: &Hub) -> ExitCode {
             for at in &running.listens {
                 println!("sites connect at {at} (UDP and TCP)");
             }
+            for at in &running.serving.page {
+                let scheme = if at.ip().is_loopback() { "http" } else { "https" };
+                let password = running.serving.password.display();
+                println!(
+                    "the sites are shown at {scheme}://{at}/ (user hub, password in {password})"
+                );
+            }
             println!("`branchline hub token SITE --dir {}` lets one in", asked.dir.display());
         }
     }
@@ -88,13 +117,60 @@ fn run(asked: &Hub) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// The settings, and what the command says instead.
+fn settings(asked: &Hub) -> Result<hub::settings::Hub, serving::CannotServe> {
+    let mut hub = match &asked.config {
+        Some(path) => serving::settings(path)?.hub,
+        None => hub::settings::Hub::default(),
+    };
+    if !asked.listen.is_empty() {
+        hub.listen.clone_from(&asked.listen);
+    }
+    if !asked.page.is_empty() {
+        hub.page.listen.clone_from(&asked.page);
+    }
+    Ok(hub)
+}
+
+fn check(asked: &Hub) -> ExitCode {
+    let Some(path) = &asked.config else {
+        return exit::fail(exit::USAGE, "which settings? `-c hub.toml`");
+    };
+    let checked = serving::settings(path).and_then(|settings| serving::check(&settings.hub));
+    match checked {
+        Ok(()) => {
+            println!("{}: fine", path.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => exit::fail(exit::CONFIG, error),
+    }
+}
+
+fn export(asked: &Hub, how: &export::How) -> ExitCode {
+    let hub = match settings(asked) {
+        Ok(hub) => hub,
+        Err(error) => return exit::fail(exit::CONFIG, error),
+    };
+    match serving::interactions(&asked.dir, &hub, how.since()) {
+        Ok(rows) => how.write(&rows),
+        Err(error) => exit::fail(exit::NO_INPUT, error),
+    }
+}
+
 fn ready(running: &running::Running) -> String {
     #[derive(Serialize)]
     struct Ready<'a> {
         ready: bool,
         listen: &'a [SocketAddr],
+        page: &'a [SocketAddr],
+        password_file: &'a Path,
     }
-    let ready = Ready { ready: true, listen: &running.listens };
+    let ready = Ready {
+        ready: true,
+        listen: &running.listens,
+        page: &running.serving.page,
+        password_file: &running.serving.password,
+    };
     serde_json::to_string(&ready).unwrap_or_default()
 }
 

@@ -21,6 +21,7 @@ mod crm;
 pub mod demo;
 mod erlang;
 mod exit;
+mod export;
 pub mod features;
 mod hub;
 mod journal;
@@ -301,6 +302,11 @@ enum Command {
                       branchline erlang --calls 120 --aht 180 --target 80/20 --patience 60"
     )]
     Erlang(erlang::Options),
+    /// Write the branch's calls, messages and contacts as JSON lines or Parquet, for any other program.
+    #[command(
+        after_help = "Example: branchline export --since 2026-01-01 --format parquet --out branch.parquet"
+    )]
+    Export(export::Options),
     /// List journeys that run, tasks, and what came of the last steps and why; or stop a journey.
     #[command(
         after_help = "Examples: branchline journeys --json\n          branchline journeys stop 5R2T0QW8N4K1C",
@@ -383,6 +389,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Policy(asked) => policy::main(asked),
         Command::Report(options) => report::main(&options),
         Command::Erlang(options) => erlang::main(&options),
+        Command::Export(options) => export::main(&options),
         Command::Journeys(asked) => journey::running(asked),
         Command::Work(asked) => work::main(asked),
         Command::Journey(options) => journey::main(&options),

@@ -1,8 +1,13 @@
 //! The upstream end of the line: what sites send is taken in once, and acknowledged when it is kept for good.
 
+pub mod fleet;
+pub mod interactions;
 pub mod kept;
 pub mod people;
+pub mod reporting;
 pub mod session;
+pub mod settings;
+pub mod subject;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ pub mod erlang;
 pub mod fact;
 pub mod formula;
 pub mod grid;
+pub mod interaction;
 mod issues;
 mod moves;
 mod service;

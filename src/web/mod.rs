@@ -3,6 +3,8 @@
 //! Owns which file answers which path and how long a browser may keep it. Knows nothing of HTTP's rest, nor of what the
 //! pages do: that is `src/web/pages`, and they ask for everything over the API.
 
+pub mod hub;
+
 use include_dir::{Dir, include_dir};
 
 static FILES: Dir<'_> = include_dir!("$OUT_DIR/web");

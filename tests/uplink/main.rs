@@ -3,5 +3,6 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod down;
+mod hub;
 mod line;
 mod out;

@@ -15,6 +15,7 @@ mod chat;
 mod customer;
 mod desk;
 mod firefox;
+mod fleet;
 mod journey;
 mod knowledge;
 mod lasting;

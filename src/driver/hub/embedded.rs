@@ -6,13 +6,14 @@
 //! what was found is on the disk before anybody is told of it. After a write or a sync that failed the file is cut to what
 //! is sure and left alone; after a rest a fresh one is tried, so that a disk with room again is used again by itself.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,9 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio::sync::{oneshot, watch};
 
 use super::engine::{Contact, NotKept};
+use super::lookup::Lookup;
+use super::rows::Rows;
+use super::watching::View;
 use crate::driver::clock;
 use crate::hub::kept::{self, Batch, Kept, Ledger, Outboxed, Undo};
 use crate::journal::record::{Found, decode};
@@ -32,6 +36,8 @@ const WAITING: usize = 1 << 16;
 const TOGETHER: usize = 16 << 20;
 /// Octets of a segment: few enough to be read at a start in a blink, and to be deleted one by one.
 const SEGMENT: u64 = 64 << 20;
+/// A segment that is this old is ended, so that what is kept for so many days is not kept for months in a quiet house.
+const LONGEST_SEGMENT: Duration = Duration::from_secs(86_400);
 /// How long a disk that failed is let be.
 const REST: Duration = Duration::from_secs(1);
 
@@ -73,6 +79,10 @@ struct Shared {
     waiting: AtomicUsize,
     /// The next number of the stream: all before it is on the disk.
     durable: watch::Sender<u64>,
+    view: View,
+    lookup: Lookup,
+    /// Who still reads, and the number that he wants next.
+    readers: Mutex<BTreeMap<String, u64>>,
 }
 
 type Answer = oneshot::Sender<Result<u64, NotKept>>;
@@ -94,20 +104,33 @@ impl Embedded {
     /// # Errors
     /// When the folder cannot be used, or another hub uses it.
     pub fn open(dir: &Path) -> Result<Embedded, CannotOpen> {
+        Embedded::open_for(dir, None)
+    }
+
+    /// The same, where events may be deleted once they are so old and every reader has had them.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_for(dir: &Path, keep: Option<Duration>) -> Result<Embedded, CannotOpen> {
         let folder = dir.join("stream");
         let in_file = |error| CannotOpen::File(folder.clone(), error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(in_file)?;
         let lock = lock(&folder)?;
         let ledger = read_back(&folder).map_err(in_file)?;
         File::open(&folder).and_then(|folder| folder.sync_all()).map_err(in_file)?;
+        let lookup = Lookup::open(dir).map_err(|error| CannotOpen::File(dir.to_owned(), error))?;
         let shared = Arc::new(Shared {
             folder,
             waiting: AtomicUsize::new(0),
             durable: watch::Sender::new(ledger.next()),
+            view: View::default(),
+            lookup,
+            readers: Mutex::default(),
         });
         let writer = Writer {
             shared: shared.clone(),
             ledger,
+            keep,
             segment: None,
             again: None,
             buffer: Vec::new(),
@@ -149,7 +172,25 @@ impl Embedded {
     }
 
     /// See [`Engine::heard`](super::engine::Engine::heard).
-    pub fn heard(&self, _site: &str, _what: Contact) {}
+    pub fn heard(&self, site: &str, what: Contact) {
+        self.shared.view.heard(site, what);
+    }
+
+    /// The sites as they are.
+    pub fn view(&self) -> &View {
+        &self.shared.view
+    }
+
+    /// Somebody reads, and wants this number next: nothing from there on is deleted.
+    pub fn hold(&self, who: &str, next: u64) {
+        let mut readers = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        readers.insert(who.to_owned(), next);
+    }
+
+    /// Rows of what is looked up.
+    pub fn rows(&self) -> Rows {
+        Rows::Here(self.shared.lookup.clone())
+    }
 
     /// The next number of the stream, as it grows.
     pub fn grows(&self) -> watch::Receiver<u64> {
@@ -196,6 +237,30 @@ fn list(folder: &Path) -> io::Result<Vec<Segment>> {
     Ok(segments)
 }
 
+/// Reads everything from a hub's folder, whether a hub runs on it or not: what is being written at that moment may be missing.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn read_all(dir: &Path, mut each: impl FnMut(Kept)) -> Result<(), CannotOpen> {
+    let folder = dir.join("stream");
+    let wrong = |error| CannotOpen::File(folder.clone(), error);
+    for segment in list(&folder).map_err(wrong)? {
+        let bytes = fs::read(&segment.path).map_err(wrong)?;
+        let mut rest = &bytes[..];
+        loop {
+            match decode(rest) {
+                Found::Record(record) => {
+                    kept::open(&record, 0).into_iter().for_each(&mut each);
+                    rest = rest.get(record.bytes.len()..).unwrap_or_default();
+                }
+                Found::Damage(skip) => rest = rest.get(skip..).unwrap_or_default(),
+                Found::Torn | Found::End => break,
+            }
+        }
+    }
+    Ok(())
+}
+
 /// How far everything is, from the newest segment that has a head. What is torn at its end was never acknowledged, and is cut
 /// off. Newer ones without a head were never used, and go.
 fn read_back(folder: &Path) -> io::Result<Ledger> {
@@ -235,6 +300,8 @@ fn read_back(folder: &Path) -> io::Result<Ledger> {
 struct Writer {
     shared: Arc<Shared>,
     ledger: Ledger,
+    /// How old events become at least; for ever where nothing is said.
+    keep: Option<Duration>,
     segment: Option<Open>,
     /// After a failure: when it is tried again.
     again: Option<Instant>,
@@ -248,6 +315,7 @@ struct Open {
     path: PathBuf,
     /// Octets that are on the disk for sure.
     sure: u64,
+    begun: Instant,
     /// Whether anything but its head is.
     used: bool,
 }
@@ -278,12 +346,36 @@ impl Writer {
 
     /// Sees to it that there is a segment with room, unless the disk is let be.
     fn prepare(&mut self) -> io::Result<()> {
-        if self.segment.as_ref().is_some_and(|segment| segment.sure >= SEGMENT) {
+        let ends = |segment: &Open| {
+            segment.sure >= SEGMENT || (segment.used && segment.begun.elapsed() > LONGEST_SEGMENT)
+        };
+        if self.segment.as_ref().is_some_and(ends) {
             self.segment = None;
         }
         if self.segment.is_none() && self.again.is_none_or(|again| again <= Instant::now()) {
             self.segment = Some(begin(&self.shared.folder, &self.ledger)?);
             self.again = None;
+            if let Err(error) = self.let_go() {
+                tracing::warn!(%error, "old events cannot be deleted");
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes segments that are old enough and that every reader has had. The one that is written stays.
+    fn let_go(&self) -> io::Result<()> {
+        let Some(keep) = self.keep else { return Ok(()) };
+        let had = {
+            let readers = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            readers.values().copied().min().unwrap_or(u64::MAX)
+        };
+        let segments = list(&self.shared.folder)?;
+        for (segment, follower) in segments.iter().zip(segments.iter().skip(1)) {
+            let age = segment.path.metadata()?.modified()?.elapsed().unwrap_or_default();
+            if age < keep || follower.first > had {
+                break;
+            }
+            fs::remove_file(&segment.path)?;
         }
         Ok(())
     }
@@ -386,7 +478,10 @@ fn begin(folder: &Path, ledger: &Ledger) -> io::Result<Open> {
         Ok(file)
     });
     match written {
-        Ok(file) => Ok(Open { file, path, sure: head.len() as u64, used: false }),
+        Ok(file) => {
+            let (sure, begun) = (head.len() as u64, Instant::now());
+            Ok(Open { file, path, sure, begun, used: false })
+        }
         Err(error) => {
             // Without a head it is nothing; a start passes it over as well.
             let _ = fs::remove_file(&path);
@@ -512,8 +607,12 @@ mod tests {
 
     /// A second one on the same folder begins when the first has let go of it.
     fn again(dir: &Path) -> Embedded {
+        again_for(dir, None)
+    }
+
+    fn again_for(dir: &Path, keep: Option<Duration>) -> Embedded {
         for _ in 0..1_000 {
-            match Embedded::open(dir) {
+            match Embedded::open_for(dir, keep) {
                 Err(CannotOpen::Running(_)) => thread::sleep(Duration::from_millis(5)),
                 opened => return opened.expect("it opens"),
             }
@@ -557,6 +656,34 @@ mod tests {
             assert!(all(&engine) == whole, "{torn} torn off");
             assert_eq!(keep(&engine, &a, some(have + 2, 3)), Ok(have + 4));
         }
+        fs::remove_dir_all(&dir).expect("cleaned up");
+    }
+
+    #[test]
+    fn what_is_old_goes_when_everybody_has_had_it_and_nothing_of_it_comes_twice() {
+        let dir = dir("old");
+        let a = outbox("a");
+        for turn in 0..4 {
+            assert_eq!(keep(&again(&dir), &a, some(turn * 5 + 1, 5)), Ok(turn * 5 + 5));
+        }
+        let count = || list(&dir.join("stream")).expect("segments").len();
+        assert_eq!(count(), 4);
+        let open = |hold| {
+            let engine = again_for(&dir, Some(Duration::ZERO));
+            engine.hold("tables", hold);
+            engine.hold("crm", 100);
+            engine
+        };
+        // The tables have had the first seven: the first segment goes, which has five.
+        let engine = open(8);
+        assert_eq!(keep(&engine, &a, some(18, 5)), Ok(22));
+        assert_eq!(all(&engine).first().map(|kept| kept.0), Some(6));
+        drop(engine);
+        let engine = open(23);
+        assert_eq!(keep(&engine, &a, some(20, 5)), Ok(24), "where it is, is known all the same");
+        let left: Vec<_> = all(&engine).iter().map(|kept| kept.2).collect();
+        assert_eq!(left, [23, 24]);
+        drop(engine);
         fs::remove_dir_all(&dir).expect("cleaned up");
     }
 

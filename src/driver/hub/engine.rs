@@ -6,12 +6,14 @@
 
 use std::fmt;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use super::embedded::Embedded;
+use super::embedded::{self, Embedded};
+use super::jetstream::JetStream;
+use super::rows::Rows;
+use super::watching;
+pub use crate::hub::fleet::Contact;
 pub use crate::hub::kept::{Batch, Kept, Outboxed, What};
-use crate::time::UnixTime;
-use crate::uplink::Route;
 
 /// Why something is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,24 +50,25 @@ impl fmt::Display for NotKept {
 
 impl std::error::Error for NotKept {}
 
-/// What is heard of a site beside its events.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Contact {
-    /// It was welcomed.
-    Connected {
-        /// By which route.
-        route: Route,
-        /// Its program's version.
-        version: String,
-        /// When its certificate ends; unknown where it has none that says so.
-        certificate_ends: Option<UnixTime>,
-        /// Which outbox it speaks of, and the newest event in it.
-        epoch: String,
-        /// See `epoch`.
-        newest: u64,
-    },
-    /// Its line is gone.
-    Gone,
+/// What is kept cannot be read at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotRead;
+
+impl fmt::Display for NotRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what is kept cannot be read at this moment")
+    }
+}
+
+impl std::error::Error for NotRead {}
+
+/// Some of what a stream has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// In the order of the stream.
+    pub kept: Vec<Kept>,
+    /// Where to go on.
+    pub next: u64,
 }
 
 /// An engine. Copies are the same one.
@@ -73,6 +76,8 @@ pub enum Contact {
 pub enum Engine {
     /// Files on this machine.
     Embedded(Embedded),
+    /// A cluster.
+    JetStream(JetStream),
 }
 
 impl Engine {
@@ -83,6 +88,7 @@ impl Engine {
     pub async fn position(&self, of: &Outboxed) -> Result<u64, NotKept> {
         match self {
             Engine::Embedded(embedded) => embedded.position(of).await,
+            Engine::JetStream(cluster) => cluster.position(of).await,
         }
     }
 
@@ -91,6 +97,45 @@ impl Engine {
     pub fn keep(&self, of: &Outboxed, batch: Batch) -> oneshot::Receiver<Result<u64, NotKept>> {
         match self {
             Engine::Embedded(embedded) => embedded.keep(of, batch),
+            Engine::JetStream(cluster) => cluster.keep(of, batch),
+        }
+    }
+
+    /// Streams that there are: one on this machine, one for each site in a cluster.
+    ///
+    /// # Errors
+    /// When that cannot be known at this moment.
+    pub async fn streams(&self) -> Result<Vec<String>, NotRead> {
+        match self {
+            Engine::Embedded(_) => Ok(vec![ON_THIS_MACHINE.to_owned()]),
+            Engine::JetStream(cluster) => cluster.streams().await,
+        }
+    }
+
+    /// Reads a stream on from a number.
+    pub fn tail(&self, stream: &str, from: u64) -> Tail {
+        match self {
+            Engine::Embedded(embedded) => {
+                Tail::Embedded(embedded.clone(), None, embedded.grows(), from)
+            }
+            Engine::JetStream(cluster) => Tail::JetStream(cluster.clone(), stream.to_owned(), from),
+        }
+    }
+
+    /// Rows of what is looked up: people, cursors, the view of the sites.
+    pub fn rows(&self) -> Rows {
+        match self {
+            Engine::Embedded(embedded) => embedded.rows(),
+            Engine::JetStream(cluster) => cluster.rows_book(),
+        }
+    }
+
+    /// Somebody reads a stream, and wants this number next: on this machine nothing from there on is deleted. A cluster deletes
+    /// by age alone.
+    pub fn hold(&self, who: &str, next: u64) {
+        match self {
+            Engine::Embedded(embedded) => embedded.hold(who, next),
+            Engine::JetStream(_) => {}
         }
     }
 
@@ -98,6 +143,69 @@ impl Engine {
     pub fn heard(&self, site: &str, what: Contact) {
         match self {
             Engine::Embedded(embedded) => embedded.heard(site, what),
+            Engine::JetStream(cluster) => {
+                watching::heard_in_cluster(cluster, cluster.hub(), site, what);
+            }
+        }
+    }
+}
+
+/// The stream of an engine on one machine.
+const ON_THIS_MACHINE: &str = "hub";
+
+/// Reads a stream from a number on.
+pub enum Tail {
+    /// From files; the reader is away while it reads, and made anew if nobody waited for it.
+    Embedded(Embedded, Option<embedded::Tail>, watch::Receiver<u64>, u64),
+    /// From a cluster.
+    JetStream(JetStream, String, u64),
+}
+
+impl Tail {
+    /// The number of what comes next.
+    pub fn next(&self) -> u64 {
+        match self {
+            Tail::Embedded(_, _, _, next) | Tail::JetStream(_, _, next) => *next,
+        }
+    }
+
+    /// What there is now, some of it; nothing when there is nothing yet.
+    ///
+    /// # Errors
+    /// When it cannot be read at this moment.
+    pub async fn read(&mut self) -> Result<Page, NotRead> {
+        match self {
+            Tail::Embedded(embedded, reader, _, next) => {
+                let (mut tail, from) = (reader.take().unwrap_or_else(|| embedded.tail()), *next);
+                let read = tokio::task::spawn_blocking(move || {
+                    let read = tail.read(from);
+                    (tail, read)
+                });
+                let (tail, read) = read.await.map_err(|_| NotRead)?;
+                *reader = Some(tail);
+                let (kept, to) = read.map_err(|_| NotRead)?;
+                *next = to;
+                Ok(Page { kept, next: to })
+            }
+            Tail::JetStream(cluster, stream, next) => {
+                let page = cluster.read(stream, *next).await?;
+                *next = page.next;
+                Ok(page)
+            }
+        }
+    }
+
+    /// Waits until there may be more.
+    pub async fn grown(&mut self) {
+        match self {
+            Tail::Embedded(_, _, grows, next) => {
+                let next = *next;
+                if grows.wait_for(|durable| *durable > next).await.is_err() {
+                    // The engine has ended: there will never be more.
+                    std::future::pending::<()>().await;
+                }
+            }
+            Tail::JetStream(..) => tokio::time::sleep(super::jetstream::ASK_EVERY).await,
         }
     }
 }

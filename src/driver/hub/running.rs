@@ -12,10 +12,10 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::authority::{Authority, NoAuthority};
-use super::embedded::{CannotOpen, Embedded};
-use super::engine::Engine;
 use super::office::Office;
+use super::serving::{self, CannotServe, Serving};
 use super::sites::Sites;
+use crate::hub::settings::Hub;
 
 /// How long a site's certificate lasts. It is renewed when a third is left, so that a branch may be cut off for four months;
 /// who is not to come any more is shut out at once, whatever is left of it.
@@ -28,8 +28,8 @@ pub enum CannotStart {
     Folder(PathBuf, io::Error),
     /// Its authority.
     Authority(NoAuthority),
-    /// What keeps events.
-    Engine(CannotOpen),
+    /// What keeps events, or what is done with them.
+    Serve(CannotServe),
     /// An address cannot be had.
     Listen(SocketAddr, io::Error),
     /// Something of the system's.
@@ -43,7 +43,7 @@ impl fmt::Display for CannotStart {
                 write!(f, "the hub's folder {} cannot be used: {error}", path.display())
             }
             CannotStart::Authority(error) => error.fmt(f),
-            CannotStart::Engine(error) => error.fmt(f),
+            CannotStart::Serve(error) => error.fmt(f),
             CannotStart::Listen(address, error) => write!(
                 f,
                 "sites cannot connect at {address}: {error}\n  Is another program there? `ss -lpn` tells; give --listen."
@@ -84,6 +84,8 @@ fn lock(dir: &Path) -> io::Result<Flock<File>> {
 pub struct Running {
     /// Where sites connect.
     pub listens: Vec<SocketAddr>,
+    /// What else it does.
+    pub serving: Serving,
     runtime: tokio::runtime::Runtime,
     ends: tokio::task::JoinHandle<()>,
 }
@@ -92,9 +94,8 @@ pub struct Running {
 ///
 /// # Errors
 /// When it lacks something.
-pub fn start(dir: &Path, listen: &[SocketAddr]) -> Result<Running, CannotStart> {
+pub fn start(dir: &Path, hub: &Hub) -> Result<Running, CannotStart> {
     let (authority, sites) = open(dir)?;
-    let engine = Engine::Embedded(Embedded::open(dir).map_err(CannotStart::Engine)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("hub")
         .enable_all()
@@ -113,15 +114,17 @@ pub fn start(dir: &Path, listen: &[SocketAddr]) -> Result<Running, CannotStart> 
         }))
     });
     let ends = ends.map_err(CannotStart::System)?;
-    runtime.block_on(async {
+    let serving = runtime.block_on(async {
+        let engine = serving::engine(dir, hub).await.map_err(CannotStart::Serve)?;
+        let serving = serving::start(dir, hub, &engine).await.map_err(CannotStart::Serve)?;
         let office = Office::open(authority, sites, engine, CERTIFICATE);
-        for address in listen {
+        for address in &hub.listen {
             let at = office.listen(*address).await;
             listens.push(at.map_err(|error| CannotStart::Listen(*address, error))?);
         }
-        Ok(())
+        Ok(serving)
     })?;
-    Ok(Running { listens, runtime, ends })
+    Ok(Running { listens, serving, runtime, ends })
 }
 
 impl Running {
