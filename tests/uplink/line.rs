@@ -2,6 +2,7 @@
 
 mod hostile;
 mod kills;
+mod readme;
 mod town;
 mod wan;
 
