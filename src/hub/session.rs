@@ -98,6 +98,8 @@ pub struct Session {
     telling: Telling,
     /// Questions that have no answer yet.
     asked: Vec<u64>,
+    /// It was asked to get itself another certificate, and has not yet.
+    renewing: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -114,6 +116,7 @@ impl Session {
             asked: Vec::new(),
             program: String::new(),
             newest: 0,
+            renewing: false,
             outputs: VecDeque::new(),
         }
     }
@@ -161,7 +164,8 @@ impl Session {
             (Frame::Pong(_), Stage::Open) => {}
             (Frame::Ask(ask), Stage::Open) => self.ask(ask),
             (Frame::Took(took), Stage::Open) => self.took(took),
-            (Frame::Request(request), Stage::Open) => {
+            // Once for each time that it was asked to: a certificate costs the office a signature and two syncs.
+            (Frame::Request(request), Stage::Open) if std::mem::take(&mut self.renewing) => {
                 self.outputs.push_back(Output::Certify(request));
             }
             (Frame::Close(_), _) => self.over(),
@@ -269,6 +273,7 @@ impl Session {
     /// Its certificate ends before long.
     pub fn renew(&mut self) {
         if matches!(self.stage, Stage::Open) {
+            self.renewing = true;
             self.outputs.push_back(Output::Send(Frame::Renew));
         }
     }

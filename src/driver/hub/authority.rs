@@ -226,7 +226,7 @@ mod tests {
 
     fn request() -> String {
         let key = KeyPair::generate().unwrap();
-        named("whoever").serialize_request(&key).unwrap().pem().unwrap()
+        CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Certificates for sites: for a new box by its token, and for one that has one before it ends.
 
 use std::fmt;
+use std::io;
 
 use super::authority::key_of;
 use super::office::Office;
@@ -17,7 +18,9 @@ pub(super) enum NoCertificate {
     /// What it asked for is no request.
     Request,
     /// It cannot be written down that it has one.
-    File(std::io::Error),
+    File(io::Error),
+    /// It was shut out meanwhile.
+    ShutOut,
 }
 
 impl fmt::Display for NoCertificate {
@@ -25,6 +28,7 @@ impl fmt::Display for NoCertificate {
         match self {
             NoCertificate::Request => f.write_str("what it asked for is no request"),
             NoCertificate::File(error) => write!(f, "its file cannot be written: {error}"),
+            NoCertificate::ShutOut => f.write_str("it is shut out"),
         }
     }
 }
@@ -54,11 +58,14 @@ impl Office {
                 return Frame::Close(Reason::NotKept);
             }
         };
-        match self.certify(&site, &request.request) {
+        match self
+            .certify(&site, &request.request, |given| self.0.sites.enrol(secret, &site, given))
+        {
             Ok(certificate) => {
                 tracing::info!(site, "a box was enrolled");
                 Frame::Certificate(certificate)
             }
+            Err(NoCertificate::ShutOut) => Frame::Close(Reason::Token),
             Err(why) => {
                 tracing::error!(site, %why, "a box was not enrolled");
                 Frame::Close(Reason::NotKept)
@@ -66,8 +73,23 @@ impl Office {
         }
     }
 
-    /// Another certificate for a site that has proved who it is.
-    pub(super) fn certify(&self, site: &str, request: &str) -> Result<Certificate, NoCertificate> {
+    /// Another certificate for a site that came with one.
+    pub(super) fn renew(
+        &self,
+        site: &str,
+        came_with: &Given,
+        request: &str,
+    ) -> Result<Certificate, NoCertificate> {
+        self.certify(site, request, |given| self.0.sites.renew(site, came_with, given))
+    }
+
+    /// A certificate for a site, if it may be let in by it.
+    fn certify(
+        &self,
+        site: &str,
+        request: &str,
+        let_in: impl FnOnce(Given) -> io::Result<bool>,
+    ) -> Result<Certificate, NoCertificate> {
         let given = clock::now().unix;
         let span = i64::try_from(self.0.certificates.as_micros()).unwrap_or(i64::MAX);
         let ends = UnixTime(given.0.saturating_add(span));
@@ -75,7 +97,9 @@ impl Office {
         let (certificate, print) =
             authority.certify(site, request, ends).map_err(|_| NoCertificate::Request)?;
         let given = Given { sha256: print.to_string(), given, ends };
-        self.0.sites.let_in(site, given).map_err(NoCertificate::File)?;
+        if !let_in(given).map_err(NoCertificate::File)? {
+            return Err(NoCertificate::ShutOut);
+        }
         let authority = authority.pem().to_owned();
         Ok(Certificate { site: site.to_owned(), certificate, authority })
     }

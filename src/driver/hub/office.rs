@@ -356,7 +356,7 @@ impl Conversation {
                 Output::KeepLost { from, upto } => self.keep(0, Batch::Lost { from, upto }),
                 Output::Certify(request) => {
                     let site = self.proved.site.clone();
-                    match self.office.certify(&site, &request.request) {
+                    match self.office.renew(&site, &self.proved.given, &request.request) {
                         Ok(certificate) => self.session.handle_certificate(certificate),
                         Err(why) => tracing::warn!(site, %why, "a site gets no other certificate"),
                     }

@@ -35,6 +35,16 @@ pub struct Site {
     pub revoked: Option<UnixTime>,
 }
 
+impl Site {
+    /// Those that have ended go, and the oldest where there are too many.
+    fn add(&mut self, given: Given) {
+        self.certificates.retain(|one| given.given < one.ends && one.sha256 != given.sha256);
+        let over = (self.certificates.len() + 1).saturating_sub(MOST_CERTIFICATES);
+        self.certificates.drain(..over);
+        self.certificates.push(given);
+    }
+}
+
 /// A certificate that was given to a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Given {
@@ -164,20 +174,41 @@ impl Sites {
         Ok(Some(ticket.site))
     }
 
-    /// A site is let in by this certificate too. One that was shut out is let in by it alone.
+    /// A site is let in by this certificate too, which a token was used up for. One that was shut out is let in by it
+    /// alone. Answers whether the token still holds: whoever shuts a site out takes its tokens back.
     ///
     /// # Errors
-    /// When its file cannot be read or written.
-    pub fn let_in(&self, site: &str, given: Given) -> io::Result<()> {
+    /// When a file cannot be read or written.
+    pub fn enrol(&self, secret: Secret, site: &str, given: Given) -> io::Result<bool> {
+        let _lock = self.lock()?;
+        if !self.ticket(secret).try_exists()? {
+            return Ok(false);
+        }
         self.change(site, |site| {
             if site.revoked.take().is_some() {
                 site.certificates.clear();
             }
-            site.certificates.retain(|one| given.given < one.ends && one.sha256 != given.sha256);
-            let over = (site.certificates.len() + 1).saturating_sub(MOST_CERTIFICATES);
-            site.certificates.drain(..over);
-            site.certificates.push(given);
-        })
+            site.add(given);
+        })?;
+        Ok(true)
+    }
+
+    /// A site is let in by this certificate too, because it is by the one that it came with. Answers whether that still
+    /// holds.
+    ///
+    /// # Errors
+    /// When its file cannot be read or written.
+    pub fn renew(&self, site: &str, came_with: &Given, given: Given) -> io::Result<bool> {
+        let _lock = self.lock()?;
+        let mut holds = false;
+        self.change(site, |site| {
+            let same = |one: &Given| one.sha256 == came_with.sha256;
+            holds = site.revoked.is_none() && site.certificates.iter().any(same);
+            if holds {
+                site.add(given);
+            }
+        })?;
+        Ok(holds)
     }
 
     /// A site has come with this certificate: older ones are of no use any more.
@@ -186,6 +217,7 @@ impl Sites {
     /// When its file cannot be read or written.
     pub fn uses(&self, site: &str, certificate: Fingerprint) -> io::Result<()> {
         let print = certificate.to_string();
+        let _lock = self.lock()?;
         self.change(site, |site| {
             let given =
                 site.certificates.iter().find(|one| one.sha256 == print).map(|one| one.given);
@@ -195,7 +227,7 @@ impl Sites {
         })
     }
 
-    /// A site is shut out. Answers whether it was known.
+    /// A site is shut out, and the tokens that were handed out for it are worth nothing. Answers whether it was known.
     ///
     /// # Errors
     /// When its file cannot be read or written.
@@ -203,6 +235,8 @@ impl Sites {
         if !is_site(site) || !self.file(site).exists() {
             return Ok(false);
         }
+        let _lock = self.lock()?;
+        self.take_back_tokens(site)?;
         self.change(site, |site| {
             site.certificates.clear();
             site.revoked = Some(now);
@@ -210,8 +244,21 @@ impl Sites {
         Ok(true)
     }
 
+    fn take_back_tokens(&self, site: &str) -> io::Result<()> {
+        for file in fs::read_dir(self.folder.join("tokens"))? {
+            let path = file?.path();
+            // What cannot be read lets nobody in either.
+            let ticket: Option<Ticket> =
+                fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+            if ticket.is_some_and(|ticket| ticket.site == site) {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Only while the lock is held.
     fn change(&self, name: &str, change: impl FnOnce(&mut Site)) -> io::Result<()> {
-        let _lock = self.lock()?;
         let mut site = match fs::read(self.file(name)) {
             Ok(text) => serde_json::from_slice(&text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -236,5 +283,46 @@ impl Sites {
         let digest = ring::digest::digest(&ring::digest::SHA256, &secret.0);
         let name = digest.as_ref().try_into().map(Fingerprint).unwrap_or_default();
         self.folder.join("tokens").join(format!("{name}.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(sha256: &str) -> Given {
+        Given {
+            sha256: sha256.to_owned(),
+            given: UnixTime(5_000_000),
+            ends: UnixTime(1_000_000_000),
+        }
+    }
+
+    #[test]
+    fn who_is_shut_out_neither_renews_nor_comes_back_with_an_old_token() {
+        let folder = std::env::temp_dir().join(format!("branchline-sites-{}", std::process::id()));
+        let sites = Sites::open(&folder).unwrap();
+        let (used, spare, key) = (Secret([1; 16]), Secret([2; 16]), Fingerprint([3; 32]));
+        sites.hand_out("berne", used, UnixTime(1_000_000_000)).unwrap();
+        sites.hand_out("berne", spare, UnixTime(1_000_000_000)).unwrap();
+        assert_eq!(sites.use_up(used, key, UnixTime(5_000_000)).unwrap().as_deref(), Some("berne"));
+        assert!(sites.enrol(used, "berne", given("a")).unwrap());
+        assert!(sites.renew("berne", &given("a"), given("b")).unwrap());
+        assert!(!sites.renew("berne", &given("of nobody"), given("c")).unwrap());
+
+        assert!(sites.revoke("berne", UnixTime(7_000_000)).unwrap());
+        assert!(!sites.renew("berne", &given("b"), given("d")).unwrap());
+        assert_eq!(sites.use_up(used, key, UnixTime(8_000_000)).unwrap(), None);
+        assert_eq!(sites.use_up(spare, key, UnixTime(8_000_000)).unwrap(), None);
+        // It was using it up at that moment.
+        assert!(!sites.enrol(used, "berne", given("e")).unwrap());
+        let berne = sites.read()["berne"].clone();
+        assert_eq!((berne.certificates, berne.revoked), (Vec::new(), Some(UnixTime(7_000_000))));
+
+        // A new token is the office's word.
+        sites.hand_out("berne", used, UnixTime(1_000_000_000)).unwrap();
+        assert!(sites.enrol(used, "berne", given("f")).unwrap());
+        assert_eq!(sites.read()["berne"].revoked, None);
+        fs::remove_dir_all(&folder).unwrap();
     }
 }
