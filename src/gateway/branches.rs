@@ -29,6 +29,8 @@ use crate::uplink::policy::{self, Policy, Treatment};
 const MOST_ASKED: usize = 64;
 /// How long the office may take to say who somebody is, unless the site says otherwise.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// The rule that proofs of erasures name which another branch has asked for.
+const ELSEWHERE: &str = "erased at another branch";
 
 /// What comes from the office.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,7 +243,10 @@ impl Gateway {
                     let contacts = ids(&to);
                     for contact in &contacts {
                         let by = ActorId::from(format!("erased at {}", asked.site).as_str());
-                        let order = Order::Erase { who: Who::Contact(*contact), rule: None };
+                        // By a rule, so that it goes no further: whoever shares something with this contact and
+                        // nothing with the person who was erased is somebody else.
+                        let rule = Some(ELSEWHERE.to_owned());
+                        let order = Order::Erase { who: Who::Contact(*contact), rule };
                         orders.push((by, Some(erasures.len()), order));
                     }
                     erasures.push(Erasing { asked, contacts, refused: None });

@@ -29,7 +29,8 @@ impl Outward {
             }
             Change::Erased { erasure, contacts, keys: _, recordings: _, rule } => {
                 let contacts = contacts.iter().map(ToString::to_string).collect();
-                // What a rule of the site erases is the site's own matter.
+                // What a rule of the site erases is the site's own matter, and what another branch has asked for spreads
+                // from there.
                 let spreads = rule.is_none();
                 Some(Event::Erased { erasure: erasure.to_string(), contacts, spreads })
             }
