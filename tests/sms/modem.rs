@@ -472,7 +472,7 @@ fn a_part_that_came_torn_is_given_once_more_slowly_and_so_is_what_follows() {
 }
 
 #[test]
-fn a_part_that_is_refused_twice_is_refused_and_what_follows_is_said_at_once() {
+fn a_part_that_is_refused_at_every_pace_is_refused_and_what_follows_is_said_at_once() {
     let mut world = World::new(Make::default());
     world.run(MINUTE);
     world.other.refuse(Some("+CMS ERROR: 304"));
@@ -481,7 +481,7 @@ fn a_part_that_is_refused_twice_is_refused_and_what_follows_is_said_at_once() {
         panic!("{:?}", world.outcome(1))
     };
     assert_eq!((references.len(), why.whose, why.code), (0, Whose::Content, Some(304)));
-    assert_eq!(asked_to_send(&world), 2);
+    assert_eq!(asked_to_send(&world), 3, "at once, slowly, slower");
     world.other.refuse(None);
     world.send(2, 1).run(SECOND / 100);
     assert!(matches!(world.outcome(2), Some(Outcome::Accepted { .. })), "at no pace");

@@ -11,29 +11,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::Folder;
+
 /// As long as a condition may take: much more than it does, on a machine with much else to do.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Ports of the two branches: nobody else's, and below those that the kernel gives away.
 const PORTS: [u16; 2] = [9_000, 10_000];
 /// What the branches of the house let out, and what they share.
 const POLICY: &str = "\n[uplink.policy]\nname = \"send\"\nfield = \"send\"\nkey_file = \"@KEY@\"\n";
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Folder {
-        let path = std::env::temp_dir().join(format!("branchline-down-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A program that says in one line of JSON when it is ready; it ends with the test.
 struct Program {
@@ -203,7 +188,7 @@ fn hub_has(folder: &Path, words: &[&str]) -> bool {
 fn a_customer_of_one_branch_is_known_at_the_next() {
     const ANN: &str = "+14085551201";
     const BEA: &str = "+14085551202";
-    let folder = Folder::new();
+    let folder = Folder::new("down");
     fs::write(folder.0.join("key"), [7; 32]).expect("a key");
     let hub_dir = folder.0.join("hub");
     let own = ["hub", "--dir", path(&hub_dir), "--listen", "127.0.0.1:0", "--json"];

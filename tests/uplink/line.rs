@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use self::wan::{Wan, Weather};
+use crate::Folder;
 use branchline::driver::clock;
 use branchline::driver::hub::authority::Authority;
 use branchline::driver::hub::embedded::Embedded;
@@ -36,25 +37,6 @@ use branchline::uplink::{Down, Route, State};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Certificates that nobody has to renew in a test.
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
-
-/// A folder of this test alone, which goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path =
-            std::env::temp_dir().join(format!("branchline-line-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A hub over its folder.
 struct Hub {

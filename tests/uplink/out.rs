@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -25,28 +25,12 @@ use branchline::journal::replay::Replay;
 use branchline::random::Random;
 use branchline::time::UnixTime;
 
+use crate::Folder;
+
 /// As long as a condition may take: much more than it does, on a machine with much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Tells the child where to work.
 const DATA: &str = "BRANCHLINE_TEST_OUTBOX";
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let name = format!("branchline-out-{name}-{}", std::process::id());
-        let path = env::temp_dir().join(name);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn leaving() -> Leaving {
     let settings = outbox::Settings { most: 1 << 40, alarm: 1 << 40 };

@@ -49,6 +49,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const LOOK_AT_SIM: Duration = Duration::from_secs(10);
 /// Between two octets, for a modem that does not hear what comes at once.
 const SLOWLY: Duration = Duration::from_millis(5);
+/// The same where a message came torn at that too: a part of 350 digits takes 7 s then, well within its patience.
+const SLOWER: Duration = Duration::from_millis(20);
 /// Tasks that wait. Each message in a memory makes a few; one sweep of full memories fits.
 const MOST_TASKS: usize = 4_096;
 
@@ -285,8 +287,8 @@ pub struct Modem {
     tasks: VecDeque<Task>,
     running: Option<Task>,
     silences: u32,
-    /// It was heard, or understood, only when it was spoken to slowly.
-    slow: bool,
+    /// Time between two octets at which it was heard, or understood, when it was not at less; zero: whatever comes is heard.
+    slow: Duration,
     retry: Option<Instant>,
     poll: Option<Instant>,
     sweep: Option<Instant>,
@@ -321,7 +323,7 @@ impl Modem {
             tasks: VecDeque::new(),
             running: None,
             silences: 0,
-            slow: false,
+            slow: Duration::ZERO,
             retry: None,
             poll: None,
             sweep: None,
@@ -650,12 +652,12 @@ impl Modem {
     }
 
     fn may_be_slow(&self) -> bool {
-        self.identity.imei.is_none() && !self.slow
+        self.identity.imei.is_none() && self.slow.is_zero()
     }
 
     /// Some hear only what is said slowly.
     fn speak_slowly(&mut self, now: Now) {
-        self.slow = true;
+        self.slow = SLOWLY;
         self.begin_line(now);
         self.phase = Phase::Waking;
         self.dialogue.set_pace(SLOWLY);
@@ -664,8 +666,7 @@ impl Modem {
 
     /// Time between two octets, as its profile and what was found out want it.
     fn pace(&self) -> Duration {
-        let own = Duration::from_millis(self.profile.pace_ms);
-        if self.slow { own.max(SLOWLY) } else { own }
+        Duration::from_millis(self.profile.pace_ms).max(self.slow)
     }
 
     fn set_pace(&mut self) {
@@ -674,7 +675,7 @@ impl Modem {
 
     fn not_this_one(&mut self, now: Now, why: Condition) {
         self.set(why);
-        self.slow = false;
+        self.slow = Duration::ZERO;
         self.dialogue.set_pace(Duration::ZERO);
         self.dialogue.handle_gone();
         self.end_line(now);

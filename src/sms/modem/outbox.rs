@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Change, Modem, Outstanding, Phase, SLOWLY, Send, Task, Told, digest};
+use super::{Change, Modem, Outstanding, Phase, SLOWER, SLOWLY, Send, Task, Told, digest};
 use crate::sms::at::{Answer, Command, Verdict, hex};
 use crate::sms::pdu::StatusReport;
 use crate::time::{Now, UnixTime};
@@ -98,8 +98,8 @@ struct Active {
     next: usize,
     references: Vec<String>,
     asked: bool,
-    /// The part came torn, and is given once more.
-    again: bool,
+    /// The part came torn, and is given once more with this time between two octets.
+    again: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -175,7 +175,7 @@ impl Modem {
             let send = self.next_message(now)?;
             let several = send.parts.len() > 1;
             let references = Vec::new();
-            let active = Active { send, next: 0, references, asked: false, again: false };
+            let active = Active { send, next: 0, references, asked: false, again: None };
             self.outbox.active = Some(active);
             if several {
                 return Some(Task::Together);
@@ -210,11 +210,12 @@ impl Modem {
         if answer.verdict.is_ok() {
             return self.part_taken(now, active, answer);
         }
-        if is_torn(answer) && !active.again {
-            return self.part_again(now, active);
+        let slower = slower(active.again.unwrap_or_else(|| self.pace()));
+        if let Some(pace) = slower.filter(|_| is_torn(answer)) {
+            return self.part_again(now, active, pace);
         }
         let Active { send: Send { id, .. }, references, again, .. } = active;
-        if again {
+        if again.is_some() {
             self.set_pace();
         }
         match answer.verdict {
@@ -230,17 +231,17 @@ impl Modem {
     }
 
     /// Some hear commands as they come and lose octets of what is longer. What was not understood was not sent.
-    fn part_again(&mut self, now: Now, mut active: Active) {
+    fn part_again(&mut self, now: Now, mut active: Active, pace: Duration) {
         self.transcript.note(now.unix, "a part came torn: once more, slowly");
-        active.again = true;
+        active.again = Some(pace);
         active.asked = false;
         self.outbox.active = Some(active);
-        self.dialogue.set_pace(self.pace().max(SLOWLY));
+        self.dialogue.set_pace(pace);
     }
 
     fn part_taken(&mut self, now: Now, mut active: Active, answer: &Answer) {
-        // It was heard now: whatever is long is said slowly from here on.
-        self.slow |= std::mem::take(&mut active.again);
+        // It was heard now: whatever is long is said as slowly from here on.
+        self.slow = self.slow.max(active.again.take().unwrap_or_default());
         let number = answer.value("+CMGS");
         let number = number.and_then(|value| value.split(',').next()?.trim().parse::<u8>().ok());
         let sim = self.sim();
@@ -322,6 +323,11 @@ impl Modem {
             self.tell(Told::Remember(Change::Over(reference)));
         }
     }
+}
+
+/// The time between two octets to try after this one; nothing: it was not for the pace.
+fn slower(pace: Duration) -> Option<Duration> {
+    [SLOWLY, SLOWER].into_iter().find(|slower| pace < *slower)
 }
 
 /// Whether it did not even understand what it was to send: a command with an octet missing, or a message that is not as long
