@@ -109,6 +109,13 @@ impl Dialogue {
         self.slow.pace = pace;
     }
 
+    /// From now on so much time passes between two octets, and nothing is written before `rest` is over: what came too fast
+    /// may still fill the modem's room, and the next octet would be lost with it.
+    pub fn slow_down(&mut self, now: Now, pace: Duration, rest: Duration) {
+        self.slow.pace = pace;
+        self.slow.next = Some(now.instant + rest);
+    }
+
     /// Whether something may be asked.
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)

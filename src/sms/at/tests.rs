@@ -237,6 +237,19 @@ fn slow_writing_loses_nothing() {
 }
 
 #[test]
+fn after_a_rest_the_first_octet_is_written_and_none_before() {
+    let mut line = Talk::new();
+    line.dialogue.slow_down(line.now, Duration::from_millis(5), Duration::from_millis(500));
+    line.ask(Command::new("AT"));
+    assert!(line.outputs().is_empty());
+    let begun = line.now.instant;
+    let first = line.wait();
+    assert_eq!(first, [Output::Write(b"A".to_vec())]);
+    assert_eq!(line.now.instant - begun, Duration::from_millis(500));
+    assert_eq!(line.wait(), [Output::Write(b"T".to_vec())]);
+}
+
+#[test]
 fn noise_is_counted_and_kept_nowhere() {
     let mut line = Talk::new();
     line.ask(Command::listing("AT+CMGL=4", "+CMGL"));

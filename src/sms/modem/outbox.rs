@@ -20,6 +20,8 @@ const REPORT_LIFE: Duration = Duration::from_secs(8 * 86_400);
 const HOLD: Duration = Duration::from_secs(60);
 /// Reports that are held so.
 const MOST_HELD: usize = 64;
+/// Before what came torn is given once more: the modem takes in meanwhile what it still has of the first try.
+const REST: Duration = Duration::from_millis(500);
 /// Digits of two numbers that must agree: networks report a national number as an international one.
 const DIGITS: usize = 7;
 /// Invalid PDU mode parameter (TS 27.005 section 3.2.5).
@@ -215,8 +217,11 @@ impl Modem {
             return self.part_again(now, active, pace);
         }
         let Active { send: Send { id, .. }, references, again, .. } = active;
-        if again.is_some() {
-            self.set_pace();
+        match again {
+            // It was heard and refused: it was not for the pace.
+            Some(_) if answer.verdict.is_answer() => self.set_pace(),
+            Some(pace) => self.slow = self.slow.max(pace),
+            None => {}
         }
         match answer.verdict {
             verdict if verdict.is_answer() => {
@@ -236,7 +241,7 @@ impl Modem {
         active.again = Some(pace);
         active.asked = false;
         self.outbox.active = Some(active);
-        self.dialogue.set_pace(pace);
+        self.dialogue.slow_down(now, pace, REST);
     }
 
     fn part_taken(&mut self, now: Now, mut active: Active, answer: &Answer) {
