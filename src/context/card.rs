@@ -94,6 +94,9 @@ pub enum Word {
         to: Vec<String>,
         /// Which erasure that is.
         asked: Asked,
+        /// By what the person was known where they were erased.
+        #[serde(default)]
+        tokens: BTreeSet<String>,
     },
 }
 
@@ -133,6 +136,9 @@ pub enum Event {
         asked: Asked,
         /// Whether nothing is known of the person any more.
         done: bool,
+        /// Whether a person there has to say yes or no first.
+        #[serde(default)]
+        waits: bool,
         /// Why not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,

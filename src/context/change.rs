@@ -336,6 +336,9 @@ pub enum Change<P> {
         contact: ContactId,
         /// Whether nothing of theirs is here any more.
         done: bool,
+        /// Whether a person here has to say yes or no first.
+        #[serde(default)]
+        waits: bool,
         /// Why not.
         #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
         why: Option<P>,
@@ -402,6 +405,7 @@ impl<P> Change<P> {
             | Change::Learned { contact, .. }
             | Change::Carded { contact, .. }
             | Change::Heard { contact, .. }
+            | Change::Confirmed { contact, .. }
             | Change::Held { contact, .. }
             | Change::Released { contact, .. } => Some(*contact),
             Change::Verified { contact, case: None, .. } => Some(*contact),
@@ -491,9 +495,9 @@ impl<P> Change<P> {
             Change::Heard { contact, heard } => {
                 Change::Heard { contact, heard: heard.map(of(contact), to) }
             }
-            Change::Confirmed { asked, contact, done, why } => {
+            Change::Confirmed { asked, contact, done, waits, why } => {
                 let why = why.map(|why| to(of(contact), why));
-                Change::Confirmed { asked, contact, done, why }
+                Change::Confirmed { asked, contact, done, waits, why }
             }
             Change::Held { contact, hold, reason } => {
                 Change::Held { contact, hold, reason: to(of(contact), reason) }

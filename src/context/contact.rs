@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Channel;
+use super::asked::Wanted;
 use super::change::{Change, Whose};
 use super::elsewhere::{Elsewhere, map_fields};
 use super::identity::{How, Identity};
@@ -16,6 +17,8 @@ use crate::time::UnixTime;
 
 /// Earlier values of a field that are shown with it; all of them are in the journal.
 pub(super) const MOST_PAST: usize = 10;
+/// Other branches whose wish to have a person erased is shown: more say nothing more.
+const MOST_WANTED: usize = 16;
 
 /// Who said something about a person.
 #[derive(
@@ -220,6 +223,9 @@ pub struct Contact<P> {
     /// When other branches were told of it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carded: Option<Stamp>,
+    /// Other branches that want the person erased, who are not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<Wanted>,
 }
 
 impl<P> Contact<P> {
@@ -242,6 +248,7 @@ impl<P> Contact<P> {
             shared: BTreeMap::new(),
             elsewhere: Vec::new(),
             carded: None,
+            wanted: Vec::new(),
         }
     }
 
@@ -281,6 +288,7 @@ impl<P> Contact<P> {
             shared: map_fields(self.shared, whose, to),
             elsewhere: self.elsewhere.into_iter().map(|one| one.map(whose, to)).collect(),
             carded: self.carded,
+            wanted: self.wanted,
         }
     }
 }
@@ -301,6 +309,13 @@ impl<P: Clone + PartialEq> Contact<P> {
             }
             Change::Heard { heard, .. } => {
                 self.hear(at, heard);
+                return true;
+            }
+            Change::Confirmed { asked, done, waits, .. } => {
+                self.wanted.retain(|one| one.asked != *asked);
+                if !done && self.wanted.len() < MOST_WANTED {
+                    self.wanted.push(Wanted { asked: asked.clone(), at, waits: *waits });
+                }
                 return true;
             }
             Change::Field { name, value, source, channel, .. } => {

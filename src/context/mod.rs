@@ -11,6 +11,7 @@
 //! a number that several people share (a family's, an office's, a kiosk's) belongs to a contact of its own and names
 //! nobody; an erased contact never comes back: the next call of that number is a new contact.
 
+pub mod asked;
 mod caller;
 pub mod card;
 mod case;

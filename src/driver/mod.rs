@@ -345,10 +345,11 @@ pub fn start(
     let web = serve_web(&setup.settings, identity.as_ref(), (api, calls), &door)?;
     let policy = opened.journal.outward().map(|outward| outward.policy().clone());
     let patience = Duration::from_millis(setup.settings.uplink.ask_ms.into());
+    let erasures = setup.settings.uplink.erasures_from_others;
     let mut gateway = Gateway::new(setup, opened.journal, random);
     // With nothing that may leave nobody is asked or told either.
     if let Some(policy) = policy {
-        gateway.share_people(policy, patience);
+        gateway.share_people(policy, patience, erasures);
     }
     let turning = Loop {
         gateway,

@@ -1,25 +1,21 @@
 //! Other branches: what they know of people is heard, asked for while it rings, and what is said here goes out to them.
 //!
-//! Nothing waits for them. What the office tells is taken up one thing after another, each as an order, and acknowledged
-//! once all of it is on the disk; what could not be kept is not acknowledged, and comes again. Who calls or writes and is
-//! not known here is asked for while the line is up: what comes in time is on the card when the store shows it.
+//! Nothing waits for them, and nothing that the office says is believed further than a card or an erasure fits the contact
+//! that is here: by a token that both have. Who calls or writes and is not known here is asked for while the line is up:
+//! what comes in time is on the card when the store shows it. What the office tells of its own is in `hearing`.
 
-use std::collections::BTreeMap;
+mod hearing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
-use crate::admin::Reply;
-use crate::context::card::{Asked, Known, Word};
-use crate::context::{
-    Act, Caller, Change, Heard, Identity, Kind, Order, Refused, View, Who, carded,
-};
-use crate::gateway::orders::Asker;
+use self::hearing::Hearing;
+use crate::context::asked::Erasures;
+use crate::context::card::Known;
+use crate::context::{Caller, Change, Contact, Heard, Identity, Kind, Order, View, carded};
 use crate::gateway::{Gateway, Output};
 use crate::id::{ActorId, CallId, ContactId};
-use crate::journal::context::to_seal;
-use crate::journal::event::Event;
-use crate::journal::{State, Token};
 use crate::stamp::StampClock;
 use crate::time::Now;
 use crate::uplink::frame::{Answer, Ask, Told};
@@ -27,10 +23,10 @@ use crate::uplink::policy::{self, Policy, Treatment};
 
 /// Questions on their way at a time: as many calls ring at a branch at once.
 const MOST_ASKED: usize = 64;
+/// Cards of one answer that are taken up: a person has a contact at each branch, and now and then two.
+const MOST_ANSWERED: usize = 32;
 /// How long the office may take to say who somebody is, unless the site says otherwise.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// The rule that proofs of erasures name which another branch has asked for.
-const ELSEWHERE: &str = "erased at another branch";
 
 /// What comes from the office.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +54,8 @@ pub(super) struct Branches {
     /// What may leave; nothing where no office is.
     policy: Option<Policy>,
     patience: Duration,
+    /// What becomes of erasures that others ask for.
+    erasures: Erasures,
     knows: bool,
     mark: u64,
     asked: BTreeMap<u64, Asking>,
@@ -75,6 +73,8 @@ pub(super) struct Counters {
     pub unknown: u64,
     /// The answer came too late, or not at all.
     pub late: u64,
+    /// The office said something of a contact that does not fit it: by no token that it has.
+    pub unfit: u64,
 }
 
 /// Somebody is asked for.
@@ -85,25 +85,12 @@ struct Asking {
     until: Instant,
 }
 
-/// What was told is taken up.
-#[derive(Debug)]
-struct Hearing {
-    upto: u64,
-    /// Orders that are on their way.
-    open: usize,
-    /// Something could not be kept.
-    failed: bool,
-    erasures: Vec<Erasing>,
-    /// What must be on the disk before it is acknowledged.
-    until: Option<Token>,
-}
-
-/// An erasure that another branch asks for.
-#[derive(Debug)]
-struct Erasing {
-    asked: Asked,
-    contacts: Vec<ContactId>,
-    refused: Option<String>,
+/// What of an order the office has said: which of the erasures it told of, and by what the person should be known here.
+#[derive(Debug, Clone)]
+pub(super) struct Spoken {
+    erasure: Option<usize>,
+    tokens: Arc<BTreeSet<String>>,
+    contact: ContactId,
 }
 
 impl Default for Branches {
@@ -111,6 +98,7 @@ impl Default for Branches {
         Branches {
             policy: None,
             patience: PATIENCE,
+            erasures: Erasures::default(),
             knows: false,
             mark: 0,
             asked: BTreeMap::new(),
@@ -123,10 +111,11 @@ impl Default for Branches {
 /// What others hear.
 impl Gateway {
     /// There is an office: what is said of people is for other branches to hear, as the policy has it. It may take so long
-    /// to say who somebody is.
-    pub fn share_people(&mut self, policy: Policy, patience: Duration) {
+    /// to say who somebody is; and what becomes of erasures that others ask for.
+    pub fn share_people(&mut self, policy: Policy, patience: Duration, erasures: Erasures) {
         self.branches.policy = Some(policy);
         self.branches.patience = patience;
+        self.branches.erasures = erasures;
     }
 
     /// What somebody did, with what other branches hear of it.
@@ -143,7 +132,28 @@ impl Gateway {
         let mut clock = StampClock::new(0, self.journal.live().stamp);
         let stamp = clock.stamp(now.unix);
         let house = self.journal.keys().token("people shared with other branches", 16);
-        carded(view, changes, &house, stamp, (by, now.unix))
+        let mut all = carded(view, changes, &house, stamp, (by, now.unix));
+        let answers: Vec<_> = answers(view, &all).collect();
+        all.extend(answers);
+        all
+    }
+
+    /// Whether what the office says is about a contact that is here: whether both are known by the same. An erasure is about
+    /// a person, all of whose contacts were looked up; a card about one of them.
+    pub(super) fn fits(&self, view: &View, order: &Order, Spoken { tokens, .. }: &Spoken) -> bool {
+        let Some(policy) = &self.branches.policy else { return false };
+        let known = |contact: &Contact<String>| {
+            let own = contact.identities.iter().map(|link| &link.identity);
+            let own = own.filter(|identity| !view.lines.contains(identity));
+            own.filter_map(|identity| token(policy, identity)).any(|token| tokens.contains(&token))
+        };
+        match order {
+            Order::Hear { contact: Some(contact), .. } => {
+                view.contacts.get(contact).is_none_or(known)
+            }
+            // Who is not here is not here: the decision says so.
+            _ => view.contacts.is_empty() || view.contacts.values().any(known),
+        }
     }
 }
 
@@ -189,7 +199,15 @@ impl Gateway {
             return;
         }
         let known = answer.known.and_then(|known| serde_json::from_value::<Vec<Known>>(known).ok());
-        let heard: Vec<Heard<String>> = known.into_iter().flatten().map(Heard::from).collect();
+        let policy = self.branches.policy.as_ref();
+        let token = policy.and_then(|policy| token(policy, &asking.identity)).unwrap_or_default();
+        let (fits, unfit): (Vec<_>, Vec<_>) = known
+            .into_iter()
+            .flatten()
+            .take(MOST_ANSWERED)
+            .partition(|known: &Known| known.card.tokens.contains(&token));
+        self.branches.counters.unfit += unfit.len() as u64;
+        let heard: Vec<Heard<String>> = fits.into_iter().map(Heard::from).collect();
         let Some(first) = heard.first() else {
             self.branches.counters.unknown += 1;
             return;
@@ -201,119 +219,27 @@ impl Gateway {
     }
 }
 
-/// Hearing.
-impl Gateway {
-    /// The office says something.
-    pub fn handle_office(&mut self, now: Now, office: FromOffice) {
-        match office {
-            FromOffice::Knows(knows) => {
-                self.branches.knows = knows;
-                if !knows {
-                    let lost = std::mem::take(&mut self.branches.asked);
-                    self.branches.counters.late += lost.len() as u64;
-                }
-            }
-            FromOffice::Told(told) => self.office_tells(now, told),
-            FromOffice::Answer(answer) => self.office_answers(now, answer),
-        }
-        self.settle(now);
-    }
-
-    /// One thing at a time: what comes meanwhile comes again.
-    fn office_tells(&mut self, now: Now, told: Told) {
-        if self.branches.hearing.is_some() || self.branches.policy.is_none() {
-            return;
-        }
-        let (mut orders, mut erasures) = (Vec::new(), Vec::new());
-        for word in told.changes.into_iter().filter_map(|change: Value| {
-            // What a newer office says besides is nothing that could be done here.
-            serde_json::from_value::<Word>(change).ok()
-        }) {
-            match word {
-                Word::Card { to, known } => {
-                    let heard = Heard::from(known);
-                    for contact in ids(&to) {
-                        let by = ActorId::from(heard.site.as_str());
-                        let heard = vec![heard.clone()];
-                        let order = Order::Hear { contact: Some(contact), identity: None, heard };
-                        orders.push((by, None, order));
-                    }
-                }
-                Word::Erase { to, asked } => {
-                    let contacts = ids(&to);
-                    for contact in &contacts {
-                        let by = ActorId::from(format!("erased at {}", asked.site).as_str());
-                        // By a rule, so that it goes no further: whoever shares something with this contact and
-                        // nothing with the person who was erased is somebody else.
-                        let rule = Some(ELSEWHERE.to_owned());
-                        let order = Order::Erase { who: Who::Contact(*contact), rule };
-                        orders.push((by, Some(erasures.len()), order));
-                    }
-                    erasures.push(Erasing { asked, contacts, refused: None });
-                }
-            }
-        }
-        let (upto, open) = (told.upto, orders.len());
-        let hearing = Hearing { upto, open, failed: false, erasures, until: None };
-        self.branches.hearing = Some(hearing);
-        for (by, erasure, order) in orders {
-            self.take_order_of_office(now, by, erasure, order);
-        }
-        self.heard_all(now);
-    }
-
-    /// An order of the office was carried out, or was not.
-    pub(super) fn office_order_is_over(&mut self, now: Now, erasure: Option<usize>, reply: &Reply) {
-        let Some(hearing) = &mut self.branches.hearing else { return };
-        hearing.open = hearing.open.saturating_sub(1);
-        let erasing = erasure.and_then(|at| hearing.erasures.get_mut(at));
-        match (reply, erasing) {
-            // Who is not there any more has nothing to be erased, and nothing to hear.
-            (Reply::Ordered(_) | Reply::Declined(Refused::UnknownContact), _) => {}
-            (Reply::Declined(why), Some(erasing)) => erasing.refused = Some(why.to_string()),
-            (Reply::Declined(_), None) => {}
-            _ => hearing.failed = true,
-        }
-        self.heard_all(now);
-    }
-
-    /// All that was told is done: what came of erasures is written down, and then it is acknowledged.
-    fn heard_all(&mut self, now: Now) {
-        let done = |hearing: &mut Hearing| hearing.open == 0 && hearing.until.is_none();
-        let Some(mut hearing) = self.branches.hearing.take_if(done) else { return };
-        if hearing.failed {
-            return;
-        }
-        hearing.until = Some(Token::default());
-        for Erasing { asked, contacts, refused } in std::mem::take(&mut hearing.erasures) {
-            let (done, contact) = (refused.is_none(), contacts.first().copied());
-            let contact = contact.unwrap_or(ContactId(0));
-            let changes = vec![Change::Confirmed { asked, contact, done, why: refused }];
-            let act = Act { by: crate::store::context::BOX.into(), at: now.unix, changes };
-            let token = self.keep(now, Event::Context(to_seal(act)));
-            hearing.until = Some(token);
-        }
-        self.branches.hearing = Some(hearing);
-        self.hearing_is_stored();
-    }
-
-    /// The journal's thread has said something.
-    pub(super) fn hearing_is_stored(&mut self) {
-        if self.journal.state() != State::Healthy {
-            // It comes again.
-            self.branches.hearing.take_if(|hearing| hearing.until.is_some());
-            return;
-        }
-        let stored = self.journal.stored();
-        let kept = |hearing: &mut Hearing| hearing.until.is_some_and(|token| token <= stored);
-        if let Some(hearing) = self.branches.hearing.take_if(kept) {
-            self.outputs.push_back(Output::Office(ToOffice::Took(hearing.upto)));
-        }
-    }
+/// What somebody here says to erasures that other branches have asked for: yes by erasing the contact, no by a hold.
+fn answers(view: &View, changes: &[Change<String>]) -> impl Iterator<Item = Change<String>> {
+    let said = changes.iter().flat_map(|change| match change {
+        Change::Erased { contacts, .. } => contacts.iter().map(|one| (*one, None)).collect(),
+        Change::Held { contact, reason, .. } => vec![(*contact, Some(reason))],
+        _ => Vec::new(),
+    });
+    let rows = said.filter_map(|(contact, no)| Some((view.contacts.get(&contact)?, no)));
+    rows.flat_map(|(row, no)| {
+        let waits = row.wanted.iter().filter(move |one| one.waits || no.is_none());
+        waits.map(move |one| {
+            let (asked, contact) = (one.asked.clone(), row.id);
+            let (done, why) = (no.is_none(), no.cloned());
+            Change::Confirmed { asked, contact, done, waits: false, why }
+        })
+    })
 }
 
-fn ids(texts: &[String]) -> Vec<ContactId> {
-    texts.iter().filter_map(|text| text.parse().ok()).collect()
+/// An erasure that another branch has asked for is done.
+fn confirmed(asked: crate::context::card::Asked, contact: ContactId) -> Change<String> {
+    Change::Confirmed { asked, contact, done: true, waits: false, why: None }
 }
 
 /// By what other branches know whoever has an identity; nothing where the site does not let that out.
@@ -326,17 +252,5 @@ pub(super) fn token(policy: &Policy, identity: &Identity<String>) -> Option<Stri
     match policy.of(class) {
         Treatment::Hash | Treatment::Send => Some(policy.token(class, &identity.value)),
         Treatment::Keep | Treatment::Mask => None,
-    }
-}
-
-impl Gateway {
-    fn take_order_of_office(
-        &mut self,
-        now: Now,
-        by: ActorId,
-        erasure: Option<usize>,
-        order: Order,
-    ) {
-        self.take(now, (Asker::Office(erasure), by, None), order, None);
     }
 }

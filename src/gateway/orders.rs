@@ -9,6 +9,7 @@ use crate::admin::{Command, Ordered, Reply};
 use crate::context::{
     Act, Change, Identity, Imported, Order, Refused, View, Who, decide, root, unchanged,
 };
+use crate::gateway::branches::Spoken;
 use crate::gateway::voicemail::Order as FileOrder;
 use crate::gateway::{By, Gateway, LookFor, Output, ReplyTo};
 use crate::id::{ActorId, CallId, CaseId, ContactId, RecordingId};
@@ -57,8 +58,8 @@ struct Waiting {
 pub(super) enum Asker {
     /// Whoever asked.
     Reader(ReplyTo),
-    /// The office: one thing of what it told, and which of the erasures in it.
-    Office(Option<usize>),
+    /// The office: one thing of what it told.
+    Office(Spoken),
     /// Calls, whose cards are made anew.
     Calls(Vec<CallId>),
     /// Whoever makes a task about somebody.
@@ -217,6 +218,13 @@ impl Gateway {
 
     fn decide_order(&mut self, now: Now, id: u64, view: &View, doomed: &Doomed) {
         let Some(waiting) = self.orders.waiting.get(&id) else { return };
+        if let Asker::Office(spoken) = &waiting.to
+            && !self.fits(view, &waiting.order, spoken)
+        {
+            let spoken = spoken.clone();
+            self.orders.waiting.remove(&id);
+            return self.office_order_does_not_fit(now, &spoken);
+        }
         let (by, order) = (waiting.by.clone(), waiting.order.clone());
         let random = &mut self.random;
         let decided = unchanged(&order, view, waiting.seen.as_deref())
@@ -316,7 +324,7 @@ impl Gateway {
     fn tell(&mut self, now: Now, to: Asker, reply: Reply) {
         match (to, reply) {
             (Asker::Reader(to), reply) => self.outputs.push_back(Output::Reply(to, reply)),
-            (Asker::Office(erasure), reply) => self.office_order_is_over(now, erasure, &reply),
+            (Asker::Office(spoken), reply) => self.office_order_is_over(now, &spoken, &reply),
             (Asker::Calls(calls), Reply::Ordered(_)) => self.look_for_callers_again(&calls),
             (Asker::Task(task), reply) => {
                 let Tasking { to, by, command } = *task;

@@ -102,7 +102,12 @@ enum Entry {
     /// This card is new, or another.
     Card(Holder),
     /// These contacts of the site are to be erased.
-    Erase { asked: Asked, to: Vec<String> },
+    Erase {
+        asked: Asked,
+        to: Vec<String>,
+        #[serde(default)]
+        tokens: BTreeSet<String>,
+    },
 }
 
 /// An erasure that sites were asked for, as far as it has come.
@@ -113,6 +118,8 @@ pub struct Erasure {
     pub asked: BTreeSet<String>,
     /// Who has confirmed it.
     pub done: BTreeSet<String>,
+    /// Where a person is asked, and has not said anything.
+    pub waits: BTreeSet<String>,
     /// Who has refused, and why.
     pub refused: BTreeMap<String, Option<String>>,
 }
@@ -154,8 +161,8 @@ impl<B: Book> People<B> {
                 let asked = Asked { site: site.to_owned(), erasure };
                 self.erase(&asked, &contacts, spreads)
             }
-            Ok(Event::Confirmed { asked, done, why }) => {
-                self.confirm(site, &asked, done, why)?;
+            Ok(Event::Confirmed { asked, done, waits, why }) => {
+                self.confirm(site, &asked, (done, waits), why)?;
                 Ok(News::new())
             }
             Err(_) => Ok(News::new()),
@@ -292,7 +299,9 @@ impl<B: Book> People<B> {
     /// What an entry says by now; nothing when that is no more the site's business.
     fn word(&self, site: &str, entry: Entry) -> Result<Option<Word>, Away> {
         let holder = match entry {
-            Entry::Erase { asked, to } => return Ok(Some(Word::Erase { to, asked })),
+            Entry::Erase { asked, to, tokens } => {
+                return Ok(Some(Word::Erase { to, asked, tokens }));
+            }
             Entry::Card(holder) => holder,
         };
         let Some((card, _)) = self.card(&holder)? else { return Ok(None) };
@@ -345,7 +354,8 @@ impl<B: Book> People<B> {
         }
         for (site, to) in &whom {
             let to = to.iter().cloned().collect();
-            self.owe(site, &Entry::Erase { asked: asked.clone(), to })?;
+            let tokens = cards.iter().flat_map(|(_, card)| card.tokens.iter().cloned()).collect();
+            self.owe(site, &Entry::Erase { asked: asked.clone(), to, tokens })?;
         }
         for (holder, card) in cards {
             card.tokens.iter().try_for_each(|token| self.part(&holder, token))?;
@@ -358,16 +368,19 @@ impl<B: Book> People<B> {
         &self,
         site: &str,
         asked: &Asked,
-        done: bool,
+        (done, waits): (bool, bool),
         why: Option<String>,
     ) -> Result<(), Away> {
         self.change(&erasure_name(asked), |known: Option<Erasure>| {
             // Who was not asked has nothing to confirm.
             let known = known.filter(|known| known.asked.contains(site));
             Ok(known.map(|mut erasure| {
+                erasure.waits.remove(site);
                 if done {
                     erasure.refused.remove(site);
                     erasure.done.insert(site.to_owned());
+                } else if waits {
+                    erasure.waits.insert(site.to_owned());
                 } else {
                     erasure.refused.insert(site.to_owned(), why.clone());
                 }

@@ -14,6 +14,10 @@ use crate::uplink::frame::{
 pub const WINDOW: u32 = 4 << 20;
 /// Tokens of one question: a person is known by a handful.
 const MOST_TOKENS: usize = 64;
+/// Characters of one: a keyed hash has 33.
+const LONGEST_TOKEN: usize = 64;
+/// No outbox counts so far: whoever does would leave no number for what comes after.
+const LAST_NUMBER: u64 = 1 << 62;
 /// Questions that wait for an answer at a time: as many calls ring at a branch at once.
 const MOST_ASKED: usize = 64;
 /// Longest name of an outbox, in letters of ASCII, digits, `-` and `_`: 256 random bits in hexadecimal.
@@ -245,7 +249,8 @@ impl Session {
     }
 
     fn ask(&mut self, ask: Ask) {
-        let many = self.asked.len() >= MOST_ASKED || ask.tokens.len() > MOST_TOKENS;
+        let long = ask.tokens.iter().any(|token| token.len() > LONGEST_TOKEN);
+        let many = self.asked.len() >= MOST_ASKED || ask.tokens.len() > MOST_TOKENS || long;
         if many || self.asked.contains(&ask.mark) {
             let answer = Answer { mark: ask.mark, known: None };
             return self.outputs.push_back(Output::Send(Frame::Answer(answer)));
@@ -308,24 +313,29 @@ impl Session {
     }
 
     fn events(&mut self, first: u64, mut events: Vec<Event>) {
-        if first > self.came + 1 {
+        let next = self.came.saturating_add(1);
+        if first > next {
             return self.close(Reason::Gap);
         }
-        let known = usize::try_from(self.came + 1 - first).unwrap_or(usize::MAX);
+        let known = usize::try_from(next - first).unwrap_or(usize::MAX);
         events.drain(..known.min(events.len()));
         if !events.is_empty() {
-            let first = self.came + 1;
-            self.came += events.len() as u64;
+            let first = next;
+            self.came = self.came.saturating_add(events.len() as u64);
             self.outputs.push_back(Output::Keep { first, events });
         }
     }
 
     fn lost(&mut self, from: u64, upto: u64) {
-        if from > self.came + 1 {
+        let next = self.came.saturating_add(1);
+        if from > next {
             return self.close(Reason::Gap);
         }
+        if upto > LAST_NUMBER {
+            return self.close(Reason::Protocol);
+        }
         if upto > self.came {
-            let from = self.came + 1;
+            let from = next;
             self.came = upto;
             self.outputs.push_back(Output::KeepLost { from, upto });
         }

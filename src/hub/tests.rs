@@ -462,3 +462,21 @@ fn a_gap_ends_the_connection_and_a_repetition_does_not() {
     assert_eq!(session.poll_output(), Some(session::Output::Send(Frame::Close(Reason::Gap))));
     assert!(session.is_over());
 }
+
+#[test]
+fn a_site_that_has_lost_all_numbers_there_are_is_hung_up_on() {
+    let mut session = Session::new("berne".to_owned());
+    let text =
+        r#"{"site":"berne","epoch":"1","least":1,"most":1,"program":"","first":1,"newest":0}"#;
+    session.handle_frame(Frame::Hello(serde_json::from_str(text).unwrap()));
+    session.handle_position(5);
+    while session.poll_output().is_some() {}
+    session.handle_frame(Frame::Lost { from: 1, upto: u64::MAX });
+    assert_eq!(session.poll_output(), Some(session::Output::Send(Frame::Close(Reason::Protocol))));
+    // An engine that says it has them all says so of a damaged file; nothing runs over.
+    let mut session = Session::new("berne".to_owned());
+    session.handle_frame(Frame::Hello(serde_json::from_str(text).unwrap()));
+    session.handle_position(u64::MAX);
+    session.handle_frame(Frame::Events { first: 1, events: vec![event(1)] });
+    assert!(!session.is_over());
+}

@@ -12,7 +12,8 @@ use crate::call::desk::Diversion;
 use crate::call::help::Called;
 use crate::call::plan::Forced;
 use crate::call::record::Peer;
-use crate::context::{Act, Change};
+use crate::context::card::Asked;
+use crate::context::{Act, Change, asked};
 use crate::id::{
     AgentId, CallId, ConferenceId, ContactId, ExtensionId, HookId, ItemId, QueueId, RecordingId,
     ScheduleId,
@@ -95,6 +96,8 @@ pub struct Live {
     pub asked_numbers: AskedNumbers,
     /// The latest stamp of what was said of people here, or heard: what is said next is later, whatever the clock says.
     pub stamp: Stamp,
+    /// Erasures that other branches asked for lately.
+    pub erasures: asked::Lately,
 }
 
 /// How long calls for help are kept here: the longest that a call back may be led to a phone.
@@ -241,6 +244,14 @@ pub(super) fn erased(act: &Act<Personal>) -> impl Iterator<Item = &ContactId> {
     erased.flatten()
 }
 
+/// Erasures that other branches asked for.
+fn wanted(act: &Act<Personal>) -> impl Iterator<Item = &Asked> {
+    act.changes.iter().filter_map(|change| match change {
+        Change::Confirmed { asked, .. } => Some(asked),
+        _ => None,
+    })
+}
+
 /// Stamps of what was said or heard of people.
 fn stamps(act: &Act<Personal>) -> impl Iterator<Item = Stamp> {
     act.changes.iter().filter_map(|change| match change {
@@ -332,6 +343,7 @@ impl Live {
             Event::Context(act) => {
                 self.journeys.apply_act(act);
                 self.stamp = stamps(act).max().unwrap_or_default().max(self.stamp);
+                wanted(act).for_each(|asked| self.erasures.note(act.at, asked));
                 for contact in erased(act) {
                     self.last_agents.forget(&work::person_name(*contact));
                     self.talks.forget(*contact);

@@ -15,7 +15,7 @@ pub mod pace;
 pub mod policy;
 pub mod token;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use self::frame::{
@@ -42,6 +42,16 @@ const STAY_WITH_TLS: Duration = Duration::from_secs(600);
 const BATCH: usize = 128 << 10;
 /// Octets that may be on their way at most, whatever the office allows: what a second of a fast line carries.
 const LARGEST_WINDOW: u32 = 16 << 20;
+
+/// How often the office may ask whether somebody is there: it has no reason to at all, since it is asked itself.
+const MOST_PINGS: u32 = 32;
+const PINGS_IN: Duration = Duration::from_secs(10);
+/// How soon after one request for another certificate the office may have the next: each is a signature.
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// What is told while something else that was told is not on the disk comes again; after so long it may be the same.
+const TAKES_AT_MOST: Duration = Duration::from_secs(10);
+/// Questions that may still be answered: the oldest makes room.
+const MOST_ASKED: usize = 256;
 
 /// By which route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -173,7 +183,23 @@ pub struct Uplink {
     mark: u64,
     /// Whether the office speaks of people.
     people: bool,
+    office: Office,
     outputs: VecDeque<Output>,
+}
+
+/// What the office may say in this connection, and when: whatever it does, little waits at the box.
+#[derive(Debug, Default)]
+struct Office {
+    /// Since when its questions whether somebody is there are counted, and how many there were.
+    pings: Option<(Instant, u32)>,
+    /// When it had the box ask for another certificate.
+    renewed: Option<Instant>,
+    /// Whether it was asked for one.
+    requested: bool,
+    /// When it was heard what it tells, which is not on the disk.
+    told: Option<Instant>,
+    /// What it was asked.
+    asked: BTreeSet<u64>,
 }
 
 impl Uplink {
@@ -207,6 +233,7 @@ impl Uplink {
             asked: None,
             mark: 0,
             people: false,
+            office: Office::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -275,12 +302,28 @@ impl Uplink {
                 self.hang_up_saying(now, Reason::Ahead, Down::Ahead);
             }
             (Frame::Ack { upto }, Line::Up) => self.acknowledged(now, upto),
-            (Frame::Ping(mark), _) => self.outputs.push_back(Output::Send(Frame::Pong(mark))),
+            (Frame::Ping(mark), _) if self.office.may_ping(now) => {
+                self.outputs.push_back(Output::Send(Frame::Pong(mark)));
+            }
             (Frame::Pong(_), _) => {}
-            (Frame::Told(told), Line::Up) => self.outputs.push_back(Output::Told(told)),
-            (Frame::Answer(answer), Line::Up) => self.outputs.push_back(Output::Answer(answer)),
-            (Frame::Renew, Line::Up) => self.outputs.push_back(Output::Renew),
-            (Frame::Certificate(certificate), Line::Up) => {
+            (Frame::Told(told), Line::Up) => {
+                if self.office.may_tell(now) {
+                    self.outputs.push_back(Output::Told(told));
+                }
+            }
+            (Frame::Answer(answer), Line::Up) => {
+                if self.office.asked.remove(&answer.mark) {
+                    self.outputs.push_back(Output::Answer(answer));
+                }
+            }
+            (Frame::Renew, Line::Up) => {
+                if self.office.may_renew(now) {
+                    self.outputs.push_back(Output::Renew);
+                }
+            }
+            (Frame::Certificate(certificate), Line::Up)
+                if std::mem::take(&mut self.office.requested) =>
+            {
                 self.outputs.push_back(Output::Renewed(certificate));
             }
             _ => self.hang_up_saying(now, Reason::Protocol, Down::Protocol),
@@ -313,6 +356,7 @@ impl Uplink {
     /// A request for another certificate was made.
     pub fn handle_request(&mut self, request: Request) {
         if matches!(self.line, Line::Up) {
+            self.office.requested = true;
             self.outputs.push_back(Output::Send(Frame::Request(request)));
         }
     }
@@ -382,6 +426,7 @@ impl Uplink {
         (self.octets, self.reading, self.paced) = (0, false, None);
         (self.heard, self.asked) = (None, None);
         self.people = false;
+        self.office = Office::default();
         self.outputs.push_back(Output::State(State::Down(why, again)));
     }
 
@@ -420,13 +465,17 @@ impl Uplink {
     /// as they want to.
     pub fn handle_ask(&mut self, ask: Ask) {
         self.outputs.push_back(match self.knows_people() {
-            true => Output::Send(Frame::Ask(ask)),
+            true => {
+                self.office.asks(ask.mark);
+                Output::Send(Frame::Ask(ask))
+            }
             false => Output::Answer(Answer { mark: ask.mark, known: None }),
         });
     }
 
     /// All that was told up to this is on the disk.
     pub fn handle_took(&mut self, upto: u64) {
+        self.office.told = None;
         if self.knows_people() {
             self.outputs.push_back(Output::Send(Frame::Took(Took { upto })));
         }
@@ -480,6 +529,32 @@ impl Uplink {
     }
 }
 
+impl Office {
+    fn may_ping(&mut self, now: Instant) -> bool {
+        let same = self.pings.filter(|(since, _)| now < *since + PINGS_IN);
+        let (since, count) = same.unwrap_or((now, 0));
+        self.pings = Some((since, count.saturating_add(1)));
+        count < MOST_PINGS
+    }
+
+    fn may_tell(&mut self, now: Instant) -> bool {
+        let free = self.told.is_none_or(|since| now >= since + TAKES_AT_MOST);
+        free.then(|| self.told = Some(now)).is_some()
+    }
+
+    fn may_renew(&mut self, now: Instant) -> bool {
+        let free = self.renewed.is_none_or(|last| now >= last + RENEW_EVERY);
+        free.then(|| self.renewed = Some(now)).is_some()
+    }
+
+    fn asks(&mut self, mark: u64) {
+        if self.asked.len() >= MOST_ASKED {
+            self.asked.pop_first();
+        }
+        self.asked.insert(mark);
+    }
+}
+
 /// Whether anybody is there.
 impl Uplink {
     fn silent_at(&self) -> Option<Instant> {
@@ -501,3 +576,6 @@ impl Uplink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,6 +113,13 @@ impl Program {
         assert_eq!(status, 201, "{made}");
     }
 
+    fn erase(&self, number: &str) {
+        let contact = self.contact(number).expect("a contact");
+        let id = contact["contact"].as_str().expect("an id");
+        let (status, done) = self.ask("DELETE", &format!("/people/{id}"), None);
+        assert_eq!(status, 200, "{done}");
+    }
+
     fn say(&self, number: &str, name: &str, value: &str) {
         let contact = self.contact(number).expect("a contact");
         let id = contact["contact"].as_str().expect("an id").to_owned();
@@ -219,16 +226,22 @@ fn a_customer_of_one_branch_is_known_at_the_next() {
     let first = answer.lines().next().unwrap_or_default();
     println!("after `{first}` she was known in {:.2} s", began.elapsed().as_secs_f64());
 
-    // Berne erases Bea: basel does so too, and confirms it.
-    let contact = berne.contact(BEA).expect("a contact");
-    let id = contact["contact"].as_str().expect("an id");
-    let (status, done) = berne.ask("DELETE", &format!("/people/{id}"), None);
-    assert_eq!(status, 200, "{done}");
-    let took = wait("Bea to be gone from basel", || basel.contact(BEA).is_none());
+    // Berne erases Bea: at basel a person is asked, who says yes, and basel confirms it.
+    berne.erase(BEA);
+    let took = wait("the question at basel", || {
+        basel.contact(BEA).is_some_and(|contact| contact["wanted"][0]["waits"] == true)
+    });
+    let contact = basel.contact(BEA).expect("a contact");
+    assert_eq!(contact["wanted"][0]["site"], "berne", "{contact}");
+    wait("that somebody is asked to be at the hub", || {
+        hub_has(&folder.0, &["\"event\":\"confirmed\"", "\"done\":false,\"waits\":true"])
+    });
+    basel.erase(BEA);
+    assert_eq!(basel.contact(BEA), None);
     wait("the confirmation at the hub", || {
         hub_has(&folder.0, &["\"event\":\"confirmed\"", "\"site\":\"berne\"", "\"done\":true"])
     });
-    println!("her erasure at berne was done at basel after {:.2} s", took.as_secs_f64());
+    println!("her erasure at berne was a question at basel after {:.2} s", took.as_secs_f64());
     let number = BEA.trim_start_matches('+');
     assert!(!hub_has(&folder.0, &[number]), "her number never reached the hub");
     assert_eq!(basel.field(ANN, "city").as_deref(), Some("Berne"), "and Ann is still known");

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::context::asked::Wanted;
 use crate::context::{
     Caller, Case, Channel, Consent, Contact, Elsewhere, Evidence, Field, Happening, Hold, How,
     Identity, Learned, Link, Merge, Moment, Past, Pin, Ref, Said, Sharing, Source, Suggestion,
@@ -401,6 +402,23 @@ pub struct ContactLine {
     /// At which other branches the person is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<ElsewhereLine>,
+    /// Branches that have erased the person and want the same done here, which it was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<WantedLine>,
+}
+
+/// Another branch wants a person erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WantedLine {
+    /// Which branch.
+    pub site: String,
+    /// What the erasure is called there.
+    pub erasure: String,
+    /// When that was heard.
+    #[serde(with = "rfc3339")]
+    pub at: UnixTime,
+    /// Whether somebody here has to say yes, by erasing the person, or no, by a hold; else it was refused.
+    pub waits: bool,
 }
 
 /// Another branch that knows a person.
@@ -703,6 +721,12 @@ impl From<Contact<String>> for ContactLine {
             masked: one.masked,
             heard: one.heard,
         };
+        let wanted = |one: Wanted| WantedLine {
+            site: one.asked.site,
+            erasure: one.asked.erasure,
+            at: one.at,
+            waits: one.waits,
+        };
         let identity = |link: Link<String>| IdentityLine {
             identity: format!("{}:{}", link.identity.kind, link.identity.value),
             how: link.how,
@@ -735,6 +759,7 @@ impl From<Contact<String>> for ContactLine {
             holds: contact.holds.into_iter().map(hold).collect(),
             learned: contact.learned.map(LearnedLine::from),
             elsewhere: contact.elsewhere.into_iter().map(elsewhere).collect(),
+            wanted: contact.wanted.into_iter().map(wanted).collect(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::leaving::{Budget, Policy};
+use crate::context::asked::Erasures;
 
 /// `[uplink]`: the line to head office, to which `branchline enroll` lets the box in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -20,6 +21,9 @@ pub struct Uplink {
     pub dscp: u8,
     /// Milliseconds that the hub may take to say who somebody is; 50 to 5000, default 800. No ring waits for it.
     pub ask_ms: u16,
+    /// What becomes of erasures that other branches ask for: `ask`, a person of this branch says yes or no, or `obey`; default
+    /// `ask`.
+    pub erasures_from_others: Erasures,
     /// `[uplink.policy]`.
     pub policy: Policy,
     /// `[uplink.budget]`.
@@ -35,6 +39,7 @@ impl Default for Uplink {
             ceiling_kbps: None,
             dscp: 8,
             ask_ms: 800,
+            erasures_from_others: Erasures::default(),
             policy: Policy::default(),
             budget: Budget::default(),
         }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::admin::{Command, Reply};
+use crate::context::asked::Erasures;
 use crate::context::card::{Asked, Card, Known, Masked, Word, writer};
 use crate::context::shared::Shared;
 use crate::context::{Change, Contact, Identity, Kind, Order, Source, Who};
@@ -26,7 +27,7 @@ fn policy() -> Policy {
 
 fn world() -> World {
     let mut world = World::of(1, CONFIG, 0);
-    world.gateway.share_people(policy(), Duration::from_secs(5));
+    world.gateway.share_people(policy(), Duration::from_secs(5), Erasures::Ask);
     world.office_says(FromOffice::Knows(true));
     world
 }
@@ -89,6 +90,17 @@ impl World {
         made.contact.unwrap()
     }
 
+    /// What came of erasures that others asked for: whether it was done, somebody is asked, and whether it says why not.
+    fn confirmed(&self) -> Vec<(bool, bool, bool, Asked)> {
+        let all = self.people_changes().into_iter().filter_map(|change| match change {
+            Change::Confirmed { done, waits, why, asked, .. } => {
+                Some((done, waits, why.is_some(), asked))
+            }
+            _ => None,
+        });
+        all.collect()
+    }
+
     /// Changes of people that are in the journal, sealed.
     fn people_changes(&self) -> Vec<Change<crate::journal::personal::Personal>> {
         let mut changes = Vec::new();
@@ -102,6 +114,17 @@ impl World {
         }
         changes
     }
+}
+
+fn asked(erasure: &str) -> Asked {
+    Asked { site: "basel".to_owned(), erasure: erasure.to_owned() }
+}
+
+/// Basel has erased whoever had a number, and the office says which contact that is here.
+fn erase(contact: ContactId, asked: &Asked, number: &str) -> Value {
+    let (to, asked) = (vec![contact.to_string()], asked.clone());
+    let tokens = [policy().token(Class::Number, number)].into();
+    serde_json::to_value(Word::Erase { to, asked, tokens }).unwrap()
 }
 
 fn word(to: ContactId, known: Known) -> Value {
@@ -216,29 +239,21 @@ fn nothing_is_acknowledged_before_it_is_on_the_disk() {
 #[test]
 fn an_erasure_elsewhere_is_done_here_and_confirmed_and_a_hold_refuses_it() {
     let mut world = world();
-    let asked = Asked { site: "basel".to_owned(), erasure: "E".to_owned() };
+    world.gateway.share_people(policy(), Duration::from_secs(5), Erasures::Obey);
+    let asked = asked("E");
     let contact = world.create("Ann");
     let held = world.order(Order::Hold { who: who(), reason: "a suit".to_owned() }).unwrap();
-    let to = vec![contact.to_string()];
-    let erase = serde_json::to_value(Word::Erase { to, asked: asked.clone() }).unwrap();
+    let erase = erase(contact, &asked, CALLER);
     world.office_tells(1, std::slice::from_ref(&erase));
     assert_eq!(world.office.pop(), Some(ToOffice::Took(1)));
     assert!(world.person(who()).is_some());
-    let confirmed = |world: &World| {
-        let changes = world.people_changes();
-        let confirmed = changes.into_iter().filter_map(|change| match change {
-            Change::Confirmed { done, why, asked, .. } => Some((done, why.is_some(), asked)),
-            _ => None,
-        });
-        confirmed.collect::<Vec<_>>()
-    };
-    assert_eq!(confirmed(&world), [(false, true, asked.clone())]);
+    assert_eq!(world.confirmed(), [(false, false, true, asked.clone())]);
     world.order(Order::Release { who: who(), hold: held.hold.unwrap() }).unwrap();
     for upto in [2, 3] {
         world.office_tells(upto, std::slice::from_ref(&erase));
         assert_eq!(world.office.pop(), Some(ToOffice::Took(upto)));
         assert!(world.person(who()).is_none());
-        assert_eq!(confirmed(&world).last(), Some(&(true, false, asked.clone())));
+        assert_eq!(world.confirmed().last(), Some(&(true, false, false, asked.clone())));
     }
 }
 
@@ -247,7 +262,7 @@ fn what_was_known_before_there_was_an_office_is_told_with_the_first_change() {
     let mut world = World::of(1, CONFIG, 0);
     world.create("Ann");
     assert!(world.contact().shared.is_empty());
-    world.gateway.share_people(policy(), Duration::from_secs(5));
+    world.gateway.share_people(policy(), Duration::from_secs(5), Erasures::Ask);
     let tag = Order::Edit {
         who: who(),
         expects: None,
@@ -263,4 +278,107 @@ fn what_was_known_before_there_was_an_office_is_told_with_the_first_change() {
         world.ask(&Command::Person { who: who(), moments: 1 }),
         Some(Reply::Person(_))
     ));
+}
+
+/// A hub that was taken over says of anybody what it likes: a card, or an erasure, that is about somebody else by its tokens
+/// is not taken up, and neither is one that says nothing of whom it is about.
+#[test]
+fn what_the_office_says_of_the_wrong_contact_is_not_taken_up() {
+    let mut world = world();
+    world.gateway.share_people(policy(), Duration::from_secs(5), Erasures::Obey);
+    let contact = world.create("Ann");
+    let mut strange = known(5, "Mallory");
+    strange.card.tokens = [policy().token(Class::Number, "+15550001111")].into();
+    let mut silent = known(5, "Mallory");
+    silent.card.tokens.clear();
+    let other = erase(contact, &asked("E"), "+15550001111");
+    let old = json!({"erase": {"to": [contact.to_string()], "asked": asked("F")}});
+    let words = [word(contact, strange.clone()), word(contact, silent), other, old];
+    world.office_tells(1, &words);
+    assert_eq!(world.office.pop(), Some(ToOffice::Took(1)), "and is not said again");
+    assert_eq!(world.contact().field("name").map(String::as_str), Some("Ann"));
+    let confirmed = [(false, false, true, asked("E")), (false, false, true, asked("F"))];
+    assert_eq!(world.confirmed(), confirmed);
+    assert_eq!(world.gateway.branches.counters.unfit, 4);
+    // A number that several people have names nobody, to the office neither.
+    let line = Identity { kind: Kind::Phone, value: CALLER.to_owned() };
+    let sharing = crate::context::Sharing::Family;
+    world.order(Order::Share { identity: line, sharing }).unwrap();
+    world.office_tells(2, &[word(contact, known(9, "Anna"))]);
+    assert_eq!(world.gateway.branches.counters.unfit, 5);
+    // The answer to a question is about whom it was asked.
+    let mut world = self::world();
+    world.rings_here();
+    world.office_answers(Some(json!([strange])));
+    assert_eq!(world.gateway.branches.counters.unfit, 1);
+    assert!(world.person(self::who()).is_none());
+}
+
+/// A branch that was taken over erases somebody: a person is asked here, who says yes or no, and the branch hears which.
+#[test]
+fn an_erasure_elsewhere_is_a_question_to_a_person_here() {
+    let mut world = world();
+    let contact = world.create("Ann");
+    world.office_tells(1, &[erase(contact, &asked("E"), CALLER)]);
+    assert_eq!(world.office.pop(), Some(ToOffice::Took(1)));
+    let [wanted] = &world.contact().wanted[..] else { panic!() };
+    assert_eq!((&wanted.asked, wanted.waits), (&asked("E"), true));
+    assert_eq!(world.confirmed(), [(false, true, true, asked("E"))]);
+    // No.
+    let held = world.order(Order::Hold { who: who(), reason: "a suit".to_owned() }).unwrap();
+    assert_eq!(world.confirmed().last(), Some(&(false, false, true, asked("E"))));
+    assert!(!world.contact().wanted[0].waits);
+    // Yes, and once it is erased nobody is asked about them any more.
+    world.order(Order::Release { who: who(), hold: held.hold.unwrap() }).unwrap();
+    world.office_tells(2, &[erase(contact, &asked("F"), CALLER)]);
+    assert_eq!(world.contact().wanted.len(), 2);
+    world.order(Order::Erase { who: who(), rule: None }).unwrap();
+    assert!(world.person(who()).is_none());
+    let all = world.confirmed();
+    assert!(all.contains(&(true, false, false, asked("E"))), "{all:?}");
+    assert_eq!(all.last(), Some(&(true, false, false, asked("F"))));
+}
+
+#[test]
+fn no_branch_has_more_erased_in_a_day_than_people_ask_for() {
+    let mut world = world();
+    world.gateway.share_people(policy(), Duration::from_secs(5), Erasures::Obey);
+    let contact = world.create("Ann");
+    let orders: Vec<_> =
+        (0..50).map(|at| erase(ContactId(at), &asked(&at.to_string()), CALLER)).collect();
+    world.office_tells(1, &orders);
+    // One more, of somebody who is here; and again after the box was started anew.
+    for upto in [2, 3] {
+        world.office_tells(upto, &[erase(contact, &asked("one more"), CALLER)]);
+        assert!(world.person(who()).is_some());
+        assert_eq!(world.confirmed().last(), Some(&(false, false, true, asked("one more"))));
+    }
+    // Of another branch it is done, and of that one tomorrow.
+    let chur = Asked { site: "chur".to_owned(), erasure: "E".to_owned() };
+    world.now = world.now.after(Duration::from_secs(86_400));
+    world.office_tells(4, &[erase(ContactId(5), &chur, CALLER)]);
+    world.office_tells(5, &[erase(contact, &asked("one more"), CALLER)]);
+    assert!(world.person(who()).is_none());
+}
+
+/// More than a box has orders at a time, by an office that keeps to no bounds: all that may be is taken up, and acknowledged.
+#[test]
+fn however_much_is_told_at_once_it_comes_to_an_end() {
+    let mut world = world();
+    let contact = world.create("Ann");
+    let mut to: Vec<_> = (0..2_000).map(|at| ContactId(at).to_string()).collect();
+    to.insert(0, contact.to_string());
+    let card = |wall: i64| {
+        let known = known(wall, &format!("Ann {wall}"));
+        serde_json::to_value(Word::Card { to: to.clone(), known }).unwrap()
+    };
+    let words: Vec<_> = (1..=40).map(card).collect();
+    world.office_tells(7, &words);
+    world.seconds(1);
+    assert_eq!(world.office.pop(), Some(ToOffice::Took(7)));
+    assert!(world.gateway.orders.is_empty());
+    let row = world.contact();
+    let others: Vec<_> =
+        row.conflicts("name").into_iter().map(|(site, _, text)| (site, text.cloned())).collect();
+    assert_eq!(others, [(Some("basel"), Some("Ann 40".to_owned()))], "the last of what was said");
 }

@@ -40,7 +40,9 @@ fn told<B: Book>(people: &People<B>, site: &str) -> Vec<(String, Vec<String>, St
             let name = known.card.fields.get("name").and_then(Shared::value).cloned().flatten();
             (format!("{}/{}", known.site, known.contact), to, name.unwrap_or_default())
         }
-        Word::Erase { to, asked } => (format!("{}/{}", asked.site, asked.erasure), to, "-".into()),
+        Word::Erase { to, asked, .. } => {
+            (format!("{}/{}", asked.site, asked.erasure), to, "-".into())
+        }
     };
     told.changes.into_iter().map(word).collect()
 }
@@ -99,7 +101,8 @@ fn an_erasure_is_asked_for_where_the_person_is_known_and_confirmed() {
     assert_eq!(told(&people, "basel"), [line("berne/E1", &["7"], "-")]);
     let confirm = |site: &str, done, why: Option<&str>| {
         let (asked, why) = (asked.clone(), why.map(str::to_owned));
-        let body = serde_json::to_vec(&Event::Confirmed { asked, done, why }).unwrap();
+        let waits = false;
+        let body = serde_json::to_vec(&Event::Confirmed { asked, done, waits, why }).unwrap();
         people.handle_event(site, &body).unwrap();
         people.erasure(&asked_of()).unwrap().unwrap()
     };

@@ -34,10 +34,11 @@ impl Outward {
                 let spreads = rule.is_none();
                 Some(Event::Erased { erasure: erasure.to_string(), contacts, spreads })
             }
-            Change::Confirmed { asked, contact: _, done, why } => {
+            Change::Confirmed { asked, contact: _, done, waits, why } => {
                 let why = why.as_ref().and_then(text);
                 let why = why.and_then(|why| self.policy.leaves(Class::Note, why));
-                Some(Event::Confirmed { asked: asked.clone(), done: *done, why })
+                let (asked, done, waits) = (asked.clone(), *done, *waits);
+                Some(Event::Confirmed { asked, done, waits, why })
             }
             _ => None,
         }

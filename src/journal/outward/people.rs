@@ -159,7 +159,7 @@ impl Outward {
             // Said to branches that share contacts, in a form of its own.
             Change::Erased { erasure: _, contacts: _, keys: _, recordings: _, rule: _ }
             | Change::Carded { contact: _, card: _ }
-            | Change::Confirmed { asked: _, contact: _, done: _, why: _ } => return None,
+            | Change::Confirmed { asked: _, contact: _, done: _, waits: _, why: _ } => return None,
             // What another branch said is not said back.
             Change::Heard { contact: _, heard: _ } => return None,
             Change::Pruned { contact, before } => {

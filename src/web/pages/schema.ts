@@ -300,6 +300,7 @@ export type ContactLine = {
   "tags": Array<string>
   "verified"?: VerifiedLine | null
   "version": number
+  "wanted"?: Array<WantedLine>
 }
 
 export type ConversationId = string
@@ -1510,6 +1511,13 @@ export type WaitingItemPage = {
 }
 
 export type Wanted = "ready" | "paused" | "signed_out"
+
+export type WantedLine = {
+  "at": UnixTime
+  "erasure": string
+  "site": string
+  "waits": boolean
+}
 
 export type Way = "in" | "out"
 

@@ -149,6 +149,11 @@ function Known({ contact }: { contact: ContactLine }) {
               .join(' · ')}
           </p>
         ))}
+        {contact.wanted?.map((one) => (
+          <p key={one.erasure}>
+            <Lamp shade="warn">{t(one.waits ? 'wanted.waits' : 'wanted.refused', { site: one.site, at: when(one.at) })}</Lamp>
+          </p>
+        ))}
         {contact.holds.length > 0 && <Lamp shade="warn">{t('held')}</Lamp>}
         <Reach contact={contact} />
         <Verify contact={contact} />

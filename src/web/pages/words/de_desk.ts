@@ -157,6 +157,8 @@ export const desk: Record<keyof typeof english, string> = {
   prefers: 'Am liebsten',
   held: 'Diese Akte darf nicht gelöscht werden.',
   elsewhere: 'Bekannt in {site}, gehört {at}',
+  'wanted.waits': '{site} hat diese Person gelöscht und bittet hier um dasselbe ({at})',
+  'wanted.refused': '{site} hat um die Löschung dieser Person gebeten; abgelehnt ({at})',
   'field.from': 'aus {site}',
   'field.other': '{site} sagt: {value}',
   'field.here': 'Diese Filiale',

@@ -155,6 +155,8 @@ export const desk = {
   prefers: 'Prefers',
   held: 'A legal hold keeps this record.',
   elsewhere: 'Known at {site}, heard of {at}',
+  'wanted.waits': '{site} has erased this person and asks for the same here ({at})',
+  'wanted.refused': '{site} has asked to erase this person, which was refused ({at})',
   'field.from': 'from {site}',
   'field.other': '{site} says: {value}',
   'field.here': 'This branch',
