@@ -20,6 +20,8 @@
 //! | `call` | of a call by voice |
 //! | `refused` | nothing of this goes on; why |
 //!
+//! A page says `hello` and waits for the `welcome`: what it says between the two is not taken, and is said again after it.
+//!
 //! Lines of one visitor are numbered from 1 up within an `epoch`. A page that comes back says the epoch and the highest
 //! number that it has, and gets the lines behind it. Where the epoch is another one, `fresh` says that these are all the
 //! lines there are; a line's `id` is the same in every epoch, so that nothing is shown twice. A line that was not

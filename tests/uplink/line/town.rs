@@ -67,6 +67,14 @@ fn call(town: &Town) {
     assert!(done.expect("sipp; tests/run installs it").success(), "the call did not go through");
 }
 
+/// Says something in the chat of the branch's page; it is on the box's disk then.
+fn chat(town: &Town, page: &str) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/uplink/line/chat.py");
+    let mut visitor = town.branch.command("python3");
+    let output = visitor.args([script, page, "Is it ready?"]).output().expect("python3");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn while_the_line_is_cut_calls_go_on_and_head_office_learns_of_them_from_another_address() {
     let folder = Folder::new("town");
@@ -87,9 +95,10 @@ fn while_the_line_is_cut_calls_go_on_and_head_office_learns_of_them_from_another
     let socket = PathBuf::from(ready["socket"].as_str().expect("a socket"));
     let before = wait_until("the demo's own call", &socket, is_home);
     let arrived = before["arrived"].as_u64();
-    // Cut: calls and texts pass as before, and what is said of them waits.
+    // Cut: calls, texts and chats pass as before, and what is said of them waits.
     town.router.run("iptables -I FORWARD -j DROP");
     call(&town);
+    chat(&town, ready["chat"].as_str().expect("a page with the chat"));
     let texts = ready["texts"].as_str().expect("a SIM");
     fs::write(texts, "+14085551200 Is it ready?\n").expect("a text");
     let cut = wait_until("a backlog", &socket, |line| line["backlog"].as_u64() > Some(3));
