@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::record::{self, Record};
+use crate::journal::record::{self, Found, Record, decode};
 use crate::time::UnixTime;
 use crate::uplink::frame::{Class, Event};
 
@@ -206,6 +206,11 @@ impl Ledger {
         true
     }
 
+    /// Numbers below this one are given to nobody any more.
+    pub fn skip_to(&mut self, next: u64) {
+        self.next = self.next.max(next);
+    }
+
     /// Every outbox and how far it is.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         self.sites.iter().flat_map(|(site, outboxes)| {
@@ -309,6 +314,13 @@ fn events(mut rest: &[u8]) -> Option<Vec<Event>> {
     Some(events)
 }
 
+/// Whether octets begin with the head of a segment.
+pub fn begins(bytes: &[u8]) -> bool {
+    let Found::Record(record) = decode(bytes) else { return false };
+    let json = record.payload.strip_prefix(&[HEAD]);
+    json.is_some_and(|json| serde_json::from_slice::<Head>(json).is_ok())
+}
+
 /// The number after the last in a record; nothing for the head of a segment and for what is not known here.
 pub fn ends(record: &Record<'_>) -> Option<u64> {
     let (_, batch) = batch(record.payload)?;
@@ -340,7 +352,6 @@ pub fn open(record: &Record<'_>, from: u64) -> Vec<Kept> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::record::{Found, decode};
 
     fn outbox(epoch: &str) -> Outboxed {
         Outboxed { site: "berne".to_owned(), epoch: epoch.to_owned() }

@@ -128,6 +128,15 @@ pub fn look(bytes: &[u8], checked: bool) -> Found<'_> {
     }
 }
 
+/// Whether there is something that is no record, behind the whole ones, and not only the beginning of one: what a power cut
+/// leaves is short, or ends in zeros.
+pub fn is_damaged(mut bytes: &[u8]) -> bool {
+    while let Found::Record(record) = look(bytes, true) {
+        bytes = bytes.get(record.size()..).unwrap_or_default();
+    }
+    look(bytes, true) == Found::Damaged && bytes.last() != Some(&0)
+}
+
 fn read<'a>(before: &[u8], rest: &'a [u8]) -> Option<(Record<'a>, u32, usize)> {
     let length = u32::from_be_bytes(before.get(..4)?.try_into().ok()?);
     let crc = u32::from_be_bytes(before.get(4..8)?.try_into().ok()?);

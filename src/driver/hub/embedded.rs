@@ -3,7 +3,8 @@
 //!
 //! Files, all in `stream/` below the hub's folder: `hub-N.blh`, which begin with the record number N, each with a head that
 //! tells how far every outbox is. At the start the newest one is read, its torn end is cut off, and a fresh one is begun:
-//! what was found is on the disk before anybody is told of it. After a write or a sync that failed the file is cut to what
+//! what was found is on the disk before anybody is told of it. What is damaged is never deleted: what is whole in it is used,
+//! and what is not stays beside it as `hub-N.blh.damaged`. After a write or a sync that failed the file is cut to what
 //! is sure and left alone; after a rest a fresh one is tried, so that a disk with room again is used again by itself.
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use super::rows::Rows;
 use super::watching::View;
 use crate::driver::clock;
 use crate::hub::kept::{self, Batch, Kept, Ledger, Outboxed, Undo};
-use crate::journal::record::{Found, decode};
+use crate::journal::record::{Found, MAGIC, decode};
 
 /// Octets that may wait for the disk: some seconds of a slow one.
 const MOST_WAITING: usize = 256 << 20;
@@ -261,40 +262,101 @@ pub fn read_all(dir: &Path, mut each: impl FnMut(Kept)) -> Result<(), CannotOpen
     Ok(())
 }
 
-/// How far everything is, from the newest segment that has a head. What is torn at its end was never acknowledged, and is cut
-/// off. Newer ones without a head were never used, and go.
+/// How far everything is, from the newest segment whose head can be read, and what came after that. What is torn at the end
+/// of the newest was never acknowledged, and is cut off; its numbers are given to nobody else.
+///
+/// A head that is damaged costs nothing: it says what the segments before it say. What cannot be read at all is set aside.
 fn read_back(folder: &Path) -> io::Result<Ledger> {
-    for segment in list(folder)?.iter().rev() {
+    let mut unread = Vec::new();
+    for segment in list(folder)?.into_iter().rev() {
         let bytes = fs::read(&segment.path)?;
-        let mut ledger = Ledger::default();
-        let (mut at, mut good, mut head, mut damaged) = (0, 0, false, 0_u64);
+        let has_head = kept::begins(&bytes);
+        unread.push((segment, bytes));
+        if has_head {
+            break;
+        }
+    }
+    let (mut ledger, mut newest) = (Ledger::default(), None);
+    for (segment, bytes) in unread.iter().rev() {
+        let read = Read::new(&mut ledger, bytes);
+        if read.records == 0 {
+            set_aside(segment, bytes)?;
+            // An event has an octet at least: no more of them than that had a number.
+            ledger.skip_to(segment.first.saturating_add(bytes.len() as u64));
+            continue;
+        }
+        if read.damaged > 0 {
+            let (path, damaged) = (segment.path.display(), read.damaged);
+            tracing::error!(%path, damaged, "the hub's stream is damaged here; what is whole is used");
+        }
+        newest = Some((segment, bytes, read));
+    }
+    if let Some((segment, bytes, read)) = newest
+        && read.good < bytes.len()
+    {
+        cut_off(segment, bytes, &read)?;
+        ledger.skip_to(ledger.next().saturating_add((bytes.len() - read.good) as u64));
+    }
+    Ok(ledger)
+}
+
+/// What of a segment could be read.
+struct Read {
+    /// Octets up to the end of the last whole record.
+    good: usize,
+    /// Whole records that are known.
+    records: usize,
+    /// Places where something is damaged, before that end or behind it.
+    damaged: usize,
+}
+
+impl Read {
+    fn new(ledger: &mut Ledger, bytes: &[u8]) -> Read {
+        let mut read = Read { good: 0, records: 0, damaged: 0 };
+        let mut at = 0;
         loop {
             match decode(bytes.get(at..).unwrap_or_default()) {
                 Found::Record(record) => {
                     at += record.bytes.len();
-                    good = at;
-                    head |= ledger.read(&record);
+                    read.good = at;
+                    read.records += usize::from(ledger.read(&record));
                 }
                 Found::Damage(skip) => {
                     at += skip;
-                    damaged += 1;
+                    read.damaged += 1;
                 }
-                Found::Torn | Found::End => break,
+                Found::Torn | Found::End => return read,
             }
         }
-        if !head {
-            fs::remove_file(&segment.path)?;
-            continue;
-        }
-        if good < bytes.len() {
-            tracing::warn!(octets = bytes.len() - good, damaged, "the hub's stream had a torn end");
-        }
-        let file = OpenOptions::new().write(true).open(&segment.path)?;
-        file.set_len(good as u64)?;
-        file.sync_all()?;
-        return Ok(ledger);
     }
-    Ok(Ledger::default())
+}
+
+/// Cuts a segment off behind its last whole record. Where that was no power cut, a copy is kept.
+fn cut_off(segment: &Segment, bytes: &[u8], read: &Read) -> io::Result<()> {
+    let octets = bytes.len() - read.good;
+    tracing::warn!(octets, "the hub's stream had a torn end");
+    if read.damaged > 0 {
+        fs::write(aside(&segment.path), bytes)?;
+    }
+    let file = OpenOptions::new().write(true).open(&segment.path)?;
+    file.set_len(read.good as u64)?;
+    file.sync_all()
+}
+
+/// A segment in which nothing can be read is out of the way and kept; one that was begun when the machine died has nothing in
+/// it, and goes.
+fn set_aside(segment: &Segment, bytes: &[u8]) -> io::Result<()> {
+    if bytes.iter().all(|byte| *byte == 0) {
+        return fs::remove_file(&segment.path);
+    }
+    let to = aside(&segment.path);
+    tracing::error!(path = %to.display(), "nothing of this part of the hub's stream can be read; it is set aside");
+    fs::rename(&segment.path, to)
+}
+
+/// What is damaged is kept under this name, until a person has looked at it.
+fn aside(path: &Path) -> PathBuf {
+    path.with_extension("blh.damaged")
 }
 
 struct Writer {
@@ -520,7 +582,11 @@ impl Tail {
             let used = take(&piece, until, &mut next, &mut found);
             offset += used as u64;
             if used == 0 {
-                let Some(follower) = follower else { break };
+                let Some(follower) = follower else {
+                    // All that there is was read: numbers that are missing were given to nobody.
+                    next = next.max(durable);
+                    break;
+                };
                 // What a failure of the disk has taken is nowhere.
                 next = next.max(follower.first);
                 (segment, offset) = (follower.clone(), 0);
@@ -555,6 +621,11 @@ fn take(piece: &[u8], until: u64, next: &mut u64, found: &mut Vec<Kept>) -> usiz
                 }
             }
             Found::Damage(skip) if used + skip < piece.len() => used += skip,
+            // Damaged to the end of a piece behind which there is more. A record may begin in its last octets.
+            Found::Damage(skip) if piece.len() as u64 == PIECE && skip > MAGIC.len() => {
+                used += skip - MAGIC.len();
+                break;
+            }
             _ => break,
         }
     }
@@ -656,6 +727,99 @@ mod tests {
             assert!(all(&engine) == whole, "{torn} torn off");
             assert_eq!(keep(&engine, &a, some(have + 2, 3)), Ok(have + 4));
         }
+        fs::remove_dir_all(&dir).expect("cleaned up");
+    }
+
+    fn position(engine: &Embedded, of: &Outboxed) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(engine.position(of)).expect("known")
+    }
+
+    fn newest(dir: &Path) -> Segment {
+        list(&dir.join("stream")).unwrap().pop().unwrap()
+    }
+
+    /// One bit of a file flips on the disk.
+    fn flip(path: &Path, at: usize) {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[at] ^= 0x10;
+        fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn a_bit_that_flips_in_a_head_costs_nothing_that_was_acknowledged() {
+        let dir = dir("head");
+        let (a, b) = (outbox("a"), outbox("b"));
+        let engine = Embedded::open(&dir).expect("opened");
+        assert_eq!(keep(&engine, &a, some(1, 10)), Ok(10));
+        drop(engine);
+        let engine = again(&dir);
+        assert_eq!(keep(&engine, &b, some(1, 7)), Ok(7));
+        assert_eq!(keep(&engine, &a, some(11, 5)), Ok(15));
+        let before = all(&engine);
+        drop(engine);
+        drop(again(&dir));
+        // In the mark of the head, its length, its checksum, its number, and what it says.
+        for at in [0, 6, 9, 19, 40] {
+            let path = newest(&dir).path;
+            let whole = fs::read(&path).unwrap();
+            flip(&path, at);
+            let engine = again(&dir);
+            assert!(all(&engine) == before, "octet {at}");
+            assert_eq!((position(&engine, &a), position(&engine, &b)), (15, 7), "octet {at}");
+            drop(engine);
+            drop(again(&dir));
+            fs::write(&path, whole).unwrap();
+        }
+        fs::remove_dir_all(&dir).expect("cleaned up");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_set_aside_and_its_numbers_are_given_to_nobody() {
+        let dir = dir("aside");
+        let (a, b) = (outbox("a"), outbox("b"));
+        let engine = Embedded::open(&dir).expect("opened");
+        assert_eq!(keep(&engine, &a, some(1, 10)), Ok(10));
+        drop(engine);
+        let engine = again(&dir);
+        assert_eq!(keep(&engine, &a, some(11, 5)), Ok(15));
+        let mut tail = engine.tail();
+        let read = |tail: &mut Tail, from| {
+            let (kept, next) = tail.read(from).expect("readable");
+            (kept.iter().map(|kept| (kept.site.to_string(), kept.number)).collect::<Vec<_>>(), next)
+        };
+        let (_, next) = read(&mut tail, 11);
+        assert_eq!(next, 16, "a reader has had fifteen");
+        drop((tail, engine));
+        drop(again(&dir));
+        let path = newest(&dir).path;
+        let bytes: Vec<u8> = fs::read(&path).unwrap().iter().map(|byte| byte ^ 0x55).collect();
+        fs::write(&path, &bytes).unwrap();
+
+        let engine = again(&dir);
+        assert_eq!(fs::read(aside(&path)).expect("it is kept"), bytes);
+        assert_eq!(position(&engine, &a), 10, "the site is asked for it again");
+        assert_eq!(keep(&engine, &b, some(1, 2)), Ok(2));
+        // Neither does the reader miss what is new, nor is it told before there is anything.
+        let mut tail = engine.tail();
+        let (found, next) = read(&mut tail, next);
+        assert_eq!(found.iter().map(|(site, _)| &**site).collect::<Vec<_>>(), ["b", "b"]);
+        assert_eq!(read(&mut tail, next), (Vec::new(), next));
+        assert_eq!(*engine.grows().borrow(), next);
+        drop((tail, engine));
+
+        // The last record is damaged: the copy of it is kept, the site has it still.
+        drop(again(&dir));
+        let segment = newest(&dir);
+        flip(&segment.path, fs::read(&segment.path).unwrap().len() - 1);
+        let engine = again(&dir);
+        assert_eq!((position(&engine, &a), position(&engine, &b)), (10, 0));
+        assert!(aside(&segment.path).exists());
+        assert_eq!(read(&mut engine.tail(), next).0, [], "nothing yet");
+        assert_eq!(read(&mut engine.tail(), next).1, *engine.grows().borrow());
+        assert_eq!(keep(&engine, &b, some(1, 2)), Ok(2));
+        assert_eq!(read(&mut engine.tail(), next).0.len(), 2);
+        drop(engine);
         fs::remove_dir_all(&dir).expect("cleaned up");
     }
 

@@ -79,6 +79,45 @@ pub(super) fn look_through(bytes: &[u8], limit: u64) -> Option<(Mark, bool)> {
     Some((good, good.token > limit))
 }
 
+/// A segment's octets. Where a bit of its head is not as it was, the head is made anew: its file's name says the number, and
+/// its records say where they come from.
+pub(super) fn read_mended(segment: Segment, folder: &Path) -> io::Result<Vec<u8>> {
+    let path = segment.path(folder);
+    let bytes = fs::read(&path)?;
+    if Begin::read(&bytes).is_some_and(|begin| begin.first == segment.first) {
+        return Ok(bytes);
+    }
+    let records = bytes.get(HEAD..).unwrap_or_default();
+    let Found::Record(record) = form::look(records, true) else { return Ok(bytes) };
+    tracing::error!(path = %path.display(), "the head of a part of the outbox is damaged; it is made anew");
+    keep_copy(&path);
+    let begin = Begin { first: segment.first, after: record.token.saturating_sub(1) };
+    let mended = [&begin.to_bytes()[..], records].concat();
+    write_whole(&path, &mended)?;
+    Ok(mended)
+}
+
+/// Nothing can be read in it: it is out of the way and kept. One that was begun when the box died has nothing in it, and goes.
+pub(super) fn set_aside(path: &Path) -> io::Result<()> {
+    if fs::read(path)?.iter().all(|byte| *byte == 0) {
+        return fs::remove_file(path);
+    }
+    tracing::error!(path = %aside(path).display(), "nothing of this part of the outbox can be read; it is set aside");
+    fs::rename(path, aside(path))
+}
+
+/// What is damaged stays beside what is made of it, where there is room for that.
+pub(super) fn keep_copy(path: &Path) {
+    if let Err(error) = fs::copy(path, aside(path)) {
+        tracing::error!(%error, path = %path.display(), "no copy of what is damaged can be kept");
+    }
+}
+
+/// What is damaged is kept under this name, until a person has looked at it.
+pub(super) fn aside(path: &Path) -> PathBuf {
+    path.with_extension("blo.damaged")
+}
+
 /// A new segment with its head, or the same one once more: nothing but a head was in it.
 pub(super) fn begin(folder: &Path, begin: Begin) -> io::Result<File> {
     let path = path(folder, begin.first);

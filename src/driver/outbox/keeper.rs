@@ -406,12 +406,19 @@ impl Keeper {
         self.file = None;
         while let Some(last) = all.last() {
             let path = last.path(&folder);
-            let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
+            let open = || OpenOptions::new().read(true).write(true).open(&path);
             if last.first == self.synced.segment && last.size > self.synced.size {
-                file.set_len(self.synced.size)?;
+                open()?.set_len(self.synced.size)?;
             }
-            match files::look_through(&fs::read(&path)?, self.limit) {
+            let bytes = files::read_mended(*last, &folder)?;
+            let mut file = open()?;
+            match files::look_through(&bytes, self.limit) {
                 Some((mark, _)) if mark.segment == last.first => {
+                    let rest = bytes.get(mark.size as usize..).unwrap_or_default();
+                    if form::is_damaged(rest) {
+                        tracing::error!(path = %path.display(), "a part of the outbox is damaged; what is behind that is made again");
+                        files::keep_copy(&path);
+                    }
                     file.set_len(mark.size)?;
                     file.sync_data()?;
                     file.seek(SeekFrom::End(0))?;
@@ -419,8 +426,8 @@ impl Keeper {
                     all.iter_mut().rev().take(1).for_each(|segment| segment.size = mark.size);
                     break;
                 }
-                // It was begun when the box died, or its head is damaged: what it held is made again.
-                _ => fs::remove_file(&path)?,
+                // What it held is made again.
+                _ => files::set_aside(&path)?,
             }
             // Should none be left, its numbers are not given to others.
             (self.written.segment, self.written.newest) = (0, last.first.saturating_sub(1));

@@ -265,3 +265,63 @@ fn damage_in_the_middle_costs_no_number_and_another_journal_begins_another_outbo
     wait("it begins anew", || newest(&outbox) == 1);
     second.finish();
 }
+
+/// The journal does not have its old records any more: nothing can be made again from them.
+#[test]
+fn a_bit_that_flips_in_a_head_costs_nothing_and_what_is_damaged_is_kept() {
+    let mut world = World::new("head");
+    let (_, mut second) = world.open();
+    for _ in 0..50 {
+        let events = world.some();
+        world.append(&events, Some(&mut second));
+    }
+    second.finish();
+    let all = world.all();
+    world.journal.lock().unwrap().iter_mut().for_each(Vec::clear);
+    let segment = files::list(&folder(&world.data)).unwrap()[0];
+    let path = segment.path(&folder(&world.data));
+    for at in [0, 9, 20, 27] {
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[at] ^= 0x10;
+        fs::write(&path, &bytes).unwrap();
+        let (outbox, second) = world.open();
+        assert_eq!(newest(&outbox), all.len() as u64, "octet {at}");
+        assert!(read_all(&outbox, 1_000) == all, "octet {at}");
+        assert_eq!(fs::read(files::aside(&path)).unwrap(), bytes);
+        second.finish();
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_set_aside_and_made_again() {
+    let mut world = World::new("aside");
+    let (outbox, mut second) = world.open();
+    for n in 0..60 {
+        let event = Event { class: Class::CALL, body: vec![n; 200_000] };
+        world.append(&[event], Some(&mut second));
+    }
+    let all = world.all();
+    wait("written", || newest(&outbox) == 60);
+    second.finish();
+    let last = *files::list(&folder(&world.data)).unwrap().last().unwrap();
+    let path = last.path(&folder(&world.data));
+    let spoiled: Vec<u8> = fs::read(&path).unwrap().iter().map(|byte| byte ^ 0x55).collect();
+    fs::write(&path, &spoiled).unwrap();
+    let (outbox, second) = world.open();
+    wait("made again", || newest(&outbox) == 60);
+    assert!(read_all(&outbox, 1 << 20) == all);
+    assert!(fs::read(files::aside(&path)).unwrap() == spoiled, "it is kept");
+    second.finish();
+    // In the middle of the newest one.
+    let last = *files::list(&folder(&world.data)).unwrap().last().unwrap();
+    let path = last.path(&folder(&world.data));
+    let _ = fs::remove_file(files::aside(&path));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[200_100] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let (outbox, second) = world.open();
+    wait("made again", || newest(&outbox) == 60);
+    assert!(read_all(&outbox, 1 << 20) == all);
+    assert!(fs::read(files::aside(&path)).unwrap() == bytes, "it is kept");
+    second.finish();
+}
