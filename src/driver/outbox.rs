@@ -6,9 +6,14 @@
 //! kill, a full disk, a thread that was too slow) it is made again from the journal, with the same bytes and numbers.
 //!
 //! Files, in the folder `outbox` below the site's data: `outbox-N.blo`, segments named by the number of their first event;
-//! `epoch`, which outbox it is; `arrived`, how far the office has it as far as is known.
+//! `epoch`, which outbox it is; `arrived`, how far the office has it as far as is known. What was damaged stays beside them as
+//! `outbox-N.blo.damaged`.
+//!
+//! A box that was restored from a copy has an outbox whose next numbers the office knows already, for other events. It is
+//! another outbox from then on: what is not known to have arrived is sent under its new name.
 
 mod again;
+mod epoch;
 mod files;
 mod keeper;
 mod left;
@@ -19,7 +24,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -28,6 +33,7 @@ use crate::admin::{Lamp, Part};
 use crate::uplink::frame::{Class, Event};
 use crate::uplink::outbox::{self as form, Found, HEAD};
 
+use self::epoch::Epoch;
 pub use again::Again;
 pub use files::Segment;
 pub use keeper::{Derive, Derived, Feed, Keeper, Second, Settings};
@@ -84,7 +90,9 @@ pub struct Outbox(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
-    epoch: String,
+    epoch: Mutex<Epoch>,
+    /// The office has what was never sent: to be another outbox.
+    ahead: AtomicBool,
     span: watch::Sender<Span>,
     arrived: AtomicU64,
     segments: Mutex<Segments>,
@@ -111,9 +119,24 @@ struct Cursor {
 }
 
 impl Outbox {
-    /// Which outbox it is: made at random along with it.
-    pub fn epoch(&self) -> &str {
-        &self.0.epoch
+    /// Which outbox it is: made at random along with it, and anew where the office has what was never sent.
+    pub fn epoch(&self) -> String {
+        lock(&self.0.epoch).name.clone()
+    }
+
+    /// The office has more of the outbox of that name than there is: this box was restored from a copy. It is another outbox before long. What is
+    /// not known to have arrived is sent again then, some of it perhaps a second time, and nothing is lost.
+    pub fn office_is_ahead(&self, of: &str) {
+        let epoch = lock(&self.0.epoch);
+        // It may be another one already.
+        if epoch.name == of {
+            self.0.ahead.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether the office was ahead of it, and it is not another outbox yet: nothing is to be sent under this name.
+    pub fn is_behind_office(&self) -> bool {
+        self.0.ahead.load(Ordering::Acquire) || lock(&self.0.epoch).refused
     }
 
     /// What is in it for good; changes are told.

@@ -238,7 +238,7 @@ impl Task {
         let span = *self.span.borrow();
         let settings = uplink::Settings {
             site: keys.site.clone(),
-            epoch: self.outbox.epoch().to_owned(),
+            epoch: self.outbox.epoch(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             ceiling: self.settings.ceiling,
             tls: self.settings.tls,
@@ -368,6 +368,7 @@ impl Runner {
                 Output::Send(frame) => self.send(&frame),
                 Output::Read { from, most } => self.read(from, most),
                 Output::Arrived(upto) => self.arrived(upto),
+                Output::Ahead => self.outbox.office_is_ahead(self.machine.epoch()),
                 Output::Renew => match self.keys.request() {
                     Some(request) => self.machine.handle_request(request),
                     None => tracing::error!("no request for another certificate can be made"),
@@ -385,6 +386,7 @@ impl Runner {
     }
 
     fn connect(&mut self, route: Route) {
+        self.machine.handle_epoch(self.outbox.epoch(), self.outbox.is_behind_office());
         // What an admin or a renewal has put there since the last time.
         match Keys::read(&self.settings.folder, self.settings.site.as_deref()) {
             Ok(keys) if keys.site == self.keys.site => self.keys = keys,

@@ -63,6 +63,9 @@ pub struct Site {
     pub newest: u64,
     /// All of that outbox up to here is kept.
     pub have: u64,
+    /// Whether it had another outbox before this one.
+    #[serde(default)]
+    pub follows: bool,
     /// Events that it has lost for good.
     pub lost: u64,
     /// When the newest event that is kept happened.
@@ -77,11 +80,9 @@ impl Site {
         match contact {
             Contact::Connected { route, version, certificate_ends, epoch, newest } => {
                 let route = if route == Route::Quic { "quic" } else { "tls" };
-                if self.epoch != epoch {
-                    (self.have, self.newest) = (0, 0);
-                }
+                self.speaks_of(&epoch);
                 (self.up, self.since, self.hub) = (true, now, hub.to_owned());
-                (self.route, self.version, self.epoch) = (route.to_owned(), version, epoch);
+                (self.route, self.version) = (route.to_owned(), version);
                 (self.certificate_ends, self.newest) = (certificate_ends, newest);
             }
             Contact::Gone if self.hub == hub && self.up => (self.up, self.since) = (false, now),
@@ -93,11 +94,10 @@ impl Site {
     /// Something of it was kept.
     pub fn handle_kept(&mut self, kept: &Kept) {
         self.heard = self.heard.max(kept.at);
-        if *self.epoch != *kept.epoch {
-            self.epoch = kept.epoch.to_string();
-            (self.have, self.newest) = (0, 0);
-        }
+        self.speaks_of(&kept.epoch);
         match &kept.what {
+            // What came before such an outbox came under another name.
+            What::Lost { from: 1, upto } if self.have == 0 && self.follows => self.have = *upto,
             What::Lost { from, upto } => {
                 self.have = self.have.max(*upto);
                 self.lost += upto.saturating_sub(*from).saturating_add(1);
@@ -113,6 +113,15 @@ impl Site {
             }
         }
         self.newest = self.newest.max(self.have);
+    }
+
+    /// Which outbox it speaks of.
+    fn speaks_of(&mut self, epoch: &str) {
+        if self.epoch != epoch {
+            self.follows = !self.epoch.is_empty();
+            epoch.clone_into(&mut self.epoch);
+            (self.have, self.newest) = (0, 0);
+        }
     }
 
     fn handle_health(&mut self, body: &[u8]) {

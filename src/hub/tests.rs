@@ -215,6 +215,7 @@ impl World {
                 | Output::Told(_)
                 | Output::Answer(_)
                 | Output::Renew
+                | Output::Ahead
                 | Output::Renewed(_) => {}
             }
         }
@@ -295,6 +296,19 @@ fn an_office_that_claims_more_than_was_sent_is_not_believed() {
     assert!(outputs.contains(&Output::Send(Frame::Close(Reason::Ahead))), "{outputs:?}");
     assert!(matches!(outputs.last(), Some(Output::State(State::Down(Down::Ahead, _)))));
     assert!(!outputs.iter().any(|output| matches!(output, Output::Arrived(_))));
+    assert!(outputs.contains(&Output::Ahead));
+
+    // The box makes more, and has as many by now: they are others, and do not go under that name.
+    uplink.handle_outbox(now, 1, 20);
+    for (epoch, is_up) in [("1", false), ("another", true)] {
+        uplink.handle_epoch(epoch.to_owned(), false);
+        uplink.handle_timeout(now + Duration::from_secs(3_600));
+        uplink.handle_connected(now);
+        let welcome = Welcome { version: 1, have: 11, window: 1_000_000, people: true };
+        uplink.handle_frame(now, Frame::Welcome(welcome));
+        let reads = |output: &Output| matches!(output, Output::Read { from: 12, .. });
+        assert_eq!(all(&mut uplink).iter().any(reads), is_up, "{epoch}");
+    }
 
     let mut uplink = welcomed(now, 10, 0);
     uplink.handle_read(now, 1, vec![event(1), event(2)]);

@@ -6,7 +6,8 @@
 //!
 //! Decisions: an event counts as arrived when the office says that it has all up to it for good, and only then is the
 //! outbox let go of it. What was sent and not acknowledged when the line broke is sent again; the office knows it by its
-//! number. An office that claims more than was sent is not believed: nothing is let go of, and a person is told. QUIC is
+//! number. An office that claims more than was sent is not believed: nothing is let go of, a person is told, and nothing is
+//! sent until it is another outbox. So a box that was restored from a copy loses nothing to its own earlier numbers. QUIC is
 //! tried first; where UDP does not pass, TLS over TCP carries the same frames, and QUIC is tried again now and then.
 
 pub mod frame;
@@ -124,6 +125,8 @@ pub enum Output {
     },
     /// The office has all up to this one: the outbox may let go of it.
     Arrived(u64),
+    /// The office has more of this outbox than there is. Make it another one; tell with [`Uplink::handle_epoch`].
+    Ahead,
     /// The certificate ends before long: make a request for another and answer with [`Uplink::handle_request`].
     Renew,
     /// That is the other: keep it.
@@ -184,6 +187,8 @@ pub struct Uplink {
     /// Whether the office speaks of people.
     people: bool,
     office: Office,
+    /// The office was ahead of this outbox: nothing is sent under its name.
+    refused: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -234,6 +239,7 @@ impl Uplink {
             mark: 0,
             people: false,
             office: Office::default(),
+            refused: false,
             outputs: VecDeque::new(),
         }
     }
@@ -251,6 +257,11 @@ impl Uplink {
         }
     }
 
+    /// Which outbox is spoken of.
+    pub fn epoch(&self) -> &str {
+        &self.settings.epoch
+    }
+
     /// Events that the office does not have.
     pub fn backlog(&self) -> u64 {
         self.newest.saturating_sub(self.arrived)
@@ -261,6 +272,15 @@ impl Uplink {
         self.first = first.max(1);
         self.newest = newest.max(self.newest);
         self.go_on(now);
+    }
+
+    /// Which outbox it is from now on, and whether an office was ahead of it. Heeded where there is no connection.
+    pub fn handle_epoch(&mut self, epoch: String, refused: bool) {
+        if !matches!(self.line, Line::Down(_) | Line::Connecting(_)) {
+            return;
+        }
+        self.refused = refused || (self.refused && self.settings.epoch == epoch);
+        self.settings.epoch = epoch;
     }
 
     /// A connection is there, by the route that was asked for.
@@ -291,7 +311,10 @@ impl Uplink {
             (_, Line::Down(_) | Line::Connecting(_)) => {}
             (Frame::Close(reason), _) => self.hang_up(now, Down::Closed(reason)),
             (Frame::Welcome(welcome), Line::Greeting(_)) if welcome.version == VERSION => {
-                if welcome.have > self.newest {
+                // Once it was ahead, it is so still when the numbers here have come as far.
+                if welcome.have > self.newest || self.refused {
+                    self.refused = true;
+                    self.outputs.push_back(Output::Ahead);
                     return self.hang_up_saying(now, Reason::Ahead, Down::Ahead);
                 }
                 self.window = welcome.window.min(LARGEST_WINDOW) as usize;

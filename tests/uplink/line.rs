@@ -3,6 +3,7 @@
 mod hostile;
 mod kills;
 mod readme;
+mod restored;
 mod town;
 mod wan;
 
@@ -132,13 +133,18 @@ impl Derive for Again {
 
 impl Written {
     fn open(folder: &Path) -> Written {
-        let list = Arc::<Mutex<Vec<Event>>>::default();
+        Written::again(folder, Arc::default())
+    }
+
+    /// With the journal that there is.
+    fn again(folder: &Path, list: Arc<Mutex<Vec<Event>>>) -> Written {
+        let limit = list.lock().expect("not poisoned").len() as u64;
         let settings = outbox::Settings { most: 1 << 40, alarm: 1 << 40 };
         let sealer = Sealer::from_seed(&[7; 32]).expect("a seed");
         let again = Box::new(Again(list.clone()));
         let mut random = Random::from_number(1);
         let (outbox, feed, keeper) =
-            Keeper::open(folder.join("outbox"), 0, settings, again, sealer, &mut random)
+            Keeper::open(folder.join("outbox"), limit, settings, again, sealer, &mut random)
                 .expect("an outbox");
         Written { list, outbox, second: keeper.start(feed).expect("a thread") }
     }

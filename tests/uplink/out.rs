@@ -227,7 +227,7 @@ fn after_any_kill_the_outbox_is_the_journal_filtered_by_the_policy() {
     let data = &folder.0;
     // The outbox begins with the journal's first record.
     let (opened, _hears) = open(data, 1);
-    let epoch = opened.outbox.as_ref().expect("an outbox").epoch().to_owned();
+    let epoch = opened.outbox.as_ref().expect("an outbox").epoch();
     opened.handle.finish();
     let mut random = Random::from_number(7);
     let newest = || segments::list(&journal::folder(data)).map_or(0, |all| all.len());

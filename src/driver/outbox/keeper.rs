@@ -5,13 +5,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::epoch::Epoch;
 use super::files::{self, Mark, Segment};
 use super::left::Log;
 use super::{Inner, Outbox, Room, Span, lock};
@@ -114,6 +115,7 @@ impl Second {
 pub struct Keeper {
     outbox: Outbox,
     derive: Box<dyn Derive>,
+    random: Random,
     log: Log,
     waiting: mpsc::Receiver<Stored>,
     count: u64,
@@ -154,8 +156,8 @@ impl Keeper {
     ) -> io::Result<(Outbox, Feed, Keeper)> {
         let mut folders = fs::DirBuilder::new();
         folders.recursive(true).mode(0o700).create(&folder)?;
-        let epoch = match fs::read_to_string(folder.join("epoch")) {
-            Ok(epoch) if !files::list(&folder)?.is_empty() => epoch.trim().to_owned(),
+        let epoch = match Epoch::read(&folder) {
+            Ok(epoch) if !files::list(&folder)?.is_empty() => epoch,
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             // Its files are gone: what they held nobody knows, and their numbers must not mean something else.
             _ => new_epoch(&folder, random)?,
@@ -175,7 +177,8 @@ impl Keeper {
         let none = Mark { segment: 0, newest: 0, token: limit, size: 0 };
         let outbox = Outbox(Arc::new(Inner {
             folder: folder.clone(),
-            epoch,
+            epoch: Mutex::new(epoch),
+            ahead: AtomicBool::new(false),
             span: watch::Sender::new(Span { first: 1, newest: 0 }),
             arrived: AtomicU64::new(arrived),
             segments: Mutex::default(),
@@ -187,7 +190,8 @@ impl Keeper {
             }),
         }));
         let mut keeper = Keeper {
-            log: Log::open(&folder, sealer, outbox.epoch()),
+            log: Log::open(&folder, sealer, &lock(&outbox.0.epoch)),
+            random: random.fork(),
             outbox: outbox.clone(),
             derive,
             waiting,
@@ -274,6 +278,10 @@ impl Keeper {
         }
         if self.tidied + TIDY <= now {
             self.tidied = now;
+            if self.outbox.0.ahead.load(Ordering::Acquire) {
+                let done = self.be_another();
+                self.or_fail(done);
+            }
             let tidied = self.tidy(false);
             self.or_fail(tidied);
         }
@@ -345,6 +353,31 @@ impl Keeper {
         Ok(())
     }
 
+    /// The office is ahead: it is another outbox from now on. Its numbers and files stay.
+    fn be_another(&mut self) -> io::Result<()> {
+        self.sync()?;
+        let arrived = self.outbox.arrived().min(self.synced.newest);
+        self.log.tell(&self.outbox, arrived, true)?;
+        let before = lock(&self.outbox.0.epoch).clone();
+        let epoch = before.after_ahead(clock::now().unix, arrived, &mut self.random);
+        if epoch != before {
+            epoch.write(&self.outbox.0.folder)?;
+            tracing::error!(
+                again = !epoch.refused,
+                "head office has events that this box never sent: it was restored from a copy, or another has its name"
+            );
+        }
+        if epoch.name != before.name {
+            self.log.go_on_as(&epoch);
+        }
+        let mut own = lock(&self.outbox.0.epoch);
+        *own = epoch;
+        self.outbox.0.ahead.store(false, Ordering::Release);
+        drop(own);
+        self.tell();
+        Ok(())
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.unsynced_since = None;
         if self.written == self.synced {
@@ -371,7 +404,8 @@ impl Keeper {
         room.failed = self.retry_at.is_some();
         room.behind = self.limit.saturating_sub(self.through);
         drop(room);
-        let span = Span { first, newest: self.synced.newest };
+        let behind = lock(&self.outbox.0.epoch).behind;
+        let span = Span { first: first.max(behind + 1), newest: self.synced.newest };
         self.outbox.0.span.send_if_modified(|told| {
             let changed = *told != span;
             *told = span;
@@ -556,14 +590,14 @@ fn shed(records: &[u8], classes: &[Class], left: &mut Vec<u8>) -> u64 {
     count
 }
 
-fn new_epoch(folder: &std::path::Path, random: &mut Random) -> io::Result<String> {
-    let epoch = random.hex(8);
+fn new_epoch(folder: &std::path::Path, random: &mut Random) -> io::Result<Epoch> {
+    let epoch = Epoch::new(random);
     // Numbers of an earlier one say nothing of this one.
     match fs::remove_file(folder.join("arrived")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    files::write_whole(&folder.join("epoch"), format!("{epoch}\n").as_bytes())?;
+    epoch.write(folder)?;
     Ok(epoch)
 }
 

@@ -1,13 +1,14 @@
 //! The file of the log of what left: `left.jsonl` in the site's data folder, a line at a time, never written over.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Outbox;
+use super::epoch::Epoch;
 use crate::driver::clock;
 use crate::journal::chain::{Chain, Sealer};
 use crate::journal::left::{Count, Line};
@@ -16,6 +17,8 @@ use crate::journal::left::{Count, Line};
 const EVERY: Duration = Duration::from_secs(60);
 /// Events after which a line is written all the same: what a segment holds must not wait for it long.
 const MANY: u64 = 20_000;
+/// Octets of the log's end that are read at a start: a line is a few hundred.
+const PIECE: u64 = 16 << 10;
 /// Octets of events that are read at once.
 const MOUTHFUL: usize = 1 << 20;
 
@@ -86,29 +89,35 @@ pub(super) struct Log {
     epoch: String,
     head: Chain,
     upto: u64,
+    /// Octets of the file that are whole lines.
+    whole: u64,
     since: Option<Instant>,
 }
 
 impl Log {
     /// The log of an outbox's folder.
-    pub(super) fn open(folder: &Path, sealer: Sealer, epoch: &str) -> Log {
+    pub(super) fn open(folder: &Path, sealer: Sealer, epoch: &Epoch) -> Log {
         let path = path(folder.parent().unwrap_or(folder));
-        let text = fs::read_to_string(&path).unwrap_or_default();
+        let (whole, line) = last_line(&path).unwrap_or_default();
         let mut log = Log {
             path,
             sealer,
-            epoch: epoch.to_owned(),
+            epoch: epoch.name.clone(),
             head: Chain::default(),
-            upto: 0,
+            upto: epoch.behind,
+            whole,
             since: None,
         };
-        let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());
-        let last = whole.lines().next_back().and_then(|line| serde_json::from_str(line).ok());
-        if let Some(Line { said, head, .. }) = last {
+        if let Ok(Line { said, head, .. }) = serde_json::from_slice(&line) {
             log.head = head;
-            log.upto = if said.epoch == log.epoch { said.upto } else { 0 };
+            log.upto = if said.epoch == log.epoch { said.upto } else { epoch.behind };
         }
         log
+    }
+
+    /// It is another outbox from now on.
+    pub(super) fn go_on_as(&mut self, epoch: &Epoch) {
+        (self.epoch, self.upto, self.since) = (epoch.name.clone(), epoch.behind, None);
     }
 
     /// Up to which event it tells.
@@ -147,16 +156,46 @@ impl Log {
         let mut text = serde_json::to_string(&line).map_err(io::Error::other)?;
         text.push('\n');
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).append(true).create(true).mode(0o600).open(&self.path)?;
-        // A line that was cut short when the box died.
-        let before = fs::read(&self.path)?;
-        let whole = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        if whole < before.len() {
-            file.set_len(whole as u64)?;
+        let mut file = options.append(true).create(true).mode(0o600).open(&self.path)?;
+        let length = file.metadata()?.len();
+        if length < self.whole {
+            // Somebody has cut it: what is there is kept, and the chain shows what is missing.
+            self.whole = last_line(&self.path)?.0;
         }
+        // A line that was cut short when the box died, or by a full disk.
+        file.set_len(self.whole)?;
         file.write_all(text.as_bytes())?;
         file.sync_data()?;
+        self.whole += text.len() as u64;
         (self.head, self.upto, self.since) = (line.head, line.said.upto, None);
         Ok(())
+    }
+}
+
+/// Octets of a file that are whole lines, and the last of these. Of a long file its end alone is read.
+fn last_line(path: &Path) -> io::Result<(u64, Vec<u8>)> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut piece = PIECE;
+    loop {
+        let from = length.saturating_sub(piece);
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        Read::by_ref(&mut file).take(length - from).read_to_end(&mut bytes)?;
+        let mut ends = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+        let (last, before) = (ends.next(), ends.next());
+        let begins = match (before, from) {
+            (Some((at, _)), _) => Some(at + 1),
+            (None, 0) => Some(0),
+            (None, _) => None,
+        };
+        match (begins, last) {
+            (Some(begins), Some((end, _))) => {
+                let line = bytes.get(begins..end).unwrap_or_default().to_vec();
+                return Ok((from + end as u64 + 1, line));
+            }
+            (_, None) if from == 0 => return Ok((0, Vec::new())),
+            _ => piece = piece.saturating_mul(2),
+        }
     }
 }

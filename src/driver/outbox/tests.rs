@@ -121,7 +121,7 @@ fn read_all(outbox: &Outbox, most: usize) -> Vec<Event> {
 fn what_was_written_is_read_from_any_place_and_is_there_after_a_restart() {
     let mut world = World::new("plain");
     let (outbox, mut second) = world.open();
-    let epoch = outbox.epoch().to_owned();
+    let epoch = outbox.epoch();
     for _ in 0..500 {
         let events = world.some();
         world.append(&events, Some(&mut second));
@@ -137,7 +137,7 @@ fn what_was_written_is_read_from_any_place_and_is_there_after_a_restart() {
     assert!(outbox.read(all.len() as u64 + 1, 9).unwrap().is_empty());
     second.finish();
     let (outbox, second) = world.open();
-    assert_eq!((outbox.epoch(), newest(&outbox)), (&*epoch, all.len() as u64));
+    assert_eq!((outbox.epoch(), newest(&outbox)), (epoch, all.len() as u64));
     assert!(read_all(&outbox, 1_000) == all);
     second.finish();
 }
@@ -256,7 +256,7 @@ fn damage_in_the_middle_costs_no_number_and_another_journal_begins_another_outbo
     let read = read_all(&outbox, 1 << 20);
     assert_eq!((read.len(), read[99].clone()), (100, event(99)));
     assert_eq!((read[4].clone(), read[5].class), (event(4), Class::SHED));
-    let epoch = outbox.epoch().to_owned();
+    let epoch = outbox.epoch();
     second.finish();
     world.journal.lock().unwrap().truncate(3);
     let (outbox, mut second) = world.open();
@@ -324,4 +324,70 @@ fn what_cannot_be_read_is_set_aside_and_made_again() {
     assert!(read_all(&outbox, 1 << 20) == all);
     assert!(fs::read(files::aside(&path)).unwrap() == bytes, "it is kept");
     second.finish();
+}
+
+/// A hub that claims more each time makes it another outbox once a day, and nothing is sent under the name it refused.
+#[test]
+fn it_is_another_outbox_once_a_day_and_says_until_then_that_it_is_refused() {
+    let mut world = World::new("another");
+    let (outbox, mut second) = world.open();
+    let event = Event { class: Class::CALL, body: b"{}".to_vec() };
+    for _ in 0..10 {
+        world.append(std::slice::from_ref(&event), Some(&mut second));
+    }
+    wait("ten", || newest(&outbox) == 10);
+    outbox.let_go(4);
+    let first = outbox.epoch();
+    outbox.office_is_ahead("of yesterday");
+    assert!(!outbox.is_behind_office());
+    outbox.office_is_ahead(&first);
+    assert!(outbox.is_behind_office());
+    wait("another", || !outbox.is_behind_office());
+    let name = outbox.epoch();
+    assert_ne!(name, first);
+    let span = *outbox.span().borrow();
+    assert_eq!(span, Span { first: 5, newest: 10 }, "what had arrived is not sent again");
+    outbox.office_is_ahead(&name);
+    let file = folder(&world.data).join("epoch");
+    let kept = || fs::read_to_string(&file).unwrap();
+    wait("refused", || kept().contains("refused"));
+    second.finish();
+    let (outbox, second) = world.open();
+    assert_eq!((outbox.epoch(), outbox.is_behind_office()), (name.clone(), true));
+    second.finish();
+    // A day later.
+    let text = kept();
+    let since = text.lines().nth(2).unwrap();
+    let earlier = (since.parse::<i64>().unwrap() - 86_401).to_string();
+    fs::write(&file, text.replace(since, &earlier)).unwrap();
+    let (outbox, second) = world.open();
+    outbox.office_is_ahead(&name);
+    wait("another", || outbox.epoch() != name && !outbox.is_behind_office());
+    second.finish();
+    let text = fs::read_to_string(world.data.join("left.jsonl")).unwrap();
+    let sealer = Sealer::from_seed(&[7; 32]).unwrap();
+    assert_eq!(verify(&text, sealer.public_key()).faults, []);
+}
+
+/// The log is years long: a line is written behind it without reading it.
+#[test]
+fn a_long_log_goes_on_where_it_ends_whatever_was_cut_short() {
+    let mut world = World::new("log");
+    let sealer = Sealer::from_seed(&[7; 32]).unwrap();
+    let path = world.data.join("left.jsonl");
+    let event = Event { class: Class::CALL, body: b"{}".to_vec() };
+    for round in 1..=100 {
+        let (outbox, mut second) = world.open();
+        world.append(std::slice::from_ref(&event), Some(&mut second));
+        wait("written", || newest(&outbox) == round);
+        outbox.let_go(round);
+        second.finish();
+        let text = fs::read(&path).unwrap();
+        assert!(text.ends_with(b"\n"));
+        // A power cut in the middle of a line.
+        fs::write(&path, [&text[..], b"{\"said\":"].concat()).unwrap();
+    }
+    let log = verify(&fs::read_to_string(&path).unwrap(), sealer.public_key());
+    assert_eq!((log.lines.len(), log.faults), (100, Vec::new()));
+    assert!(fs::metadata(&path).unwrap().len() > 32 << 10, "longer than what is read of it");
 }

@@ -71,7 +71,7 @@ fn down(why: Down) -> &'static str {
         }
         Down::Protocol => "the hub says what cannot be read: is it of another version?",
         Down::Ahead => {
-            "the hub claims to have what was never sent: it is another hub, or another box has this site's name; nothing is dropped here"
+            "the hub claims to have what was never sent: this box was restored from a copy, it is another hub, or another box has this site's name; nothing is dropped here, and what may be missing there is sent again"
         }
         Down::Closed(reason) => closed(reason),
     }
