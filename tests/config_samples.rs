@@ -38,6 +38,18 @@ fn every_sample_is_good() {
     assert!(sites >= 3);
 }
 
+/// A box that nobody has set up yet takes calls between its phones. It says that calls for help cannot leave it.
+#[test]
+fn the_factory_has_one_thing_left_to_say() {
+    let loaded = config::load(&folder().join("defaults/site.toml"), &read);
+    let loaded =
+        loaded.unwrap_or_else(|problems| panic!("{}", branchline::cli::check::problems(&problems)));
+    let said: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert!(said.len() == 1 && said[0].contains("calls for help"), "{said:?}");
+    let clips = branchline::ivr::prompts::builtin().map(|(name, _)| name.to_owned()).collect();
+    assert!(loaded.flows(clips).is_ok());
+}
+
 /// Sample flows that no sample site uses: good beside the calendar and the queue that they ask for.
 #[test]
 fn every_flow_is_good() {

@@ -108,6 +108,11 @@ impl Line {
         self.0.get_mut().write_all(&line)
     }
 
+    /// The connection itself, once everything was asked.
+    pub fn into_stream(self) -> UnixStream {
+        self.0.into_inner()
+    }
+
     /// The answer to what was asked last.
     pub fn hear(&mut self) -> io::Result<Reply> {
         let mut answer = String::new();

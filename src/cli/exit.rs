@@ -14,6 +14,8 @@ pub const UNAVAILABLE: u8 = 69;
 pub const SYSTEM: u8 = 71;
 /// Something we wrote ourselves could not be read or written (EX_IOERR).
 pub const IO: u8 = 74;
+/// It ended to be started again, with another configuration; the unit names it (EX_TEMPFAIL).
+pub const ANEW: u8 = 75;
 /// The configuration is wrong (EX_CONFIG).
 pub const CONFIG: u8 = 78;
 /// The self-test failed (EX_SOFTWARE).

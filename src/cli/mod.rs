@@ -19,6 +19,7 @@ mod config;
 mod contact;
 mod crm;
 pub mod demo;
+mod drain;
 mod erlang;
 mod exit;
 mod export;
@@ -26,6 +27,7 @@ pub mod features;
 mod hub;
 mod journal;
 mod journey;
+mod manual;
 mod modems;
 mod policy;
 mod queues;
@@ -277,8 +279,8 @@ enum Command {
     #[command(after_help = "Example: branchline restart")]
     Restart(ask::Options),
     /// Take no new calls, and end when the last one is over.
-    #[command(after_help = "Example: branchline drain")]
-    Drain(ask::Options),
+    #[command(after_help = "Examples: branchline drain\n          branchline drain --wait 60")]
+    Drain(drain::Drain),
     /// Read the journal from end to end and say whether it is whole: chain, seals, checksums.
     #[command(
         after_help = "Example: branchline journal /var/lib/branchline --key $(cat noted.pub)"
@@ -319,6 +321,12 @@ enum Command {
                       --zone Europe/Berlin --consent sms/service"
     )]
     Journey(Box<journey::Options>),
+    /// Write man pages and shell completions into a folder; used when the package is made.
+    #[command(hide = true)]
+    Manual {
+        /// Where they go.
+        folder: PathBuf,
+    },
     /// Read a store in a process of its own, to learn whether it opens; used by the box itself.
     #[command(hide = true)]
     StoreCheck {
@@ -384,7 +392,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Openapi => access::document(),
         Command::Config(asked) => config::main(asked),
         Command::Restart(options) => ask::main(&options, &Ask::Restart, ask::Form::Text),
-        Command::Drain(options) => ask::main(&options, &Ask::Drain, ask::Form::Text),
+        Command::Drain(asked) => drain::main(&asked),
         Command::Journal(options) => journal::main(&options),
         Command::Policy(asked) => policy::main(asked),
         Command::Report(options) => report::main(&options),
@@ -393,6 +401,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Journeys(asked) => journey::running(asked),
         Command::Work(asked) => work::main(asked),
         Command::Journey(options) => journey::main(&options),
+        Command::Manual { folder } => manual::main(&folder),
         Command::StoreCheck { store } => run::store_check(&store),
     }
 }

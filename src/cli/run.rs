@@ -7,19 +7,21 @@ use std::process::{self, ExitCode};
 
 use crate::cli::{check, exit};
 use crate::config::trial::Reason;
-use crate::driver::{self, configuring};
+use crate::driver::held::Held;
+use crate::driver::{self, configuring, systemd};
 
 /// Runs until told to stop.
 pub fn main(config: &Path) -> ExitCode {
     let program = std::env::current_exe().ok();
+    let held = Held::take();
     let went_back = configuring::begin(config);
-    match attempt(config, program.clone(), went_back) {
+    match attempt(config, program.clone(), went_back, &held) {
         Ok(ended) => ended,
         // What does not start and is on trial goes back; without a trial there is nothing to go back to.
         Err(code) => match configuring::give_up(config) {
             Some((version, reason)) => {
                 eprintln!("version {version} of the configuration goes back: {reason}");
-                attempt(config, program, Some((version, reason))).unwrap_or_else(|code| code)
+                attempt(config, program, Some((version, reason)), &held).unwrap_or_else(|code| code)
             }
             None => code,
         },
@@ -31,6 +33,7 @@ fn attempt(
     config: &Path,
     program: Option<PathBuf>,
     went_back: Option<(u32, Reason)>,
+    held: &Held,
 ) -> Result<ExitCode, ExitCode> {
     let loaded = driver::files::load(config).map_err(|problems| {
         eprint!("{}", check::problems(&problems));
@@ -41,15 +44,18 @@ fn attempt(
     for warning in &loaded.checked.loaded.warnings {
         eprintln!("{warning}\n");
     }
-    let running = driver::start(loaded, program.clone(), went_back)
+    let running = driver::start_with(loaded, program.clone(), went_back, held)
         .map_err(|error| exit::fail(exit::SYSTEM, error))?;
     let (code, anew) = running.wait_for_end();
     Ok(if anew { begin_anew(program) } else { code })
 }
 
 /// Becomes a new run of the program with the same arguments. It stays the same process: whoever watches over it sees no
-/// end.
+/// end. systemd starts it again itself, with the sockets that it holds and without what the old run had shut itself off from.
 fn begin_anew(program: Option<PathBuf>) -> ExitCode {
+    if systemd::watches() {
+        return ExitCode::from(exit::ANEW);
+    }
     let mut arguments = std::env::args_os();
     let own = arguments.next().unwrap_or_else(|| OsString::from("branchline"));
     let program = program.map_or(own, PathBuf::into_os_string);

@@ -135,14 +135,23 @@ impl Server {
     ) -> io::Result<SocketAddr> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
         socket.bind(&SockAddr::from(address))?;
         socket.listen(128)?;
+        self.listen_over(runtime, socket.into())
+    }
+
+    /// The same over a socket that takes connections already.
+    pub fn listen_over(
+        &self,
+        runtime: &tokio::runtime::Handle,
+        socket: std::net::TcpListener,
+    ) -> io::Result<SocketAddr> {
+        socket.set_nonblocking(true)?;
         let _guard = runtime.enter();
-        let listener = TcpListener::from_std(socket.into())?;
+        let listener = TcpListener::from_std(socket)?;
         let bound = listener.local_addr()?;
         runtime.spawn(self.clone().accept(listener));
         Ok(bound)

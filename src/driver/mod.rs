@@ -18,6 +18,7 @@ pub mod dns;
 pub mod fetch;
 pub mod files;
 pub mod gather;
+pub mod held;
 pub mod hep;
 pub mod http;
 pub mod hub;
@@ -57,6 +58,7 @@ pub mod turn;
 pub mod uplink;
 pub mod versions;
 pub mod waking;
+pub mod watchdog;
 pub mod web_origin;
 pub mod webhook;
 mod whole;
@@ -70,6 +72,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::Duration;
 
@@ -86,6 +89,7 @@ use crate::webhook::Reach;
 use api::promises::Promises;
 use configuring::Configuring;
 use files::Ready;
+use held::Held;
 use identity::Identity;
 use looking::Readers;
 use mailbox::Sender;
@@ -149,7 +153,8 @@ impl fmt::Display for CannotStart {
             CannotStart::Listen(way, address, error) => write!(
                 f,
                 "SIP over {way} cannot listen on {address}: {error}\n  Is another program there? `ss -lpn` tells; \
-                 change [sip] {way} in gateway.toml, or `demo --port-base`."
+                 change [sip] {way} in gateway.toml, or `demo --port-base`. Where systemd holds the port, \
+                 `systemctl edit branchline-sip.socket` says where."
             ),
             CannotStart::Web(address, error) => write!(
                 f,
@@ -240,6 +245,16 @@ pub fn start(
     program: Option<PathBuf>,
     went_back: Option<(u32, Reason)>,
 ) -> Result<Running, CannotStart> {
+    start_with(ready, program, went_back, &Held::default())
+}
+
+/// The same, with the sockets that systemd holds in place of sockets of its own.
+pub fn start_with(
+    ready: Ready,
+    program: Option<PathBuf>,
+    went_back: Option<(u32, Reason)>,
+    held: &Held,
+) -> Result<Running, CannotStart> {
     let mut random = clock::random().ok_or(CannotStart::Random)?;
     prepare_process();
     let mut settings = ready.checked.loaded.settings;
@@ -255,7 +270,9 @@ pub fn start(
     // Before anybody can notice that we are there, and so before anybody would want us to end.
     listen_for_signals(&runtime, &letters)?;
     runtime.spawn(look_at_addresses(letters.clone()));
-    let (sockets, listening, identity) = listen(&settings, &runtime, &letters)?;
+    let (sockets, listening, identity) = listen(&settings, &runtime, &letters, held)?;
+    let turns = Arc::<AtomicU64>::default();
+    let asked = listening.clone();
     let listens = listening.each().collect::<Vec<_>>().join(", ");
     let old_records = lost.or_else(|| old_records(&opened));
     let store = open_store(&data, opened.before, program, &letters)?;
@@ -342,7 +359,7 @@ pub fn start(
     let twilio = api::door::Door::new(api.clone(), &setup.settings, (own_client, promises));
     twilio.take_up(runtime.handle());
     let calls = joined.calls.merge(api::door::router(twilio));
-    let web = serve_web(&setup.settings, identity.as_ref(), (api, calls), &door)?;
+    let web = serve_web(&setup.settings, identity.as_ref(), (api, calls), &door, held)?;
     let policy = opened.journal.outward().map(|outward| outward.policy().clone());
     let patience = Duration::from_millis(setup.settings.uplink.ask_ms.into());
     let erasures = setup.settings.uplink.erasures_from_others;
@@ -372,7 +389,7 @@ pub fn start(
         taken: 0,
         recordings: data.join("recordings"),
         recorder,
-        turns: Arc::default(),
+        turns: turns.clone(),
         spans: Spans::default(),
         looked: None,
         asked: BTreeMap::new(),
@@ -401,6 +418,7 @@ pub fn start(
     let turning = thread::Builder::new().name("loop".to_owned()).spawn(move || turning.run())?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listens, "ready");
     systemd::notify("READY=1");
+    watchdog::feed(runtime.handle(), &asked, turns, letters.clone());
     Ok(Running { socket, letters, turning, runtime, web, _lock: lock })
 }
 
@@ -449,6 +467,7 @@ fn serve_web(
     identity: Option<&Identity>,
     (api, calls): (api::Api, axum::Router),
     door: &streams::sockets::Door,
+    held: &Held,
 ) -> Result<Option<tokio::runtime::Runtime>, CannotStart> {
     let (phones, own) = (&settings.http, &settings.api);
     let listens = !phones.listen.is_empty() || !own.listen.is_empty();
@@ -479,9 +498,12 @@ fn serve_web(
         let sources = http::Sources { served: networks(served), relays: networks(&phones.relays) };
         let server = http::Server::new(identity, sources, router);
         for address in addresses {
-            let bound = server
-                .listen(runtime.handle(), *address)
-                .map_err(|error| CannotStart::Web(*address, error))?;
+            let held = held.listener(*address)?;
+            let bound = match held {
+                Some(socket) => server.listen_over(runtime.handle(), socket),
+                None => server.listen(runtime.handle(), *address),
+            };
+            let bound = bound.map_err(|error| CannotStart::Web(*address, error))?;
             tracing::info!(%bound, serves = ?what, "HTTPS");
         }
     }
@@ -663,12 +685,16 @@ fn listen(
     settings: &Settings,
     runtime: &tokio::runtime::Runtime,
     letters: &Sender<Letter>,
+    held: &Held,
 ) -> Result<(sip::Sockets, Listening, Option<Identity>), CannotStart> {
     let mut datagrams = Vec::new();
     let mut listening = Listening::default();
     for address in &settings.sip.udp {
-        let bound = sip::Datagrams::bind(*address)
-            .map_err(|error| CannotStart::Listen("udp", *address, error))?;
+        let bound = match held.datagrams(*address)? {
+            Some(socket) => sip::Datagrams::over(socket),
+            None => sip::Datagrams::bind(*address),
+        };
+        let bound = bound.map_err(|error| CannotStart::Listen("udp", *address, error))?;
         listening.udp.push(bound.local());
         datagrams.push(bound);
     }
@@ -676,7 +702,7 @@ fn listen(
         tls::Proving::new(settings.sip.authorities.as_deref()).map_err(CannotStart::Identity)?;
     let streams = streams::Streams::new(runtime.handle().clone(), letters.clone(), proving);
     for address in &settings.sip.tcp {
-        let bound = streams.listen(*address, None);
+        let bound = listen_for_streams(&streams, *address, None, held);
         listening.tcp.push(bound.map_err(|error| CannotStart::Listen("tcp", *address, error))?);
     }
     let web = settings.http.listen.iter().chain(&settings.api.listen);
@@ -687,11 +713,34 @@ fn listen(
     if let Some(identity) = &identity {
         runtime.spawn(identity.clone().watch());
         for address in &settings.sip.tls {
-            let bound = streams.listen(*address, Some(identity.clone()));
+            let bound = listen_for_streams(&streams, *address, Some(identity.clone()), held);
             listening.tls.push(bound.map_err(|error| CannotStart::Listen("tls", *address, error))?);
         }
     }
+    for idle in held.idle(&settings.sip.udp, &named_for_streams(settings)) {
+        tracing::warn!(
+            "systemd holds {idle}, which gateway.toml does not name: nobody is heard there"
+        );
+    }
     Ok((sip::Sockets::new(datagrams, streams), listening, identity))
+}
+
+fn listen_for_streams(
+    streams: &streams::Streams,
+    address: SocketAddr,
+    identity: Option<Identity>,
+    held: &Held,
+) -> io::Result<SocketAddr> {
+    match held.listener(address)? {
+        Some(socket) => streams.listen_over(socket, identity),
+        None => streams.listen(address, identity),
+    }
+}
+
+/// Every address for connections in the configuration.
+fn named_for_streams(settings: &Settings) -> Vec<SocketAddr> {
+    let sip = settings.sip.tcp.iter().chain(&settings.sip.tls);
+    sip.chain(&settings.http.listen).chain(&settings.api.listen).copied().collect()
 }
 
 fn identity(settings: &Settings) -> Result<Identity, CannotStart> {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::driver::streams::Streams;
 use crate::sip::flow::{ConnectionId, Flow, Route};
@@ -37,12 +37,17 @@ impl Datagrams {
         if local.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        // The kernel may grant less than asked for; that costs retransmissions under floods, not correctness.
-        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
-        let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
-        socket.set_nonblocking(true)?;
         socket.bind(&SockAddr::from(local))?;
-        let socket = UdpSocket::from(socket);
+        Datagrams::over(socket.into())
+    }
+
+    /// Takes over a socket that is bound already.
+    pub fn over(socket: UdpSocket) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let own = SockRef::from(&socket);
+        // The kernel may grant less than asked for; that costs retransmissions under floods, not correctness.
+        let _ = own.set_recv_buffer_size(SOCKET_BUFFER);
+        let _ = own.set_send_buffer_size(SOCKET_BUFFER);
         let local = socket.local_addr()?;
         Ok(Datagrams { socket, local })
     }

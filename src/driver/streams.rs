@@ -151,11 +151,20 @@ impl Streams {
             socket.set_only_v6(true)?;
         }
         socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
         socket.bind(&SockAddr::from(local))?;
         socket.listen(1024)?;
+        self.listen_over(socket.into(), tls)
+    }
+
+    /// The same over a socket that takes connections already.
+    pub fn listen_over(
+        &self,
+        socket: std::net::TcpListener,
+        tls: Option<Identity>,
+    ) -> io::Result<SocketAddr> {
+        socket.set_nonblocking(true)?;
         let _guard = self.runtime.enter();
-        let listener = TcpListener::from_std(socket.into())?;
+        let listener = TcpListener::from_std(socket)?;
         let bound = listener.local_addr()?;
         let streams = self.clone();
         self.runtime.spawn(async move { streams.accept(listener, tls).await });
