@@ -1,7 +1,8 @@
 //! What the branch says again and again: one shelf of articles for agents, flows in writing and callers.
 //!
 //! An article with a short name is a reply that agents put into what they write. What has places to fill in is theirs alone:
-//! a flow knows neither the person nor an agent. Search is over words and their beginnings; the title counts most.
+//! a flow knows neither the person nor an agent. A template of a service, as the service has approved it, is an article too: its
+//! places `{{1}}`, `{{2}}` are filled in by whoever sends it. Search is over words and their beginnings; the title counts most.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ pub const LONGEST_TITLE: usize = 200;
 pub const MOST_TAGS: usize = 16;
 /// Characters of a short name, of a tag, and of an article's own name.
 pub const LONGEST_NAME: usize = 64;
+/// Characters of what a service calls a template: as many as WhatsApp has.
+pub const LONGEST_TEMPLATE: usize = 512;
 /// Words of a question that are looked for.
 const MOST_WORDS: usize = 24;
 /// Letters of the shortest word that is looked for by its beginning alone: `a` begins too many.
@@ -55,12 +58,33 @@ pub struct Article {
     /// The prompt in which callers hear it: the name of a sound of the site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
+    /// The template of a service whose words these are; nothing: they are the branch's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Template>,
+}
+
+/// A template that a service has approved, by which a branch may write first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// What the service calls it: 1 to 512 characters.
+    pub name: String,
+    /// In which language, as the service writes it, such as `en_US`: 1 to 16 characters.
+    pub language: String,
+}
+
+impl Template {
+    fn is_good(&self) -> bool {
+        let is = |text: &str, most: usize| {
+            (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+        };
+        is(&self.name, LONGEST_TEMPLATE) && is(&self.language, 16)
+    }
 }
 
 impl Article {
     /// Whether it may be said by nobody in particular to anybody.
     pub fn is_whole(&self) -> bool {
-        !self.text.contains(CUSTOMER) && !self.text.contains(AGENT)
+        self.template.is_none() && !self.text.contains(CUSTOMER) && !self.text.contains(AGENT)
     }
 
     /// What is wrong with it.
@@ -79,6 +103,7 @@ impl Article {
             () if !self.language.as_ref().is_none_or(language) => Err(Wrong::Language),
             () if self.tags.len() > MOST_TAGS || !self.tags.iter().all(name) => Err(Wrong::Tags),
             () if !self.prompt.as_ref().is_none_or(name) => Err(Wrong::Prompt),
+            () if !self.template.as_ref().is_none_or(Template::is_good) => Err(Wrong::Template),
             () => Ok(()),
         }
     }
@@ -105,6 +130,8 @@ pub enum Wrong {
     Tags,
     /// The prompt.
     Prompt,
+    /// The template.
+    Template,
 }
 
 impl fmt::Display for Wrong {
@@ -121,6 +148,10 @@ impl fmt::Display for Wrong {
                 "there are at most {MOST_TAGS} tags, each of small letters, digits, `-`, `_` and `.`"
             ),
             Wrong::Prompt => f.write_str("a prompt is the name of one of the site's sounds"),
+            Wrong::Template => write!(
+                f,
+                "a template has the service's name of it, 1 to {LONGEST_TEMPLATE} characters, and its language, 1 to 16"
+            ),
         }
     }
 }
@@ -315,6 +346,7 @@ mod tests {
             channels: BTreeSet::new(),
             tags: BTreeSet::new(),
             prompt: None,
+            template: None,
         }
     }
 

@@ -1,7 +1,18 @@
 //! What the branch says again and again: written once by who keeps the box, used by agents, and said by a flow in the chat.
 
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use branchline::driver::clock;
+use branchline::messaging::adapter::Secret;
+use branchline::messaging::adapter::proof::to_base64;
 use serde_json::{Value, json};
 
+use crate::branch::Branch;
 use crate::chat::ROOT;
 use crate::journey::{Visitor, focuses, has_in, is_ready};
 use crate::pages::Site;
@@ -188,4 +199,109 @@ fn an_agent_sends_a_picture_along_and_what_nobody_could_open_stays_here() {
     std::fs::remove_file(&large).expect("the file");
     assert!(head.starts_with("http/1.1 413"), "{head}");
     assert_eq!(ann.complaints(), Vec::<String>::new());
+}
+
+/// A program of the site, which carries messages for a service with templates: says what it was told.
+fn carrier() -> (String, mpsc::Receiver<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = BufReader::new(stream.expect("the box"));
+            let (mut line, mut length) = (String::new(), 0);
+            while stream.read_line(&mut line).is_ok() && !line.trim().is_empty() {
+                let own = line.to_lowercase();
+                if let Some(count) = own.strip_prefix("content-length:") {
+                    length = count.trim().parse().expect("a number");
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).expect("a body");
+            let id = format!(r#"{{"id":"out-{number}"}}"#);
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json";
+            let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{id}", id.len());
+            stream.get_mut().write_all(answer.as_bytes()).expect("the box");
+            // The test may be over.
+            let _ = tell.send(serde_json::from_slice(&body).expect("JSON"));
+        }
+    });
+    (url, told)
+}
+
+/// What a service's own program says of somebody who writes, signed.
+fn writes_by_the_service(site: &Site) {
+    let body = r#"{"events":[{"type":"message","id":"m-1","from":{"id":"U1","name":"Kim"},"content":[{"type":"text","text":"Where is it?"}]}]}"#;
+    let (secret, at) =
+        (Secret::standard(SECRET).expect("a secret"), clock::now().unix.seconds().to_string());
+    let parts = [b"w-1".as_slice(), b".", at.as_bytes(), b".", body.as_bytes()];
+    let signature = to_base64(secret.sign(ring::hmac::HMAC_SHA256, &parts));
+    let headers = [
+        "Content-Type: application/json".to_owned(),
+        "webhook-id: w-1".to_owned(),
+        format!("webhook-timestamp: {at}"),
+        format!("webhook-signature: v1,{signature}"),
+    ];
+    let mut more: Vec<&str> = headers.iter().flat_map(|header| ["-H", header.as_str()]).collect();
+    more.extend(["--data-binary", body]);
+    let end = Instant::now() + Duration::from_secs(30);
+    // Before it is awake it asks to come again.
+    while !site.fetch("/channels/parcels", &more).0.starts_with("http/1.1 200") {
+        assert!(Instant::now() < end, "it was not taken");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+#[test]
+fn a_template_of_a_service_is_filled_in_and_goes_as_the_service_has_it() {
+    let (url, told) = carrier();
+    let branch = Branch::demo_in(&[], |text, folder| {
+        fs::write(folder.join("hook"), SECRET).expect("a secret");
+        format!(
+            "{text}\n[channels.parcels]\nkind = \"hook\"\nqueue = \"support\"\n[channels.parcels.service]\nurl = \"{url}/out\"\n\
+             network = \"parcels\"\nprivate = true\ntemplates = true\nsigning = {{ file = \"@DIR@/hook\" }}\n"
+        )
+    });
+    let site = Site::of(branch);
+    let (_root, root) = site.signed_in("admin");
+    root.open(&format!("{}/admin/knowledge", site.url));
+    let fields = [
+        ("Title", "Your parcel"),
+        ("What it says", "Parcel {{1}} comes on {{2}}."),
+        ("Short name", "parcel"),
+        ("Template of the service", "parcel_on_its_way"),
+        ("Its language there", "en_US"),
+    ];
+    writes_article(&root, &fields);
+    root.sees("Your parcel");
+    let (_ann, ann) = site.signed_in("ann");
+    is_ready(&ann);
+    writes_by_the_service(&site);
+    ann.until("an offer", "document.querySelector('.ringing.written')");
+    ann.press("a");
+    focuses(&ann, ".composer textarea");
+    ann.press("/");
+    ann.types("parcel");
+    let first =
+        "document.querySelector('.picker [aria-selected=true]')?.innerText.includes('template')";
+    ann.until("the template", first);
+    ann.press("Enter");
+    focuses(&ann, ".template input");
+    ann.types("4711");
+    ann.press("Enter");
+    assert!(told.try_recv().is_err(), "a place was empty");
+    ann.fill("In place 2", "Friday");
+    has_in(&ann, ".template .text", "Parcel 4711 comes on Friday.");
+    pictures(&ann, "template");
+    ann.press("Enter");
+    let told = told.recv_timeout(Duration::from_secs(60)).expect("it is sent");
+    let wanted = json!([{"type": "template", "name": "parcel_on_its_way", "language": "en_US", "values": ["4711", "Friday"]}]);
+    assert_eq!(told["content"], wanted);
+    has_in(&ann, ".conversation ol", "Template parcel_on_its_way");
+    focuses(&ann, ".composer textarea");
+    assert_eq!(ann.complaints(), Vec::<String>::new());
+    assert_eq!(root.complaints(), Vec::<String>::new());
 }

@@ -21,16 +21,18 @@ pub struct Site {
 impl Site {
     /// Both.
     pub fn start() -> Site {
-        let branch = Branch::start();
+        Site::of(Branch::start())
+    }
+
+    /// A browser before this one.
+    pub fn of(branch: Branch) -> Site {
         let url = format!("https://{}", branch.ready("https").as_str().expect("text"));
         Site { branch, url, browser: Browser::start() }
     }
 
     /// The same with a configuration that `change` makes of the demo's.
     pub fn with(change: impl FnOnce(&str) -> String) -> Site {
-        let branch = Branch::demo_in(&[], |text, _| change(text));
-        let url = format!("https://{}", branch.ready("https").as_str().expect("text"));
-        Site { branch, url, browser: Browser::start() }
+        Site::of(Branch::demo_in(&[], |text, _| change(text)))
     }
 
     /// The same whose browser hears a tone of so many hertz.

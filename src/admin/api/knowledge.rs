@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::channel::Channel;
 use crate::id::{ActorId, ArticleId};
-use crate::messaging::shelf::{Article, Standing};
+use crate::messaging::shelf::{Article, Standing, Template};
 use crate::time::{UnixTime, rfc3339};
 
 /// An article: what the branch says again and again.
@@ -35,6 +35,10 @@ pub struct ArticleLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub prompt: Option<String>,
+    /// The template of a service whose words these are, with `{{1}}`, `{{2}}` where it is filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub template: Option<ServiceTemplate>,
     /// Counts its changes from 1.
     pub version: u32,
     /// When it was last changed.
@@ -44,10 +48,22 @@ pub struct ArticleLine {
     pub by: ActorId,
 }
 
+/// A template as the service has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceTemplate {
+    /// What the service calls it.
+    #[schema(min_length = 1, max_length = 512)]
+    pub name: String,
+    /// In which language, as the service writes it, such as `en_US`.
+    #[schema(min_length = 1, max_length = 16)]
+    pub language: String,
+}
+
 impl From<(&ArticleId, &Standing)> for ArticleLine {
     fn from((name, standing): (&ArticleId, &Standing)) -> ArticleLine {
         let Standing { article, version, at, by } = standing.clone();
-        let Article { title, text, short, language, channels, tags, prompt } = article;
+        let Article { title, text, short, language, channels, tags, prompt, template } = article;
         ArticleLine {
             article: name.clone(),
             title,
@@ -57,6 +73,8 @@ impl From<(&ArticleId, &Standing)> for ArticleLine {
             channels: channels.into_iter().map(|channel| channel.name().to_owned()).collect(),
             tags: tags.into_iter().collect(),
             prompt,
+            template: template
+                .map(|Template { name, language }| ServiceTemplate { name, language }),
             version,
             at,
             by,
@@ -89,6 +107,9 @@ pub struct NewArticle {
     /// The prompt in which callers hear it: one of the site's sounds.
     #[schema(max_length = 64)]
     pub prompt: Option<String>,
+    /// The template of a service whose words these are, with `{{1}}`, `{{2}}` where it is filled in: agents send it where the
+    /// service lets nothing else through.
+    pub template: Option<ServiceTemplate>,
     /// The version that was seen; not looked at when absent.
     pub version: Option<u32>,
 }
@@ -106,6 +127,10 @@ impl NewArticle {
             channels: channels.collect::<Option<BTreeSet<_>>>()?,
             tags: self.tags.iter().cloned().collect(),
             prompt: none(&self.prompt),
+            template: self.template.clone().map(|own| Template {
+                name: own.name.trim().to_owned(),
+                language: own.language.trim().to_owned(),
+            }),
         })
     }
 }

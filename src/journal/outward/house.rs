@@ -117,7 +117,16 @@ impl Outward {
         let sheet = self.sheet("shelf", at).plain("article", name);
         let sheet = sheet.field("by", Class::Agent, by.as_str());
         let sheet = match article {
-            Some(shelf::Article { title, text, short, language, channels, tags, prompt }) => {
+            Some(shelf::Article {
+                title,
+                text,
+                short,
+                language,
+                channels,
+                tags,
+                prompt,
+                template,
+            }) => {
                 let sheet =
                     sheet.field("title", Class::Text, title).field("text", Class::Text, text);
                 let sheet = sheet.maybe("short", short.as_deref().map(Plain::slug));
@@ -125,7 +134,9 @@ impl Outward {
                 let channels = channels.iter().map(|channel| Plain::word(*channel));
                 let sheet = sheet.list("channels", channels);
                 let sheet = sheet.list("tags", tags.iter().map(|tag| Plain::slug(tag)));
-                sheet.maybe("prompt", prompt.as_deref().map(Plain::slug))
+                let sheet = sheet.maybe("prompt", prompt.as_deref().map(Plain::slug));
+                let template = template.as_ref().map(|template| template.name.as_str());
+                sheet.maybe_field("template", Class::Text, template)
             }
             None => sheet.plain("gone", true),
         };

@@ -256,7 +256,7 @@ fn house() -> Vec<Value> {
     let begun = json!({"type": "voicemail", "what": "begun", "recording": ID, "mailbox": "201", "call": ID, "from": "P", "taken": 3});
     let hook = |what: Value| with(json!({"type": "webhook", "hook": "crm"}), what);
     let mailbox = |what: Value| with(json!({"type": "voicemail"}), what);
-    let article = json!({"title": "T", "text": "T", "short": "T", "language": "T", "channels": ["chat"], "tags": ["T"], "prompt": "T"});
+    let article = json!({"title": "T", "text": "T", "short": "T", "language": "T", "channels": ["chat"], "tags": ["T"], "prompt": "T", "template": {"name": "T", "language": "T"}});
     vec![
         json!({"type": "checkpoint", "before": "0".repeat(64), "live": {}}),
         json!({"type": "seal", "upto": 3, "head": "0".repeat(64), "signature": "T"}),

@@ -68,6 +68,7 @@ export type ArticleLine = {
   "prompt"?: string
   "short"?: string
   "tags": Array<string>
+  "template"?: ServiceTemplate
   "text": string
   "title": string
   "version": number
@@ -882,6 +883,7 @@ export type NewArticle = {
   "prompt"?: string | null
   "short"?: string | null
   "tags"?: Array<string>
+  "template"?: ServiceTemplate | null
   "text"?: string
   "title"?: string
   "version"?: number | null
@@ -1273,6 +1275,11 @@ export type Scope = "read" | "calls" | "control" | "agents" | "recordings" | "pe
 
 export type Seen = {
   "upto": MessageId
+}
+
+export type ServiceTemplate = {
+  "language": string
+  "name": string
 }
 
 export type SessionLine = {

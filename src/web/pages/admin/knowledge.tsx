@@ -79,6 +79,7 @@ function One({ article, close, done }: { article: ArticleLine | null; close: () 
       short: text('short') || null,
       language: text('language') || null,
       prompt: text('prompt') || null,
+      template: text('template') ? { name: text('template'), language: text('template_language') } : null,
       channels: CHANNELS.filter((channel) => given.has(channel)),
       tags: text('tags').toLowerCase().split(/[\s,]+/).filter(Boolean),
       version: article?.version ?? null,
@@ -112,6 +113,12 @@ function One({ article, close, done }: { article: ArticleLine | null; close: () 
           </Field>
           <Field label={t('knowledge.prompt')} hint={t('knowledge.prompt.hint')}>
             <input name="prompt" maxLength={64} pattern="[a-z0-9._\-]*" defaultValue={article?.prompt ?? ''} autocomplete="off" autocapitalize="none" />
+          </Field>
+          <Field label={t('knowledge.template')} hint={t('knowledge.template.hint')}>
+            <input name="template" maxLength={512} defaultValue={article?.template?.name ?? ''} autocomplete="off" autocapitalize="none" />
+          </Field>
+          <Field label={t('knowledge.template.language')}>
+            <input name="template_language" maxLength={16} defaultValue={article?.template?.language ?? ''} autocomplete="off" autocapitalize="none" placeholder="en_US" />
           </Field>
         </div>
         <fieldset class="row">

@@ -6,7 +6,7 @@ import { ask } from '../../api'
 import { useKey } from '../../parts/keys'
 import { announce } from '../../parts/live'
 import { Button } from '../../parts/ui'
-import type { ConversationLine } from '../../schema'
+import type { ArticleLine, ConversationLine } from '../../schema'
 import { kept } from '../../settings'
 import { count, number, t } from '../../words'
 import { Attach, Attached, useAttaching } from './attach'
@@ -14,7 +14,8 @@ import { attach, draft, drafts, files, send } from './drafts'
 import { isCounted } from './lanes'
 import { who } from './marks'
 import { costOf, marked, nameOf, plainer } from './parts'
-import { Picker } from './picker'
+import { filled, Picker } from './picker'
+import { TemplateForm } from './template'
 
 /** What the Enter key does; with Ctrl it sends in any case. */
 export const enter = kept<'send' | 'line'>('branchline-enter', 'line')
@@ -55,6 +56,17 @@ export function Composer({ talk }: { talk: ConversationLine }) {
     closePicker()
     announce(t('replies.put'))
   }
+  /** A reply goes into the text; a template of the service is filled in by itself. */
+  const form = useSignal<ArticleLine | null>(null)
+  const pick = (one: ArticleLine): void => {
+    if (!one.template) return insert(filled(one, talk))
+    picks.value = false
+    form.value = one
+  }
+  const closeForm = (): void => {
+    form.value = null
+    field.current?.focus()
+  }
   useKey('i', 'keys.talk.write', () => field.current?.focus())
   useLayoutEffect(() => {
     // Whoever takes a conversation writes: unless a call is being worked, the field is where the keys go.
@@ -76,7 +88,8 @@ export function Composer({ talk }: { talk: ConversationLine }) {
       <label class="unseen" for={`${id}text`}>
         {t('composer.to', { name: who(talk) })}
       </label>
-      {picks.value && <Picker talk={talk} insert={insert} close={closePicker} />}
+      {picks.value && <Picker talk={talk} pick={pick} close={closePicker} />}
+      {form.value && <TemplateForm key={form.value.article} article={form.value} conversation={conversation} close={closeForm} />}
       <div class="ink">
         <div class="under-ink" aria-hidden="true">
           {counted ? marked(text).map((piece, at) => (piece.dear ? <mark key={at}>{piece.text}</mark> : piece.text)) : text}

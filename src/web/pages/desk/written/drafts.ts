@@ -3,10 +3,11 @@
 import { signal } from '@preact/signals'
 import { ask, Problem } from '../../api'
 import { wordsOf } from '../../parts/ui'
-import type { KeptFile, MadeMessage, MessageLine } from '../../schema'
+import type { FilledTemplate, KeptFile, MadeMessage, MessageLine } from '../../schema'
 import { lookAtMessage, lookAtTalk, threads } from './state'
 
-export type Said = { text: string; files?: readonly KeptFile[] }
+/** `text` is what the page shows meanwhile: for a template, its words with the places filled in. */
+export type Said = { text: string; files?: readonly KeptFile[]; template?: FilledTemplate }
 /**
  * Something that was sent and that the box has not answered, or not shown yet; `problem` is why, where it will not by itself.
  * `behind` is the line that was the last one then.
@@ -104,14 +105,20 @@ export function unshown(conversation: string): readonly Pending[] {
   return pending.value.filter((one) => {
     if (one.conversation !== conversation) return false
     const from = all.findIndex(({ message }) => message === one.behind)
-    const own = lines.find((line) => !taken.has(line.message) && all.indexOf(line) > from && textOf(line) === one.text && filesOf(line) === (one.files ?? []).map(({ content }) => content).join())
+    const own = lines.find((line) => !taken.has(line.message) && all.indexOf(line) > from && textOf(line) === worded(one) && filesOf(line) === (one.files ?? []).map(({ content }) => content).join())
     if (own) taken.add(own.message)
     return !own
   })
 }
 
+/** As a line has it: of a template its values alone. */
+function worded({ text, template }: Said): string {
+  return template ? [template.name, ...(template.values ?? [])].join('\n') : text
+}
+
 function textOf({ pieces }: MessageLine): string {
-  return pieces.find(({ piece }) => piece === 'text')?.text ?? ''
+  const own = pieces.find(({ piece }) => piece === 'text' || piece === 'template')
+  return own?.piece === 'template' ? [own.name ?? '', ...(own.text ? [own.text] : [])].join('\n') : (own?.text ?? '')
 }
 
 function filesOf({ pieces }: MessageLine): string {
@@ -119,9 +126,9 @@ function filesOf({ pieces }: MessageLine): string {
 }
 
 /** Gives one to the box. Answers after how long it is to be tried again; nothing when it is done with. */
-async function given({ key, conversation, text, files }: Pending, tries: number): Promise<number | null> {
+async function given({ key, conversation, text, files, template }: Pending, tries: number): Promise<number | null> {
   try {
-    const made = await ask<MadeMessage>('POST', `/conversations/${conversation}/messages`, { ...(text ? { text } : {}), ...(files?.length ? { files } : {}) }, undefined, key)
+    const made = await ask<MadeMessage>('POST', `/conversations/${conversation}/messages`, template ? { template } : { ...(text ? { text } : {}), ...(files?.length ? { files } : {}) }, undefined, key)
     await shown(made)
     leave(key)
     void lookAtTalk(conversation)

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useId, useLayoutEffect, useRef } from 'preact/hooks'
 import { ask, me, nameOf } from '../../api'
-import { Button, wordsOf } from '../../parts/ui'
+import { Button, Tag, wordsOf } from '../../parts/ui'
 import type { ArticleLine, ArticleLinePage, ConversationLine } from '../../schema'
 import { t } from '../../words'
 
@@ -19,7 +19,7 @@ export function filled({ text }: ArticleLine, talk: ConversationLine): string {
   return named.replaceAll('{agent}', agent)
 }
 
-export function Picker({ talk, insert, close }: { talk: ConversationLine; insert: (text: string) => void; close: () => void }) {
+export function Picker({ talk, pick, close }: { talk: ConversationLine; pick: (one: ArticleLine) => void; close: () => void }) {
   const words = useSignal('')
   const found = useSignal<readonly ArticleLine[] | null>(null)
   const problem = useSignal<string | null>(null)
@@ -49,7 +49,7 @@ export function Picker({ talk, insert, close }: { talk: ConversationLine; insert
   const own = found.value?.[at.value]
   useLayoutEffect(() => document.getElementById(`${id}${at.value}`)?.scrollIntoView({ block: 'nearest' }), [at.value])
   const take = (one: ArticleLine | undefined): void => {
-    if (one) insert(filled(one, talk))
+    if (one) pick(one)
   }
   const move = (by: number): void => {
     const count = found.value?.length ?? 0
@@ -97,6 +97,7 @@ export function Picker({ talk, insert, close }: { talk: ConversationLine; insert
           >
             <strong>{one.title}</strong>
             {one.short && <kbd>/{one.short}</kbd>}
+            {one.template && <Tag>{t('template')}</Tag>}
             <span class="small soft">{filled(one, talk)}</span>
           </li>
         ))}
