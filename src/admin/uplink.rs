@@ -49,6 +49,15 @@ pub struct UplinkLine {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339::option")]
     #[schema(nullable = false)]
     pub acknowledged: Option<UnixTime>,
+    /// Recordings and files of messages that wait.
+    #[serde(default)]
+    pub files: u64,
+    /// Their octets.
+    #[serde(default)]
+    pub files_octets: u64,
+    /// How many of them did not go since the start, and will not: erased, past their time, or not taken.
+    #[serde(default)]
+    pub files_struck: u64,
 }
 
 impl UplinkLine {
@@ -65,6 +74,10 @@ impl UplinkLine {
         }
         if let Some(age) = age.filter(|age| *age > 60) {
             words.push_str(&format!(", the oldest for {} minutes", age / 60));
+        }
+        if self.files > 0 {
+            let megabytes = self.files_octets.div_ceil(1 << 20);
+            words.push_str(&format!("; {} files wait, {megabytes} MB", self.files));
         }
         if ends {
             words.push_str("; its certificate ends within a week: `branchline enroll`");
@@ -93,6 +106,9 @@ mod tests {
             backlog: 0,
             oldest: None,
             acknowledged: Some(now),
+            files: 0,
+            files_octets: 0,
+            files_struck: 0,
         };
         assert_eq!(line.part(now).lamp, Lamp::Green);
         let down = UplinkLine { up: false, ..line.clone() };

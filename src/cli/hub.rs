@@ -9,12 +9,14 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::cli::{exit, export, text};
+use crate::driver::hub::files;
 use crate::driver::hub::running::{self, CannotStart};
 use crate::driver::hub::serving;
 use crate::driver::hub::sites::{Site, Sites};
 use crate::driver::{clock, log};
 use crate::hub;
 use crate::time::UnixTime;
+use crate::uplink::blob::Waiting;
 use crate::uplink::token::{Token, is_site};
 
 /// What `branchline hub` takes.
@@ -81,7 +83,10 @@ pub fn main(asked: &Hub) -> ExitCode {
         Some(One::Export(how)) => return export(asked, how),
         Some(One::Token { site, hours }) => token(&asked.dir, site, *hours),
         Some(One::Revoke { site }) => revoke(&asked.dir, site),
-        Some(One::Sites { json }) => sites(&asked.dir, *json),
+        Some(One::Sites { json }) => match settings(asked) {
+            Ok(hub) => sites(&asked.dir, &hub, *json),
+            Err(error) => return exit::fail(exit::CONFIG, error),
+        },
     };
     done.unwrap_or_else(|error| exit::fail(exit::IO, error))
 }
@@ -213,19 +218,29 @@ fn revoke(dir: &Path, site: &str) -> Result<ExitCode, CannotStart> {
     })
 }
 
-fn sites(dir: &Path, json: bool) -> Result<ExitCode, CannotStart> {
+fn sites(dir: &Path, hub: &hub::settings::Hub, json: bool) -> Result<ExitCode, CannotStart> {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        #[serde(flatten)]
+        site: &'a Site,
+        /// Recordings and files of messages that wait there, as it said last.
+        waiting: Waiting,
+    }
     let known = Sites::of(dir).read();
-    let all: Vec<&Site> = known.values().collect();
+    let waiting = files::waiting(&files::folder(dir, &hub.blobs));
+    let of = |site: &Site| waiting.get(&site.site).copied().unwrap_or_default();
+    let all: Vec<_> = known.values().map(|site| Shown { site, waiting: of(site) }).collect();
     if json {
         println!("{}", serde_json::to_string_pretty(&all).unwrap_or_default());
     } else {
-        let head = &["SITE", "LET IN", "UNTIL"];
-        print!("{}", text::columns(head, all.into_iter().map(line), "no site was let in yet"));
+        let head = &["SITE", "LET IN", "UNTIL", "FILES THAT WAIT"];
+        let lines = all.into_iter().map(|shown| line(shown.site, shown.waiting));
+        print!("{}", text::columns(head, lines, "no site was let in yet"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn line(site: &Site) -> Vec<String> {
+fn line(site: &Site, waiting: Waiting) -> Vec<String> {
     let newest = site.certificates.last();
     let in_or_out = match (site.revoked, newest) {
         (Some(at), _) => format!("shut out {at}"),
@@ -233,5 +248,9 @@ fn line(site: &Site) -> Vec<String> {
         (None, None) => "not yet".to_owned(),
     };
     let until = newest.map(|given| given.ends.to_string()).unwrap_or_default();
-    vec![site.site.clone(), in_or_out, until]
+    let files = match waiting.files {
+        0 => String::new(),
+        files => format!("{files}, {} MB", waiting.octets.div_ceil(1 << 20)),
+    };
+    vec![site.site.clone(), in_or_out, until, files]
 }

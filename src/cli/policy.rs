@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::driver::outbox::{self, About};
 use crate::driver::{files, journal};
 use crate::journal::chain::unhex;
+use crate::journal::left::File;
 use crate::time::UnixTime;
 use crate::uplink::frame::Event;
 
@@ -123,7 +124,15 @@ fn log(data: &Path, verify: bool, key: Option<String>) -> io::Result<ExitCode> {
             let said = &line.said;
             let classes = said.classes.iter().map(|(class, count)| format!("{count} {class}"));
             let classes = classes.collect::<Vec<_>>().join(", ");
-            println!("{} {}..{} {} bytes: {classes}", said.at, said.from, said.upto, said.octets);
+            if said.upto >= said.from {
+                println!(
+                    "{} {}..{} {} bytes: {classes}",
+                    said.at, said.from, said.upto, said.octets
+                );
+            }
+            for File { named, content, size, n } in &said.files {
+                println!("{} {} {content} {size} bytes, of event {n}", said.at, named.kind.name());
+            }
         }
         return Ok(ExitCode::SUCCESS);
     }

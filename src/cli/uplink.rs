@@ -110,6 +110,14 @@ pub fn page(line: Option<&UplinkLine>) -> String {
     rows.push(("the hub has", format!("all events up to {}", line.arrived)));
     let oldest = line.oldest.map(|at| format!(", the oldest from {at}")).unwrap_or_default();
     rows.push(("waiting", format!("{} events{oldest}", line.backlog)));
+    if line.files > 0 || line.files_struck > 0 {
+        let struck = match line.files_struck {
+            0 => String::new(),
+            struck => format!("; {struck} did not go: erased, past their time, or not taken"),
+        };
+        let megabytes = line.files_octets.div_ceil(1 << 20);
+        rows.push(("files", format!("{} wait, {megabytes} MB{struck}", line.files)));
+    }
     rows.extend(line.acknowledged.map(|at| ("last heard", at.to_string())));
     rows.into_iter().map(|(name, words)| format!("{name:<12} {words}\n")).collect()
 }

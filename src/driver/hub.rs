@@ -5,6 +5,7 @@ pub mod authority;
 pub mod embedded;
 pub mod engine;
 mod enrolling;
+pub mod files;
 mod guests;
 pub mod hooks;
 pub mod jetstream;

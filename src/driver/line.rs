@@ -135,13 +135,18 @@ impl Line {
     pub fn by_quic(
         (connection, coming, going): (quic::Connection, quic::Coming, quic::Going),
     ) -> Line {
+        let behind = Behind::Waiting(connection.behind());
         Line {
             route: Route::Quic,
             protocol: connection.protocol(),
             certificates: connection.certificates(),
             from: connection.from(),
-            coming: Coming { way: ComingBy::Quic(coming), reader: frame::Reader::default() },
-            going: Going::new(GoingBy::Quic(going, connection)),
+            coming: Coming {
+                way: ComingBy::Quic(coming, behind),
+                reader: frame::Reader::default(),
+                behind: frame::Reader::default(),
+            },
+            going: Going::new(GoingBy::Quic(going, connection, None)),
         }
     }
 
@@ -156,7 +161,11 @@ impl Line {
         let (read, write) = split(stream);
         let way = ComingBy::Tls(read, vec![0; READING]);
         Ok(Line {
-            coming: Coming { way, reader: frame::Reader::default() },
+            coming: Coming {
+                way,
+                reader: frame::Reader::default(),
+                behind: frame::Reader::default(),
+            },
             going: Going::new(GoingBy::Tls(write, local)),
             route: Route::Tls,
             protocol,
@@ -171,11 +180,35 @@ impl Line {
 pub struct Coming {
     way: ComingBy,
     reader: frame::Reader,
+    /// Frames of the stream that files come by.
+    behind: frame::Reader,
+}
+
+/// The stream that files come by.
+#[derive(Debug)]
+enum Behind {
+    /// It was not opened.
+    Waiting(quic::Behind),
+    /// It is there.
+    Open(quic::Coming),
+}
+
+impl Behind {
+    /// What came next by it. Nothing is lost when this is dropped.
+    async fn read(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, NoLine> {
+        if let Behind::Waiting(from) = self {
+            *self = Behind::Open(from.accept().await?);
+        }
+        match self {
+            Behind::Open(coming) => coming.read().await,
+            Behind::Waiting(_) => Ok(None),
+        }
+    }
 }
 
 #[derive(Debug)]
 enum ComingBy {
-    Quic(quic::Coming),
+    Quic(quic::Coming, Behind),
     Tls(ReadHalf<TlsStream<TcpStream>>, Vec<u8>),
 }
 
@@ -189,11 +222,22 @@ impl Coming {
             if let Some(frame) = self.reader.next_frame().map_err(|_| NoLine::Nonsense)? {
                 return Ok(frame);
             }
+            // Files have a stream of their own, and nothing else may come by it.
+            match self.behind.next_frame().map_err(|_| NoLine::Nonsense)? {
+                Some(frame @ Frame::Blob(_)) => return Ok(frame),
+                Some(_) => return Err(NoLine::Nonsense),
+                None => {}
+            }
             match &mut self.way {
-                ComingBy::Quic(coming) => {
-                    let bytes = coming.read().await?.ok_or(NoLine::Ended)?;
-                    self.reader.push(bytes.as_ref());
-                }
+                ComingBy::Quic(coming, behind) => tokio::select! {
+                    biased;
+                    bytes = coming.read() => {
+                        self.reader.push(bytes?.ok_or(NoLine::Ended)?.as_ref());
+                    }
+                    bytes = behind.read() => {
+                        self.behind.push(bytes?.ok_or(NoLine::Ended)?.as_ref());
+                    }
+                },
                 ComingBy::Tls(read, buffer) => match read.read(buffer).await? {
                     0 => return Err(NoLine::Ended),
                     count => self.reader.push(buffer.get(..count).unwrap_or_default()),
@@ -210,25 +254,43 @@ pub struct Going {
     waiting: VecDeque<Vec<u8>>,
     /// Octets of the first that were written.
     written: usize,
+    /// What goes when nothing else does: pieces of files.
+    behind: VecDeque<Vec<u8>>,
+    /// Octets of the first of them that were written by a stream of its own.
+    behind_written: usize,
     /// Whether TLS may hold octets that the system had no room for.
     unflushed: bool,
 }
 
 #[derive(Debug)]
 enum GoingBy {
-    Quic(quic::Going, quic::Connection),
+    /// The stream that files go by is opened with the first of them.
+    Quic(quic::Going, quic::Connection, Option<quic::Going>),
     Tls(WriteHalf<TlsStream<TcpStream>>, SocketAddr),
 }
 
 impl Going {
     fn new(way: GoingBy) -> Going {
-        Going { way, waiting: VecDeque::new(), written: 0, unflushed: false }
+        Going {
+            way,
+            waiting: VecDeque::new(),
+            written: 0,
+            behind: VecDeque::new(),
+            behind_written: 0,
+            unflushed: false,
+        }
     }
 
     /// Takes a frame, which goes when there is room. How many wait is bounded by whoever says them: a window of events, and
     /// an answer to each frame that came.
     pub fn push(&mut self, frame: &Frame) {
         self.waiting.push_back(frame.to_bytes());
+    }
+
+    /// Takes a piece of a file, which goes behind everything else: by QUIC in a stream of its own, by TLS between frames. How
+    /// many wait is bounded by the window of files.
+    pub fn push_behind(&mut self, frame: &Frame) {
+        self.behind.push_back(frame.to_bytes());
     }
 
     /// Frames that wait for room.
@@ -242,6 +304,15 @@ impl Going {
     /// When the line is broken.
     pub async fn go_on(&mut self) -> Result<(), NoLine> {
         let Some(first) = self.waiting.front() else {
+            match &self.way {
+                GoingBy::Quic(..) if !self.behind.is_empty() => return self.go_on_behind().await,
+                GoingBy::Tls(..) if !self.behind.is_empty() => {
+                    // From here on it is as any other: half a frame cannot wait for a whole one.
+                    self.waiting.extend(self.behind.pop_front());
+                    return Ok(());
+                }
+                _ => {}
+            }
             if std::mem::take(&mut self.unflushed) {
                 // A flush that is dropped is made up for by the next write.
                 self.unflushed = true;
@@ -253,7 +324,7 @@ impl Going {
         };
         let rest = first.get(self.written..).unwrap_or_default();
         let count = match &mut self.way {
-            GoingBy::Quic(going, _) => going.write(rest).await?,
+            GoingBy::Quic(going, ..) => going.write(rest).await?,
             GoingBy::Tls(write, _) => {
                 self.unflushed = true;
                 write.write(rest).await?
@@ -263,6 +334,26 @@ impl Going {
         if self.written >= first.len() {
             self.waiting.pop_front();
             self.written = 0;
+        }
+        Ok(())
+    }
+
+    /// A piece of a file, by a stream of its own.
+    async fn go_on_behind(&mut self) -> Result<(), NoLine> {
+        let (GoingBy::Quic(_, connection, stream), Some(first)) =
+            (&mut self.way, self.behind.front())
+        else {
+            return Ok(());
+        };
+        let stream = match stream {
+            Some(stream) => stream,
+            None => stream.insert(connection.open_behind().await?),
+        };
+        let rest = first.get(self.behind_written..).unwrap_or_default();
+        self.behind_written += stream.write(rest).await?;
+        if self.behind_written >= first.len() {
+            self.behind.pop_front();
+            self.behind_written = 0;
         }
         Ok(())
     }
@@ -284,7 +375,7 @@ impl Going {
         })
         .await;
         match &mut self.way {
-            GoingBy::Quic(going, connection) => {
+            GoingBy::Quic(going, connection, _) => {
                 going.finish().await;
                 connection.close();
             }
@@ -297,7 +388,7 @@ impl Going {
     /// This box has these addresses now. Answers whether the line goes on.
     pub fn moved(&self, own: &[std::net::IpAddr], dscp: u8) -> bool {
         match &self.way {
-            GoingBy::Quic(_, connection) => connection.moved(dscp).is_ok(),
+            GoingBy::Quic(_, connection, _) => connection.moved(dscp).is_ok(),
             GoingBy::Tls(_, local) => own.contains(&local.ip()),
         }
     }

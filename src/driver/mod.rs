@@ -322,7 +322,6 @@ pub fn start_with(
         .map_err(CannotStart::Identity)?;
     let (office, orders) = tokio::sync::mpsc::channel(OFFICE);
     let branch = branch(orders, letters.clone());
-    let uplink = start_uplink(&setup.settings, opened.outbox.clone(), branch, &mut random)?;
     let api = api::Api::new(
         letters.clone(),
         (access.clone(), feed.clone()),
@@ -350,6 +349,12 @@ pub fn start_with(
         passwords: &std::mem::take(&mut setup.secrets.applications),
         identity: identity.as_ref(),
     });
+    let policy = opened.journal.outward().map(|outward| outward.policy().clone());
+    let source = policy.as_ref().and_then(|policy| {
+        uplink::source(policy, data.join("recordings"), readers.texts(), joined.shelf.clone())
+    });
+    let branch = (branch, source);
+    let uplink = start_uplink(&setup.settings, opened.outbox.clone(), branch, &mut random)?;
     let own_client = channels::Client::new(Reach { private: true }, None);
     let own_client = own_client.map_err(CannotStart::Identity)?;
     let api = api.keeping(joined.shelf.clone());
@@ -360,7 +365,6 @@ pub fn start_with(
     twilio.take_up(runtime.handle());
     let calls = joined.calls.merge(api::door::router(twilio));
     let web = serve_web(&setup.settings, identity.as_ref(), (api, calls), &door, held)?;
-    let policy = opened.journal.outward().map(|outward| outward.policy().clone());
     let patience = Duration::from_millis(setup.settings.uplink.ask_ms.into());
     let erasures = setup.settings.uplink.erasures_from_others;
     let mut gateway = Gateway::new(setup, opened.journal, random);
@@ -426,12 +430,12 @@ pub fn start_with(
 fn start_uplink(
     settings: &Settings,
     outbox: Option<outbox::Outbox>,
-    branch: uplink::Branch,
+    branch: (uplink::Branch, Option<uplink::blobs::Source>),
     random: &mut Random,
 ) -> io::Result<Option<uplink::Handle>> {
     let own = uplink::settings(&settings.uplink, &settings.site.data_dir);
     let both = own.zip(outbox);
-    let start = |(own, outbox)| uplink::start_for(branch, own, outbox, random.fork());
+    let start = |(own, outbox)| uplink::start_with(branch, own, outbox, random.fork());
     both.map(start).transpose()
 }
 

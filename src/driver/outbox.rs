@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::admin::{Lamp, Part};
+use crate::journal::left as left_log;
 use crate::uplink::frame::{Class, Event};
 use crate::uplink::outbox::{self as form, Found, HEAD};
 
@@ -98,6 +99,8 @@ struct Inner {
     segments: Mutex<Segments>,
     cursor: Mutex<Option<Cursor>>,
     room: Mutex<Room>,
+    /// Recordings and files of messages that the office has, and the log of what left does not.
+    untold: Mutex<Vec<left_log::File>>,
 }
 
 /// Which files there are, the oldest first.
@@ -153,6 +156,21 @@ impl Outbox {
     pub fn let_go(&self, upto: u64) {
         let newest = self.0.span.borrow().newest;
         self.0.arrived.fetch_max(upto.min(newest), Ordering::AcqRel);
+    }
+
+    /// A recording or a file of a message is at the office: the log tells it soon.
+    pub fn file_left(&self, file: left_log::File) {
+        lock(&self.0.untold).push(file);
+    }
+
+    /// What the log does not tell yet.
+    pub fn untold(&self) -> Vec<left_log::File> {
+        lock(&self.0.untold).clone()
+    }
+
+    /// The log tells so many of these.
+    fn told(&self, count: usize) {
+        lock(&self.0.untold).drain(..count);
     }
 
     /// How much of the disk it takes.

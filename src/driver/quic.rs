@@ -1,4 +1,4 @@
-//! QUIC (RFC 9000) between box and hub: endpoints, connections and their one stream.
+//! QUIC (RFC 9000) between box and hub: endpoints, connections, their one stream both ways, and one that files go by.
 //!
 //! With `marked`, the only file that names quinn. It carries octets and proves who is who; what they say is for `line` and beyond.
 //!
@@ -35,6 +35,8 @@ const SOCKET_BUFFER: usize = 4 << 20;
 const MOST_INCOMING: usize = 1_024;
 /// Handshakes under way from which on a newcomer has to show that its address is its own (RFC 9000 section 8.1.2).
 const BUSY: usize = 64;
+/// The priority of the stream that files go by; others have 0.
+const BEHIND: i32 = -1;
 /// How long the last words may take to get through.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -168,6 +170,22 @@ impl Connection {
         endpoint.rebind_abstract(Marked::new(socket(any(self.from()))?, dscp)?)
     }
 
+    /// The stream that files go by, opened now; what goes by any other goes before it.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub async fn open_behind(&self) -> Result<Going, NoLine> {
+        let stream = self.connection.open_uni().await.map_err(why)?;
+        // It fails where the stream is closed: it was opened a moment ago.
+        let _ = stream.set_priority(BEHIND);
+        Ok(Going(stream))
+    }
+
+    /// The way to what the other end opens of that kind.
+    pub fn behind(&self) -> Behind {
+        Behind(self.connection.clone())
+    }
+
     /// Ends it.
     pub fn close(&self) {
         self.connection.close(VarInt::from_u32(0), b"");
@@ -176,6 +194,20 @@ impl Connection {
     /// Waits, for a while, until the other end has heard the last words, or has ended the connection itself.
     pub async fn closed(&self) {
         let _ = timeout(LAST_WORDS, self.connection.closed()).await;
+    }
+}
+
+/// Where streams of files come from.
+#[derive(Debug)]
+pub struct Behind(quinn::Connection);
+
+impl Behind {
+    /// The next that the other end opens. Nothing is lost when this is dropped.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub async fn accept(&self) -> Result<Coming, NoLine> {
+        self.0.accept_uni().await.map(Coming).map_err(why)
     }
 }
 
@@ -245,7 +277,7 @@ fn transport() -> Arc<TransportConfig> {
     transport
         .max_idle_timeout(IdleTimeout::try_from(IDLE).ok())
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .max_concurrent_uni_streams(VarInt::from_u32(1))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(window)
         .receive_window(window)

@@ -4,6 +4,7 @@
 //! it proves itself with is in `uplink/keys`. Nothing of the branch waits for any of this: events are in the outbox, and
 //! leave it when the hub has them.
 
+pub mod blobs;
 pub mod enrolling;
 pub mod keys;
 mod words;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use self::blobs::Files;
 use self::keys::{Keys, NoKeys};
 use super::clock;
 use super::line::{self, Line, NoLine};
@@ -29,6 +31,7 @@ use crate::gateway::branches::{FromOffice, ToOffice};
 use crate::random::Random;
 use crate::time::UnixTime;
 use crate::uplink::frame::Frame;
+use crate::uplink::policy::Policy;
 use crate::uplink::{self, Down, Output, Route, State, Uplink};
 
 /// Threads: one for the task and the disk, one for the line.
@@ -76,6 +79,8 @@ pub struct Condition {
     pub newest: u64,
     /// When the hub has acknowledged something last.
     pub acknowledged: Option<UnixTime>,
+    /// How it is with recordings and files of messages.
+    pub files: blobs::Standing,
 }
 
 /// How the line is, as a box sees it.
@@ -145,6 +150,19 @@ pub fn start_for(
     outbox: Outbox,
     random: Random,
 ) -> io::Result<Handle> {
+    start_with((branch, None), settings, outbox, random)
+}
+
+/// Starts it for a box whose recordings or files of messages leave, too.
+///
+/// # Errors
+/// As [`start_for`].
+pub fn start_with(
+    (branch, source): (Branch, Option<blobs::Source>),
+    settings: Settings,
+    outbox: Outbox,
+    random: Random,
+) -> io::Result<Handle> {
     let span = outbox.span();
     let condition = Condition {
         state: Standing::NoKeys(NoKeys::NotEnrolled),
@@ -155,6 +173,7 @@ pub fn start_for(
         arrived: outbox.arrived(),
         newest: span.borrow().newest,
         acknowledged: None,
+        files: blobs::Standing::default(),
     };
     let (tell, condition) = watch::channel(condition);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -163,7 +182,7 @@ pub fn start_for(
         .enable_all()
         .build()?;
     let handle = Handle { condition, outbox: outbox.clone() };
-    let task = Task { branch, settings, outbox, span, random, tell };
+    let task = Task { branch, source, settings, outbox, span, random, tell };
     thread::Builder::new().name("uplink".to_owned()).spawn(move || {
         // On a worker of its own: whoever only waits in `block_on` shares none.
         let _ = runtime.block_on(runtime.spawn(task.run()));
@@ -194,8 +213,21 @@ pub fn settings(own: &crate::config::settings::Uplink, data: &Path) -> Option<Se
     Some(settings).filter(|settings| !settings.hubs.is_empty())
 }
 
+/// Where files are that leave; nothing where the site's policy keeps them all.
+pub fn source(
+    policy: &Policy,
+    recordings: PathBuf,
+    keys: super::recordings::Keys,
+    shelf: Option<Arc<super::channels::Shelf>>,
+) -> Option<blobs::Source> {
+    let sends = blobs::Sends::of(policy);
+    let source = blobs::Source { sends, recordings, keys, shelf };
+    (sends.recordings || sends.files).then_some(source)
+}
+
 struct Task {
     branch: Branch,
+    source: Option<blobs::Source>,
     settings: Settings,
     outbox: Outbox,
     span: watch::Receiver<Span>,
@@ -243,7 +275,8 @@ impl Task {
             ceiling: self.settings.ceiling,
             tls: self.settings.tls,
         };
-        let Task { branch, settings: own, outbox, span: spans, mut random, tell } = self;
+        let Task { branch, source, settings: own, outbox, span: spans, mut random, tell } = self;
+        let files = source.and_then(|source| open_files(&own.folder, source, &outbox));
         let now = clock::now().instant;
         let ends = (span.first, span.newest);
         let machine = Uplink::new(now, settings, ends, outbox.arrived(), random.fork());
@@ -252,6 +285,7 @@ impl Task {
         let addresses = super::own_addresses();
         let own = Box::new(Runner {
             branch,
+            files,
             knew: false,
             settings: own,
             outbox,
@@ -273,6 +307,7 @@ type Connecting = Pin<Box<dyn Future<Output = Option<Connected>> + Send>>;
 
 struct Runner {
     branch: Branch,
+    files: Option<Files>,
     /// Whether the branch was told that somebody is there who may know people.
     knew: bool,
     settings: Settings,
@@ -292,7 +327,9 @@ impl Runner {
         let mut look = tokio::time::interval(LOOK_AT_ADDRESSES);
         loop {
             self.carry_out();
-            let deadline = self.machine.deadline().map(Instant::from_std);
+            let files = self.files.as_ref().and_then(Files::deadline);
+            let deadline = self.machine.deadline().into_iter().chain(files).min();
+            let deadline = deadline.map(Instant::from_std);
             let (coming, going) = match &mut self.open {
                 Some((coming, going)) => (Some(coming), Some(going)),
                 None => (None, None),
@@ -315,7 +352,16 @@ impl Runner {
                     ToOffice::Ask(ask) => self.machine.handle_ask(ask),
                     ToOffice::Took(upto) => self.machine.handle_took(upto),
                 },
-                () = due(deadline) => self.machine.handle_timeout(clock::now().instant),
+                opened = opened(&mut self.files) => if let Some(files) = &mut self.files {
+                    files.handle_opened(clock::now().instant, opened);
+                },
+                () = due(deadline) => {
+                    let now = clock::now().instant;
+                    self.machine.handle_timeout(now);
+                    if let Some(files) = &mut self.files {
+                        files.handle_timeout(now);
+                    }
+                }
                 _ = look.tick() => self.look_at_addresses(),
             }
         }
@@ -377,12 +423,45 @@ impl Runner {
                 Output::State(state) => self.state(state),
                 Output::Told(told) => drop((self.branch.tell)(FromOffice::Told(told))),
                 Output::Answer(answer) => drop((self.branch.tell)(FromOffice::Answer(answer))),
+                Output::Blob(said) => {
+                    if let Some(files) = &mut self.files {
+                        files.handle_said(clock::now().instant, said);
+                    }
+                }
             }
         }
+        self.files_go_on();
         let knows = self.machine.knows_people();
         if knows != self.knew && (self.branch.tell)(FromOffice::Knows(knows)) {
             self.knew = knows;
         }
+    }
+
+    /// Files go where nothing else has to.
+    fn files_go_on(&mut self) {
+        let Some(files) = &mut self.files else { return };
+        let (machine, now) = (&mut self.machine, clock::now().instant);
+        let line = machine.takes_blobs();
+        let open = &mut self.open;
+        files.go_on(
+            now,
+            line,
+            |spent| {
+                machine.handle_spent(spent);
+                machine.spare(now)
+            },
+            |said, behind| match open {
+                Some((_, going)) if behind => going.push_behind(&Frame::Blob(said)),
+                Some((_, going)) => going.push(&Frame::Blob(said)),
+                None => {}
+            },
+        );
+        let standing = files.standing();
+        self.tell.send_if_modified(|condition| {
+            let other = condition.files != standing;
+            condition.files = standing;
+            other
+        });
     }
 
     fn connect(&mut self, route: Route) {
@@ -426,11 +505,19 @@ impl Runner {
                 Vec::new()
             }
         };
+        if let Some(files) = &mut self.files {
+            files.handle_events(from, &events);
+        }
         self.machine.handle_read(clock::now().instant, from, events);
     }
 
     fn arrived(&mut self, upto: u64) {
-        self.outbox.let_go(upto);
+        let noted = self.files.as_mut().map_or(Ok(()), |files| files.note(&self.outbox, upto));
+        match noted {
+            Ok(()) => self.outbox.let_go(upto),
+            // The next acknowledgement tries again.
+            Err(error) => tracing::error!(%error, "which files go to the hub cannot be noted"),
+        }
         self.tell.send_modify(|condition| {
             condition.arrived = upto;
             condition.acknowledged = Some(clock::now().unix);
@@ -500,6 +587,21 @@ async fn go_on(going: Option<&mut line::Going>) -> Result<(), NoLine> {
         Some(going) => going.go_on().await,
         None => pending().await,
     }
+}
+
+async fn opened(files: &mut Option<Files>) -> blobs::Done {
+    match files {
+        Some(files) => files.opened().await,
+        None => pending().await,
+    }
+}
+
+fn open_files(folder: &Path, source: blobs::Source, outbox: &Outbox) -> Option<Files> {
+    let files = Files::open(folder, source, outbox);
+    if let Err(error) = &files {
+        tracing::error!(%error, "no files go to the hub before the next start: their list cannot be read");
+    }
+    files.ok()
 }
 
 async fn connected(connecting: &mut Option<Connecting>) -> Option<Connected> {

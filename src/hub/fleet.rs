@@ -227,6 +227,10 @@ pub struct Line {
     pub events: u64,
     /// Events that it has lost for good.
     pub lost: u64,
+    /// Recordings and files of messages that wait there, as it said last.
+    pub files: u64,
+    /// Their octets.
+    pub files_octets: u64,
     /// When its certificate ends.
     #[serde(with = "rfc3339::option")]
     pub certificate_ends: Option<UnixTime>,
@@ -270,6 +274,8 @@ impl Line {
             event_age_s: age(site.event_at),
             events: site.have,
             lost: site.lost,
+            files: 0,
+            files_octets: 0,
             certificate_ends: site.certificate_ends,
             disk_percent: percent(&health["disk"]),
             parts: parts(&health["lamps"]),

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::uplink::blob::Said;
 use crate::uplink::frame::{
     Answer, Ask, Certificate, Event, Frame, Hello, Reason, Request, Told, Took, VERSION, Welcome,
 };
@@ -56,6 +57,8 @@ pub enum Output {
         /// Which.
         upto: u64,
     },
+    /// The site says this of files.
+    Blob(Said),
     /// The site asks for another certificate; answer with [`Session::handle_certificate`].
     Certify(Request),
     /// Send this.
@@ -99,6 +102,8 @@ pub struct Session {
     kept: u64,
     /// Whether the site speaks of people.
     people: bool,
+    /// Whether files are taken here.
+    blobs: bool,
     telling: Telling,
     /// Questions that have no answer yet.
     asked: Vec<u64>,
@@ -116,6 +121,7 @@ impl Session {
             came: 0,
             kept: 0,
             people: false,
+            blobs: false,
             telling: Telling::Nothing,
             asked: Vec::new(),
             program: String::new(),
@@ -123,6 +129,11 @@ impl Session {
             renewing: false,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// The same where files are taken, too.
+    pub fn with_blobs(self) -> Session {
+        Session { blobs: true, ..self }
     }
 
     /// What is to be done next.
@@ -167,6 +178,7 @@ impl Session {
             }
             (Frame::Pong(_), Stage::Open) => {}
             (Frame::Ask(ask), Stage::Open) => self.ask(ask),
+            (Frame::Blob(said), Stage::Open) => self.outputs.push_back(Output::Blob(said)),
             (Frame::Took(took), Stage::Open) => self.took(took),
             // Once for each time that it was asked to: a certificate costs the office a signature and two syncs.
             (Frame::Request(request), Stage::Open) if std::mem::take(&mut self.renewing) => {
@@ -186,7 +198,8 @@ impl Session {
     pub fn handle_position(&mut self, have: u64) {
         if let Stage::Asked = std::mem::replace(&mut self.stage, Stage::Open) {
             (self.came, self.kept) = (have, have);
-            let welcome = Welcome { version: VERSION, have, window: WINDOW, people: true };
+            let welcome =
+                Welcome { version: VERSION, have, window: WINDOW, people: true, blobs: self.blobs };
             self.outputs.push_back(Output::Send(Frame::Welcome(welcome)));
             self.handle_news();
         }

@@ -29,6 +29,8 @@ pub struct Hub {
     pub keep_days: u32,
     /// `[hub.page]`.
     pub page: Page,
+    /// `[hub.blobs]`: recordings and files of messages.
+    pub blobs: Blobs,
     /// `[hub.jetstream]`: a cluster keeps the events instead of this machine's disk.
     pub jetstream: Option<JetStream>,
     /// `[hub.postgres]`: tables for reporting tools.
@@ -44,6 +46,7 @@ impl Default for Hub {
             names: Vec::new(),
             keep_days: 400,
             page: Page::default(),
+            blobs: Blobs::default(),
             jetstream: None,
             postgres: None,
             webhooks: BTreeMap::new(),
@@ -69,6 +72,24 @@ impl Default for Page {
     fn default() -> Self {
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 7480))];
         Page { listen, certificate: None, key: None, password_file: None }
+    }
+}
+
+/// `[hub.blobs]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Blobs {
+    /// Where they are; `blobs` in the hub's folder when absent.
+    pub dir: Option<PathBuf>,
+    /// Megabytes of all of them together; 0: none is taken.
+    pub quota_mb: u64,
+    /// Megabytes of the disk that are left free for events.
+    pub keep_free_mb: u64,
+}
+
+impl Default for Blobs {
+    fn default() -> Self {
+        Blobs { dir: None, quota_mb: 100_000, keep_free_mb: 1_024 }
     }
 }
 

@@ -214,6 +214,7 @@ impl World {
                 Output::State(_)
                 | Output::Told(_)
                 | Output::Answer(_)
+                | Output::Blob(_)
                 | Output::Renew
                 | Output::Ahead
                 | Output::Renewed(_) => {}
@@ -234,6 +235,7 @@ impl World {
                 }
                 session::Output::Ask(_)
                 | session::Output::Took { .. }
+                | session::Output::Blob(_)
                 | session::Output::Certify(_) => {}
                 session::Output::Hangup => over = true,
             }
@@ -283,7 +285,7 @@ fn welcomed(now: Instant, newest: u64, have: u64) -> Uplink {
     let mut uplink = Uplink::new(now, settings(), (1, newest), 0, Random::from_number(1));
     uplink.handle_timeout(now);
     uplink.handle_connected(now);
-    let welcome = Welcome { version: 1, have, window: 1_000_000, people: true };
+    let welcome = Welcome { version: 1, have, window: 1_000_000, people: true, blobs: false };
     uplink.handle_frame(now, Frame::Welcome(welcome));
     uplink
 }
@@ -326,7 +328,7 @@ fn what_the_box_has_no_more_is_said_to_be_lost() {
     uplink.handle_timeout(now);
     uplink.handle_connected(now);
     // The office came back with an older copy of what it had.
-    let welcome = Welcome { version: 1, have: 2, window: 1_000_000, people: true };
+    let welcome = Welcome { version: 1, have: 2, window: 1_000_000, people: true, blobs: false };
     uplink.handle_frame(now, Frame::Welcome(welcome));
     let outputs = all(&mut uplink);
     assert!(outputs.contains(&Output::Send(Frame::Lost { from: 3, upto: 4 })), "{outputs:?}");
@@ -341,7 +343,7 @@ fn no_more_is_on_its_way_than_the_office_allows() {
     uplink.handle_connected(now);
     uplink.handle_frame(
         now,
-        Frame::Welcome(Welcome { version: 1, have: 0, window: 100, people: false }),
+        Frame::Welcome(Welcome { version: 1, have: 0, window: 100, people: false, blobs: false }),
     );
     let outputs = all(&mut uplink);
     let Some(Output::Read { from: 1, most: 100 }) = outputs.last() else { panic!("{outputs:?}") };
@@ -411,7 +413,13 @@ fn a_ceiling_holds_over_a_backlog() {
     uplink.handle_connected(now);
     uplink.handle_frame(
         now,
-        Frame::Welcome(Welcome { version: 1, have: 0, window: 1 << 20, people: false }),
+        Frame::Welcome(Welcome {
+            version: 1,
+            have: 0,
+            window: 1 << 20,
+            people: false,
+            blobs: false,
+        }),
     );
     while now < start + Duration::from_secs(60) {
         let outputs = all(&mut uplink);

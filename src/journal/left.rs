@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::chain::{Chain, Sealer, hex, is_signed};
 use crate::time::UnixTime;
+use crate::uplink::blob::{Hash, Named};
 use crate::uplink::frame::{Class, Event};
 
 /// What is signed begins with this.
@@ -46,6 +47,23 @@ pub struct Said {
     pub classes: BTreeMap<String, u64>,
     /// SHA-256 over all of them, each with its class and length, in hexadecimal.
     pub hash: String,
+    /// Recordings and files of messages that the office has besides. Lines of before such left have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<File>,
+}
+
+/// A recording, or a file of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// What it is.
+    #[serde(flatten)]
+    pub named: Named,
+    /// SHA-256 of it, in hexadecimal.
+    pub content: Hash,
+    /// Its octets.
+    pub size: u64,
+    /// The event that speaks of it.
+    pub n: u64,
 }
 
 impl Line {
@@ -104,7 +122,8 @@ impl Count {
     pub fn said(self, epoch: &str, (from, upto): (u64, u64), at: UnixTime) -> Said {
         let hash = hex(self.hash.finish().as_ref());
         let epoch = epoch.to_owned();
-        Said { epoch, from, upto, at, octets: self.octets, classes: self.classes, hash }
+        let (octets, classes, files) = (self.octets, self.classes, Vec::new());
+        Said { epoch, from, upto, at, octets, classes, hash, files }
     }
 }
 

@@ -12,6 +12,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::blob::{self, Said};
+
 /// The protocol's name in the handshake of TLS (RFC 7301).
 pub const ALPN: &[u8] = b"branchline-uplink/1";
 /// The version that is spoken here.
@@ -94,6 +96,9 @@ pub struct Hello {
     /// Whether it speaks of people: [`Frame::Ask`], [`Frame::Took`], and what answers them. Boxes before that say nothing.
     #[serde(default)]
     pub people: bool,
+    /// Whether it speaks of files: [`Frame::Blob`].
+    #[serde(default)]
+    pub blobs: bool,
 }
 
 /// What the office answers.
@@ -108,6 +113,9 @@ pub struct Welcome {
     /// Whether it speaks of people. Offices before that say nothing.
     #[serde(default)]
     pub people: bool,
+    /// Whether it takes files. Offices before that say nothing.
+    #[serde(default)]
+    pub blobs: bool,
 }
 
 /// A question of a box: who is this?
@@ -246,6 +254,8 @@ pub enum Frame {
     Request(Request),
     /// From the office, in answer to that.
     Certificate(Certificate),
+    /// From either: what is said of files. May be ignored.
+    Blob(Said),
 }
 
 /// Why something is no frame.
@@ -308,6 +318,10 @@ impl Frame {
             Frame::Renew => out.push(RENEW),
             Frame::Request(request) => json(out, REQUEST, request),
             Frame::Certificate(certificate) => json(out, CERTIFICATE, certificate),
+            Frame::Blob(said) => {
+                out.push(said.kind());
+                said.write(out);
+            }
         }
         let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
         if let Some(head) = out.get_mut(start..start + 4) {
@@ -349,6 +363,7 @@ impl Frame {
             RENEW => Some(Frame::Renew),
             REQUEST => serde_json::from_slice(body).ok().map(Frame::Request),
             CERTIFICATE => serde_json::from_slice(body).ok().map(Frame::Certificate),
+            kind if blob::KINDS.contains(&kind) => Said::read(kind, body).map(Frame::Blob),
             _ => return Ok(None),
         };
         read.map(Some).ok_or(NotAFrame::Body)
@@ -442,6 +457,7 @@ mod tests {
             first: 1,
             newest: 9,
             people: true,
+            blobs: true,
         };
         let certificate = Certificate {
             site: "berne".to_owned(),
@@ -455,7 +471,13 @@ mod tests {
         ];
         vec![
             Frame::Hello(hello),
-            Frame::Welcome(Welcome { version: 1, have: 7, window: 65_536, people: true }),
+            Frame::Welcome(Welcome {
+                version: 1,
+                have: 7,
+                window: 65_536,
+                people: true,
+                blobs: true,
+            }),
             Frame::Events { first: 8, events },
             Frame::Lost { from: 3, upto: 9 },
             Frame::Ack { upto: 10 },

@@ -10,6 +10,8 @@
 //! sent until it is another outbox. So a box that was restored from a copy loses nothing to its own earlier numbers. QUIC is
 //! tried first; where UDP does not pass, TLS over TCP carries the same frames, and QUIC is tried again now and then.
 
+pub mod blob;
+pub mod blobs;
 pub mod frame;
 pub mod outbox;
 pub mod pace;
@@ -138,6 +140,8 @@ pub enum Output {
     Told(Told),
     /// The office answers a question, or there is nobody who could.
     Answer(Answer),
+    /// The office says this of files.
+    Blob(blob::Said),
 }
 
 /// The connection.
@@ -189,6 +193,8 @@ pub struct Uplink {
     office: Office,
     /// The office was ahead of this outbox: nothing is sent under its name.
     refused: bool,
+    /// Whether it takes files.
+    blobs: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -240,6 +246,7 @@ impl Uplink {
             people: false,
             office: Office::default(),
             refused: false,
+            blobs: false,
             outputs: VecDeque::new(),
         }
     }
@@ -291,8 +298,8 @@ impl Uplink {
         self.line = Line::Greeting(now + GREETING);
         let Settings { site, epoch, program, .. } = self.settings.clone();
         let (first, newest) = (self.first, self.newest);
-        let (least, most, people) = (VERSION, VERSION, true);
-        let hello = Hello { site, epoch, least, most, program, first, newest, people };
+        let (least, most, people, blobs) = (VERSION, VERSION, true, true);
+        let hello = Hello { site, epoch, least, most, program, first, newest, people, blobs };
         self.outputs.push_back(Output::Send(Frame::Hello(hello)));
     }
 
@@ -318,7 +325,7 @@ impl Uplink {
                     return self.hang_up_saying(now, Reason::Ahead, Down::Ahead);
                 }
                 self.window = welcome.window.min(LARGEST_WINDOW) as usize;
-                self.people = welcome.people;
+                (self.people, self.blobs) = (welcome.people, welcome.blobs);
                 self.welcomed(now, welcome.have);
             }
             (Frame::Ack { upto }, Line::Up) if upto > self.sent => {
@@ -329,6 +336,11 @@ impl Uplink {
                 self.outputs.push_back(Output::Send(Frame::Pong(mark)));
             }
             (Frame::Pong(_), _) => {}
+            (Frame::Blob(said), Line::Up) => {
+                // The office works: the next time the line breaks it is tried again soon.
+                self.rest = FIRST_REST;
+                self.outputs.push_back(Output::Blob(said));
+            }
             (Frame::Told(told), Line::Up) => {
                 if self.office.may_tell(now) {
                     self.outputs.push_back(Output::Told(told));
@@ -448,7 +460,7 @@ impl Uplink {
         self.on_way.clear();
         (self.octets, self.reading, self.paced) = (0, false, None);
         (self.heard, self.asked) = (None, None);
-        self.people = false;
+        (self.people, self.blobs) = (false, false);
         self.office = Office::default();
         self.outputs.push_back(Output::State(State::Down(why, again)));
     }
@@ -502,6 +514,25 @@ impl Uplink {
         if self.knows_people() {
             self.outputs.push_back(Output::Send(Frame::Took(Took { upto })));
         }
+    }
+}
+
+/// Files.
+impl Uplink {
+    /// By which route files may go; by none where there is no line, or the office takes none.
+    pub fn takes_blobs(&self) -> Option<Route> {
+        (self.blobs && matches!(self.line, Line::Up)).then_some(self.route)
+    }
+
+    /// From when on there is room for a piece of a file under the ceiling; none while events wait: files give way.
+    pub fn spare(&mut self, now: Instant) -> Option<Instant> {
+        let events = self.reading || self.sent < self.newest;
+        (self.takes_blobs().is_some() && !events).then(|| self.pace.ready(now))
+    }
+
+    /// So many octets of files went.
+    pub fn handle_spent(&mut self, octets: usize) {
+        self.pace.spend(octets);
     }
 }
 

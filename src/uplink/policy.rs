@@ -37,15 +37,19 @@ pub enum Class {
     Field,
     /// Keys pressed and answers given to a flow.
     Input,
-    /// What is on tape, and files of messages: by name of content.
+    /// Names of files of messages by their content.
     Content,
+    /// Recordings, their sound: kept or sent.
+    Recording,
+    /// Files of messages, their bytes: kept or sent.
+    File,
     /// Which agent it was.
     Agent,
 }
 
 impl Class {
     /// All of them.
-    pub const ALL: [Class; 11] = [
+    pub const ALL: [Class; 13] = [
         Class::Name,
         Class::Number,
         Class::Email,
@@ -56,6 +60,8 @@ impl Class {
         Class::Field,
         Class::Input,
         Class::Content,
+        Class::Recording,
+        Class::File,
         Class::Agent,
     ];
 
@@ -71,7 +77,9 @@ impl Class {
             | Class::Note
             | Class::Field
             | Class::Input
-            | Class::Content => Treatment::Keep,
+            | Class::Content
+            | Class::Recording
+            | Class::File => Treatment::Keep,
         }
     }
 
@@ -87,6 +95,8 @@ impl Class {
             Class::Field => "field",
             Class::Input => "input",
             Class::Content => "content",
+            Class::Recording => "recording",
+            Class::File => "file",
             Class::Agent => "agent",
         }
     }
@@ -186,7 +196,9 @@ fn masked(class: Class, text: &str) -> String {
         | Class::Note
         | Class::Field
         | Class::Input
-        | Class::Content => format!("({count} characters)"),
+        | Class::Content
+        | Class::Recording
+        | Class::File => format!("({count} characters)"),
     }
 }
 
@@ -308,6 +320,34 @@ impl<'a> Sheet<'a> {
             self.said.extend(all);
         }
         self
+    }
+
+    /// The name of a file by its content. Where the file itself leaves its name does, too.
+    pub fn content(mut self, name: &'static str, content: &str) -> Self {
+        if self.policy.of(Class::File) == Treatment::Send {
+            self.write(name, &content);
+            return self;
+        }
+        self.field(name, Class::Content, content)
+    }
+
+    /// Files that the event speaks of and that follow it home, where the site sends such: `blobs`, each with its kind, what
+    /// it is called here, and its octets where they are known.
+    pub fn blobs(
+        self,
+        class: Class,
+        named: impl IntoIterator<Item = (String, Option<u64>)>,
+    ) -> Self {
+        if self.policy.of(class) != Treatment::Send {
+            return self;
+        }
+        let policy = self.policy;
+        let part = |(name, size): (String, Option<u64>)| {
+            let mut part = Sheet::part(policy).plain("kind", class.name());
+            part.write("name", &name);
+            part.maybe("size", size)
+        };
+        self.parts("blobs", named.into_iter().map(part))
     }
 
     /// The event.
@@ -470,6 +510,21 @@ mod tests {
                 }
                 assert_eq!(body.contains("it"), treatment != Treatment::Keep, "{body}");
             }
+        }
+    }
+
+    #[test]
+    fn files_are_spoken_of_where_they_are_sent_and_nowhere_else() {
+        let say = |treatment| {
+            let policy = all(treatment);
+            let sheet = Sheet::part(&policy).content("content", "abc");
+            let sheet = sheet.blobs(Class::Recording, [("R1".to_owned(), None)]);
+            String::from_utf8(sheet.closed()).unwrap()
+        };
+        let sent = r#"{"content":"abc","blobs":[{"kind":"recording","name":"R1"}]}"#;
+        assert_eq!(say(Treatment::Send), sent);
+        for other in [Treatment::Keep, Treatment::Mask, Treatment::Hash] {
+            assert!(!say(other).contains("R1") && !say(other).contains("abc"), "{other:?}");
         }
     }
 

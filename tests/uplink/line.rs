@@ -1,5 +1,6 @@
 //! The line between a box's outbox and a hub's engine, over real sockets.
 
+mod blobs;
 mod hostile;
 mod kills;
 mod readme;

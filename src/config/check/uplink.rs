@@ -1,6 +1,7 @@
 //! What `[uplink]` says.
 
 use super::{Check, Step};
+use crate::uplink::policy::Treatment;
 use crate::uplink::token::is_site;
 
 use Step::{At, Key};
@@ -24,6 +25,13 @@ impl Check<'_, '_> {
         }
         self.within(&at("dscp"), uplink.dscp, 0..=63);
         self.within(&at("ask_ms"), uplink.ask_ms, 50..=5_000);
+        for (key, said) in [("recording", uplink.policy.recording), ("file", uplink.policy.file)] {
+            if said.is_some_and(|said| !matches!(said, Treatment::Keep | Treatment::Send)) {
+                let what = "bytes are neither masked nor hashed".to_owned();
+                let at = [Key("uplink"), Key("policy"), Key(key)];
+                self.tell(&at, what, "`keep` or `send`");
+            }
+        }
         let budget = |key| [Key("uplink"), Key("budget"), Key(key)];
         self.within(&budget("max_mb"), uplink.budget.max_mb, 32..=1_000_000);
         self.within(&budget("alarm_percent"), uplink.budget.alarm_percent, 10..=100);

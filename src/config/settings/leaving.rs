@@ -31,6 +31,10 @@ pub struct Policy {
     pub input: Option<Treatment>,
     /// Names of files of messages by their content; default `keep`.
     pub content: Option<Treatment>,
+    /// Recordings, their sound: `keep` or `send`; default `keep`.
+    pub recording: Option<Treatment>,
+    /// Files of messages, their bytes: `keep` or `send`; default `keep`.
+    pub file: Option<Treatment>,
     /// Which agent it was, who did something; default `send`.
     pub agent: Option<Treatment>,
     /// A file with what texts are hashed with, at least 16 octets: branches that share it know a person by the same tokens.
@@ -53,6 +57,8 @@ impl Policy {
                 Class::Field => self.field,
                 Class::Input => self.input,
                 Class::Content => self.content,
+                Class::Recording => self.recording,
+                Class::File => self.file,
                 Class::Agent => self.agent,
             };
             said.map(|said| (class, said))

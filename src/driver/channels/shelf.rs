@@ -117,6 +117,11 @@ impl Shelf {
         Some(bytes.to_vec())
     }
 
+    /// Whether a file is here.
+    pub fn has(&self, content: Content) -> bool {
+        self.path(content).exists()
+    }
+
     /// Takes a file away; one that is gone already is as wanted.
     ///
     /// # Errors

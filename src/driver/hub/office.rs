@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::acquaintances::Acquaintances;
 use super::authority::Authority;
 use super::engine::{Batch, Contact, Engine, NotKept, Outboxed};
+use super::files::{Store, Taking};
 use super::guests::{Guest, Guests};
 use super::sites::{Given, Known, Sites, who};
 use crate::driver::line::proving::{self, fingerprint};
@@ -25,7 +26,8 @@ use crate::driver::line::{self, Line, NoLine};
 use crate::driver::{clock, quic};
 use crate::hub::session::{Output, Session, WINDOW};
 use crate::time::UnixTime;
-use crate::uplink::frame::{Answer, Ask, Event, Told};
+use crate::uplink::blob::Said;
+use crate::uplink::frame::{Answer, Ask, Event, Frame, Told};
 use crate::uplink::token::{Fingerprint, PROTOCOL as ENROL};
 
 /// How long a newcomer may take until it has said who it is. Three losses of a handshake at 200 ms.
@@ -62,6 +64,8 @@ pub(super) struct Inner {
     /// How long certificates last.
     pub(super) certificates: Duration,
     guests: Guests,
+    /// Where recordings and files of messages are, where they are taken.
+    files: OnceLock<Store>,
     /// What ends the connection of each site that has one.
     live: Mutex<BTreeMap<String, (u64, oneshot::Sender<()>)>>,
 }
@@ -78,8 +82,18 @@ impl Office {
         tokio::spawn(look(sites.clone(), tell));
         let guests = Guests::default();
         let (live, people) = (Mutex::default(), Acquaintances::follow(&engine));
-        let inner = Inner { authority, sites, known, engine, people, certificates, guests, live };
+        let files = OnceLock::new();
+        let inner =
+            Inner { files, authority, sites, known, engine, people, certificates, guests, live };
         Office(Arc::new(inner))
+    }
+
+    /// Takes recordings and files of messages from here on, and lets go of those who were erased.
+    pub fn keep_files(&self, store: Store) {
+        let follow = super::files::follow(self.0.engine.clone(), store.clone());
+        if self.0.files.set(store).is_ok() {
+            tokio::spawn(follow);
+        }
     }
 
     /// Listens at one address, for QUIC and for TLS. Answers where, which is another port where none was given.
@@ -234,6 +248,8 @@ struct Conversation {
     /// What was found out about people, and the way there.
     found: mpsc::Receiver<Found>,
     finds: mpsc::Sender<Found>,
+    /// Files on their way, where they are taken.
+    files: Option<Taking>,
     /// What the site has of what it was told, and is not noted yet.
     took: Option<u64>,
 }
@@ -253,7 +269,11 @@ impl Conversation {
             found,
             finds,
             took: None,
-            session: Session::new(proved.site.clone()),
+            files: office.0.files.get().map(|store| Taking::new(&proved.site, store.clone())),
+            session: match office.0.files.get() {
+                Some(_) => Session::new(proved.site.clone()).with_blobs(),
+                None => Session::new(proved.site.clone()),
+            },
             office,
             line,
             proved,
@@ -293,6 +313,7 @@ impl Conversation {
                     }
                 }
                 kept = first(&mut self.keeping) => self.kept(kept),
+                say = taken(&mut self.files) => self.say(say),
                 changed = known.changed() => {
                     let now = clock::now().unix;
                     let in_still = who(&known.borrow_and_update(), self.proved.print, now).is_some();
@@ -361,6 +382,10 @@ impl Conversation {
                         Err(why) => tracing::warn!(site, %why, "a site gets no other certificate"),
                     }
                 }
+                Output::Blob(said) => {
+                    let say = self.files.as_mut().map(|files| files.handle_said(said));
+                    self.say(say.unwrap_or_default());
+                }
                 Output::Ask(ask) => self.ask(ask),
                 Output::Tell => self.tell(),
                 Output::Took { upto } => self.took = Some(upto),
@@ -368,6 +393,10 @@ impl Conversation {
                 Output::Send(frame) => self.line.going.push(&frame),
             }
         }
+    }
+
+    fn say(&mut self, all: Vec<Said>) {
+        all.into_iter().for_each(|said| self.line.going.push(&Frame::Blob(said)));
     }
 
     fn ask(&self, ask: Ask) {
@@ -441,6 +470,17 @@ impl Conversation {
             self.told = true;
             self.session.renew();
         }
+    }
+}
+
+/// What is to be said of files, once something is done.
+async fn taken(files: &mut Option<Taking>) -> Vec<Said> {
+    match files {
+        Some(files) => {
+            let done = files.done().await;
+            files.handle_done(done)
+        }
+        None => std::future::pending().await,
     }
 }
 

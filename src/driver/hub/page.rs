@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use super::engine::Engine;
+use super::files;
 use super::watching;
 use crate::driver::identity::Identity;
 use crate::driver::{clock, http, tls};
@@ -69,6 +70,8 @@ impl std::error::Error for NoPage {}
 
 struct Shared {
     engine: Engine,
+    /// Where it is noted what of files waits at each site.
+    files: PathBuf,
     /// What a browser says that has the password.
     proof: String,
 }
@@ -79,7 +82,7 @@ struct Shared {
 /// When it lacks something.
 pub async fn start(
     dir: &Path,
-    said: &settings::Page,
+    (said, files): (&settings::Page, PathBuf),
     names: &[String],
     engine: Engine,
     random: &mut Random,
@@ -87,7 +90,7 @@ pub async fn start(
     let path = said.password_file.clone().unwrap_or_else(|| dir.join("page.password"));
     let password = password(&path, said.password_file.is_none(), random)?;
     let proof = format!("Basic {}", BASE64_STANDARD.encode(format!("hub:{password}")));
-    let shared = Arc::new(Shared { engine, proof });
+    let shared = Arc::new(Shared { engine, files, proof });
     let router = Router::new()
         .route("/sites.json", routing::get(sites))
         .fallback(routing::get(file))
@@ -173,7 +176,13 @@ async fn sites(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
         return answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "the cluster is away");
     };
     let now = clock::now().unix;
-    let sites = Sites { now, sites: fleet.lines(now) };
+    let mut lines = fleet.lines(now);
+    let waiting = files::waiting(&shared.files);
+    for line in &mut lines {
+        let own = waiting.get(&line.site).copied().unwrap_or_default();
+        (line.files, line.files_octets) = (own.files, own.octets);
+    }
+    let sites = Sites { now, sites: lines };
     let body = serde_json::to_string(&sites).unwrap_or_default();
     answer(StatusCode::OK, "application/json", body)
 }

@@ -12,6 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::authority::{Authority, NoAuthority};
+use super::files;
 use super::office::Office;
 use super::serving::{self, CannotServe, Serving};
 use super::sites::Sites;
@@ -118,6 +119,10 @@ pub fn start(dir: &Path, hub: &Hub) -> Result<Running, CannotStart> {
         let engine = serving::engine(dir, hub).await.map_err(CannotStart::Serve)?;
         let serving = serving::start(dir, hub, &engine).await.map_err(CannotStart::Serve)?;
         let office = Office::open(authority, sites, engine, CERTIFICATE);
+        if hub.blobs.quota_mb > 0 {
+            let store = files::open(dir, &hub.blobs);
+            office.keep_files(store.map_err(|error| CannotStart::Folder(dir.to_owned(), error))?);
+        }
         for address in &hub.listen {
             let at = office.listen(*address).await;
             listens.push(at.map_err(|error| CannotStart::Listen(*address, error))?);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::embedded::{self, Embedded};
 use super::engine::{Engine, NotRead};
+use super::files;
 use super::hooks::{self, NoHook};
 use super::jetstream::{self, CannotJoin, JetStream};
 use super::page::{self, NoPage};
@@ -172,7 +173,8 @@ pub async fn start(dir: &Path, hub: &Hub, engine: &Engine) -> Result<Serving, Ca
         hooks.iter().for_each(|hook| engine.hold(hook.name(), 0));
         tokio::spawn(hooks::run(engine.clone(), hooks, random.fork()));
     }
-    let page = page::start(dir, &hub.page, &hub.names, engine.clone(), &mut random).await;
+    let files = files::folder(dir, &hub.blobs);
+    let page = page::start(dir, (&hub.page, files), &hub.names, engine.clone(), &mut random).await;
     let (page, password) = page.map_err(CannotServe::Page)?;
     Ok(Serving { page, password })
 }

@@ -183,6 +183,7 @@ impl Keeper {
             arrived: AtomicU64::new(arrived),
             segments: Mutex::default(),
             cursor: Mutex::default(),
+            untold: Mutex::default(),
             room: Mutex::new(Room {
                 most: settings.most,
                 alarm: settings.alarm,

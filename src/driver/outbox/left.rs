@@ -127,11 +127,13 @@ impl Log {
 
     /// The office has all up to `arrived`. Written when enough came together, or when all is to be told.
     pub(super) fn tell(&mut self, outbox: &Outbox, arrived: u64, all: bool) -> io::Result<()> {
-        if arrived <= self.upto {
+        let files = outbox.untold();
+        if arrived <= self.upto && files.is_empty() {
             return Ok(());
         }
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);
+        let all = all || !files.is_empty();
         if !all && arrived - self.upto < MANY && now < since + EVERY {
             return Ok(());
         }
@@ -147,9 +149,13 @@ impl Log {
             }
             next += events.len() as u64;
         }
-        let span = (from, arrived);
-        let said = count.said(&self.epoch, span, clock::now().unix);
-        self.write(Line::new(self.head, said, &self.sealer))
+        let span = (from, arrived.max(self.upto));
+        let mut said = count.said(&self.epoch, span, clock::now().unix);
+        let told = files.len();
+        said.files = files;
+        self.write(Line::new(self.head, said, &self.sealer))?;
+        outbox.told(told);
+        Ok(())
     }
 
     fn write(&mut self, line: Line) -> io::Result<()> {

@@ -19,7 +19,7 @@ pub(super) fn line(condition: &Condition, outbox: &Outbox) -> UplinkLine {
     };
     UplinkLine {
         up: route.is_some(),
-        words: words(&condition.state),
+        words: with_files(words(&condition.state), condition.files.full),
         since: condition.since,
         route,
         hub: condition.hub.map(|hub| hub.to_string()),
@@ -29,6 +29,16 @@ pub(super) fn line(condition: &Condition, outbox: &Outbox) -> UplinkLine {
         backlog,
         oldest: if backlog > 0 { oldest(outbox, condition.arrived + 1) } else { None },
         acknowledged: condition.acknowledged,
+        files: condition.files.waiting.files,
+        files_octets: condition.files.waiting.octets,
+        files_struck: condition.files.struck,
+    }
+}
+
+fn with_files(words: String, full: bool) -> String {
+    match full {
+        true => format!("{words}; the hub has no room for recordings and files, which wait here"),
+        false => words,
     }
 }
 

@@ -112,6 +112,8 @@ impl Outward {
         let sheet = sheet.plain("cause", Plain::word(*cause)).plain("class", Plain::word(*class));
         let sheet = sheet.parts("legs", legs.iter().map(|leg| self.leg(leg)));
         let sheet = sheet.list("recordings", recordings);
+        let sheet =
+            sheet.blobs(Class::Recording, recordings.iter().map(|id| (id.to_string(), None)));
         let diversion = |Diversion { by, when }: &Diversion| {
             self.part().plain("by", by).plain("when", Plain::word(*when))
         };
@@ -147,7 +149,8 @@ impl Outward {
                 sheet.maybe_field("from", Class::Number, text(from))
             }
             Voicemail::Left { recording, length_ms } => {
-                is("left").plain("recording", recording).plain("length_ms", *length_ms)
+                let sheet = is("left").plain("recording", recording).plain("length_ms", *length_ms);
+                sheet.blobs(Class::Recording, [(recording.to_string(), None)])
             }
             Voicemail::Dropped { recording } => is("dropped").plain("recording", recording),
             Voicemail::Heard { recording, heard } => {

@@ -85,6 +85,7 @@ impl Outward {
         };
         let sheet = way(sheet.plain("message", message), by_way).maybe("sent", *sent);
         let sheet = sheet.parts("pieces", pieces.iter().map(|piece| self.piece(piece)));
+        let sheet = sheet.blobs(Class::File, files(pieces));
         let sheet = sheet.maybe_field("subject", Class::Text, maybe_text(subject));
         let sheet = sheet.maybe("answers", answers.as_ref());
         let sheet = sheet.maybe("refusal", refusal.map(Plain::word));
@@ -122,6 +123,7 @@ impl Outward {
         };
         let sheet = way(sheet.plain("message", message), by_way);
         let sheet = sheet.parts("pieces", pieces.iter().map(|piece| self.piece(piece)));
+        let sheet = sheet.blobs(Class::File, files(pieces));
         let sheet = sheet.maybe_field("subject", Class::Text, maybe_text(subject));
         let sheet = sheet.maybe("answers", answers.as_ref());
         let sheet = sheet.field("by", Class::Agent, by.as_str());
@@ -148,7 +150,7 @@ impl Outward {
         match piece {
             Piece::Text { text: words } => is("text").maybe_field("text", Class::Text, text(words)),
             Piece::Media { media: Media { content, mime, name, size } } => {
-                let sheet = is("media").field("content", Class::Content, &content.to_string());
+                let sheet = is("media").content("content", &content.to_string());
                 let sheet = sheet.plain("mime", Plain::slug(mime)).plain("size", *size);
                 sheet.maybe_field("name", Class::Text, maybe_text(name))
             }
@@ -176,6 +178,14 @@ impl Outward {
             }
         }
     }
+}
+
+/// Files among the pieces of a message.
+fn files(pieces: &[Piece<Personal>]) -> impl Iterator<Item = (String, Option<u64>)> {
+    pieces.iter().filter_map(|piece| match piece {
+        Piece::Media { media } => Some((media.content.to_string(), Some(media.size))),
+        _ => None,
+    })
 }
 
 /// By which way. What the channel keeps it together by may be a person's: a mail's thread names its sender's host.

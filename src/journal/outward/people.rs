@@ -187,7 +187,9 @@ impl Outward {
                 let sheet = sheet.maybe("queue", queue.as_ref());
                 let sheet = sheet.maybe_field("agent", Class::Agent, agent);
                 let sheet = sheet.plain("seconds", *seconds).plain("talked", *talked);
-                sheet.plain("cause", Plain::slug(cause)).list("recordings", recordings)
+                let sheet = sheet.plain("cause", Plain::slug(cause)).list("recordings", recordings);
+                // By this the office knows whose they are.
+                sheet.blobs(Class::Recording, recordings.iter().map(|id| (id.to_string(), None)))
             }
             Happening::Message { channel, way, text: words, reference: _ } => {
                 let sheet = is("message").plain("channel", Plain::word(*channel));

@@ -358,6 +358,7 @@ fn nothing_that_anybody_said_or_is_called_by_leaves_a_site_that_keeps_it() {
             let body = String::from_utf8(left.body).unwrap();
             let _: Value =
                 serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
+            assert!(!body.contains("\"blobs\""), "{body}");
             for (number, _) in marks.iter().enumerate() {
                 let planted = [
                     format!("Mark {number}"),

@@ -58,8 +58,10 @@ function line(site, now) {
 function behind(site) {
   const events = site.lag_events.toLocaleString("en");
   const words = site.lag_events === 0 ? "Nothing" : `${events} events`;
+  const megabytes = Math.ceil(site.files_octets / 1048576).toLocaleString("en");
+  const files = site.files ? `; ${site.files.toLocaleString("en")} files of ${megabytes} MB` : "";
   const lost = site.lost ? `; ${site.lost.toLocaleString("en")} lost` : "";
-  return cell("Behind", words, `newest ${span(site.event_age_s)} old${lost}`);
+  return cell("Behind", words, `newest ${span(site.event_age_s)} old${lost}${files}`);
 }
 
 function certificate(site, now) {

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 
 /// A hub that says what a test wants: to whoever has said hello, and then to each frame.
-async fn hub_that(
+pub(super) async fn hub_that(
     authority: &Authority,
     says: impl Fn(&Frame) -> Vec<Frame> + Send + Sync + 'static,
 ) -> SocketAddr {
@@ -52,7 +52,7 @@ async fn answer(line: Line, says: &(dyn Fn(&Frame) -> Vec<Frame> + Send + Sync))
 }
 
 /// A box that an authority has let in, without any hub.
-fn let_in(authority: &Authority, folder: &Path, site: &str) {
+pub(super) fn let_in(authority: &Authority, folder: &Path, site: &str) {
     let request = keys::request(&keys::make(folder).expect("a key")).expect("a request");
     let ends = UnixTime(clock::now().unix.0 + 3_600_000_000);
     let (certificate, _) = authority.certify(site, &request, ends).expect("a certificate");
@@ -66,7 +66,7 @@ fn is_down(why: Down) -> impl Fn(&Condition) -> bool {
 }
 
 fn welcome(version: u16, have: u64) -> Frame {
-    Frame::Welcome(Welcome { version, have, window: 1 << 20, people: false })
+    Frame::Welcome(Welcome { version, have, window: 1 << 20, people: false, blobs: false })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,12 +211,12 @@ async fn whoever_says_nothing_is_shown_out_and_keeps_nobody_else_waiting() {
 }
 
 /// A connection of a site that has been let in, by TLS, to say anything.
-async fn connection(hub: &Hub, own: &Path) -> Line {
+pub(super) async fn connection(hub: &Hub, own: &Path) -> Line {
     let keys = keys::Keys::read(own, None).expect("keys");
     line::connect(Route::Tls, hub.at, keys.config, 0).await.expect("a line")
 }
 
-fn hello(site: &str, least: u16, most: u16) -> Frame {
+pub(super) fn hello(site: &str, least: u16, most: u16) -> Frame {
     Frame::Hello(Hello {
         site: site.to_owned(),
         epoch: "e".to_owned(),
@@ -226,6 +226,7 @@ fn hello(site: &str, least: u16, most: u16) -> Frame {
         first: 1,
         newest: 9,
         people: false,
+        blobs: false,
     })
 }
 
