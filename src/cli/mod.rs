@@ -24,6 +24,8 @@ mod erlang;
 mod exit;
 mod export;
 pub mod features;
+mod fence;
+mod firewall;
 mod hub;
 mod journal;
 mod journey;
@@ -107,6 +109,9 @@ enum Command {
         #[arg(short, long, default_value = "/etc/branchline/gateway.toml")]
         config: PathBuf,
     },
+    /// Print the firewall's rules that a configuration asks for, in nftables' words.
+    #[command(after_help = "Example: branchline firewall | nft -f -")]
+    Firewall(firewall::Firewall),
     /// Show the running box at a glance.
     #[command(after_help = "Example: branchline status --json")]
     Status(ask::Options),
@@ -321,6 +326,13 @@ enum Command {
                       --zone Europe/Berlin --consent sms/service"
     )]
     Journey(Box<journey::Options>),
+    /// Try from inside the fence what it must refuse, and list what came of it; for tests and auditors.
+    #[command(hide = true)]
+    TryFence {
+        /// The configuration file.
+        #[arg(short, long, default_value = "/etc/branchline/gateway.toml")]
+        config: PathBuf,
+    },
     /// Write man pages and shell completions into a folder; used when the package is made.
     #[command(hide = true)]
     Manual {
@@ -344,6 +356,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Check { file, config } => check::main(file.or(config).as_deref()),
         Command::Route { number, from, config } => route::main(&number, &from, &config),
         Command::Features { config } => features::main(&config),
+        Command::Firewall(asked) => firewall::main(&asked),
         Command::Status(options) => ask::main(&options, &Ask::Status, ask::Form::Text),
         Command::Calls { one: Some(one), .. } => calls::main(&one),
         Command::Calls { active, csv, limit, options, one: None } => {
@@ -401,6 +414,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Journeys(asked) => journey::running(asked),
         Command::Work(asked) => work::main(asked),
         Command::Journey(options) => journey::main(&options),
+        Command::TryFence { config } => fence::main(&config),
         Command::Manual { folder } => manual::main(&folder),
         Command::StoreCheck { store } => run::store_check(&store),
     }

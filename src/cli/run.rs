@@ -8,7 +8,7 @@ use std::process::{self, ExitCode};
 use crate::cli::{check, exit};
 use crate::config::trial::Reason;
 use crate::driver::held::Held;
-use crate::driver::{self, configuring, systemd};
+use crate::driver::{self, configuring, fence, systemd};
 
 /// Runs until told to stop.
 pub fn main(config: &Path) -> ExitCode {
@@ -44,10 +44,27 @@ fn attempt(
     for warning in &loaded.checked.loaded.warnings {
         eprintln!("{warning}\n");
     }
+    // Whom systemd starts anew it starts without the fence; a program that begins anew by itself would stay behind it.
+    let fenced = systemd::watches();
+    if fenced {
+        say(fence::shut_files(&fence::Files::of(&loaded.checked.loaded.settings, config)));
+    }
     let running = driver::start_with(loaded, program.clone(), went_back, held)
         .map_err(|error| exit::fail(exit::SYSTEM, error))?;
+    if fenced {
+        say(fence::shut_calls().map(|()| fence::Standing::Whole));
+    }
     let (code, anew) = running.wait_for_end();
     Ok(if anew { begin_anew(program) } else { code })
+}
+
+/// A fence that does not stand is no reason to have no telephone.
+fn say(fence: Result<fence::Standing, fence::NoFence>) {
+    match fence {
+        Ok(fence::Standing::Whole) => {}
+        Ok(standing) => tracing::warn!(?standing, "this kernel lacks a part of the fence"),
+        Err(error) => tracing::warn!(%error, "a part of the fence does not stand"),
+    }
 }
 
 /// Becomes a new run of the program with the same arguments. It stays the same process: whoever watches over it sees no

@@ -15,6 +15,7 @@ pub mod control;
 mod crm;
 pub mod diary;
 pub mod dns;
+pub mod fence;
 pub mod fetch;
 pub mod files;
 pub mod gather;

@@ -1,0 +1,218 @@
+//! Units, accounts and rules by the tools that read them.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::boxed::installed;
+use crate::{root, run};
+
+/// What a unit may expose at most, by systemd's own reckoning: 2.0.
+const EXPOSURE: &str = "--threshold=20";
+
+fn units(ending: &str) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(root().join("systemd")).expect("there are units");
+    let mut units: Vec<_> = all
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|own| own == ending))
+        .collect();
+    units.sort();
+    units
+}
+
+#[test]
+fn no_service_exposes_more_than_two() {
+    let services = units("service");
+    assert!(services.len() >= 3);
+    for service in services {
+        let mut asked = Command::new("systemd-analyze");
+        asked.args(["security", "--offline=true", EXPOSURE, "--no-pager"]).arg(&service);
+        let said = run(&mut asked);
+        let verdict = said.lines().rfind(|line| line.contains("Overall")).expect("a verdict");
+        println!("{}", verdict.trim());
+    }
+}
+
+#[test]
+fn every_setting_of_the_sandbox_has_its_reason() {
+    let text = std::fs::read_to_string(root().join("systemd/branchline.service")).expect("there");
+    let mut said = false;
+    let sandbox = text.lines().skip_while(|line| !line.starts_with("User=")).collect::<Vec<_>>();
+    for pair in sandbox.windows(2) {
+        let (line, next) = (pair[0], pair[1]);
+        said = line.starts_with('#') || (said && !line.is_empty());
+        assert!(!next.starts_with("Protect") || said || line.starts_with('#'), "{next}: why?");
+    }
+    assert!(!text.contains("@sandbox"), "systemd 252 does not know it");
+}
+
+#[test]
+fn units_are_what_systemd_understands() {
+    let tree = installed();
+    let mut asked = Command::new("systemd-analyze");
+    asked.arg(format!("--root={}", tree.display())).args(["--man=no", "verify"]);
+    let names = ["service", "socket", "target", "slice"].into_iter().flat_map(units);
+    asked.args(names.map(|unit| unit.file_name().expect("a file").to_owned()));
+    let said = run(&mut asked);
+    assert!(!said.contains("branchline"), "{said}");
+}
+
+#[test]
+fn accounts_can_be_made() {
+    let tree = installed();
+    let conf = root().join("systemd/sysusers.d/branchline.conf");
+    run(Command::new("systemd-sysusers")
+        .arg(format!("--root={}", tree.display()))
+        .arg("--dry-run")
+        .arg(conf));
+}
+
+/// Every sample's rules are read by nftables as it would load them, in a network of their own.
+#[test]
+fn every_sample_has_a_firewall() {
+    let rules = root().join("firmware-config/nftables/branchline.nft");
+    let sites = std::fs::read_dir(root().join("firmware-config/sites")).expect("there are samples");
+    let sites = sites.map(|entry| entry.expect("an entry").path());
+    let samples = ["gateway.toml", "defaults/site.toml"]
+        .map(|name| root().join("firmware-config").join(name));
+    let mut count = 0;
+    for sample in sites.chain(samples) {
+        let mut verb = Command::new(env!("CARGO_BIN_EXE_branchline"));
+        verb.arg("firewall").arg("-c").arg(&sample).arg("--rules").arg(&rules);
+        // Warnings go where errors go; rules alone where rules go.
+        let made = verb.stderr(std::process::Stdio::null()).output().expect("it starts").stdout;
+        let file = crate::boxed::work().join("rules.nft");
+        std::fs::write(&file, &made).expect("written");
+        assert!(
+            String::from_utf8_lossy(&made).contains("branchline_trunks4"),
+            "{}",
+            sample.display()
+        );
+        run(Command::new("unshare").args(["--net", "nft", "--check", "--file"]).arg(&file));
+        count += 1;
+    }
+    assert!(count >= 5);
+}
+
+/// What the rules let through, by packets: a stranger's SIP is dropped, the LAN's and the carrier's pass, sound passes, pages
+/// are the LAN's.
+#[test]
+fn strangers_reach_sound_alone() {
+    let script = root().join("tests/appliance/firewall");
+    let said = run(Command::new("unshare")
+        .args(["--net", "--mount"])
+        .arg(script)
+        .arg(env!("CARGO_BIN_EXE_branchline"))
+        .arg(root().join("firmware-config/nftables/branchline.nft"))
+        .arg(crate::boxed::work()));
+    let lines: Vec<_> = said.lines().filter(|line| line.contains(" -> ")).collect();
+    assert_eq!(
+        lines,
+        [
+            "lan -> sip: passes",
+            "lan -> pages: passes",
+            "lan -> sound: passes",
+            "lan -> shell: dropped",
+            "carrier -> sip: passes",
+            "carrier -> pages: dropped",
+            "carrier -> sound: passes",
+            "stranger -> sip: dropped",
+            "stranger -> pages: dropped",
+            "stranger -> sound: passes",
+        ],
+        "{said}"
+    );
+}
+
+/// Settings of the kernel: each has its reason above it, and this kernel knows it.
+#[test]
+fn settings_of_the_kernel_are_known_and_explained() {
+    let text = std::fs::read_to_string(root().join("firmware-config/sysctl.d/60-branchline.conf"));
+    let (mut reason, mut count) = (false, 0);
+    for line in text.expect("there").lines() {
+        if let Some((name, _)) = line.split_once(" = ") {
+            let path = std::path::Path::new("/proc/sys").join(name.replace('.', "/"));
+            // A kernel may be built without IPv6, BPF, kexec, Yama or magic keys; the backlog is shown in the machine's own network alone.
+            let optional = ["ipv6", "bpf", "kexec", "yama", "sysrq", "netdev"];
+            let optional = optional.iter().any(|part| name.contains(part));
+            assert!(reason, "{name}: why?");
+            assert!(optional || path.exists(), "{name}: there is no such setting");
+            count += 1;
+        }
+        reason = line.starts_with('#') || (reason && !line.is_empty());
+    }
+    assert!(count > 20);
+}
+
+/// Rules of udev: every operator is one, every jump has its target, and whatever a profile of modems knows has an AT line.
+#[test]
+fn rules_for_modems_are_whole() {
+    let text =
+        std::fs::read_to_string(root().join("firmware-config/udev/61-branchline-modem.rules"));
+    let text = text.expect("there");
+    let mut jumps = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        // Commas stand between the terms, and inside of no value here.
+        for term in line.split(", ") {
+            let operator = ["==", "!=", "+=", ":=", "="].into_iter().find(|way| term.contains(way));
+            let (key, value) = term.split_once(operator.expect(term)).expect("split");
+            assert!(key.starts_with(|first: char| first.is_ascii_uppercase()), "{term}");
+            assert!(value.starts_with('"') && value.ends_with('"') && value.len() > 1, "{term}");
+            if key == "GOTO" || key == "LABEL" {
+                jumps.push((key == "LABEL", value.to_owned()));
+            }
+        }
+    }
+    for (_, target) in &jumps {
+        assert!(jumps.contains(&(true, target.clone())), "{target} is nowhere");
+    }
+    for vendor in ["2c7c", "1e0e", "1199", "12d1", "19d2", "1546"] {
+        let at = |line: &str| line.contains(&format!("\"{vendor}\"")) && line.contains("\"at\"");
+        assert!(text.lines().any(at), "{vendor}: which line takes commands?");
+    }
+}
+
+/// The first card by its place is lan0 for good; a card that comes later takes no name from it.
+#[test]
+fn cards_get_their_names_once() {
+    let folder = crate::boxed::work().join("cards");
+    let _ = std::fs::remove_dir_all(&folder);
+    let (links, class) = (folder.join("links"), folder.join("class"));
+    let card = |name: &str, place: &str, address: &str| {
+        let device = folder.join("devices").join(place);
+        std::fs::create_dir_all(&device).expect("a folder");
+        let own = class.join(name);
+        std::fs::create_dir_all(&own).expect("a folder");
+        std::os::unix::fs::symlink(&device, own.join("device")).expect("a link");
+        std::fs::write(own.join("address"), format!("{address}\n")).expect("written");
+        std::fs::write(own.join("type"), "1\n").expect("written");
+    };
+    card("eth7", "0000:01:00.0", "02:00:00:00:00:01");
+    card("eth2", "0000:02:00.0", "02:00:00:00:00:02");
+    let pin = || {
+        let script = root().join("firmware-config/network/pin");
+        run(Command::new(script).arg(&links).arg(&class))
+    };
+    assert_eq!(pin(), "lan0 is 02:00:00:00:00:01\nwan0 is 02:00:00:00:00:02\n");
+    card("eth0", "0000:00:00.0", "02:00:00:00:00:00");
+    assert_eq!(pin(), "", "names are given once");
+    let link = std::fs::read_to_string(links.join("10-branchline-lan0.link")).expect("there");
+    assert!(link.contains("PermanentMACAddress=02:00:00:00:00:01") && link.contains("Name=lan0"));
+}
+
+/// The list of parts names what is built in, with its sum and its licence, and nothing that only tests use.
+#[test]
+fn the_list_of_parts_is_whole() {
+    let said = run(&mut Command::new(root().join("systemd/debian/sbom")));
+    let list: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let parts = list["components"].as_array().expect("a list");
+    let part = |purl: &str| {
+        parts.iter().find(|part| part["purl"].as_str().is_some_and(|own| own.starts_with(purl)))
+    };
+    for crate_ in ["tokio", "rustls", "sled", "webrtc"] {
+        let found = part(&format!("pkg:cargo/{crate_}@")).expect(crate_);
+        assert_eq!(found["hashes"][0]["content"].as_str().map(str::len), Some(64), "{found}");
+        assert!(found["licenses"][0]["expression"].is_string(), "{found}");
+    }
+    assert!(part("pkg:npm/").is_some(), "the pages have parts too");
+    assert!(part("pkg:cargo/criterion@").is_none(), "benchmarks are not in the program");
+}
