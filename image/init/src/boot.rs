@@ -1,0 +1,210 @@
+//! What is decided at boot: which root is asked for, where it may stand, and when another version gets its turn.
+//!
+//! Owns no file and no device; `main.rs` reads and writes what this module says.
+
+/// So many starts without a healthy end, and the other version gets a turn. Three, as the boot loader gives a new one: a
+/// power cut or two do not condemn a version.
+pub const STARTS_BEFORE_OTHER: u8 = 3;
+
+/// The kernel's command line, as far as it concerns the root.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Root hash of the verity tree: 64 hexadecimal digits.
+    pub root_hash: String,
+    /// The image's version.
+    pub version: String,
+}
+
+/// Why there is no root to be opened.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// The command line names no root hash, or one that is not 64 hexadecimal digits.
+    NoRootHash,
+}
+
+/// Reads the kernel's command line.
+///
+/// # Errors
+/// A command line without a whole root hash: it is not one of ours, and nothing is started from it.
+pub fn asked(command_line: &str) -> Result<Asked, Unusable> {
+    let value = |name: &str| {
+        command_line
+            .split_ascii_whitespace()
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    };
+    let root_hash = value("branchline.root").ok_or(Unusable::NoRootHash)?;
+    let whole = root_hash.len() == 64 && root_hash.bytes().all(|b| b.is_ascii_hexdigit());
+    if !whole {
+        return Err(Unusable::NoRootHash);
+    }
+    let version = value("branchline.version").unwrap_or("0");
+    Ok(Asked { root_hash: root_hash.to_owned(), version: version.to_owned() })
+}
+
+/// A partition as the kernel names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// The disk it is on, such as `vda`.
+    pub disk: String,
+    /// Its device, such as `vda2`.
+    pub device: String,
+    /// Its name in the partition table.
+    pub name: String,
+}
+
+/// One place for a root: the squashfs and its hash tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// `a` or `b`.
+    pub letter: char,
+    /// Device of the root.
+    pub root: String,
+    /// Device of the hash tree.
+    pub tree: String,
+}
+
+/// Every slot there is. Which one holds the root that is asked for shows when it is opened: the hash decides, no label.
+#[must_use]
+pub fn slots(partitions: &[Partition]) -> Vec<Slot> {
+    let named = |disk: &str, name: String| {
+        partitions.iter().find(|p| p.disk == disk && p.name == name).map(|p| p.device.clone())
+    };
+    let mut disks: Vec<&str> = partitions.iter().map(|p| p.disk.as_str()).collect();
+    disks.sort_unstable();
+    disks.dedup();
+    let each = disks.iter().flat_map(|disk| ['a', 'b'].map(|letter| (*disk, letter)));
+    each.filter_map(|(disk, letter)| {
+        let root = named(disk, format!("root-{letter}"))?;
+        let tree = named(disk, format!("hash-{letter}"))?;
+        Some(Slot { letter, root, tree })
+    })
+    .collect()
+}
+
+/// What the box remembers between boots: the version that was started last, and how often since it was last healthy.
+#[derive(Debug, PartialEq, Eq, Clone)]
+pub struct Starts {
+    /// The version.
+    pub version: String,
+    /// Its starts since then.
+    pub count: u8,
+}
+
+impl Starts {
+    /// Reads `VERSION COUNT`; whatever else stands there counts as nothing.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let (version, count) = text.trim().rsplit_once(' ')?;
+        Some(Self { version: version.to_owned(), count: count.parse().ok()? })
+    }
+
+    /// As it is kept.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{} {}", self.version, self.count)
+    }
+}
+
+/// What to do at this start.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Go on, and keep this.
+    GoOn(Starts),
+    /// This version has had its chances: start the other entry once.
+    Other(String),
+}
+
+/// Decides whether this version goes on. `entries` are the boot loader's, `own` is the one that runs.
+#[must_use]
+pub fn turn(version: &str, before: Option<Starts>, entries: &[String], own: &str) -> Turn {
+    let count = before.filter(|b| b.version == version).map_or(0, |b| b.count);
+    let now = Starts { version: version.to_owned(), count: count.saturating_add(1) };
+    if now.count <= STARTS_BEFORE_OTHER {
+        return Turn::GoOn(now);
+    }
+    match entries.iter().find(|entry| is_ours(entry) && stem(entry) != stem(own)) {
+        Some(other) => Turn::Other(other.clone()),
+        // Nothing else to try: better the hundredth start than none.
+        None => Turn::GoOn(now),
+    }
+}
+
+fn is_ours(entry: &str) -> bool {
+    entry.starts_with("branchline_")
+}
+
+/// An entry's name without the boot loader's counters: `branchline_2+1-2.efi` is `branchline_2`.
+fn stem(entry: &str) -> &str {
+    let name = entry.strip_suffix(".efi").unwrap_or(entry);
+    name.split('+').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn partition(device: &str, name: &str) -> Partition {
+        Partition { disk: device[..3].to_owned(), device: device.to_owned(), name: name.to_owned() }
+    }
+
+    #[test]
+    fn the_root_comes_from_the_command_line() {
+        let line = format!("console=ttyS0 branchline.root={HASH} branchline.version=7 quiet");
+        let asked = asked(&line).expect("a root");
+        assert_eq!((asked.root_hash.as_str(), asked.version.as_str()), (HASH, "7"));
+    }
+
+    #[test]
+    fn a_short_or_foreign_root_hash_starts_nothing() {
+        for line in ["quiet", "branchline.root=", "branchline.root=12ab", "xbranchline.root=12"] {
+            assert_eq!(asked(line), Err(Unusable::NoRootHash), "{line}");
+        }
+        let wrong = format!("branchline.root={}", HASH.replace('a', "g"));
+        assert_eq!(asked(&wrong), Err(Unusable::NoRootHash));
+    }
+
+    #[test]
+    fn a_slot_needs_both_halves_on_one_disk() {
+        let found = slots(&[
+            partition("vda2", "root-a"),
+            partition("vda3", "hash-a"),
+            partition("vda4", "root-b"),
+            partition("vdb5", "hash-b"),
+        ]);
+        assert_eq!(found, [Slot { letter: 'a', root: "vda2".into(), tree: "vda3".into() }]);
+    }
+
+    #[test]
+    fn after_three_starts_without_health_the_other_version_has_its_turn() {
+        let entries = ["branchline_1.efi", "branchline_2+0-3.efi", "auto-reboot"].map(String::from);
+        let mut kept = None;
+        for start in 1..=3 {
+            match turn("2", kept, &entries, "branchline_2+2-1.efi") {
+                Turn::GoOn(now) => {
+                    assert_eq!(now.count, start);
+                    kept = Starts::read(&now.text());
+                }
+                other @ Turn::Other(_) => panic!("start {start}: {other:?}"),
+            }
+        }
+        let fourth = turn("2", kept, &entries, "branchline_2+2-1.efi");
+        assert_eq!(fourth, Turn::Other("branchline_1.efi".into()));
+    }
+
+    #[test]
+    fn another_version_begins_anew_and_the_only_one_goes_on_for_ever() {
+        let kept = Some(Starts { version: "2".into(), count: 9 });
+        assert!(matches!(turn("1", kept.clone(), &[], "x"), Turn::GoOn(Starts { count: 1, .. })));
+        let alone = ["branchline_2.efi".to_owned()];
+        assert!(matches!(turn("2", kept, &alone, "branchline_2.efi"), Turn::GoOn(_)));
+    }
+
+    #[test]
+    fn what_is_no_count_is_nothing() {
+        assert_eq!(Starts::read(""), None);
+        assert_eq!(Starts::read("2 many"), None);
+        assert_eq!(Starts::read("2 3\n"), Some(Starts { version: "2".into(), count: 3 }));
+    }
+}

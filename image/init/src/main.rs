@@ -1,0 +1,253 @@
+//! The appliance's first program: loads what it needs to see its disk, opens the verified root, hands over to systemd.
+//!
+//! It owns no decision (`boot.rs`) and no cryptography: the hash tree is opened by `veritysetup`, which stands beside it.
+//! Whatever fails is said on the console, and the machine starts anew: the boot loader counts, and falls to another version.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::kmod::{ModuleInitFlags, finit_module};
+use nix::mount::{MsFlags, mount};
+use nix::sys::reboot::{RebootMode, reboot};
+use nix::unistd::{chdir, chroot, execv};
+
+use crate::boot::{Asked, Partition, Slot, Starts, Turn};
+
+mod boot;
+
+/// A disk is there within this, or it is not there. USB sticks need some seconds on old boards.
+const DISK_APPEARS: Duration = Duration::from_secs(30);
+/// How often a disk is looked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long a failure stays on the screen.
+const READ_THIS: Duration = Duration::from_secs(5);
+/// Vendor of the boot loader's EFI variables (Boot Loader Interface).
+const LOADER: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+/// Vendor of ours.
+const OWN: &str = "8a2ee0a4-5d5c-4f4e-9d0f-6d1c2f0b7c11";
+/// Non-volatile, with access at boot and later: the first four bytes of every EFI variable.
+const KEPT: [u8; 4] = [7, 0, 0, 0];
+/// Where the root is put before it becomes the root.
+const NEW_ROOT: &str = "/root";
+/// The root as the hash tree lets it be read.
+const MAPPED: &str = "/dev/mapper/root";
+
+/// What keeps the root from being opened.
+enum Failure {
+    /// The kernel's command line is not one of ours.
+    CommandLine(boot::Unusable),
+    /// A call to the system.
+    System(&'static str, io::Error),
+    /// No disk has slots.
+    NoSlots,
+    /// None of the slots holds the root that the kernel came with, or it was tampered with.
+    NoSlotFits,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommandLine(boot::Unusable::NoRootHash) => {
+                f.write_str("the kernel came without the hash of a root")
+            }
+            Self::System(what, error) => write!(f, "{what}: {error}"),
+            Self::NoSlots => f.write_str("no disk of a Branchline box is there"),
+            Self::NoSlotFits => {
+                f.write_str("no slot holds the root that this kernel belongs to, or it was changed")
+            }
+        }
+    }
+}
+
+fn main() {
+    let failure = match open_root() {
+        Ok(()) => hand_over(),
+        Err(failure) => failure,
+    };
+    println!("branchline-init: {failure}; the machine starts anew in {READ_THIS:?}");
+    sleep(READ_THIS);
+    let _never = reboot(RebootMode::RB_AUTOBOOT);
+}
+
+fn open_root() -> Result<(), Failure> {
+    file_systems()?;
+    let line = fs::read_to_string("/proc/cmdline").map_err(|e| Failure::System("cmdline", e))?;
+    let asked = boot::asked(&line).map_err(Failure::CommandLine)?;
+    load_modules();
+    let slots = wait_for_slots()?;
+    count_this_start(&asked);
+    let opened = slots.iter().find(|slot| opens(slot, &asked)).ok_or(Failure::NoSlotFits)?;
+    println!("branchline-init: version {} from slot {}", asked.version, opened.letter);
+    // The letter is wanted later by whoever writes the other slot.
+    let _for_later = fs::write("/run/branchline-slot", format!("{}\n", opened.letter));
+    Ok(())
+}
+
+fn file_systems() -> Result<(), Failure> {
+    for (kind, target) in
+        [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run")]
+    {
+        let _there = fs::create_dir_all(target);
+        attach(kind, target, kind, MsFlags::MS_NOSUID, None)
+            .map_err(|e| Failure::System(kind, e))?;
+    }
+    Ok(())
+}
+
+fn attach(from: &str, to: &str, kind: &str, flags: MsFlags, data: Option<&str>) -> io::Result<()> {
+    Ok(mount(Some(from), to, Some(kind), flags, data)?)
+}
+
+/// Loads the modules of `/modules` in their order. One that is not for this machine is none of our concern.
+fn load_modules() {
+    let list = fs::read_to_string("/modules").unwrap_or_default();
+    for name in list.lines() {
+        if let Ok(file) = File::open(Path::new("/lib/modules").join(name)) {
+            let _not_for_this_machine = finit_module(&file, c"", ModuleInitFlags::empty());
+        }
+    }
+}
+
+fn wait_for_slots() -> Result<Vec<Slot>, Failure> {
+    let until = Instant::now() + DISK_APPEARS;
+    loop {
+        let slots = boot::slots(&partitions());
+        if !slots.is_empty() {
+            return Ok(slots);
+        }
+        if Instant::now() > until {
+            return Err(Failure::NoSlots);
+        }
+        sleep(LOOK_AGAIN);
+    }
+}
+
+/// The partitions that the kernel sees.
+fn partitions() -> Vec<Partition> {
+    let Ok(entries) = fs::read_dir("/sys/class/block") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| partition(&entry.path())).collect()
+}
+
+fn partition(folder: &Path) -> Option<Partition> {
+    let events = fs::read_to_string(folder.join("uevent")).ok()?;
+    let name = events.lines().find_map(|line| line.strip_prefix("PARTNAME="))?.to_owned();
+    let device = folder.file_name()?.to_str()?.to_owned();
+    // A partition's folder lies in that of its disk.
+    let place = fs::canonicalize(folder).ok()?;
+    let disk = place.parent()?.file_name()?.to_str()?.to_owned();
+    Some(Partition { disk, device, name })
+}
+
+/// Opens the slot and puts its file system in place. False where it is not the root that is asked for.
+fn opens(slot: &Slot, asked: &Asked) -> bool {
+    // First without the order to restart at a wrong block: the slot of another version is passed over, not fallen for.
+    let fits =
+        verity_open(slot, asked, &[]) && File::open(MAPPED).and_then(|f| first_block(&f)).is_ok();
+    verity(&["close", "root"]);
+    fits && verity_open(slot, asked, &["--restart-on-corruption"])
+        && attach(MAPPED, NEW_ROOT, "squashfs", MsFlags::MS_RDONLY, None).is_ok()
+}
+
+fn first_block(mut file: &File) -> io::Result<()> {
+    file.read_exact(&mut [0; 4096])
+}
+
+fn verity_open(slot: &Slot, asked: &Asked, more: &[&str]) -> bool {
+    let (root, tree) = (device(&slot.root), device(&slot.tree));
+    verity(&[&["open", &root, "root", &tree, &asked.root_hash], more].concat())
+}
+
+fn device(name: &str) -> String {
+    format!("/dev/{name}")
+}
+
+fn verity(arguments: &[&str]) -> bool {
+    // There is no udev yet, and nobody who would wait for it.
+    let mut command = Command::new("/sbin/veritysetup");
+    let ran = command.args(arguments).env("DM_DISABLE_UDEV", "1").stderr(Stdio::null()).status();
+    ran.is_ok_and(|status| status.success())
+}
+
+/// Counts this start in an EFI variable; health takes the count back. A version that was healthy once has no counter of
+/// the boot loader's any more: without this a disk that rots later would start for ever.
+fn count_this_start(asked: &Asked) {
+    let _firmware_without =
+        attach("efivarfs", "/sys/firmware/efi/efivars", "efivarfs", MsFlags::empty(), None);
+    let before = variable("BranchlineStarts", OWN)
+        .and_then(|bytes| Starts::read(&String::from_utf8_lossy(&bytes)));
+    let entries = words(&variable("LoaderEntries", LOADER).unwrap_or_default());
+    let own = words(&variable("LoaderEntrySelected", LOADER).unwrap_or_default());
+    match boot::turn(&asked.version, before, &entries, own.first().map_or("", String::as_str)) {
+        Turn::GoOn(now) => keep("BranchlineStarts", OWN, now.text().as_bytes()),
+        Turn::Other(entry) => {
+            println!(
+                "branchline-init: version {} did not get healthy; {entry} has its turn",
+                asked.version
+            );
+            keep("BranchlineStarts", OWN, b"");
+            keep("LoaderEntryOneShot", LOADER, &wide(&entry));
+            let _never = reboot(RebootMode::RB_AUTOBOOT);
+        }
+    }
+}
+
+fn variable_path(name: &str, vendor: &str) -> String {
+    format!("/sys/firmware/efi/efivars/{name}-{vendor}")
+}
+
+fn variable(name: &str, vendor: &str) -> Option<Vec<u8>> {
+    let bytes = fs::read(variable_path(name, vendor)).ok()?;
+    Some(bytes.get(KEPT.len()..)?.to_vec())
+}
+
+/// Writes a variable in one piece, as the firmware wants it. A firmware that takes none does not keep the box from starting.
+fn keep(name: &str, vendor: &str, value: &[u8]) {
+    let bytes = if value.is_empty() { vec![] } else { [&KEPT, value].concat() };
+    let path = variable_path(name, vendor);
+    let done = if bytes.is_empty() { fs::remove_file(path) } else { fs::write(path, bytes) };
+    if let Err(error) = done {
+        println!("branchline-init: the firmware does not keep {name}: {error}");
+    }
+}
+
+/// Words of a variable of the boot loader's: UTF-16, each ended by zero.
+fn words(bytes: &[u8]) -> Vec<String> {
+    let units: Vec<u16> =
+        bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    units
+        .split(|unit| *unit == 0)
+        .filter(|word| !word.is_empty())
+        .map(String::from_utf16_lossy)
+        .collect()
+}
+
+fn wide(text: &str) -> Vec<u8> {
+    text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
+}
+
+/// Makes the opened root the root, and its `/sbin/init` this process. Comes back only with what went wrong.
+fn hand_over() -> Failure {
+    let moved = || -> io::Result<()> {
+        for inner in ["/dev", "/proc", "/sys", "/run"] {
+            mount(
+                Some(inner),
+                &*format!("{NEW_ROOT}{inner}"),
+                None::<&str>,
+                MsFlags::MS_MOVE,
+                None::<&str>,
+            )?;
+        }
+        chdir(NEW_ROOT)?;
+        mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)?;
+        chroot(".")?;
+        chdir("/")?;
+        execv(c"/sbin/init", &[c"/sbin/init"])?;
+        Ok(())
+    };
+    Failure::System("hand over", moved().err().unwrap_or_else(|| io::ErrorKind::Other.into()))
+}
