@@ -306,7 +306,8 @@ fn an_office_that_claims_more_than_was_sent_is_not_believed() {
         uplink.handle_epoch(epoch.to_owned(), false);
         uplink.handle_timeout(now + Duration::from_secs(3_600));
         uplink.handle_connected(now);
-        let welcome = Welcome { version: 1, have: 11, window: 1_000_000, people: true };
+        let welcome =
+            Welcome { version: 1, have: 11, window: 1_000_000, people: true, blobs: false };
         uplink.handle_frame(now, Frame::Welcome(welcome));
         let reads = |output: &Output| matches!(output, Output::Read { from: 12, .. });
         assert_eq!(all(&mut uplink).iter().any(reads), is_up, "{epoch}");
