@@ -13,6 +13,22 @@ use serde_json::Value;
 use super::shared::Shared;
 use crate::stamp::Stamp;
 
+/// Octets of a card as JSON. What a branch is told at a time has room for several; a frame for sixteen.
+pub const LONGEST_CARD: usize = 64 << 10;
+/// Fields of a card: a contact has no more.
+const MOST_FIELDS: usize = 64;
+/// Tokens of a card: a contact has no more identities.
+const MOST_TOKENS: usize = 64;
+/// Octets of a name of anything in it, and of a token, which has 33.
+pub const LONGEST_NAME: usize = 64;
+/// Values that one field may have at the same time, and writers who have ever said something of it: more are no branches.
+const MOST_VALUES: usize = 32;
+const MOST_WRITERS: usize = 256;
+/// Characters of what is left under a mask.
+const LONGEST_MASK: usize = 256;
+/// Octets of what a newer box says besides.
+const MOST_MORE: usize = 4 << 10;
+
 /// The number under which what is said of a contact at a box is stamped; `house` is what no other box has. Each contact has
 /// one of its own: two contacts of a site may be one person elsewhere, and what was said of the one nobody has seen who
 /// speaks of the other.
@@ -57,12 +73,80 @@ impl Card {
             self.more.extend(said.more);
         }
         for (name, field) in said.fields {
+            // It leaves once more: what was left of it before says nothing any more.
+            let latest = field.latest();
+            let before = self.masked.get(&name).is_some_and(|masked| Some(masked.stamp) <= latest);
+            before.then(|| self.masked.remove(&name));
             self.fields.entry(name).or_default().merge(&field);
         }
         for (name, masked) in said.masked {
             let later = self.masked.get(&name).is_none_or(|known| known.stamp < masked.stamp);
             later.then(|| self.masked.insert(name, masked));
         }
+    }
+
+    /// So much of it as may go over a line, whoever has made it. A field that does not fit is left out, and shown as one of
+    /// which nothing leaves but its length.
+    pub fn bounded(mut self) -> Card {
+        self.tokens.retain(|token| token.len() <= LONGEST_NAME);
+        while self.tokens.len() > MOST_TOKENS {
+            self.tokens.pop_last();
+        }
+        while !self.more.is_empty() && length(&self.more) > MOST_MORE {
+            self.more.pop_last();
+        }
+        self.fields.retain(|name, _| name.len() <= LONGEST_NAME);
+        self.masked.retain(|name, masked| name.len() <= LONGEST_NAME && masked.fits());
+        let crowded = self.fields.iter().filter(|(_, field)| {
+            field.values().count() > MOST_VALUES || field.sites() > MOST_WRITERS
+        });
+        let crowded: Vec<_> = crowded.map(|(name, _)| name.clone()).collect();
+        crowded.iter().for_each(|name| self.leave_out(name));
+        while self.fields.len() > MOST_FIELDS {
+            self.fields.pop_last();
+        }
+        while self.masked.len() > MOST_FIELDS {
+            self.masked.pop_last();
+        }
+        self.shortened()
+    }
+
+    /// Without the longest fields, until the rest fits.
+    fn shortened(mut self) -> Card {
+        if length(&self) <= LONGEST_CARD {
+            return self;
+        }
+        let mut by_size: Vec<_> =
+            self.fields.iter().map(|(name, field)| (length(field), name.clone())).collect();
+        by_size.sort();
+        while length(&self) > LONGEST_CARD {
+            match by_size.pop() {
+                Some((_, name)) => self.leave_out(&name),
+                None if self.masked.pop_last().is_some() => {}
+                None => break,
+            }
+        }
+        self
+    }
+
+    fn leave_out(&mut self, name: &str) {
+        let Some(field) = self.fields.remove(name) else { return };
+        let Some((stamp, shown)) = field.values().next() else { return };
+        let characters = shown.as_ref().map(|text| text.chars().count());
+        let text = characters.map(|count| format!("({count} characters)"));
+        self.masked.insert(name.to_owned(), Masked { stamp: *stamp, text });
+    }
+}
+
+/// Octets of something as JSON.
+fn length<T: Serialize>(what: &T) -> usize {
+    serde_json::to_vec(what).map_or(usize::MAX, |bytes| bytes.len())
+}
+
+impl Masked {
+    fn fits(&self) -> bool {
+        let text = self.text.as_ref();
+        text.is_none_or(|text| text.chars().count() <= LONGEST_MASK)
     }
 }
 
@@ -183,5 +267,63 @@ mod tests {
         other.absorb(first);
         assert_eq!(one, other);
         assert_eq!(one.fields["name"].value(), Some(&Some("Anna".to_owned())));
+    }
+
+    #[test]
+    fn however_long_a_card_is_what_leaves_fits_into_a_frame_and_says_what_does_not() {
+        let mut long = card(7, "Ann");
+        let field = |text: String| {
+            let mut field = Shared::default();
+            field.set(Stamp { wall: 7, count: 0, site: 1 }, Some(text));
+            field
+        };
+        long.fields.insert("a-story".to_owned(), field("é".repeat(70_000)));
+        long.fields.insert("x".repeat(1_000), field("1".to_owned()));
+        (0..1_000).for_each(|at| drop(long.fields.insert(format!("f{at:03}"), field("1".into()))));
+        long.tokens.extend((0..1_000).map(|at| format!("#{at}")));
+        long.tokens.insert("#".repeat(70_000));
+        long.more.insert("mood".to_owned(), Value::from("good".repeat(70_000)));
+        let masked = Masked { stamp: long.stamp, text: Some("*".repeat(70_000)) };
+        long.masked.insert("place".to_owned(), masked);
+        let mut crowd = Shared::default();
+        for site in 0..200 {
+            crowd.merge(&{
+                let mut one = Shared::default();
+                one.set(Stamp { wall: 5, count: 0, site }, Some("x".to_owned()));
+                one
+            });
+        }
+        long.fields.insert("crowd".to_owned(), crowd);
+        let short = long.bounded();
+        assert!(serde_json::to_vec(&short).unwrap().len() <= LONGEST_CARD);
+        assert!(short.tokens.len() <= 64 && short.fields.len() <= 64 && short.more.is_empty());
+        assert_eq!(short.masked["a-story"].text.as_deref(), Some("(70000 characters)"));
+        assert_eq!(short.masked["crowd"].text.as_deref(), Some("(1 characters)"));
+        assert!(!short.masked.contains_key("place"));
+        // What fits leaves as it is, and a field that is shorter later is whole again.
+        let good = card(8, "Anna");
+        assert_eq!(good.clone().bounded(), good);
+        let mut known = short;
+        let mut later = card(9, "Anna");
+        let mut field = Shared::default();
+        field.set(Stamp { wall: 9, count: 0, site: 1 }, Some("short".to_owned()));
+        later.fields.insert("a-story".to_owned(), field);
+        known.absorb(later);
+        assert!(!known.masked.contains_key("a-story") && known.fields.contains_key("a-story"));
+    }
+
+    #[test]
+    fn sixty_four_long_fields_are_left_out_longest_first() {
+        let mut long = card(7, "Ann");
+        for at in 0..60 {
+            let mut field = Shared::default();
+            let text = "x".repeat(1_000 + at * 20);
+            field.set(Stamp { wall: 7, count: 0, site: 1 }, Some(text));
+            long.fields.insert(format!("f{at:02}"), field);
+        }
+        let short = long.bounded();
+        assert!(serde_json::to_vec(&short).unwrap().len() <= LONGEST_CARD);
+        assert!(short.fields.contains_key("f00") && short.fields.contains_key("name"));
+        assert!(short.masked.contains_key("f59") && short.fields.len() > 30);
     }
 }

@@ -22,8 +22,9 @@ use crate::time::UnixTime;
 /// Values that one field may have at the same time, and sites that have ever said something of it: more are no branches.
 const MOST_VALUES: usize = 32;
 const MOST_SITES: usize = 256;
-/// Contacts of other sites that one contact is told of.
+/// Contacts of other sites that one contact is told of, and of one of them: no site leaves no room for the others.
 const MOST_ELSEWHERE: usize = 32;
+const MOST_OF_A_SITE: usize = 4;
 /// No clock is later than this, the year 2200: what claims to be would leave no later moment for anybody.
 const LATEST: i64 = 7_258_118_400_000_000;
 
@@ -112,7 +113,8 @@ pub(super) fn map_fields<P, Q>(
 impl From<Known> for Heard<String> {
     /// What is there of a card that a contact can take up. Names and texts that no contact may have are left out.
     fn from(known: Known) -> Heard<String> {
-        let Known { site, contact, card: Card { stamp, fields, masked, .. } } = known;
+        let Known { site, contact, card } = known;
+        let Card { stamp, fields, masked, .. } = card.bounded();
         let fields = fields.into_iter().filter(|(name, field)| {
             let texts = field.values().filter_map(|(_, text)| text.as_deref());
             good_name(name).is_ok()
@@ -304,7 +306,10 @@ impl Desk<'_> {
         for heard in heard {
             let mut after = now.clone();
             after.hear(self.now, heard);
-            let many = after.fields.len() > MOST_FIELDS || after.elsewhere.len() > MOST_ELSEWHERE;
+            let same = after.elsewhere.iter().filter(|one| one.site == heard.site).count();
+            let many = after.fields.len() > MOST_FIELDS
+                || after.elsewhere.len() > MOST_ELSEWHERE
+                || same > MOST_OF_A_SITE;
             let full = after.shared.values().any(|field| field.values().count() > MOST_VALUES);
             if many || full || !after.has_heard_more_than(&now) {
                 continue;

@@ -102,6 +102,30 @@ impl<T> Shared<T> {
     pub fn sites(&self) -> usize {
         self.seen.0.len()
     }
+
+    /// The numbers of those who have.
+    pub fn writers(&self) -> impl Iterator<Item = u64> {
+        self.seen.0.keys().copied()
+    }
+
+    /// The same without what nobody has said: `upto` says how far each has come, and of whom it knows nothing, nothing is
+    /// left.
+    pub fn within(mut self, upto: impl Fn(u64) -> Option<(i64, u32)>) -> Shared<T> {
+        self.values.retain(|stamp, _| {
+            upto(stamp.site).is_some_and(|upto| (stamp.wall, stamp.count) <= upto)
+        });
+        let seen = std::mem::take(&mut self.seen.0).into_iter();
+        let seen = seen.filter_map(|(site, last)| Some((site, last.min(upto(site)?))));
+        Shared { values: self.values, seen: Seen(seen.collect()) }
+    }
+
+    /// The same without the values that are not wanted; asked for the latest first. They count as seen.
+    pub fn filter(mut self, mut wanted: impl FnMut(&Stamp) -> bool) -> Shared<T> {
+        let gone: Vec<_> =
+            self.values.keys().rev().filter(|stamp| !wanted(stamp)).copied().collect();
+        gone.iter().for_each(|stamp| drop(self.values.remove(stamp)));
+        self
+    }
 }
 
 impl<T: Clone + PartialEq> Shared<T> {
@@ -137,7 +161,8 @@ impl<T: Clone + PartialEq> Shared<T> {
         self.values.retain(|stamp, _| stays(&other.seen, &other.values, stamp));
         for (stamp, value) in &other.values {
             if stays(&self.seen, &self.values, stamp) {
-                self.values.insert(*stamp, value.clone());
+                // What is known of a moment nobody says otherwise afterwards.
+                self.values.entry(*stamp).or_insert_with(|| value.clone());
             }
         }
         self.seen.join(&other.seen);

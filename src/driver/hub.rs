@@ -13,6 +13,7 @@ pub mod lookup;
 pub mod office;
 pub mod page;
 pub mod postgres;
+mod questions;
 pub mod rows;
 pub mod running;
 pub mod serving;

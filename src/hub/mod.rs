@@ -1,5 +1,6 @@
 //! The upstream end of the line: what sites send is taken in once, and acknowledged when it is kept for good.
 
+pub mod asking;
 pub mod blobs;
 pub mod fleet;
 pub mod interactions;

@@ -5,7 +5,7 @@
 //! an engine of one machine or of several. Any number of hubs may work on one book: a row is only put where it is as it was
 //! read, and whatever was begun and not ended is done again when the event comes again.
 //!
-//! Decisions: what a site is told is which card has changed; what the card says is read when it is told, so that a site that
+//! Decisions: nobody speaks in another's name (`writers`). What a site is told is which card has changed; what the card says is read when it is told, so that a site that
 //! was away for long is told each card once. A site is told of cards that share a token with one of its own, and of no
 //! others. Everything may be told twice: taking it up a second time changes nothing.
 
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::context::card::{Asked, Card, Event, Known, Word};
+use crate::context::card::{Asked, Card, Event, Known, LONGEST_NAME as LONGEST_ID, Word};
 use crate::uplink::frame::Told;
 
 /// Octets of what a site is told at a time: a second of a slow line.
@@ -24,8 +24,16 @@ const MOST_TOLD: usize = 64 << 10;
 const MOST_LOOKED_AT: u64 = 256;
 /// Cards in one answer: a person has a contact at each branch, and now and then two.
 const MOST_KNOWN: usize = 32;
-/// Tokens of a card that are taken up; a contact has no more identities.
-const MOST_TOKENS: usize = 64;
+/// Octets of one answer; what finds no room in it is told later, once the branch has said that it knows the person.
+const LONGEST_ANSWER: usize = 256 << 10;
+/// Contacts that may have a token: all of a large house's branches have one of the same person, and now and then two.
+const MOST_HOLDERS: usize = 1_024;
+/// And of one branch: no branch leaves no room for the others.
+const MOST_HOLDERS_OF_A_SITE: usize = 16;
+/// Contacts of one erasure, and of one thing that a site is told: a person has no more there.
+const MOST_CONTACTS: usize = 64;
+/// Characters of why an erasure was refused.
+const LONGEST_WHY: usize = 1_000;
 /// How often a row is tried that somebody else has changed meanwhile: more than there are hubs at work on one person.
 const MOST_RACES: usize = 32;
 
@@ -139,12 +147,36 @@ pub type News = BTreeSet<String>;
 #[derive(Debug, Clone, Default)]
 pub struct People<B> {
     book: B,
+    /// Where numbers of what sites are told begin, where none were given yet.
+    begins: u64,
 }
 
 impl<B: Book> People<B> {
     /// What is in a book.
     pub fn new(book: B) -> People<B> {
-        People { book }
+        People { book, begins: 0 }
+    }
+
+    /// The same of a book that may have been lost and begun anew: `epoch` is another one each time, so that what a site says
+    /// that it has of the one before is not taken for what it is told by this one.
+    pub fn begun(book: B, epoch: u32) -> People<B> {
+        People { book, begins: u64::from(epoch) << 32 }
+    }
+
+    /// The number of the next event of all sites that was not taken up yet; 0 when none was.
+    ///
+    /// # Errors
+    /// When the book is away.
+    pub fn followed(&self) -> Result<u64, Away> {
+        Ok(self.row(FOLLOWED)?.map(|(next, _)| next).unwrap_or_default())
+    }
+
+    /// All before this one are taken up.
+    ///
+    /// # Errors
+    /// When the book is away.
+    pub fn follow(&self, next: u64) -> Result<(), Away> {
+        self.change(FOLLOWED, |_: Option<u64>| Ok(Some(next)))
     }
 
     /// A site has told this, an event of class PERSON; the same may come again. What is none of ours is passed over.
@@ -178,11 +210,17 @@ impl<B: Book> People<B> {
         for token in tokens {
             holders.extend(self.line(token)?.0.holders);
         }
-        let mut all = Vec::new();
+        let (mut all, mut size) = (Vec::new(), 0);
         for holder in holders.into_iter().filter(|holder| holder.site != site) {
             let Some((card, _)) = self.card(&holder)? else { continue };
-            if all.len() < MOST_KNOWN && tokens.iter().any(|token| card.tokens.contains(token)) {
-                all.push(Known { site: holder.site, contact: holder.contact, card });
+            if all.len() >= MOST_KNOWN || !tokens.iter().any(|token| card.tokens.contains(token)) {
+                continue;
+            }
+            let known = Known { site: holder.site, contact: holder.contact, card };
+            let longer = size + serde_json::to_vec(&known).map_or(usize::MAX, |row| row.len());
+            if longer <= LONGEST_ANSWER {
+                size = longer;
+                all.push(known);
             }
         }
         Ok(Some(all).filter(|all| !all.is_empty()).and_then(|all| serde_json::to_value(all).ok()))
@@ -222,10 +260,13 @@ impl<B: Book> People<B> {
     pub fn took(&self, site: &str, upto: u64) -> Result<(), Away> {
         let mut gone = 0..0;
         self.change(&site_name(site), |owing: Option<Owing>| {
-            let mut owing = owing.unwrap_or_default();
-            let upto = upto.min(owing.last);
+            let Some(mut owing) = owing else { return Ok(None) };
+            // What was never said nobody has.
+            if upto <= owing.upto || upto > owing.last {
+                return Ok(None);
+            }
             gone = owing.upto + 1..upto + 1;
-            owing.upto = owing.upto.max(upto);
+            owing.upto = upto;
             Ok(Some(owing))
         })?;
         gone.into_iter().try_for_each(|number| self.book.delete(&entry_name(site, number)))
@@ -244,15 +285,23 @@ impl<B: Book> People<B> {
 impl<B: Book> People<B> {
     /// The card is put before anybody is told of it, and whoever has a token is looked for after: whoever comes between
     /// finds the card.
-    fn take_card(&self, holder: Holder, mut said: Card) -> Result<News, Away> {
-        while said.tokens.len() > MOST_TOKENS {
-            said.tokens.pop_last();
+    fn take_card(&self, holder: Holder, said: Card) -> Result<News, Away> {
+        if holder.contact.len() > LONGEST_ID {
+            return Ok(News::new());
         }
+        let said = match self.in_their_own_name(&holder, said.bounded())? {
+            Ok(said) => said,
+            Err(why) => {
+                tracing::warn!(site = holder.site, ?why, "a card is not what its site may say");
+                return Ok(News::new());
+            }
+        };
         let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
         self.change(&card_name(&holder), |known: Option<Card>| {
             let mut card = known.unwrap_or_default();
             before.clone_from(&card.tokens);
             card.absorb(said.clone());
+            card = card.bounded();
             after.clone_from(&card.tokens);
             Ok(Some(card))
         })?;
@@ -278,6 +327,13 @@ impl<B: Book> People<B> {
         let mut others = BTreeSet::new();
         self.change(&token_name(token), |line: Option<Line>| {
             let mut line = line.unwrap_or_default();
+            others.clear();
+            let same = line.holders.iter().filter(|other| other.site == holder.site).count();
+            let full = same >= MOST_HOLDERS_OF_A_SITE || line.holders.len() >= MOST_HOLDERS;
+            if full && !line.holders.contains(holder) {
+                tracing::warn!(site = holder.site, "more contacts have one token than people have");
+                return Ok(None);
+            }
             let new = line.holders.insert(holder.clone());
             others.clone_from(&line.holders);
             others.remove(holder);
@@ -306,9 +362,8 @@ impl<B: Book> People<B> {
         };
         let Some((card, _)) = self.card(&holder)? else { return Ok(None) };
         let mut to = Vec::new();
-        for own in self.same(&holder, &card)?.into_iter().filter(|other| other.site == site) {
-            to.push(own.contact);
-        }
+        let own = self.same(&holder, &card)?.into_iter().filter(|other| other.site == site);
+        to.extend(own.take(MOST_CONTACTS).map(|own| own.contact));
         let Holder { site, contact } = holder;
         let known = Known { site, contact, card };
         Ok(Some(to).filter(|to| !to.is_empty()).map(|to| Word::Card { to, known }))
@@ -336,7 +391,10 @@ impl<B: Book> People<B> {
     fn erase(&self, asked: &Asked, contacts: &[String], spreads: bool) -> Result<News, Away> {
         let mut whom: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut cards = Vec::new();
-        for contact in contacts {
+        if asked.erasure.len() > LONGEST_ID {
+            return Ok(News::new());
+        }
+        for contact in contacts.iter().take(MOST_CONTACTS) {
             let holder = Holder { site: asked.site.clone(), contact: contact.clone() };
             let Some((card, _)) = self.card(&holder)? else { continue };
             let others = self.same(&holder, &card)?.into_iter();
@@ -353,7 +411,7 @@ impl<B: Book> People<B> {
             })?;
         }
         for (site, to) in &whom {
-            let to = to.iter().cloned().collect();
+            let to = to.iter().take(MOST_CONTACTS).cloned().collect();
             let tokens = cards.iter().flat_map(|(_, card)| card.tokens.iter().cloned()).collect();
             self.owe(site, &Entry::Erase { asked: asked.clone(), to, tokens })?;
         }
@@ -371,6 +429,7 @@ impl<B: Book> People<B> {
         (done, waits): (bool, bool),
         why: Option<String>,
     ) -> Result<(), Away> {
+        let why = why.map(|why| why.chars().take(LONGEST_WHY).collect::<String>());
         self.change(&erasure_name(asked), |known: Option<Erasure>| {
             // Who was not asked has nothing to confirm.
             let known = known.filter(|known| known.asked.contains(site));
@@ -456,7 +515,8 @@ impl<B: Book> People<B> {
     }
 
     fn owing(&self, site: &str) -> Result<(Owing, u64), Away> {
-        Ok(self.row(&site_name(site))?.unwrap_or_default())
+        let none = Owing { last: self.begins, upto: self.begins };
+        Ok(self.row(&site_name(site))?.unwrap_or((none, 0)))
     }
 }
 
@@ -499,8 +559,11 @@ fn plain(text: &str) -> String {
 
 /// Characters of one part of a name: a site's, an id, a token.
 const LONGEST_NAME: usize = 80;
+/// How far events were taken up.
+const FOLLOWED: &str = "people/followed";
 
 mod memory;
+mod writers;
 pub use memory::MemoryBook;
 
 #[cfg(test)]

@@ -5,6 +5,9 @@
 //! lose what was not on the disk; one clock is ten years off, or begins in 1970 at every start. In the end every branch has
 //! the same of each field, and that is what a model says: everything that was said, but for what somebody replaced who saw
 //! it.
+//!
+//! In one schedule of four the first branch has two contacts, by two numbers, that are one person at the others: there
+//! nothing of either may be lost. A mistake that is planted there on purpose has to be found.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -28,7 +31,7 @@ const SCHEDULES: u64 = 10_000;
 const STEPS: u32 = 60;
 const NAMES: [&str; 3] = ["berne", "basel", "chur"];
 const FIELDS: [&str; 2] = ["name", "city"];
-const TOKEN: &str = "#0123";
+const NUMBERS: [&str; 2] = ["+15557654321", "+15557654322"];
 /// Where the wall clock of whoever has a right one begins: some day of 2026.
 const TODAY: i64 = 1_780_000_000_000_000;
 const TEN_YEARS: i64 = 10 * 365 * 86_400 * 1_000_000;
@@ -52,7 +55,10 @@ struct Record {
 
 struct Branch {
     name: &'static str,
-    own: ContactId,
+    /// What its contacts will be called, and by which of the numbers each is known.
+    own: Vec<(ContactId, Vec<Identity<String>>)>,
+    /// All of its contacts stamp with one number: a mistake.
+    one_number: bool,
     clock: Clock,
     /// When it was started last.
     started: Instant,
@@ -63,7 +69,7 @@ struct Branch {
     /// What leaves of what is on the disk.
     outbox: Vec<Event>,
     cursor: u64,
-    contact: Option<Contact<String>>,
+    contacts: BTreeMap<ContactId, Contact<String>>,
     stamp: Stamp,
     session: Option<Session>,
     up: VecDeque<Frame>,
@@ -73,13 +79,15 @@ struct Branch {
     kept: Vec<Event>,
     known: usize,
     /// What was said here, by what is not on the disk yet: the value, and what it replaced.
-    said: Vec<(usize, &'static str, String, BTreeSet<String>)>,
+    said: Vec<(usize, ContactId, &'static str, String, BTreeSet<String>)>,
 }
 
 /// What should be there, by field: what was said, and what of it was replaced by somebody who saw it.
 #[derive(Default)]
 struct Model {
     said: BTreeSet<(&'static str, String)>,
+    /// Of which contact each was said.
+    of: BTreeMap<String, ContactId>,
     replaced: BTreeSet<(&'static str, String)>,
 }
 
@@ -99,16 +107,23 @@ fn settings(name: &str) -> Settings {
     Settings { site, epoch, program, ceiling: None, tls: true }
 }
 
-fn phone() -> Identity<String> {
-    Identity { kind: Kind::Phone, value: "+15557654321".to_owned() }
+fn phone(at: usize) -> Identity<String> {
+    Identity { kind: Kind::Phone, value: NUMBERS[at].to_owned() }
 }
 
 impl Branch {
-    fn new(now: Instant, at: usize, clock: Clock, random: &mut Random) -> Branch {
+    fn new(now: Instant, at: usize, two: bool, clock: Clock, random: &mut Random) -> Branch {
         let name = NAMES[at];
+        let known_by = match (two, at) {
+            (true, 0) => vec![vec![phone(0)], vec![phone(1)]],
+            (true, _) => vec![vec![phone(0), phone(1)]],
+            (false, _) => vec![vec![phone(0)]],
+        };
+        let own = known_by.into_iter().map(|known_by| (ContactId(random.bits()), known_by));
         Branch {
             name,
-            own: ContactId(random.bits()),
+            own: own.collect(),
+            one_number: false,
             clock,
             started: now,
             uplink: Uplink::new(now, settings(name), (1, 0), 0, random.fork()),
@@ -116,7 +131,7 @@ impl Branch {
             synced: 0,
             outbox: Vec::new(),
             cursor: 0,
-            contact: None,
+            contacts: BTreeMap::new(),
             stamp: Stamp::default(),
             session: None,
             up: VecDeque::new(),
@@ -138,27 +153,42 @@ impl Branch {
 
     fn view(&self) -> View {
         let mut view = View::default();
-        if let Some(contact) = &self.contact {
-            let edge = Edge { owner: contact.id, sharing: None, users: BTreeSet::new() };
-            view.edges.insert(phone(), edge);
+        for contact in self.contacts.values() {
+            for link in &contact.identities {
+                let edge = Edge { owner: contact.id, sharing: None, users: BTreeSet::new() };
+                view.edges.insert(link.identity.clone(), edge);
+            }
             view.contacts.insert(contact.id, contact.clone());
         }
         view
     }
 
     /// Decides an order and writes what it changes.
-    fn order(&mut self, wall: UnixTime, order: &Order, took: Option<u64>) {
+    fn order(&mut self, wall: UnixTime, order: &Order, own: ContactId, took: Option<u64>) {
         let (view, by) = (self.view(), ActorId::from(self.name));
-        let mut mint = || self.own.0;
+        let mut mint = || own.0;
         let changes = decide(order, &view, &Rules::default(), &by, wall, &mut mint).unwrap();
         if changes.is_empty() && took.is_none() {
             return;
         }
         let stamp = StampClock::new(0, self.stamp).stamp(wall);
-        let changes = carded(&view, changes, self.name, stamp, (&by, wall));
+        let mut changes = carded(&view, changes, self.name, stamp, (&by, wall));
+        if self.one_number {
+            changes = self.with_one_number(&changes);
+        }
         let record = Record { changes, at: wall, by, took };
         self.take(&record);
         self.journal.push(record);
+    }
+
+    /// The mistake: a number is the branch's and not the contact's.
+    fn with_one_number(&self, changes: &[Change<String>]) -> Vec<Change<String>> {
+        let mut text = serde_json::to_string(changes).unwrap();
+        for (contact, _) in &self.own {
+            let own = writer(self.name, &contact.to_string()).to_string();
+            text = text.replace(&own, &writer(self.name, "").to_string());
+        }
+        serde_json::from_str(&text).unwrap()
     }
 
     /// The record of the contact and the last stamp follow what is written.
@@ -166,16 +196,17 @@ impl Branch {
         for change in &record.changes {
             match change {
                 Change::Created { contact } => {
-                    self.contact = Some(Contact::new(*contact, record.at, record.by.clone()));
+                    let new = Contact::new(*contact, record.at, record.by.clone());
+                    self.contacts.insert(*contact, new);
                 }
-                Change::Linked { identity, how, .. } => {
+                Change::Linked { contact, identity, how } => {
                     let (identity, at, by) = (identity.clone(), record.at, record.by.clone());
                     assert_eq!(*how, How::Said);
-                    let contact = self.contact.as_mut().unwrap();
+                    let contact = self.contacts.get_mut(contact).unwrap();
                     contact.link(Link { identity, how: *how, at, by });
                 }
                 change => {
-                    let contact = self.contact.as_mut().unwrap();
+                    let contact = self.contacts.get_mut(&change.contact().unwrap()).unwrap();
                     assert!(contact.apply(record.at, &record.by, change), "{change:?}");
                 }
             }
@@ -189,8 +220,8 @@ impl Branch {
     }
 
     /// What is shown of a field, and what else is there.
-    fn values(&self, field: &str) -> Vec<String> {
-        let shared = self.contact.as_ref().and_then(|contact| contact.shared.get(field));
+    fn values(&self, contact: ContactId, field: &str) -> Vec<String> {
+        let shared = self.contacts.get(&contact).and_then(|contact| contact.shared.get(field));
         let all = shared.into_iter().flat_map(|shared| shared.values());
         all.map(|(_, value)| value.clone().unwrap_or_default()).collect()
     }
@@ -200,7 +231,7 @@ impl Branch {
 fn leaving(record: &Record) -> impl Iterator<Item = Event> {
     record.changes.iter().filter_map(|change| {
         let Change::Carded { contact, card } = change else { return None };
-        let tokens = BTreeSet::from([TOKEN.to_owned()]);
+        let tokens = card.identities.iter().map(|one| format!("#{}", one.value)).collect();
         let card =
             Card { stamp: card.stamp, tokens, fields: card.fields.clone(), ..Card::default() };
         let said = Said::Card { contact: contact.to_string(), card };
@@ -209,7 +240,7 @@ fn leaving(record: &Record) -> impl Iterator<Item = Event> {
 }
 
 impl World {
-    fn new(seed: u64) -> World {
+    fn new(seed: u64, one_number: bool) -> World {
         let mut random = Random::from_number(seed);
         let now = Instant::now();
         let count = 2 + usize::try_from(seed % 2).unwrap();
@@ -221,7 +252,12 @@ impl World {
             _ => Clock::Off(0),
         };
         let clock = |at| if at == wrong { bad } else { Clock::Off(0) };
-        let branches = (0..count).map(|at| Branch::new(now, at, clock(at), &mut random)).collect();
+        let two = has_two(seed);
+        let branches = (0..count).map(|at| {
+            let branch = Branch::new(now, at, two, clock(at), &mut random);
+            Branch { one_number, ..branch }
+        });
+        let branches = branches.collect();
         World {
             now,
             begun: now,
@@ -241,7 +277,11 @@ impl World {
     fn step(&mut self) {
         let at = self.some();
         match self.random.below(100) {
-            0..=9 => self.edit(at),
+            0..=9 => {
+                let own = &self.branches[at].own;
+                let which = usize::try_from(self.random.below(own.len() as u64)).unwrap();
+                self.edit(at, which);
+            }
             10..=27 => self.sync(at),
             28..=42 => self.carry_up(at),
             43..=57 => self.carry_down(at),
@@ -258,17 +298,18 @@ impl World {
     }
 
     /// Somebody at a branch says something of the contact, whom the branch may not know before.
-    fn edit(&mut self, at: usize) {
+    fn edit(&mut self, at: usize, which: usize) {
         self.values += 1;
         let field = FIELDS[usize::try_from(self.random.below(2)).unwrap()];
         let value = format!("{} {}", NAMES[at], self.values);
         let branch = &mut self.branches[at];
         let wall = branch.wall(self.now, self.begun);
-        let replaces = branch.values(field).into_iter().collect();
-        let order = match &branch.contact {
+        let (own, known_by) = branch.own[which].clone();
+        let replaces = branch.values(own, field).into_iter().collect();
+        let order = match branch.contacts.get(&own) {
             None => Order::Create {
                 fields: BTreeMap::from([(field.to_owned(), value.clone())]),
-                identities: vec![phone()],
+                identities: known_by,
                 source: Source::Agent,
                 channel: None,
             },
@@ -280,8 +321,8 @@ impl World {
                 channel: None,
             },
         };
-        branch.order(wall, &order, None);
-        branch.said.push((branch.journal.len(), field, value, replaces));
+        branch.order(wall, &order, own, None);
+        branch.said.push((branch.journal.len(), own, field, value, replaces));
     }
 
     /// What is written is on the disk: it leaves, what came with it is acknowledged, and what was said counts.
@@ -292,7 +333,8 @@ impl World {
             record.took.into_iter().for_each(|upto| branch.uplink.handle_took(upto));
         }
         branch.synced = branch.journal.len();
-        for (_, field, value, replaces) in branch.said.drain(..) {
+        for (_, of, field, value, replaces) in branch.said.drain(..) {
+            self.model.of.insert(value.clone(), of);
             self.model.replaced.extend(replaces.into_iter().map(|value| (field, value)));
             self.model.said.insert((field, value));
         }
@@ -369,7 +411,8 @@ impl World {
         let branch = &mut self.branches[at];
         branch.journal.truncate(branch.synced);
         branch.said.clear();
-        (branch.contact, branch.stamp, branch.started) = (None, Stamp::default(), self.now);
+        branch.contacts.clear();
+        (branch.stamp, branch.started) = (Stamp::default(), self.now);
         for record in branch.journal.clone() {
             branch.take(&record);
         }
@@ -401,9 +444,10 @@ impl World {
         let before = branch.journal.len();
         for change in told.changes {
             let Ok(Word::Card { to, known }) = serde_json::from_value(change) else { panic!() };
-            for contact in to.iter().map(|contact| contact.parse().ok()) {
+            for own in to.iter().map(|contact| contact.parse().unwrap()) {
                 let heard = vec![Heard::from(Known::clone(&known))];
-                branch.order(wall, &Order::Hear { contact, identity: None, heard }, None);
+                let contact = Some(own);
+                branch.order(wall, &Order::Hear { contact, identity: None, heard }, own, None);
             }
         }
         match branch.journal[before..].last_mut() {
@@ -412,6 +456,7 @@ impl World {
             None => branch.order(
                 wall,
                 &Order::Hear { contact: None, identity: None, heard: Vec::new() },
+                ContactId(0),
                 Some(told.upto),
             ),
         }
@@ -507,41 +552,64 @@ impl World {
     }
 }
 
+/// Whether the first branch has two contacts that are one person at the others.
+fn has_two(seed: u64) -> bool {
+    seed % 8 < 2
+}
+
 /// One schedule; answers how often something broke, and how many fields ended with more than one value.
-fn schedule(seed: u64) -> (u32, u32) {
-    let mut world = World::new(seed);
+fn schedule(seed: u64, one_number: bool) -> (u32, u32) {
+    let mut world = World::new(seed, one_number);
     for _ in 0..STEPS {
         world.step();
     }
     // Who does not know the contact yet meets them now: then all of them have it in common.
     for at in 0..world.branches.len() {
-        if world.branches[at].contact.is_none() {
-            world.edit(at);
+        for which in 0..world.branches[at].own.len() {
+            let (own, _) = world.branches[at].own[which];
+            if !world.branches[at].contacts.contains_key(&own) {
+                world.edit(at, which);
+            }
         }
     }
     world.settle(seed);
-    let mut open = 0;
-    for field in FIELDS {
+    let open = FIELDS.iter().map(|field| world.check(seed, field)).sum();
+    (world.broken, open)
+}
+
+impl World {
+    /// Every branch has of a field what was said of the person, but for what was replaced by somebody who saw it. Answers
+    /// whether that is more than one word.
+    fn check(&self, seed: u64, field: &'static str) -> u32 {
         let of = |all: &BTreeSet<(&'static str, String)>| {
             let own = all.iter().filter(|(name, _)| *name == field);
             own.map(|(_, value)| value.clone()).collect::<BTreeSet<_>>()
         };
         let expected: BTreeSet<_> =
-            of(&world.model.said).difference(&of(&world.model.replaced)).cloned().collect();
-        let first = world.branches[0].values(field);
-        open += u32::from(first.len() > 1);
-        for branch in &world.branches {
-            let values = branch.values(field);
-            assert_eq!(values, first, "seed {seed}: {} and {}", branch.name, NAMES[0]);
-            let found: BTreeSet<_> = values.iter().cloned().collect();
-            assert_eq!(found, expected, "seed {seed}: {} of {field}", branch.name);
-            // What is on the contact's page is the latest, and the others are beside it.
-            let contact = branch.contact.as_ref().unwrap();
-            assert_eq!(contact.field(field), first.first(), "seed {seed}: {}", branch.name);
-            assert_eq!(contact.conflicts(field).len(), first.len().saturating_sub(1));
+            of(&self.model.said).difference(&of(&self.model.replaced)).cloned().collect();
+        let mut shown: Option<Vec<String>> = None;
+        for branch in &self.branches {
+            for (own, _) in &branch.own {
+                let values = branch.values(*own, field);
+                let found: BTreeSet<_> = values.iter().cloned().collect();
+                if branch.own.len() > 1 {
+                    // It does not hear of its own other contact. What was said of this one nobody has lost.
+                    let here = |value: &&String| self.model.of.get(*value) == Some(own);
+                    let lost = expected.iter().filter(here).find(|value| !found.contains(*value));
+                    assert_eq!(lost, None, "seed {seed}: {} of {field}", branch.name);
+                    continue;
+                }
+                assert_eq!(found, expected, "seed {seed}: {} of {field}", branch.name);
+                let first = shown.get_or_insert_with(|| values.clone());
+                assert_eq!(values, *first, "seed {seed}: {}", branch.name);
+                // What is on the contact's page is the latest, and the others are beside it.
+                let contact = &branch.contacts[own];
+                assert_eq!(contact.field(field), values.first(), "seed {seed}: {}", branch.name);
+                assert_eq!(contact.conflicts(field).len(), values.len().saturating_sub(1));
+            }
         }
+        u32::from(shown.is_some_and(|shown| shown.len() > 1))
     }
-    (world.broken, open)
 }
 
 #[test]
@@ -554,7 +622,7 @@ fn branches_that_edit_one_contact_apart_come_to_the_same() {
             move || {
                 (0..SCHEDULES)
                     .filter(|seed| seed % threads == part)
-                    .map(schedule)
+                    .map(|seed| schedule(seed, false))
                     .fold((0, 0), |(broken, open), (more, others)| (broken + more, open + others))
             }
         };
@@ -569,6 +637,16 @@ fn branches_that_edit_one_contact_apart_come_to_the_same() {
         began.elapsed().as_secs_f64()
     );
     assert!(broken > 50_000 && open > 1_000, "{broken} {open}");
+}
+
+/// Two contacts of one branch that stamp with one number: what was said of the one counts as seen by whoever has heard of the
+/// other, and is lost. The schedules find that.
+#[test]
+fn schedules_find_two_contacts_that_stamp_with_one_number() {
+    let finds = |seed: &u64| std::panic::catch_unwind(|| schedule(*seed, true)).is_err();
+    let found = (0..400).filter(|seed| has_two(*seed)).filter(finds).count();
+    println!("{found} of 100 schedules find it");
+    assert!(found > 5, "{found}");
 }
 
 /// Clocks and what a card says are of no matter to who said it: numbers of contacts are the boxes' own.

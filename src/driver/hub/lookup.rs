@@ -41,9 +41,38 @@ impl Lookup {
         open().map(Lookup).map_err(io::Error::other)
     }
 
-    /// Whether the disk has taken what was put.
-    fn flush(&self) -> Result<(), NotPut> {
+    /// Has the disk take what was put.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn flush(&self) -> Result<(), NotPut> {
         self.0.flush().map(drop).map_err(|_| NotPut::Away)
+    }
+
+    /// As [`Book::put`], and the disk takes it with the next [`Lookup::flush`] or some time.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn put_soon(&self, name: &str, row: &[u8], seen: u64) -> Result<(), NotPut> {
+        let old = self.0.get(name).map_err(|_| NotPut::Away)?;
+        let known = old.as_deref().and_then(split).map_or(0, |(revision, _)| revision);
+        if known != seen {
+            return Err(NotPut::Raced);
+        }
+        let new = [&(seen + 1).to_be_bytes()[..], row].concat();
+        match self.0.compare_and_swap(name, old, Some(new)) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(NotPut::Raced),
+            Err(_) => Err(NotPut::Away),
+        }
+    }
+
+    /// As [`Book::delete`], in the same way.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn delete_soon(&self, name: &str) -> Result<(), Away> {
+        self.0.remove(name).map(drop).map_err(|_| Away)
     }
 }
 
@@ -59,21 +88,12 @@ impl Book for Lookup {
     }
 
     fn put(&self, name: &str, row: &[u8], seen: u64) -> Result<(), NotPut> {
-        let old = self.0.get(name).map_err(|_| NotPut::Away)?;
-        let known = old.as_deref().and_then(split).map_or(0, |(revision, _)| revision);
-        if known != seen {
-            return Err(NotPut::Raced);
-        }
-        let new = [&(seen + 1).to_be_bytes()[..], row].concat();
-        match self.0.compare_and_swap(name, old, Some(new)) {
-            Ok(Ok(())) => self.flush(),
-            Ok(Err(_)) => Err(NotPut::Raced),
-            Err(_) => Err(NotPut::Away),
-        }
+        self.put_soon(name, row, seen)?;
+        self.flush()
     }
 
     fn delete(&self, name: &str) -> Result<(), Away> {
-        self.0.remove(name).map_err(|_| Away)?;
+        self.delete_soon(name)?;
         self.flush().map_err(|_| Away)
     }
 }

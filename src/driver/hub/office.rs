@@ -81,7 +81,7 @@ impl Office {
         let (tell, known) = watch::channel(sites.read());
         tokio::spawn(look(sites.clone(), tell));
         let guests = Guests::default();
-        let (live, people) = (Mutex::default(), Acquaintances::follow(&engine));
+        let (live, people) = (Mutex::default(), Acquaintances::follow(&engine, sites.folder()));
         let files = OnceLock::new();
         let inner =
             Inner { files, authority, sites, known, engine, people, certificates, guests, live };
@@ -402,9 +402,10 @@ impl Conversation {
     fn ask(&self, ask: Ask) {
         let (people, finds) = (self.office.0.people.clone(), self.finds.clone());
         let site = self.proved.site.clone();
+        let now = clock::now();
         tokio::spawn(async move {
             // Whoever has gone wants no answer.
-            let _ = finds.send(Found::Answer(people.ask(&site, ask).await)).await;
+            let _ = finds.send(Found::Answer(people.ask(now, &site, ask).await)).await;
         });
     }
 

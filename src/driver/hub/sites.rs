@@ -106,6 +106,11 @@ impl Sites {
         Sites { folder: hub.to_owned() }
     }
 
+    /// The hub's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Nobody else changes anything while this is held.
     ///
     /// # Errors

@@ -130,10 +130,10 @@ fn what_is_no_event_of_ours_changes_nothing() {
     }
     assert!(people.book.is_empty());
     // Names of rows are plain whatever sites and contacts are called.
-    let odd = "../zürich\0*>".repeat(40);
-    people.handle_event(&odd, &event(&odd, &odd, 1, &[&odd], "Ann")).unwrap();
+    let (odd, own) = ("../zürich\0*>".repeat(40), "../zürich\0*>".to_owned());
+    people.handle_event(&odd, &event(&odd, &own, 1, &[&odd], "Ann")).unwrap();
     let rows = people.book.clone();
-    assert!(rows.get(&card_name(&Holder { site: odd.clone(), contact: odd })).unwrap().is_some());
+    assert!(rows.get(&card_name(&Holder { site: odd, contact: own })).unwrap().is_some());
 }
 
 /// A book that is away now and then, before or after something was put, as when a hub is killed half-way; and at which
@@ -249,5 +249,142 @@ fn hubs_that_break_and_race_leave_nobody_untold() {
             let expected = last.get(of).filter(|_| both);
             assert_eq!(heard.get(&(site, of.to_owned())), expected, "seed {seed}: {site} of {of}");
         }
+    }
+}
+
+/// What berne was told of a field of a contact, the shown value first.
+fn heard<B: Book>(people: &People<B>, site: &str) -> Vec<String> {
+    let Some(told) = people.tell(site).unwrap() else { return Vec::new() };
+    people.took(site, told.upto).unwrap();
+    let values = told.changes.into_iter().flat_map(|change| {
+        let Word::Card { known, .. } = serde_json::from_value(change).unwrap() else { panic!() };
+        let field = known.card.fields.get("name").cloned().unwrap_or_default();
+        let values = field.values().map(|(_, value)| value.clone().unwrap_or_default());
+        values.collect::<Vec<_>>()
+    });
+    values.collect()
+}
+
+fn said(contact: &str, card: Card) -> Vec<u8> {
+    serde_json::to_vec(&Event::Card { contact: contact.to_owned(), card }).unwrap()
+}
+
+fn card_of(site: &str, contact: &str, wall: i64, tokens: &[&str], name: &str) -> Card {
+    let body = event(site, contact, wall, tokens, name);
+    let Event::Card { card, .. } = serde_json::from_slice(&body).unwrap() else { panic!() };
+    card
+}
+
+/// Basel was taken over: it puts words into berne's mouth, and claims to have seen what berne will say.
+#[test]
+fn nobody_speaks_in_anothers_name() {
+    let people = People::new(MemoryBook::default());
+    for (site, contact) in [("berne", "1"), ("chur", "9"), ("basel", "7")] {
+        people.handle_event(site, &event(site, contact, 5, &["#p"], site)).unwrap();
+    }
+    ["berne", "chur", "basel"].iter().for_each(|site| while !heard(&people, site).is_empty() {});
+    // A card with berne's number is not taken up at all.
+    let forged = card_of("berne", "1", 50, &["#p"], "forged");
+    assert_eq!(people.handle_event("basel", &said("8", forged.clone())), Ok(News::new()));
+    // In a card of its own: a word of berne's that berne has not said, and that berne has said so much already.
+    let mut own = card_of("basel", "7", 60, &["#p"], "basel too");
+    own.fields.get_mut("name").unwrap().merge(&forged.fields["name"]);
+    people.handle_event("basel", &said("7", own)).unwrap();
+    assert_eq!(heard(&people, "chur"), ["basel too"]);
+    // What berne says next is shown beside it.
+    people.handle_event("berne", &event("berne", "1", 6, &["#p"], "berne again")).unwrap();
+    let mut chur = Shared::<Option<String>>::default();
+    for known in [&people.ask("chur", &["#p".to_owned()]).unwrap().unwrap()] {
+        let all: Vec<Known> = serde_json::from_value(known.clone()).unwrap();
+        all.iter().for_each(|one| chur.merge(&one.card.fields["name"]));
+    }
+    let names: Vec<_> = chur.values().map(|(_, name)| name.clone().unwrap()).collect();
+    assert_eq!(names, ["basel too", "berne again"]);
+    // Past all clocks nobody says anything: there would be no later moment.
+    let late = event("basel", "7", i64::MAX, &["#p"], "for ever");
+    assert_eq!(people.handle_event("basel", &late), Ok(News::new()));
+    // What was heard of berne and is passed on, as a branch does that settles it, is still berne's.
+    let mut settled = card_of("chur", "9", 70, &["#p"], "settled");
+    let mut field = chur.clone();
+    field.set(settled.stamp, Some("settled".to_owned()));
+    settled.fields.insert("name".to_owned(), field);
+    people.handle_event("chur", &said("9", settled)).unwrap();
+    let all = people.ask("basel", &["#p".to_owned()]).unwrap().unwrap();
+    let all: Vec<Known> = serde_json::from_value(all).unwrap();
+    let mut basel = Shared::<Option<String>>::default();
+    all.iter().for_each(|one| basel.merge(&one.card.fields["name"]));
+    assert_eq!(basel.values().count(), 1, "{basel:?}");
+}
+
+/// Basel fills a field with words of ever more contacts of its own; others' words find room beside them.
+#[test]
+fn no_branch_leaves_no_room_for_the_others() {
+    let people = People::new(MemoryBook::default());
+    people.handle_event("berne", &event("berne", "1", 5, &["#p"], "berne")).unwrap();
+    let mut all = Shared::<Option<String>>::default();
+    for at in 0..100 {
+        let contact = format!("c{at}");
+        let card = card_of("basel", &contact, 10 + at, &["#p"], &contact);
+        all.merge(&card.fields["name"]);
+        let crowd = Card { fields: BTreeMap::from([("name".to_owned(), all.clone())]), ..card };
+        people.handle_event("basel", &said(&contact, crowd)).unwrap();
+    }
+    let known = people.ask("chur", &["#p".to_owned()]).unwrap().unwrap();
+    let known: Vec<Known> = serde_json::from_value(known).unwrap();
+    let (basel, berne): (Vec<_>, Vec<_>) = known.iter().partition(|one| one.site == "basel");
+    assert_eq!((basel.len(), berne.len()), (16, 1), "contacts by one token");
+    assert!(basel.iter().all(|one| one.card.fields["name"].values().count() <= 4));
+}
+
+/// Cards that are longer than a frame come from a box that does not look at its own: whoever shares a token is told all the
+/// same, in so much as a frame takes.
+#[test]
+fn a_card_that_is_too_long_breaks_nobodys_line() {
+    use crate::uplink::frame::{Answer, Frame, LONGEST};
+    let people = People::new(MemoryBook::default());
+    people.handle_event("berne", &event("berne", "1", 5, &["#p"], "berne")).unwrap();
+    for at in 0..40 {
+        let site = format!("s{at}");
+        let mut long = card_of(&site, "7", 6, &["#p"], "basel");
+        for field in 0..4 {
+            let mut value = Shared::default();
+            value.set(long.stamp, Some("x".repeat(15_000)));
+            long.fields.insert(format!("f{field}"), value);
+        }
+        let mut more = Shared::default();
+        more.set(long.stamp, Some("x".repeat(2_000_000)));
+        long.fields.insert("g".to_owned(), more);
+        people.handle_event(&site, &said("7", long)).unwrap();
+    }
+    let mut cards = 0;
+    while let Some(told) = people.tell("berne").unwrap() {
+        cards += told.changes.len();
+        people.took("berne", told.upto).unwrap();
+        assert!(Frame::Told(told).to_bytes().len() < LONGEST);
+    }
+    assert_eq!(cards, 40);
+    let known = people.ask("berne", &["#p".to_owned()]).unwrap();
+    assert!(known.is_some());
+    assert!(Frame::Answer(Answer { mark: 1, known }).to_bytes().len() < LONGEST);
+    // Names that are too long are no contacts, and what names none is passed over.
+    let long = "1".repeat(1_000);
+    let odd = event("basel", &long, 6, &["#p"], "basel");
+    assert_eq!(people.handle_event("basel", &odd), Ok(News::new()));
+}
+
+/// The hub has lost its rows and begins anew; what a site says that it has of the ones before is nothing of these.
+#[test]
+fn what_a_site_has_of_an_older_hub_is_not_what_this_one_tells_it() {
+    let mut before = 0;
+    for epoch in [1, 2] {
+        let people = People::begun(MemoryBook::default(), epoch);
+        people.handle_event("berne", &event("berne", "1", 1, &["#p"], "Ann")).unwrap();
+        people.handle_event("basel", &event("basel", "7", 2, &["#p"], "Anna")).unwrap();
+        let told = people.tell("berne").unwrap().expect("something");
+        people.took("berne", before).unwrap();
+        people.took("berne", u64::MAX).unwrap();
+        assert_eq!(people.tell("berne").unwrap(), Some(told.clone()), "nothing of it was taken");
+        assert_ne!(told.upto, before);
+        before = told.upto;
     }
 }

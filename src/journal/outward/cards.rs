@@ -71,6 +71,6 @@ impl Outward {
                 Treatment::Hash | Treatment::Keep => {}
             }
         }
-        card
+        card.bounded()
     }
 }
