@@ -1,6 +1,6 @@
 //! The office's end, where it waits: connections of sites, and what keeps their events.
 
-mod acquaintances;
+pub mod acquaintances;
 pub mod authority;
 pub mod embedded;
 pub mod engine;

@@ -163,20 +163,20 @@ impl<B: Book> People<B> {
         People { book, begins: u64::from(epoch) << 32 }
     }
 
-    /// The number of the next event of all sites that was not taken up yet; 0 when none was.
+    /// The number of the next event of a stream that was not taken up yet; 0 when none was.
     ///
     /// # Errors
     /// When the book is away.
-    pub fn followed(&self) -> Result<u64, Away> {
-        Ok(self.row(FOLLOWED)?.map(|(next, _)| next).unwrap_or_default())
+    pub fn followed(&self, stream: &str) -> Result<u64, Away> {
+        Ok(self.row(&followed_name(stream))?.map(|(next, _)| next).unwrap_or_default())
     }
 
     /// All before this one are taken up.
     ///
     /// # Errors
     /// When the book is away.
-    pub fn follow(&self, next: u64) -> Result<(), Away> {
-        self.change(FOLLOWED, |_: Option<u64>| Ok(Some(next)))
+    pub fn follow(&self, stream: &str, next: u64) -> Result<(), Away> {
+        self.change(&followed_name(stream), |_: Option<u64>| Ok(Some(next)))
     }
 
     /// A site has told this, an event of class PERSON; the same may come again. What is none of ours is passed over.
@@ -540,6 +540,10 @@ fn erasure_name(asked: &Asked) -> String {
     format!("erasure/{}/{}", plain(&asked.site), plain(&asked.erasure))
 }
 
+fn followed_name(stream: &str) -> String {
+    format!("followed/{}", plain(stream))
+}
+
 /// A name with what belongs in none written in figures; what is too long for one, by its beginning and a hash.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
@@ -559,8 +563,6 @@ fn plain(text: &str) -> String {
 
 /// Characters of one part of a name: a site's, an id, a token.
 const LONGEST_NAME: usize = 80;
-/// How far events were taken up.
-const FOLLOWED: &str = "people/followed";
 
 mod memory;
 mod writers;

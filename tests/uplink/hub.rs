@@ -3,6 +3,7 @@
 //! The hub's engine runs in a process of its own, which is this program again: it feeds an engine as sites do, and prints what
 //! was acknowledged. It is killed with -9, stopped and let go on, and the cluster behind it loses its servers.
 
+mod acquainted;
 mod exported;
 mod tables;
 mod told;

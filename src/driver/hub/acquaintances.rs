@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::embedded::Embedded;
-use super::engine::{Engine, What};
+use super::engine::{Engine, Kept, NotRead, What};
 use super::questions::{Question, Questions as Log};
 use super::rows::Rows;
 use crate::driver::clock;
@@ -26,6 +26,10 @@ use crate::uplink::frame::{Answer, Ask, Class, Told};
 
 /// After a failure of the disk.
 const REST: Duration = Duration::from_secs(1);
+/// How often it is looked whether a cluster has the stream of another site.
+const LOOK_FOR_SITES: Duration = Duration::from_secs(3);
+/// What the stream of one machine is called in the rows.
+const ALL: &str = "all";
 /// Who holds events until they are taken up.
 const READER: &str = "people";
 
@@ -99,8 +103,9 @@ impl Acquaintances {
                 embedded.hold(READER, 0);
                 tokio::spawn(own.clone().follow_events(embedded.clone()));
             }
-            #[allow(unreachable_patterns, reason = "engines that are added are followed elsewhere")]
-            _ => tracing::warn!("branches are not told of people whom they have in common"),
+            Engine::JetStream(_) => {
+                tokio::spawn(own.clone().follow_streams(engine.clone()));
+            }
         }
         own
     }
@@ -158,7 +163,9 @@ impl Acquaintances {
     async fn follow_events(self, embedded: Embedded) {
         let (mut grows, mut tail) = (embedded.grows(), embedded.tail());
         let start = *grows.borrow();
-        let mut from = self.followed(start).await;
+        let next = self.followed(ALL).await;
+        // The events may not be those that were.
+        let mut from = if next > start { 1 } else { next.max(1) };
         loop {
             embedded.hold(READER, from);
             if from >= start && !self.0.there.swap(true, Ordering::AcqRel) {
@@ -172,15 +179,9 @@ impl Acquaintances {
             tail = own;
             match read {
                 Ok((kept, next)) if !kept.is_empty() => {
-                    let said = kept.into_iter().filter_map(|kept| match kept.what {
-                        What::Event { event, .. } if event.class == Class::PERSON => {
-                            Some((kept.site, event.body))
-                        }
-                        _ => None,
-                    });
-                    let said: Vec<_> = said.collect();
+                    let said = said(kept);
                     if !said.is_empty() {
-                        self.hear(said, next).await;
+                        self.hear(said, ALL, next).await;
                     }
                     from = next;
                 }
@@ -202,16 +203,61 @@ impl Acquaintances {
         }
     }
 
-    /// The next event that was not taken up; from the first on where the events are not those that were.
-    async fn followed(&self, durable: u64) -> u64 {
-        let own = self.clone();
-        let next = lasting(move || own.0.people.followed()).await;
-        if next > durable { 1 } else { next.max(1) }
+    /// Follows a cluster, in which each site has a stream. Other hubs do the same on the same rows: whoever is first takes
+    /// an event up, and for the others it comes a second time.
+    async fn follow_streams(self, engine: Engine) {
+        let mut known = BTreeSet::new();
+        loop {
+            let mut caught_up = Vec::new();
+            let streams = engine.streams().await;
+            for stream in streams.iter().flatten().filter(|stream| !known.contains(*stream)) {
+                let (tell, caught) = oneshot::channel();
+                caught_up.push(caught);
+                let (own, engine) = (self.clone(), engine.clone());
+                tokio::spawn(own.follow_stream(engine, stream.clone(), tell));
+            }
+            known.extend(streams.iter().flatten().cloned());
+            for one in caught_up {
+                // It says so, or has ended with the hub.
+                let _ = one.await;
+            }
+            if streams.is_ok() && !self.0.there.swap(true, Ordering::AcqRel) {
+                self.wake(|_| true);
+            }
+            tokio::time::sleep(LOOK_FOR_SITES).await;
+        }
+    }
+
+    async fn follow_stream(self, engine: Engine, stream: String, caught_up: oneshot::Sender<()>) {
+        let mut caught_up = Some(caught_up);
+        let mut tail = engine.tail(&stream, self.followed(&stream).await.max(1));
+        loop {
+            let before = tail.next();
+            match tail.read().await {
+                Ok(page) => {
+                    let said = said(page.kept);
+                    if !said.is_empty() {
+                        self.hear(said, &stream, page.next).await;
+                    }
+                    if page.next == before {
+                        caught_up.take().map(|tell| tell.send(()));
+                        tail.grown().await;
+                    }
+                }
+                Err(NotRead) => tokio::time::sleep(REST).await,
+            }
+        }
+    }
+
+    /// The next event of a stream that was not taken up.
+    async fn followed(&self, stream: &str) -> u64 {
+        let (own, stream) = (self.clone(), stream.to_owned());
+        lasting(move || own.0.people.followed(&stream)).await
     }
 
     /// What sites said of people is taken up, as often as it takes, and whoever there is something to tell is woken.
-    async fn hear(&self, said: Vec<(Arc<str>, Vec<u8>)>, next: u64) {
-        let (own, said) = (self.clone(), Arc::new(said));
+    async fn hear(&self, said: Vec<Said>, stream: &str, next: u64) {
+        let (own, said, stream) = (self.clone(), Arc::new(said), stream.to_owned());
         let all = move || {
             let mut news = BTreeSet::new();
             for (site, body) in said.iter() {
@@ -219,7 +265,7 @@ impl Acquaintances {
             }
             // The disk has the rest before it has how far that is.
             own.0.rows.flush()?;
-            own.0.people.follow(next)?;
+            own.0.people.follow(&stream, next)?;
             Ok::<News, Away>(news)
         };
         let news = lasting(all).await;
@@ -232,6 +278,17 @@ impl Acquaintances {
         let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.iter().filter(|(site, _)| whom(site)).for_each(|(_, one)| one.notify_one());
     }
+}
+
+/// What a site said of people.
+type Said = (Arc<str>, Vec<u8>);
+
+fn said(kept: Vec<Kept>) -> Vec<Said> {
+    let said = kept.into_iter().filter_map(|kept| match kept.what {
+        What::Event { event, .. } if event.class == Class::PERSON => Some((kept.site, event.body)),
+        _ => None,
+    });
+    said.collect()
 }
 
 /// Where those are known who are the answer to a question.
@@ -264,12 +321,12 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::context::card::{Card, Event as Said, writer};
+    use crate::context::card::{Card, Event as Word, writer};
     use crate::driver::hub::engine::{Batch, Outboxed};
     use crate::stamp::Stamp;
     use crate::uplink::frame::Event;
 
-    async fn keep(embedded: &Embedded, site: &str, first: u64, said: &Said) {
+    async fn keep(embedded: &Embedded, site: &str, first: u64, said: &Word) {
         let of = Outboxed { site: site.to_owned(), epoch: "1".to_owned() };
         let body = serde_json::to_vec(said).expect("JSON");
         let events = vec![Event { class: Class::PERSON, body }];
@@ -277,11 +334,11 @@ mod tests {
         assert_eq!(kept.expect("an answer"), Ok(first));
     }
 
-    fn card(site: &str, contact: &str, token: &str) -> Said {
+    fn card(site: &str, contact: &str, token: &str) -> Word {
         let stamp = Stamp { wall: 1, count: 0, site: writer(site, contact) };
         let fields = BTreeMap::new();
         let card = Card { stamp, tokens: [token.to_owned()].into(), fields, ..Card::default() };
-        Said::Card { contact: contact.to_owned(), card }
+        Word::Card { contact: contact.to_owned(), card }
     }
 
     impl Acquaintances {
@@ -318,7 +375,7 @@ mod tests {
         }
         keep(&embedded, "basel", 1, &card("basel", "7", "#p")).await;
         let (erasure, contacts) = ("E".to_owned(), vec!["1".to_owned()]);
-        let erased = Said::Erased { erasure, contacts, spreads: true };
+        let erased = Word::Erased { erasure, contacts, spreads: true };
         keep(&embedded, "berne", 3, &erased).await;
         let people = Acquaintances::follow(&engine, &dir);
         // The events of before the start are not taken up yet, on the one thread that there is.
@@ -333,7 +390,7 @@ mod tests {
         // The next start goes on where this one was, and nobody is erased at basel again.
         let told = people.tell("basel", None).await.expect("the erasure");
         assert_eq!(people.tell("basel", Some(told.upto)).await, None);
-        assert_eq!(rows.get("people/followed").map(|row| row.is_some()), Ok(true));
+        assert_eq!(rows.get("followed/all").map(|row| row.is_some()), Ok(true));
         let again = Acquaintances::follow(&engine, &dir);
         again.caught_up().await;
         assert_eq!(again.tell("basel", None).await, None);

@@ -382,3 +382,29 @@ fn however_much_is_told_at_once_it_comes_to_an_end() {
         row.conflicts("name").into_iter().map(|(site, _, text)| (site, text.cloned())).collect();
     assert_eq!(others, [(Some("basel"), Some("Ann 40".to_owned()))], "the last of what was said");
 }
+
+/// A branch that has ever more contacts by one number fills nobody's page: others are heard beside it.
+#[test]
+fn no_branch_leaves_no_room_for_the_others_on_a_contact() {
+    let mut world = world();
+    let contact = world.create("Ann");
+    let of = |site: &str, at: i64| {
+        let stamp = Stamp { wall: at, count: 0, site: writer(site, &at.to_string()) };
+        let mut field = Shared::default();
+        field.set(stamp, Some(format!("{site} {at}")));
+        let mut known = known(at, "Ann");
+        (known.site, known.contact) = (site.to_owned(), at.to_string());
+        known.card.stamp = stamp;
+        known.card.fields = BTreeMap::from([("name".to_owned(), field)]);
+        word(contact, known)
+    };
+    let crowd: Vec<_> = (1..=100).map(|at| of("basel", at)).collect();
+    world.office_tells(1, &crowd);
+    world.office_tells(2, &[of("chur", 101)]);
+    world.seconds(1);
+    let row = world.contact();
+    let sites = |site: &str| row.elsewhere.iter().filter(|one| one.site == site).count();
+    assert_eq!((sites("basel"), sites("chur")), (4, 1));
+    let values: Vec<_> = row.shared["name"].values().filter_map(|(_, name)| name.clone()).collect();
+    assert!(values.len() == 6 && values.contains(&"chur 101".to_owned()), "{values:?}");
+}
