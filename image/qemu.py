@@ -60,6 +60,7 @@ class Machine:
             "-drive", f"if=none,id=disk,format=raw,file={self.disk}", "-device", "virtio-blk-pci,drive=disk,bootindex=1",
             "-netdev", f"user,id=lan,{forward}", "-device", "virtio-net-pci,netdev=lan,romfile=",
             "-device", "virtio-rng-pci",
+            "-device", "qemu-xhci,id=usb", "-monitor", f"unix:{self.folder}/monitor.sock,server=on,wait=off",
             "-chardev", f"socket,id=serial,path={serial},server=on,wait=off", "-serial", "chardev:serial",
         ]
         if self.secure:
@@ -100,6 +101,36 @@ class Machine:
             self.console += data
             with open(os.path.join(self.folder, "console.log"), "ab") as log:
                 log.write(data)
+
+    def monitor(self, line):
+        """A word to QEMU itself."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(os.path.join(self.folder, "monitor.sock"))
+            link.settimeout(10)
+            answer = b""
+            while b"(qemu) " not in answer:
+                answer += link.recv(4096)
+            link.sendall(line.encode() + b"\n")
+            answer = b""
+            while b"(qemu) " not in answer:
+                answer += link.recv(4096)
+        return answer.decode(errors="replace")
+
+    def plug(self, stick):
+        """Puts a USB stick in, and says from where on the console is new."""
+        self.sticks = getattr(self, "sticks", 0) + 1
+        name, mark = f"stick{self.sticks}", len(self.console)
+        self.monitor(f"drive_add 0 if=none,id={name},format=raw,file={stick}")
+        self.monitor(f"device_add usb-storage,bus=usb.0,id={name},drive={name}")
+        return mark
+
+    def unplug(self):
+        self.monitor(f"device_del stick{self.sticks}")
+
+    def wait_behind(self, mark, text, within=STARTS_WITHIN):
+        """Until the console shows it behind a mark."""
+        seen = lambda: text in self.console[mark:].decode(errors="replace")
+        wait(lambda: seen() or self._alive(), within, f"the console did not show {text!r}", self)
 
     def type(self, text):
         self.line.sendall(text.encode())
@@ -146,6 +177,18 @@ class Machine:
                 except OSError:
                     time.sleep(0.1)
         raise Failed(f"no OPTIONS was answered within {within} s; the console ends with:\n{self.said()[-1500:]}")
+
+
+def stick(path, folder):
+    """An image of a stick that is named as updates are."""
+    size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
+    with open(path, "wb") as file:
+        file.truncate(size + (16 << 20))
+    tools = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    subprocess.run(["mkfs.vfat", "-n", "BL-UPDATE", path], check=True, stdout=subprocess.DEVNULL, env=tools)
+    files = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    subprocess.run(["mcopy", "-i", path, *files, "::"], check=True)
+    return path
 
 
 def options(port, number):

@@ -53,6 +53,18 @@ def join(stub, sections, out):
         command += ["--add-section", f".{name}={path}", "--change-section-vma", f".{name}={at:#x}"]
         at += os.path.getsize(path)
     subprocess.run([*command, stub, out], check=True)
+    without_time(out)
+
+
+def without_time(path):
+    """Takes out when it was made and the sum over it, which nobody checks: the same input makes the same program."""
+    with open(path, "r+b") as program:
+        program.seek(0x3C)
+        header = int.from_bytes(program.read(4), "little")
+        # COFF TimeDateStamp, and CheckSum of the optional header (PE format, Microsoft).
+        for at in (header + 8, header + 24 + 64):
+            program.seek(at)
+            program.write(bytes(4))
 
 
 def main():

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod admin;
 pub mod agent;
+pub mod appliance;
 pub mod call;
 pub mod channel;
 pub mod cli;

@@ -12,7 +12,8 @@ const LONGEST_FILE: usize = 1_200;
 /// Names at the bottom that everybody may use.
 const PROTOCOL: [&str; 5] = ["sip", "media", "sms", "smpp", "imap"];
 const GROUND: [&str; 8] = ["id", "address", "time", "hours", "channel", "random", "stamp", "lib"];
-const DOMAIN: [&str; 11] = [
+const DOMAIN: [&str; 12] = [
+    "appliance",
     "call",
     "ivr",
     "queue",

@@ -40,6 +40,7 @@ pub mod route;
 mod run;
 mod smpp;
 mod text;
+mod update;
 mod uplink;
 mod webhooks;
 mod work;
@@ -339,6 +340,12 @@ enum Command {
         /// Where they go.
         folder: PathBuf,
     },
+    /// Take a new version of the whole box into the slot that does not run, from a folder or a stick; or say what became of the last.
+    #[command(after_help = "Example: branchline update /run/stick --now --restart")]
+    Update(update::Options),
+    /// Wait until the box answers and its trunks are as before the update; a failure makes room for the version before.
+    #[command(after_help = "Example: branchline health --within 300")]
+    Health(update::Health),
     /// Read a store in a process of its own, to learn whether it opens; used by the box itself.
     #[command(hide = true)]
     StoreCheck {
@@ -416,6 +423,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Journey(options) => journey::main(&options),
         Command::TryFence { config } => fence::main(&config),
         Command::Manual { folder } => manual::main(&folder),
+        Command::Update(options) => update::main(&options),
+        Command::Health(options) => update::health(&options),
         Command::StoreCheck { store } => run::store_check(&store),
     }
 }

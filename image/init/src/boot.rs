@@ -129,6 +129,14 @@ pub fn turn(version: &str, before: Option<Starts>, entries: &[String], own: &str
     }
 }
 
+/// Whether these are the 32 digits of a machine's identity, not all zero.
+#[must_use]
+pub fn is_machine_id(text: &[u8]) -> bool {
+    text.len() == 32
+        && text.iter().all(u8::is_ascii_hexdigit)
+        && text.iter().any(|digit| *digit != b'0')
+}
+
 fn is_ours(entry: &str) -> bool {
     entry.starts_with("branchline_")
 }
@@ -199,6 +207,14 @@ mod tests {
         assert!(matches!(turn("1", kept.clone(), &[], "x"), Turn::GoOn(Starts { count: 1, .. })));
         let alone = ["branchline_2.efi".to_owned()];
         assert!(matches!(turn("2", kept, &alone, "branchline_2.efi"), Turn::GoOn(_)));
+    }
+
+    #[test]
+    fn a_machine_has_an_identity_of_32_digits_that_are_not_all_zero() {
+        assert!(is_machine_id(b"0123456789abcdef0123456789abcdef"));
+        for bad in [&b""[..], b"0123", &[b'0'; 32], &[b'g'; 32]] {
+            assert!(!is_machine_id(bad));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It owns no decision (`boot.rs`) and no cryptography: the hash tree is opened by `veritysetup`, which stands beside it.
 //! Whatever fails is said on the console, and the machine starts anew: the boot loader counts, and falls to another version.
 
+use std::ffi::CString;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,6 +16,7 @@ use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::unistd::{chdir, chroot, execv};
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
 use crate::boot::{Asked, Partition, Slot, Starts, Turn};
 
@@ -209,10 +211,33 @@ fn variable(name: &str, vendor: &str) -> Option<Vec<u8>> {
 fn keep(name: &str, vendor: &str, value: &[u8]) {
     let bytes = if value.is_empty() { vec![] } else { [&KEPT, value].concat() };
     let path = variable_path(name, vendor);
+    unguard(&path);
     let done = if bytes.is_empty() { fs::remove_file(path) } else { fs::write(path, bytes) };
     if let Err(error) = done {
         println!("branchline-init: the firmware does not keep {name}: {error}");
     }
+}
+
+/// The kernel guards variables that it does not know against `rm -r`; the guard goes before they can be written again.
+fn unguard(path: &str) {
+    if let Ok(file) = File::open(path) {
+        let flags = ioctl_getflags(&file).unwrap_or(IFlags::empty());
+        let _no_guard_there = ioctl_setflags(&file, flags - IFlags::IMMUTABLE);
+    }
+}
+
+/// Who this box is in its own log: made once, kept by the firmware, for nothing can be written into the root.
+fn machine_id() -> CString {
+    let kept = variable("BranchlineMachine", OWN).filter(|id| boot::is_machine_id(id));
+    let id = kept.unwrap_or_else(|| {
+        let mut random = [0; 16];
+        let _zeros_are_refused_below =
+            File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut random));
+        let id: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        keep("BranchlineMachine", OWN, id.as_bytes());
+        id.into_bytes()
+    });
+    CString::new([b"--machine-id=", &*id].concat()).unwrap_or_default()
 }
 
 /// Words of a variable of the boot loader's: UTF-16, each ended by zero.
@@ -232,6 +257,7 @@ fn wide(text: &str) -> Vec<u8> {
 
 /// Makes the opened root the root, and its `/sbin/init` this process. Comes back only with what went wrong.
 fn hand_over() -> Failure {
+    let id = machine_id();
     let moved = || -> io::Result<()> {
         for inner in ["/dev", "/proc", "/sys", "/run"] {
             mount(
@@ -246,7 +272,7 @@ fn hand_over() -> Failure {
         mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)?;
         chroot(".")?;
         chdir("/")?;
-        execv(c"/sbin/init", &[c"/sbin/init"])?;
+        execv(c"/sbin/init", &[c"/sbin/init", &id])?;
         Ok(())
     };
     Failure::System("hand over", moved().err().unwrap_or_else(|| io::ErrorKind::Other.into()))
