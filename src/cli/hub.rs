@@ -12,7 +12,7 @@ use crate::cli::{exit, export, text};
 use crate::driver::hub::files;
 use crate::driver::hub::running::{self, CannotStart};
 use crate::driver::hub::serving;
-use crate::driver::hub::sites::{Site, Sites};
+use crate::driver::hub::sites::{Known, Site, Sites};
 use crate::driver::{clock, log};
 use crate::hub;
 use crate::time::UnixTime;
@@ -226,7 +226,8 @@ fn sites(dir: &Path, hub: &hub::settings::Hub, json: bool) -> Result<ExitCode, C
         /// Recordings and files of messages that wait there, as it said last.
         waiting: Waiting,
     }
-    let known = Sites::of(dir).read();
+    let wrong = |error| CannotStart::Folder(dir.to_owned(), error);
+    let known = Sites::of(dir).read(&Known::default()).map_err(wrong)?;
     let waiting = files::waiting(&files::folder(dir, &hub.blobs));
     let of = |site: &Site| waiting.get(&site.site).copied().unwrap_or_default();
     let all: Vec<_> = known.values().map(|site| Shown { site, waiting: of(site) }).collect();

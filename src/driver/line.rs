@@ -27,6 +27,10 @@ use crate::uplink::{Down, Route};
 pub const SERVER_NAME: &str = "hub.branchline";
 /// Octets that are read from TLS at a time: four records.
 const READING: usize = 64 << 10;
+/// The same of somebody who has not said who it is.
+const READING_OF_A_GUEST: usize = 4 << 10;
+/// Octets of the longest frame of such a one: a greeting, or a request for a certificate.
+const FRAME_OF_A_GUEST: usize = 8 << 10;
 /// How long the last words may take.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -114,7 +118,7 @@ pub async fn accept(
     config: Arc<rustls::ServerConfig>,
 ) -> Result<Line, NoLine> {
     let stream = TlsAcceptor::from(config).accept(stream).await?;
-    Line::by_tls(TlsStream::Server(stream), from)
+    Line::by_tls(TlsStream::Server(stream), from).map(Line::of_a_guest)
 }
 
 /// Marks what a socket sends with a class of traffic (RFC 2474): routers let voice pass before it.
@@ -147,6 +151,26 @@ impl Line {
                 behind: frame::Reader::default(),
             },
             going: Going::new(GoingBy::Quic(going, connection, None)),
+        }
+    }
+
+    /// Whoever came has not said who it is, and may not say much else. [`Line::trust`] ends that.
+    pub fn of_a_guest(mut self) -> Line {
+        self.coming.reader = frame::Reader::up_to(FRAME_OF_A_GUEST);
+        if let ComingBy::Tls(_, buffer) = &mut self.coming.way {
+            *buffer = vec![0; READING_OF_A_GUEST];
+        }
+        self
+    }
+
+    /// It has said who it is: its frames may be as long as any.
+    pub fn trust(&mut self) {
+        self.coming.reader.trust();
+        if let ComingBy::Tls(_, buffer) = &mut self.coming.way {
+            buffer.resize(READING, 0);
+        }
+        if let GoingBy::Quic(_, connection, _) = &self.going.way {
+            connection.trust();
         }
     }
 

@@ -29,6 +29,8 @@ const IDLE: Duration = Duration::from_secs(120);
 /// Octets that the other side may send ahead of what was read here, and that are held until they are acknowledged: a fast
 /// line of 100 Mbit/s with 300 ms of round trip.
 const WINDOW: u32 = 4 << 20;
+/// Octets that somebody may send who has not said who it is: a greeting, or a request for a certificate, and no more.
+const WINDOW_OF_A_GUEST: u32 = 16 << 10;
 /// Room in the system for datagrams that came and were not read yet: a window comes in one burst on a fast line.
 const SOCKET_BUFFER: usize = 4 << 20;
 /// Connections that are being made and wait for their turn; others are turned away, and try again.
@@ -78,7 +80,7 @@ pub async fn connect(
     let endpoint = quinn::Endpoint::new_with_abstract_socket(own, None, socket, runtime)?;
     let crypto = QuicClientConfig::try_from(config).map_err(|_| NoLine::Unproved)?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-    config.transport_config(transport());
+    config.transport_config(transport(WINDOW));
     let connecting = endpoint.connect_with(config, to, SERVER_NAME).map_err(|_| NoLine::Away)?;
     let connection = connecting.await.map_err(why)?;
     let (going, coming) = connection.open_bi().await.map_err(why)?;
@@ -99,7 +101,7 @@ impl Endpoint {
     ) -> io::Result<Endpoint> {
         let crypto = QuicServerConfig::try_from(config).map_err(io::Error::other)?;
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(transport()).max_incoming(MOST_INCOMING);
+        config.transport_config(transport(WINDOW_OF_A_GUEST)).max_incoming(MOST_INCOMING);
         let runtime = Arc::new(quinn::TokioRuntime);
         let mut endpoint = quinn::EndpointConfig::default();
         let resets = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, resets);
@@ -154,6 +156,11 @@ impl Connection {
         let data = self.connection.handshake_data();
         let data = data.and_then(|any| any.downcast::<quinn::crypto::rustls::HandshakeData>().ok());
         data.and_then(|data| data.protocol).unwrap_or_default()
+    }
+
+    /// The other end has said who it is: it may send as much as a window holds.
+    pub fn trust(&self) {
+        self.connection.set_receive_window(VarInt::from_u32(WINDOW));
     }
 
     /// Where the other end is now: it may move.
@@ -271,16 +278,16 @@ impl quinn::ConnectionIdGenerator for Names {
     }
 }
 
-fn transport() -> Arc<TransportConfig> {
+/// `window`: what the other side may send at first, of all streams together.
+fn transport(window: u32) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
-    let window = VarInt::from_u32(WINDOW);
     transport
         .max_idle_timeout(IdleTimeout::try_from(IDLE).ok())
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
         .max_concurrent_uni_streams(VarInt::from_u32(1))
         .datagram_receive_buffer_size(None)
-        .stream_receive_window(window)
-        .receive_window(window)
+        .stream_receive_window(VarInt::from_u32(WINDOW))
+        .receive_window(VarInt::from_u32(window))
         .send_window(WINDOW.into());
     Arc::new(transport)
 }

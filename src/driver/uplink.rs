@@ -291,6 +291,7 @@ impl Task {
             outbox,
             tell,
             machine,
+            came_with: keys.ends,
             keys,
             open,
             connecting,
@@ -315,6 +316,8 @@ struct Runner {
     tell: watch::Sender<Condition>,
     machine: Uplink,
     keys: Keys,
+    /// When the certificate ends that the connection was made with.
+    came_with: Option<UnixTime>,
     open: Option<(line::Coming, line::Going)>,
     connecting: Option<Connecting>,
     /// Which of the hub's addresses is tried first.
@@ -415,6 +418,8 @@ impl Runner {
                 Output::Read { from, most } => self.read(from, most),
                 Output::Arrived(upto) => self.arrived(upto),
                 Output::Ahead => self.outbox.office_is_ahead(self.machine.epoch()),
+                // It has another one already: the office says so again because the connection is made with the old one.
+                Output::Renew if self.keys.ends > self.came_with => {}
                 Output::Renew => match self.keys.request() {
                     Some(request) => self.machine.handle_request(request),
                     None => tracing::error!("no request for another certificate can be made"),
@@ -476,6 +481,7 @@ impl Runner {
             Err(why) => tracing::warn!(?why, "the keys of the line cannot be read"),
         }
         let ends = self.keys.ends;
+        self.came_with = ends;
         self.tell.send_modify(|condition| condition.certificate_ends = ends);
         let (hubs, turn) = (self.settings.hubs.clone(), self.turn);
         let (config, dscp) = (self.keys.config.clone(), self.settings.dscp);

@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod interactions;
 pub mod kept;
 pub mod people;
+pub mod quota;
 pub mod reporting;
 pub mod session;
 pub mod settings;

@@ -218,6 +218,11 @@ impl Session {
         self.close(Reason::NotKept);
     }
 
+    /// It has said more than it may in a day.
+    pub fn handle_too_much(&mut self) {
+        self.close(Reason::TooMuch);
+    }
+
     /// There may be something to tell the site of people.
     pub fn handle_news(&mut self) {
         self.telling = match self.telling {

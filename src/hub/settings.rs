@@ -27,6 +27,8 @@ pub struct Hub {
     pub names: Vec<String>,
     /// Days that events are kept at least; 0: for ever.
     pub keep_days: u32,
+    /// Megabytes of events that one site may have kept in a day; 0: as many as come.
+    pub site_mb_a_day: u32,
     /// `[hub.page]`.
     pub page: Page,
     /// `[hub.blobs]`: recordings and files of messages.
@@ -45,6 +47,7 @@ impl Default for Hub {
             listen: vec![SocketAddr::from(([0, 0, 0, 0], 7443))],
             names: Vec::new(),
             keep_days: 400,
+            site_mb_a_day: 20_480,
             page: Page::default(),
             blobs: Blobs::default(),
             jetstream: None,
@@ -192,6 +195,13 @@ impl fmt::Display for Wrong {
     }
 }
 
+impl Hub {
+    /// Octets of events that one site may have kept in a day; nothing: as many as come.
+    pub fn a_day(&self) -> Option<u64> {
+        (self.site_mb_a_day > 0).then(|| u64::from(self.site_mb_a_day) << 20)
+    }
+}
+
 impl Settings {
     /// Reads the document, and says everything that is wrong with it.
     ///
@@ -216,6 +226,9 @@ impl Settings {
         }
         if hub.keep_days > 36_500 {
             tell("hub.keep_days".to_owned(), "that is longer than a century", "0 to 36500");
+        }
+        if hub.site_mb_a_day > 10_000_000 {
+            tell("hub.site_mb_a_day".to_owned(), "no disk has room for that", "0 to 10000000");
         }
         if hub.page.certificate.is_some() != hub.page.key.is_some() {
             tell("hub.page".to_owned(), "a certificate needs its key", "both, or neither");

@@ -203,6 +203,8 @@ pub enum Reason {
     Ahead,
     /// The token is not known here, has ended, or was used.
     Token,
+    /// The site has said more than it may in a day; it is tried again by itself.
+    TooMuch,
     /// Something that this version does not know.
     #[serde(other)]
     Unknown,
@@ -402,14 +404,32 @@ fn events(body: &[u8]) -> Option<Frame> {
 }
 
 /// Frames out of octets as they come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reader {
     held: Vec<u8>,
     /// Octets at the beginning that were read.
     read: usize,
+    /// Octets that a frame may have.
+    longest: usize,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Reader::up_to(LONGEST)
+    }
 }
 
 impl Reader {
+    /// Of frames with no more octets than that: of somebody who has not said who it is.
+    pub fn up_to(longest: usize) -> Reader {
+        Reader { held: Vec::new(), read: 0, longest }
+    }
+
+    /// From now on they may be as long as any.
+    pub fn trust(&mut self) {
+        self.longest = LONGEST;
+    }
+
     /// Takes octets in.
     pub fn push(&mut self, bytes: &[u8]) {
         self.held.drain(..std::mem::take(&mut self.read));
@@ -426,7 +446,7 @@ impl Reader {
             let Some((head, rest)) = rest.split_at_checked(4) else { return Ok(None) };
             let length = head.try_into().map(u32::from_be_bytes).unwrap_or(u32::MAX);
             let length = usize::try_from(length).unwrap_or(usize::MAX);
-            if length == 0 || length > LONGEST + HEAD {
+            if length == 0 || length > self.longest + HEAD {
                 return Err(NotAFrame::Length);
             }
             let Some(whole) = rest.get(..length) else { return Ok(None) };
@@ -553,6 +573,24 @@ mod tests {
         let mut reader = Reader::default();
         reader.push(&whole);
         assert_eq!(reader.next_frame(), Err(NotAFrame::Body));
+    }
+
+    #[test]
+    fn who_has_not_said_who_it_is_is_not_listened_to_for_long() {
+        let long = Frame::Events {
+            first: 1,
+            events: vec![Event { class: Class::CALL, body: vec![0; 9_000] }],
+        };
+        let mut reader = Reader::up_to(8_192);
+        // Its length alone says so: nothing is waited for.
+        reader.push(&long.to_bytes()[..4]);
+        assert_eq!(reader.next_frame(), Err(NotAFrame::Length));
+        let mut reader = Reader::up_to(8_192);
+        reader.push(&all()[0].to_bytes());
+        assert_eq!(reader.next_frame(), Ok(Some(all()[0].clone())));
+        reader.trust();
+        reader.push(&long.to_bytes());
+        assert_eq!(reader.next_frame(), Ok(Some(long)));
     }
 
     fn framed(kind: u8, body: &[u8]) -> Vec<u8> {

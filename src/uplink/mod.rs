@@ -13,6 +13,7 @@
 pub mod blob;
 pub mod blobs;
 pub mod frame;
+pub mod long;
 pub mod outbox;
 pub mod pace;
 pub mod policy;

@@ -5,12 +5,13 @@
 //! ends itself. What one record of the journal becomes is there as a whole or not at all. Numbers are in network order.
 
 use super::frame::{Class, Event};
+use super::long;
 
 /// Octets of a segment's head.
 pub const HEAD: usize = 28;
 /// Octets before each body: its length (4), CRC-32 of all that follows (4), the journal's record (8), the class (1), marks (1).
 pub const BEFORE: usize = 18;
-/// Octets of the longest body: what a frame carries.
+/// Octets of the longest body that is believed.
 const LONGEST: usize = super::frame::LONGEST;
 
 const MAGIC: &[u8; 8] = b"BLOUT1\r\n";
@@ -89,15 +90,15 @@ impl Record<'_> {
     }
 }
 
-/// Writes what one record of the journal becomes.
+/// Writes what one record of the journal becomes; an event that is longer than a frame carries as [`long`] cuts it.
 pub fn write_all(out: &mut Vec<u8>, token: u64, events: &[Event]) {
+    if events.iter().any(|event| event.body.len() > long::LONGEST) {
+        let fitted: Vec<Event> = events.iter().cloned().flat_map(long::fit).collect();
+        return write_all(out, token, &fitted);
+    }
     for (place, Event { class, body }) in events.iter().enumerate() {
         let last = place + 1 == events.len();
-        // Nothing that the box writes down is longer than a frame; what is, has its number.
-        match body.len() <= LONGEST {
-            true => Record { token, class: *class, last, body }.write(out),
-            false => Record { token, class: Class::SHED, last, body: &[] }.write(out),
-        }
+        Record { token, class: *class, last, body }.write(out);
     }
 }
 
@@ -197,10 +198,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_than_a_frame_keeps_its_number() {
+    fn what_is_longer_than_a_frame_is_cut_and_figures_keep_their_number() {
         let mut out = Vec::new();
-        write_all(&mut out, 1, &[Event { class: Class::MESSAGE, body: vec![b'x'; LONGEST + 1] }]);
-        let Found::Record(record) = look(&out, true) else { panic!("a record") };
-        assert_eq!((record.class, record.body.len(), record.last), (Class::SHED, 0, true));
+        let long = |class| Event { class, body: vec![b'x'; LONGEST + 1] };
+        write_all(&mut out, 1, &[long(Class::MESSAGE), long(Class::METRICS)]);
+        let (mut rest, mut found) = (&out[..], Vec::new());
+        while let Found::Record(record) = look(rest, true) {
+            found.push((record.class, record.last));
+            rest = &rest[record.size()..];
+        }
+        assert!(rest.is_empty());
+        let (last, before) = found.split_last().unwrap();
+        assert_eq!(*last, (Class::SHED, true));
+        assert!(before.len() > 1 && before.iter().all(|part| *part == (Class::MESSAGE, false)));
     }
 }

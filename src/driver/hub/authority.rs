@@ -39,6 +39,8 @@ pub enum NoAuthority {
     Content(PathBuf),
     /// Key and certificate do not go together.
     Make(rcgen::Error),
+    /// Sites were let in by one whose certificate is gone.
+    Gone(PathBuf),
 }
 
 impl std::fmt::Display for NoAuthority {
@@ -48,6 +50,12 @@ impl std::fmt::Display for NoAuthority {
             NoAuthority::Content(path) => {
                 write!(f, "{}: not a certificate or key in PEM form", path.display())
             }
+            NoAuthority::Gone(path) => write!(
+                f,
+                "{} is gone, and the folder is that of a hub: with a new authority no site would be let in any more.\n  \
+                 Bring {CERTIFICATE} and {KEY} back from a copy; or give an empty folder, and enrol every box anew.",
+                path.display()
+            ),
             NoAuthority::Make(error) => write!(f, "no certificate could be made: {error}"),
         }
     }
@@ -68,14 +76,19 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// That of a hub's folder; made where there is none. Whoever calls it holds the folder's lock.
+    /// That of a hub's folder; made where there is none and nothing of a hub is there. Whoever calls it holds the folder's
+    /// lock.
     ///
     /// # Errors
-    /// When its files cannot be read or written.
+    /// When its files cannot be read or written, or are gone.
     pub fn open(folder: &Path) -> Result<Authority, NoAuthority> {
         let (path, key_path) = (folder.join(CERTIFICATE), folder.join(KEY));
         // The certificate is written last: without it the first start was not finished.
-        if !path.exists() {
+        let wrong = |error| NoAuthority::File(path.clone(), error);
+        if !path.try_exists().map_err(wrong)? {
+            if was_used(folder).map_err(wrong)? {
+                return Err(NoAuthority::Gone(path));
+            }
             make(folder)?;
         }
         let key = read(&key_path)?;
@@ -172,6 +185,25 @@ fn named(name: &str) -> CertificateParams {
     named
 }
 
+/// What a hub puts into its folder once it has an authority: sites, tokens, what they sent, and what is looked up.
+const OF_A_HUB: [&str; 4] = ["sites", "tokens", "stream", "lookup"];
+
+/// Whether an authority was in use here: there is something in one of a hub's folders.
+fn was_used(folder: &Path) -> io::Result<bool> {
+    for part in OF_A_HUB {
+        match fs::read_dir(folder.join(part)) {
+            Ok(mut files) => {
+                if files.next().is_some() {
+                    return Ok(true);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
 fn make(folder: &Path) -> Result<(), NoAuthority> {
     let key = KeyPair::generate().map_err(NoAuthority::Make)?;
     let made = own().self_signed(&key).map_err(NoAuthority::Make)?;
@@ -257,6 +289,32 @@ mod tests {
             }
         }
         assert_eq!(authority.certify("berne", "", ends), Err(NotARequest));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn an_authority_that_is_gone_is_not_replaced_in_silence() {
+        let folder = std::env::temp_dir().join(format!("branchline-gone-{}", std::process::id()));
+        fs::create_dir_all(folder.join("sites")).unwrap();
+        let print = Authority::open(&folder).unwrap().fingerprint();
+        // The first start was cut short before the certificate was written: no site can have been let in.
+        fs::remove_file(folder.join(CERTIFICATE)).unwrap();
+        assert_ne!(Authority::open(&folder).unwrap().fingerprint(), print);
+        let print = Authority::open(&folder).unwrap().fingerprint();
+        fs::write(folder.join("sites").join("berne.json"), "{}").unwrap();
+        for gone in [&[CERTIFICATE][..], &[CERTIFICATE, KEY]] {
+            let kept = gone.iter().map(|name| fs::read(folder.join(name)).unwrap());
+            let kept: Vec<_> = kept.collect();
+            gone.iter().for_each(|name| fs::remove_file(folder.join(name)).unwrap());
+            let refused = Authority::open(&folder).unwrap_err();
+            assert!(matches!(refused, NoAuthority::Gone(_)), "{refused}");
+            assert!(refused.to_string().contains("from a copy"), "{refused}");
+            assert!(!folder.join(CERTIFICATE).exists());
+            gone.iter()
+                .zip(kept)
+                .for_each(|(name, bytes)| fs::write(folder.join(name), bytes).unwrap());
+        }
+        assert_eq!(Authority::open(&folder).unwrap().fingerprint(), print);
         fs::remove_dir_all(&folder).unwrap();
     }
 }

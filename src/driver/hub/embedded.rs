@@ -33,6 +33,8 @@ use crate::journal::record::{Found, MAGIC, decode};
 const MOST_WAITING: usize = 256 << 20;
 /// Batches that may; the octets are the bound that matters.
 const WAITING: usize = 1 << 16;
+/// Jobs of one site that may wait: a connection has no more under way, and one that took its place as many again.
+const MOST_OF_ONE: usize = 512;
 /// Octets that are written and synced together at most: what a disk takes in a few milliseconds.
 const TOGETHER: usize = 16 << 20;
 /// Octets of a segment: few enough to be read at a start in a blink, and to be deleted one by one.
@@ -78,12 +80,39 @@ struct Shared {
     folder: PathBuf,
     /// Octets that wait.
     waiting: AtomicUsize,
+    /// How many jobs of each site do.
+    of_sites: Mutex<BTreeMap<String, usize>>,
     /// The next number of the stream: all before it is on the disk.
     durable: watch::Sender<u64>,
     view: View,
     lookup: Lookup,
     /// Who still reads, and the number that he wants next.
     readers: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Shared {
+    /// A batch is to wait. Not where there is no room, or where the site has its share of it.
+    fn enters(&self, site: &str, size: usize) -> bool {
+        let mut sites = self.of_sites.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = sites.get(site).copied().unwrap_or(0);
+        if waits >= MOST_OF_ONE || self.waiting.load(Ordering::Acquire) > MOST_WAITING {
+            return false;
+        }
+        sites.insert(site.to_owned(), waits + 1);
+        self.waiting.fetch_add(size, Ordering::AcqRel);
+        true
+    }
+
+    fn leaves(&self, site: &str, size: usize) {
+        let mut sites = self.of_sites.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waits) = sites.get_mut(site) {
+            *waits -= 1;
+            if *waits == 0 {
+                sites.remove(site);
+            }
+        }
+        self.waiting.fetch_sub(size, Ordering::AcqRel);
+    }
 }
 
 type Answer = oneshot::Sender<Result<u64, NotKept>>;
@@ -123,6 +152,7 @@ impl Embedded {
         let shared = Arc::new(Shared {
             folder,
             waiting: AtomicUsize::new(0),
+            of_sites: Mutex::default(),
             durable: watch::Sender::new(ledger.next()),
             view: View::default(),
             lookup,
@@ -159,15 +189,14 @@ impl Embedded {
     pub fn keep(&self, of: &Outboxed, batch: Batch) -> oneshot::Receiver<Result<u64, NotKept>> {
         let (answer, answered) = oneshot::channel();
         let size = batch.size();
-        if self.shared.waiting.fetch_add(size, Ordering::AcqRel) > MOST_WAITING {
-            self.shared.waiting.fetch_sub(size, Ordering::AcqRel);
+        if !self.shared.enters(&of.site, size) {
             // Whoever waits for it hears it, or has gone.
             let _ = answer.send(Err(NotKept::Busy));
             return answered;
         }
         if self.jobs.try_send(Job::Keep(of.clone(), batch, answer)).is_err() {
             // The answer was dropped with the job: that says the same.
-            self.shared.waiting.fetch_sub(size, Ordering::AcqRel);
+            self.shared.leaves(&of.site, size);
         }
         answered
     }
@@ -450,7 +479,7 @@ impl Writer {
                 waiting.push(Waiting { answer, kept, undo: None });
             }
             Job::Keep(of, batch, answer) => {
-                self.shared.waiting.fetch_sub(batch.size(), Ordering::AcqRel);
+                self.shared.leaves(&of.site, batch.size());
                 let (kept, undo) = self.note(&of, batch);
                 waiting.push(Waiting { answer, kept, undo });
             }
@@ -820,6 +849,23 @@ mod tests {
         assert_eq!(keep(&engine, &b, some(1, 2)), Ok(2));
         assert_eq!(read(&mut engine.tail(), next).0.len(), 2);
         drop(engine);
+        fs::remove_dir_all(&dir).expect("cleaned up");
+    }
+
+    /// A site that says very much in tiny pieces has its share of the queue, and others find room.
+    #[test]
+    fn one_site_does_not_crowd_out_the_others() {
+        let dir = dir("crowd");
+        let engine = Embedded::open(&dir).expect("opened");
+        let (greedy, other) = (outbox("greedy"), outbox("other"));
+        let answers: Vec<_> =
+            (1..=WAITING as u64 * 4).map(|n| engine.keep(&greedy, some(n, 1))).collect();
+        assert_eq!(keep(&engine, &other, some(1, 1)), Ok(1));
+        let answers: Vec<_> = answers.into_iter().map(oneshot::Receiver::blocking_recv).collect();
+        assert!(answers.contains(&Ok(Err(NotKept::Busy))), "it has its share");
+        assert!(answers.iter().all(Result::is_ok), "nothing was dropped for a full queue");
+        assert!(engine.shared.of_sites.lock().expect("not poisoned").is_empty());
+        assert_eq!(engine.shared.waiting.load(Ordering::Acquire), 0);
         fs::remove_dir_all(&dir).expect("cleaned up");
     }
 

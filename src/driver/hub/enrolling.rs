@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use tokio::task::spawn_blocking;
+
 use super::authority::key_of;
 use super::office::Office;
 use super::sites::Given;
@@ -37,7 +39,11 @@ impl Office {
     /// Answers a new box, once.
     pub(super) async fn enrol(&self, mut line: Line) {
         let answer = match line.coming.next().await {
-            Ok(Frame::Request(request)) => self.enrolled(&request),
+            Ok(Frame::Request(request)) => {
+                let office = self.clone();
+                let answer = spawn_blocking(move || office.enrolled(&request)).await;
+                answer.unwrap_or(Frame::Close(Reason::NotKept))
+            }
             _ => Frame::Close(Reason::Protocol),
         };
         line.going.push(&answer);

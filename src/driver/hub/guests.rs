@@ -1,12 +1,12 @@
 //! Who has connected and not said yet who it is: few at a time, and few from one address.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Guests at a time. A thousand branches that come back at once have their turn within seconds.
 const MOST: usize = 1_024;
-/// From one address: a data centre behind which many sites are, and no flood.
+/// From one address, or one network of IPv6: a data centre behind which many sites are, and no flood.
 const MOST_FROM_ONE: usize = 128;
 
 /// All of them.
@@ -23,6 +23,7 @@ pub struct Guest {
 impl Guests {
     /// Somebody comes. Nobody more is let in when there are too many.
     pub fn enter(&self, from: IpAddr) -> Option<Guest> {
+        let from = network(from);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.values().sum::<usize>() >= MOST
             || all.get(&from).is_some_and(|n| *n >= MOST_FROM_ONE)
@@ -36,6 +37,14 @@ impl Guests {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
+}
+
+/// Whoever has one address of IPv6 has the 2^64 of its network (RFC 4291 section 2.5.4).
+fn network(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V6(own) => Ipv6Addr::from_bits(own.to_bits() & !u128::from(u64::MAX)).into(),
+        own => own,
     }
 }
 
@@ -65,5 +74,19 @@ mod tests {
         assert!(other.is_some());
         drop((held, other));
         assert_eq!(guests.count(), 0);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_address() {
+        let guests = Guests::default();
+        let enter = |host: usize, network: &str| {
+            guests.enter(format!("2001:db8:0:{network}::{host:x}").parse().unwrap())
+        };
+        let held: Vec<_> = (1..MOST).filter_map(|host| enter(host, "1")).collect();
+        assert_eq!(held.len(), MOST_FROM_ONE);
+        assert!(enter(1, "2").is_some());
+        let mapped = |host| guests.enter(format!("::ffff:192.0.2.{host}").parse().unwrap());
+        let held: Vec<_> = (1..250).filter_map(mapped).collect();
+        assert_eq!(held.len(), 249, "each is an address of its own");
     }
 }

@@ -13,21 +13,24 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::acquaintances::Acquaintances;
 use super::authority::Authority;
 use super::engine::{Batch, Contact, Engine, NotKept, Outboxed};
+use super::enrolling::NoCertificate;
 use super::files::{Store, Taking};
 use super::guests::{Guest, Guests};
 use super::sites::{Given, Known, Sites, who};
 use crate::driver::line::proving::{self, fingerprint};
 use crate::driver::line::{self, Line, NoLine};
 use crate::driver::{clock, quic};
+use crate::hub::quota::Quota;
 use crate::hub::session::{Output, Session, WINDOW};
 use crate::time::UnixTime;
 use crate::uplink::blob::Said;
-use crate::uplink::frame::{Answer, Ask, Event, Frame, Told};
+use crate::uplink::frame::{Answer, Ask, Certificate, Event, Frame, Request, Told};
 use crate::uplink::token::{Fingerprint, PROTOCOL as ENROL};
 
 /// How long a newcomer may take until it has said who it is. Three losses of a handshake at 200 ms.
@@ -43,11 +46,21 @@ const RENEW_AT: u32 = 3;
 /// Octets that were taken in and are not kept yet, from which on nothing more is read. Twice what sites are told: a site
 /// that keeps to it is never stopped here.
 const MOST_HELD: usize = 2 * WINDOW as usize;
+/// Octets of all sites together that are taken in and not kept: half of what an engine lets wait. Each connection has its share,
+/// so that many sites that come back at once wait for each other, and none is turned away.
+const TOGETHER: usize = 128 << 20;
+/// Batches of a connection that are not kept yet, from which on nothing more is read: some milliseconds of a disk, and few
+/// enough that a site with tiny ones does not fill an engine's queue.
+const MOST_KEEPING: usize = 256;
 /// Answers that wait until the site takes them. Each is an answer to something that it said; one that says and does not
 /// listen is not read any more.
 const MOST_ANSWERS: usize = 4_096;
 /// What was found out about people and waits: the session asks for no more at a time.
 const MOST_FOUND: usize = 128;
+/// How soon a site is told again to ask for another certificate, where it comes with the old one still.
+const RENEW_AGAIN: Duration = Duration::from_secs(3_600);
+/// The same where certificates last for seconds, as in tests.
+const RENEW_AGAIN_SOON: Duration = Duration::from_secs(1);
 /// How long to wait when the system has no descriptor left.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
 
@@ -66,6 +79,7 @@ pub(super) struct Inner {
     guests: Guests,
     /// Where recordings and files of messages are, where they are taken.
     files: OnceLock<Store>,
+    quota: Mutex<Quota>,
     /// What ends the connection of each site that has one.
     live: Mutex<BTreeMap<String, (u64, oneshot::Sender<()>)>>,
 }
@@ -78,13 +92,39 @@ impl Office {
         engine: Engine,
         certificates: Duration,
     ) -> Office {
-        let (tell, known) = watch::channel(sites.read());
+        Office::open_with(authority, sites, engine, certificates, Quota::new(None))
+    }
+
+    /// The same, where each site may have no more kept than that.
+    pub fn open_with(
+        authority: Authority,
+        sites: Sites,
+        engine: Engine,
+        certificates: Duration,
+        quota: Quota,
+    ) -> Office {
+        let known = sites.read(&Known::default()).unwrap_or_else(|error| {
+            tracing::error!(%error, "who is let in cannot be read; it is tried again");
+            Known::default()
+        });
+        let (tell, known) = watch::channel(known);
         tokio::spawn(look(sites.clone(), tell));
+        let quota = Mutex::new(quota);
         let guests = Guests::default();
         let (live, people) = (Mutex::default(), Acquaintances::follow(&engine, sites.folder()));
         let files = OnceLock::new();
-        let inner =
-            Inner { files, authority, sites, known, engine, people, certificates, guests, live };
+        let inner = Inner {
+            files,
+            authority,
+            sites,
+            known,
+            engine,
+            people,
+            certificates,
+            guests,
+            quota,
+            live,
+        };
         Office(Arc::new(inner))
     }
 
@@ -120,7 +160,9 @@ impl Office {
             };
             let office = self.clone();
             tokio::spawn(async move {
-                let line = async { incoming.connection().await.map(Line::by_quic) };
+                let line = async {
+                    incoming.connection().await.map(|came| Line::by_quic(came).of_a_guest())
+                };
                 office.receive(line, guest).await;
             });
         }
@@ -154,19 +196,32 @@ impl Office {
         }
         let print = line.certificates.first().map(fingerprint);
         let now = clock::now().unix;
-        let proved = print.and_then(|print| self.proved(print, now));
+        let proved = match print {
+            Some(print) => self.proved(print, now).await,
+            None => None,
+        };
         let Some(proved) = proved else { return turn_away(line).await };
         Conversation::new(self, line, proved).hold(since + GREETING, guest).await;
     }
 
     /// Whose a certificate is. One that is not known was perhaps given a moment ago, by another process or another hub.
-    fn proved(&self, print: Fingerprint, now: UnixTime) -> Option<Proved> {
+    async fn proved(&self, print: Fingerprint, now: UnixTime) -> Option<Proved> {
         let known = self.0.known.borrow().clone();
         let own = |known: &Known| {
             let (site, given) = who(known, print, now)?;
             Some(Proved { site: site.site.clone(), print, given: given.clone() })
         };
-        own(&known).or_else(|| own(&self.0.sites.read()))
+        if let Some(proved) = own(&known) {
+            return Some(proved);
+        }
+        let sites = self.0.sites.clone();
+        own(&spawn_blocking(move || sites.read(&known)).await.ok()?.ok()?)
+    }
+
+    /// Octets of one connection that may be taken in and not kept yet.
+    fn share(&self) -> usize {
+        let live = self.0.live.lock().unwrap_or_else(PoisonError::into_inner).len();
+        (TOGETHER / live.max(1)).min(MOST_HELD)
     }
 
     /// A site's connection takes the place of the one that it had. Answers its number, and what ends it.
@@ -194,15 +249,24 @@ impl Office {
 async fn look(sites: Sites, tell: watch::Sender<Known>) {
     let mut seen = None;
     while !tell.is_closed() {
-        let changed = sites.changed();
-        if changed.is_none() || changed != seen {
-            let known = sites.read();
-            tell.send_if_modified(|old| {
-                let other = **old != *known;
-                *old = known;
-                other
-            });
-            seen = changed;
+        let (sites, last, before) = (sites.clone(), tell.borrow().clone(), seen);
+        let looked = spawn_blocking(move || {
+            let changed = sites.changed();
+            let same = changed.is_some() && changed == before;
+            (changed, (!same).then(|| sites.read(&last)))
+        });
+        match looked.await {
+            Ok((changed, Some(Ok(known)))) => {
+                tell.send_if_modified(|old| {
+                    let other = **old != *known;
+                    *old = known;
+                    other
+                });
+                seen = changed;
+            }
+            // Who was let in before is so still: a folder that cannot be read once has shut nobody out.
+            Ok((_, Some(Err(error)))) => tracing::error!(%error, "who is let in cannot be read"),
+            Ok((_, None)) | Err(_) => {}
         }
         sleep(LOOK).await;
     }
@@ -243,8 +307,8 @@ struct Conversation {
     keeping: VecDeque<(usize, oneshot::Receiver<Result<u64, NotKept>>)>,
     held: usize,
     heard: Instant,
-    /// Whether it was told to ask for another certificate.
-    told: bool,
+    /// When it was told last to ask for another certificate.
+    told: Option<Instant>,
     /// What was found out about people, and the way there.
     found: mpsc::Receiver<Found>,
     finds: mpsc::Sender<Found>,
@@ -260,6 +324,8 @@ enum Found {
     Answer(Answer),
     /// What the site is to be told.
     Told(Option<Told>),
+    /// Its other certificate.
+    Certified(Result<Certificate, NoCertificate>),
 }
 
 impl Conversation {
@@ -282,7 +348,7 @@ impl Conversation {
             keeping: VecDeque::new(),
             held: 0,
             heard: Instant::now(),
-            told: false,
+            told: None,
         }
     }
 
@@ -294,7 +360,9 @@ impl Conversation {
         let mut look = tokio::time::interval(self.look_every());
         let news = self.office.0.people.news(&self.proved.site);
         while !self.session.is_over() {
-            let reads = self.held < MOST_HELD && self.line.going.waiting() < MOST_ANSWERS;
+            let reads = self.held < self.office.share()
+                && self.keeping.len() < MOST_KEEPING
+                && self.line.going.waiting() < MOST_ANSWERS;
             tokio::select! {
                 came = self.line.coming.next(), if reads => match came {
                     Ok(frame) => {
@@ -325,6 +393,7 @@ impl Conversation {
                 Some(found) = self.found.recv() => match found {
                     Found::Answer(answer) => self.session.handle_answer(answer),
                     Found::Told(told) => self.session.handle_told(told),
+                    Found::Certified(made) => self.certified(made),
                 },
                 _ = &mut replaced => break,
                 () = tokio::time::sleep_until(greeting), if guest.is_some() => {
@@ -346,10 +415,14 @@ impl Conversation {
     }
 
     fn welcomed(&mut self) {
+        self.line.trust();
         let Proved { site, print, given } = &self.proved;
-        if let Err(error) = self.office.0.sites.uses(site, *print) {
-            tracing::warn!(site, %error, "a site's older certificates stay");
-        }
+        let (sites, name, print) = (self.office.0.sites.clone(), site.clone(), *print);
+        spawn_blocking(move || {
+            if let Err(error) = sites.uses(&name, print) {
+                tracing::warn!(site = name, %error, "a site's older certificates stay");
+            }
+        });
         let epoch = self.outbox.as_ref().map(|of| of.epoch.clone()).unwrap_or_default();
         let contact = Contact::Connected {
             route: self.line.route,
@@ -375,13 +448,7 @@ impl Conversation {
                     self.keep(size, Batch::Events { first, events });
                 }
                 Output::KeepLost { from, upto } => self.keep(0, Batch::Lost { from, upto }),
-                Output::Certify(request) => {
-                    let site = self.proved.site.clone();
-                    match self.office.renew(&site, &self.proved.given, &request.request) {
-                        Ok(certificate) => self.session.handle_certificate(certificate),
-                        Err(why) => tracing::warn!(site, %why, "a site gets no other certificate"),
-                    }
-                }
+                Output::Certify(request) => self.certify(request),
                 Output::Blob(said) => {
                     let say = self.files.as_mut().map(|files| files.handle_said(said));
                     self.say(say.unwrap_or_default());
@@ -417,7 +484,39 @@ impl Conversation {
         });
     }
 
+    /// Another certificate is signed and written down, which takes the disk its time.
+    fn certify(&self, request: Request) {
+        let (office, finds) = (self.office.clone(), self.finds.clone());
+        let (site, came_with) = (self.proved.site.clone(), self.proved.given.clone());
+        tokio::spawn(async move {
+            let made =
+                spawn_blocking(move || office.renew(&site, &came_with, &request.request)).await;
+            // One that panicked has ended the program.
+            if let Ok(made) = made {
+                let _ = finds.send(Found::Certified(made)).await;
+            }
+        });
+    }
+
+    /// Where there is none, the site is told to ask again after a while.
+    fn certified(&mut self, made: Result<Certificate, NoCertificate>) {
+        match made {
+            Ok(certificate) => self.session.handle_certificate(certificate),
+            Err(why) => {
+                tracing::warn!(site = self.proved.site, %why, "a site gets no other certificate");
+            }
+        }
+    }
+
     fn keep(&mut self, size: usize, batch: Batch) {
+        let octets = batch.size() as u64;
+        let mut quota = self.office.0.quota.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = quota.take(Instant::now(), &self.proved.site, octets);
+        drop(quota);
+        if !may {
+            tracing::warn!(site = self.proved.site, "a site has more than [hub] site_mb_a_day");
+            return self.session.handle_too_much();
+        }
         // A session says what to keep after it was told the position of an outbox.
         let Some(of) = &self.outbox else { return };
         self.held += size;
@@ -467,8 +566,10 @@ impl Conversation {
             return self.session.turn_away();
         }
         let left = ends.since(now);
-        if !self.told && self.session.is_open() && left < ends.since(given) / RENEW_AT {
-            self.told = true;
+        let again = (self.office.0.certificates / 100).clamp(RENEW_AGAIN_SOON, RENEW_AGAIN);
+        let rests = self.told.is_some_and(|told| told.elapsed() < again);
+        if !rests && self.session.is_open() && left < ends.since(given) / RENEW_AT {
+            self.told = Some(Instant::now());
             self.session.renew();
         }
     }

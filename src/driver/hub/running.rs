@@ -16,6 +16,7 @@ use super::files;
 use super::office::Office;
 use super::serving::{self, CannotServe, Serving};
 use super::sites::Sites;
+use crate::hub::quota::Quota;
 use crate::hub::settings::Hub;
 
 /// How long a site's certificate lasts. It is renewed when a third is left, so that a branch may be cut off for four months;
@@ -118,7 +119,8 @@ pub fn start(dir: &Path, hub: &Hub) -> Result<Running, CannotStart> {
     let serving = runtime.block_on(async {
         let engine = serving::engine(dir, hub).await.map_err(CannotStart::Serve)?;
         let serving = serving::start(dir, hub, &engine).await.map_err(CannotStart::Serve)?;
-        let office = Office::open(authority, sites, engine, CERTIFICATE);
+        let quota = Quota::new(hub.a_day());
+        let office = Office::open_with(authority, sites, engine, CERTIFICATE, quota);
         if hub.blobs.quota_mb > 0 {
             let store = files::open(dir, &hub.blobs);
             office.keep_files(store.map_err(|error| CannotStart::Folder(dir.to_owned(), error))?);

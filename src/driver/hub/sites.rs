@@ -36,11 +36,14 @@ pub struct Site {
 }
 
 impl Site {
-    /// Those that have ended go, and the oldest where there are too many.
-    fn add(&mut self, given: Given) {
+    /// Those that have ended go, and the oldest where there are too many; never the one that it came with.
+    fn add(&mut self, given: Given, came_with: Option<&str>) {
         self.certificates.retain(|one| given.given < one.ends && one.sha256 != given.sha256);
-        let over = (self.certificates.len() + 1).saturating_sub(MOST_CERTIFICATES);
-        self.certificates.drain(..over);
+        while self.certificates.len() >= MOST_CERTIFICATES {
+            let other = |one: &Given| Some(&*one.sha256) != came_with;
+            let Some(oldest) = self.certificates.iter().position(other) else { break };
+            self.certificates.remove(oldest);
+        }
         self.certificates.push(given);
     }
 }
@@ -130,17 +133,31 @@ impl Sites {
         (age > DATES_ARE_SURE_AFTER).then_some(at)
     }
 
-    /// All sites. One whose file cannot be read is not let in, and the others are.
-    pub fn read(&self) -> Known {
-        let files = fs::read_dir(self.folder.join("sites")).into_iter().flatten().flatten();
-        let files = files.filter(|file| file.path().extension().is_some_and(|e| e == "json"));
-        let sites = files.filter_map(|file| {
-            let text = fs::read(file.path()).ok()?;
-            serde_json::from_slice::<Site>(&text)
-                .inspect_err(|error| tracing::error!(file = %file.path().display(), %error, "a site's file cannot be read"))
-                .ok()
-        });
-        Arc::new(sites.map(|site| (site.site.clone(), site)).collect())
+    /// All sites. One whose file cannot be read is as it was known `last`, and not let in where it was not known; the others
+    /// are.
+    ///
+    /// # Errors
+    /// When their folder cannot be read: that says nothing of any of them.
+    pub fn read(&self, last: &Known) -> io::Result<Known> {
+        let mut sites = BTreeMap::new();
+        for file in fs::read_dir(self.folder.join("sites"))? {
+            let path = file?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            let site = match fs::read(&path).and_then(|text| Ok(serde_json::from_slice(&text)?)) {
+                Ok(site) => Some(site),
+                // It went in between.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => {
+                    tracing::error!(file = %path.display(), %error, "a site's file cannot be read");
+                    last.get(name).cloned()
+                }
+            };
+            sites.extend(site.map(|site: Site| (site.site.clone(), site)));
+        }
+        Ok(Arc::new(sites))
     }
 
     /// A token is handed out, which can be used until then.
@@ -193,7 +210,7 @@ impl Sites {
             if site.revoked.take().is_some() {
                 site.certificates.clear();
             }
-            site.add(given);
+            site.add(given, None);
         })?;
         Ok(true)
     }
@@ -210,7 +227,7 @@ impl Sites {
             let same = |one: &Given| one.sha256 == came_with.sha256;
             holds = site.revoked.is_none() && site.certificates.iter().any(same);
             if holds {
-                site.add(given);
+                site.add(given, Some(&came_with.sha256));
             }
         })?;
         Ok(holds)
@@ -321,13 +338,51 @@ mod tests {
         assert_eq!(sites.use_up(spare, key, UnixTime(8_000_000)).unwrap(), None);
         // It was using it up at that moment.
         assert!(!sites.enrol(used, "berne", given("e")).unwrap());
-        let berne = sites.read()["berne"].clone();
+        let berne = sites.read(&Known::default()).unwrap()["berne"].clone();
         assert_eq!((berne.certificates, berne.revoked), (Vec::new(), Some(UnixTime(7_000_000))));
 
         // A new token is the office's word.
         sites.hand_out("berne", used, UnixTime(1_000_000_000)).unwrap();
         assert!(sites.enrol(used, "berne", given("f")).unwrap());
-        assert_eq!(sites.read()["berne"].revoked, None);
+        assert_eq!(sites.read(&Known::default()).unwrap()["berne"].revoked, None);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_once_says_nothing_of_any_site() {
+        let folder = std::env::temp_dir().join(format!("branchline-known-{}", std::process::id()));
+        let sites = Sites::open(&folder).unwrap();
+        for (site, secret) in [("berne", Secret([1; 16])), ("basel", Secret([2; 16]))] {
+            sites.hand_out(site, secret, UnixTime(1_000_000_000)).unwrap();
+            assert!(sites.enrol(secret, site, given(site)).unwrap());
+        }
+        let known = sites.read(&Known::default()).unwrap();
+        assert_eq!(known.len(), 2);
+        // One file is damaged: its site is as it was, and the other one's file counts.
+        fs::write(sites.file("berne"), b"{").unwrap();
+        assert!(sites.revoke("basel", UnixTime(7_000_000)).unwrap());
+        let then = sites.read(&known).unwrap();
+        assert_eq!(then["berne"], known["berne"]);
+        assert!(then["basel"].revoked.is_some());
+        assert!(!sites.read(&Known::default()).unwrap().contains_key("berne"));
+        // The folder is away, as where there are no descriptors left.
+        fs::rename(folder.join("sites"), folder.join("away")).unwrap();
+        assert!(sites.read(&known).is_err());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn however_often_it_renews_the_certificate_that_a_site_came_with_stays() {
+        let folder = std::env::temp_dir().join(format!("branchline-renews-{}", std::process::id()));
+        let sites = Sites::open(&folder).unwrap();
+        sites.hand_out("berne", Secret([1; 16]), UnixTime(1_000_000_000)).unwrap();
+        assert!(sites.enrol(Secret([1; 16]), "berne", given("own")).unwrap());
+        for other in 0..10 {
+            assert!(sites.renew("berne", &given("own"), given(&other.to_string())).unwrap());
+        }
+        let berne = sites.read(&Known::default()).unwrap()["berne"].clone();
+        let prints: Vec<_> = berne.certificates.iter().map(|one| &*one.sha256).collect();
+        assert_eq!(prints, ["own", "7", "8", "9"]);
         fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -84,9 +84,10 @@ impl Keys {
         let private =
             PrivateKeyDer::try_from(self.key.serialize_der()).map_err(|_| NoKeys::Content)?;
         let proof = Proof { chain, key: private };
-        self.config = proving::site(&authority, proof).map_err(|_| NoKeys::Content)?;
-        self.ends = ends;
-        write(folder, CERTIFICATE, &certificate.certificate)
+        let config = proving::site(&authority, proof).map_err(|_| NoKeys::Content)?;
+        write(folder, CERTIFICATE, &certificate.certificate)?;
+        (self.config, self.ends) = (config, ends);
+        Ok(())
     }
 }
 

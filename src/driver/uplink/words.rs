@@ -92,6 +92,9 @@ fn closed(reason: Reason) -> &'static str {
         Reason::Done => "the hub has ended; it is tried again by itself",
         Reason::Version => "the hub speaks another version: bring both up to date",
         Reason::Site => "the hub does not let this site in: it was revoked; a new token lets it in",
+        Reason::TooMuch => {
+            "the hub takes no more from this site for a while ([hub] site_mb_a_day there): what happened waits here"
+        }
         Reason::NotKept => "the hub cannot keep anything at this moment: is its disk full?",
         Reason::Silent => "the hub heard nothing for too long; it is tried again by itself",
         Reason::Gap => "the hub misses events; it is tried again by itself",

@@ -44,8 +44,8 @@ use super::personal::{Personal, Reads};
 use crate::context;
 use crate::time::UnixTime;
 use crate::uplink::frame::{self, Class as Sort};
-use crate::uplink::outbox;
 use crate::uplink::policy::{Class, Plain, Policy, Sheet};
+use crate::uplink::{long, outbox};
 
 /// Turns records into events as the site's policy has it.
 #[derive(Debug, Clone)]
@@ -64,8 +64,17 @@ impl Outward {
         &self.policy
     }
 
-    /// What one record becomes. Personal data that is sealed, because nobody can read it any more, does not leave.
+    /// What one record becomes. Personal data that is sealed, because nobody can read it any more, does not leave. What is
+    /// longer than a frame carries is cut by rules.
     pub fn events(&self, at: UnixTime, event: &Event) -> Vec<frame::Event> {
+        let all = self.whole(at, event);
+        match all.iter().all(|event| event.body.len() <= long::LONGEST) {
+            true => all,
+            false => all.into_iter().flat_map(long::fit).collect(),
+        }
+    }
+
+    fn whole(&self, at: UnixTime, event: &Event) -> Vec<frame::Event> {
         match event {
             Event::Call(event) => self.call_event(event),
             Event::CallRecord(record) => self.call(record),
