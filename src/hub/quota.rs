@@ -44,6 +44,7 @@ fn back(a_day: u64, elapsed: Duration) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
 
