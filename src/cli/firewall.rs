@@ -12,7 +12,7 @@ use clap::Args;
 use crate::cli::{check, exit};
 use crate::config::Settings;
 use crate::driver::files;
-use crate::sip::trunk::Network;
+use crate::sip::trunk::{Network, Server};
 
 /// What `branchline firewall` takes.
 #[derive(Debug, Args)]
@@ -81,7 +81,9 @@ fn lan(settings: &Settings) -> BTreeSet<String> {
 fn trunks(settings: &Settings) -> BTreeSet<String> {
     let each = settings.trunks.iter();
     let sources = each.clone().flat_map(|trunk| trunk.accept_from.iter().cloned());
-    let servers = each.flat_map(|trunk| trunk.servers.iter()).map(|server| server.host.clone());
+    let servers = each.flat_map(|trunk| trunk.servers.iter());
+    let servers =
+        servers.filter_map(|server| Server::parse(&server.host)).map(|server| server.host);
     sources.chain(servers.filter(|host| host.parse::<IpAddr>().is_ok())).collect()
 }
 
