@@ -154,8 +154,8 @@ fn nobody_calls_where_the_setting_is_off() {
     assert_eq!(page.value(&row), true);
     // Nor where a page of somebody's own making asks for it.
     let asks = "window.told = []; const socket = new WebSocket(`wss://${location.host}/chat/site`, 'branchline.chat.1'); \
-        socket.onmessage = ({ data }) => { told.push(JSON.parse(data)); if (told.length === 1) for (const what of ['ask', \
-        'offer']) socket.send(JSON.stringify({ type: 'call', what, sdp: 'v=0' })) }; socket.onopen = () => \
+        socket.onmessage = ({ data }) => { told.push(JSON.parse(data)); const what = { welcome: 'ask', call: 'offer' }[told.at(-1).type]; \
+        if (told.length < 3) socket.send(JSON.stringify({ type: 'call', what, sdp: 'v=0' })) }; socket.onopen = () => \
         socket.send(JSON.stringify({ type: 'hello' })); true";
     page.value(asks);
     let no = "told.filter((what) => what.type === 'call' && what.why === 'off').length === 2";
