@@ -2,7 +2,8 @@
 //!
 //! Two slots hold a root each; a kernel on the ESP belongs to one of them by the hash in its command line. An update writes the
 //! slot that does not run and puts its kernel there last. The boot loader counts the starts of a new kernel; [`gate`] says
-//! whether it is healthy, and what does not get healthy makes room for the one before. Owns no disk: `driver` writes.
+//! whether it is healthy, and what does not get healthy makes room for the one before. Owns no disk: `cli::update`
+//! reads and writes it, for whoever typed the command.
 
 pub mod gate;
 pub mod manifest;

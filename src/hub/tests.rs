@@ -470,14 +470,20 @@ fn a_site_that_is_not_who_it_proves_to_be_is_turned_away() {
     assert_eq!(close(vec![Frame::Events { first: 1, events: vec![event(1)] }]), Reason::Protocol);
 }
 
-#[test]
-fn a_gap_ends_the_connection_and_a_repetition_does_not() {
+/// A connection of a site of which the engine says it has so many events.
+fn that_has(events: u64) -> Session {
     let mut session = Session::new("berne".to_owned());
     let text =
         r#"{"site":"berne","epoch":"1","least":1,"most":1,"program":"","first":1,"newest":0}"#;
     session.handle_frame(Frame::Hello(serde_json::from_str(text).unwrap()));
-    session.handle_position(5);
+    session.handle_position(events);
     while session.poll_output().is_some() {}
+    session
+}
+
+#[test]
+fn a_gap_ends_the_connection_and_a_repetition_does_not() {
+    let mut session = that_has(5);
     session.handle_frame(Frame::Events { first: 4, events: (4..=7).map(event).collect() });
     let expected = session::Output::Keep { first: 6, events: vec![event(6), event(7)] };
     assert_eq!(session.poll_output(), Some(expected));
@@ -488,18 +494,11 @@ fn a_gap_ends_the_connection_and_a_repetition_does_not() {
 
 #[test]
 fn a_site_that_has_lost_all_numbers_there_are_is_hung_up_on() {
-    let mut session = Session::new("berne".to_owned());
-    let text =
-        r#"{"site":"berne","epoch":"1","least":1,"most":1,"program":"","first":1,"newest":0}"#;
-    session.handle_frame(Frame::Hello(serde_json::from_str(text).unwrap()));
-    session.handle_position(5);
-    while session.poll_output().is_some() {}
+    let mut session = that_has(5);
     session.handle_frame(Frame::Lost { from: 1, upto: u64::MAX });
     assert_eq!(session.poll_output(), Some(session::Output::Send(Frame::Close(Reason::Protocol))));
     // An engine that says it has them all says so of a damaged file; nothing runs over.
-    let mut session = Session::new("berne".to_owned());
-    session.handle_frame(Frame::Hello(serde_json::from_str(text).unwrap()));
-    session.handle_position(u64::MAX);
+    let mut session = that_has(u64::MAX);
     session.handle_frame(Frame::Events { first: 1, events: vec![event(1)] });
     assert!(!session.is_over());
 }
