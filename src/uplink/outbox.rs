@@ -14,6 +14,10 @@ pub const BEFORE: usize = 18;
 /// Octets of the longest body that is believed.
 const LONGEST: usize = super::frame::LONGEST;
 
+/// What an event says of which nothing is left but its number and class: it was a piece of one that is shorter now, as somebody
+/// in it was erased.
+pub const GONE: &[u8] = br#"{"event":"gone"}"#;
+
 const MAGIC: &[u8; 8] = b"BLOUT1\r\n";
 /// The mark of the last event that one record of the journal becomes.
 const LAST: u8 = 1;

@@ -130,6 +130,10 @@ impl Derive for Again {
         }
         Ok(Derived { records, through })
     }
+
+    fn erased(&mut self, after: u64, upto: u64) -> io::Result<Derived> {
+        self.derive(after, upto)
+    }
 }
 
 impl Written {

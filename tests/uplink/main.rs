@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod down;
+mod erased;
 mod hub;
 mod line;
 mod out;

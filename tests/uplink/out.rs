@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Tells the child where to work.
 const DATA: &str = "BRANCHLINE_TEST_OUTBOX";
 
-fn leaving() -> Leaving {
+pub fn leaving() -> Leaving {
     let settings = outbox::Settings { most: 1 << 40, alarm: 1 << 40 };
     Leaving { said: BTreeMap::new(), key: Some(b"a key that branches share".to_vec()), settings }
 }
@@ -114,12 +114,17 @@ pub fn something(random: &mut Random) -> Event {
 }
 
 pub fn open(data: &Path, seed: u64) -> (Opened, mpsc::Receiver<Done>) {
+    open_leaving(data, seed, leaving())
+}
+
+/// The same where something else may leave.
+pub fn open_leaving(data: &Path, seed: u64, leaving: Leaving) -> (Opened, mpsc::Receiver<Done>) {
     let (says, hears) = mpsc::channel();
     let report = move |done| {
         let _ = says.send(done);
     };
     let mut random = Random::from_number(seed);
-    let opened = journal::open_leaving(data, clock::now(), &mut random, Some(leaving()), report);
+    let opened = journal::open_leaving(data, clock::now(), &mut random, Some(leaving), report);
     (opened.expect("a journal"), hears)
 }
 
@@ -200,7 +205,7 @@ pub fn filtered_by(data: &Path, outward: &Outward, most: usize) -> (String, u64)
 }
 
 /// What the outbox holds, from its first number to its last.
-fn held(outbox: &outbox::Outbox) -> (String, u64) {
+pub fn held(outbox: &outbox::Outbox) -> (String, u64) {
     let newest = outbox.span().borrow().newest;
     let mut next = 1;
     let events = std::iter::from_fn(|| {
@@ -213,7 +218,7 @@ fn held(outbox: &outbox::Outbox) -> (String, u64) {
     held
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < end, "{what}");

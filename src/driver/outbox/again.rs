@@ -105,6 +105,22 @@ impl Place {
 
 impl Derive for Again {
     fn derive(&mut self, after: u64, upto: u64) -> io::Result<Derived> {
+        self.make(after, upto, |_| true)
+    }
+
+    fn erased(&mut self, after: u64, upto: u64) -> io::Result<Derived> {
+        self.make(after, upto, outward::is_erased)
+    }
+}
+
+impl Again {
+    /// What those records become that are wanted, which are asked for as far as they can be read.
+    fn make(
+        &mut self,
+        after: u64,
+        upto: u64,
+        wanted: impl Fn(&mut Event) -> bool,
+    ) -> io::Result<Derived> {
         self.keys()?;
         self.stand(after)?;
         let mut records = Vec::new();
@@ -126,6 +142,9 @@ impl Derive for Again {
                     let event: Option<Event> = serde_json::from_slice(record.payload).ok();
                     if let (Some(mut event), Some((_, keys))) = (event, &self.keys) {
                         outward::open(&mut event, keys);
+                        if !wanted(&mut event) {
+                            continue;
+                        }
                         self.outward.write(&mut records, Token(record.seq), record.at, &event);
                     }
                 }

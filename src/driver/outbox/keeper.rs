@@ -1,5 +1,7 @@
 //! Who owns the outbox's files: takes what the journal has made durable, makes again what it missed, lets go of what the
-//! office has, and keeps to the budget.
+//! office has, keeps to the budget, and erases.
+
+mod erasing;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use self::erasing::Erasing;
 use super::epoch::Epoch;
 use super::files::{self, Mark, Segment};
 use super::left::Log;
@@ -53,6 +56,12 @@ pub trait Derive: Send {
     /// # Errors
     /// When the journal cannot be read.
     fn derive(&mut self, after: u64, upto: u64) -> io::Result<Derived>;
+
+    /// The same of those records alone in which something cannot be read any more, because somebody was erased.
+    ///
+    /// # Errors
+    /// As there.
+    fn erased(&mut self, after: u64, upto: u64) -> io::Result<Derived>;
 }
 
 /// What some records of the journal became.
@@ -139,6 +148,8 @@ pub struct Keeper {
     shedding: usize,
     /// How many of [`ORDER`] were dropped from which segments already.
     shed_from: std::collections::BTreeMap<u64, usize>,
+    /// Somebody was erased, and what is still to be done of that.
+    erasing: Option<Erasing>,
 }
 
 impl Keeper {
@@ -209,7 +220,9 @@ impl Keeper {
             arrived_kept: arrived,
             shedding: 0,
             shed_from: std::collections::BTreeMap::new(),
+            erasing: None,
         };
+        keeper.look_for_erasure();
         if let Err(error) = keeper.reopen() {
             keeper.fail(&error);
         }
@@ -243,7 +256,7 @@ impl Keeper {
     /// How long nothing is to be done by itself.
     fn patience(&self) -> Duration {
         let now = Instant::now();
-        if self.is_behind() && self.retry_at.is_none() {
+        if (self.is_behind() || self.erasing.is_some()) && self.retry_at.is_none() {
             return Duration::ZERO;
         }
         let synced = self.unsynced_since.map(|since| since + GATHER);
@@ -273,6 +286,10 @@ impl Keeper {
             let made = self.catch_up();
             self.or_fail(made);
         }
+        if self.retry_at.is_none() && self.erasing.is_some() {
+            let erased = self.erase();
+            self.or_fail(erased);
+        }
         if self.unsynced_since.is_some_and(|since| since + GATHER <= now) {
             let synced = self.sync();
             self.or_fail(synced);
@@ -292,6 +309,10 @@ impl Keeper {
         while self.is_behind() && self.retry_at.is_none() {
             let made = self.catch_up();
             self.or_fail(made);
+        }
+        while self.erasing.is_some() && self.retry_at.is_none() {
+            let erased = self.erase();
+            self.or_fail(erased);
         }
         let done = self.sync().and_then(|()| self.tidy(true));
         self.or_fail(done);
@@ -315,6 +336,7 @@ impl Keeper {
         if records.is_empty() {
             return Ok(());
         }
+        self.note_erasures(records)?;
         let mut kept = Vec::new();
         let records = match self.shedding {
             0 => records,

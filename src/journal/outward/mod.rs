@@ -149,6 +149,24 @@ pub fn open(event: &mut Event, keys: &dyn Reads) {
     });
 }
 
+/// Whether something in a record that was opened cannot be read any more: whose it was, was erased.
+pub fn is_erased(event: &mut Event) -> bool {
+    let mut erased = false;
+    event.for_each_personal(&mut |personal| erased |= matches!(personal, Personal::Sealed(..)));
+    erased
+}
+
+/// Whether an event tells that keys were destroyed: what came before it is to be made again without what they opened.
+pub fn erases(class: Sort, body: &[u8]) -> bool {
+    let has = |mark: &[u8]| body.windows(mark.len()).any(|part| part == mark);
+    match class {
+        Sort::PERSON => body.starts_with(br#"{"event":"erased""#),
+        // In a text the marks of a text are escaped.
+        Sort::AUDIT => has(br#""what":"tapes_forgotten""#),
+        _ => false,
+    }
+}
+
 /// The text, where it is not sealed.
 fn text(personal: &Personal) -> Option<&str> {
     match personal {
