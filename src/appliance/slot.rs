@@ -66,6 +66,18 @@ pub fn version_of(entry: &str) -> Option<u32> {
     name.split('+').next()?.parse().ok()
 }
 
+/// Damages after which the first program starts the other version: as `DAMAGES_BEFORE_OTHER` in `image/init`.
+const DAMAGES_BEFORE_OTHER: u8 = 2;
+
+/// The version whose root is damaged on the disk, by what the first program wrote down (`VERSION COUNT`). None where that is
+/// what runs: it came up again. None where it happened once: that may have been a cable.
+#[must_use]
+pub fn damaged(written: &str, running: u32) -> Option<u32> {
+    let (version, count) = written.trim().rsplit_once(' ')?;
+    let (version, count) = (version.parse().ok()?, count.parse::<u8>().ok()?);
+    (version != running && count >= DAMAGES_BEFORE_OTHER).then_some(version)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +129,14 @@ mod tests {
             assert!(entries.contains(&"branchline_2.efi".to_owned()));
         }
         assert_eq!((b_holds, entries.len()), (Some(3), 2));
+    }
+
+    #[test]
+    fn a_damaged_version_is_another_one_that_failed_twice() {
+        assert_eq!(damaged("2 2", 1), Some(2));
+        for (written, running) in [("2 1", 1), ("2 2", 2), ("", 1), ("x 2", 1), ("2 many", 1)] {
+            assert_eq!(damaged(written, running), None, "{written:?}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::admin::{Command, Lamp, Reply};
 use crate::appliance::gate::{ANSWERS_WITHIN, Gate, Seen, Verdict};
 use crate::appliance::manifest::{self, LONGEST, Manifest, Own, Part, Refused};
-use crate::appliance::slot::{Slot, Step, steps};
+use crate::appliance::slot::{Slot, Step, damaged, steps, version_of};
 use crate::cli::{ask, exit};
 
 /// Where the first program writes down which slot it opened.
@@ -30,6 +30,13 @@ const LAST: &str = "/var/lib/branchline-update/last.json";
 /// The kernel counts starts in this variable of the firmware; health takes it back.
 const STARTS: &str =
     "/sys/firmware/efi/efivars/BranchlineStarts-8a2ee0a4-5d5c-4f4e-9d0f-6d1c2f0b7c11";
+/// The first program writes down here which version's root was not what was signed, and how often.
+const DAMAGES: &str =
+    "/sys/firmware/efi/efivars/BranchlineDamages-8a2ee0a4-5d5c-4f4e-9d0f-6d1c2f0b7c11";
+/// Why a version went whose root is damaged.
+const DAMAGED: &str = "blocks of its root on the disk are not what was signed: the disk is failing, or somebody changed them";
+/// Attributes that stand before the value of each of the firmware's variables.
+const ATTRIBUTES: usize = 4;
 /// Starts that a new version has to get healthy. Power cuts cost one each: three flaps of the mains condemn none.
 const TRIES: u8 = 5;
 /// Read and written at once.
@@ -421,10 +428,35 @@ pub fn health(options: &Health) -> ExitCode {
         (Verdict::Ill(_), None) => ExitCode::SUCCESS,
         (Verdict::Ill(_), Some(_)) => ExitCode::from(exit::SOFTWARE),
         _ => {
-            forget_starts();
+            forget_variable(STARTS);
+            if let Err(failure) = forget_damaged(version) {
+                eprintln!("branchline: {failure}");
+            }
             ExitCode::SUCCESS
         }
     }
+}
+
+/// This version had its turn because another one's root is damaged: that one's kernel goes, so that nobody starts it again, and
+/// why is written down.
+fn forget_damaged(version: u32) -> Result<(), Failure> {
+    let Ok(written) = fs::read(DAMAGES) else { return Ok(()) };
+    let written = String::from_utf8_lossy(written.get(ATTRIBUTES..).unwrap_or_default());
+    let Some(gone) = damaged(&written, version) else { return Ok(()) };
+    for name in names(Path::new(KERNELS))? {
+        if version_of(&name) == Some(gone) {
+            let removed = fs::remove_file(Path::new(KERNELS).join(&name));
+            at(&name, removed.and_then(|()| settle(KERNELS)))?;
+        }
+    }
+    note(&Last {
+        from: version,
+        to: gone,
+        trunks: BTreeSet::new(),
+        outcome: Some(DAMAGED.to_owned()),
+    })?;
+    forget_variable(DAMAGES);
+    Ok(())
 }
 
 /// An OPTIONS through the whole stack, answered with 200 (RFC 3261, section 11).
@@ -447,12 +479,12 @@ fn answers(sip: std::net::SocketAddr) -> bool {
     asked().unwrap_or(false)
 }
 
-/// Takes back the count of starts. The kernel guards such variables against `rm -r`, so the guard goes first.
-fn forget_starts() {
-    if Path::new(STARTS).exists() {
-        let _guard = process::Command::new("chattr").args(["-i", STARTS]).status();
-        if let Err(error) = fs::remove_file(STARTS) {
-            eprintln!("branchline: the count of starts stays: {error}");
+/// Takes back what the first program wrote down. The kernel guards such variables against `rm -r`, so the guard goes first.
+fn forget_variable(path: &str) {
+    if Path::new(path).exists() {
+        let _guard = process::Command::new("chattr").args(["-i", path]).status();
+        if let Err(error) = fs::remove_file(path) {
+            eprintln!("branchline: {path} stays: {error}");
         }
     }
 }

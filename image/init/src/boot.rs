@@ -2,9 +2,15 @@
 //!
 //! Owns no file and no device; `main.rs` reads and writes what this module says.
 
+use std::fmt;
+
 /// So many starts without a healthy end, and the other version gets a turn. Three, as the boot loader gives a new one: a
 /// power cut or two do not condemn a version.
 pub const STARTS_BEFORE_OTHER: u8 = 3;
+
+/// So many starts that ended at a block of the root which is not what was signed, and the other version gets its turn. Two:
+/// one may be a cable, and each costs a restart in the middle of a day.
+pub const DAMAGES_BEFORE_OTHER: u8 = 2;
 
 /// The kernel's command line, as far as it concerns the root.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,21 +87,29 @@ pub fn slots(partitions: &[Partition]) -> Vec<Slot> {
     .collect()
 }
 
-/// What the box remembers between boots: the version that was started last, and how often since it was last healthy.
+/// What the box remembers between boots: a version, and how often something happened to it. One is kept of starts since it was
+/// last healthy, one of damages that were found in its root.
 #[derive(Debug, PartialEq, Eq, Clone)]
-pub struct Starts {
+pub struct Count {
     /// The version.
     pub version: String,
-    /// Its starts since then.
+    /// How often.
     pub count: u8,
 }
 
-impl Starts {
+impl Count {
     /// Reads `VERSION COUNT`; whatever else stands there counts as nothing.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let (version, count) = text.trim().rsplit_once(' ')?;
         Some(Self { version: version.to_owned(), count: count.parse().ok()? })
+    }
+
+    /// One more of this version; another one begins anew.
+    #[must_use]
+    pub fn one_more(before: Option<Self>, version: &str) -> Self {
+        let count = before.filter(|b| b.version == version).map_or(0, |b| b.count);
+        Self { version: version.to_owned(), count: count.saturating_add(1) }
     }
 
     /// As it is kept.
@@ -108,26 +122,67 @@ impl Starts {
 /// What to do at this start.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Go on, and keep this.
-    GoOn(Starts),
-    /// This version has had its chances: start the other entry once.
-    Other(String),
+    /// Go on, and keep this count of starts.
+    GoOn(Count),
+    /// This version has had its chances: start the other entry once, for this reason.
+    Other(String, Why),
 }
 
-/// Decides whether this version goes on. `entries` are the boot loader's, `own` is the one that runs.
-#[must_use]
-pub fn turn(version: &str, before: Option<Starts>, entries: &[String], own: &str) -> Turn {
-    let count = before.filter(|b| b.version == version).map_or(0, |b| b.count);
-    let now = Starts { version: version.to_owned(), count: count.saturating_add(1) };
-    if now.count <= STARTS_BEFORE_OTHER {
-        return Turn::GoOn(now);
+/// Why another version has its turn.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum Why {
+    /// Its starts did not end healthy.
+    NotHealthy,
+    /// Blocks of its root are not what was signed.
+    Damaged,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotHealthy => "did not get healthy",
+            Self::Damaged => "is damaged on the disk",
+        })
     }
+}
+
+/// Decides whether this version goes on. `entries` are the boot loader's, `own` is the one that runs; `damages` are those that
+/// were found in a root before.
+#[must_use]
+pub fn turn(
+    version: &str,
+    starts: Option<Count>,
+    damages: Option<&Count>,
+    entries: &[String],
+    own: &str,
+) -> Turn {
+    let now = Count::one_more(starts, version);
+    let damaged = damages.is_some_and(|d| d.version == version && d.count >= DAMAGES_BEFORE_OTHER);
+    let why = match (damaged, now.count > STARTS_BEFORE_OTHER) {
+        (true, _) => Why::Damaged,
+        (false, true) => Why::NotHealthy,
+        (false, false) => return Turn::GoOn(now),
+    };
     match entries.iter().find(|entry| is_ours(entry) && stem(entry) != stem(own)) {
-        Some(other) => Turn::Other(other.clone()),
+        Some(other) => Turn::Other(other.clone(), why),
         // Nothing else to try: better the hundredth start than none.
         None => Turn::GoOn(now),
     }
 }
+
+/// Whether this line of the kernel's log says that a block of a verified device is not what was signed. A line begins with
+/// its priority; what programs write there has a facility, and is not believed.
+#[must_use]
+pub fn tells_damage(line: &str) -> bool {
+    let Some((head, text)) = line.split_once(';') else { return false };
+    let priority = head.split(',').next().and_then(|number| number.parse::<u32>().ok());
+    priority.is_some_and(|number| number < KERNELS_OWN)
+        && text.starts_with("device-mapper: verity: ")
+        && text.contains(" is corrupted")
+}
+
+/// Priorities below are of the kernel's own lines (Documentation/ABI/testing/dev-kmsg).
+const KERNELS_OWN: u32 = 8;
 
 /// Whether these are the 32 digits of a machine's identity, not all zero.
 #[must_use]
@@ -189,24 +244,56 @@ mod tests {
         let entries = ["branchline_1.efi", "branchline_2+0-3.efi", "auto-reboot"].map(String::from);
         let mut kept = None;
         for start in 1..=3 {
-            match turn("2", kept, &entries, "branchline_2+2-1.efi") {
+            match turn("2", kept, None, &entries, "branchline_2+2-1.efi") {
                 Turn::GoOn(now) => {
                     assert_eq!(now.count, start);
-                    kept = Starts::read(&now.text());
+                    kept = Count::read(&now.text());
                 }
-                other @ Turn::Other(_) => panic!("start {start}: {other:?}"),
+                other @ Turn::Other(..) => panic!("start {start}: {other:?}"),
             }
         }
-        let fourth = turn("2", kept, &entries, "branchline_2+2-1.efi");
-        assert_eq!(fourth, Turn::Other("branchline_1.efi".into()));
+        let fourth = turn("2", kept, None, &entries, "branchline_2+2-1.efi");
+        assert_eq!(fourth, Turn::Other("branchline_1.efi".into(), Why::NotHealthy));
+    }
+
+    #[test]
+    fn after_two_damages_the_other_version_has_its_turn_at_once() {
+        let entries = ["branchline_1.efi", "branchline_2.efi"].map(String::from);
+        let once = Count::one_more(None, "2");
+        let at = |damages: &Count, entries: &[String]| {
+            turn("2", None, Some(damages), entries, "branchline_2.efi")
+        };
+        assert!(matches!(at(&once, &entries), Turn::GoOn(_)));
+        let twice = Count::one_more(Some(once), "2");
+        assert_eq!(at(&twice, &entries), Turn::Other("branchline_1.efi".into(), Why::Damaged));
+        assert!(matches!(at(&twice, &entries[1..]), Turn::GoOn(_)), "nothing else to try");
+        let of_another = Count { version: "1".into(), count: 9 };
+        assert!(matches!(at(&of_another, &entries), Turn::GoOn(_)));
+    }
+
+    #[test]
+    fn damage_is_what_the_kernel_says_and_no_program() {
+        let said = "device-mapper: verity: 254:4: data block 700 is corrupted";
+        assert!(tells_damage(&format!("3,812,9123456,-;{said}\n SUBSYSTEM=block")));
+        for other in [
+            format!("11,812,9123456,-;{said}"),
+            said.into(),
+            "6,1,2,-;EXT4-fs is corrupted".into(),
+            String::new(),
+        ] {
+            assert!(!tells_damage(&other), "{other}");
+        }
     }
 
     #[test]
     fn another_version_begins_anew_and_the_only_one_goes_on_for_ever() {
-        let kept = Some(Starts { version: "2".into(), count: 9 });
-        assert!(matches!(turn("1", kept.clone(), &[], "x"), Turn::GoOn(Starts { count: 1, .. })));
+        let kept = Some(Count { version: "2".into(), count: 9 });
+        assert!(matches!(
+            turn("1", kept.clone(), None, &[], "x"),
+            Turn::GoOn(Count { count: 1, .. })
+        ));
         let alone = ["branchline_2.efi".to_owned()];
-        assert!(matches!(turn("2", kept, &alone, "branchline_2.efi"), Turn::GoOn(_)));
+        assert!(matches!(turn("2", kept, None, &alone, "branchline_2.efi"), Turn::GoOn(_)));
     }
 
     #[test]
@@ -219,8 +306,8 @@ mod tests {
 
     #[test]
     fn what_is_no_count_is_nothing() {
-        assert_eq!(Starts::read(""), None);
-        assert_eq!(Starts::read("2 many"), None);
-        assert_eq!(Starts::read("2 3\n"), Some(Starts { version: "2".into(), count: 3 }));
+        assert_eq!(Count::read(""), None);
+        assert_eq!(Count::read("2 many"), None);
+        assert_eq!(Count::read("2 3\n"), Some(Count { version: "2".into(), count: 3 }));
     }
 }

@@ -6,7 +6,8 @@
 use std::ffi::CString;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -16,9 +17,9 @@ use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::unistd::{chdir, chroot, execv};
-use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags, openat};
 
-use crate::boot::{Asked, Partition, Slot, Starts, Turn};
+use crate::boot::{Asked, Count, Partition, Slot, Turn};
 
 mod boot;
 
@@ -34,6 +35,10 @@ const LOADER: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 const OWN: &str = "8a2ee0a4-5d5c-4f4e-9d0f-6d1c2f0b7c11";
 /// Non-volatile, with access at boot and later: the first four bytes of every EFI variable.
 const KEPT: [u8; 4] = [7, 0, 0, 0];
+/// The firmware's variables.
+const EFI_VARIABLES: &str = "/sys/firmware/efi/efivars";
+/// From which severity on the kernel writes to the console; 4 as the command line has it.
+const LOUDNESS: &str = "/proc/sys/kernel/printk";
 /// Where the root is put before it becomes the root.
 const NEW_ROOT: &str = "/root";
 /// The root as the hash tree lets it be read.
@@ -66,9 +71,26 @@ impl fmt::Display for Failure {
     }
 }
 
+/// How this program is called where it stays beside systemd. With the first letter it is spared when the box is shut down
+/// (systemd.io/ROOT_STORAGE_DAEMONS).
+const WATCH: &str = "@branchline-watch";
+/// Counts what is not as it was signed, between boots.
+const DAMAGES: &str = "BranchlineDamages";
+/// Counts starts since the last healthy one.
+const STARTS: &str = "BranchlineStarts";
+/// Longer lines the kernel does not write (CONSOLE_EXT_LOG_MAX).
+const LONGEST_LINE: usize = 8192;
+
 fn main() {
+    let mut arguments = std::env::args();
+    if arguments.next().as_deref() == Some(WATCH) {
+        return watch(&arguments.next().unwrap_or_default());
+    }
     let failure = match open_root() {
-        Ok(()) => hand_over(),
+        Ok(asked) => {
+            start_watch(&asked);
+            hand_over()
+        }
         Err(failure) => failure,
     };
     println!("branchline-init: {failure}; the machine starts anew in {READ_THIS:?}");
@@ -76,18 +98,25 @@ fn main() {
     let _never = reboot(RebootMode::RB_AUTOBOOT);
 }
 
-fn open_root() -> Result<(), Failure> {
+fn open_root() -> Result<Asked, Failure> {
     file_systems()?;
     let line = fs::read_to_string("/proc/cmdline").map_err(|e| Failure::System("cmdline", e))?;
     let asked = boot::asked(&line).map_err(Failure::CommandLine)?;
     load_modules();
     let slots = wait_for_slots()?;
     count_this_start(&asked);
-    let opened = slots.iter().find(|slot| opens(slot, &asked)).ok_or(Failure::NoSlotFits)?;
+    // The slot of another version is passed over; what the kernel says of it would only frighten.
+    let _loud_as_it_was = fs::write(LOUDNESS, "1");
+    let opened = slots.iter().find(|slot| opens(slot, &asked));
+    let _loud_as_it_was = fs::write(LOUDNESS, "4");
+    let Some(opened) = opened else {
+        note_damage(&asked);
+        return Err(Failure::NoSlotFits);
+    };
     println!("branchline-init: version {} from slot {}", asked.version, opened.letter);
     // The letter is wanted later by whoever writes the other slot.
     let _for_later = fs::write("/run/branchline-slot", format!("{}\n", opened.letter));
-    Ok(())
+    Ok(asked)
 }
 
 fn file_systems() -> Result<(), Failure> {
@@ -147,21 +176,24 @@ fn partition(folder: &Path) -> Option<Partition> {
 
 /// Opens the slot and puts its file system in place. False where it is not the root that is asked for.
 fn opens(slot: &Slot, asked: &Asked) -> bool {
-    // First without the order to restart at a wrong block: the slot of another version is passed over, not fallen for.
-    let fits =
-        verity_open(slot, asked, &[]) && File::open(MAPPED).and_then(|f| first_block(&f)).is_ok();
-    verity(&["close", "root"]);
-    fits && verity_open(slot, asked, &["--restart-on-corruption"])
-        && attach(MAPPED, NEW_ROOT, "squashfs", MsFlags::MS_RDONLY, None).is_ok()
+    // A block that is not what was signed is never handed out, here and later; what then happens is for `watch`, which can
+    // write it down first. The kernel's own order to restart cannot.
+    let fits = verity_open(slot, asked)
+        && File::open(MAPPED).and_then(|f| first_block(&f)).is_ok()
+        && attach(MAPPED, NEW_ROOT, "squashfs", MsFlags::MS_RDONLY, None).is_ok();
+    if !fits {
+        verity(&["close", "root"]);
+    }
+    fits
 }
 
 fn first_block(mut file: &File) -> io::Result<()> {
     file.read_exact(&mut [0; 4096])
 }
 
-fn verity_open(slot: &Slot, asked: &Asked, more: &[&str]) -> bool {
+fn verity_open(slot: &Slot, asked: &Asked) -> bool {
     let (root, tree) = (device(&slot.root), device(&slot.tree));
-    verity(&[&["open", &root, "root", &tree, &asked.root_hash], more].concat())
+    verity(&["open", &root, "root", &tree, &asked.root_hash])
 }
 
 fn device(name: &str) -> String {
@@ -178,28 +210,84 @@ fn verity(arguments: &[&str]) -> bool {
 /// Counts this start in an EFI variable; health takes the count back. A version that was healthy once has no counter of
 /// the boot loader's any more: without this a disk that rots later would start for ever.
 fn count_this_start(asked: &Asked) {
-    let _firmware_without =
-        attach("efivarfs", "/sys/firmware/efi/efivars", "efivarfs", MsFlags::empty(), None);
-    let before = variable("BranchlineStarts", OWN)
-        .and_then(|bytes| Starts::read(&String::from_utf8_lossy(&bytes)));
+    let _firmware_without = attach("efivarfs", EFI_VARIABLES, "efivarfs", MsFlags::empty(), None);
     let entries = words(&variable("LoaderEntries", LOADER).unwrap_or_default());
     let own = words(&variable("LoaderEntrySelected", LOADER).unwrap_or_default());
-    match boot::turn(&asked.version, before, &entries, own.first().map_or("", String::as_str)) {
-        Turn::GoOn(now) => keep("BranchlineStarts", OWN, now.text().as_bytes()),
-        Turn::Other(entry) => {
-            println!(
-                "branchline-init: version {} did not get healthy; {entry} has its turn",
-                asked.version
-            );
-            keep("BranchlineStarts", OWN, b"");
+    let own = own.first().map_or("", String::as_str);
+    match boot::turn(&asked.version, counted(STARTS), counted(DAMAGES).as_ref(), &entries, own) {
+        Turn::GoOn(now) => keep(STARTS, OWN, now.text().as_bytes()),
+        Turn::Other(entry, why) => {
+            println!("branchline-init: version {} {why}; {entry} has its turn", asked.version);
+            keep(STARTS, OWN, b"");
             keep("LoaderEntryOneShot", LOADER, &wide(&entry));
             let _never = reboot(RebootMode::RB_AUTOBOOT);
         }
     }
 }
 
+fn counted(name: &str) -> Option<Count> {
+    Count::read(&String::from_utf8_lossy(&variable(name, OWN)?))
+}
+
+/// The root of this version is not what was signed: after some times another version has its turn.
+fn note_damage(asked: &Asked) {
+    keep(DAMAGES, OWN, Count::one_more(counted(DAMAGES), &asked.version).text().as_bytes());
+}
+
+/// Leaves this program running beside systemd. It lives in the initrd's memory and needs nothing of the root that it watches.
+fn start_watch(asked: &Asked) {
+    let mut command = Command::new("/init");
+    if let Err(error) = command.arg0(WATCH).arg(&asked.version).stdin(Stdio::null()).spawn() {
+        println!("branchline-init: the root is not watched: {error}");
+    }
+}
+
+/// Reads the kernel's log until it tells that a block of the root is not what was signed; writes that down, and the machine
+/// starts anew. Everything that it needs is opened before the root is changed under it.
+fn watch(version: &str) {
+    let (Ok(mut log), Ok(variables)) = (File::open("/dev/kmsg"), File::open(EFI_VARIABLES)) else {
+        return;
+    };
+    let Ok(mut console) = File::options().write(true).open("/dev/console") else { return };
+    let before = counted(DAMAGES);
+    // What other slots gave rise to while one was looked for is said already.
+    let _from_here = log.seek(SeekFrom::End(0));
+    let mut line = vec![0; LONGEST_LINE];
+    loop {
+        // Lines that were lost (EPIPE) are none that could be read.
+        let length = log.read(&mut line).unwrap_or_else(|_| {
+            sleep(LOOK_AGAIN);
+            0
+        });
+        if boot::tells_damage(&String::from_utf8_lossy(&line[..length])) {
+            break;
+        }
+    }
+    let now = Count::one_more(before, version);
+    let _nobody_else_writes_it = write!(
+        console,
+        "\nbranchline-init: a block of version {version}'s root is not what was signed; the machine starts anew\n"
+    );
+    if let Err(error) = keep_in(&variables, DAMAGES, now.text().as_bytes()) {
+        let _said =
+            writeln!(console, "branchline-init: the firmware does not keep {DAMAGES}: {error}");
+    }
+    let _never = reboot(RebootMode::RB_AUTOBOOT);
+}
+
+/// Writes one of our variables by its folder, wherever that is mounted by now.
+fn keep_in(variables: &File, name: &str, value: &[u8]) -> io::Result<()> {
+    let name = format!("{name}-{OWN}");
+    if let Ok(there) = openat(variables, &*name, OFlags::RDONLY, Mode::empty()) {
+        let flags = ioctl_getflags(&there).unwrap_or(IFlags::empty());
+        let _no_guard_there = ioctl_setflags(&there, flags - IFlags::IMMUTABLE);
+    }
+    let file = openat(variables, &*name, OFlags::WRONLY | OFlags::CREATE, Mode::RUSR | Mode::WUSR)?;
+    File::from(file).write_all(&[&KEPT, value].concat())
+}
+
 fn variable_path(name: &str, vendor: &str) -> String {
-    format!("/sys/firmware/efi/efivars/{name}-{vendor}")
+    format!("{EFI_VARIABLES}/{name}-{vendor}")
 }
 
 fn variable(name: &str, vendor: &str) -> Option<Vec<u8>> {
