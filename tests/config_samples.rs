@@ -50,6 +50,80 @@ fn the_factory_has_one_thing_left_to_say() {
     assert!(loaded.flows(clips).is_ok());
 }
 
+/// Every sample of a site sheet makes a configuration that has nothing to say.
+#[test]
+fn every_sheet_makes_a_good_configuration() {
+    let folder = std::env::temp_dir().join(format!("branchline-sheets-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let beside = branchline::driver::site::Beside::new(&folder.join("gateway.toml"));
+    let samples = std::fs::read_dir(self::folder().join("stick")).unwrap();
+    let samples =
+        samples.map(|entry| entry.unwrap().path()).chain([self::folder().join("site.toml")]);
+    let mut count = 0;
+    for sample in samples {
+        let text = std::fs::read_to_string(&sample).unwrap();
+        let plan = beside.plan(&sample, &text, None);
+        let plan = plan
+            .unwrap_or_else(|problems| panic!("{}", branchline::cli::check::problems(&problems)));
+        assert!(plan.warnings.is_empty(), "{}: {:?}", sample.display(), plan.warnings);
+        count += 1;
+    }
+    assert!(count >= 5);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// The explained sheet has every key that a sheet can have, and none besides, with those that are commented out taken in.
+#[test]
+fn the_sheet_is_explained_both_ways() {
+    use branchline::appliance::site::{Card, Sheet};
+    let text = std::fs::read_to_string(folder().join("site.toml")).unwrap();
+    let mut opened: String = text.lines().map(|line| format!("{}\n", self::opened(line))).collect();
+    // A card is said in one of two ways.
+    opened = opened.replacen("lan = \"dhcp\"", "", 1).replacen("# [modem]", "[modem]", 1);
+    let file = Path::new("site.toml");
+    let mut sheet = config::sheet::read(file, &opened)
+        .unwrap_or_else(|problems| panic!("{}", branchline::cli::check::problems(&problems)));
+    assert!(
+        matches!(&sheet.network.lan, Card::Fixed(own) if own.gateway.is_some() && !own.dns.is_empty())
+    );
+    // Everything that may be left out is there: nothing is without its explanation.
+    sheet.phone.retain(|phone| phone.mac.is_some());
+    let keys = |table: &toml::Table| {
+        fn walk(at: &str, value: &toml::Value, out: &mut Vec<String>) {
+            match value {
+                toml::Value::Table(table) => {
+                    table.iter().for_each(|(key, value)| walk(&format!("{at}.{key}"), value, out));
+                }
+                toml::Value::Array(list) if list.iter().any(toml::Value::is_table) => {
+                    list.iter().for_each(|value| walk(at, value, out));
+                }
+                _ => out.push(at.to_owned()),
+            }
+        }
+        let mut out = Vec::new();
+        walk("", &toml::Value::Table(table.clone()), &mut out);
+        out.sort();
+        out.dedup();
+        out
+    };
+    let explained: toml::Table = opened.parse().unwrap();
+    let written = toml::Table::try_from(&sheet).unwrap();
+    assert_eq!(keys(&written), keys(&explained));
+    let absent: Vec<_> = serde_json::to_value(Sheet::clone(&sheet))
+        .unwrap()
+        .to_string()
+        .matches("null")
+        .map(str::to_owned)
+        .collect();
+    assert!(absent.is_empty(), "{absent:?}");
+    assert!(
+        sheet.modem.is_some()
+            && sheet.admin.is_some()
+            && sheet.network.wan.is_some()
+            && sheet.site.keep_people.is_some()
+    );
+}
+
 /// Sample flows that no sample site uses: good beside the calendar and the queue that they ask for.
 #[test]
 fn every_flow_is_good() {

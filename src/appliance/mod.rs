@@ -7,4 +7,5 @@
 
 pub mod gate;
 pub mod manifest;
+pub mod site;
 pub mod slot;

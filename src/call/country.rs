@@ -166,6 +166,11 @@ impl Country {
         found.map(Country).ok_or_else(|| UnknownCountry(code.to_owned()))
     }
 
+    /// The codes of all that the tables know.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        COUNTRIES.iter().map(|country| country.code)
+    }
+
     /// The ISO code.
     pub fn code(self) -> &'static str {
         self.0.code

@@ -38,6 +38,7 @@ mod replay;
 mod report;
 pub mod route;
 mod run;
+mod setup;
 mod smpp;
 mod text;
 mod update;
@@ -340,6 +341,12 @@ enum Command {
         /// Where they go.
         folder: PathBuf,
     },
+    /// Set this box up from a site sheet: name, network, line, phones, admin.
+    #[command(
+        after_help = "Examples: branchline setup site.toml --check\n          branchline setup site.toml",
+        args_conflicts_with_subcommands = true
+    )]
+    Setup(Box<setup::Setup>),
     /// Take a new version of the whole box into the slot that does not run, from a folder or a stick; or say what became of the last.
     #[command(after_help = "Example: branchline update /run/stick --now --restart")]
     Update(update::Options),
@@ -423,6 +430,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Journey(options) => journey::main(&options),
         Command::TryFence { config } => fence::main(&config),
         Command::Manual { folder } => manual::main(&folder),
+        Command::Setup(options) => setup::main(&options),
         Command::Update(options) => update::main(&options),
         Command::Health(options) => update::health(&options),
         Command::StoreCheck { store } => run::store_check(&store),

@@ -11,6 +11,7 @@ pub mod journeys;
 pub mod problem;
 pub mod secret;
 pub mod settings;
+pub mod sheet;
 pub mod trial;
 pub mod uptake;
 pub mod versions;

@@ -48,6 +48,7 @@ pub mod segments;
 pub mod serial;
 pub mod simulated;
 pub mod sip;
+pub mod site;
 pub mod smpp;
 pub mod store;
 pub mod streams;
@@ -636,7 +637,7 @@ async fn look_at_addresses(letters: Sender<Letter>) {
 }
 
 /// Every address of this box; none where the system does not tell.
-fn own_addresses() -> Vec<IpAddr> {
+pub fn own_addresses() -> Vec<IpAddr> {
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
     interfaces
         .filter_map(|interface| {
