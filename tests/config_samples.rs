@@ -353,6 +353,55 @@ fn the_sample_of_a_channel_of_modems_is_good() {
     }
 }
 
+/// What editors are given is what the program prints; a validator that others wrote takes every sample, and finds what is
+/// wrong in one that is not.
+#[test]
+fn the_schema_is_the_programs_own_and_others_read_it() {
+    let printed = std::process::Command::new(env!("CARGO_BIN_EXE_branchline"))
+        .arg("schema")
+        .output()
+        .unwrap()
+        .stdout;
+    let file = folder().join("gateway.schema.json");
+    assert!(
+        printed == std::fs::read(&file).unwrap(),
+        "firmware-config/gateway.schema.json is not what `branchline schema` prints"
+    );
+    let found = |samples: &[PathBuf]| {
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python3");
+        let script = "import sys, json, tomllib, jsonschema\n\
+            schema = json.load(open(sys.argv[1]))\n\
+            jsonschema.Draft202012Validator.check_schema(schema)\n\
+            for file in sys.argv[2:]:\n \
+            for e in jsonschema.Draft202012Validator(schema).iter_errors(tomllib.load(open(file, 'rb'))):\n  \
+            print('.'.join(map(str, e.absolute_path)), e.message)";
+        let told = std::process::Command::new(python)
+            .args(["-c", script])
+            .arg(&file)
+            .args(samples)
+            .output()
+            .expect("python: tests/run installs what this needs");
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        String::from_utf8(told.stdout).unwrap()
+    };
+    let sites = std::fs::read_dir(folder().join("sites")).unwrap();
+    let mut samples: Vec<_> = sites.map(|entry| entry.unwrap().path()).collect();
+    samples.push(folder().join("gateway.toml"));
+    samples.push(folder().join("defaults/site.toml"));
+    assert_eq!(found(&samples), "");
+
+    let wrong = std::env::temp_dir().join(format!("branchline-schema-{}.toml", std::process::id()));
+    let text = "[site]\nnaem = 'x'\n[[trunk]]\nname = 'a'\nmax_calls = 70000\ntransport = 'pigeon'\n[zzz]\n";
+    std::fs::write(&wrong, text).unwrap();
+    let told = found(std::slice::from_ref(&wrong));
+    std::fs::remove_file(&wrong).unwrap();
+    for words in
+        ["'naem' was unexpected", "70000 is greater", "'pigeon' is not one of", "'zzz' was"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
 /// The names that the answer to the unknown name `zzz` lists.
 fn allowed(text: &str) -> Vec<String> {
     let draft = config::draft(Path::new("g"), &|_| Ok(text.to_owned())).unwrap();

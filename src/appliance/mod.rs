@@ -6,6 +6,7 @@
 //! reads and writes it, for whoever typed the command.
 
 pub mod gate;
+pub mod hardware;
 pub mod manifest;
 pub mod site;
 pub mod slot;

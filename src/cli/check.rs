@@ -1,5 +1,6 @@
 //! `branchline check`: says everything that is wrong with a configuration, or what is in it.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -23,6 +24,13 @@ pub fn main(config: Option<&Path>) -> ExitCode {
             ExitCode::from(exit::CONFIG)
         }
     }
+}
+
+/// `branchline schema`: what gateway.toml may have, for editors.
+pub fn schema() -> ExitCode {
+    // A reader that closed the pipe early has seen what it wanted.
+    let _ = writeln!(io::stdout(), "{:#}", crate::config::schema::schema());
+    ExitCode::SUCCESS
 }
 
 /// All problems, a blank line between them, and a last line that counts them.

@@ -26,6 +26,7 @@ mod export;
 pub mod features;
 mod fence;
 mod firewall;
+mod hardware;
 mod hub;
 mod journal;
 mod journey;
@@ -92,6 +93,9 @@ enum Command {
         #[arg(short, long)]
         config: Option<PathBuf>,
     },
+    /// Print the JSON schema of gateway.toml, for editors.
+    #[command(after_help = "Example: branchline schema > gateway.schema.json")]
+    Schema,
     /// Say where a dialled number would go, and why, without calling.
     #[command(after_help = "Example: branchline route 95550123 --from 201")]
     Route {
@@ -114,6 +118,9 @@ enum Command {
     /// Print the firewall's rules that a configuration asks for, in nftables' words.
     #[command(after_help = "Example: branchline firewall | nft -f -")]
     Firewall(firewall::Firewall),
+    /// Say which kind of box this is, and what is where on it.
+    #[command(after_help = "Example: branchline hardware --json")]
+    Hardware(hardware::Options),
     /// Show the running box at a glance.
     #[command(after_help = "Example: branchline status --json")]
     Status(ask::Options),
@@ -369,6 +376,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Run { config } => run::main(&config),
         Command::Check { file, config } => check::main(file.or(config).as_deref()),
         Command::Route { number, from, config } => route::main(&number, &from, &config),
+        Command::Schema => check::schema(),
+        Command::Hardware(options) => hardware::main(&options),
         Command::Features { config } => features::main(&config),
         Command::Firewall(asked) => firewall::main(&asked),
         Command::Status(options) => ask::main(&options, &Ask::Status, ask::Form::Text),

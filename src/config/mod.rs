@@ -9,6 +9,7 @@ pub mod document;
 mod flows;
 pub mod journeys;
 pub mod problem;
+pub mod schema;
 pub mod secret;
 pub mod settings;
 pub mod sheet;
