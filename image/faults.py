@@ -23,7 +23,9 @@ def power_cuts(machine, folder):
     """The plug is pulled at random moments of the first start, of an update, and of normal running. The box always comes up, the
     journal is whole, and holds all that stood there before."""
     seed, cuts = int(os.environ.get("BRANCHLINE_SEED", "1")), int(os.environ.get("BRANCHLINE_CUTS", "3"))
-    dice, parts = random.Random(seed), [cuts - 2 * (cuts // 3), cuts // 3, cuts // 3]
+    phases = [PHASES[name] for name in os.environ.get("BRANCHLINE_CUT_IN", ",".join(PHASES)).split(",")]
+    dice, each = random.Random(seed), cuts // len(phases)
+    parts = [cuts - each * (len(phases) - 1)] + [each] * (len(phases) - 1)
     box = qemu.Machine(os.path.join(folder, f"power{seed}"), machine.image)
     box.new()
     calm = box.start().answered()
@@ -31,7 +33,7 @@ def power_cuts(machine, folder):
     box.cut()
     made = os.path.join(box.folder, "made.img")
     subprocess.run(["cp", "--sparse=always", box.disk, made], check=True)
-    for phase, count in zip((first_start, update, running), parts):
+    for phase, count in zip(phases, parts):
         begun = time.monotonic()
         phase(box, dice, count, calm, made, folder)
         if count:
@@ -118,6 +120,9 @@ def call(box):
         pass
 
 
+PHASES = {"first-start": first_start, "update": update, "running": running}
+
+
 def secure_boot(machine, folder):
     """With keys in the firmware: what they signed starts, what nobody signed does not."""
     box = qemu.Machine(os.path.join(folder, "secure"), f"{folder}/signed/branchline_1.img", secure=True)
@@ -163,7 +168,9 @@ def tpm(machine, folder):
     box.wait_for("Please type the recovery key")
     say(f"tpm: with another one the data stay shut: the console asks for the recovery key {box.since():.1f} s after power on")
     box.type("wrong\r")
+    mark = len(box.console)
     box.wait_for("that is not the recovery key")
+    box.wait_behind(mark, "Please type the recovery key")
     box.type(key + "\r")
     box.wait_for("this TPM opens them from now on")
     box.answered()
@@ -187,7 +194,6 @@ def modem(machine, folder):
         box.start()
         box.wait_for("modem: front ready")
         found = box.since()
-        box.wait_for("modem: line ")
         say(f"modem: found {found:.1f} s after power on, named {box.word_behind('modem: line ')}")
         api = Api(box, box.word_behind("token: "))
         played.stdin.write("+15550001 Is the bicycle ready?\n")

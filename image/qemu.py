@@ -2,6 +2,7 @@
 network but loopback (`image/test` does): what the box sends to others ends there."""
 import math
 import os
+import re
 import shutil
 import signal
 import socket
@@ -30,8 +31,12 @@ def free_port(kind=socket.SOCK_DGRAM):
 class Machine:
     """One box. Its disk and firmware variables are files of `folder`, which outlive it."""
 
+    # All there are, so that none is left on.
+    boxes = []
+
     def __init__(self, folder, image, secure=False, tpm=False, more=()):
         self.folder, self.image, self.secure, self.tpm, self.more = folder, image, secure, tpm, list(more)
+        Machine.boxes.append(self)
         os.makedirs(folder, exist_ok=True)
         self.disk = os.path.join(folder, "disk.img")
         self.variables = os.path.join(folder, "vars.fd")
@@ -150,8 +155,10 @@ class Machine:
         return self.since()
 
     def word_behind(self, text):
-        """The word that the console shows behind this."""
-        return self.said().split(text, 1)[1].split()[0]
+        """The word that the console shows behind this, on a line that is whole."""
+        found = lambda: re.search(re.escape(text) + r"(\S+)\s*\n", self.said())
+        wait(lambda: found() or self._alive(), STARTS_WITHIN, f"the console did not show {text!r}", self)
+        return found()[1]
 
     def _alive(self):
         if self.process.poll() is not None:

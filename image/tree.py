@@ -200,6 +200,30 @@ def package(tree, top):
                          data.read(), int(mode, 8))
 
 
+# Where the package lays what a system of somebody's own may take or leave, and where the image has it in force.
+IN_FORCE = {
+    "etc/chrony/chrony.conf": "usr/share/branchline/chrony/branchline.conf",
+    "usr/lib/modprobe.d/branchline.conf": "usr/share/branchline/modprobe.d/branchline.conf",
+}
+
+
+def in_force(tree):
+    """The package's settings of chrony and of the kernel's modules are the image's; the firewall is on (see the overlay)."""
+    for name, source in IN_FORCE.items():
+        if source not in tree.entries:
+            sys.exit(f"image/tree.py: the package has no {source}")
+        tree.link(name, os.path.relpath(source, os.path.dirname(name)))
+    for stick in sorted(n for n in tree.entries if n.startswith("usr/share/branchline/usb-modeswitch/")):
+        tree.put("etc/usb_modeswitch.d/" + os.path.basename(stick), tree.entries[stick][1])
+
+
+def not_waited_for(tree):
+    """Names are looked up long after the start: nothing of it waits for who does that."""
+    unit = "usr/lib/systemd/system/systemd-resolved.service"
+    entry, text = tree.entries[unit]
+    tree.put(unit, text.replace(b"Before=sysinit.target ", b"Before="), entry.mode)
+
+
 def enable(tree):
     """Links what presets of ours enable into what wants it: nobody can do that later."""
     presets = [n for n in tree.entries if fnmatch.fnmatch(n, "usr/lib/systemd/system-preset/*branchline*.preset")]
@@ -299,6 +323,8 @@ def main():
     tree.link("etc/resolv.conf", "../run/systemd/resolve/resolv.conf")
     # The configuration follows the version: one that is rolled back finds its own, untouched.
     package(tree, os.path.dirname(os.path.abspath(here)))
+    in_force(tree)
+    not_waited_for(tree)
     for folder in asked.overlay:
         overlay(tree, folder)
     # The configuration follows the version: one that is rolled back finds its own, untouched.
