@@ -138,6 +138,13 @@ impl Now {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimerId(Instant, u64);
 
+impl TimerId {
+    /// When it is due.
+    pub fn due(self) -> Instant {
+        self.0
+    }
+}
+
 /// What is due when. Entries that are due at the same instant come out in the order they were set.
 #[derive(Debug)]
 pub struct Timers<K> {

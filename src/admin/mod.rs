@@ -633,6 +633,8 @@ pub enum Command {
     Restart,
     /// Takes no new calls, ends when the last is over.
     Drain,
+    /// The program is stopped and started again at once: calls that can be stay up meanwhile.
+    Leave,
 }
 
 /// The answer to a [`Command`].

@@ -10,6 +10,7 @@
 
 pub mod budget;
 pub mod caller_id;
+pub mod carried;
 pub mod conference;
 pub mod consent;
 pub mod country;

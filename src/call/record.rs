@@ -35,7 +35,7 @@ impl fmt::Display for Peer {
 }
 
 /// What one leg did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegRecord {
     /// The leg.
     pub leg: LegId,
@@ -48,7 +48,7 @@ pub struct LegRecord {
 }
 
 /// Who passed a call on before it reached us, as a carrier that is believed says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DivertedBy {
     /// The number that was called first; personal data when it is not ours.
     pub number: String,

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::admin::Command;
+use crate::admin::{Command, Reply};
 use crate::cli::ask;
 use crate::cli::exit;
+use crate::driver::systemd;
 
 /// What `branchline drain` takes.
 #[derive(Debug, Args)]
@@ -16,12 +17,20 @@ pub struct Drain {
     /// Wait for the end, for so many seconds at most; calls that are up by then are not cut by this command.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=3600))]
     wait: Option<u16>,
+    /// Where systemd is about to start this unit anew, have calls stay up for the next run instead, and do not wait.
+    #[arg(long, value_name = "UNIT", hide = true)]
+    unless_restarting: Option<String>,
     #[command(flatten)]
     options: ask::Options,
 }
 
 /// Asks, and waits where that is wanted.
 pub fn main(asked: &Drain) -> ExitCode {
+    if asked.unless_restarting.as_deref().is_some_and(systemd::begins_anew)
+        && matches!(ask::ask(&asked.options.socket, &Command::Leave), Ok(Reply::Done))
+    {
+        return ExitCode::SUCCESS;
+    }
     let Some(wait) = asked.wait else {
         return ask::main(&asked.options, &Command::Drain, ask::Form::Text);
     };

@@ -6,8 +6,11 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::{Mutex, PoisonError};
 
 use listenfd::ListenFd;
+
+use crate::driver::carrying;
 
 /// Where systemd lists the names of the sockets, one for each, with colons between (`FileDescriptorName=`).
 const NAMES: &str = "LISTEN_FDNAMES";
@@ -17,6 +20,8 @@ const NAMES: &str = "LISTEN_FDNAMES";
 pub struct Held {
     datagrams: Vec<Named<UdpSocket>>,
     listeners: Vec<Named<TcpListener>>,
+    /// Sockets of calls, which an earlier run has put into the store.
+    carried: Mutex<Vec<Named<UdpSocket>>>,
 }
 
 #[derive(Debug)]
@@ -45,12 +50,27 @@ impl Held {
     fn enter(&mut self, given: &mut ListenFd, index: usize, name: String) -> io::Result<()> {
         if let Ok(Some(socket)) = given.take_udp_socket(index) {
             let at = socket.local_addr()?;
+            if carrying::is_name(&name) {
+                self.of_calls().push(Named { name, at, socket });
+                return Ok(());
+            }
             self.datagrams.push(Named { name, at, socket });
         } else if let Some(socket) = given.take_tcp_listener(index)? {
             let at = socket.local_addr()?;
             self.listeners.push(Named { name, at, socket });
         }
         Ok(())
+    }
+
+    /// Takes the sockets of calls that an earlier run has left, with their names and addresses. They are there once: a copy
+    /// would keep the port of a call that has ended.
+    pub fn take_of_calls(&self) -> Vec<(String, SocketAddr, UdpSocket)> {
+        let carried = std::mem::take(&mut *self.of_calls());
+        carried.into_iter().map(|held| (held.name, held.at, held.socket)).collect()
+    }
+
+    fn of_calls(&self) -> std::sync::MutexGuard<'_, Vec<Named<UdpSocket>>> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether systemd holds anything.
@@ -100,6 +120,7 @@ mod tests {
         Held {
             datagrams: vec![Named { name: "sip".to_owned(), at: udp, socket }],
             listeners: vec![Named { name: "https".to_owned(), at: tcp, socket: listener }],
+            carried: Mutex::default(),
         }
     }
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
+use crate::driver::carrying::Keeping;
 use crate::driver::clock;
 use crate::driver::gather::Gather;
 use crate::driver::mailbox::{Full, Mailbox, Sender, mailbox};
@@ -89,6 +90,11 @@ impl Handle {
         self.commands.ring();
     }
 
+    /// Has copies of a leg's sockets handed to the keeper, under this name.
+    pub fn keep(&self, leg: LegId, name: String) -> Result<(), Full> {
+        self.commands.post(Post::Keep { leg, name })
+    }
+
     /// How late the beat was at worst since this was last asked.
     pub fn take_lateness(&self) -> Duration {
         Duration::from_micros(self.lateness.worst.swap(0, Ordering::Relaxed))
@@ -110,6 +116,8 @@ impl Handle {
 enum Post {
     /// By the loop.
     Command(Command),
+    /// By the loop: a leg's sockets are to be kept for the program's next run.
+    Keep { leg: LegId, name: String },
     /// By another media thread: a leg that is its own from now on.
     Leg { leg: LegId, ports: Option<Ports>, browser: Option<Box<Browser>>, moving: Option<Moving> },
     /// By another media thread: the port that a leg's browser comes to now.
@@ -139,7 +147,7 @@ pub fn spawn(
     own: &Arc<Own>,
     random: &mut Random,
     mailbox_of_loop: &Sender<Letter>,
-    recorder: &Recorder,
+    (recorder, keeping): (&Recorder, &Keeping),
 ) -> io::Result<Vec<Handle>> {
     let boxes = (0..count).map(|_| mailbox()).collect::<Result<Vec<_>, _>>()?;
     let held = Held::default();
@@ -162,6 +170,7 @@ pub fn spawn(
                 free: Vec::new(),
                 by_leg: BTreeMap::new(),
                 held: held.clone(),
+                keeping: keeping.clone(),
                 peers: Peers::new(own.clone(), number),
                 shared: Vec::new(),
                 at_shared: BTreeMap::new(),
@@ -200,6 +209,7 @@ struct Thread {
     free: Vec<usize>,
     by_leg: BTreeMap<LegId, usize>,
     held: Held,
+    keeping: Keeping,
     peers: Peers,
     /// The ports that browsers share, one for each address of ours that was ever told to one.
     shared: Vec<(SocketAddr, Arc<UdpSocket>)>,
@@ -296,6 +306,7 @@ impl Thread {
                 Post::Leg { leg, ports, browser, moving } => {
                     self.arrived(leg, ports, browser, moving)
                 }
+                Post::Keep { leg, name } => self.keep_for_next(leg, name),
                 Post::Port { leg, port } => {
                     self.at_shared.entry(leg).and_modify(|known| *known = port);
                 }
@@ -479,7 +490,8 @@ impl Thread {
     }
 
     fn open(&mut self, leg: LegId, local: SocketAddr) -> io::Result<()> {
-        let (rtp, rtcp) = match self.take_held(local) {
+        let held = || self.keeping.take(local).or_else(|| self.take_held(local));
+        let (rtp, rtcp) = match held() {
             Some(pair) => pair,
             None => pair(local)?,
         };
@@ -487,6 +499,16 @@ impl Thread {
             let _ = SockRef::from(socket).set_recv_buffer_size(PORT_BUFFER);
         }
         self.keep(Ports { leg, rtp, rtcp })
+    }
+
+    /// Hands copies of a leg's sockets to the keeper. A leg that is gone, or is another thread's by now, is opened anew
+    /// after a restart.
+    fn keep_for_next(&self, leg: LegId, name: String) {
+        let ports = self.by_leg.get(&leg).and_then(|place| self.ports.get(*place)?.as_ref());
+        let copies = ports.map(|ports| (ports.rtp.try_clone(), ports.rtcp.try_clone()));
+        if let Some((Ok(rtp), Ok(rtcp))) = copies {
+            self.keeping.store(name, rtp, rtcp);
+        }
     }
 
     /// Opens sockets for a leg to come.

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod api;
+pub mod carrying;
 pub mod channels;
 pub mod chat;
 pub mod clock;
@@ -288,8 +289,10 @@ pub fn start_with(
     let recorder = taping::Recorder::start(folder, letters.clone())?;
     let limit = Duration::from_millis(settings.limits.lateness_ms.into());
     let own = Arc::new(peer::Own::new().ok_or(CannotStart::Random)?);
-    let media = media::spawn(threads, limit, &PLANE, &own, &mut random, &letters, &recorder)?;
     let socket = settings.admin.socket.clone();
+    let (keeper, keeping) = carrying::start(&socket, held);
+    let with = (&recorder, &keeping);
+    let media = media::spawn(threads, limit, &PLANE, &own, &mut random, &letters, with)?;
     let metrics = settings.metrics.listen;
     let name_servers = settings.sip.name_servers.clone().into();
     let mut setup = Setup {
@@ -408,6 +411,7 @@ pub fn start_with(
         channels: joined.orders,
         applications: joined.applications,
         configuring: configuring.clone(),
+        keeper,
         first_start: opened.before.0 == 0,
     };
     if let Some(address) = metrics {

@@ -17,6 +17,7 @@ use crate::admin::{Command, Figures, Lamp, Part, Reply, Spans, WebhookLine};
 use crate::agent::desk::{FromPage, PageId, ToPage};
 use crate::crm::{AskId, Fault};
 use crate::driver::api::{Feed, Guard};
+use crate::driver::carrying::Keeper;
 use crate::driver::clock;
 use crate::driver::configuring::Configuring;
 use crate::driver::crm::Crm;
@@ -201,6 +202,8 @@ pub struct Loop {
     pub applications: Option<mpsc::Sender<application::Order>>,
     /// Who keeps the configuration's files.
     pub configuring: Configuring,
+    /// Who keeps calls for the program's next run, where there is a store for them.
+    pub keeper: Option<Keeper>,
     /// Whether there was no journal before.
     pub first_start: bool,
 }
@@ -215,11 +218,13 @@ impl Loop {
         }
         let mut ready = [EpollEvent::empty(); 32];
         let mut buffer = vec![0; MAX_DATAGRAM];
+        self.take_up_calls();
         let started = clock::now();
         self.gateway.handle_started(started, self.first_start);
         let (standing, fault) = self.configuring.standing();
         self.gateway.handle_standing(started, standing, fault);
         let mut going = self.carry_out(started);
+        self.keeper.iter_mut().for_each(Keeper::settle);
         let mut gather = Gather::new(BUSY, GATHER);
         while going {
             let count = match epoll.wait(&mut ready, self.patience()) {
@@ -249,6 +254,7 @@ impl Loop {
         }
         self.journal.finish();
         self.store.finish();
+        self.keeper.into_iter().for_each(Keeper::finish);
         Ok(self.gateway.begins_anew())
     }
 
@@ -479,6 +485,11 @@ impl Loop {
                 Output::Office(to) => drop(self.office.try_send(to)),
                 Output::Hook(hook, what) => self.order_hook(&hook, what),
                 Output::RollBack(version, reason) => self.configuring.go_back(version, reason),
+                Output::Carry(call, kept) => {
+                    if let Some(keeper) = &mut self.keeper {
+                        keeper.carry(call, kept.map(|kept| *kept), &self.media);
+                    }
+                }
                 Output::Over => return false,
             }
         }
@@ -507,6 +518,26 @@ impl Loop {
             media.wake();
             // A thread that has not taken its mail for a thousand commands is stuck; its calls end by inactivity.
             tracing::error!(thread, "a media thread does not take commands");
+        }
+    }
+
+    /// Calls that an earlier run has left go on, before anything else is looked at: somebody is listening.
+    fn take_up_calls(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let now = clock::now();
+        self.gateway.carry_calls();
+        let mut places = Vec::new();
+        for (call, left) in keeper.take_left() {
+            match self.gateway.handle_left(now, &left) {
+                Some(both) => places.extend(both),
+                None => keeper.forget(call),
+            }
+        }
+        keeper.keep_only(&places);
+        self.carry_out(now);
+        self.wake_media();
+        if !places.is_empty() {
+            tracing::info!(calls = places.len() / 2, "calls go on that were up before the start");
         }
     }
 

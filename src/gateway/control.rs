@@ -203,6 +203,10 @@ impl Gateway {
                 Reply::Done
             }
             Command::HangUp { call } => self.hang_up_on_order(by, *call),
+            Command::Leave => match self.handle_leave(now) {
+                true => Reply::Done,
+                false => Reply::Refused("nothing here keeps the sockets of calls".to_owned()),
+            },
             Command::Drain => {
                 tracing::info!(calls = self.calls.len(), "an admin drains the box: no new calls");
                 self.handle_drain(now);
@@ -375,6 +379,9 @@ impl Gateway {
         counters.push(("fax machines and modems".to_owned(), self.faults.machines));
         counters.push(("calls refused: too many in a second".to_owned(), self.rate.refused));
         counters.push(("calls refused: the box was late".to_owned(), self.lateness.refused));
+        let (on, over) = (self.carrying.taken_up, self.carrying.given_up);
+        counters.push(("calls that went on over the last restart".to_owned(), on));
+        counters.push(("calls left by the last run that could not go on".to_owned(), over));
         let silent = self.keeping.unheard_of;
         counters.push(("legs whose media thread did not say how they sounded".to_owned(), silent));
         counters.extend(self.unread());

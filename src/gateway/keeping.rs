@@ -185,6 +185,7 @@ impl Gateway {
         self.registration_changed(now, &change);
         if let Change::Bound(binding) = &change {
             self.rings_again(&binding.user.as_str().into());
+            self.phone_is_back(binding);
         }
         let event = match change {
             Change::Bound(binding) => Event::Bound {
@@ -360,6 +361,10 @@ impl Gateway {
             self.keep(now, Event::QueueLeft { item: *item });
         }
         for (call, open) in live.calls {
+            if self.calls.numbers(call).is_some() {
+                // It goes on.
+                continue;
+            }
             let from = self.journal.keys().read(&open.from);
             let party = from.and_then(|from| self.full_number(&from));
             let record = cut_off(now, call, open, party.clone());

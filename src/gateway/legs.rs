@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::address::Number;
 use crate::call::ending::Cause;
 use crate::call::protection::Protection;
@@ -20,7 +22,7 @@ use crate::sip::sdp::{Negotiated, SessionDescription};
 const MOST_HOPS: u8 = 70;
 
 /// Who calls for help without having shown a password. Such a leg calls for help and does nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Unchecked {
     /// The phone that it claims to be is registered at that very address.
     Registered,
@@ -72,6 +74,8 @@ pub(super) struct Leg {
     pub help: bool,
     /// The one that answered.
     pub chosen: Option<SessionId>,
+    /// Whether an earlier run of the program had it.
+    pub resumed: bool,
     /// Our address on the way to the peer.
     pub address: IpAddr,
     /// RTP port; RTCP is the next.
@@ -135,6 +139,7 @@ impl Leg {
             forgeable: false,
             help: false,
             chosen: None,
+            resumed: false,
             address,
             port: None,
             others: 0,

@@ -19,6 +19,7 @@ mod browsers;
 mod callbacks;
 mod callers;
 pub mod carrier;
+mod carrying;
 mod causes;
 pub mod centre;
 mod chat_places;
@@ -129,6 +130,7 @@ use crate::store::{Found, Wanted};
 use crate::time::{Now, Timers, UnixTime, earliest};
 use crate::webhook::What;
 
+pub use carrying::Kept as KeptCall;
 pub use contexts::LookFor;
 pub use keeping::Kept;
 pub use reconfiguring::{Change, Fault, Standing};
@@ -216,6 +218,9 @@ pub enum Output {
     RollBack(u32, crate::config::trial::Reason),
     /// Say something to an agent's page.
     Page(PageId, Box<ToPage>),
+    /// Keep what a call is and its sockets for the program's next run, in the place of what was kept of it before; or let
+    /// them go.
+    Carry(CallId, Option<Box<KeptCall>>),
     /// Everything is over: the last call ended after a drain, or the program was told to stop.
     Over,
 }
@@ -328,6 +333,7 @@ pub struct Gateway {
     consents: consent::Consents,
     driving: driving::Driving,
     payments: payment::Payments,
+    carrying: carrying::Carrying,
     supervisions: supervising::Supervisions,
     feed: feed::Feed,
     pool: Stock,
@@ -470,7 +476,7 @@ impl Gateway {
     /// End every call, and then the program.
     pub fn handle_stop(&mut self, now: Now) {
         self.calls.handle_drain();
-        self.calls.handle_stop();
+        self.end_or_leave(now);
         self.anew = false;
         if matches!(self.ending, Ending::No | Ending::Draining | Ending::Anew) {
             self.ending = Ending::Stopping(now.instant + LAST_WORDS);
@@ -508,6 +514,7 @@ impl Gateway {
             self.gate.forget_old(now);
             self.forget_old_mail(now);
             self.look_for_old(now);
+            self.touch_all();
             self.swept = Some(now.instant + SWEEP);
         }
         self.settle(now);
@@ -562,6 +569,7 @@ impl Gateway {
     /// Lets every machine say what it wants, until none wants anything.
     fn settle(&mut self, now: Now) {
         while self.step(now) {}
+        self.leave_calls(now);
         while let Some(output) = self.journal.poll_output() {
             self.outputs.push_back(Output::Journal(output));
         }
@@ -622,7 +630,7 @@ impl Gateway {
         let due = |at: Instant| at <= now.instant;
         match self.ending {
             Ending::Draining | Ending::Anew if self.calls.is_empty() => self.close(now),
-            Ending::Stopping(at) if self.calls.is_empty() || due(at) => self.close(now),
+            Ending::Stopping(at) if self.only_left() || due(at) => self.close(now),
             Ending::Closing(token, at) if self.journal.is_stored(token) || due(at) => {
                 self.ending = Ending::Over;
                 self.outputs.push_back(Output::Over);

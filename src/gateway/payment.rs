@@ -21,6 +21,16 @@ use crate::time::{Now, earliest};
 #[derive(Debug, Default)]
 pub(super) struct Payments(BTreeMap<LegId, Payment>);
 
+impl Payments {
+    /// Whether one of these pays, or takes a payment.
+    pub fn has(&self, legs: [LegId; 2]) -> bool {
+        let any = |(customer, own): (&LegId, &Payment)| {
+            legs.contains(customer) || legs.contains(&own.agent)
+        };
+        self.0.iter().any(any)
+    }
+}
+
 /// One of them.
 #[derive(Debug)]
 struct Payment {

@@ -267,7 +267,7 @@ pub(super) fn keys_of(agreed: &crypto::Agreed) -> srtp::Keys {
         crypto::Suite::AesCm32 => srtp::Suite::AesCm32,
         crypto::Suite::AesGcm => srtp::Suite::AesGcm,
     };
-    srtp::Keys { suite, ours: key(&agreed.ours), theirs: key(&agreed.theirs) }
+    srtp::Keys { suite, ours: key(&agreed.ours), theirs: key(&agreed.theirs), resumed: false }
 }
 
 fn suite_of_call(suite: crypto::Suite) -> Suite {

@@ -46,6 +46,14 @@ impl Tapes {
     }
 }
 
+impl Tapes {
+    /// Whether one of these is on a tape, or is being told that it will be.
+    pub fn has(&self, legs: [LegId; 2]) -> bool {
+        let any = |pair: &[LegId; 2]| legs.iter().any(|leg| pair.contains(leg));
+        self.running.values().any(any) || self.telling.values().any(any)
+    }
+}
+
 impl Gateway {
     /// Two parties are joined: whoever has to be is recorded, from the moment that both have been told.
     pub(super) fn record_joined(&mut self, now: Now, a: LegId, b: LegId) {

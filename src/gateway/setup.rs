@@ -218,6 +218,7 @@ impl Gateway {
             consents: Default::default(),
             driving: Default::default(),
             payments: Default::default(),
+            carrying: Default::default(),
             supervisions: Default::default(),
             feed: Default::default(),
             pool,

@@ -12,6 +12,7 @@ use crate::id::{CallId, LegId};
 use crate::media;
 use crate::media::codec::opus::Wishes;
 use crate::media::player::Clip;
+use crate::media::srtp;
 use crate::sip::endpoint::SessionId;
 use crate::sip::message::Status;
 use crate::sip::sdp::{
@@ -390,7 +391,8 @@ impl Gateway {
         })
     }
 
-    fn configure(&mut self, now: Now, id: LegId, negotiated: Negotiated) {
+    pub(super) fn configure(&mut self, now: Now, id: LegId, negotiated: Negotiated) {
+        self.touch(id);
         let info = self.wants_info(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         let mut stream = stream_of(&negotiated, leg);
@@ -510,6 +512,7 @@ fn stream_of(agreed: &Negotiated, leg: &Leg) -> media::Stream {
         "OPUS" => media::Codec::Opus,
         _ => media::Codec::Relay,
     };
+    let again = |keys| srtp::Keys { resumed: leg.resumed, ..keys };
     media::Stream {
         codec,
         payload_type: agreed.codec.payload_type,
@@ -527,7 +530,7 @@ fn stream_of(agreed: &Negotiated, leg: &Leg) -> media::Stream {
         remote_rtcp: agreed.remote_rtcp,
         send: agreed.direction.sends(),
         receive: agreed.direction.receives(),
-        protection: agreed.protection.as_ref().map(keys_of),
+        protection: agreed.protection.as_ref().map(keys_of).map(again),
         peer: agreed.secured.is_some(),
     }
 }

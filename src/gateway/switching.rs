@@ -31,6 +31,7 @@ struct Ring<'a> {
 
 impl Gateway {
     pub(super) fn calls_say(&mut self, now: Now, output: Output) {
+        self.touch_said(&output);
         match output {
             Output::DialExtension { call, leg, extension, intercom } => {
                 self.dial_extension(now, call, leg, extension, intercom)

@@ -65,6 +65,13 @@ impl Pool {
         Some(port)
     }
 
+    /// Takes this very port, for a leg that has it from before; answers whether it was to be had.
+    pub fn take_again(&mut self, port: u16) -> bool {
+        let Some(place) = self.free.iter().position(|free| *free == port) else { return false };
+        self.free.swap_remove(place);
+        self.taken.insert(port)
+    }
+
     /// Whether `port` or, for RTCP, the one below is in use.
     pub fn is_taken(&self, port: u16) -> bool {
         self.taken.contains(&(port & !1))

@@ -28,6 +28,10 @@ const MOST_SOURCES: usize = 64;
 /// packet, and us this much memory at most.
 const MOST_TRIED: u8 = 64;
 
+/// How often a peer's sequence numbers may have begun again before this run of the program: a day of packets every 20 ms.
+/// The count is in no packet (RFC 3711 section 3.3.1); which one is true shows with the first packet.
+const MOST_WRAPS: u32 = 66;
+
 /// Bytes of the longest master key with its salt: 128 bits and 112.
 pub const LONGEST_KEY: usize = 30;
 
@@ -104,6 +108,8 @@ pub struct Keys {
     pub ours: MasterKey,
     /// What the peer seals with.
     pub theirs: MasterKey,
+    /// Whether the peer may have sealed with it for long: an earlier run of the program has opened that.
+    pub resumed: bool,
 }
 
 /// Why a packet was not opened. It is dropped and counted, and changes nothing else.
@@ -138,7 +144,7 @@ impl Protection {
     /// Nothing if the cryptography below does not know the suite: then nothing may pass at all.
     pub fn new(keys: Keys) -> Option<Protection> {
         let seal = Seal::new(keys.suite, &keys.ours)?;
-        let open = Opener::new(keys.suite, &keys.theirs)?;
+        let open = Opener::new(&keys)?;
         Some(Protection { keys, seal, open, before: None })
     }
 
@@ -153,7 +159,7 @@ impl Protection {
             self.seal = Seal::new(keys.suite, &keys.ours)?;
         }
         if (self.keys.suite, self.keys.theirs) != (keys.suite, keys.theirs) {
-            let open = Opener::new(keys.suite, &keys.theirs)?;
+            let open = Opener::new(&keys)?;
             self.before = Some(std::mem::replace(&mut self.open, open));
         }
         self.keys = keys;
@@ -277,6 +283,7 @@ fn replace(packet: &mut Vec<u8>, with: &[u8]) {
 struct Opener {
     suite: Suite,
     key: MasterKey,
+    resumed: bool,
     /// State of sources that have proven themselves.
     context: Context,
     rtp: Vec<u32>,
@@ -286,21 +293,41 @@ struct Opener {
 }
 
 impl Opener {
-    fn new(suite: Suite, key: &MasterKey) -> Option<Opener> {
-        let context = context(suite, key)?;
+    fn new(keys: &Keys) -> Option<Opener> {
+        let Keys { suite, theirs: key, resumed, .. } = *keys;
+        let context = context(suite, &key)?;
         let (rtp, rtcp) = (Vec::with_capacity(1), Vec::with_capacity(1));
-        Some(Opener { suite, key: *key, context, rtp, rtcp, tried: None })
+        Some(Opener { suite, key, resumed, context, rtp, rtcp, tried: None })
     }
 
     fn rtp(&mut self, bytes: &[u8], clear: &mut Vec<u8>) -> Result<(), Refused> {
         let ssrc = source(bytes, self.suite.tag()).ok_or(Refused::Short)?;
         if !self.rtp.contains(&ssrc) {
-            self.prove(self.rtp.len(), |context| context.decrypt_rtp(bytes).map(drop))?;
+            let proven = self.prove(self.rtp.len(), |context| context.decrypt_rtp(bytes).map(drop));
+            match proven {
+                Err(Refused::Forged) if self.resumed && self.rtp.is_empty() => {
+                    self.catch_up(ssrc, bytes)?;
+                }
+                proven => proven?,
+            }
             self.rtp.push(ssrc);
         }
         let opened = self.context.decrypt_rtp(bytes).map_err(refusal)?;
         clear.extend_from_slice(&opened);
         Ok(())
+    }
+
+    /// Finds out how often the numbers of a source have begun again, and goes on from there.
+    fn catch_up(&mut self, ssrc: u32, bytes: &[u8]) -> Result<(), Refused> {
+        let mut tried = context_without_window(self.suite, &self.key).ok_or(Refused::Forged)?;
+        for wraps in 1..=MOST_WRAPS {
+            begin_again(&mut tried, ssrc);
+            if tried.decrypt_rtp(bytes).is_ok() {
+                (0..wraps).for_each(|_| begin_again(&mut self.context, ssrc));
+                return Ok(());
+            }
+        }
+        Err(Refused::Forged)
     }
 
     fn rtcp(&mut self, bytes: &[u8], clear: &mut Vec<u8>) -> Result<(), Refused> {
@@ -345,6 +372,25 @@ impl Opener {
             self.tried = Some((tried, left - 1));
         }
         proven.map_err(refusal)
+    }
+}
+
+/// Counts one wrap of a source's numbers. The crate lets nobody set the count: it is shown packets, steps apart that it
+/// takes for going on, up to the middle, from where every number is one of the same round.
+fn begin_again(context: &mut Context, ssrc: u32) {
+    for sequence in [0x8000, 0xc000, 0x2000, 0x8000] {
+        let header = rtp::Packet {
+            marker: false,
+            payload_type: 0,
+            sequence,
+            timestamp: 0,
+            ssrc,
+            payload: &[],
+        };
+        let mut packet = Vec::new();
+        rtp::write(&mut packet, &header);
+        // It is thrown away: only the count is wanted.
+        let _ = context.encrypt_rtp(&packet);
     }
 }
 

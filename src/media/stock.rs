@@ -96,6 +96,11 @@ impl Stock {
         port
     }
 
+    /// Takes this very port, for a leg that has it from before; answers whether it was to be had.
+    pub fn take_again(&mut self, port: u16) -> bool {
+        self.pool.take_again(port)
+    }
+
     /// A port that is held at another address, where nobody needs it so much.
     fn elsewhere(&mut self) -> Option<u16> {
         let (address, shelf) = self.shelves.iter_mut().max_by_key(|(_, s)| s.ready.len())?;

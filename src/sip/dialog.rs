@@ -187,6 +187,11 @@ impl Dialog {
         Dialog { pinned: true, ..self }
     }
 
+    /// Whether they do.
+    pub fn is_pinned(&self) -> bool {
+        self.pinned
+    }
+
     /// The host of the peer.
     pub fn host(&self) -> std::net::IpAddr {
         self.flow.peer.ip()
@@ -278,6 +283,11 @@ impl Dialog {
     /// A connection from the old address is dead; the next request opens another.
     pub fn relocate(&mut self, local: SocketAddr) {
         self.flow = Flow { local, connection: ConnectionId(0), ..self.flow };
+    }
+
+    /// The number of our last request.
+    pub fn local_cseq(&self) -> u32 {
+        self.local_cseq
     }
 
     /// The number of the next request of ours.

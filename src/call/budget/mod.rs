@@ -46,7 +46,7 @@ pub struct Rate {
 }
 
 /// What a call costs. Times are charged in whole steps, each when it begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Price {
     /// For each minute.
@@ -209,6 +209,14 @@ struct Open {
     answered: bool,
 }
 
+/// Who pays what for a leg.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paying {
+    payer: Option<ExtensionId>,
+    trunk: TrunkId,
+    price: Price,
+}
+
 impl Open {
     fn subjects(&self) -> Vec<Subject> {
         let payer = self.payer.clone().map(Subject::Extension);
@@ -287,6 +295,22 @@ impl Budget {
         if self.open.get(&leg).is_some_and(|open| !open.answered) {
             self.pay(now, leg);
         }
+    }
+
+    /// What the next run of the program has to know of a leg that was answered, to go on charging for it.
+    pub fn carried(&self, leg: LegId) -> Option<Paying> {
+        let open = self.open.get(&leg).filter(|open| open.answered)?;
+        Some(Paying { payer: open.payer.clone(), trunk: open.trunk.clone(), price: open.price })
+    }
+
+    /// Goes on charging for a leg that was answered `since`. A step that began while the program was away is not charged.
+    pub fn resume(&mut self, now: Now, leg: LegId, call: CallId, paying: Paying, since: UnixTime) {
+        let Paying { payer, trunk, price } = paying;
+        let step = Duration::from_secs(u64::from(price.step.max(1)));
+        let into = now.unix.since(since).as_micros() % step.as_micros();
+        let left = step.saturating_sub(Duration::from_micros(into as u64));
+        let next = Some(self.timers.set(now.instant + left, leg));
+        self.open.insert(leg, Open { payer, trunk, call, price, next, answered: true });
     }
 
     /// A leg is over.

@@ -19,6 +19,7 @@ use crate::random::Random;
 use crate::time::{Now, Timers, UnixTime, earliest};
 
 mod calling_back;
+mod carrying;
 mod conference;
 mod driving;
 mod ending;
@@ -300,9 +301,10 @@ impl Calls {
         self.draining = true;
     }
 
-    /// Ends every call: the time for draining is over.
-    pub fn handle_stop(&mut self) {
-        let calls: Vec<_> = self.calls.keys().copied().collect();
+    /// Ends every call but these: the time for draining is over.
+    pub fn handle_stop(&mut self, stay: &BTreeSet<CallId>) {
+        let calls: Vec<_> =
+            self.calls.keys().copied().filter(|call| !stay.contains(call)).collect();
         calls.into_iter().for_each(|call| self.end(call, Cause::ShuttingDown));
     }
 

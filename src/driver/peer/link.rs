@@ -203,7 +203,7 @@ fn keys(suite: Suite, exported: &SessionKeys) -> Option<Keys> {
     };
     let ours = key(&exported.local_master_key, &exported.local_master_salt)?;
     let theirs = key(&exported.remote_master_key, &exported.remote_master_salt)?;
-    Some(Keys { suite, ours, theirs })
+    Some(Keys { suite, ours, theirs, resumed: false })
 }
 
 /// An alert that nobody has signed: of epoch 0 (RFC 6347 section 4.1.2.7 lets it be dropped). Anybody could have sent it.

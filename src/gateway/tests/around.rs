@@ -41,11 +41,10 @@ impl World {
                 crate::journal::personal::take_out(&mut self.keys, &subjects);
             }
             Output::Reply(ReplyTo(id), reply) => drop(self.replies.insert(id, reply)),
-            Output::Over
-            | Output::Trust(_)
-            | Output::Disconnect(_)
-            | Output::Expect(..)
-            | Output::Bar(_) => {}
+            Output::Over => self.over = true,
+            Output::Carry(call, Some(kept)) => drop(self.kept.insert(call, *kept)),
+            Output::Carry(call, None) => drop(self.kept.remove(&call)),
+            Output::Trust(_) | Output::Disconnect(_) | Output::Expect(..) | Output::Bar(_) => {}
             Output::RollBack(version, reason) => self.going_back.push((version, reason)),
             Output::Capture(bytes) => self.captured.extend(bytes),
             Output::Face(peers) => {

@@ -7,6 +7,7 @@ mod branches;
 mod callback_flows;
 mod canaries;
 mod carriers;
+mod carrying;
 mod codecs;
 mod consents;
 mod crm;
@@ -327,6 +328,10 @@ struct World {
     mixed: Vec<LegId>,
     /// What capture servers were sent.
     captured: Vec<u8>,
+    /// What the driver keeps of calls for the next run.
+    kept: BTreeMap<CallId, KeptCall>,
+    /// Whether the program has come to its end.
+    over: bool,
     calls: u64,
     answered: u64,
     joined: u64,
@@ -423,6 +428,8 @@ impl World {
             reliable: crate::sip::reliable::Policy::Offer,
             mixed: Vec::new(),
             captured: Vec::new(),
+            kept: BTreeMap::new(),
+            over: false,
             calls: 0,
             answered: 0,
             joined: 0,

@@ -23,8 +23,8 @@ fn key(number: u8) -> MasterKey {
 
 /// Two ends of one leg: what one seals the other opens.
 fn pair(suite: Suite) -> (Protection, Protection) {
-    let here = Keys { suite, ours: key(1), theirs: key(2) };
-    let there = Keys { suite, ours: key(2), theirs: key(1) };
+    let here = Keys { suite, ours: key(1), theirs: key(2), resumed: false };
+    let there = Keys { suite, ours: key(2), theirs: key(1), resumed: false };
     (Protection::new(here).unwrap(), Protection::new(there).unwrap())
 }
 
@@ -103,7 +103,7 @@ fn a_packet_in_counter_mode_is_the_known_one() {
     let plain = bytes("800f1234decafbadcafebabe abababababababababababababababab");
     let known =
         bytes("800f1234decafbadcafebabe 4e55dc4ce79978d88ca4d215949d2402 b78d6acc99ea179b8dbb");
-    let keys = Keys { suite: Suite::AesCm80, ours: theirs, theirs };
+    let keys = Keys { suite: Suite::AesCm80, ours: theirs, theirs, resumed: false };
     let mut protection = Protection::new(keys).unwrap();
     let mut out = plain.clone();
     assert!(protection.seal_rtp(&mut out));
@@ -156,7 +156,7 @@ fn a_packet_in_gcm_is_the_known_one() {
     let session = derived(&master, &master_salt, 0, 16);
     let session_salt = derived(&master, &master_salt, 2, 12);
     let own = key_of(&[master, master_salt].concat());
-    let keys = Keys { suite: Suite::AesGcm, ours: own, theirs: own };
+    let keys = Keys { suite: Suite::AesGcm, ours: own, theirs: own, resumed: false };
     let mut protection = Protection::new(keys).unwrap();
     let mut out = packet.clone();
     assert!(protection.seal_rtp(&mut out));
@@ -307,8 +307,11 @@ fn a_new_key_takes_over_without_a_gap() {
     let late = sealed(&mut here, 5, 2);
     assert!(open(&mut there, &under_old).is_ok());
     let (ours, theirs) = (key(3), key(2));
-    assert_eq!(here.rekey(Keys { suite, ours, theirs }), Some(false));
-    assert_eq!(there.rekey(Keys { suite, ours: theirs, theirs: ours }), Some(false));
+    assert_eq!(here.rekey(Keys { suite, ours, theirs, resumed: false }), Some(false));
+    assert_eq!(
+        there.rekey(Keys { suite, ours: theirs, theirs: ours, resumed: false }),
+        Some(false)
+    );
     assert!(open(&mut there, &late).is_ok(), "it was on its way");
     let out = sealed(&mut here, 5, 3);
     assert!(open(&mut there, &out).is_ok());
@@ -316,7 +319,7 @@ fn a_new_key_takes_over_without_a_gap() {
 
     let back = sealed(&mut there, 6, 1);
     assert!(open(&mut here, &back).is_ok(), "the other way's key stayed");
-    assert_eq!(here.rekey(Keys { suite, ours, theirs }), Some(false));
+    assert_eq!(here.rekey(Keys { suite, ours, theirs, resumed: false }), Some(false));
     assert_eq!(open(&mut here, &back), Err(Refused::Replayed), "and so did its counters");
 }
 
@@ -326,8 +329,47 @@ fn after_a_wrap_a_new_key_wants_a_new_source() {
     let (mut here, _) = pair(suite);
     sealed(&mut here, 5, 65_535);
     sealed(&mut here, 5, 0);
-    assert_eq!(here.rekey(Keys { suite, ours: key(9), theirs: key(2) }), Some(true));
-    assert_eq!(here.rekey(Keys { suite, ours: key(8), theirs: key(2) }), Some(false));
+    assert_eq!(
+        here.rekey(Keys { suite, ours: key(9), theirs: key(2), resumed: false }),
+        Some(true)
+    );
+    assert_eq!(
+        here.rekey(Keys { suite, ours: key(8), theirs: key(2), resumed: false }),
+        Some(false)
+    );
+}
+
+#[test]
+fn after_a_restart_it_is_found_out_how_often_the_peers_numbers_have_wrapped() {
+    for suite in SUITES {
+        for wraps in [0, 1, 2, 20] {
+            let (mut here, _) = pair(suite);
+            let steps = (0..wraps * 4).map(|step: u32| (step * 0x4000 + 9) as u16);
+            steps.for_each(|sequence| drop(sealed(&mut here, 5, sequence)));
+            for first in [0x100, 0x7fff, 0x9000] {
+                let keys = Keys { suite, ours: key(2), theirs: key(1), resumed: true };
+                let mut there = Protection::new(keys).unwrap();
+                let mut fresh = Protection::new(Keys { resumed: false, ..keys }).unwrap();
+                for sequence in first..first + 3 {
+                    let packet = sealed(&mut here, 5, sequence);
+                    assert!(open(&mut there, &packet).is_ok(), "{suite:?} {wraps} {sequence}");
+                    assert_eq!(open(&mut there, &packet), Err(Refused::Replayed));
+                    assert_eq!(open(&mut fresh, &packet).is_ok(), wraps == 0);
+                }
+                let mut forged = sealed(&mut here, 5, first + 3);
+                forged[20] ^= 1;
+                assert_eq!(open(&mut there, &forged), Err(Refused::Forged));
+            }
+            // And over the next wrap.
+            let mut there =
+                Protection::new(Keys { suite, ours: key(2), theirs: key(1), resumed: true })
+                    .unwrap();
+            for sequence in [0xa000, 0xfffe, 0xffff, 0, 1, 0x5000, 0xb000, 0x2000] {
+                let packet = sealed(&mut here, 5, sequence);
+                assert!(open(&mut there, &packet).is_ok(), "{suite:?} {wraps} {sequence}");
+            }
+        }
+    }
 }
 
 #[test]

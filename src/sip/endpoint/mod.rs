@@ -6,6 +6,7 @@
 
 mod answers;
 mod arriving;
+pub mod carried;
 mod challenges;
 mod names;
 mod offers;

@@ -7,6 +7,7 @@ use std::fmt;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::{Deserialize, Serialize};
 
 /// Lines of one media line that are read: a phone with every suite there is sends about ten.
 pub const MAX_CRYPTO: usize = 16;
@@ -23,7 +24,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// How packets are protected (the IANA registry of SRTP crypto suites).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Suite {
     /// AES in counter mode with a tag of 80 bits: what every phone has.
     AesCm80,
@@ -65,8 +66,9 @@ impl fmt::Display for Suite {
     }
 }
 
-/// A master key with its salt behind. Never printed but as part of a line that goes out.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// A master key with its salt behind. Never printed but as part of a line that goes out, or of what a run of the program
+/// leaves for the next, in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key([u8; LONGEST_KEY]);
 
 impl Key {
@@ -174,7 +176,7 @@ pub enum Wish {
 }
 
 /// What both sides agreed on: one suite, a key for each way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agreed {
     /// How.
     pub suite: Suite,

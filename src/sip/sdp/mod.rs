@@ -10,6 +10,8 @@ mod secured;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
+use serde::{Deserialize, Serialize};
+
 use super::uri::Host;
 use crypto::Crypto;
 
@@ -107,7 +109,7 @@ impl fmt::Display for Origin {
 }
 
 /// Which way media flows, seen from whoever wrote it (RFC 8866 6.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Direction {
     /// Both ways.
     SendRecv,
@@ -200,7 +202,7 @@ impl fmt::Display for RtpMap {
 }
 
 /// A codec with the payload type it has in one description.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Codec {
     /// The name of the encoding: `PCMU`, `PCMA`, `G722`, `G729`, `opus`.
     pub encoding: String,

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
+
 use super::crypto::{self, Agreed, Crypto, Key, Suite, Wish};
 use super::{Codec, Direction, Host, Media, Origin, RtpMap, Secured, SessionDescription};
 
@@ -82,8 +84,8 @@ pub struct Answered {
     pub audio: Negotiated,
 }
 
-/// What both sides agreed on for audio.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What both sides agreed on for audio. Written down with its keys, and without what a browser agreed on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Negotiated {
     /// The codec to send, with the payload type that the other side wants. In an answer of ours it is the only one
     /// listed.
@@ -112,6 +114,7 @@ pub struct Negotiated {
     pub protection: Option<Agreed>,
     /// Packets go as browsers want them, over ICE and sealed with keys from DTLS, to whom this tells. `remote` means
     /// nothing then.
+    #[serde(skip)]
     pub secured: Option<Secured>,
 }
 

@@ -17,7 +17,7 @@ fn place(leg: LegId) -> SocketAddr {
 
 fn keys(ours: u8, theirs: u8) -> Keys {
     let key = |number| MasterKey::new([number; LONGEST_KEY]);
-    Keys { suite: Suite::AesCm80, ours: key(ours), theirs: key(theirs) }
+    Keys { suite: Suite::AesCm80, ours: key(ours), theirs: key(theirs), resumed: false }
 }
 
 /// A phone with keys, joined with one that has none or keys of its own.
@@ -65,8 +65,8 @@ impl Sealed {
                 ..stream(Codec::Pcmu, place(leg))
             },
         });
-        if let Some(Keys { suite, ours, theirs }) = protection {
-            let there = Keys { suite, ours: theirs, theirs: ours };
+        if let Some(Keys { suite, ours, theirs, .. }) = protection {
+            let there = Keys { suite, ours: theirs, theirs: ours, resumed: false };
             match self.ends.get_mut(&leg) {
                 Some(end) => drop(end.rekey(there)),
                 None => drop(self.ends.insert(leg, Protection::new(there).expect("keys"))),
