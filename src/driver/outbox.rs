@@ -7,16 +7,19 @@
 //!
 //! Files, in the folder `outbox` below the site's data: `outbox-N.blo`, segments named by the number of their first event;
 //! `epoch`, which outbox it is; `arrived`, how far the office has it as far as is known. What was damaged stays beside them as
-//! `outbox-N.blo.damaged`.
+//! `outbox-N.blo.damaged`. `outbox-N.bln` says of events that the office has where they came from, and `amend-N.bla` what it is to
+//! be told of those who were erased.
 //!
 //! A box that was restored from a copy has an outbox whose next numbers the office knows already, for other events. It is
 //! another outbox from then on: what is not known to have arrived is sent under its new name.
 
 mod again;
+mod amends;
 mod epoch;
 mod files;
 mod keeper;
 mod left;
+mod numbers;
 mod preview;
 
 use std::collections::VecDeque;
@@ -101,6 +104,8 @@ struct Inner {
     room: Mutex<Room>,
     /// Recordings and files of messages that the office has, and the log of what left does not.
     untold: Mutex<Vec<left_log::File>>,
+    /// What it is to be told of those who were erased.
+    amends: Mutex<amends::Amends>,
 }
 
 /// Which files there are, the oldest first.

@@ -428,6 +428,11 @@ impl Runner {
                 Output::State(state) => self.state(state),
                 Output::Told(told) => drop((self.branch.tell)(FromOffice::Told(told))),
                 Output::Answer(answer) => drop((self.branch.tell)(FromOffice::Answer(answer))),
+                Output::Amended(mark) => {
+                    if let Err(error) = self.outbox.amended(mark) {
+                        tracing::error!(%error, "what head office was told of an erasure stays on the disk");
+                    }
+                }
                 Output::Blob(said) => {
                     if let Some(files) = &mut self.files {
                         files.handle_said(clock::now().instant, said);
@@ -435,10 +440,28 @@ impl Runner {
                 }
             }
         }
+        self.amend();
         self.files_go_on();
         let knows = self.machine.knows_people();
         if knows != self.knew && (self.branch.tell)(FromOffice::Knows(knows)) {
             self.knew = knows;
+        }
+    }
+
+    /// Tells the office what is left of events that it has, where somebody was erased.
+    fn amend(&mut self) {
+        if self.outbox.amends() == 0 || !self.machine.may_amend() {
+            return;
+        }
+        match self.outbox.next_amend() {
+            Ok(Some(amend)) => self.machine.handle_amend(amend),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(%error, "what head office is to be told of an erasure cannot be read")
+            }
+        }
+        while let Some(Output::Send(frame)) = self.machine.poll_output() {
+            self.send(&frame);
         }
     }
 

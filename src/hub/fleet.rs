@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::hub::kept::{Kept, What};
+use crate::hub::kept::{Kept, OF_HUB, What};
 use crate::time::{UnixTime, rfc3339};
 use crate::uplink::Route;
 use crate::uplink::frame::Class;
@@ -93,6 +93,10 @@ impl Site {
 
     /// Something of it was kept.
     pub fn handle_kept(&mut self, kept: &Kept) {
+        // The hub's own words about a site are none of the site's.
+        if *kept.epoch == *OF_HUB {
+            return;
+        }
         self.heard = self.heard.max(kept.at);
         self.speaks_of(&kept.epoch);
         match &kept.what {

@@ -314,6 +314,36 @@ fn events(mut rest: &[u8]) -> Option<Vec<Event>> {
     Some(events)
 }
 
+/// Says what is left of an event with a number of an outbox; nothing where it stays as it is.
+pub type Less<'a> = dyn Fn(&Outboxed, u64, &Event) -> Option<Event> + 'a;
+
+/// The payload of a record with less in it, and of how many events; nothing where all of them stay.
+pub fn amend(record: &Record<'_>, less: &Less<'_>) -> Option<(Vec<u8>, u64)> {
+    let (of, Batch::Events { first, mut events }) = batch(record.payload)? else { return None };
+    let mut changed = 0;
+    for (n, event) in (first..).zip(&mut events) {
+        if let Some(left) = less(&of, n, event)
+            && left != *event
+        {
+            *event = left;
+            changed += 1;
+        }
+    }
+    (changed > 0).then(|| (payload(&of, &Batch::Events { first, events }), changed))
+}
+
+/// The outbox under which a hub itself keeps what it is to tell of a site: no site can call its own so.
+pub const OF_HUB: &str = "=hub";
+
+/// What the hub keeps of an event that is less now, for whoever has had it already.
+pub fn amended(at: UnixTime, epoch: &str, n: u64, event: &Event) -> Event {
+    let with: serde_json::Value = serde_json::from_slice(&event.body).unwrap_or_default();
+    let said =
+        serde_json::json!({ "event": "amended", "at": at.0, "epoch": epoch, "n": n, "with": with });
+    // Texts and numbers always have a form.
+    Event { class: Class::PERSON, body: serde_json::to_vec(&said).unwrap_or_default() }
+}
+
 /// Whether octets begin with the head of a segment.
 pub fn begins(bytes: &[u8]) -> bool {
     let Found::Record(record) = decode(bytes) else { return false };

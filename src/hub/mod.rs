@@ -5,6 +5,7 @@ pub mod blobs;
 pub mod fleet;
 pub mod interactions;
 pub mod kept;
+pub mod less;
 pub mod people;
 pub mod quota;
 pub mod reporting;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::hub::kept::{Kept, What};
+use crate::hub::kept::{Kept, OF_HUB, What};
 use crate::hub::subject;
 
 /// Rows of one table: their columns, by their keys.
@@ -30,6 +30,12 @@ pub struct Sheet {
     pub contacts: Rows,
     /// What agents were, and since when.
     pub agent_states: Rows,
+    /// Events that are less than they were, since somebody in them was erased.
+    pub less_events: Rows,
+    /// What is left of calls.
+    pub less_calls: Rows,
+    /// What is left of messages.
+    pub less_messages: Rows,
 }
 
 impl Sheet {
@@ -57,8 +63,10 @@ impl Sheet {
                 *n
             }
         };
-        let row = json!({ "site": site, "epoch": epoch, "upto": upto, "received": kept.at.0 });
-        put(&mut self.outboxes, [&site, &epoch], row);
+        if epoch != OF_HUB {
+            let row = json!({ "site": site, "epoch": epoch, "upto": upto, "received": kept.at.0 });
+            put(&mut self.outboxes, [&site, &epoch], row);
+        }
     }
 
     fn read(&mut self, site: &str, epoch: &str, n: u64, body: &Value) {
@@ -68,6 +76,7 @@ impl Sheet {
             Some("person") => self.person(site, body),
             Some("erased") => self.erased(site, body),
             Some("agent") => self.agent(site, epoch, n, body),
+            Some("amended") if epoch == OF_HUB => self.amended(site, body),
             _ => {}
         }
     }
@@ -126,6 +135,19 @@ impl Sheet {
             let row = json!({ "site": site, "contact": contact, "changed": at, "erased": at });
             put(&mut self.contacts, [site, contact], row);
         }
+    }
+
+    /// Rows that were made of the event before have what is left of it.
+    fn amended(&mut self, site: &str, body: &Value) {
+        let (with, number) = (&body["with"], body["n"].as_u64().unwrap_or(0));
+        let row = json!({ "site": site, "epoch": body["epoch"], "n": number, "kind": with["event"], "at": micros(&with["at"]), "body": with });
+        put(&mut self.less_events, [site, &format!("{number:020}"), &with["at"].to_string()], row);
+        let mut made = Sheet::default();
+        made.read(site, OF_HUB, number, with);
+        self.less_calls.extend(made.calls);
+        // What became of a message has no words in it.
+        let words = |row: &Map<String, Value>| row.contains_key("direction");
+        self.less_messages.extend(made.messages.into_iter().filter(|(_, row)| words(row)));
     }
 
     fn agent(&mut self, site: &str, epoch: &str, n: u64, body: &Value) {

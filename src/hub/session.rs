@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 
 use crate::uplink::blob::Said;
 use crate::uplink::frame::{
-    Answer, Ask, Certificate, Event, Frame, Hello, Reason, Request, Told, Took, VERSION, Welcome,
+    Amend, Answer, Ask, Certificate, Event, Frame, Hello, Reason, Request, Told, Took, VERSION,
+    Welcome,
 };
 
 /// Octets of events that are taken in before the engine has kept them.
@@ -59,6 +60,8 @@ pub enum Output {
     },
     /// The site says this of files.
     Blob(Said),
+    /// This is left of events of the site that are kept; when that is done for good, answer with [`Session::handle_amended`].
+    Amend(Amend),
     /// The site asks for another certificate; answer with [`Session::handle_certificate`].
     Certify(Request),
     /// Send this.
@@ -104,6 +107,9 @@ pub struct Session {
     people: bool,
     /// Whether files are taken here.
     blobs: bool,
+    /// Whether kept events can be changed, and which change is under way.
+    amends: bool,
+    amending: Option<u64>,
     telling: Telling,
     /// Questions that have no answer yet.
     asked: Vec<u64>,
@@ -122,6 +128,8 @@ impl Session {
             kept: 0,
             people: false,
             blobs: false,
+            amends: false,
+            amending: None,
             telling: Telling::Nothing,
             asked: Vec::new(),
             program: String::new(),
@@ -134,6 +142,11 @@ impl Session {
     /// The same where files are taken, too.
     pub fn with_blobs(self) -> Session {
         Session { blobs: true, ..self }
+    }
+
+    /// The same where kept events can be changed, too.
+    pub fn with_amends(self) -> Session {
+        Session { amends: true, ..self }
     }
 
     /// What is to be done next.
@@ -180,6 +193,11 @@ impl Session {
             (Frame::Ask(ask), Stage::Open) => self.ask(ask),
             (Frame::Blob(said), Stage::Open) => self.outputs.push_back(Output::Blob(said)),
             (Frame::Took(took), Stage::Open) => self.took(took),
+            // One at a time: each is a walk through all that is kept.
+            (Frame::Amend(amend), Stage::Open) if self.amends && self.amending.is_none() => {
+                self.amending = Some(amend.mark);
+                self.outputs.push_back(Output::Amend(amend));
+            }
             // Once for each time that it was asked to: a certificate costs the office a signature and two syncs.
             (Frame::Request(request), Stage::Open) if std::mem::take(&mut self.renewing) => {
                 self.outputs.push_back(Output::Certify(request));
@@ -198,8 +216,9 @@ impl Session {
     pub fn handle_position(&mut self, have: u64) {
         if let Stage::Asked = std::mem::replace(&mut self.stage, Stage::Open) {
             (self.came, self.kept) = (have, have);
-            let welcome =
-                Welcome { version: VERSION, have, window: WINDOW, people: true, blobs: self.blobs };
+            let (blobs, amends) = (self.blobs, self.amends);
+            let (version, window, people) = (VERSION, WINDOW, true);
+            let welcome = Welcome { version, have, window, people, blobs, amends };
             self.outputs.push_back(Output::Send(Frame::Welcome(welcome)));
             self.handle_news();
         }
@@ -283,6 +302,13 @@ impl Session {
             self.telling = Telling::Nothing;
             self.outputs.push_back(Output::Took { upto });
             self.handle_news();
+        }
+    }
+
+    /// Events are changed as it said, for good.
+    pub fn handle_amended(&mut self, mark: u64) {
+        if self.amending.take_if(|own| *own == mark).is_some() && !self.is_over() {
+            self.outputs.push_back(Output::Send(Frame::Amended(mark)));
         }
     }
 

@@ -215,6 +215,7 @@ impl World {
                 | Output::Told(_)
                 | Output::Answer(_)
                 | Output::Blob(_)
+                | Output::Amended(_)
                 | Output::Renew
                 | Output::Ahead
                 | Output::Renewed(_) => {}
@@ -236,6 +237,7 @@ impl World {
                 session::Output::Ask(_)
                 | session::Output::Took { .. }
                 | session::Output::Blob(_)
+                | session::Output::Amend(_)
                 | session::Output::Certify(_) => {}
                 session::Output::Hangup => over = true,
             }
@@ -285,7 +287,8 @@ fn welcomed(now: Instant, newest: u64, have: u64) -> Uplink {
     let mut uplink = Uplink::new(now, settings(), (1, newest), 0, Random::from_number(1));
     uplink.handle_timeout(now);
     uplink.handle_connected(now);
-    let welcome = Welcome { version: 1, have, window: 1_000_000, people: true, blobs: false };
+    let welcome =
+        Welcome { version: 1, have, window: 1_000_000, people: true, blobs: false, amends: false };
     uplink.handle_frame(now, Frame::Welcome(welcome));
     uplink
 }
@@ -306,8 +309,14 @@ fn an_office_that_claims_more_than_was_sent_is_not_believed() {
         uplink.handle_epoch(epoch.to_owned(), false);
         uplink.handle_timeout(now + Duration::from_secs(3_600));
         uplink.handle_connected(now);
-        let welcome =
-            Welcome { version: 1, have: 11, window: 1_000_000, people: true, blobs: false };
+        let welcome = Welcome {
+            version: 1,
+            have: 11,
+            window: 1_000_000,
+            people: true,
+            blobs: false,
+            amends: false,
+        };
         uplink.handle_frame(now, Frame::Welcome(welcome));
         let reads = |output: &Output| matches!(output, Output::Read { from: 12, .. });
         assert_eq!(all(&mut uplink).iter().any(reads), is_up, "{epoch}");
@@ -329,7 +338,14 @@ fn what_the_box_has_no_more_is_said_to_be_lost() {
     uplink.handle_timeout(now);
     uplink.handle_connected(now);
     // The office came back with an older copy of what it had.
-    let welcome = Welcome { version: 1, have: 2, window: 1_000_000, people: true, blobs: false };
+    let welcome = Welcome {
+        version: 1,
+        have: 2,
+        window: 1_000_000,
+        people: true,
+        blobs: false,
+        amends: false,
+    };
     uplink.handle_frame(now, Frame::Welcome(welcome));
     let outputs = all(&mut uplink);
     assert!(outputs.contains(&Output::Send(Frame::Lost { from: 3, upto: 4 })), "{outputs:?}");
@@ -344,7 +360,14 @@ fn no_more_is_on_its_way_than_the_office_allows() {
     uplink.handle_connected(now);
     uplink.handle_frame(
         now,
-        Frame::Welcome(Welcome { version: 1, have: 0, window: 100, people: false, blobs: false }),
+        Frame::Welcome(Welcome {
+            version: 1,
+            have: 0,
+            window: 100,
+            people: false,
+            blobs: false,
+            amends: false,
+        }),
     );
     let outputs = all(&mut uplink);
     let Some(Output::Read { from: 1, most: 100 }) = outputs.last() else { panic!("{outputs:?}") };
@@ -420,6 +443,7 @@ fn a_ceiling_holds_over_a_backlog() {
             window: 1 << 20,
             people: false,
             blobs: false,
+            amends: true,
         }),
     );
     while now < start + Duration::from_secs(60) {

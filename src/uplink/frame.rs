@@ -116,6 +116,9 @@ pub struct Welcome {
     /// Whether it takes files. Offices before that say nothing.
     #[serde(default)]
     pub blobs: bool,
+    /// Whether it takes [`Frame::Amend`]. Offices before that say nothing.
+    #[serde(default)]
+    pub amends: bool,
 }
 
 /// A question of a box: who is this?
@@ -152,6 +155,17 @@ pub struct Told {
 pub struct Took {
     /// It has all up to this one for good.
     pub upto: u64,
+}
+
+/// What is left of events that the office has, because somebody in them was erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amend {
+    /// Names this in the answer.
+    pub mark: u64,
+    /// The outbox as it is called now. Events with lower numbers may have come under another name.
+    pub epoch: String,
+    /// The events by their numbers.
+    pub events: Vec<(u64, Event)>,
 }
 
 /// What a box asks for: a certificate.
@@ -250,6 +264,10 @@ pub enum Frame {
     Told(Told),
     /// From the office: who that is. May be ignored.
     Answer(Answer),
+    /// From the box: what is left of events that the office has. May be ignored.
+    Amend(Amend),
+    /// From the office: that is done for good. May be ignored.
+    Amended(u64),
     /// From the office: the box's certificate ends before long, and it may ask for another.
     Renew,
     /// From the box, first where it is enrolled, or after [`Frame::Renew`].
@@ -283,6 +301,8 @@ const ASK: u8 = 128;
 const TOOK: u8 = 129;
 const TOLD: u8 = 130;
 const ANSWER: u8 = 131;
+const AMEND: u8 = 132;
+const AMENDED: u8 = 133;
 const RENEW: u8 = 160;
 const REQUEST: u8 = 161;
 const CERTIFICATE: u8 = 162;
@@ -317,6 +337,8 @@ impl Frame {
             Frame::Took(took) => json(out, TOOK, took),
             Frame::Told(told) => json(out, TOLD, told),
             Frame::Answer(answer) => json(out, ANSWER, answer),
+            Frame::Amend(amend) => amend.write(out),
+            Frame::Amended(mark) => number(out, AMENDED, *mark),
             Frame::Renew => out.push(RENEW),
             Frame::Request(request) => json(out, REQUEST, request),
             Frame::Certificate(certificate) => json(out, CERTIFICATE, certificate),
@@ -362,6 +384,8 @@ impl Frame {
             TOOK => serde_json::from_slice(body).ok().map(Frame::Took),
             TOLD => serde_json::from_slice(body).ok().map(Frame::Told),
             ANSWER => serde_json::from_slice(body).ok().map(Frame::Answer),
+            AMEND => Amend::read(body).map(Frame::Amend),
+            AMENDED => whole(body).map(Frame::Amended),
             RENEW => Some(Frame::Renew),
             REQUEST => serde_json::from_slice(body).ok().map(Frame::Request),
             CERTIFICATE => serde_json::from_slice(body).ok().map(Frame::Certificate),
@@ -369,6 +393,38 @@ impl Frame {
             _ => return Ok(None),
         };
         read.map(Some).ok_or(NotAFrame::Body)
+    }
+}
+
+impl Amend {
+    fn write(&self, out: &mut Vec<u8>) {
+        number(out, AMEND, self.mark);
+        out.push(u8::try_from(self.epoch.len()).unwrap_or(0));
+        out.extend(self.epoch.as_bytes());
+        for (n, Event { class, body }) in &self.events {
+            out.extend(n.to_be_bytes());
+            out.push(class.0);
+            out.extend(u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
+            out.extend(body);
+        }
+    }
+
+    fn read(body: &[u8]) -> Option<Amend> {
+        let (mark, rest) = body.split_at_checked(8)?;
+        let (length, rest) = rest.split_first()?;
+        let (epoch, mut rest) = rest.split_at_checked((*length).into())?;
+        let mut events = Vec::new();
+        while !rest.is_empty() {
+            let (n, tail) = rest.split_at_checked(8)?;
+            let (class, tail) = tail.split_first()?;
+            let (length, tail) = tail.split_first_chunk::<4>()?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            let (body, tail) = tail.split_at_checked(length)?;
+            events.push((whole(n)?, Event { class: Class(*class), body: body.to_vec() }));
+            rest = tail;
+        }
+        let epoch = std::str::from_utf8(epoch).ok()?.to_owned();
+        Some(Amend { mark: whole(mark)?, epoch, events })
     }
 }
 
@@ -497,6 +553,7 @@ mod tests {
                 window: 65_536,
                 people: true,
                 blobs: true,
+                amends: true,
             }),
             Frame::Events { first: 8, events },
             Frame::Lost { from: 3, upto: 9 },
@@ -509,6 +566,12 @@ mod tests {
             Frame::Answer(Answer { mark: 4, known: None }),
             Frame::Told(Told { upto: 17, changes: vec![json!({"card": {}}), json!("?")] }),
             Frame::Took(Took { upto: 17 }),
+            Frame::Amend(Amend {
+                mark: 3,
+                epoch: "e".to_owned(),
+                events: vec![(7, Event { class: Class::CALL, body: b"{}".to_vec() })],
+            }),
+            Frame::Amended(3),
             Frame::Renew,
             Frame::Request(Request { secret: Some("0a".to_owned()), request: "PEM".to_owned() }),
             Frame::Certificate(certificate),

@@ -23,7 +23,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use self::frame::{
-    Answer, Ask, Certificate, Event, Frame, Hello, LONGEST, Reason, Request, Told, Took, VERSION,
+    Amend, Answer, Ask, Certificate, Event, Frame, Hello, LONGEST, Reason, Request, Told, Took,
+    VERSION,
 };
 use self::pace::Pace;
 use crate::random::Random;
@@ -143,6 +144,8 @@ pub enum Output {
     Answer(Answer),
     /// The office says this of files.
     Blob(blob::Said),
+    /// The office has done as an [`Amend`](frame::Amend) of that mark says, for good.
+    Amended(u64),
 }
 
 /// The connection.
@@ -196,6 +199,9 @@ pub struct Uplink {
     refused: bool,
     /// Whether it takes files.
     blobs: bool,
+    /// Whether it may be told what is left of events that it has, and which of that is on its way.
+    amends: bool,
+    amending: Option<u64>,
     outputs: VecDeque<Output>,
 }
 
@@ -248,6 +254,8 @@ impl Uplink {
             office: Office::default(),
             refused: false,
             blobs: false,
+            amends: false,
+            amending: None,
             outputs: VecDeque::new(),
         }
     }
@@ -327,6 +335,7 @@ impl Uplink {
                 }
                 self.window = welcome.window.min(LARGEST_WINDOW) as usize;
                 (self.people, self.blobs) = (welcome.people, welcome.blobs);
+                (self.amends, self.amending) = (welcome.amends, None);
                 self.welcomed(now, welcome.have);
             }
             (Frame::Ack { upto }, Line::Up) if upto > self.sent => {
@@ -341,6 +350,11 @@ impl Uplink {
                 // The office works: the next time the line breaks it is tried again soon.
                 self.rest = FIRST_REST;
                 self.outputs.push_back(Output::Blob(said));
+            }
+            (Frame::Amended(mark), Line::Up) => {
+                if self.amending.take_if(|own| *own == mark).is_some() {
+                    self.outputs.push_back(Output::Amended(mark));
+                }
             }
             (Frame::Told(told), Line::Up) => {
                 if self.office.may_tell(now) {
@@ -387,6 +401,19 @@ impl Uplink {
             self.send(events);
         }
         self.go_on(now);
+    }
+
+    /// Whether the office may be told now what is left of events that it has.
+    pub fn may_amend(&self) -> bool {
+        matches!(self.line, Line::Up) && self.amends && self.amending.is_none()
+    }
+
+    /// The office is to be told this.
+    pub fn handle_amend(&mut self, amend: Amend) {
+        if self.may_amend() {
+            self.amending = Some(amend.mark);
+            self.outputs.push_back(Output::Send(Frame::Amend(amend)));
+        }
     }
 
     /// A request for another certificate was made.

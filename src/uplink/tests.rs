@@ -11,8 +11,14 @@ fn up(now: Instant) -> Uplink {
     let mut uplink = Uplink::new(now, settings, (1, 0), 0, Random::from_number(1));
     uplink.handle_timeout(now);
     uplink.handle_connected(now);
-    let welcome =
-        Welcome { version: VERSION, have: 0, window: 1 << 20, people: true, blobs: false };
+    let welcome = Welcome {
+        version: VERSION,
+        have: 0,
+        window: 1 << 20,
+        people: true,
+        blobs: false,
+        amends: false,
+    };
     uplink.handle_frame(now, Frame::Welcome(welcome));
     all(&mut uplink);
     uplink

@@ -24,8 +24,8 @@ use crate::out::{filtered_by, go_on, held, leaving, open_leaving, until};
 const DATA: &str = "BRANCHLINE_TEST_ERASED";
 const WHOM: &str = "BRANCHLINE_TEST_ERASED_WHOM";
 /// Events without anybody in them, and their octets: more than a segment of an outbox.
-const OTHERS: u64 = 30;
-const LONG: usize = 400_000;
+pub const OTHERS: u64 = 30;
+pub const LONG: usize = 400_000;
 
 /// Everything leaves, in clear.
 pub fn all() -> Leaving {
@@ -47,7 +47,7 @@ impl Person {
 
     /// By which they would be found anywhere.
     pub fn marks(&self) -> [String; 3] {
-        [self.number().value, format!("Nameless{}", self.0), format!("verbatim{}", self.0)]
+        [self.number().value, format!("Nameless{}x", self.0), format!("verbatim{}x", self.0)]
     }
 
     /// What the branch knows of them.
@@ -114,7 +114,7 @@ pub fn found(folder: &Path, marks: &[String]) -> Vec<(PathBuf, String)> {
     all
 }
 
-fn outward(data: &Path) -> branchline::journal::outward::Outward {
+pub fn outward(data: &Path) -> branchline::journal::outward::Outward {
     all().outward(&journal::reading(data).expect("keys"))
 }
 
@@ -126,7 +126,7 @@ pub fn until_erased(data: &Path, marks: &[String]) {
     });
 }
 
-fn until_stored(opened: &mut Opened, hears: &mpsc::Receiver<Done>) {
+pub fn until_stored(opened: &mut Opened, hears: &mpsc::Receiver<Done>) {
     until("the journal to be written", || {
         go_on(opened, hears);
         opened.journal.is_stored(opened.journal.newest())
@@ -220,7 +220,7 @@ fn an_erasure_that_a_kill_cut_short_is_finished() {
     until_stored(&mut opened, &hears);
     opened.handle.finish();
     let mut random = Random::from_number(11);
-    let mut begun = Vec::new();
+    let mut middle = 0;
     for whom in 0..kills {
         let erasing = outbox::folder(data).join("erasing");
         let mut child = start(data, whom);
@@ -234,21 +234,33 @@ fn an_erasure_that_a_kill_cut_short_is_finished() {
         std::thread::sleep(Duration::from_micros(random.below(150_000)));
         child.kill().expect("killed");
         child.wait().expect("gone");
-        if erasing.exists() {
-            begun.extend(Person(whom).marks());
-        }
+        middle += u32::from(erasing.exists());
     }
     // A start finishes it; those whose erasure was not on the disk are erased now.
     let (mut opened, hears) = open_leaving(data, 4, all());
     let outbox = opened.outbox.clone().expect("an outbox");
-    until_erased(data, &begun);
+    let erased = |whom: &u64| {
+        let (all, words) = (outbox::About::All, ErasureId(*whom).to_string());
+        let mut erased = false;
+        let mut each = |event: branchline::uplink::frame::Event| {
+            let text = String::from_utf8_lossy(&event.body).into_owned();
+            erased |= text.starts_with("{\"event\":\"erased\"") && text.contains(&words);
+        };
+        outbox::preview(data, &outward(data), &all, &mut each).expect("shown");
+        erased
+    };
+    let begun: Vec<_> = (0..kills).filter(erased).collect();
+    until_erased(data, &begun.iter().flat_map(|whom| Person(*whom).marks()).collect::<Vec<_>>());
     for whom in 0..kills {
         Person(whom).erase(&mut opened);
     }
     until_stored(&mut opened, &hears);
     opened.handle.finish();
-    let (middle, events) = (begun.len() / 3, held(&outbox).1);
-    println!("{kills} kills, {middle} in the middle, {events} events");
+    let (begun, events) = (begun.len(), held(&outbox).1);
+    println!(
+        "{kills} kills, {middle} in the middle, {begun} erasures on the disk, {events} events"
+    );
+    assert!(begun > 0, "none was on the disk when it was killed");
     let marks: Vec<String> = (0..kills).flat_map(|whom| Person(whom).marks()).collect();
     assert_eq!(found(&outbox::folder(data), &marks), []);
     assert_same(data, &outbox);

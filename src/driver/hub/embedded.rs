@@ -7,6 +7,8 @@
 //! and what is not stays beside it as `hub-N.blh.damaged`. After a write or a sync that failed the file is cut to what
 //! is sure and left alone; after a rest a fresh one is tried, so that a disk with room again is used again by itself.
 
+mod erasing;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -14,7 +16,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -88,6 +90,10 @@ struct Shared {
     lookup: Lookup,
     /// Who still reads, and the number that he wants next.
     readers: Mutex<BTreeMap<String, u64>>,
+    /// Counts segments that became other files: a place in one is of no use after that.
+    rewritten: RwLock<u64>,
+    /// Held by whoever does so.
+    amending: Mutex<()>,
 }
 
 impl Shared {
@@ -120,6 +126,8 @@ type Answer = oneshot::Sender<Result<u64, NotKept>>;
 enum Job {
     Position(Outboxed, Answer),
     Keep(Outboxed, Batch, Answer),
+    /// What comes next goes into another segment; answered with the number of that.
+    End(Answer),
 }
 
 impl fmt::Debug for Embedded {
@@ -146,6 +154,7 @@ impl Embedded {
         let in_file = |error| CannotOpen::File(folder.clone(), error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(in_file)?;
         let lock = lock(&folder)?;
+        erasing::remove_drafts(&folder).map_err(in_file)?;
         let ledger = read_back(&folder).map_err(in_file)?;
         File::open(&folder).and_then(|folder| folder.sync_all()).map_err(in_file)?;
         let lookup = Lookup::open(dir).map_err(|error| CannotOpen::File(dir.to_owned(), error))?;
@@ -157,6 +166,8 @@ impl Embedded {
             view: View::default(),
             lookup,
             readers: Mutex::default(),
+            rewritten: RwLock::default(),
+            amending: Mutex::default(),
         });
         let writer = Writer {
             shared: shared.clone(),
@@ -164,6 +175,7 @@ impl Embedded {
             keep,
             segment: None,
             again: None,
+            ends: false,
             buffer: Vec::new(),
             _lock: lock,
         };
@@ -229,7 +241,7 @@ impl Embedded {
 
     /// Reads on from wherever `tail` is.
     pub fn tail(&self) -> Tail {
-        Tail { shared: self.shared.clone(), place: None }
+        Tail { shared: self.shared.clone(), place: None, rewritten: 0 }
     }
 }
 
@@ -396,6 +408,8 @@ struct Writer {
     segment: Option<Open>,
     /// After a failure: when it is tried again.
     again: Option<Instant>,
+    /// The segment is to be ended.
+    ends: bool,
     buffer: Vec<u8>,
     _lock: Flock<File>,
 }
@@ -478,6 +492,11 @@ impl Writer {
                 let kept = Ok(self.ledger.position(&of));
                 waiting.push(Waiting { answer, kept, undo: None });
             }
+            Job::End(answer) => {
+                self.ends = true;
+                let kept = Ok(self.ledger.next());
+                waiting.push(Waiting { answer, kept, undo: None });
+            }
             Job::Keep(of, batch, answer) => {
                 self.shared.leaves(&of.site, batch.size());
                 let (kept, undo) = self.note(&of, batch);
@@ -517,6 +536,10 @@ impl Writer {
         }
         self.buffer = buffer;
         self.buffer.clear();
+        if std::mem::take(&mut self.ends) {
+            // Before it is said so. One without anything in it is begun under the same name.
+            self.segment.take_if(|segment| segment.used);
+        }
         self.shared.durable.send_if_modified(|durable| {
             std::mem::replace(durable, self.ledger.next()) != self.ledger.next()
         });
@@ -589,6 +612,8 @@ pub struct Tail {
     shared: Arc<Shared>,
     /// The segment, where in it the next record is, and the number that was wanted next.
     place: Option<(Segment, u64, u64)>,
+    /// How often segments had become other files when it was there.
+    rewritten: u64,
 }
 
 impl Tail {
@@ -598,6 +623,11 @@ impl Tail {
     /// # Errors
     /// Of the disk.
     pub fn read(&mut self, from: u64) -> io::Result<(Vec<Kept>, u64)> {
+        let shared = self.shared.clone();
+        let rewritten = shared.rewritten.read().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut self.rewritten, *rewritten) != *rewritten {
+            self.place = None;
+        }
         let durable = *self.shared.durable.borrow();
         let segments = list(&self.shared.folder)?;
         let (mut found, mut next) = (Vec::new(), from);

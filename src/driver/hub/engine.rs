@@ -12,8 +12,11 @@ use super::embedded::{self, Embedded};
 use super::jetstream::JetStream;
 use super::rows::Rows;
 use super::watching;
+use crate::driver::clock;
 pub use crate::hub::fleet::Contact;
+use crate::hub::kept;
 pub use crate::hub::kept::{Batch, Kept, Outboxed, What};
+use crate::uplink::frame::Amend;
 
 /// Why something is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +104,46 @@ impl Engine {
         }
     }
 
+    /// Whether kept events can be less than they were.
+    pub fn amends(&self) -> bool {
+        matches!(self, Engine::Embedded(_))
+    }
+
+    /// What is left of a site's events that are kept, because somebody in them was erased: each is that for good when it is
+    /// answered, and whoever reads the stream is told behind it. Doing so again changes nothing.
+    ///
+    /// # Errors
+    /// When that cannot be done at this moment, or not by this engine.
+    pub async fn amend(&self, site: &str, amend: Amend) -> Result<(), NotKept> {
+        let Engine::Embedded(embedded) = self else { return Err(NotKept::Cluster) };
+        let (own, name) = (embedded.clone(), site.to_owned());
+        let done = tokio::task::spawn_blocking(move || {
+            let changed = own.amend(&name, &amend.epoch, &amend.events);
+            (amend, changed)
+        });
+        let (amend, changed) = done.await.map_err(|_| NotKept::Over)?;
+        match changed {
+            Ok(changed) => {
+                tracing::warn!(site, changed, "somebody was erased from events of a site")
+            }
+            Err(error) => {
+                tracing::error!(%error, site, "nobody can be erased from what is kept");
+                return Err(NotKept::Disk);
+            }
+        }
+        let at = clock::now().unix;
+        let told = amend.events.iter().map(|(n, event)| kept::amended(at, &amend.epoch, *n, event));
+        let of = Outboxed { site: site.to_owned(), epoch: kept::OF_HUB.to_owned() };
+        let (mut events, mut left) = (Vec::new(), told.collect::<Vec<_>>());
+        while !left.is_empty() {
+            events.extend(left.drain(..left.len().min(TOLD_TOGETHER)));
+            let first = self.position(&of).await? + 1;
+            let batch = Batch::Events { first, events: std::mem::take(&mut events) };
+            self.keep(&of, batch).await.unwrap_or(Err(NotKept::Over))?;
+        }
+        Ok(())
+    }
+
     /// Streams that there are: one on this machine, one for each site in a cluster.
     ///
     /// # Errors
@@ -149,6 +192,9 @@ impl Engine {
         }
     }
 }
+
+/// Events that readers are told to be less in one batch.
+const TOLD_TOGETHER: usize = 1_000;
 
 /// The stream of an engine on one machine.
 const ON_THIS_MACHINE: &str = "hub";

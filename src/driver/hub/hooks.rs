@@ -308,7 +308,9 @@ impl Task {
         let What::Event { n, event } = &kept.what else { return None };
         let body: Value = serde_json::from_slice(&event.body).ok()?;
         let kind = body["event"].as_str()?;
-        if !hook.events.is_empty() && !hook.events.iter().any(|wanted| wanted == kind) {
+        // Who was told of an event is told what is left of it.
+        let about = if kind == "amended" { body["with"]["event"].as_str()? } else { kind };
+        if !hook.events.is_empty() && !hook.events.iter().any(|wanted| wanted == about) {
             return None;
         }
         let told = json!({

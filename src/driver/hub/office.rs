@@ -30,7 +30,7 @@ use crate::hub::quota::Quota;
 use crate::hub::session::{Output, Session, WINDOW};
 use crate::time::UnixTime;
 use crate::uplink::blob::Said;
-use crate::uplink::frame::{Answer, Ask, Certificate, Event, Frame, Request, Told};
+use crate::uplink::frame::{Amend, Answer, Ask, Certificate, Event, Frame, Request, Told};
 use crate::uplink::token::{Fingerprint, PROTOCOL as ENROL};
 
 /// How long a newcomer may take until it has said who it is. Three losses of a handshake at 200 ms.
@@ -326,6 +326,8 @@ enum Found {
     Told(Option<Told>),
     /// Its other certificate.
     Certified(Result<Certificate, NoCertificate>),
+    /// What is left of kept events is done for good.
+    Amended(u64),
 }
 
 impl Conversation {
@@ -336,9 +338,13 @@ impl Conversation {
             finds,
             took: None,
             files: office.0.files.get().map(|store| Taking::new(&proved.site, store.clone())),
-            session: match office.0.files.get() {
-                Some(_) => Session::new(proved.site.clone()).with_blobs(),
-                None => Session::new(proved.site.clone()),
+            session: {
+                let session = Session::new(proved.site.clone());
+                let session = match office.0.files.get() {
+                    Some(_) => session.with_blobs(),
+                    None => session,
+                };
+                if office.0.engine.amends() { session.with_amends() } else { session }
             },
             office,
             line,
@@ -394,6 +400,7 @@ impl Conversation {
                     Found::Answer(answer) => self.session.handle_answer(answer),
                     Found::Told(told) => self.session.handle_told(told),
                     Found::Certified(made) => self.certified(made),
+                    Found::Amended(mark) => self.session.handle_amended(mark),
                 },
                 _ = &mut replaced => break,
                 () = tokio::time::sleep_until(greeting), if guest.is_some() => {
@@ -453,6 +460,7 @@ impl Conversation {
                     let say = self.files.as_mut().map(|files| files.handle_said(said));
                     self.say(say.unwrap_or_default());
                 }
+                Output::Amend(amend) => self.amend(amend),
                 Output::Ask(ask) => self.ask(ask),
                 Output::Tell => self.tell(),
                 Output::Took { upto } => self.took = Some(upto),
@@ -481,6 +489,27 @@ impl Conversation {
         let (site, took) = (self.proved.site.clone(), self.took.take());
         tokio::spawn(async move {
             let _ = finds.send(Found::Told(people.tell(&site, took).await)).await;
+        });
+    }
+
+    /// Events that are kept are to be less. Where that fails nothing is said, and the site asks for it again with its next
+    /// connection, or where it has none by then.
+    fn amend(&mut self, amend: Amend) {
+        let octets = amend.events.iter().map(|(_, event)| event.len() as u64).sum();
+        let mut quota = self.office.0.quota.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = quota.take(Instant::now(), &self.proved.site, octets);
+        drop(quota);
+        if !may {
+            return self.session.handle_too_much();
+        }
+        let (engine, finds) = (self.office.0.engine.clone(), self.finds.clone());
+        let site = self.proved.site.clone();
+        tokio::spawn(async move {
+            let mark = amend.mark;
+            // What is on its way before it is kept first.
+            if engine.amend(&site, amend).await.is_ok() {
+                let _ = finds.send(Found::Amended(mark)).await;
+            }
         });
     }
 

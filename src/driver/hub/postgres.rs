@@ -218,7 +218,12 @@ async fn take_up(engine: &Engine, client: &mut Client, stream: &str) -> Result<b
 async fn write(step: &Transaction<'_>, kept: &[Kept]) -> Result<(), NotWritten> {
     let mut sheet = Sheet::default();
     kept.iter().for_each(|kept| sheet.take(kept));
-    let Sheet { events, lost, outboxes, calls, messages, contacts, agent_states } = sheet;
+    let less = [
+        (std::mem::take(&mut sheet.less_events), LESS_EVENTS),
+        (std::mem::take(&mut sheet.less_calls), LESS_CALLS),
+        (std::mem::take(&mut sheet.less_messages), LESS_MESSAGES),
+    ];
+    let Sheet { events, lost, outboxes, calls, messages, contacts, agent_states, .. } = sheet;
     for (rows, statement) in [
         (events, EVENTS),
         (lost, LOST),
@@ -228,6 +233,10 @@ async fn write(step: &Transaction<'_>, kept: &[Kept]) -> Result<(), NotWritten> 
         (contacts, CONTACTS),
         (agent_states, AGENT_STATES),
     ] {
+        put(step, rows, statement).await?;
+    }
+    // Behind what they take from.
+    for (rows, statement) in less {
         put(step, rows, statement).await?;
     }
     Ok(())
@@ -246,6 +255,17 @@ const EVENTS: &str = "insert into branchline.events (site, epoch, n, class, kind
     select site, epoch, n, class, kind, branchline.moment(at), branchline.moment(received), body \
     from jsonb_to_recordset($1::text::jsonb) as r(site text, epoch text, n bigint, class text, kind text, at bigint, received bigint, body jsonb) \
     on conflict (site, epoch, n) do nothing";
+/// Known by its number and time: what came before a box was restored came under another name of its outbox.
+const LESS_EVENTS: &str = "update branchline.events e set body = r.body \
+    from jsonb_to_recordset($1::text::jsonb) as r(site text, epoch text, n bigint, kind text, at bigint, body jsonb) \
+    where e.site = r.site and e.n = r.n and ((r.kind = 'gone' and e.epoch = r.epoch) or \
+    (e.kind = r.kind and e.at is not distinct from branchline.moment(r.at)))";
+const LESS_CALLS: &str = "update branchline.calls c set from_number = r.from_number, to_number = r.to_number, party = r.party \
+    from jsonb_to_recordset($1::text::jsonb) as r(site text, call text, from_number text, to_number text, party text) \
+    where c.site = r.site and c.call = r.call";
+const LESS_MESSAGES: &str = "update branchline.messages m set subject = r.subject, text = r.text \
+    from jsonb_to_recordset($1::text::jsonb) as r(site text, message text, subject text, text text) \
+    where m.site = r.site and m.message = r.message";
 const LOST: &str = "insert into branchline.lost (site, epoch, first_n, last_n) \
     select site, epoch, first_n, last_n \
     from jsonb_to_recordset($1::text::jsonb) as r(site text, epoch text, first_n bigint, last_n bigint) \

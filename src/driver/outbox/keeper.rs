@@ -15,9 +15,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use self::erasing::Erasing;
+use super::amends::Amends;
 use super::epoch::Epoch;
 use super::files::{self, Mark, Segment};
 use super::left::Log;
+use super::numbers::Numbers;
 use super::{Inner, Outbox, Room, Span, lock};
 use crate::driver::clock;
 use crate::journal::chain::Sealer;
@@ -195,6 +197,7 @@ impl Keeper {
             segments: Mutex::default(),
             cursor: Mutex::default(),
             untold: Mutex::default(),
+            amends: Mutex::new(Amends::open(&folder)?),
             room: Mutex::new(Room {
                 most: settings.most,
                 alarm: settings.alarm,
@@ -528,14 +531,20 @@ impl Keeper {
     /// Deletes the oldest segment if the office has all of it, and it is in the log.
     fn let_go_of_oldest(&mut self) -> io::Result<bool> {
         let done = self.arrived_kept.min(self.log.upto());
+        let folder = &self.outbox.0.folder;
         let mut segments = lock(&self.outbox.0.segments);
         let (Some(oldest), Some(next)) = (segments.all.front(), segments.all.get(1)) else {
             return Ok(false);
         };
-        if next.first > done + 1 {
+        // An erasure that is under way goes through all that there is first.
+        if next.first > done + 1 || self.erasing.is_some() {
             return Ok(false);
         }
-        fs::remove_file(oldest.path(&self.outbox.0.folder))?;
+        let path = oldest.path(folder);
+        if let Some(numbers) = Numbers::of(&fs::read(&path)?) {
+            numbers.write(folder)?;
+        }
+        fs::remove_file(path)?;
         self.shed_from.remove(&oldest.first);
         segments.all.pop_front();
         Ok(true)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use branchline::driver::hub::embedded::Embedded;
 use branchline::driver::hub::engine::{Batch, Engine, Outboxed};
 use branchline::driver::hub::postgres;
-use branchline::uplink::frame::{Class, Event};
+use branchline::uplink::frame::{Amend, Class, Event};
 use serde_json::json;
 use tokio_postgres::NoTls;
 
@@ -25,8 +25,8 @@ struct Database {
 }
 
 impl Database {
-    fn start() -> Database {
-        let dir = folder("postgres");
+    fn start(name: &str) -> Database {
+        let dir = folder(name);
         let versions = std::fs::read_dir("/usr/lib/postgresql").expect("Debian's postgresql");
         let bin = versions.map(|entry| entry.expect("an entry").path().join("bin")).max();
         let bin = bin.expect("a version");
@@ -174,7 +174,7 @@ async fn rows(client: &tokio_postgres::Client) -> Vec<(String, i64, Option<Strin
 
 #[test]
 fn the_same_events_give_the_same_rows_however_often_they_are_read() {
-    let database = Database::start();
+    let database = Database::start("postgres");
     let (broken, whole) = (database.create("broken"), database.create("whole"));
     let dir = folder("tables");
     runtime().block_on(async {
@@ -211,6 +211,48 @@ fn the_same_events_give_the_same_rows_however_often_they_are_read() {
         assert_eq!(rows(&client_of_whole).await, before);
         println!("rows, whatever was broken off and read again: {before:?}");
         manual(&client_of_whole).await;
+    });
+    std::fs::remove_dir_all(&dir).expect("cleaned up");
+}
+
+/// Somebody is erased: rows that were made of what they said have no word of theirs any more, also when all is read again.
+#[test]
+fn rows_of_whoever_was_erased_lose_what_they_said() {
+    let database = Database::start("postgres-erased");
+    let config = database.create("erased");
+    let dir = folder("tables-erased");
+    runtime().block_on(async {
+        let engine = Engine::Embedded(Embedded::open(&dir).expect("opened"));
+        let client = client(&config).await;
+        let of = Outboxed { site: "berne".to_owned(), epoch: "e".to_owned() };
+        let event = |class, body: serde_json::Value| Event { class, body: body.to_string().into_bytes() };
+        let call = json!({"event": "call", "at": 5, "call": "c1", "direction": "inbound", "arrived": 4});
+        let (mut with, other) = (call.clone(), json!({"event": "call", "at": 6, "call": "c2", "from": "+15550199"}));
+        with["from"] = json!("+1555MARK");
+        let message = json!({"event": "message", "at": 7, "message": "m1", "what": "arrived", "contact": "p"});
+        let mut text = message.clone();
+        text["pieces"] = json!([{"text": "MARK said"}]);
+        let events = vec![event(Class::CALL, with), event(Class::CALL, other), event(Class::MESSAGE, text)];
+        assert_eq!(engine.keep(&of, Batch::Events { first: 1, events }).await, Ok(Ok(3)));
+        let writes = tokio::spawn(postgres::run(engine.clone(), config.clone()));
+        caught_up(&client, 3).await;
+        let asked = "select (select count(*) from branchline.events where body::text like '%MARK%') \
+            + (select count(*) from branchline.calls where from_number like '%MARK%') \
+            + (select count(*) from branchline.messages where text like '%MARK%')";
+        let marks = async || client.query_one(asked, &[]).await.expect("counted").get::<_, i64>(0);
+        assert_eq!(marks().await, 4);
+        let left = vec![(1, event(Class::CALL, call)), (3, event(Class::MESSAGE, message))];
+        let amend = Amend { mark: 1, epoch: "e".to_owned(), events: left };
+        engine.amend("berne", amend).await.expect("done");
+        caught_up(&client, 5).await;
+        assert_eq!(marks().await, 0);
+        let number = client.query_one("select from_number from branchline.calls where call = 'c2'", &[]).await;
+        assert_eq!(number.expect("a call").get::<_, &str>(0), "+15550199", "others stay");
+        let again = "truncate branchline.events, branchline.calls, branchline.messages; update branchline.positions set next = 1";
+        client.batch_execute(again).await.expect("set back");
+        caught_up(&client, 5).await;
+        assert_eq!(marks().await, 0, "nor in what the tables are filled from");
+        writes.abort();
     });
     std::fs::remove_dir_all(&dir).expect("cleaned up");
 }

@@ -66,7 +66,14 @@ fn is_down(why: Down) -> impl Fn(&Condition) -> bool {
 }
 
 fn welcome(version: u16, have: u64) -> Frame {
-    Frame::Welcome(Welcome { version, have, window: 1 << 20, people: false, blobs: false })
+    Frame::Welcome(Welcome {
+        version,
+        have,
+        window: 1 << 20,
+        people: false,
+        blobs: false,
+        amends: false,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

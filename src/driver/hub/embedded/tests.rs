@@ -253,3 +253,66 @@ fn a_disk_that_fails_keeps_nothing_and_is_used_again_by_itself() {
     assert_eq!(numbers, (1..=10).map(|n| (n, n)).collect::<Vec<_>>());
     fs::remove_dir_all(&dir).expect("cleaned up");
 }
+
+/// Somebody is erased while a reader stands in the middle, a site goes on, and a draft of a kill lies about.
+#[test]
+fn events_are_less_with_the_same_numbers_wherever_they_are() {
+    let dir = dir("less");
+    let (a, b) = (outbox("a"), outbox("b"));
+    let said = |n: u64, mark: &str| {
+        let body = format!(r#"{{"event":"call","at":{n}{mark}}}"#);
+        Event { class: Class::CALL, body: body.into_bytes() }
+    };
+    let full = |first: u64| Batch::Events {
+        first,
+        events: (first..first + 50).map(|n| said(n, r#","from":"MARK""#)).collect(),
+    };
+    let engine = Embedded::open(&dir).expect("opened");
+    assert_eq!(keep(&engine, &a, full(1)), Ok(50));
+    assert_eq!(keep(&engine, &b, full(1)), Ok(50));
+    drop(engine);
+    let draft = dir.join("stream").join("hub-7.new");
+    fs::write(&draft, "MARK").expect("a draft");
+    let engine = again(&dir);
+    assert!(!draft.exists());
+    assert_eq!(keep(&engine, &a, full(51)), Ok(100));
+    let mut tail = engine.tail();
+    let (_, next) = tail.read(1).expect("readable");
+    assert_eq!(keep(&engine, &b, full(51)), Ok(100));
+    let left: Vec<_> = [7, 60, 100, 2_000].map(|n| (n, said(n, ""))).into();
+    assert_eq!(engine.amend("a", "e", &left).expect("done"), 3);
+    assert_eq!(keep(&engine, &a, full(101)), Ok(150));
+    assert_eq!(engine.amend("a", "e", &left).expect("done again"), 0);
+    // Where the reader was is another file now.
+    let (mut from, mut rest) = (next, Vec::new());
+    loop {
+        let (kept, next) = tail.read(from).expect("readable");
+        if kept.is_empty() {
+            break;
+        }
+        from = next;
+        rest.extend(kept.into_iter().map(|kept| kept.number));
+    }
+    assert_eq!(rest, (next..=250).collect::<Vec<_>>());
+    drop(tail);
+    drop(engine);
+    let engine = again(&dir);
+    let (mut tail, mut from, mut without) = (engine.tail(), 1, Vec::new());
+    loop {
+        let (kept, next) = tail.read(from).expect("readable");
+        if kept.is_empty() {
+            break;
+        }
+        from = next;
+        for kept in kept {
+            let What::Event { n, event } = kept.what else { panic!("an event") };
+            if !event.body.windows(4).any(|part| part == b"MARK") {
+                without.push((kept.site.to_string(), n, event == said(n, "")));
+            }
+        }
+    }
+    let a = |n| ("a".to_owned(), n, true);
+    assert_eq!(without, [a(7), a(60), a(100)]);
+    drop((tail, engine));
+    fs::remove_dir_all(&dir).expect("cleaned up");
+}

@@ -1,5 +1,5 @@
 //! Erasure in what has not left, or is perhaps on its way: events of whoever was erased are made again from the journal,
-//! which has them without the person now.
+//! which has them without the person now. What was sent already, or may have been, is noted, and the office told of it.
 //!
 //! A number never changes. Each segment is written anew beside the old one and takes its name when it is on the disk. The file
 //! `erasing` is there from before the erasure itself is in the outbox until all segments are done: what a kill has cut short
@@ -10,6 +10,7 @@ use std::fs;
 use std::io;
 
 use super::super::files::{self, Segment};
+use super::super::numbers::{self, Numbers};
 use super::{Derived, Keeper, lock};
 use crate::journal::outward;
 use crate::uplink::frame::Class;
@@ -63,6 +64,7 @@ impl Keeper {
         let Some(erasing) = self.erasing else { return Ok(()) };
         let folder = self.outbox.0.folder.clone();
         if erasing.next == 0 {
+            self.erase_what_left(erasing.upto)?;
             // What a kill left of another writing may have the person in it.
             files::remove_drafts(&folder)?;
             self.end_segment()?;
@@ -105,9 +107,13 @@ impl Keeper {
         let (head, records) = bytes.split_at_checked(HEAD).ok_or(io::ErrorKind::InvalidData)?;
         let made = self.make_erased(begin.after, last_token(records).min(upto))?;
         let mut left = head.to_vec();
-        if !replace(records, made, &mut left) {
+        let changed = replace(records, made, &mut left);
+        if changed.is_empty() {
             return Ok(());
         }
+        // The office may have them. It is told first: what is changed already is not found a second time.
+        let changed = changed.into_iter().map(|(at, class, body)| (begin.first + at, class, body));
+        self.outbox.amend(changed.collect())?;
         files::write_whole(&path, &left)?;
         let size = left.len() as u64;
         if segment.first == self.synced.segment {
@@ -117,6 +123,28 @@ impl Keeper {
         segments.rewritten += 1;
         let mut same = segments.all.iter_mut().filter(|own| own.first == segment.first);
         same.by_ref().for_each(|own| own.size = size);
+        Ok(())
+    }
+
+    /// What the office has for good: it is told what is left of those events.
+    fn erase_what_left(&mut self, upto: u64) -> io::Result<()> {
+        let folder = self.outbox.0.folder.clone();
+        for first in numbers::list(&folder)? {
+            let mut numbers = match Numbers::read(&folder, first) {
+                Ok(numbers) => numbers,
+                Err(error) => {
+                    tracing::error!(%error, first, "which events are whose that have left cannot be read here");
+                    continue;
+                }
+            };
+            let last = numbers.events.last().map_or(0, |(token, _)| *token).min(upto);
+            let made = self.make_erased(numbers.begin.after, last)?;
+            let gone = leaving(&mut numbers, made);
+            if !gone.is_empty() {
+                self.outbox.amend(gone)?;
+                numbers.write(&folder)?;
+            }
+        }
         Ok(())
     }
 
@@ -146,13 +174,29 @@ fn last_token(records: &[u8]) -> u64 {
     last
 }
 
-/// Copies records, with what was made again in place of what was there. Answers whether that is anything else.
+/// What the office is to be told of events that it was not told of: their numbers and what is left of them.
+fn leaving(numbers: &mut Numbers, mut made: Made) -> Vec<(u64, Class, Vec<u8>)> {
+    let mut gone = Vec::new();
+    for (n, (token, told)) in (numbers.begin.first..).zip(&mut numbers.events) {
+        let Some(all) = made.get_mut(token) else { continue };
+        let next = if all.is_empty() { None } else { Some(all.remove(0)) };
+        // Of what class a piece was that is gone nobody knows here, and the office takes it by its number.
+        let (class, body) = next.unwrap_or((Class::SHED, GONE.to_vec()));
+        if !std::mem::replace(told, true) {
+            gone.push((n, class, body));
+        }
+    }
+    gone
+}
+
+/// Copies records, with what was made again in place of what was there. Answers what of that is anything else, and where.
 ///
 /// What was a long event in pieces may be a short one now: of the pieces the numbers stay, and [`GONE`]. What was dropped for
 /// want of room stays so.
-fn replace(records: &[u8], mut made: Made, left: &mut Vec<u8>) -> bool {
-    let (mut rest, mut changed) = (records, false);
+fn replace(records: &[u8], mut made: Made, left: &mut Vec<u8>) -> Vec<(u64, Class, Vec<u8>)> {
+    let (mut rest, mut changed, mut at) = (records, Vec::new(), 0);
     while let Found::Record(record) = look(rest, false) {
+        at += 1;
         let whole = rest.get(..record.size()).unwrap_or_default();
         rest = rest.get(record.size()..).unwrap_or_default();
         let Some(all) = made.get_mut(&record.token) else {
@@ -165,8 +209,10 @@ fn replace(records: &[u8], mut made: Made, left: &mut Vec<u8>) -> bool {
             Some(event) => event,
             None => (record.class, GONE.to_vec()),
         };
-        changed |= (class, &body[..]) != (record.class, record.body);
         Record { class, body: &body, ..record }.write(left);
+        if (class, &body[..]) != (record.class, record.body) {
+            changed.push((at - 1, class, body));
+        }
     }
     left.extend(rest);
     changed
@@ -191,7 +237,8 @@ mod tests {
             vec![(Class::QUALITY, b"{\"q\":\"mark\"}".to_vec()), (Class::CALL, b"{}".to_vec())];
         let made = Made::from([(2, short), (3, call)]);
         let mut left = Vec::new();
-        assert!(replace(&records, made.clone(), &mut left));
+        let changed = replace(&records, made.clone(), &mut left);
+        assert_eq!(changed.iter().map(|(at, ..)| *at).collect::<Vec<_>>(), [1, 2, 3, 5]);
         let (mut rest, mut found) = (&left[..], Vec::new());
         while let Found::Record(record) = look(rest, true) {
             found.push((record.token, record.last, String::from_utf8_lossy(record.body)));
@@ -207,6 +254,7 @@ mod tests {
             (3, true, "{}"),
         ];
         assert_eq!(found, wanted.map(|(token, last, body)| (token, last, body.into())));
-        assert!(!replace(&left.clone(), made, &mut Vec::new()), "a second time it is nothing new");
+        let again = replace(&left.clone(), made, &mut Vec::new());
+        assert!(again.is_empty(), "a second time it is nothing new");
     }
 }
