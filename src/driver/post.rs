@@ -17,7 +17,7 @@ use crate::driver::clock;
 use crate::driver::outward::{Stream, Unreached, connect};
 use crate::driver::tls;
 use crate::time::UnixTime;
-use crate::webhook::{Post, Reach, Secret, Target};
+use crate::webhook::{Answer, Post, Reach, Secret, Target, Why};
 
 /// Posts to one program. A connection serves one message: a receiver that was away is not found out by a dead one.
 #[derive(Clone)]
@@ -69,6 +69,16 @@ impl Client {
         let tls = tls::client(authorities)?.map(TlsConnector::from);
         let (target, secret) = (Arc::new(target), secret.clone());
         Ok(Some(Client { target, secret, reach, tls, timeout }))
+    }
+
+    /// Sends a message to somebody of whose answer nobody needs the body: nothing of it is read; redirects are not followed.
+    pub async fn tell(self, post: Post) -> Answer {
+        match self.post(post, 0).await {
+            Ok(answer) => Answer::Status { status: answer.status, retry_after: answer.retry_after },
+            Err(Broken::Barred) => Answer::Not(Why::Barred),
+            Err(Broken::Late) => Answer::Not(Why::Late),
+            Err(Broken::Wire | Broken::TooLong) => Answer::Not(Why::Unreachable),
+        }
     }
 
     /// Sends a message, and reads so many bytes of the answer's body at most; none when that is 0.

@@ -16,7 +16,7 @@ use crate::admin::{WebhookLine, outgoing};
 use crate::config::settings::Webhook;
 use crate::driver::clock;
 use crate::driver::mailbox::Sender;
-use crate::driver::post::{Broken, Client};
+use crate::driver::post::Client;
 use crate::driver::segments::{self, Segment};
 use crate::driver::turn::Letter;
 use crate::id::HookId;
@@ -25,8 +25,8 @@ use crate::journal::personal::Reads;
 use crate::journal::record::{Found, decode};
 use crate::random::Random;
 use crate::webhook::{
-    Answer, Change, Condition, Courier, Item, MOST_SPANS, Output, Page, Post, Reading, Secret,
-    Standing, Wanted, What, Why,
+    Answer, Change, Condition, Courier, Item, MOST_SPANS, Output, Page, Reading, Secret, Standing,
+    Wanted, What,
 };
 
 /// Orders that may wait for one receiver's task. Those to send again are never more than the gateway keeps; beside them
@@ -201,7 +201,7 @@ impl Task {
                     self.courier.handle_page(clock::now(), page.ok());
                     tokio::task::yield_now().await;
                 }
-                Output::Post(post) => *posting = Some(Box::pin(send(self.client.clone(), post))),
+                Output::Post(post) => *posting = Some(Box::pin(self.client.clone().tell(post))),
                 Output::Remember(change) => {
                     if !self.remember(change).await {
                         return false;
@@ -248,16 +248,6 @@ fn client(hook: &Webhook, secret: &Secret) -> Option<Client> {
             tracing::error!(hook = %hook.name, %error, "a webhook's authorities cannot be read");
             None
         }
-    }
-}
-
-/// Nobody needs the answer's body, so nothing of it is read; redirects are not followed.
-async fn send(client: Client, post: Post) -> Answer {
-    match client.post(post, 0).await {
-        Ok(answer) => Answer::Status { status: answer.status, retry_after: answer.retry_after },
-        Err(Broken::Barred) => Answer::Not(Why::Barred),
-        Err(Broken::Late) => Answer::Not(Why::Late),
-        Err(Broken::Wire | Broken::TooLong) => Answer::Not(Why::Unreachable),
     }
 }
 

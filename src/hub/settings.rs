@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::webhook::delivery;
+
 /// The document.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -142,37 +144,21 @@ pub struct Webhook {
     #[serde(default)]
     pub authorities: Option<PathBuf>,
     /// Events in one message at most; 1 to 100.
-    #[serde(default = "one")]
+    #[serde(default = "delivery::batch")]
     pub batch: u16,
     /// Seconds that it may take to answer; 1 to 120.
-    #[serde(default = "timeout")]
+    #[serde(default = "delivery::timeout_s")]
     pub timeout_s: u16,
     /// Tries after which a message is given up, 0 to 10000; 0: never.
-    #[serde(default = "tries")]
+    #[serde(default = "delivery::tries")]
     pub tries: u32,
     /// The longest wait between two tries, in seconds; 5 to 86400.
-    #[serde(default = "longest_wait")]
+    #[serde(default = "delivery::longest_wait_s")]
     pub longest_wait_s: u32,
 }
 
 fn three() -> usize {
     3
-}
-
-fn one() -> u16 {
-    1
-}
-
-fn timeout() -> u16 {
-    15
-}
-
-fn tries() -> u32 {
-    50
-}
-
-fn longest_wait() -> u32 {
-    300
 }
 
 /// What is wrong with a key.
@@ -262,16 +248,16 @@ impl Webhook {
             }
             Ok(_) => {}
         }
-        if !(1..=100).contains(&self.batch) {
+        if !delivery::BATCH.contains(&self.batch) {
             tell("batch", "out of range", "1 to 100");
         }
-        if !(1..=120).contains(&self.timeout_s) {
+        if !delivery::TIMEOUT_S.contains(&self.timeout_s) {
             tell("timeout_s", "out of range", "1 to 120");
         }
-        if self.tries > 10_000 {
+        if !delivery::TRIES.contains(&self.tries) {
             tell("tries", "out of range", "0 to 10000");
         }
-        if !(5..=86_400).contains(&self.longest_wait_s) {
+        if !delivery::LONGEST_WAIT_S.contains(&self.longest_wait_s) {
             tell("longest_wait_s", "out of range", "5 to 86400");
         }
     }

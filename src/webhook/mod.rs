@@ -7,6 +7,7 @@
 //! that was answered may come again, with the same id. It does not know what records say, and opens no connection.
 
 mod courier;
+pub mod delivery;
 mod signature;
 mod standing;
 mod target;

@@ -2,7 +2,7 @@
 
 use super::{Check, Step};
 use crate::config::settings::CRM_HOOK;
-use crate::webhook::{EVENTS, Target, Wanted};
+use crate::webhook::{EVENTS, Target, Wanted, delivery};
 
 use Step::{At, Key};
 
@@ -26,10 +26,10 @@ impl Check<'_, '_> {
                 self.tell(&at("events"), "it would be told nothing", "`[\"*\"]` for everything");
             }
             self.events(&at("events"), &hook.events);
-            self.within(&at("batch"), hook.batch, 1..=100);
-            self.within(&at("timeout_s"), hook.timeout_s, 1..=120);
-            self.within(&at("tries"), hook.tries, 0..=10_000);
-            self.within(&at("longest_wait_s"), hook.longest_wait_s, 5..=86_400);
+            self.within(&at("batch"), hook.batch, delivery::BATCH);
+            self.within(&at("timeout_s"), hook.timeout_s, delivery::TIMEOUT_S);
+            self.within(&at("tries"), hook.tries, delivery::TRIES);
+            self.within(&at("longest_wait_s"), hook.longest_wait_s, delivery::LONGEST_WAIT_S);
         }
         self.crm();
     }

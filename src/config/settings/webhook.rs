@@ -1,13 +1,12 @@
 //! `[[webhook]]`: programs elsewhere that are told what happens.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::config::SecretRef;
 use crate::id::HookId;
-use crate::webhook::{JOURNEY_DUE, Limits, Reach, Wanted};
+use crate::webhook::{JOURNEY_DUE, Limits, Reach, Wanted, delivery};
 
 /// `[[webhook]]`: a program elsewhere that is told what happens.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -34,36 +33,17 @@ pub struct Webhook {
     #[serde(default)]
     pub authorities: Option<PathBuf>,
     /// Events in one message at most; 1 to 100, default 1.
-    #[serde(default = "one")]
+    #[serde(default = "delivery::batch")]
     pub batch: u16,
     /// Seconds that it may take to answer; 1 to 120, default 15.
-    #[serde(default = "timeout")]
+    #[serde(default = "delivery::timeout_s")]
     pub timeout_s: u16,
     /// Tries after which a message is given up; 0 to 10000, default 50, which is two hours and more; 0: never.
-    #[serde(default = "tries")]
+    #[serde(default = "delivery::tries")]
     pub tries: u32,
     /// The longest wait between two tries, in seconds; 5 to 86400, default 300.
-    #[serde(default = "longest_wait")]
+    #[serde(default = "delivery::longest_wait_s")]
     pub longest_wait_s: u32,
-}
-
-/// The wait after the first try that failed: a program that is started anew is back by then.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
-
-fn one() -> u16 {
-    1
-}
-
-fn timeout() -> u16 {
-    15
-}
-
-fn tries() -> u32 {
-    50
-}
-
-fn longest_wait() -> u32 {
-    300
 }
 
 impl Webhook {
@@ -78,21 +58,16 @@ impl Webhook {
             personal: false,
             private: false,
             authorities: None,
-            batch: one(),
-            timeout_s: timeout(),
-            tries: tries(),
-            longest_wait_s: longest_wait(),
+            batch: delivery::batch(),
+            timeout_s: delivery::timeout_s(),
+            tries: delivery::tries(),
+            longest_wait_s: delivery::longest_wait_s(),
         }
     }
 
     /// How it is treated.
     pub fn limits(&self) -> Limits {
-        Limits {
-            batch: self.batch.into(),
-            tries: self.tries,
-            first_wait: FIRST_WAIT,
-            longest_wait: Duration::from_secs(self.longest_wait_s.into()),
-        }
+        Limits::said(self.batch, self.tries, self.longest_wait_s)
     }
 
     /// Whether it gets what rules of journeys have for it.

@@ -17,18 +17,14 @@ use super::engine::{Engine, Kept, NotRead, What};
 use super::rows::Rows;
 use super::watching::put;
 use crate::driver::clock;
-use crate::driver::post::{Broken, Client};
+use crate::driver::post::Client;
 use crate::hub::people::{Book, NotPut};
 use crate::hub::settings::Webhook;
 use crate::hub::subject;
 use crate::id::HookId;
 use crate::random::Random;
-use crate::webhook::{
-    Answer, Courier, Item, Limits, Output, Page, Post, Reach, Reading, Secret, Standing, Why,
-};
+use crate::webhook::{Courier, Item, Limits, Output, Page, Post, Reach, Reading, Secret, Standing};
 
-/// The wait after the first try that failed.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// How often it is looked whether there are more streams, and the lease is put anew.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// A lease that nobody has put anew for so long is anybody's.
@@ -113,12 +109,7 @@ fn hook(name: &str, said: &Webhook) -> Result<Hook, NoHook> {
     Ok(Hook {
         name: HookId::from(name),
         client,
-        limits: Limits {
-            batch: said.batch.into(),
-            tries: said.tries,
-            first_wait: FIRST_WAIT,
-            longest_wait: Duration::from_secs(said.longest_wait_s.into()),
-        },
+        limits: Limits::said(said.batch, said.tries, said.longest_wait_s),
         events: said.events.clone(),
         sites: said.sites.clone(),
     })
@@ -243,7 +234,7 @@ impl Task {
                 continue;
             }
             if let Some(post) = posting {
-                let answer = send(self.hook.client.clone(), post).await;
+                let answer = self.hook.client.clone().tell(post).await;
                 courier.handle_answer(clock::now(), answer);
                 continue;
             }
@@ -355,15 +346,5 @@ async fn newest(tail: &mut super::engine::Tail) -> u64 {
             Ok(_) => tail.grown().await,
             Err(NotRead) => tokio::time::sleep(REST).await,
         }
-    }
-}
-
-/// Nobody needs the answer's body.
-async fn send(client: Client, post: Post) -> Answer {
-    match client.post(post, 0).await {
-        Ok(answer) => Answer::Status { status: answer.status, retry_after: answer.retry_after },
-        Err(Broken::Barred) => Answer::Not(Why::Barred),
-        Err(Broken::Late) => Answer::Not(Why::Late),
-        Err(Broken::Wire | Broken::TooLong) => Answer::Not(Why::Unreachable),
     }
 }
