@@ -376,7 +376,7 @@ fn relay(c: &mut Criterion) {
 fn srtp_keys(suite: srtp::Suite) -> srtp::Keys {
     // Both ways alike, so that one end opens what it has sealed.
     let key = srtp::MasterKey::new([7; srtp::LONGEST_KEY]);
-    srtp::Keys { suite, ours: key, theirs: key }
+    srtp::Keys { suite, ours: key, theirs: key, resumed: false }
 }
 
 /// One packet of 20 ms sealed, and one sealed and opened (SRTP).

@@ -31,7 +31,7 @@ pub fn relay(server: &Server, carrier: &Peer, phones: &Peer, count: usize, seale
     let mut exchange = Exchange::new(carrier, phones, run);
     exchange.crypto = sealed.then(|| CRYPTO.to_owned());
     let key = srtp::MasterKey::new(KEY);
-    let keys = srtp::Keys { suite: srtp::Suite::AesCm80, ours: key, theirs: key };
+    let keys = srtp::Keys { suite: srtp::Suite::AesCm80, ours: key, theirs: key, resumed: false };
     let mut seal = sealed.then(|| srtp::Protection::new(keys).expect("a known suite"));
     exchange.dial_all(count);
     exchange.wait(|dialled| dialled.sound.iter().all(Option::is_some));

@@ -183,12 +183,12 @@ fn keyed(offer: &SessionDescription, local: &Local, mut ours: SessionDescription
 pub fn srtp(bytes: &[u8]) {
     let key = |byte| srtp::MasterKey::new([byte; srtp::LONGEST_KEY]);
     for suite in [srtp::Suite::AesCm80, srtp::Suite::AesCm32, srtp::Suite::AesGcm] {
-        let keys = srtp::Keys { suite, ours: key(1), theirs: key(2) };
+        let keys = srtp::Keys { suite, ours: key(1), theirs: key(2), resumed: false };
         let mut protection = srtp::Protection::new(keys).expect("a known suite");
         let mut clear = Vec::new();
         assert!(protection.open_rtp(bytes, &mut clear).is_err(), "nobody knows the key");
         assert!(protection.open_rtcp(bytes, &mut clear).is_err(), "nobody knows the key");
-        let there = srtp::Keys { suite, ours: key(2), theirs: key(1) };
+        let there = srtp::Keys { suite, ours: key(2), theirs: key(1), resumed: false };
         let mut there = srtp::Protection::new(there).expect("a known suite");
         let mut sealed = bytes.to_vec();
         if protection.seal_rtp(&mut sealed) {
