@@ -236,22 +236,24 @@ fn note_damage(asked: &Asked) {
 
 /// Leaves this program running beside systemd. It lives in the initrd's memory and needs nothing of the root that it watches.
 fn start_watch(asked: &Asked) {
-    let mut command = Command::new("/init");
-    if let Err(error) = command.arg0(WATCH).arg(&asked.version).stdin(Stdio::null()).spawn() {
+    let started = || -> io::Result<()> {
+        let mut log = File::open("/dev/kmsg")?;
+        // From here on, whenever it comes to read: what other slots gave rise to while one was looked for is said already.
+        log.seek(SeekFrom::End(0))?;
+        Command::new("/init").arg0(WATCH).arg(&asked.version).stdin(log).spawn().map(drop)
+    };
+    if let Err(error) = started() {
         println!("branchline-init: the root is not watched: {error}");
     }
 }
 
-/// Reads the kernel's log until it tells that a block of the root is not what was signed; writes that down, and the machine
+/// Reads the kernel's log, its standard input, until it tells that a block of the root is not what was signed; writes that down, and the machine
 /// starts anew. Everything that it needs is opened before the root is changed under it.
 fn watch(version: &str) {
-    let (Ok(mut log), Ok(variables)) = (File::open("/dev/kmsg"), File::open(EFI_VARIABLES)) else {
-        return;
-    };
+    let Ok(variables) = File::open(EFI_VARIABLES) else { return };
     let Ok(mut console) = File::options().write(true).open("/dev/console") else { return };
     let before = counted(DAMAGES);
-    // What other slots gave rise to while one was looked for is said already.
-    let _from_here = log.seek(SeekFrom::End(0));
+    let mut log = io::stdin();
     let mut line = vec![0; LONGEST_LINE];
     loop {
         // Lines that were lost (EPIPE) are none that could be read.
