@@ -86,16 +86,21 @@ fn main() {
     if arguments.next().as_deref() == Some(WATCH) {
         return watch(&arguments.next().unwrap_or_default());
     }
-    let failure = match open_root() {
+    match open_root() {
         Ok(asked) => {
             start_watch(&asked);
-            hand_over()
+            show(&hand_over());
+            // Where the kernel said nothing more, as it does after many blocks at once, the watch is silent too.
+            note_damage(&asked);
         }
-        Err(failure) => failure,
-    };
+        Err(failure) => show(&failure),
+    }
+    let _never = reboot(RebootMode::RB_AUTOBOOT);
+}
+
+fn show(failure: &Failure) {
     println!("branchline-init: {failure}; the machine starts anew in {READ_THIS:?}");
     sleep(READ_THIS);
-    let _never = reboot(RebootMode::RB_AUTOBOOT);
 }
 
 fn open_root() -> Result<Asked, Failure> {
