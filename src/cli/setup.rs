@@ -198,7 +198,7 @@ fn enter(socket: &Path, admin: &Admin, hash: String) -> Result<(), Failed> {
         },
     };
     match heard(socket, &new)? {
-        Reply::Done => return Ok(()),
+        Reply::Done | Reply::User(_) => return Ok(()),
         Reply::Refused(_) | Reply::Conflict(_) => {}
         _ => {
             return Err((exit::UNAVAILABLE, "the box did not make the admin's account".to_owned()));
@@ -213,7 +213,7 @@ fn enter(socket: &Path, admin: &Admin, hash: String) -> Result<(), Failed> {
         disabled: Some(false),
     };
     match heard(socket, &change)? {
-        Reply::Done => Ok(()),
+        Reply::Done | Reply::User(_) => Ok(()),
         Reply::Refused(why) | Reply::NotReady(why) | Reply::Conflict(why) => {
             Err((exit::REFUSED, why))
         }
