@@ -5,6 +5,7 @@
 //! whether it is healthy, and what does not get healthy makes room for the one before. Owns no disk: `cli::update`
 //! reads and writes it, for whoever typed the command.
 
+pub mod backup;
 pub mod gate;
 pub mod hardware;
 pub mod manifest;

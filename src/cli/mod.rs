@@ -13,6 +13,7 @@ use crate::call::budget::Subject;
 
 mod access;
 mod ask;
+mod backup;
 mod calls;
 pub mod check;
 mod config;
@@ -37,6 +38,7 @@ mod queues;
 mod recording;
 mod replay;
 mod report;
+mod restore;
 pub mod route;
 mod run;
 mod setup;
@@ -354,6 +356,16 @@ enum Command {
         args_conflicts_with_subcommands = true
     )]
     Setup(Box<setup::Setup>),
+    /// Put everything that this box knows into one encrypted file, while it runs.
+    #[command(
+        after_help = "Examples: branchline backup --to /mnt/stick\n          branchline backup --passphrase-file - --to box.blbackup"
+    )]
+    Backup(backup::Options),
+    /// Bring a backup back, on this box or on new hardware; what is here already is set aside.
+    #[command(
+        after_help = "Examples: branchline restore box.blbackup --key-file paper.txt\n          branchline restore box.blbackup --check"
+    )]
+    Restore(restore::Options),
     /// Take a new version of the whole box into the slot that does not run, from a folder or a stick; or say what became of the last.
     #[command(after_help = "Example: branchline update /run/stick --now --restart")]
     Update(update::Options),
@@ -440,6 +452,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::TryFence { config } => fence::main(&config),
         Command::Manual { folder } => manual::main(&folder),
         Command::Setup(options) => setup::main(&options),
+        Command::Backup(options) => backup::main(&options),
+        Command::Restore(options) => restore::main(&options),
         Command::Update(options) => update::main(&options),
         Command::Health(options) => update::health(&options),
         Command::StoreCheck { store } => run::store_check(&store),

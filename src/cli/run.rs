@@ -5,13 +5,19 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 
-use crate::cli::{check, exit};
+use crate::cli::{check, exit, restore};
 use crate::config::trial::Reason;
 use crate::driver::held::Held;
 use crate::driver::{self, configuring, fence, systemd};
 
 /// Runs until told to stop.
 pub fn main(config: &Path) -> ExitCode {
+    if let Err(error) = restore::finish(config) {
+        return exit::fail(
+            exit::IO,
+            format!("a restore that was cut off cannot be carried out: {error}"),
+        );
+    }
     let program = std::env::current_exe().ok();
     let held = Held::take();
     let went_back = configuring::begin(config);

@@ -21,6 +21,7 @@ use crate::call::plan::{Outbound, Plan, Target};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
 
 mod api;
+mod backup;
 mod channels;
 mod messages;
 mod modems;
@@ -76,6 +77,7 @@ pub(super) fn check(
     check.people();
     check.webhooks();
     check.uplink();
+    check.backup();
     check.api();
     check.oidc();
     check.pages();

@@ -43,6 +43,7 @@ const AT_START: &[&str] = &[
     "webhook",
     "crm",
     "uplink",
+    "backup",
     "messages.sms",
     "messages.chat",
     "messages.mail",
@@ -172,6 +173,7 @@ impl Settings {
             webhooks: old.webhooks,
             crm: old.crm,
             uplink: old.uplink,
+            backup: old.backup,
             messages: Messages {
                 sms: old.messages.sms,
                 chat: old.messages.chat,

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod api;
+mod backups;
 pub mod carrying;
 pub mod channels;
 pub mod chat;
@@ -64,7 +65,7 @@ pub mod waking;
 pub mod watchdog;
 pub mod web_origin;
 pub mod webhook;
-mod whole;
+pub mod whole;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -264,6 +265,7 @@ pub fn start_with(
     let (letters, mailbox) = mailbox::mailbox()?;
     let (lock, opened, lost) = open_data(&mut settings, &mut random, &letters)?;
     let data = settings.site.data_dir.clone();
+    let backups = backups::Backups::new(&data, &settings.backup);
     let configuring = Configuring::open(&ready.checked.loaded.whole, letters.clone(), went_back);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(STREAM_THREADS)
@@ -387,6 +389,7 @@ pub fn start_with(
         media,
         journal: opened.handle,
         old_records,
+        backups,
         office,
         uplink: uplink.clone(),
         outbox: opened.outbox,

@@ -17,6 +17,7 @@ use crate::admin::{Command, Figures, Lamp, Part, Reply, Spans, WebhookLine};
 use crate::agent::desk::{FromPage, PageId, ToPage};
 use crate::crm::{AskId, Fault};
 use crate::driver::api::{Feed, Guard};
+use crate::driver::backups::Backups;
 use crate::driver::carrying::Keeper;
 use crate::driver::clock;
 use crate::driver::configuring::Configuring;
@@ -154,6 +155,8 @@ pub struct Loop {
     pub journal: journal::Handle,
     /// What is wrong with what earlier runs wrote.
     pub old_records: Option<Part>,
+    /// What became of the last backup.
+    pub backups: Backups,
     /// Whom the line carries questions about people for, and what was taken of what the office told.
     pub office: tokio::sync::mpsc::Sender<ToOffice>,
     /// The line to head office, where there is one.
@@ -635,6 +638,7 @@ impl Loop {
         };
         let mut parts = vec![Part { name: "store".to_owned(), lamp, words }, media];
         parts.extend(self.old_records.clone());
+        parts.extend(self.backups.part());
         parts.extend(self.outbox.as_ref().map(super::outbox::Outbox::part));
         parts
     }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod backup;
 mod boxed;
 mod files;
 mod life;

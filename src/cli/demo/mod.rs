@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::exit;
+use crate::cli::{exit, restore};
 use crate::driver;
 use crate::uplink::token::Token;
 
@@ -41,6 +41,11 @@ pub struct Options {
 
 /// Starts the branch, shows it, and stays up until it is told to stop.
 pub fn main(options: &Options) -> ExitCode {
+    if let Some(dir) = &options.dir
+        && let Err(error) = restore::finish(&dir.join("gateway.toml"))
+    {
+        return exit::fail(exit::IO, error);
+    }
     let site = match site::prepare(options.dir.as_deref(), options.port_base) {
         Ok(site) => site,
         Err(error) => {

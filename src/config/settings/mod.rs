@@ -5,6 +5,7 @@
 mod admin;
 mod agent;
 mod api;
+mod backup;
 mod capture;
 pub mod channel;
 mod conference;
@@ -58,6 +59,7 @@ use crate::journey::rule::Rule;
 pub use admin::Admin;
 pub use agent::Agent;
 pub use api::Api;
+pub use backup::Backup;
 pub use capture::Capture;
 pub use channel::{Ask, Calls, Channel, ChannelKind, Chat, Invite, Mail, Security, Service, modem};
 pub use conference::Conference;
@@ -191,6 +193,8 @@ pub struct Settings {
     pub crm: Crm,
     /// `[uplink]`.
     pub uplink: Uplink,
+    /// `[backup]`.
+    pub backup: Backup,
     /// `[[webhook]]`.
     pub webhooks: Vec<Webhook>,
     /// `[messages]`.
