@@ -125,6 +125,8 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             }
             match path.is_dir() {
                 true => open.push(path),
+                // The control socket of a box that was killed is no file.
+                false if !path.is_file() => {}
                 false => found.push((below, fs::read(&path).expect("read"))),
             }
         }
