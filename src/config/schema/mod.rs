@@ -110,6 +110,7 @@ fn sections() -> Vec<(&'static str, Holds, Shape)> {
         ("webhook", Several, shape_of::<settings::Webhook>()),
         ("crm", One, shape_of::<settings::Crm>()),
         ("uplink", One, shape_of::<settings::Uplink>()),
+        ("backup", One, shape_of::<settings::Backup>()),
         ("messages", One, shape_of::<settings::Messages>()),
         ("channels", Named, shape_of::<settings::Channel>()),
         ("smpp_server", One, shape_of::<settings::SmppServer>()),
