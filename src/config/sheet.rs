@@ -118,9 +118,16 @@ mod tests {
         let lines: Vec<_> = found.iter().map(|own| (own.line, own.nearest.as_deref())).collect();
         assert_eq!(
             lines,
-            [(1, None), (3, Some("time_zone")), (5, Some("office")), (7, Some("network"))],
+            [
+                (1, None),
+                (3, Some("time_zone")),
+                (5, Some("office")),
+                (7, Some("network")),
+                (11, None)
+            ],
             "{found:?}"
         );
+        assert!(found[4].what.contains("guessed too easily"));
         assert!(found[0].what.contains("`time_zone` is missing"));
         let country = told("[site]\nname = \"A\"\ntime_zone = \"UTC\"\ncountry = \"UK\"\n");
         assert_eq!((country[0].line, country[0].column), (4, 11));

@@ -9,20 +9,24 @@ use crate::boxed::{Boxed, package, until};
 use crate::{root, run, sip};
 
 /// What the factory has, with a carrier on the box's own loopback. SIPp looks at the first challenge alone, and knows MD5.
-fn with_carrier() -> String {
+fn with_carrier(limits: &str, more: &str) -> String {
     let factory = root().join("firmware-config/defaults/site.toml");
     let mut text = std::fs::read_to_string(factory).expect("the factory's configuration");
-    text += "\n[sip]\ndigests = [\"md5\", \"sha-256\"]\n\n[limits]\nlateness_ms = 0\n\n\
-             [[trunk]]\nname = \"carrier\"\naccept_from = [\"127.0.0.1\"]\nservers = [\"127.0.0.1:5090\"]\n\n\
+    text += "\n[sip]\ndigests = [\"md5\", \"sha-256\"]\n";
+    text += limits;
+    text += "\n[[trunk]]\nname = \"carrier\"\naccept_from = [\"127.0.0.1\"]\nservers = [\"127.0.0.1:5090\"]\n\n\
              [[inbound]]\nnumber = \"+15550100\"\nto = \"ivr:main\"\n";
-    text
+    text + more
 }
 
-/// A box that takes the carrier's calls.
-fn with_calls() -> Boxed {
+/// What a machine that others use too does not keep to.
+const NO_LATENESS: &str = "\n[limits]\nlateness_ms = 0\n";
+
+/// A box that takes the carrier's calls, with these limits and more of a configuration.
+pub fn with_calls(limits: &str, more: &str) -> Boxed {
     let own = Boxed::boot();
     own.settle();
-    own.write("/etc/branchline/gateway.toml", &with_carrier());
+    own.write("/etc/branchline/gateway.toml", &with_carrier(limits, more));
     own.inside(
         "chown branchline: /etc/branchline/gateway.toml && systemctl restart branchline.service",
     );
@@ -62,7 +66,7 @@ fn a_new_box_has_dial_tone_at_once() {
 
 #[test]
 fn a_caller_hears_the_menu() {
-    let own = with_calls();
+    let own = with_calls(NO_LATENESS, "");
     let heard = call(&own);
     println!("heard {heard:?}");
     assert!(heard.packets > 100 && heard.loud > 50, "{heard:?}");
@@ -117,7 +121,7 @@ fn under_load(own: &Boxed, act: &str) -> sip::Flood {
 
 #[test]
 fn a_restart_loses_nobodys_question() {
-    let own = with_calls();
+    let own = with_calls(NO_LATENESS, "");
     // What it had in its hands when it was killed nobody answers but by a second question: one datagram a kill at most.
     for (act, lost) in [
         ("systemctl restart branchline.service", 0),
@@ -133,7 +137,7 @@ fn a_restart_loses_nobodys_question() {
 
 #[test]
 fn an_upgrade_keeps_what_the_branch_knows_and_a_purge_nothing() {
-    let own = with_calls();
+    let own = with_calls(NO_LATENESS, "");
     let secret = own.inside("cat /etc/branchline/secrets/201");
     thread::scope(|scope| {
         let registering = scope.spawn(|| {
@@ -177,7 +181,8 @@ fn records(own: &Boxed) -> String {
     })
 }
 
-fn register(own: &Boxed, secret: &str) {
+/// The phone 201 registers at port 5077.
+pub fn register(own: &Boxed, secret: &str) {
     let accounts = crate::boxed::work().join("accounts.csv");
     std::fs::write(
         &accounts,
@@ -192,7 +197,7 @@ fn register(own: &Boxed, secret: &str) {
 
 #[test]
 fn whoever_took_the_program_over_can_do_nothing() {
-    let own = with_calls();
+    let own = with_calls(NO_LATENESS, "");
     // The unit itself, with another command: what holds for it holds for that.
     own.inside(
         "sed -e '/^ExecStart=/s/ run / try-fence /' -e '/^ExecStop=/d' -e 's/^Type=.*/Type=oneshot/' \

@@ -7,6 +7,7 @@
 
 mod backup;
 mod boxed;
+mod carried;
 mod files;
 mod life;
 mod sip;
