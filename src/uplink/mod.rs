@@ -144,7 +144,7 @@ pub enum Output {
     Answer(Answer),
     /// The office says this of files.
     Blob(blob::Said),
-    /// The office has done as an [`Amend`](frame::Amend) of that mark says, for good.
+    /// The office has done as an [`Amend`] of that mark says, for good.
     Amended(u64),
 }
 

@@ -117,6 +117,7 @@ impl Door {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use std::time::Instant;
 

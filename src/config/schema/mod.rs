@@ -1,6 +1,6 @@
 //! The JSON schema of gateway.toml: which sections and keys there are, and what each may be.
 //!
-//! Made from the types that read the file, by a [`probe`], and explained in the sample's own [`words`], so that an editor
+//! Made from the types that read the file, by a probe, and explained in the sample's own words, so that an editor
 //! completes keys, shows what they mean and underlines a wrong type. What spans keys (references, ranges, numbers that two
 //! rules claim) is found by `branchline check` alone. JSON Schema, draft 2020-12.
 
