@@ -184,7 +184,7 @@ fn records(own: &Boxed, count: usize) -> Vec<f64> {
 #[test]
 fn calls_live_through_a_restart_and_a_kill() {
     let own = with_calls(
-        "\n[limits]\nlateness_ms = 0\ncalls_per_extension = 100\n",
+        "\n[limits]\nlateness_ms = 0\ncalls_per_extension = 100\nnew_calls_per_second = 500\n",
         "\n[[inbound]]\nnumber = \"+15550101\"\nto = \"extension:201\"\n",
     );
     let secret = own.inside("cat /etc/branchline/secrets/201");
