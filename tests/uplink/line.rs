@@ -1,6 +1,7 @@
 //! The line between a box's outbox and a hub's engine, over real sockets.
 
 mod blobs;
+mod ended;
 mod erased;
 mod hostile;
 mod kills;

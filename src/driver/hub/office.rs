@@ -5,6 +5,7 @@
 //! one before, which is what a box does whose address went away.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -82,6 +83,8 @@ pub(super) struct Inner {
     quota: Mutex<Quota>,
     /// What ends the connection of each site that has one.
     live: Mutex<BTreeMap<String, (u64, oneshot::Sender<()>)>>,
+    /// Whether the hub is about to end. Each connection looks at it as long as it lasts.
+    closes: watch::Sender<bool>,
 }
 
 impl Office {
@@ -124,8 +127,16 @@ impl Office {
             guests,
             quota,
             live,
+            closes: watch::Sender::new(false),
         };
         Office(Arc::new(inner))
+    }
+
+    /// Says good-bye to every site, so that each notices at once and not by a silence. Whoever does not listen is waited
+    /// for no longer than the last words of a line take.
+    pub async fn close(&self) {
+        self.0.closes.send_replace(true);
+        self.0.closes.closed().await;
     }
 
     /// Takes recordings and files of messages from here on, and lets go of those who were erased.
@@ -242,6 +253,12 @@ impl Office {
             live.remove(site);
         }
         own
+    }
+}
+
+impl fmt::Debug for Office {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Office").finish_non_exhaustive()
     }
 }
 
@@ -365,6 +382,7 @@ impl Conversation {
         let mut guest = Some(guest);
         let mut look = tokio::time::interval(self.look_every());
         let news = self.office.0.people.news(&self.proved.site);
+        let mut closes = self.office.0.closes.subscribe();
         while !self.session.is_over() {
             let reads = self.held < self.office.share()
                 && self.keeping.len() < MOST_KEEPING
@@ -403,6 +421,7 @@ impl Conversation {
                     Found::Amended(mark) => self.session.handle_amended(mark),
                 },
                 _ = &mut replaced => break,
+                () = async { _ = closes.wait_for(|closes| *closes).await } => break,
                 () = tokio::time::sleep_until(greeting), if guest.is_some() => {
                     self.session.handle_silence();
                 }

@@ -88,6 +88,7 @@ pub struct Running {
     pub listens: Vec<SocketAddr>,
     /// What else it does.
     pub serving: Serving,
+    office: Office,
     runtime: tokio::runtime::Runtime,
     ends: tokio::task::JoinHandle<()>,
 }
@@ -116,7 +117,7 @@ pub fn start(dir: &Path, hub: &Hub) -> Result<Running, CannotStart> {
         }))
     });
     let ends = ends.map_err(CannotStart::System)?;
-    let serving = runtime.block_on(async {
+    let (serving, office) = runtime.block_on(async {
         let engine = serving::engine(dir, hub).await.map_err(CannotStart::Serve)?;
         let serving = serving::start(dir, hub, &engine).await.map_err(CannotStart::Serve)?;
         let quota = Quota::new(hub.a_day());
@@ -129,9 +130,9 @@ pub fn start(dir: &Path, hub: &Hub) -> Result<Running, CannotStart> {
             let at = office.listen(*address).await;
             listens.push(at.map_err(|error| CannotStart::Listen(*address, error))?);
         }
-        Ok(serving)
+        Ok((serving, office))
     })?;
-    Ok(Running { listens, serving, runtime, ends })
+    Ok(Running { listens, serving, office, runtime, ends })
 }
 
 impl Running {
@@ -139,6 +140,7 @@ impl Running {
     pub fn wait(self) {
         // The task ends when it was told.
         let _ = self.runtime.block_on(self.ends);
+        self.runtime.block_on(self.office.close());
         self.runtime.shutdown_background();
     }
 }
