@@ -606,6 +606,11 @@ pub enum Command {
     Smpp,
     /// How the line to head office is; whoever holds it answers.
     Uplink,
+    /// Holds the line to head office down for a while, after which it comes back by itself: a rehearsal. At the control socket alone.
+    HoldUplink {
+        /// So long, 1 to 300.
+        seconds: u16,
+    },
     /// Something about modems; whoever runs them answers.
     Modem {
         /// What.

@@ -6,8 +6,13 @@
 //! reads and writes it, for whoever typed the command.
 
 pub mod backup;
+pub mod console;
 pub mod gate;
 pub mod hardware;
 pub mod manifest;
+pub mod rehearsal;
+pub mod reset;
 pub mod site;
 pub mod slot;
+pub mod support;
+pub mod trouble;

@@ -6,6 +6,7 @@
 
 pub mod card;
 pub mod code;
+pub mod form;
 pub mod made;
 
 use std::fmt;

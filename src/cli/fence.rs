@@ -20,7 +20,7 @@ use crate::driver::{self, fence};
 type Act = (&'static str, fn(&Path) -> io::Result<()>);
 
 /// What must not be possible.
-const ACTS: [Act; 27] = [
+const ACTS: [Act; 28] = [
     ("read the passwords of the system", |_| read("/etc/shadow")),
     ("list the homes of people", |_| fs::read_dir("/home").map(drop)),
     ("read root's home", |_| fs::read_dir("/root").map(drop)),
@@ -32,6 +32,7 @@ const ACTS: [Act; 27] = [
     ("add a folder of another program", |_| create("/var/lib/forbidden")),
     ("change a setting of the kernel", |_| hidden(append("/proc/sys/kernel/core_pattern"))),
     ("make a control group", |_| fs::create_dir("/sys/fs/cgroup/forbidden")),
+    ("put root's secrets aside", |_| moved("/etc/branchline/credentials")),
     ("start a shell", |_| run("/bin/sh", &["-c", "exit 0"])),
     ("start a program that it has written", own_program),
     ("make a file that gives its owner's rights", set_user_id),
@@ -95,6 +96,13 @@ fn hidden(seen: io::Result<()>) -> io::Result<()> {
     seen.map_err(
         |error| if gone(&error) { io::Error::other("it is not to be seen") } else { error },
     )
+}
+
+/// Where it goes it comes back: whoever tries this outside of a fence keeps it.
+fn moved(path: &str) -> io::Result<()> {
+    let aside = format!("{path}.aside");
+    fs::rename(path, &aside)?;
+    fs::rename(&aside, path)
 }
 
 fn append(path: &str) -> io::Result<()> {

@@ -17,6 +17,7 @@ mod backup;
 mod calls;
 pub mod check;
 mod config;
+mod console;
 mod contact;
 mod crm;
 pub mod demo;
@@ -31,18 +32,23 @@ mod hardware;
 mod hub;
 mod journal;
 mod journey;
+mod look;
 mod manual;
 mod modems;
 mod policy;
 mod queues;
 mod recording;
+mod rehearse;
 mod replay;
 mod report;
+mod reset;
 mod restore;
 pub mod route;
 mod run;
 mod setup;
 mod smpp;
+mod status;
+mod support;
 mod text;
 mod update;
 mod uplink;
@@ -125,7 +131,7 @@ enum Command {
     Hardware(hardware::Options),
     /// Show the running box at a glance.
     #[command(after_help = "Example: branchline status --json")]
-    Status(ask::Options),
+    Status(status::Glance),
     /// List calls: records of ended ones, or those that are up.
     #[command(
         after_help = "Example: branchline calls --csv --limit 1000 > calls.csv",
@@ -350,6 +356,12 @@ enum Command {
         /// Where they go.
         folder: PathBuf,
     },
+    /// What stands on the box's own screen: where it is found, how it is, what is wrong and what to do; a menu, and no shell.
+    #[command(after_help = "Example: branchline console --once")]
+    Console(console::Options),
+    /// Put this box back as it came. What it knew is kept aside for 24 hours, unless a regulated wipe was chosen.
+    #[command(after_help = "Example: branchline reset --word RESET")]
+    Reset(reset::Options),
     /// Set this box up from a site sheet: name, network, line, phones, admin.
     #[command(
         after_help = "Examples: branchline setup site.toml --check\n          branchline setup site.toml",
@@ -366,6 +378,17 @@ enum Command {
         after_help = "Examples: branchline restore box.blbackup --key-file paper.txt\n          branchline restore box.blbackup --check"
     )]
     Restore(restore::Options),
+    /// Put what somebody needs who helps with this box into one file, without what is anybody's: no names, texts, secrets, numbers.
+    #[command(
+        after_help = "Examples: branchline support-bundle --preview\n          branchline support-bundle -o bundle.tar.gz"
+    )]
+    SupportBundle(support::Options),
+    /// Try what the branch has to do when it is alone: hold the line to head office down for a minute, place real calls, and write a
+    /// signed report. `--loop-call` is the short one of every night.
+    #[command(
+        after_help = "Examples: branchline rehearse --trunk +15550199 --out report.txt\n          branchline rehearse --verify report.txt"
+    )]
+    Rehearse(rehearse::Rehearse),
     /// Take a new version of the whole box into the slot that does not run, from a folder or a stick; or say what became of the last.
     #[command(after_help = "Example: branchline update /run/stick --now --restart")]
     Update(update::Options),
@@ -392,7 +415,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Hardware(options) => hardware::main(&options),
         Command::Features { config } => features::main(&config),
         Command::Firewall(asked) => firewall::main(&asked),
-        Command::Status(options) => ask::main(&options, &Ask::Status, ask::Form::Text),
+        Command::Status(options) => status::main(&options),
         Command::Calls { one: Some(one), .. } => calls::main(&one),
         Command::Calls { active, csv, limit, options, one: None } => {
             let command = if active {
@@ -451,9 +474,13 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Journey(options) => journey::main(&options),
         Command::TryFence { config } => fence::main(&config),
         Command::Manual { folder } => manual::main(&folder),
+        Command::Console(options) => console::main(&options),
+        Command::Reset(options) => reset::main(&options),
         Command::Setup(options) => setup::main(&options),
         Command::Backup(options) => backup::main(&options),
         Command::Restore(options) => restore::main(&options),
+        Command::Rehearse(options) => rehearse::main(&options),
+        Command::SupportBundle(options) => support::main(&options),
         Command::Update(options) => update::main(&options),
         Command::Health(options) => update::health(&options),
         Command::StoreCheck { store } => run::store_check(&store),

@@ -13,7 +13,7 @@ use crate::admin::access::password;
 use crate::admin::configuring::{ConfigOrder, ConfigRefused, ConfigReply, NewConfig};
 use crate::admin::{Command, Reply};
 use crate::appliance::site::{Admin, Card, Password, made};
-use crate::cli::{ask, check, exit};
+use crate::cli::{ask, check, exit, look};
 use crate::config::Problem;
 use crate::config::sheet::LONGEST;
 use crate::driver::site::{Beside, Plan, put, request};
@@ -56,8 +56,10 @@ enum Order {
     /// Make the set-up code, where there is none yet.
     #[command(hide = true)]
     Code,
-    /// Put the network in force that set-up has asked for.
-    #[command(hide = true)]
+    /// As root: write what the sheet says of the network for systemd-networkd.
+    #[command(
+        after_help = "Example: branchline setup network --to /etc/systemd/network && networkctl reload"
+    )]
     Network {
         /// Where the system's cards are.
         #[arg(long, default_value = "/sys/class/net")]
@@ -109,7 +111,7 @@ fn told(asked: &Setup, said: Said) -> ExitCode {
 
 fn sheet(asked: &Setup, beside: &Beside, file: &Path) -> Said {
     if !asked.check && !asked.again && beside.is_set_up() {
-        let words = "this box is set up already; a factory reset on its console makes it new";
+        let words = "this box is set up already: a factory reset on its console makes it new, --again takes the sheet all the same";
         return Said::wrong(exit::REFUSED, words);
     }
     let text = match read(file) {
@@ -128,7 +130,7 @@ fn sheet(asked: &Setup, beside: &Beside, file: &Path) -> Said {
     }
     match carry_out(asked, beside, &plan) {
         Ok(phones) => {
-            let stick = format!("The box is set up.\n{}", summary(&plan));
+            let stick = format!("The box is set up.\n{}{}", summary(&plan), cards(&plan));
             let terminal =
                 format!("{stick}\nFor the phones, shown once:\n{}", passwords(&plan, &phones));
             Said { terminal, stick, code: 0 }
@@ -326,6 +328,17 @@ pub fn summary(plan: &Plan) -> String {
     text
 }
 
+/// The program may not change the box's cards: root's part of set-up does, for the system's own network.
+fn cards(plan: &Plan) -> &'static str {
+    let network = &plan.made.network;
+    match network.lan == Card::Dhcp && network.wan.is_none() {
+        true => "",
+        false => {
+            "  note      the cards follow where systemd-networkd has them (`systemctl status branchline-network`)\n"
+        }
+    }
+}
+
 fn card(card: &Card) -> String {
     match card {
         Card::Dhcp => "an address from the network".to_owned(),
@@ -374,14 +387,24 @@ fn network(beside: &Beside, cards: &Path, to: &Path) -> ExitCode {
     let path = beside.config().with_file_name("network.json");
     let network = match request(&path) {
         Ok(network) => network,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return ExitCode::SUCCESS,
+        // Nobody asks for one any more: what an earlier one made goes.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            for (name, _) in made::network_files(&Default::default(), "lan0", None) {
+                let _ = fs::remove_file(to.join(name));
+            }
+            return ExitCode::SUCCESS;
+        }
         Err(error) => return exit::fail(exit::DATA, format!("{}: {error}", path.display())),
     };
     let (lan, wan) = match names(cards) {
         Ok(names) => names,
         Err(error) => return exit::fail(exit::SYSTEM, format!("{}: {error}", cards.display())),
     };
-    let Some(lan) = lan else { return exit::fail(exit::SYSTEM, "this box has no network card") };
+    let Some(lan) = lan else {
+        // The console says so too; a card that comes later brings the next try.
+        println!("this box has no network card");
+        return ExitCode::SUCCESS;
+    };
     let written = || -> io::Result<()> {
         fs::create_dir_all(to)?;
         for (name, text) in made::network_files(&network, &lan, wan.as_deref()) {
@@ -402,12 +425,8 @@ fn network(beside: &Beside, cards: &Path, to: &Path) -> ExitCode {
 fn names(cards: &Path) -> io::Result<(Option<String>, Option<String>)> {
     let mut found: Vec<String> = fs::read_dir(cards)?
         .flatten()
-        .filter(|entry| {
-            let path = entry.path();
-            let kind = fs::read_to_string(path.join("type")).unwrap_or_default();
-            kind.trim() == "1" && path.join("device").exists() && !path.join("wireless").exists()
-        })
         .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| look::is_card(&cards.join(name), name))
         .collect();
     found.sort_unstable();
     let named = |name: &str| found.iter().find(|own| *own == name).cloned();

@@ -230,6 +230,7 @@ const SECTIONS: &[&str] = &[
     "channels",
     "smpp_server",
     "journey",
+    "appliance",
     "log",
 ];
 
@@ -301,6 +302,7 @@ fn sections(document: &Document<'_>, places: &mut Places, out: &mut Vec<Problem>
         smpp_server: one(document, "smpp_server", out),
         // Read when it is known what they may name.
         journeys: BTreeMap::new(),
+        appliance: one(document, "appliance", out),
         log: one(document, "log", out),
     }
 }

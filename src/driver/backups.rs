@@ -1,4 +1,5 @@
-//! How backups are, for whoever looks at the box: read from the file that `branchline backup` leaves.
+//! How backups and the nightly call are, for whoever looks at the box: read from the files that `branchline backup` and
+//! `branchline rehearse --loop-call` leave.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use crate::admin::{Lamp, Part};
 use crate::appliance::backup::{Outcome, RESULT};
+use crate::appliance::rehearsal;
 use crate::config::settings::Backup;
 use crate::driver::clock;
 
@@ -13,6 +15,7 @@ use crate::driver::clock;
 #[derive(Debug)]
 pub struct Backups {
     outcome: PathBuf,
+    rehearsal: PathBuf,
     every: Duration,
     wanted: bool,
 }
@@ -21,7 +24,15 @@ impl Backups {
     /// Of a box with its data there.
     pub fn new(data: &Path, settings: &Backup) -> Self {
         let (every, wanted) = (settings.every(), settings.folder.is_some());
-        Backups { outcome: data.join(RESULT), every, wanted }
+        Backups { outcome: data.join(RESULT), rehearsal: data.join(rehearsal::LAST), every, wanted }
+    }
+
+    /// What came of the last nightly call; nothing where there was none.
+    pub fn rehearsed(&self) -> Option<Part> {
+        let report = fs::read_to_string(&self.rehearsal).ok()?;
+        let (good, words) = rehearsal::glance(&report)?;
+        let lamp = if good { Lamp::Green } else { Lamp::Amber };
+        Some(Part { name: "own call".to_owned(), lamp, words })
     }
 
     /// How they are; nothing where nobody wants any. The file has some hundred octets and is read when somebody looks.

@@ -24,6 +24,8 @@ use crate::journal::act::Who;
 
 /// The longest question. Commands are far below this; a whole record of a file has fields with all that was said before.
 const MAX_QUESTION: u64 = 4 << 20;
+/// Seconds for which the line to head office may be held down: five times what a rehearsal wants.
+const LONGEST_HOLD: u16 = 300;
 /// How long the loop may take before the asker is told that it is stuck.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 
@@ -94,6 +96,7 @@ async fn serve(
             }
             Ok(Command::Smpp) => Reply::Smpp(smpp.look().await),
             Ok(Command::Uplink) => Reply::Uplink(uplink.as_ref().map(|own| Box::new(own.line()))),
+            Ok(Command::HoldUplink { seconds }) => hold(uplink.as_ref(), seconds),
             Ok(Command::Modem { order }) => Reply::Modem(modems.carry_out(order).await),
             Ok(command) => ask(&mailbox, command).await,
             Err(error) => Reply::Refused(format!("not a command: {error}")),
@@ -103,6 +106,21 @@ async fn serve(
         if writer.write_all(&answer).await.is_err() {
             return;
         }
+    }
+}
+
+/// Holds the line to head office down, and for no longer than somebody stands by.
+fn hold(uplink: Option<&uplink::Handle>, seconds: u16) -> Reply {
+    match uplink {
+        Some(_) if !(1..=LONGEST_HOLD).contains(&seconds) => {
+            Reply::Refused(format!("1 to {LONGEST_HOLD} seconds"))
+        }
+        Some(uplink) => {
+            tracing::info!(seconds, "the line to head office is held down for a rehearsal");
+            uplink.hold(Duration::from_secs(seconds.into()));
+            Reply::Done
+        }
+        None => Reply::Refused("this box has no line to head office".to_owned()),
     }
 }
 

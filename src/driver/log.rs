@@ -1,6 +1,11 @@
-//! Where log lines go: standard error, as text for people or JSON for machines. Lines carry ids, not numbers or texts.
+//! Where log lines go: systemd's journal with their fields, or standard error, as text for people or JSON for machines. Lines carry
+//! ids, not numbers or texts.
+
+mod journald;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::settings::{Format, Level, Log};
 
@@ -17,6 +22,11 @@ pub fn begin(log: &Log) {
     // sled tells of its own business at info.
     let ours = format!("{level},sled=warn,rustls=warn");
     let filter = EnvFilter::try_from_env("BRANCHLINE_LOG").unwrap_or_else(|_| EnvFilter::new(ours));
+    if let (Format::Text, Some(journal)) = (log.format, journald::Journald::of_stderr()) {
+        // As below.
+        let _ = tracing_subscriber::registry().with(filter).with(journal).try_init();
+        return;
+    }
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let lines = lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     // It fails when a program that uses this library has set its own.

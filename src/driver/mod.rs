@@ -266,6 +266,7 @@ pub fn start_with(
     let (lock, opened, lost) = open_data(&mut settings, &mut random, &letters)?;
     let data = settings.site.data_dir.clone();
     let backups = backups::Backups::new(&data, &settings.backup);
+    let beside = site::Beside::new(&ready.checked.loaded.whole.file);
     let configuring = Configuring::open(&ready.checked.loaded.whole, letters.clone(), went_back);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(STREAM_THREADS)
@@ -371,6 +372,11 @@ pub fn start_with(
     let twilio = api::door::Door::new(api.clone(), &setup.settings, (own_client, promises));
     twilio.take_up(runtime.handle());
     let calls = joined.calls.merge(api::door::router(twilio));
+    let code = site::Beside::handed_code().filter(|_| !beside.is_set_up());
+    let calls = match code {
+        Some(code) => calls.merge(api::setting_up::router(&api, beside, code)),
+        None => calls,
+    };
     let web = serve_web(&setup.settings, identity.as_ref(), (api, calls), &door, held)?;
     let patience = Duration::from_millis(setup.settings.uplink.ask_ms.into());
     let erasures = setup.settings.uplink.erasures_from_others;
@@ -643,16 +649,23 @@ async fn look_at_addresses(letters: Sender<Letter>) {
     }
 }
 
-/// Every address of this box; none where the system does not tell.
-pub fn own_addresses() -> Vec<IpAddr> {
+/// Every address of this box with its card; none where the system does not tell.
+pub fn addresses_of_cards() -> Vec<(String, IpAddr)> {
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
     interfaces
         .filter_map(|interface| {
             let address = interface.address?;
             let v4 = address.as_sockaddr_in().map(|own| IpAddr::V4(own.ip()));
-            v4.or_else(|| address.as_sockaddr_in6().map(|own| IpAddr::V6(own.ip())))
+            let address =
+                v4.or_else(|| address.as_sockaddr_in6().map(|own| IpAddr::V6(own.ip())))?;
+            Some((interface.interface_name, address))
         })
         .collect()
+}
+
+/// Every address of this box; none where the system does not tell.
+pub fn own_addresses() -> Vec<IpAddr> {
+    addresses_of_cards().into_iter().map(|(_, address)| address).collect()
 }
 
 /// The private networks that this box's interfaces are in (RFC 1918, RFC 4193): the branch's own. Not loopback, where

@@ -16,6 +16,8 @@ use crate::config::{self, Problem, sheet};
 use crate::driver::{clock, files};
 use crate::random::Random;
 
+/// What a box has that nobody has set up.
+const FACTORY: &str = include_str!("../../firmware-config/defaults/site.toml");
 /// The longest request for a network that is read.
 const LONGEST_REQUEST: u64 = 4 << 10;
 /// The folder of credentials, which root alone reads; the unit hands what is in it on to the program as `site_NAME`.
@@ -57,10 +59,17 @@ impl Beside {
         self.folder().join(name)
     }
 
-    /// Whether the box is set up.
+    /// Whether the box is set up: by a sheet or the page, or by whoever wrote a configuration of his own or brought a backup back.
     pub fn is_set_up(&self) -> bool {
         // Who cannot look does not open the door.
-        self.at("set-up").try_exists().unwrap_or(true)
+        self.at("set-up").try_exists().unwrap_or(true) || self.is_other_than_the_factorys()
+    }
+
+    fn is_other_than_the_factorys(&self) -> bool {
+        match fs::read_to_string(&self.0) {
+            Ok(text) => text != FACTORY,
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
     }
 
     /// The code that is on the screen, for the program itself, which has it as a credential.
@@ -174,7 +183,9 @@ pub fn request(path: &Path) -> io::Result<Network> {
     if text.len() as u64 > LONGEST_REQUEST {
         return Err(io::Error::other("the request is too long"));
     }
-    let network: Network = serde_json::from_str(&text)?;
+    // An object by its names: serde would take a list for one, field after field.
+    let named: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text)?;
+    let network: Network = serde_json::from_value(named.into())?;
     match network.faults().first() {
         None => Ok(network),
         Some(fault) => Err(io::Error::other(format!("{}: {}", fault.what, fault.allowed))),

@@ -195,6 +195,14 @@ pub fn expires(path: &Path) -> Option<UnixTime> {
     not_after(&first)
 }
 
+/// The SHA-256 of a PEM file's first certificate, as browsers show it: pairs of capitals with colons.
+pub fn print(path: &Path) -> Option<String> {
+    let first = CertificateDer::pem_file_iter(path).ok()?.next()?.ok()?;
+    let digest = ring::digest::digest(&ring::digest::SHA256, &first);
+    let pairs: Vec<_> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    Some(pairs.join(":"))
+}
+
 /// RFC 5280 section 4.1: Certificate, TBSCertificate, and in it Validity, the first SEQUENCE that begins with a time.
 /// Only our own file is read so, and only its dates.
 pub(super) fn not_after(certificate: &[u8]) -> Option<UnixTime> {

@@ -639,6 +639,7 @@ impl Loop {
         let mut parts = vec![Part { name: "store".to_owned(), lamp, words }, media];
         parts.extend(self.old_records.clone());
         parts.extend(self.backups.part());
+        parts.extend(self.backups.rehearsed());
         parts.extend(self.outbox.as_ref().map(super::outbox::Outbox::part));
         parts
     }

@@ -97,6 +97,7 @@ pub enum Standing {
 pub struct Handle {
     condition: watch::Receiver<Condition>,
     outbox: Outbox,
+    holds: Arc<watch::Sender<Option<Instant>>>,
 }
 
 impl Handle {
@@ -108,6 +109,11 @@ impl Handle {
     /// The same as a person is shown it. Reads the oldest event that waits from the disk.
     pub fn line(&self) -> UplinkLine {
         words::line(&self.condition(), &self.outbox)
+    }
+
+    /// Holds the line down for so long from now on; then it is made again, whatever has become of whoever asked.
+    pub fn hold(&self, span: Duration) {
+        self.holds.send_replace(Some(Instant::now() + span));
     }
 
     /// The same, and what follows.
@@ -181,8 +187,9 @@ pub fn start_with(
         .thread_name("uplink")
         .enable_all()
         .build()?;
-    let handle = Handle { condition, outbox: outbox.clone() };
-    let task = Task { branch, source, settings, outbox, span, random, tell };
+    let (holds, hold) = watch::channel(None);
+    let handle = Handle { condition, outbox: outbox.clone(), holds: Arc::new(holds) };
+    let task = Task { branch, source, settings, outbox, span, random, tell, hold };
     thread::Builder::new().name("uplink".to_owned()).spawn(move || {
         // On a worker of its own: whoever only waits in `block_on` shares none.
         let _ = runtime.block_on(runtime.spawn(task.run()));
@@ -233,6 +240,7 @@ struct Task {
     span: watch::Receiver<Span>,
     random: Random,
     tell: watch::Sender<Condition>,
+    hold: watch::Receiver<Option<Instant>>,
 }
 
 impl Task {
@@ -275,7 +283,8 @@ impl Task {
             ceiling: self.settings.ceiling,
             tls: self.settings.tls,
         };
-        let Task { branch, source, settings: own, outbox, span: spans, mut random, tell } = self;
+        let Task { branch, source, settings: own, outbox, span: spans, mut random, tell, hold } =
+            self;
         let files = source.and_then(|source| open_files(&own.folder, source, &outbox));
         let now = clock::now().instant;
         let ends = (span.first, span.newest);
@@ -290,6 +299,8 @@ impl Task {
             settings: own,
             outbox,
             tell,
+            hold,
+            held: None,
             machine,
             came_with: keys.ends,
             keys,
@@ -314,6 +325,9 @@ struct Runner {
     settings: Settings,
     outbox: Outbox,
     tell: watch::Sender<Condition>,
+    /// Until when somebody wants the line to be down.
+    hold: watch::Receiver<Option<Instant>>,
+    held: Option<Instant>,
     machine: Uplink,
     keys: Keys,
     /// When the certificate ends that the connection was made with.
@@ -365,9 +379,21 @@ impl Runner {
                         files.handle_timeout(now);
                     }
                 }
+                // Its sender is in every handle, and this task ends with the last of them.
+                Ok(()) = self.hold.changed() => self.hold_down(),
+                () = due(self.held) => {
+                    self.held = None;
+                    self.machine.handle_way(clock::now().instant);
+                }
                 _ = look.tick() => self.look_at_addresses(),
             }
         }
+    }
+
+    fn hold_down(&mut self) {
+        self.held = *self.hold.borrow_and_update();
+        self.hang_up();
+        self.machine.handle_gone(clock::now().instant, Down::Away);
     }
 
     fn gone(&mut self, why: NoLine) {
@@ -493,6 +519,13 @@ impl Runner {
     }
 
     fn connect(&mut self, route: Route) {
+        if let Some(until) = self.held {
+            self.connecting = Some(Box::pin(async move {
+                sleep_until(until).await;
+                None
+            }));
+            return;
+        }
         self.machine.handle_epoch(self.outbox.epoch(), self.outbox.is_behind_office());
         // What an admin or a renewal has put there since the last time.
         match Keys::read(&self.settings.folder, self.settings.site.as_deref()) {

@@ -183,7 +183,9 @@ impl Gateway {
             // Who keeps the files answers it; it does not come so far.
             Command::Modem { .. } => Reply::Refused("no modem is kept here".to_owned()),
             Command::Smpp => Reply::Refused("nobody speaks SMPP here".to_owned()),
-            Command::Uplink => Reply::Refused("no line to head office is held here".to_owned()),
+            Command::Uplink | Command::HoldUplink { .. } => {
+                Reply::Refused("no line to head office is held here".to_owned())
+            }
             Command::Config { .. } => Reply::Refused("no configuration is kept here".to_owned()),
             // It is done, or not, by now: this is for the journal.
             Command::ConfigAct { done: true, .. } => Reply::Done,

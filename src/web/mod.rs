@@ -4,6 +4,7 @@
 //! pages do: that is `src/web/pages`, and they ask for everything over the API.
 
 pub mod hub;
+pub mod setup;
 
 use include_dir::{Dir, include_dir};
 

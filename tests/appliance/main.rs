@@ -10,7 +10,10 @@ mod boxed;
 mod carried;
 mod files;
 mod life;
+mod rehearse;
+mod setup;
 mod sip;
+mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -4,10 +4,10 @@
 //! carrier that calls in, an agent's desk phone, a colleague's. What they notice is printed with times. Then the phones
 //! log off, and the branch stays up for real ones.
 
-mod ear;
+pub(crate) mod ear;
 mod scenario;
 mod site;
-mod softphone;
+pub(crate) mod softphone;
 mod texts;
 
 use std::path::PathBuf;

@@ -85,12 +85,14 @@ impl Stage {
             password: None,
             tone: TONES[0],
             answers: false,
+            hears_itself: false,
         };
         let agent = Account {
             user: "202".to_owned(),
             password: Some(site.password("202").to_owned()),
             tone: TONES[1],
             answers: true,
+            hears_itself: false,
         };
         let phones = [
             Softphone::new(carrier, gateway, random.fork())?,

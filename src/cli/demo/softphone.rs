@@ -1,4 +1,4 @@
-//! A small phone on loopback for the demo: registers, calls, answers, sends one tone and listens for others.
+//! A small phone on loopback, for the demo and for rehearsals: registers, calls, answers, sends one tone and listens for others.
 //!
 //! Speaks SIP through the same sans-IO endpoint as the gateway, on sockets of its own; does its own RTP, so that what
 //! it hears was carried by the gateway. One thread drives all phones of the demo.
@@ -54,6 +54,8 @@ pub struct Account {
     pub tone: u32,
     /// Whether it answers calls by itself.
     pub answers: bool,
+    /// Whether it listens for its own tone too: an echo.
+    pub hears_itself: bool,
 }
 
 /// One phone with its sockets.
@@ -79,7 +81,7 @@ impl Softphone {
             Ok(socket)
         };
         let settings =
-            Settings { user_agent: "Branchline demo phone".to_owned(), ..Settings::default() };
+            Settings { user_agent: "Branchline own phone".to_owned(), ..Settings::default() };
         Ok(Softphone {
             mouth: Mouth::new(account.tone),
             account,
@@ -263,7 +265,7 @@ impl Softphone {
     }
 
     fn start_listening(&mut self) {
-        self.ear = Ear::new(self.account.tone);
+        self.ear = Ear::new(if self.account.hears_itself { 0 } else { self.account.tone });
     }
 
     fn notice(&mut self, noticed: Noticed) {

@@ -115,6 +115,7 @@ fn sections() -> Vec<(&'static str, Holds, Shape)> {
         ("channels", Named, shape_of::<settings::Channel>()),
         ("smpp_server", One, shape_of::<settings::SmppServer>()),
         ("journey", Named, shape_of::<JourneyFile>()),
+        ("appliance", One, shape_of::<settings::Appliance>()),
         ("log", One, shape_of::<settings::Log>()),
     ]
 }

@@ -5,6 +5,7 @@
 mod admin;
 mod agent;
 mod api;
+mod appliance;
 mod backup;
 mod capture;
 pub mod channel;
@@ -59,6 +60,7 @@ use crate::journey::rule::Rule;
 pub use admin::Admin;
 pub use agent::Agent;
 pub use api::Api;
+pub use appliance::{Appliance, Wipe};
 pub use backup::Backup;
 pub use capture::Capture;
 pub use channel::{Ask, Calls, Channel, ChannelKind, Chat, Invite, Mail, Security, Service, modem};
@@ -205,6 +207,8 @@ pub struct Settings {
     pub smpp_server: SmppServer,
     /// `[journey.NAME]`, those without mistakes, by name.
     pub journeys: BTreeMap<String, Rule>,
+    /// `[appliance]`.
+    pub appliance: Appliance,
     /// `[log]`.
     pub log: Log,
 }

@@ -16,6 +16,7 @@ mod pages;
 mod phones;
 pub mod promises;
 pub mod provider;
+pub mod setting_up;
 mod shares;
 mod signed;
 mod verifying;
