@@ -319,6 +319,7 @@ def main():
     for folder in ("dev", "proc", "sys", "run", "var", "efi", "etc/systemd/system"):
         tree.folder(folder)
     tree.folder("tmp", 0o1777)
+    tree.folder("mnt/backup")
     tree.put("etc/machine-id", b"")
     tree.link("etc/resolv.conf", "../run/systemd/resolve/resolv.conf")
     # The configuration follows the version: one that is rolled back finds its own, untouched.

@@ -1,6 +1,6 @@
 //! The site sheet: what a branch says once about itself, on paper, on a stick or on the set-up page, and what that makes.
 //!
-//! A [`Sheet`] is five questions: who and where, which network, which line, which phones, where backups go. [`Sheet::faults`]
+//! A [`Sheet`] is six questions: who and where, which network, which line, which phones, where backups go, who may change things. [`Sheet::faults`]
 //! says what cannot be; [`make`](made::make) turns a good one into a configuration, secrets and a network. It reads no file
 //! and writes none, and does not know what the gateway does with a configuration: who uses it checks that like any other.
 
@@ -27,6 +27,10 @@ const LONGEST_PART: usize = 120;
 const LONGEST_ACCOUNT: usize = 128;
 /// Days that recordings or people are kept at most: a hundred years.
 const MOST_DAYS: u32 = 36_500;
+/// Characters of the shortest passphrase of backups: whoever finds a disk may try as long as he likes.
+pub const SHORTEST_PASSPHRASE: usize = 12;
+/// Below these folders the unit that makes backups may write.
+const BACKUPS_GO: [&str; 4] = ["/mnt/", "/media/", "/srv/", "/var/backups/"];
 /// Characters of the shortest password of an admin; the same that the box asks for later.
 pub const SHORTEST_PASSWORD: usize = 10;
 
@@ -51,6 +55,9 @@ pub struct Sheet {
     /// The SIM that texts are sent with; none when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modem: Option<Modem>,
+    /// Where backups go; none are made when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<Backup>,
     /// Who may change everything on the pages; nobody when absent, until `branchline user add` makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<Admin>,
@@ -239,6 +246,24 @@ pub struct Modem {
     pub pin: Option<Password>,
 }
 
+/// `[backup]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// The folder. Default `/mnt/backup`, where the box has a disk that is named BL-BACKUP.
+    #[serde(default = "backup_disk")]
+    pub folder: String,
+    /// What they are locked with: whoever has it reads them, and nobody without; 12 characters at least. It goes to a file.
+    pub passphrase: Password,
+}
+
+/// Where the box has a disk that is named BL-BACKUP.
+pub const BACKUP_DISK: &str = "/mnt/backup";
+
+fn backup_disk() -> String {
+    BACKUP_DISK.to_owned()
+}
+
 /// `[admin]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -305,6 +330,9 @@ impl Sheet {
         }
         self.look_at_phones(&mut out);
         self.look_at_modem(&mut out);
+        if let Some(backup) = &self.backup {
+            backup.look(&mut out);
+        }
         if let Some(admin) = &self.admin {
             admin.look(&mut out);
         }
@@ -525,6 +553,36 @@ impl Phone {
                 "nobody says who made the phone",
                 "`make` beside it: `yealink`, `snom`",
             );
+        }
+    }
+}
+
+impl Backup {
+    fn look(&self, out: &mut Faults) {
+        let at = |key| [Key("backup"), Key(key)];
+        let below =
+            |folder: &&str| self.folder.len() > folder.len() && self.folder.starts_with(*folder);
+        let led_away = self.folder.split('/').any(|part| part == "..");
+        if !BACKUPS_GO.iter().any(|folder| below(&folder))
+            || led_away
+            || !is_line(&self.folder, LONGEST_PART)
+        {
+            let allowed = "a folder below `/mnt`, `/media`, `/srv` or `/var/backups`";
+            out.tell(&at("folder"), "no backup is written there", allowed);
+        }
+        let words = self.passphrase.reveal();
+        let mut letters = words.chars();
+        let first = letters.next();
+        let dull = letters.all(|c| Some(c) == first);
+        let length = words.chars().count();
+        if length < SHORTEST_PASSPHRASE
+            || dull
+            || words.trim() != words
+            || !is_line(words, LONGEST_ACCOUNT)
+        {
+            let allowed =
+                "12 to 128 characters on one line, not one over and over, no space at an end";
+            out.tell(&at("passphrase"), "this passphrase is guessed too easily", allowed);
         }
     }
 }

@@ -126,8 +126,8 @@ impl fmt::Display for Trouble {
             ),
             Trouble::Stick(why) => write!(
                 f,
-                "The site sheet on the stick was not taken ({why}): mend it, and put the stick in again; site.result.txt on it lists \
-                 every mistake."
+                "The stick was not taken ({why}): mend what is on it, and put it in again; site.result.txt on it says all that was \
+                 wrong."
             ),
             Trouble::Modem(name, state, _) if state == "absent" => write!(
                 f,

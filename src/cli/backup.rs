@@ -29,8 +29,8 @@ use crate::random::Random;
 /// Files up to this length are read at once, so that one that grows meanwhile is still one whole file. Longer ones are segments
 /// and sound, which are written once.
 const AT_ONCE: u64 = 8 << 20;
-/// Folders beside the configuration that belong to it whether it names them or not.
-const BESIDE: [&str; 2] = ["secrets", "credentials"];
+/// What stands beside the configuration and belongs to it whether it names it or not.
+const BESIDE: [&str; 4] = ["secrets", "credentials", "set-up", "network.json"];
 
 /// What `branchline backup` takes.
 #[derive(Debug, Args)]
@@ -95,6 +95,16 @@ impl std::fmt::Display for Failure {
             }
             Failure::System => f.write_str("the system gave no randomness or memory"),
             Failure::ReadBack(why) => write!(f, "what was written does not read back: {why}"),
+            // Where a disk should be, and is not, the box's own root shows, which nobody writes to.
+            Failure::Io(path, error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotFound
+                ) =>
+            {
+                let path = path.display();
+                write!(f, "{path}: {error}; plug the backup disk in, or mount the share")
+            }
             Failure::Io(path, error) => write!(f, "{}: {error}", path.display()),
         }
     }
@@ -194,7 +204,9 @@ fn make(options: &Options, settings: &Settings) -> Result<Made, Failure> {
     let mut random = clock::random().ok_or(Failure::System)?;
     let name = file_name(&settings.site.name, now);
     let to = options.to.as_ref().or(settings.backup.folder.as_ref()).ok_or(Failure::NoTarget)?;
-    let file = if to.is_dir() { to.join(&name) } else { to.clone() };
+    // What the configuration names is a folder, and a disk's place when the disk is in.
+    let is_file = options.to.is_some() && !to.is_dir();
+    let file = if is_file { to.clone() } else { to.join(&name) };
     let folder = file.parent().map_or(PathBuf::from("."), |own| match own.as_os_str().is_empty() {
         true => PathBuf::from("."),
         false => own.to_owned(),
@@ -257,6 +269,11 @@ fn secret(options: &Options, settings: &Settings, random: &mut Random) -> Result
         || options.key.key_file.as_ref().is_some_and(|path| path.exists())
     {
         return options.key.read();
+    }
+    if options.key.key_file.is_none()
+        && let Some(path) = &settings.backup.passphrase_file
+    {
+        return Key { passphrase_file: Some(path.clone()), key_file: None }.read();
     }
     let data = &settings.site.data_dir;
     let own = options.key.key_file.as_ref().or(settings.backup.key_file.as_ref());

@@ -321,6 +321,15 @@ pub fn summary(plan: &Plan) -> String {
     if let Some(modem) = &sheet.modem {
         row("modem", modem.port.clone());
     }
+    row(
+        "backup",
+        sheet
+            .backup
+            .as_ref()
+            .map_or("none: what the box knows is lost with it".to_owned(), |backup| {
+                format!("every night, to {}", backup.folder)
+            }),
+    );
     row("admin", sheet.admin.as_ref().map_or("none".to_owned(), |admin| admin.user.clone()));
     for warning in &plan.warnings {
         let _ = writeln!(text, "  note      {}", warning.what);

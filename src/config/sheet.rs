@@ -15,7 +15,8 @@ use crate::call::country::Country;
 pub const LONGEST: usize = 64 << 10;
 
 /// The sections of a sheet.
-const SECTIONS: [&str; 7] = ["site", "network", "trunk", "phones", "phone", "modem", "admin"];
+const SECTIONS: [&str; 8] =
+    ["site", "network", "trunk", "phones", "phone", "modem", "backup", "admin"];
 
 /// Reads the sheet in `text`; `file` is what problems call it. What is wrong in one section hides nothing in another.
 pub fn read(file: &Path, text: &str) -> Result<Sheet, Vec<Problem>> {
@@ -33,6 +34,7 @@ pub fn read(file: &Path, text: &str) -> Result<Sheet, Vec<Problem>> {
         phones: reading.section("phones").unwrap_or_default(),
         phone: reading.phones(),
         modem: reading.section("modem"),
+        backup: reading.section("backup"),
         admin: reading.section("admin"),
     };
     if document.value(&[Step::Key("site")]).is_none() {

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+mod german;
+
 /// How it looks.
 pub const STYLE: &str = include_str!("setup/setup.css");
 
@@ -27,6 +29,15 @@ impl Language {
 
     fn say(self, english: &'static str, german: &'static str) -> &'static str {
         if self == Language::English { english } else { german }
+    }
+
+    /// A mistake as a sentence of this language: what is wrong, and what would be right. What no table has stays English.
+    pub fn mistake(self, what: &str, allowed: Option<&str>) -> String {
+        let words = |text: &str| match self {
+            Language::English => text.to_owned(),
+            Language::German => german::said(text).unwrap_or_else(|| text.to_owned()),
+        };
+        allowed.map_or_else(|| words(what), |allowed| format!("{} ({})", words(what), words(allowed)))
     }
 }
 
@@ -144,10 +155,16 @@ impl Page<'_> {
     fn whole(&mut self) {
         let title = self.say("Set up this box", "Diese Box einrichten");
         let intro = self.say(
-            "Five steps. Nothing is changed before you have seen what will be written.",
-            "F\u{fc}nf Schritte. Nichts wird ge\u{e4}ndert, bevor Sie gesehen haben, was geschrieben wird.",
+            "Six steps. Nothing is changed before you have seen what will be written.",
+            "Sechs Schritte. Nichts wird ge\u{e4}ndert, bevor Sie gesehen haben, was geschrieben wird.",
         );
-        let _ = write!(self.text, "<h1>{title}</h1><p>{intro}</p>");
+        let again = self.say(
+            "This box takes another one's place? Put its backup on a stick, beside it a file passphrase.txt or recovery-key.txt with what \
+             opens it, and plug the stick in: nothing else is to be done.",
+            "Diese Box ersetzt eine andere? Deren Sicherung auf einen Stick legen, daneben eine Datei passphrase.txt oder recovery-key.txt \
+             mit dem, was sie \u{f6}ffnet, und den Stick einstecken: Mehr ist nicht zu tun.",
+        );
+        let _ = write!(self.text, "<h1>{title}</h1><p>{intro}</p><p class=\"hint\">{again}</p>");
         self.faults("");
         self.text += "<form method=\"post\" action=\"/setup\" autocomplete=\"off\">";
         self.input(
@@ -160,6 +177,7 @@ impl Page<'_> {
         self.network();
         self.trunk();
         self.phones();
+        self.backup();
         self.admin();
         let next = self.say("Look at it", "Ansehen");
         let _ = write!(self.text, "<button>{next}</button></form>");
@@ -408,8 +426,44 @@ impl Page<'_> {
         self.end();
     }
 
+    fn backup(&mut self) {
+        self.step(5, ("Backup", "Sicherung"));
+        let ways = [
+            (
+                "disk",
+                self.say(
+                    "every night, to a USB disk that is named BL-BACKUP",
+                    "jede Nacht, auf eine USB-Platte mit dem Namen BL-BACKUP",
+                ),
+            ),
+            (
+                "folder",
+                self.say("every night, to the folder below", "jede Nacht, in den Ordner unten"),
+            ),
+            (
+                "none",
+                self.say(
+                    "none: what the box knows is lost with it",
+                    "keine: Was die Box wei\u{df}, ist mit ihr verloren",
+                ),
+            ),
+        ];
+        self.select("backup.how", ("Backups", "Sicherungen"), &ways);
+        let below = (
+            "below /mnt, /media, /srv or /var/backups",
+            "unter /mnt, /media, /srv oder /var/backups",
+        );
+        self.input("backup.folder", ("Folder", "Ordner"), below, "text");
+        let locked = (
+            "Locks them; without it nobody reads them, you neither. Write it down, away from the box. 12 characters at least.",
+            "Verschlie\u{df}t sie; ohne sie liest sie niemand, auch Sie nicht. Bitte aufschreiben, nicht neben der Box. Mindestens 12 Zeichen.",
+        );
+        self.input("backup.passphrase", ("Passphrase", "Passphrase"), locked, "password");
+        self.end();
+    }
+
     fn admin(&mut self) {
-        self.step(5, ("Admin", "Verwaltung"));
+        self.step(6, ("Admin", "Verwaltung"));
         self.input("admin.user", ("Name to sign in with", "Name zum Anmelden"), ("", ""), "text");
         let long = ("10 characters at least", "mindestens 10 Zeichen");
         self.input("admin.password", ("Password", "Passwort"), long, "password");
@@ -459,7 +513,7 @@ mod tests {
             {
                 assert!(labels.contains(&id), "{id}");
             }
-            assert_eq!(text.matches("<fieldset>").count(), 5);
+            assert_eq!(text.matches("<fieldset>").count(), 6);
         }
     }
 }

@@ -224,6 +224,62 @@ fn what_lacks_is_said_with_what_to_do() {
     assert!(said.contains("! The telephone service does not answer: restart it"), "{said}");
 }
 
+/// The stick of a box that takes another one's place: its newest backup and what opens it.
+#[test]
+fn a_backup_on_a_stick_makes_a_new_box_the_one_that_it_was_made_on() {
+    let files = |own: &Boxed| {
+        ["secrets/201", "secrets/carrier", "network.json", "set-up"]
+            .map(|name| own.inside(&format!("cat /etc/branchline/{name}")))
+    };
+    let first = ready();
+    first.write("/root/site.toml", &sheet("clinic.toml"));
+    first.inside("branchline setup /root/site.toml");
+    first.ready();
+    // The disk that the sheet speaks of is not in yet.
+    first.inside("mount -t tmpfs -o ro none /mnt && ! systemctl start branchline-backup.service");
+    let log = first.inside("journalctl --no-pager -u branchline-backup.service");
+    assert!(log.contains("plug the backup disk in"), "{log}");
+    first.inside("umount /mnt && install -d -o branchline -m 0700 /mnt/backup && systemctl start branchline-backup.service");
+    let status = first.inside("branchline status");
+    assert!(status.contains("backup"), "{status}");
+    let name = first.inside("ls /mnt/backup").trim().to_owned();
+    let kept = crate::boxed::work().join(&name);
+    let there = |own: &Boxed, path: &str| PathBuf::from(format!("/proc/{}/root{path}", own.init()));
+    fs::copy(there(&first, &format!("/mnt/backup/{name}")), &kept).expect("copied");
+    let (known, users) = (files(&first), first.inside("branchline user list"));
+    drop(first);
+
+    let own = ready();
+    let script =
+        fs::read_to_string(root().join("image/overlay/usr/lib/branchline/site")).expect("there");
+    own.write("/root/site-script", &script);
+    own.inside("mkdir /root/stick");
+    fs::copy(&kept, there(&own, &format!("/root/stick/{name}"))).expect("copied");
+    own.write("/root/stick/passphrase.txt", "another one altogether\n");
+    assert!(own.try_inside("sh /root/site-script /root/stick").is_none(), "it is refused");
+    let result = own.inside("cat /root/stick/site.result.txt");
+    println!("{result}");
+    assert!(result.starts_with("NOT set up: ") && result.contains("passphrase"), "{result}");
+    assert!(console(&own).contains("Not set up yet"), "nothing was changed");
+    assert!(own.inside("branchline status").contains("! The stick"), "it is on the screen");
+    own.write("/root/stick/passphrase.txt", "write this down in two places\n");
+    own.inside("sh /root/site-script /root/stick");
+    println!("{}", own.inside("cat /root/stick/site.result.txt"));
+    own.ready();
+    until("the box is what the other one was", || {
+        own.try_inside("branchline status").filter(|status| status.contains("Clinic"))
+    });
+    assert_eq!((files(&own), own.inside("branchline user list")), (known, users));
+    own.inside("branchline check && branchline journal");
+    let page = console(&own);
+    assert!(!page.contains("Not set up"), "{page}");
+    assert!(own.inside("branchline status").contains("backup"), "and it goes on making them");
+    assert!(
+        own.try_inside("sh /root/site-script /root/stick").is_some(),
+        "a second look does nothing"
+    );
+}
+
 /// What the unprivileged program asks of root for the network: addresses become files, and nothing else does.
 #[test]
 fn root_writes_the_network_that_was_asked_for_and_nothing_besides() {
@@ -298,6 +354,9 @@ fn the_page_sets_the_box_up_without_a_network_beyond_the_cable() {
         ("trunk.password", "geheim-17"),
         ("trunk.numbers", "+49 30 5550 1000"),
         ("phones.list", "201 Empfang\r\n202 Werkstatt"),
+        ("backup.how", "folder"),
+        ("backup.folder", "/srv/backup"),
+        ("backup.passphrase", "sieben braune hennen"),
         ("admin.user", "ann"),
         ("admin.password", "tulpen im mai"),
     ];
@@ -316,8 +375,15 @@ fn the_page_sets_the_box_up_without_a_network_beyond_the_cable() {
     };
     let wrong = send("/setup", "2222-2222-2222", &[]);
     assert!(wrong.ends_with("\n403") && wrong.contains("nicht der Code"), "{wrong}");
-    let wrong =
-        send("/setup", &code, &[("site.time_zone", "Europe/Berln"), ("trunk.numbers", "030 5550")]);
+    let wrong = send(
+        "/setup",
+        &code,
+        &[
+            ("site.time_zone", "Europe/Berln"),
+            ("trunk.numbers", "030 5550"),
+            ("backup.folder", "/root"),
+        ],
+    );
     assert!(
         wrong.ends_with("\n422") && wrong.contains("aria-describedby=\"wrong-site-time_zone\""),
         "{wrong}"
@@ -326,7 +392,12 @@ fn the_page_sets_the_box_up_without_a_network_beyond_the_cable() {
         wrong.contains("aria-describedby=\"wrong-trunk-numbers\""),
         "every mistake at once: {wrong}"
     );
-    assert!(!wrong.contains("geheim-17") && !wrong.contains("tulpen"), "no password goes back");
+    assert!(wrong.contains("aria-describedby=\"wrong-backup-folder\""), "{wrong}");
+    assert!(wrong.contains("keine vollst\u{e4}ndige Nummer"), "{wrong}");
+    assert!(
+        !wrong.contains("hennen") && !wrong.contains("geheim-17") && !wrong.contains("tulpen"),
+        "no password goes back"
+    );
     let look = send("/setup", &code, &[]);
     assert!(
         look.ends_with("\n200") && look.contains("Filiale Hafen") && !look.contains("geheim-17"),

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 pub type Fields = BTreeMap<String, String>;
 
 /// The fields that the page has, in the order of its steps.
-pub const FIELDS: [&str; 29] = [
+pub const FIELDS: [&str; 32] = [
     "code",
     "site.name",
     "site.time_zone",
@@ -37,6 +37,9 @@ pub const FIELDS: [&str; 29] = [
     "trunk.international",
     "phones.list",
     "modem.port",
+    "backup.how",
+    "backup.folder",
+    "backup.passphrase",
     "admin.user",
     "admin.password",
 ];
@@ -56,6 +59,9 @@ pub fn sheet(fields: &Fields) -> String {
     }
     if !get("modem.port").is_empty() {
         whole.insert("modem".to_owned(), Value::Table(table(&[("port", get("modem.port"))])));
+    }
+    if !matches!(get("backup.how"), "" | "none") {
+        whole.insert("backup".to_owned(), Value::Table(backup(&get)));
     }
     let admin = [("user", get("admin.user")), ("password", get("admin.password"))];
     // Whoever sets a box up by the page goes on with the pages: there is always an admin.
@@ -79,6 +85,7 @@ pub fn field(key: &str) -> &str {
         "lan" => "lan.how",
         "wan" => "wan.how",
         "trunk" => "trunk.user",
+        "backup" => "backup.how",
         "site.address" => "site.address.street",
         key => key,
     }
@@ -150,6 +157,15 @@ fn trunk<'a>(get: &impl Fn(&str) -> &'a str) -> Table {
     own
 }
 
+fn backup<'a>(get: &impl Fn(&str) -> &'a str) -> Table {
+    let mut own = Table::new();
+    if get("backup.how") == "folder" {
+        own.insert("folder".to_owned(), get("backup.folder").into());
+    }
+    own.insert("passphrase".to_owned(), get("backup.passphrase").into());
+    own
+}
+
 /// `201 Reception`.
 fn phone(line: &str) -> Option<Value> {
     let (number, name) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
@@ -186,6 +202,9 @@ mod tests {
             ("trunk.password", "p"),
             ("trunk.numbers", "+49 30 5550 1000\r\n+493055501001"),
             ("phones.list", "201 Front desk\r\n\r\n202\r\n"),
+            ("backup.how", "disk"),
+            ("backup.folder", "/srv/not-this-one"),
+            ("backup.passphrase", "seven brown hens"),
             ("admin.user", "ann"),
             ("admin.password", "tulips in may"),
         ]);
@@ -196,6 +215,7 @@ mod tests {
         assert_eq!((sheet.phone.len(), sheet.trunk.map(|trunk| trunk.numbers.len())), (2, Some(2)));
         assert!(matches!(sheet.network.lan, Card::Fixed(own) if own.dns.len() == 2));
         assert_eq!(sheet.network.wan, Some(Card::Dhcp));
+        assert_eq!(sheet.backup.map(|backup| backup.folder).as_deref(), Some("/mnt/backup"));
     }
 
     #[test]
@@ -207,6 +227,7 @@ mod tests {
             ("trunk", "trunk.user"),
             ("phone[1].number", "phones.list"),
             ("phones.first", "phones.list"),
+            ("backup.passphrase", "backup.passphrase"),
             ("admin.password", "admin.password"),
         ] {
             assert!(FIELDS.contains(&field(key)) && field(key) == there, "{key}");

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Card, Kind, Line, Make, Modem, Password, Phone, Sheet, Transport};
+use super::{Backup, Card, Kind, Line, Make, Modem, Password, Phone, Sheet, Transport};
 use crate::random::Random;
 
 /// Days that things are kept, by country.
@@ -16,6 +16,9 @@ const RETENTION: &str = include_str!("../../../firmware-config/regulatory/retent
 const NINE: [&str; 6] = ["US", "CA", "GB", "IE", "IN", "NZ"];
 /// Phones that ring at once for one caller (what a group takes at most).
 const RING_AT_ONCE: usize = 32;
+
+/// The file of the passphrase of backups.
+const BACKUP_SECRET: &str = "backup";
 
 /// What a sheet does not know, and the box does.
 #[derive(Debug, Clone)]
@@ -129,6 +132,9 @@ impl Writing<'_> {
         }
         self.pages();
         self.retention();
+        if let Some(backup) = &self.sheet.backup {
+            self.backup(backup);
+        }
     }
 
     fn put(&mut self, text: impl AsRef<str>) {
@@ -345,6 +351,16 @@ impl Writing<'_> {
             self.says("make", if make == Make::Yealink { "yealink" } else { "snom" });
             self.put(format!("lines = {}", list(std::slice::from_ref(&phone.number))));
         }
+    }
+
+    fn backup(&mut self, backup: &Backup) {
+        self.keeps(BACKUP_SECRET, backup.passphrase.clone(), false);
+        let file = format!("{}/{BACKUP_SECRET}", self.ground.secrets);
+        self.put(
+            "\n# One encrypted file every night; whoever has the passphrase reads it.\n[backup]",
+        );
+        self.says("folder", &backup.folder);
+        self.says("passphrase_file", &file);
     }
 
     fn retention(&mut self) {

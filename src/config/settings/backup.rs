@@ -13,6 +13,8 @@ pub struct Backup {
     pub folder: Option<PathBuf>,
     /// The file with the recovery key. Default `keys/backup` below the data folder, made with the first backup.
     pub key_file: Option<PathBuf>,
+    /// A file with a passphrase in its first line, in place of a recovery key. Default none.
+    pub passphrase_file: Option<PathBuf>,
     /// Backups that are kept there; 1 to 1000, default 14.
     pub keep: u16,
     /// Hours within which there should be another one; 1 to 720, default 24.
@@ -23,7 +25,14 @@ pub struct Backup {
 
 impl Default for Backup {
     fn default() -> Self {
-        Backup { folder: None, key_file: None, keep: 14, every_hours: 24, recordings: true }
+        Backup {
+            folder: None,
+            key_file: None,
+            passphrase_file: None,
+            keep: 14,
+            every_hours: 24,
+            recordings: true,
+        }
     }
 }
 

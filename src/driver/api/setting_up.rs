@@ -85,6 +85,7 @@ async fn show(State(own): State<SettingUp>, headers: HeaderMap) -> Response {
         ("lan.how", "dhcp"),
         ("trunk.how", "line"),
         ("phones.list", "201\n202\n203"),
+        ("backup.how", "disk"),
     ];
     let fields = usual.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect();
     page(StatusCode::OK, drawn(fields, Vec::new(), language))
@@ -124,7 +125,7 @@ async fn look(
             page(StatusCode::OK, setup::review(&summary, &name, &code, language))
         }
         Ok(Err(problems)) => {
-            let wrong = problems.iter().map(told).collect();
+            let wrong = problems.iter().map(|problem| told(problem, language)).collect();
             page(StatusCode::UNPROCESSABLE_ENTITY, drawn(fields, wrong, language))
         }
         Err(_) => busy(),
@@ -308,7 +309,7 @@ impl SettingUp {
 fn drawn(fields: Fields, wrong: Vec<(String, String)>, language: Language) -> String {
     let mut fields = fields;
     // Typed once more rather than sent back.
-    for secret in ["trunk.password", "admin.password"] {
+    for secret in ["trunk.password", "backup.passphrase", "admin.password"] {
         fields.remove(secret);
     }
     let countries: Vec<_> = Country::codes().collect();
@@ -316,11 +317,10 @@ fn drawn(fields: Fields, wrong: Vec<(String, String)>, language: Language) -> St
     setup::form(&Form { fields, wrong, countries: &countries, zones: &zones }, language)
 }
 
-fn told(problem: &Problem) -> (String, String) {
-    let allowed = problem.allowed.as_ref().map_or(String::new(), |allowed| format!(" ({allowed})"));
+fn told(problem: &Problem, language: Language) -> (String, String) {
     let field = form::field(&problem.key);
     let field = if FIELDS.contains(&field) { field } else { "" };
-    (field.to_owned(), format!("{}{allowed}", problem.what))
+    (field.to_owned(), language.mistake(&problem.what, problem.allowed.as_deref()))
 }
 
 /// What will be written: the configuration itself, which has no secret in it, below a line for the network.
