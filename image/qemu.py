@@ -203,13 +203,13 @@ class Machine:
         raise Failed(f"no OPTIONS was answered within {within} s; the console ends with:\n{self.said()[-1500:]}")
 
 
-def stick(path, folder):
-    """An image of a stick that is named as updates are."""
+def stick(path, folder, label="BL-UPDATE"):
+    """An image of a stick with what is in the folder."""
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
     with open(path, "wb") as file:
         file.truncate(size + (16 << 20))
     tools = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    subprocess.run(["mkfs.vfat", "-n", "BL-UPDATE", path], check=True, stdout=subprocess.DEVNULL, env=tools)
+    subprocess.run(["mkfs.vfat", "-n", label, path], check=True, stdout=subprocess.DEVNULL, env=tools)
     files = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
     subprocess.run(["mcopy", "-i", path, *files, "::"], check=True)
     return path

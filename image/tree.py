@@ -105,6 +105,13 @@ class Kernel:
         return found
 
 
+def kernels_licence(tree, source, members):
+    """The kernel was unpacked beside the root; what it is licensed under goes where the others' stand."""
+    for name, member in members.items():
+        if fnmatch.fnmatchcase(name, "kernel/usr/share/doc/*/copyright") and member.isfile():
+            tree.put(name.removeprefix("kernel/"), source.extractfile(member).read())
+
+
 def from_folder(folder):
     """Files and links of a folder that is laid over the root."""
     for place, folders, files in os.walk(folder):
@@ -224,6 +231,17 @@ def not_waited_for(tree):
     tree.put(unit, text.replace(b"Before=sysinit.target ", b"Before="), entry.mode)
 
 
+def serial_console(tree):
+    """The box's console stands on a serial line too, where systemd finds one that works; there is no login anywhere."""
+    folder = "usr/lib/systemd/system"
+    entry, text = tree.entries[f"{folder}/branchline-console@.service"]
+    own = b"BindsTo=dev-%i.device\nAfter=dev-%i.device\nConflicts=rescue.service\nBefore=rescue.service\n"
+    conflict = b"Conflicts=getty@%i.service serial-getty@%i.service\n"
+    if conflict not in text:
+        sys.exit("image/tree.py: the console's unit gives way to no getty")
+    tree.put(f"{folder}/serial-getty@.service", text.replace(conflict, own), entry.mode)
+
+
 def enable(tree):
     """Links what presets of ours enable into what wants it: nobody can do that later."""
     presets = [n for n in tree.entries if fnmatch.fnmatch(n, "usr/lib/systemd/system-preset/*branchline*.preset")]
@@ -314,6 +332,7 @@ def main():
     base(tree, source, members, lines(f"{here}/prune.list"))
     for name, data in kernel.tree().items():
         tree.put(name, data)
+    kernels_licence(tree, source, members)
     with open(asked.binary, "rb") as binary:
         tree.put("usr/bin/branchline", binary.read(), PROGRAM)
     for folder in ("dev", "proc", "sys", "run", "var", "efi", "etc/systemd/system"):
@@ -326,6 +345,7 @@ def main():
     package(tree, os.path.dirname(os.path.abspath(here)))
     in_force(tree)
     not_waited_for(tree)
+    serial_console(tree)
     for folder in asked.overlay:
         overlay(tree, folder)
     # The configuration follows the version: one that is rolled back finds its own, untouched.

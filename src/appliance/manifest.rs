@@ -30,6 +30,9 @@ pub struct Manifest {
     /// Differences to roots of older versions, which are smaller than the root.
     #[serde(default)]
     pub deltas: Vec<Delta>,
+    /// The list of all that it is made of (CycloneDX), for people; the box does not read it.
+    #[serde(default)]
+    pub sbom: Option<Part>,
 }
 
 /// One file beside the manifest.

@@ -20,6 +20,8 @@ use crate::driver::tls;
 
 /// How often the page is drawn anew while nobody types.
 const REFRESH: Duration = Duration::from_secs(15);
+/// After so many looks the page is drawn though nothing on it has changed: the kernel may have written over it.
+const LOOKS: u32 = 20;
 /// Where the pages of a box are that nobody has set up: the factory's configuration says so.
 const PORT: u16 = 8443;
 /// The longest line that is kept.
@@ -49,13 +51,23 @@ pub fn main(options: &Options) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let (mut console, mut typed) = (Console::default(), Vec::new());
-    show(&page(options));
+    let (mut shown, mut looks) = (page(options), 0);
+    show(&shown);
     loop {
         match line(&mut typed) {
-            Ok(Some(line)) => act(&mut console, &line, options),
+            Ok(Some(line)) => {
+                shown.clear();
+                act(&mut console, &line, options);
+            }
             Ok(None) => {
                 console.handle_silence();
-                show(&page(options));
+                let page = page(options);
+                looks += 1;
+                // Whoever keeps what a serial line says gets what is new.
+                if page != shown || looks >= LOOKS {
+                    show(&page);
+                    (shown, looks) = (page, 0);
+                }
             }
             // Hung up: the unit starts it anew.
             Err(_) => return ExitCode::from(exit::IO),

@@ -25,6 +25,8 @@ use crate::time::UnixTime;
 const REQUEST: &str = "/run/branchline-reset";
 /// Bytes of an event of the kernel's on a 64-bit machine: a time, and then type, code and value (linux/input.h).
 const EVENT: usize = 24;
+/// Says that nothing was kept, to whoever can destroy the key of the whole disk too (the image does).
+const WIPED: &str = "/run/branchline-wiped";
 /// Its type for keys.
 const EV_KEY: u16 = 1;
 /// Bytes that are overwritten at a time.
@@ -124,8 +126,9 @@ fn carry_out(root: &Path, now: UnixTime) -> io::Result<()> {
     for (folder, name) in folders(root) {
         if regulated { shred(&folder)? } else { put_aside(&folder, &aside, &name)? }
     }
-    if !regulated {
-        fs::write(aside.join("since"), now.seconds().to_string())?;
+    match regulated {
+        true => fs::write(root.join(WIPED.trim_start_matches('/')), "")?,
+        false => fs::write(aside.join("since"), now.seconds().to_string())?,
     }
     nix::unistd::sync();
     println!("factory reset: done");
@@ -308,6 +311,7 @@ mod tests {
             carry_out(&root, at(1_790_000_000)).expect("done");
             assert_eq!(fs::read(root.join("witness")).expect("there"), [0; 7]);
             assert!(!root.join("var/lib/branchline-before").exists());
+            assert!(root.join("run/branchline-wiped").exists());
             assert_eq!(fs::read_dir(root.join("var/lib/branchline")).expect("there").count(), 0);
             fs::remove_dir_all(&root).expect("cleaned up");
         }

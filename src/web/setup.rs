@@ -37,7 +37,8 @@ impl Language {
             Language::English => text.to_owned(),
             Language::German => german::said(text).unwrap_or_else(|| text.to_owned()),
         };
-        allowed.map_or_else(|| words(what), |allowed| format!("{} ({})", words(what), words(allowed)))
+        allowed
+            .map_or_else(|| words(what), |allowed| format!("{} ({})", words(what), words(allowed)))
     }
 }
 

@@ -10,10 +10,16 @@ const TABLE: [(&str, &str); 49] = [
     ("a number of its own", "eine eigene Nummer"),
     ("no name for a display", "kein Name f\u{fc}r eine Anzeige"),
     ("one line of at most 64 characters", "eine Zeile, h\u{f6}chstens 64 Zeichen"),
-    ("a shop writes by a SIM, and there is none", "ein Laden schreibt \u{fc}ber eine SIM-Karte, und es gibt keine"),
+    (
+        "a shop writes by a SIM, and there is none",
+        "ein Laden schreibt \u{fc}ber eine SIM-Karte, und es gibt keine",
+    ),
     ("a `[modem]`, or another kind", "ein Modem, oder eine andere Art"),
     ("this is no device", "das ist kein Ger\u{e4}t"),
-    ("such as `/dev/branchline/modem/pci-0000:00:14.0-usb-0:3/at`", "etwa /dev/branchline/modem/pci-0000:00:14.0-usb-0:3/at"),
+    (
+        "such as `/dev/branchline/modem/pci-0000:00:14.0-usb-0:3/at`",
+        "etwa /dev/branchline/modem/pci-0000:00:14.0-usb-0:3/at",
+    ),
     ("no name of a branch", "kein Name einer Filiale"),
     ("one line of 1 to 64 characters", "eine Zeile, 1 bis 64 Zeichen"),
     ("`{}` is no time zone", "\u{201e}{}\u{201c} ist keine Zeitzone"),
@@ -46,7 +52,10 @@ const TABLE: [(&str, &str); 49] = [
     ("no number in full", "keine vollst\u{e4}ndige Nummer"),
     ("with + and the country, such as `+493055501000`", "mit + und Land, etwa +493055501000"),
     ("no backup is written there", "dorthin wird keine Sicherung geschrieben"),
-    ("a folder below `/mnt`, `/media`, `/srv` or `/var/backups`", "ein Ordner unter /mnt, /media, /srv oder /var/backups"),
+    (
+        "a folder below `/mnt`, `/media`, `/srv` or `/var/backups`",
+        "ein Ordner unter /mnt, /media, /srv oder /var/backups",
+    ),
     ("this passphrase is guessed too easily", "diese Passphrase ist zu leicht zu raten"),
     (
         "12 to 128 characters on one line, not one over and over, no space at an end",
@@ -121,11 +130,12 @@ mod tests {
         ];
         let mut told = 0;
         for fields in wrong {
-            let mut all: Fields = [("lan.how", "dhcp"), ("site.time_zone", "UTC"), ("site.country", "DE")]
-                .iter()
-                .chain(fields)
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                .collect();
+            let mut all: Fields =
+                [("lan.how", "dhcp"), ("site.time_zone", "UTC"), ("site.country", "DE")]
+                    .iter()
+                    .chain(fields)
+                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                    .collect();
             all.entry("admin.user".to_owned()).or_default();
             let sheet: Sheet = toml::from_str(&sheet(&all)).expect("a sheet");
             for fault in sheet.faults() {
@@ -136,7 +146,10 @@ mod tests {
             }
         }
         assert!(told > 40, "{told}");
-        assert_eq!(said("`sip/x` is no server").as_deref(), Some("\u{201e}sip/x\u{201c} ist kein Server"));
+        assert_eq!(
+            said("`sip/x` is no server").as_deref(),
+            Some("\u{201e}sip/x\u{201c} ist kein Server")
+        );
         assert_eq!(said("something else"), None);
     }
 }
