@@ -7,6 +7,9 @@
 
 mod backup;
 mod boxed;
+#[path = "../web/browser.rs"]
+#[allow(dead_code)]
+mod browser;
 mod carried;
 mod files;
 mod life;
@@ -14,6 +17,15 @@ mod rehearse;
 mod setup;
 mod sip;
 mod support;
+#[path = "../web/tab.rs"]
+#[allow(dead_code)]
+mod tab;
+
+/// What the browser's tabs go by.
+mod branch {
+    /// How long a page may take to show something.
+    pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+}
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::boxed::{Boxed, until};
+use crate::browser::Browser;
 use crate::{root, run};
 
 /// A box, ready; the console's page and the status are read from it.
@@ -339,9 +340,8 @@ fn the_page_sets_the_box_up_without_a_network_beyond_the_cable() {
     let own = ready();
     let page = own.work_page();
     assert!(page.contains("Einrichtungscode") && page.contains("<fieldset>"), "{page}");
-    picture(&own, "setup-desk", "1280,1400");
-    picture(&own, "setup-phone", "390,1400");
     let code = own.inside("cat /etc/branchline/credentials/setup-code").trim().to_owned();
+    seen(&own, &code);
     let good = [
         ("site.name", "Filiale Hafen"),
         ("site.time_zone", "Europe/Berlin"),
@@ -449,21 +449,26 @@ impl Boxed {
     }
 }
 
-/// A picture of the page, by a browser that is in the box's network and in no other.
-fn picture(own: &Boxed, name: &str, size: &str) {
-    let file = crate::boxed::work().join(format!("{name}.png"));
-    let _ = fs::remove_file(&file);
-    let mut chromium = own.beside("chromium");
-    chromium.args([
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--ignore-certificate-errors",
-        "--hide-scrollbars",
-        "--lang=de",
-    ]);
-    chromium.arg(format!("--user-data-dir={}", crate::boxed::work().join("chromium").display()));
-    chromium.arg(format!("--window-size={size}")).arg(format!("--screenshot={}", file.display()));
-    run(chromium.arg("https://127.0.0.1:8443/setup"));
-    assert!(fs::metadata(&file).is_ok_and(|about| about.len() > 10_000), "{}", file.display());
+/// The page in a browser that is in the box's network and in no other: pictures of it, and whoever sees or hears it otherwise finds
+/// nothing in the way, before a mistake and after.
+fn seen(own: &Boxed, code: &str) {
+    let enter = ["nsenter", "--net", "-t", &own.init().to_string(), "--"].map(str::to_owned);
+    let browser = Browser::start_in(&enter, None, &[]);
+    let person = browser.person();
+    let tab = person.tab();
+    for (name, width, dark) in [("desk", 1280, false), ("phone", 390, false), ("dark", 1280, true)]
+    {
+        tab.size(width, 1400);
+        tab.dark(dark);
+        tab.open("https://127.0.0.1:8443/setup");
+        tab.sees("Set-up code");
+        assert_eq!(tab.axe(), Vec::<String>::new(), "{name}");
+        tab.picture(&crate::boxed::work().join(format!("setup-{name}.png")));
+    }
+    tab.fill("Set-up code", code);
+    tab.click("Look at it");
+    tab.sees("no name of a branch");
+    assert_eq!(tab.axe(), Vec::<String>::new());
+    tab.picture(&crate::boxed::work().join("setup-mistakes.png"));
+    assert_eq!(tab.complaints(), Vec::<String>::new());
 }
