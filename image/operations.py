@@ -2,6 +2,8 @@
 import os
 import re
 import shutil
+import ssl
+import urllib.request
 
 import qemu
 
@@ -30,6 +32,13 @@ def sets_up(_, folder):
     seen = box.since()
     qemu.wait(lambda: re.search(r"\b\w{4}-\w{4}-\w{4}\b", box.said()), 30, "there is no set-up code on the console", box)
     say(f"setup: the console shows address and set-up code {seen:.1f} s after power on")
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    # From the branch's own network, through the box's firewall.
+    with urllib.request.urlopen(f"https://127.0.0.1:{box.https}/setup", timeout=60, context=trust) as page:
+        if "Set-up code" not in page.read().decode():
+            raise qemu.Failed("the set-up page does not ask for the code")
+    say(f"setup: the page is served in the branch's network {box.since():.1f} s after power on")
     with open(f"{TOP}/firmware-config/stick/small-office.toml") as sheet:
         good = sheet.read()
     wrong = qemu.stick(f"{folder}/wrong.stick", folder_with(f"{folder}/wrong", {"site.toml": good.replace("[trunk]", "[trunks]")}), "BL-SITE")

@@ -82,7 +82,7 @@ def main():
     os.chmod(f"{parts}/initrd/init", 0o755)
     with open(f"{parts}/initrd.cpio", "wb") as out:
         out.write(cpio(f"{parts}/initrd", asked.epoch))
-    subprocess.run(["zstd", "-q", "-f", "-19", f"{parts}/initrd.cpio", "-o", f"{parts}/initrd.zst"], check=True)
+    subprocess.run(["zstd", "-q", "-f", "--ultra", "-22", f"{parts}/initrd.cpio", "-o", f"{parts}/initrd.zst"], check=True)
     with open(f"{parts}/cmdline", "w") as out:
         out.write(asked.command_line)
     join(asked.stub, [
