@@ -383,6 +383,9 @@ def parts(folder, tree, kernel, source, release):
             put(f"initrd/lib/{os.path.basename(library)}", data)
     loader = follow(tree, "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
     put("initrd/lib64/ld-linux-x86-64.so.2", loader)
+    # The recovery takes what the box takes.
+    for key in sorted(n for n in tree.entries if fnmatch.fnmatch(n, "usr/share/branchline/keys/*.pub")):
+        put("initrd/keys/" + os.path.basename(key), tree.entries[key][1])
 
 
 def follow(tree, name):

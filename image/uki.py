@@ -73,6 +73,7 @@ def main():
     ask.add_argument("--parts", required=True)
     ask.add_argument("--init", required=True, help="the first program, static")
     ask.add_argument("--command-line", required=True)
+    ask.add_argument("--os-release", help="what the boot loader sorts it by [that of the root]")
     ask.add_argument("--epoch", type=int, required=True)
     ask.add_argument("--out", required=True)
     asked = ask.parse_args()
@@ -86,7 +87,7 @@ def main():
     with open(f"{parts}/cmdline", "w") as out:
         out.write(asked.command_line)
     join(asked.stub, [
-        ("osrel", f"{parts}/os-release"), ("cmdline", f"{parts}/cmdline"), ("uname", f"{parts}/uname"),
+        ("osrel", asked.os_release or f"{parts}/os-release"), ("cmdline", f"{parts}/cmdline"), ("uname", f"{parts}/uname"),
         ("initrd", f"{parts}/initrd.zst"), ("linux", f"{parts}/vmlinuz"),
     ], asked.out)
 

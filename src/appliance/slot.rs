@@ -69,13 +69,16 @@ pub fn version_of(entry: &str) -> Option<u32> {
 /// Damages after which the first program starts the other version: as `DAMAGES_BEFORE_OTHER` in `image/init`.
 const DAMAGES_BEFORE_OTHER: u8 = 2;
 
-/// The version whose root is damaged on the disk, by what the first program wrote down (`VERSION COUNT`). None where that is
-/// what runs: it came up again. None where it happened once: that may have been a cable.
+/// The versions whose roots are damaged on the disk, by what the first program wrote down (`VERSION COUNT` on each line). Not
+/// what is running: it came up again. None to which it happened once: that may have been a cable.
 #[must_use]
-pub fn damaged(written: &str, running: u32) -> Option<u32> {
-    let (version, count) = written.trim().rsplit_once(' ')?;
-    let (version, count) = (version.parse().ok()?, count.parse::<u8>().ok()?);
-    (version != running && count >= DAMAGES_BEFORE_OTHER).then_some(version)
+pub fn damaged(written: &str, running: u32) -> Vec<u32> {
+    let counts = written.lines().filter_map(|line| line.trim().rsplit_once(' '));
+    counts
+        .filter_map(|(version, count)| Some((version.parse().ok()?, count.parse::<u8>().ok()?)))
+        .filter(|(version, count)| *version != running && *count >= DAMAGES_BEFORE_OTHER)
+        .map(|(version, _)| version)
+        .collect()
 }
 
 #[cfg(test)]
@@ -133,10 +136,19 @@ mod tests {
 
     #[test]
     fn a_damaged_version_is_another_one_that_failed_twice() {
-        assert_eq!(damaged("2 2", 1), Some(2));
+        assert_eq!(damaged("2 2", 1), [2]);
+        assert_eq!(damaged("1 2\n2 1\n3 4\n4 2", 1), [3, 4]);
         for (written, running) in [("2 1", 1), ("2 2", 2), ("", 1), ("x 2", 1), ("2 many", 1)] {
-            assert_eq!(damaged(written, running), None, "{written:?}");
+            assert!(damaged(written, running).is_empty(), "{written:?}");
         }
+    }
+
+    #[test]
+    fn no_update_takes_the_recovery_away() {
+        assert_eq!(version_of("recovery.efi"), None);
+        let there = names(&["branchline_1.efi", "branchline_2.efi", "recovery.efi"]);
+        let forgotten = Step::Forget("recovery.efi".into());
+        assert!(!steps(Slot::A, 2, &there, 3, 5).contains(&forgotten));
     }
 
     #[test]

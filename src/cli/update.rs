@@ -442,16 +442,17 @@ pub fn health(options: &Health) -> ExitCode {
 fn forget_damaged(version: u32) -> Result<(), Failure> {
     let Ok(written) = fs::read(DAMAGES) else { return Ok(()) };
     let written = String::from_utf8_lossy(written.get(ATTRIBUTES..).unwrap_or_default());
-    let Some(gone) = damaged(&written, version) else { return Ok(()) };
+    let gone = damaged(&written, version);
+    let Some(youngest) = gone.iter().copied().max() else { return Ok(()) };
     for name in names(Path::new(KERNELS))? {
-        if version_of(&name) == Some(gone) {
+        if version_of(&name).is_some_and(|found| gone.contains(&found)) {
             let removed = fs::remove_file(Path::new(KERNELS).join(&name));
             at(&name, removed.and_then(|()| settle(KERNELS)))?;
         }
     }
     note(&Last {
         from: version,
-        to: gone,
+        to: youngest,
         trunks: BTreeSet::new(),
         outcome: Some(DAMAGED.to_owned()),
     })?;

@@ -12,6 +12,12 @@ pub const STARTS_BEFORE_OTHER: u8 = 3;
 /// one may be a cable, and each costs a restart in the middle of a day.
 pub const DAMAGES_BEFORE_OTHER: u8 = 2;
 
+/// So many versions' damages are kept. The box has two slots: more than these are history, and the firmware has little room.
+const DAMAGED_AT_MOST: usize = 8;
+
+/// The last resort among the boot loader's entries.
+pub const RECOVERY: &str = "recovery.efi";
+
 /// The kernel's command line, as far as it concerns the root.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Asked {
@@ -119,6 +125,39 @@ impl Count {
     }
 }
 
+/// Damages that were found in roots, by version, as they are kept: one `VERSION COUNT` per line, the youngest last.
+#[derive(Debug, PartialEq, Eq, Clone, Default)]
+pub struct Damages(pub Vec<Count>);
+
+impl Damages {
+    /// Reads them; a line that is no count is passed over.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        Self(text.lines().filter_map(Count::read).collect())
+    }
+
+    /// One more of this version.
+    #[must_use]
+    pub fn one_more(self, version: &str) -> Self {
+        let (own, mut all): (Vec<_>, Vec<_>) =
+            self.0.into_iter().partition(|count| count.version == version);
+        all.push(Count::one_more(own.into_iter().next(), version));
+        Self(all.split_off(all.len().saturating_sub(DAMAGED_AT_MOST)))
+    }
+
+    /// As they are kept.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.0.iter().map(Count::text).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Whether this version's root is not started from any more.
+    #[must_use]
+    pub fn condemn(&self, version: &str) -> bool {
+        self.0.iter().any(|d| d.version == version && d.count >= DAMAGES_BEFORE_OTHER)
+    }
+}
+
 /// What to do at this start.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -152,18 +191,21 @@ impl fmt::Display for Why {
 pub fn turn(
     version: &str,
     starts: Option<Count>,
-    damages: Option<&Count>,
+    damages: &Damages,
     entries: &[String],
     own: &str,
 ) -> Turn {
     let now = Count::one_more(starts, version);
-    let damaged = damages.is_some_and(|d| d.version == version && d.count >= DAMAGES_BEFORE_OTHER);
-    let why = match (damaged, now.count > STARTS_BEFORE_OTHER) {
+    let why = match (damages.condemn(version), now.count > STARTS_BEFORE_OTHER) {
         (true, _) => Why::Damaged,
         (false, true) => Why::NotHealthy,
         (false, false) => return Turn::GoOn(now),
     };
-    match entries.iter().find(|entry| is_ours(entry) && stem(entry) != stem(own)) {
+    let other =
+        entries.iter().find(|entry| stem(entry) != stem(own) && has_chances(entry, damages));
+    // A root that can be read, and does not get healthy, is not mended by writing it again.
+    let last = entries.iter().find(|entry| *entry == RECOVERY && why == Why::Damaged);
+    match other.or(last) {
         Some(other) => Turn::Other(other.clone(), why),
         // Nothing else to try: better the hundredth start than none.
         None => Turn::GoOn(now),
@@ -192,8 +234,12 @@ pub fn is_machine_id(text: &[u8]) -> bool {
         && text.iter().any(|digit| *digit != b'0')
 }
 
-fn is_ours(entry: &str) -> bool {
-    entry.starts_with("branchline_")
+/// Whether this is a version of ours that may still come up: its root can be read, and the boot loader did not give it up.
+fn has_chances(entry: &str, damages: &Damages) -> bool {
+    let given_up = entry.contains("+0-") || entry.ends_with("+0.efi");
+    stem(entry)
+        .strip_prefix("branchline_")
+        .is_some_and(|version| !given_up && !damages.condemn(version))
 }
 
 /// An entry's name without the boot loader's counters: `branchline_2+1-2.efi` is `branchline_2`.
@@ -244,7 +290,7 @@ mod tests {
         let entries = ["branchline_1.efi", "branchline_2+0-3.efi", "auto-reboot"].map(String::from);
         let mut kept = None;
         for start in 1..=3 {
-            match turn("2", kept, None, &entries, "branchline_2+2-1.efi") {
+            match turn("2", kept, &Damages::default(), &entries, "branchline_2+2-1.efi") {
                 Turn::GoOn(now) => {
                     assert_eq!(now.count, start);
                     kept = Count::read(&now.text());
@@ -252,23 +298,62 @@ mod tests {
                 other @ Turn::Other(..) => panic!("start {start}: {other:?}"),
             }
         }
-        let fourth = turn("2", kept, None, &entries, "branchline_2+2-1.efi");
+        let fourth = turn("2", kept, &Damages::default(), &entries, "branchline_2+2-1.efi");
         assert_eq!(fourth, Turn::Other("branchline_1.efi".into(), Why::NotHealthy));
+    }
+
+    fn at_damages(written: &str, entries: &[&str]) -> Turn {
+        let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
+        turn("2", None, &Damages::read(written), &entries, "branchline_2.efi")
     }
 
     #[test]
     fn after_two_damages_the_other_version_has_its_turn_at_once() {
-        let entries = ["branchline_1.efi", "branchline_2.efi"].map(String::from);
-        let once = Count::one_more(None, "2");
-        let at = |damages: &Count, entries: &[String]| {
-            turn("2", None, Some(damages), entries, "branchline_2.efi")
-        };
-        assert!(matches!(at(&once, &entries), Turn::GoOn(_)));
-        let twice = Count::one_more(Some(once), "2");
-        assert_eq!(at(&twice, &entries), Turn::Other("branchline_1.efi".into(), Why::Damaged));
-        assert!(matches!(at(&twice, &entries[1..]), Turn::GoOn(_)), "nothing else to try");
-        let of_another = Count { version: "1".into(), count: 9 };
-        assert!(matches!(at(&of_another, &entries), Turn::GoOn(_)));
+        let entries = ["branchline_1.efi", "branchline_2.efi", RECOVERY];
+        let once = Damages::default().one_more("2").text();
+        assert!(matches!(at_damages(&once, &entries), Turn::GoOn(_)));
+        let twice = Damages::read(&once).one_more("2").text();
+        let other = Turn::Other("branchline_1.efi".into(), Why::Damaged);
+        assert_eq!(at_damages(&twice, &entries), other);
+        assert!(matches!(at_damages(&twice, &entries[1..2]), Turn::GoOn(_)), "nothing else to try");
+        assert!(matches!(at_damages("1 9", &entries), Turn::GoOn(_)));
+    }
+
+    #[test]
+    fn recovery_has_its_turn_where_no_version_is_left_that_may_come_up() {
+        let last = Turn::Other(RECOVERY.into(), Why::Damaged);
+        assert_eq!(at_damages("2 2", &["branchline_2.efi", RECOVERY]), last);
+        for (written, other) in [
+            ("1 2\n2 2", "branchline_1.efi"),
+            ("2 2", "branchline_1+0-5.efi"),
+            ("2 2", "branchline_1+0.efi"),
+        ] {
+            let entries = [RECOVERY, other, "branchline_2.efi"];
+            assert_eq!(at_damages(written, &entries), last, "{written:?} {other}");
+        }
+        // One damage may have been a cable; an entry that is still tried has its turn before.
+        let other = "branchline_1+1-4.efi";
+        let tried = Turn::Other(other.into(), Why::Damaged);
+        assert_eq!(at_damages("1 1\n2 2", &[RECOVERY, other, "branchline_2.efi"]), tried);
+    }
+
+    #[test]
+    fn what_can_be_read_and_is_not_healthy_never_goes_to_recovery() {
+        let entries = ["branchline_2.efi", RECOVERY].map(String::from);
+        let kept = Some(Count { version: "2".into(), count: 9 });
+        let turn = turn("2", kept, &Damages::read("1 2"), &entries, "branchline_2.efi");
+        assert!(matches!(turn, Turn::GoOn(_)));
+    }
+
+    #[test]
+    fn damages_are_kept_by_version_and_the_old_form_is_read() {
+        assert_eq!(Damages::read("2 1").0, [Count { version: "2".into(), count: 1 }]);
+        let both = Damages::read("2 2").one_more("1").one_more("2");
+        assert_eq!(both.text(), "1 1\n2 3");
+        assert_eq!(Damages::read(&both.text()), both);
+        assert_eq!(Damages::read("x\n1 2\n2 many\n"), Damages::read("1 2"));
+        let many = (1..=20).fold(Damages::default(), |all, n: u8| all.one_more(&n.to_string()));
+        assert_eq!((many.0.len(), many.0[7].version.as_str()), (DAMAGED_AT_MOST, "20"));
     }
 
     #[test]
@@ -289,11 +374,12 @@ mod tests {
     fn another_version_begins_anew_and_the_only_one_goes_on_for_ever() {
         let kept = Some(Count { version: "2".into(), count: 9 });
         assert!(matches!(
-            turn("1", kept.clone(), None, &[], "x"),
+            turn("1", kept.clone(), &Damages::default(), &[], "x"),
             Turn::GoOn(Count { count: 1, .. })
         ));
         let alone = ["branchline_2.efi".to_owned()];
-        assert!(matches!(turn("2", kept, None, &alone, "branchline_2.efi"), Turn::GoOn(_)));
+        let none = Damages::default();
+        assert!(matches!(turn("2", kept, &none, &alone, "branchline_2.efi"), Turn::GoOn(_)));
     }
 
     #[test]

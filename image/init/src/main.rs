@@ -19,9 +19,17 @@ use nix::sys::reboot::{RebootMode, reboot};
 use nix::unistd::{chdir, chroot, execv};
 use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags, openat};
 
-use crate::boot::{Asked, Count, Partition, Slot, Turn};
+use crate::boot::{Asked, Count, Damages, Partition, Slot, Turn};
 
 mod boot;
+#[allow(dead_code, reason = "the box's own; the recovery wants the check of it")]
+#[path = "../../../src/appliance/manifest.rs"]
+mod manifest;
+mod mend;
+mod recovery;
+#[allow(dead_code, reason = "the box's own; the recovery wants the names of it")]
+#[path = "../../../src/appliance/slot.rs"]
+mod slot;
 
 /// A disk is there within this, or it is not there. USB sticks need some seconds on old boards.
 const DISK_APPEARS: Duration = Duration::from_secs(30);
@@ -86,16 +94,28 @@ fn main() {
     if arguments.next().as_deref() == Some(WATCH) {
         return watch(&arguments.next().unwrap_or_default());
     }
-    match open_root() {
-        Ok(asked) => {
-            start_watch(&asked);
-            show(&hand_over());
-            // Where the kernel said nothing more, as it does after many blocks at once, the watch is silent too.
-            note_damage(&asked);
-        }
-        Err(failure) => show(&failure),
+    if let Err(failure) = command_line().and_then(|line| go_on(&line)) {
+        show(&failure);
     }
     let _never = reboot(RebootMode::RB_AUTOBOOT);
+}
+
+/// Comes back only when the machine is to start anew.
+fn go_on(command_line: &str) -> Result<(), Failure> {
+    if let Some(model) = recovery::asked(command_line) {
+        return mend::mend(model);
+    }
+    let asked = open_root(command_line)?;
+    start_watch(&asked);
+    let failure = hand_over();
+    // Where the kernel said nothing more, as it does after many blocks at once, the watch is silent too.
+    note_damage(&asked);
+    Err(failure)
+}
+
+fn command_line() -> Result<String, Failure> {
+    file_systems()?;
+    fs::read_to_string("/proc/cmdline").map_err(|e| Failure::System("cmdline", e))
 }
 
 fn show(failure: &Failure) {
@@ -103,10 +123,8 @@ fn show(failure: &Failure) {
     sleep(READ_THIS);
 }
 
-fn open_root() -> Result<Asked, Failure> {
-    file_systems()?;
-    let line = fs::read_to_string("/proc/cmdline").map_err(|e| Failure::System("cmdline", e))?;
-    let asked = boot::asked(&line).map_err(Failure::CommandLine)?;
+fn open_root(command_line: &str) -> Result<Asked, Failure> {
+    let asked = boot::asked(command_line).map_err(Failure::CommandLine)?;
     load_modules();
     let slots = wait_for_slots()?;
     count_this_start(&asked);
@@ -219,7 +237,7 @@ fn count_this_start(asked: &Asked) {
     let entries = words(&variable("LoaderEntries", LOADER).unwrap_or_default());
     let own = words(&variable("LoaderEntrySelected", LOADER).unwrap_or_default());
     let own = own.first().map_or("", String::as_str);
-    match boot::turn(&asked.version, counted(STARTS), counted(DAMAGES).as_ref(), &entries, own) {
+    match boot::turn(&asked.version, counted(STARTS), &damages(), &entries, own) {
         Turn::GoOn(now) => keep(STARTS, OWN, now.text().as_bytes()),
         Turn::Other(entry, why) => {
             println!("branchline-init: version {} {why}; {entry} has its turn", asked.version);
@@ -234,9 +252,13 @@ fn counted(name: &str) -> Option<Count> {
     Count::read(&String::from_utf8_lossy(&variable(name, OWN)?))
 }
 
+fn damages() -> Damages {
+    Damages::read(&String::from_utf8_lossy(&variable(DAMAGES, OWN).unwrap_or_default()))
+}
+
 /// The root of this version is not what was signed: after some times another version has its turn.
 fn note_damage(asked: &Asked) {
-    keep(DAMAGES, OWN, Count::one_more(counted(DAMAGES), &asked.version).text().as_bytes());
+    keep(DAMAGES, OWN, damages().one_more(&asked.version).text().as_bytes());
 }
 
 /// Leaves this program running beside systemd. It lives in the initrd's memory and needs nothing of the root that it watches.
@@ -257,7 +279,7 @@ fn start_watch(asked: &Asked) {
 fn watch(version: &str) {
     let Ok(variables) = File::open(EFI_VARIABLES) else { return };
     let Ok(mut console) = File::options().write(true).open("/dev/console") else { return };
-    let before = counted(DAMAGES);
+    let before = damages();
     let mut log = io::stdin();
     let mut line = vec![0; LONGEST_LINE];
     loop {
@@ -270,7 +292,7 @@ fn watch(version: &str) {
             break;
         }
     }
-    let now = Count::one_more(before, version);
+    let now = before.one_more(version);
     let _nobody_else_writes_it = write!(
         console,
         "\nbranchline-init: a block of version {version}'s root is not what was signed; the machine starts anew\n"
