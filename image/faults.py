@@ -49,14 +49,14 @@ def comes_up(box):
     return took
 
 
-def whole(box):
+def whole(box, trial="power"):
     """What every start up to now said of the journal."""
     with open(os.path.join(box.folder, "console.log"), errors="replace") as log:
         said = [line.strip() for line in log if "journal: " in line]
     bad = [line for line in said if "BROKEN" in line or "DAMAGED" in line]
     if bad or not said:
         raise qemu.Failed(f"the journal: {bad[:3] or 'no start looked'}")
-    say(f"power: journal looked at {len(said)} times; the last: {said[-1][said[-1].index('journal: '):]}")
+    say(f"{trial}: journal looked at {len(said)} times; the last: {said[-1][said[-1].index('journal: '):]}")
 
 
 def first_start(box, dice, count, calm, _, __):

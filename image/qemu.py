@@ -16,6 +16,9 @@ FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M{}.fd"
 VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M{}.fd"
 # In emulation a start takes under a minute; on a machine that others use, some.
 STARTS_WITHIN = 240
+# Where the slots begin on the disk, behind the table and what comes before them (image/layout).
+SLOT_A = (1 + 128) << 20
+SLOT_B = SLOT_A + ((256 + 16) << 20)
 
 
 class Failed(Exception):
