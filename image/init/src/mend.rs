@@ -42,6 +42,9 @@ const STICKS: MsFlags = MsFlags::MS_RDONLY
 /// Bytes that the kernel counts the length of a disk in.
 const SECTOR: u64 = 512;
 
+/// Where a hash tree says what it is, and a root too.
+const FIRST_BLOCK: usize = 4096;
+
 /// The box, as far as it can be read.
 struct Patient {
     /// The kind of box.
@@ -107,19 +110,19 @@ impl Patient {
             .unwrap_or_else(|| Err(io::ErrorKind::InvalidData.into()))
     }
 
-    /// True when the box is mended by this stick, false when there is no update on it.
+    /// True when the box is mended by this stick, false when there is no file system on it.
     fn try_stick(&mut self, stick: &Device) -> Result<bool, Trouble> {
-        let tried = within(&device(&stick.name), STICK, &FORMATS, STICKS, || {
-            let folder = Path::new(STICK);
-            let is_update = folder.join("update.json").exists();
-            if is_update { self.take(folder, &stick.name).map(|()| true) } else { Ok(false) }
-        });
+        let take = || self.take(Path::new(STICK), &stick.name);
+        let tried = within(&device(&stick.name), STICK, &FORMATS, STICKS, take);
         // Where something was begun and not ended, the next stick meets another box.
         let _as_it_was_before = self.look();
-        tried.unwrap_or(Ok(false))
+        tried.transpose().map(|taken| taken.is_some())
     }
 
     fn take(&self, folder: &Path, stick: &str) -> Result<(), Trouble> {
+        if !folder.join("update.json").exists() {
+            return Err(Trouble::NoUpdate);
+        }
         let manifest = self.signed(folder)?;
         whole(&manifest, |file| folder.join(file).exists())?;
         self.has_room(&manifest)?;
@@ -176,6 +179,7 @@ impl Patient {
             match write_slot(folder, manifest, slot) {
                 Err(Trouble::Disk(what, error)) => {
                     say(&format!("Slot {} fails, {what}: {error}.\n", slot.letter));
+                    let _its_disk_fails = spoil(slot);
                 }
                 written => return written,
             }
@@ -240,8 +244,12 @@ fn keys() -> Vec<Vec<u8>> {
 
 /// Reads a part of the stick to its end, and on to somewhere.
 fn read(folder: &Path, part: &Part, to: &mut impl Write) -> Result<(), Trouble> {
-    let missing = |_| Trouble::Refused(Refused::Missing(part.file.clone()));
-    let file = File::open(folder.join(&part.file)).map_err(missing)?;
+    let missing = || Trouble::Refused(Refused::Missing(part.file.clone()));
+    let file = File::open(folder.join(&part.file)).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => missing(),
+        // Such as a stick that was pulled out.
+        _ => Trouble::Stick(error),
+    })?;
     copy(part, file, to).map_err(|cut| match cut {
         Cut::Source(error) => Trouble::Stick(error),
         Cut::Target(error) => Trouble::Disk("writing", error),
@@ -257,6 +265,16 @@ fn write_slot(folder: &Path, manifest: &Manifest, slot: &Slot) -> Result<(), Tro
         read(folder, part, &mut disk)?;
         disk.sync_all().map_err(failed)?;
         read_back(part, &place).map_err(|error| Trouble::Disk("reading back", error))?;
+    }
+    Ok(())
+}
+
+/// Makes a slot one that nothing opens. One that is good but for some blocks would be opened before the one that is whole.
+fn spoil(slot: &Slot) -> io::Result<()> {
+    for place in [&slot.tree, &slot.root] {
+        let mut disk = File::options().write(true).open(device(place))?;
+        disk.write_all(&[0; FIRST_BLOCK])?;
+        disk.sync_all()?;
     }
     Ok(())
 }

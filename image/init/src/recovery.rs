@@ -105,10 +105,10 @@ pub enum OwnDisk {
     Several,
 }
 
-/// Finds the disk that has the slots.
+/// Finds the disk that has the slots. The kernel names partitions in their order: with the last half of a slot all are there.
 #[must_use]
 pub fn own_disk(partitions: &[Partition]) -> OwnDisk {
-    let with_slots = partitions.iter().filter(|p| p.name == "root-a").map(|p| p.disk.as_str());
+    let with_slots = partitions.iter().filter(|p| p.name == "hash-b").map(|p| p.disk.as_str());
     let disks: BTreeSet<&str> = with_slots.collect();
     match (disks.first(), disks.len()) {
         (Some(disk), 1) => OwnDisk::Is((*disk).to_owned()),
@@ -149,6 +149,8 @@ impl Sticks {
 /// Why a stick did not mend the box.
 #[derive(Debug)]
 pub enum Trouble {
+    /// There is no update on it, or not where it is looked for.
+    NoUpdate,
     /// The box's check refuses it.
     Refused(Refused),
     /// It is older than what the box had.
@@ -184,6 +186,9 @@ impl Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoUpdate => f.write_str(
+                "there is no update.json on it; the files go to its top, into no folder",
+            ),
             Self::Refused(why) => write!(f, "{why}"),
             Self::Older { theirs, highest } => {
                 write!(f, "the update is version {theirs}, and this box had {highest}: bring that one, or a newer one")
@@ -317,11 +322,13 @@ mod tests {
 
     #[test]
     fn with_two_disks_of_a_box_none_is_written() {
-        let root = |disk: &str| Partition {
+        let part = |disk: &str, number: u8, name: &str| Partition {
             disk: disk.into(),
-            device: format!("{disk}2"),
-            name: "root-a".into(),
+            device: format!("{disk}{number}"),
+            name: name.into(),
         };
+        let root = |disk: &str| part(disk, 5, "hash-b");
+        assert_eq!(own_disk(&[part("sda", 2, "root-a")]), OwnDisk::None, "more are to come");
         assert_eq!(own_disk(&[]), OwnDisk::None);
         assert_eq!(own_disk(&[root("sda")]), OwnDisk::Is("sda".into()));
         assert_eq!(own_disk(&[root("sda"), root("sdb")]), OwnDisk::Several);
