@@ -262,7 +262,11 @@ fn write_slot(folder: &Path, manifest: &Manifest, slot: &Slot) -> Result<(), Tro
         let place = device(place);
         let failed = |error| Trouble::Disk("writing", error);
         let mut disk = File::options().write(true).open(&place).map_err(failed)?;
-        read(folder, part, &mut disk)?;
+        read(folder, part, &mut disk).map_err(|trouble| match trouble {
+            // It was there a moment ago: the stick was pulled out.
+            Trouble::Refused(Refused::Missing(_)) => Trouble::PulledOut,
+            trouble => trouble,
+        })?;
         disk.sync_all().map_err(failed)?;
         read_back(part, &place).map_err(|error| Trouble::Disk("reading back", error))?;
     }

@@ -164,6 +164,8 @@ pub enum Trouble {
     OnlyDifference,
     /// A part is larger than its place on the disk.
     TooLarge(String),
+    /// It went while it was being written to the box.
+    PulledOut,
     /// The stick cannot be read.
     Stick(io::Error),
     /// The box's disk takes nothing, or gives back something else.
@@ -197,6 +199,7 @@ impl fmt::Display for Trouble {
                 "the update has its root only as a difference to another version: bring a whole one",
             ),
             Self::TooLarge(file) => write!(f, "the update's part {file} is larger than its place"),
+            Self::PulledOut => f.write_str("it was pulled out while it was read"),
             Self::Stick(error) => write!(f, "it cannot be read to its end: {error}"),
             Self::Disk(what, error) => write!(f, "the disk of this box fails, {what}: {error}"),
             Self::NoSlot => f.write_str(
