@@ -563,10 +563,7 @@ impl Backup {
         let below =
             |folder: &&str| self.folder.len() > folder.len() && self.folder.starts_with(*folder);
         let led_away = self.folder.split('/').any(|part| part == "..");
-        if !BACKUPS_GO.iter().any(|folder| below(&folder))
-            || led_away
-            || !is_line(&self.folder, LONGEST_PART)
-        {
+        if !BACKUPS_GO.iter().any(below) || led_away || !is_line(&self.folder, LONGEST_PART) {
             let allowed = "a folder below `/mnt`, `/media`, `/srv` or `/var/backups`";
             out.tell(&at("folder"), "no backup is written there", allowed);
         }
