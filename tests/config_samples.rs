@@ -80,6 +80,7 @@ fn the_sheet_is_explained_both_ways() {
     let mut opened: String = text.lines().map(|line| format!("{}\n", self::opened(line))).collect();
     // A card is said in one of two ways.
     opened = opened.replacen("lan = \"dhcp\"", "", 1).replacen("# [modem]", "[modem]", 1);
+    let opened = opened.replacen("# [backup]", "[backup]", 1);
     let file = Path::new("site.toml");
     let mut sheet = config::sheet::read(file, &opened)
         .unwrap_or_else(|problems| panic!("{}", branchline::cli::check::problems(&problems)));
@@ -213,6 +214,8 @@ fn commented_keys_are_real_and_show_the_default() {
     // A receiver that this file does not have.
     let opened = opened.replace("\nmail = \"webhook:sender\"", "");
     let opened = opened.replace("\npattern = \"9.\"", "");
+    // A backup is locked with one of both.
+    let opened = opened.replace("\npassphrase_file = \"/etc/branchline/secrets/backup\"", "");
     // A channel that it does not have.
     let opened = opened.replace("\nfallback = \"sim\"", "");
     let opened = opened.replace("\nfallback_after_s = 300", "");
