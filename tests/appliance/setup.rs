@@ -264,6 +264,10 @@ fn a_backup_on_a_stick_makes_a_new_box_the_one_that_it_was_made_on() {
     assert!(console(&own).contains("Not set up yet"), "nothing was changed");
     assert!(own.inside("branchline status").contains("! The stick"), "it is on the screen");
     own.write("/root/stick/passphrase.txt", "write this down in two places\n");
+    // A box that somebody configured by hand takes none.
+    own.inside("echo '# mine' >>/etc/branchline/gateway.toml && rm /root/stick/site.result.txt");
+    own.inside("sh /root/site-script /root/stick && test ! -e /root/stick/site.result.txt");
+    own.inside("sed -i '/# mine/d' /etc/branchline/gateway.toml");
     own.inside("sh /root/site-script /root/stick");
     println!("{}", own.inside("cat /root/stick/site.result.txt"));
     own.ready();
