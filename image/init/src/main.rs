@@ -86,6 +86,8 @@ const WATCH: &str = "@branchline-watch";
 const DAMAGES: &str = "BranchlineDamages";
 /// Counts starts since the last healthy one.
 const STARTS: &str = "BranchlineStarts";
+/// Before a line of the kernel's log: so urgent that it stands on every console (syslog's 2).
+const CRITICAL: &str = "<2>";
 /// Longer lines the kernel does not write (CONSOLE_EXT_LOG_MAX).
 const LONGEST_LINE: usize = 8192;
 
@@ -267,7 +269,11 @@ fn start_watch(asked: &Asked) {
         let mut log = File::open("/dev/kmsg")?;
         // From here on, whenever it comes to read: what other slots gave rise to while one was looked for is said already.
         log.seek(SeekFrom::End(0))?;
-        Command::new("/init").arg0(WATCH).arg(&asked.version).stdin(log).spawn().map(drop)
+        let mut watch = Command::new("/init");
+        watch.arg0(WATCH).arg(&asked.version).stdin(log).stdout(Stdio::piped());
+        // Until it has opened what it needs, the root stays as it is: then the names lead elsewhere.
+        let ready = watch.spawn()?.stdout.map(|mut ready| ready.read_exact(&mut [0]));
+        ready.unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into()))
     };
     if let Err(error) = started() {
         println!("branchline-init: the root is not watched: {error}");
@@ -275,11 +281,15 @@ fn start_watch(asked: &Asked) {
 }
 
 /// Reads the kernel's log, its standard input, until it tells that a block of the root is not what was signed; writes that down, and the machine
-/// starts anew. Everything that it needs is opened before the root is changed under it.
+/// starts anew. Everything that it needs is opened before the root is changed under it: it says so with an octet.
 fn watch(version: &str) {
     let Ok(variables) = File::open(EFI_VARIABLES) else { return };
-    let Ok(mut console) = File::options().write(true).open("/dev/console") else { return };
+    // A terminal may be hung up or held (^S), and then whoever writes to it waits for ever: the kernel's own lines come through.
+    let Ok(mut console) = File::options().write(true).open("/dev/kmsg") else { return };
     let before = damages();
+    if io::stdout().write_all(b".").and_then(|()| io::stdout().flush()).is_err() {
+        return;
+    }
     let mut log = io::stdin();
     let mut line = vec![0; LONGEST_LINE];
     loop {
@@ -293,13 +303,16 @@ fn watch(version: &str) {
         }
     }
     let now = before.one_more(version);
-    let _nobody_else_writes_it = write!(
-        console,
-        "\nbranchline-init: a block of version {version}'s root is not what was signed; the machine starts anew\n"
-    );
-    if let Err(error) = keep_in(&variables, DAMAGES, now.text().as_bytes()) {
-        let _said =
-            writeln!(console, "branchline-init: the firmware does not keep {DAMAGES}: {error}");
+    let kept = keep_in(&variables, DAMAGES, now.text().as_bytes());
+    let mut say = |words: String| {
+        let _nobody_may_listen =
+            console.write_all(format!("{CRITICAL}branchline-init: {words}\n").as_bytes());
+    };
+    say(format!(
+        "a block of version {version}'s root is not what was signed; the machine starts anew"
+    ));
+    if let Err(error) = kept {
+        say(format!("the firmware does not keep {DAMAGES}: {error}"));
     }
     let _never = reboot(RebootMode::RB_AUTOBOOT);
 }
