@@ -154,6 +154,12 @@ fn read_by_ofono(messages: Vec<(String, usize)>) -> BTreeMap<usize, String> {
     let lines = lines(monitor.0.stdout.take().expect("it is piped"));
     branch.power("Powered");
     branch.power("Online");
+    // It takes messages before it tells of them: its answer to this shows that it tells.
+    let began = Instant::now();
+    while branch.call(&["/phonesim", "org.ofono.MessageManager", "GetProperties"]).is_empty() {
+        assert!(began.elapsed() < PATIENCE, "ofonod tells of no messages");
+        std::thread::yield_now();
+    }
     // What it saw of that shows that it listens.
     lines.recv_timeout(PATIENCE).expect("the monitor sees the bus");
     go.send(()).expect("the modem waits");

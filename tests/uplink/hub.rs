@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use branchline::driver::hub::embedded::Embedded;
-use branchline::driver::hub::engine::{Batch, Engine, Outboxed, What};
+use branchline::driver::hub::engine::{Batch, Engine, Outboxed, Tail, What};
 use branchline::driver::hub::jetstream::{JetStream, Settings};
 use branchline::random::Random;
 use branchline::uplink::frame::{Class, Event};
@@ -225,24 +225,46 @@ fn this_program_feeds_an_engine_when_it_is_told_to() {
     }
 }
 
-/// Reads every stream to its end: of each site the numbers, in the order in which they stand there.
-async fn everything(engine: &Engine) -> BTreeMap<String, Vec<u64>> {
+/// Reads every stream to its end: of each site the numbers, in the order in which they stand there. A server of a cluster that has
+/// just come back may name an end that was one long ago: whoever reads asks again until what was acknowledged is there.
+async fn everything(
+    engine: &Engine,
+    acknowledged: &BTreeMap<String, u64>,
+) -> BTreeMap<String, Vec<u64>> {
     let mut all: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for stream in engine.streams().await.expect("streams") {
-        let mut tail = engine.tail(&stream, 1);
-        loop {
-            let page = tail.read().await.expect("readable");
-            if page.kept.is_empty() {
-                break;
-            }
-            for kept in page.kept {
-                let What::Event { n, event: found } = kept.what else { panic!("nothing was lost") };
-                assert_eq!(found, event(&kept.site, n), "as it was sent");
-                all.entry(kept.site.to_string()).or_default().push(n);
-            }
+    let streams = engine.streams().await.expect("streams");
+    let mut tails: Vec<_> = streams.iter().map(|stream| engine.tail(stream, 1)).collect();
+    let began = Instant::now();
+    loop {
+        for tail in &mut tails {
+            read_on(tail, &mut all).await;
+        }
+        let there = |site: &String| all.get(site).map_or(0, |numbers| numbers.len() as u64);
+        if acknowledged.iter().all(|(site, upto)| there(site) >= *upto)
+            || began.elapsed() > PATIENCE
+        {
+            return all;
+        }
+        println!("a stream ended before what was acknowledged: it is asked again");
+        for tail in &mut tails {
+            // Nothing more may come of it, and that shows at the end.
+            let _ = tokio::time::timeout(Duration::from_secs(1), tail.grown()).await;
         }
     }
-    all
+}
+
+async fn read_on(tail: &mut Tail, all: &mut BTreeMap<String, Vec<u64>>) {
+    loop {
+        let page = tail.read().await.expect("readable");
+        if page.kept.is_empty() {
+            return;
+        }
+        for kept in page.kept {
+            let What::Event { n, event: found } = kept.what else { panic!("nothing was lost") };
+            assert_eq!(found, event(&kept.site, n), "as it was sent");
+            all.entry(kept.site.to_string()).or_default().push(n);
+        }
+    }
 }
 
 /// What was acknowledged is there, each event once and in order. Answers how many.
@@ -280,7 +302,7 @@ fn a_hundred_kills_lose_nothing_that_was_acknowledged_and_double_nothing() {
             let have = engine.position(&outbox(site)).await.expect("known");
             assert!(have >= acknowledged[site], "{site} has {have}");
         }
-        check(&everything(&engine).await, &acknowledged)
+        check(&everything(&engine, &acknowledged).await, &acknowledged)
     });
     println!("100 kills: {sum} events of {} sites, none lost, none twice", SITES.len());
     std::fs::remove_dir_all(&dir).expect("cleaned up");
@@ -408,7 +430,7 @@ fn a_cluster_that_loses_a_server_and_then_the_leader_loses_and_doubles_nothing()
     let acknowledged = feeder.kill();
     let sum = runtime.block_on(async {
         let engine = open(&which).await;
-        check(&everything(&engine).await, &acknowledged)
+        check(&everything(&engine, &acknowledged).await, &acknowledged)
     });
     println!("a server killed, then the leader: {sum} events, none lost, none twice");
 }
@@ -436,7 +458,7 @@ fn of_two_hubs_behind_one_address_either_goes_on_where_the_other_was_killed() {
     most(&mut acknowledged, third.kill());
     let sum = runtime().block_on(async {
         let engine = open(&which).await;
-        check(&everything(&engine).await, &acknowledged)
+        check(&everything(&engine, &acknowledged).await, &acknowledged)
     });
     println!("two hubs, one killed, one stopped: {sum} events, none lost, none twice");
 }
