@@ -313,10 +313,12 @@ impl Key {
             false => fs::read_to_string(path),
         };
         let text = text.map_err(at(path))?;
+        // Some editors begin a file with a mark of its encoding.
+        let text = text.trim_start_matches('\u{feff}');
         let words = text.lines().next().unwrap_or_default();
         let secret = match passphrase {
             true => (!words.is_empty()).then(|| Secret::Passphrase(words.to_owned())),
-            false => Secret::from_paper(&text),
+            false => Secret::from_paper(text),
         };
         secret.ok_or_else(|| Failure::BadKey(path.clone()))
     }

@@ -123,12 +123,16 @@ fn carry_out(root: &Path, now: UnixTime) -> io::Result<()> {
     }
     remove(&aside)?;
     remove(&root.join(super::look::STICK.trim_start_matches('/')))?;
+    if !regulated {
+        // First: what a cut leaves aside is gone after a day too.
+        fs::create_dir_all(&aside)?;
+        fs::write(aside.join("since"), now.seconds().to_string())?;
+    }
     for (folder, name) in folders(root) {
         if regulated { shred(&folder)? } else { put_aside(&folder, &aside, &name)? }
     }
-    match regulated {
-        true => fs::write(root.join(WIPED.trim_start_matches('/')), "")?,
-        false => fs::write(aside.join("since"), now.seconds().to_string())?,
+    if regulated {
+        fs::write(root.join(WIPED.trim_start_matches('/')), "")?;
     }
     nix::unistd::sync();
     println!("factory reset: done");

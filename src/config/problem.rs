@@ -54,8 +54,8 @@ pub struct Source {
 }
 
 /// Keys whose quoted values are masked in anything printed.
-const SECRET_KEYS: [&str; 7] =
-    ["secret", "password", "token", "passphrase", "hep_key", "pin =", "pin="];
+const SECRET_KEYS: [&str; 8] =
+    ["secret", "passw", "kennwort", "token", "passphrase", "hep_key", "pin =", "pin="];
 
 impl Source {
     /// A file and its text.

@@ -256,6 +256,9 @@ fn a_backup_on_a_stick_makes_a_new_box_the_one_that_it_was_made_on() {
     own.write("/root/site-script", &script);
     own.inside("mkdir /root/stick");
     fs::copy(&kept, there(&own, &format!("/root/stick/{name}"))).expect("copied");
+    own.try_inside("sh /root/site-script /root/stick");
+    let result = own.inside("cat /root/stick/site.result.txt");
+    assert!(result.contains("no passphrase.txt"), "{result}");
     own.write("/root/stick/passphrase.txt", "another one altogether\n");
     assert!(own.try_inside("sh /root/site-script /root/stick").is_none(), "it is refused");
     let result = own.inside("cat /root/stick/site.result.txt");
@@ -263,7 +266,7 @@ fn a_backup_on_a_stick_makes_a_new_box_the_one_that_it_was_made_on() {
     assert!(result.starts_with("NOT set up: ") && result.contains("passphrase"), "{result}");
     assert!(console(&own).contains("Not set up yet"), "nothing was changed");
     assert!(own.inside("branchline status").contains("! The stick"), "it is on the screen");
-    own.write("/root/stick/passphrase.txt", "write this down in two places\n");
+    own.write("/root/stick/passphrase.txt", "\u{feff}write this down in two places\r\n");
     // A box that somebody configured by hand takes none.
     own.inside("echo '# mine' >>/etc/branchline/gateway.toml && rm /root/stick/site.result.txt");
     own.inside("sh /root/site-script /root/stick && test ! -e /root/stick/site.result.txt");
