@@ -32,6 +32,9 @@ const AT_ONCE: u64 = 8 << 20;
 /// What stands beside the configuration and belongs to it whether it names it or not.
 const BESIDE: [&str; 4] = ["secrets", "credentials", "set-up", "network.json"];
 
+/// The ending of one that is not whole yet.
+const PART: &str = "part";
+
 /// What `branchline backup` takes.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -75,6 +78,8 @@ pub enum Failure {
     System,
     /// What was written reads back otherwise.
     ReadBack(String),
+    /// Where it goes cannot be written to.
+    Target(PathBuf, io::Error),
     /// A file or folder.
     Io(PathBuf, io::Error),
 }
@@ -96,12 +101,7 @@ impl std::fmt::Display for Failure {
             Failure::System => f.write_str("the system gave no randomness or memory"),
             Failure::ReadBack(why) => write!(f, "what was written does not read back: {why}"),
             // Where a disk should be, and is not, the box's own root shows, which nobody writes to.
-            Failure::Io(path, error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotFound
-                ) =>
-            {
+            Failure::Target(path, error) => {
                 let path = path.display();
                 write!(f, "{path}: {error}; plug the backup disk in, or mount the share")
             }
@@ -211,7 +211,7 @@ fn make(options: &Options, settings: &Settings) -> Result<Made, Failure> {
         true => PathBuf::from("."),
         false => own.to_owned(),
     });
-    let folder = folder.canonicalize().map_err(at(&folder))?;
+    let folder = folder.canonicalize().map_err(|error| Failure::Target(folder, error))?;
     let secret = secret(options, settings, &mut random)?;
     let config = options.config.canonicalize().map_err(at(&options.config))?;
     let mut source = Source::new(settings, &config, folder.clone(), options)?;
@@ -223,7 +223,10 @@ fn make(options: &Options, settings: &Settings) -> Result<Made, Failure> {
         data: source.data.clone(),
         left_out: source.left_out.clone(),
     };
-    let draft = file.with_extension("part");
+    let draft = file.with_extension(PART);
+    if options.to.is_none() {
+        forget_parts(&folder, &name);
+    }
     let end = match source.write(&draft, &head, &secret, &mut random) {
         Ok(end) => end,
         Err(failure) => {
@@ -247,6 +250,19 @@ fn make(options: &Options, settings: &Settings) -> Result<Made, Failure> {
         Some(_) => 0,
     };
     Ok(Made { file, octets, end, left_out: source.left_out, gone })
+}
+
+/// Takes away what earlier ones of this site left when they were cut off. One that stays is in nobody's way.
+fn forget_parts(folder: &Path, name: &str) {
+    let series = name.rsplit_once('-').map_or(name, |(series, _)| series);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let other = PathBuf::from(entry.file_name());
+        let stem = other.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let own = stem.rsplit_once('-').is_some_and(|(own, _)| own == series);
+        if own && other.extension().is_some_and(|end| end == PART) {
+            let _it_stays = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Takes away what is above the number that is kept. Answers how many.
@@ -352,7 +368,12 @@ impl Source {
         if !recordings {
             left_out.push("sound: messages that callers left, and recordings".to_owned());
         }
-        if fs::read_dir(folder.join("sealed")).is_ok_and(|mut sealed| sealed.next().is_some()) {
+        // The night's backup may not even look.
+        let sealed = match fs::read_dir(folder.join("sealed")) {
+            Ok(mut sealed) => sealed.next().is_some(),
+            Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+        };
+        if sealed {
             left_out.push(
                 "sealed credentials, which no other machine opens: seal them anew there".to_owned(),
             );
@@ -401,10 +422,12 @@ impl Source {
         secret: &Secret,
         random: &mut Random,
     ) -> Result<End, Failure> {
-        let written =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft);
+        // What lies there from before goes, and is never written through: it may be a link.
+        let _nothing_there = fs::remove_file(draft);
+        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft);
+        let written = written.map_err(|error| Failure::Target(draft.to_owned(), error))?;
         let pieces = Pieces::new(secret, random).ok_or(Failure::System)?;
-        let sealed = Sealed::new(written.map_err(at(draft))?, pieces).map_err(at(draft))?;
+        let sealed = Sealed::new(written, pieces).map_err(at(draft))?;
         let mut packed = tar::Builder::new(GzEncoder::new(sealed, Compression::fast()));
         add(&mut packed, Path::new(HEAD), 0o600, &serde_json::to_vec(head).unwrap_or_default())
             .map_err(at(draft))?;

@@ -101,14 +101,10 @@ async fn look(
     Extension(peer): Extension<Peer>,
     request: Request<Body>,
 ) -> Response {
-    if own.0.beside.is_set_up() {
-        return gone();
-    }
-    let language = language(request.headers());
-    let Some(mut fields) = fields(request).await else { return too_long() };
-    if let Err(shut) = own.enter(&fields) {
-        return own.refused(fields, shut, language);
-    }
+    let (mut fields, language) = match own.admit(request).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
     let (text, url) = (form::sheet(&fields), url(peer.local));
     let beside = own.0.beside.clone();
     let planned =
@@ -137,14 +133,10 @@ async fn apply(
     Extension(peer): Extension<Peer>,
     request: Request<Body>,
 ) -> Response {
-    if own.0.beside.is_set_up() {
-        return gone();
-    }
-    let language = language(request.headers());
-    let Some(fields) = fields(request).await else { return too_long() };
-    if let Err(shut) = own.enter(&fields) {
-        return own.refused(BTreeMap::new(), shut, language);
-    }
+    let (fields, language) = match own.admit(request).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
     let Ok(_turn) = own.0.turn.try_acquire() else { return busy() };
     let plan = own.plan().take_if(|(name, _)| fields.get("plan") == Some(name));
     let Some((_, plan)) = plan.filter(|_| !own.0.beside.is_set_up()) else {
@@ -186,6 +178,19 @@ async fn apply(
 impl SettingUp {
     fn plan(&self) -> MutexGuard<'_, Option<(String, Plan)>> {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was typed, of whoever has the code; or the page that says why not.
+    async fn admit(&self, request: Request<Body>) -> Result<(Fields, Language), Response> {
+        if self.0.beside.is_set_up() {
+            return Err(gone());
+        }
+        let language = language(request.headers());
+        let Some(fields) = fields(request).await else { return Err(too_long()) };
+        match self.enter(&fields) {
+            Ok(()) => Ok((fields, language)),
+            Err(shut) => Err(self.refused(fields, shut, language)),
+        }
     }
 
     fn enter(&self, fields: &Fields) -> Result<(), Shut> {
