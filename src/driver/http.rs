@@ -3,7 +3,10 @@
 //! It bounds whoever connects (how many, how long, how much) and knows nothing of what they ask: that is the router's, which
 //! [`api`](crate::driver::api) builds. Networks that are not served are cut off before TLS.
 
+mod linger;
+
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -12,15 +15,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::driver::http::linger::Lingering;
 use crate::driver::identity::Identity;
 use crate::sip::trunk::Network;
 
@@ -33,7 +39,8 @@ const MAX_PER_RELAY: usize = MAX_CONNECTIONS / 2;
 /// How long a TLS handshake may take, and then each request until its last header line.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection takes requests: a phone asks for a handful of files, and comes again tomorrow; a program that
-/// asks on connects again.
+/// asks on is told with the next answer that it is the last, and connects again. One that rested until now is not cut off
+/// just as it asks.
 const LIFE: Duration = Duration::from_secs(60);
 /// How long what is being answered then may go on. Whoever streams stays until the session would be over.
 const LAST_ANSWER: Duration = Duration::from_secs(30);
@@ -75,6 +82,8 @@ pub struct Server {
     identity: Identity,
     sources: Arc<Sources>,
     connections: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    /// Places of connections that are over but for what is still coming in.
+    lingering: Arc<Semaphore>,
     router: axum::Router,
 }
 
@@ -115,6 +124,7 @@ impl Server {
             identity: identity.clone(),
             sources: Arc::new(sources),
             connections: Arc::default(),
+            lingering: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             router,
         }
     }
@@ -199,12 +209,23 @@ impl Server {
         // A peer that vanished, or reads no further, is let go by the system; not all of them know how.
         let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(STUCK));
         let Ok(Ok(stream)) = timeout(PATIENCE, self.tls().accept(stream)).await else { return };
+        let stream = Lingering::new(stream, self.lingering);
         let peer = Peer { from, port, local, streams: Arc::default() };
         let router = TowerToHyperService::new(self.router);
         let streams = peer.streams.clone();
+        let until = Instant::now() + LIFE;
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(peer.clone());
-            router.call(request)
+            let answer = router.call(request);
+            async move {
+                let mut answer = answer.await?;
+                // Where it becomes a WebSocket, the header says so.
+                if until <= Instant::now() {
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().entry(CONNECTION).or_insert(close);
+                }
+                Ok::<_, Infallible>(answer)
+            }
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -216,15 +237,12 @@ impl Server {
             .with_upgrades();
         let mut connection = pin!(connection);
         // However it ends, it ends: a phone that went away tells nobody.
-        if timeout(LIFE, connection.as_mut()).await.is_ok() {
-            return;
+        if timeout(LIFE + LAST_ANSWER, connection.as_mut()).await.is_err()
+            && streams.load(Ordering::Relaxed) > 0
+        {
+            connection.as_mut().graceful_shutdown();
+            let _ = timeout(LAST_STREAM, connection).await;
         }
-        let last = match streams.load(Ordering::Relaxed) {
-            0 => LAST_ANSWER,
-            _ => LAST_STREAM,
-        };
-        connection.as_mut().graceful_shutdown();
-        let _ = timeout(last, connection).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who is not let in, what is not read, and what is done once.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -95,6 +96,38 @@ fn what_is_too_long_too_deep_or_no_json_is_refused_with_a_place() {
         let answer = api.ask(&way, "GET", &format!("/api/v1/calls/{path}"), None);
         answer.is_problem(404, "not-found");
         assert!(!answer.body.contains("<script>"), "{}", answer.body);
+    }
+}
+
+/// A program that reads no answer before it has sent all there is to send, as most do.
+const ALL_AND_THEN_READ: &str = r#"
+import http.client, ssl, sys
+host, port, certificate, token, path = sys.argv[1:]
+box = http.client.HTTPSConnection(host, int(port), context=ssl.create_default_context(cafile=certificate))
+box.request("POST", path, body=b" " * (10 << 20), headers={"Authorization": f"Bearer {token}"})
+print(box.getresponse().status)
+"#;
+
+#[test]
+fn who_sends_ten_megabytes_before_it_listens_hears_the_answer_all_the_same() {
+    let api = Api::start();
+    let (host, port) = api.url.trim_start_matches("https://").split_once(':').expect("a port");
+    for path in
+        ["/api/v1/users", "/api/v1/session", "/api/v1/nothing", "/nothing", "/chat/site/try"]
+    {
+        let asked = Command::new("python3")
+            .args(["-c", ALL_AND_THEN_READ, host, port, &api.certificate, &api.token, path])
+            .output()
+            .expect("python runs");
+        let told = String::from_utf8_lossy(&asked.stdout);
+        let status: u16 = told
+            .trim()
+            .parse()
+            .unwrap_or_else(|_| panic!("{path}: {told}{}", String::from_utf8_lossy(&asked.stderr)));
+        assert!((400..500).contains(&status), "{path}: {status}");
+        if path == "/api/v1/users" {
+            assert_eq!(status, 413);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use axum::extract::{FromRequestParts, Query, RawPathParams, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
 
 use crate::admin::Command;
@@ -32,11 +32,10 @@ pub const COOKIE: &str = "__Host-branchline";
 pub const AWAY: &str = "__Host-branchline-away";
 const CSRF: &str = "x-csrf-token";
 const KEY: &str = "idempotency-key";
-/// How long a body may take, and how much of one that is too long is taken in and thrown away.
+/// How long a body may take.
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// The same of a file: the largest by a slow line.
 const FILE_TIME: Duration = Duration::from_secs(120);
-const MOST_DRAINED: usize = 16 << 20;
 
 /// Answers one request of the table.
 pub async fn answer(api: Api, route: &'static Route, request: Request<Body>) -> Response<Body> {
@@ -212,13 +211,12 @@ async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes
     if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > most) {
         return Err(too_long());
     }
-    let body = match timeout(time, read_all(body, most)).await {
-        Ok(Some(body)) => body,
-        Ok(None) => return Err(too_long()),
-        Err(_) => {
-            let detail = "the body did not come in time";
-            return Err(Problem::new(Kind::Malformed, detail, "send it at once").at("body"));
-        }
+    let torn = |detail: &str| Problem::new(Kind::Malformed, detail, "send it at once").at("body");
+    let body = match timeout(time, Limited::new(body, most).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(why)) if why.is::<LengthLimitError>() => return Err(too_long()),
+        Ok(Err(_)) => return Err(torn("the body did not come whole")),
+        Err(_) => return Err(torn("the body did not come in time")),
     };
     if route.file {
         return Ok(body);
@@ -239,22 +237,6 @@ async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes
         return Err(problem.at("header/Content-Type"));
     }
     Ok(body)
-}
-
-/// A body; nothing if it is longer than is read. What is too long is taken in for a while all the same: who is still
-/// sending would not read the answer.
-async fn read_all(mut body: Body, most: usize) -> Option<Bytes> {
-    let (mut kept, mut length) = (Vec::new(), 0);
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.ok()?.into_data() else { continue };
-        length += data.len();
-        match length {
-            _ if length <= most => kept.extend_from_slice(&data),
-            _ if length > MOST_DRAINED => return None,
-            _ => kept.clear(),
-        }
-    }
-    (length <= most).then(|| kept.into())
 }
 
 enum Key {
