@@ -258,6 +258,13 @@ pub struct Head {
     pub left_out: Vec<String>,
 }
 
+impl Head {
+    /// The folder that the configuration was in.
+    pub fn before(&self) -> &Path {
+        self.config.parent().unwrap_or(Path::new("/"))
+    }
+}
+
 /// What stood before the end.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct End {

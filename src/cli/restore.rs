@@ -20,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::appliance::backup::{END, End, HEAD, Head, Place, STAGE, Secret, Wrong, relocated};
 use crate::cli::backup::{Failure as KeyFailure, Key, Opened, give_to_owner};
 use crate::cli::exit;
-use crate::driver::{clock, journal, segments, whole};
+use crate::driver::{clock, files, journal, segments, whole};
 
+/// It is being brought beside its place; nothing was changed.
+const BEGUN: &str = "begun.json";
 /// Everything is beside its place.
 const READY: &str = "ready.json";
 /// What was there is away, and the new is going in.
@@ -50,6 +52,9 @@ pub struct Options {
     /// Read it to its end, say what is in it, and change nothing.
     #[arg(long)]
     check: bool,
+    /// Though this version, or this box, cannot run with the configuration that is in it.
+    #[arg(long)]
+    unchecked: bool,
     #[command(flatten)]
     key: Key,
 }
@@ -77,6 +82,8 @@ pub enum Failure {
     HasData(PathBuf),
     /// The box runs.
     Running,
+    /// The program would not start with what is in it, and why.
+    Unfit(String),
     /// A file or folder.
     Io(PathBuf, io::Error),
 }
@@ -88,6 +95,7 @@ impl std::fmt::Display for Failure {
             Failure::Key(KeyFailure::NoKey(_)) => f.write_str("say what opens it: --key-file FILE with the recovery key, or --passphrase-file FILE"),
             Failure::Key(failure) => failure.fmt(f),
             Failure::HasData(path) => write!(f, "{} is there already: this box has data. With --over it is set aside, not deleted", path.display()),
+            Failure::Unfit(problems) => write!(f, "{problems}this box would not start with the configuration in the backup; nothing was changed. Put right what is missing here, or bring it back with --unchecked and mend it then"),
             Failure::Running => f.write_str("the box is running: stop it first, `systemctl stop branchline.target`"),
             Failure::Io(path, error) => write!(f, "{}: {error}", path.display()),
         }
@@ -135,6 +143,7 @@ pub fn main(options: &Options) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failure @ (Failure::Backup(_) | Failure::Key(_))) => exit::fail(exit::DATA, failure),
+        Err(failure @ Failure::Unfit(_)) => exit::fail(exit::CONFIG, failure),
         Err(failure @ Failure::HasData(_)) => exit::fail(exit::REFUSED, failure),
         Err(failure @ Failure::Running) => exit::fail(exit::UNAVAILABLE, failure),
         Err(failure) => exit::fail(exit::IO, failure),
@@ -224,11 +233,11 @@ impl Plan {
         let config = own.unwrap_or(Path::new("."));
         fs::create_dir_all(config).map_err(at(config))?;
         let config = config.canonicalize().map_err(at(config))?;
-        let before = head.config.parent().unwrap_or(Path::new("/"));
-        let data = options.data.clone().unwrap_or_else(|| match head.data.strip_prefix(before) {
-            Ok(below) => config.join(below),
-            Err(_) => head.data.clone(),
-        });
+        let data =
+            options.data.clone().unwrap_or_else(|| match head.data.strip_prefix(head.before()) {
+                Ok(below) => config.join(below),
+                Err(_) => head.data.clone(),
+            });
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&data);
         made.map_err(at(&data))?;
         let data = data.canonicalize().map_err(at(&data))?;
@@ -249,6 +258,21 @@ impl Plan {
 
     fn mark(&self, name: &str) -> PathBuf {
         self.config.join(STAGE).join(name)
+    }
+
+    /// Leaves a mark that the box's account can read too: it may be the one who comes next.
+    fn say(&self, name: &str) -> Result<(), Failure> {
+        let mark = self.mark(name);
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        let said = whole::write(&mark, &bytes, 0o600);
+        said.and_then(|()| give_to_owner(&mark, &self.data)).map_err(at(&mark))
+    }
+
+    /// Takes away what is beside its place, the mark that says where last.
+    fn give_up(&self) -> io::Result<()> {
+        forget(&self.data.join(STAGE))?;
+        forget(&self.config.join(STAGE).join(NEW))?;
+        forget(&self.config.join(STAGE))
     }
 
     fn lock(&self, how: FlockArg) -> Result<Flock<File>, Failure> {
@@ -280,19 +304,23 @@ fn restore(file: &Path, options: &Options) -> Result<String, Failure> {
         let made = fs::DirBuilder::new().mode(0o700).create(&stage);
         made.and_then(|()| give_to_owner(&stage, &plan.data)).map_err(at(&stage))?;
     }
-    let done = stage(file, &secret, &plan, &options.config).map_err(at(file));
-    let (head, end) = match done {
+    // Whoever comes after a cut finds both folders by it.
+    plan.say(BEGUN)?;
+    let staged = stage(file, &secret, &plan, &options.config).map_err(at(file));
+    let staged = staged.and_then(|staged| match options.unchecked {
+        true => Ok((staged, String::new())),
+        false => staged.judge(&plan, options).map(|words| (staged, words)),
+    });
+    let (Staged { head, end, .. }, missing) = match staged {
         Ok(done) => done,
         Err(failure) => {
-            plan.folders().iter().for_each(|folder| drop(forget(&folder.join(STAGE))));
+            let _ = plan.give_up();
             return Err(failure);
         }
     };
     // Every file and every name of one, before the word that says so.
     nix::unistd::sync();
-    let ready = plan.mark(READY);
-    let bytes = serde_json::to_vec(&plan).unwrap_or_default();
-    whole::write(&ready, &bytes, 0o600).map_err(at(&ready))?;
+    plan.say(READY)?;
     carry_out(&plan).map_err(at(&plan.data))?;
     let aside = plan.data.join(format!("{BEFORE}{}", plan.time));
     let aside = match aside.exists() {
@@ -300,7 +328,7 @@ fn restore(file: &Path, options: &Options) -> Result<String, Failure> {
         false => String::new(),
     };
     Ok(format!(
-        "{}{aside}\nrestored; start the box: `systemctl start branchline.target`",
+        "{}{aside}{missing}\nrestored; start the box: `systemctl start branchline.target`",
         told(&head, &end)
     ))
 }
@@ -312,9 +340,41 @@ fn forget(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// A backup beside its place.
+struct Staged {
+    head: Head,
+    end: End,
+    /// The configuration's text as it was on the other box.
+    config: String,
+}
+
+impl Staged {
+    /// Whether the program starts with it, looked at where it lies. Answers what the admin has to bring.
+    fn judge(&self, plan: &Plan, options: &Options) -> Result<String, Failure> {
+        let (data, config) = (plan.data.join(STAGE).join(NEW), plan.config.join(STAGE).join(NEW));
+        let moved = [(self.head.data.as_path(), data.as_path()), (self.head.before(), &config)];
+        let path = config.join(options.config.file_name().unwrap_or_default());
+        // Problems speak of the place where it would be.
+        let waiting = format!("/{STAGE}/{NEW}");
+        match files::check_text(&path, &relocated(&self.config, &moved)) {
+            Ok(good) => {
+                let warnings = good.loaded.warnings.iter().map(|warning| &warning.what);
+                let absent = warnings.filter(|what| what.contains("is not there yet"));
+                let told: String = absent.map(|what| format!("\nbring it: {what}")).collect();
+                Ok(told.replace(&waiting, ""))
+            }
+            Err(problems) => {
+                let told: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+                Err(Failure::Unfit(told.replace(&waiting, "")))
+            }
+        }
+    }
+}
+
 /// Writes everything beside its place.
-fn stage(file: &Path, secret: &Secret, plan: &Plan, config: &Path) -> io::Result<(Head, End)> {
-    each(File::open(file)?, secret, &mut |head, place, mode, content| {
+fn stage(file: &Path, secret: &Secret, plan: &Plan, config: &Path) -> io::Result<Staged> {
+    let mut kept = String::new();
+    let (head, end) = each(File::open(file)?, secret, &mut |head, place, mode, content| {
         let mut place = place.clone();
         let own = head.config.file_name().map(PathBuf::from);
         let is_config = matches!((&place, &own), (Place::Config(below), Some(own)) if below == own);
@@ -325,16 +385,18 @@ fn stage(file: &Path, secret: &Secret, plan: &Plan, config: &Path) -> io::Result
         folders(&path, plan)?;
         let mut to = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
         if is_config {
-            let text = io::read_to_string(content)?;
-            let before = head.config.parent().unwrap_or(Path::new("/"));
-            let moved =
-                [(head.data.as_path(), plan.data.as_path()), (before, plan.config.as_path())];
-            io::Write::write_all(&mut to, relocated(&text, &moved).as_bytes())?;
+            kept = io::read_to_string(content)?;
+            let moved = [
+                (head.data.as_path(), plan.data.as_path()),
+                (head.before(), plan.config.as_path()),
+            ];
+            io::Write::write_all(&mut to, relocated(&kept, &moved).as_bytes())?;
         } else {
             io::copy(content, &mut to)?;
         }
         give_to_owner(&path, &plan.data)
-    })
+    })?;
+    Ok(Staged { head, end, config: kept })
 }
 
 /// The folders above a staged file, for the box's account alone.
@@ -345,24 +407,33 @@ fn folders(path: &Path, plan: &Plan) -> io::Result<()> {
     give_to_owner(parent, &plan.data)
 }
 
-/// Carries out what is decided, from wherever it was cut off. Answers whether there was anything.
+/// Carries out what is decided, from wherever it was cut off, and takes away what was only begun. Answers whether there was
+/// anything to carry out.
 ///
 /// # Errors
 /// When a file cannot be moved; it can be tried again.
 pub fn finish(config: &Path) -> Result<bool, Failure> {
     let own = config.parent().filter(|own| !own.as_os_str().is_empty());
     let stage = own.unwrap_or(Path::new(".")).join(STAGE);
-    let read = |name| fs::read(stage.join(name)).ok();
-    let Some(bytes) = read(READY).or_else(|| read(MOVING)) else { return Ok(false) };
-    let plan: Plan = serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::Io(stage.join(READY), error.into()))?;
-    // Whoever is at it now is waited for.
-    let _lock = plan.lock(FlockArg::LockExclusive)?;
-    if !plan.mark(READY).exists() && !plan.mark(MOVING).exists() {
-        return Ok(false);
+    let marks = [READY, MOVING, BEGUN].map(|name| stage.join(name));
+    let Some(mark) = marks.iter().find(|mark| mark.exists()) else { return Ok(false) };
+    // Whoever cannot read it does not begin with half of what it says.
+    let bytes = fs::read(mark).map_err(at(mark))?;
+    let plan: Plan =
+        serde_json::from_slice(&bytes).map_err(|error| Failure::Io(mark.clone(), error.into()))?;
+    let decided = || plan.mark(READY).exists() || plan.mark(MOVING).exists();
+    // Whoever is at it now is waited for, once it is decided; before, it is left to him.
+    let how = if decided() { FlockArg::LockExclusive } else { FlockArg::LockExclusiveNonblock };
+    let _lock = match plan.lock(how) {
+        Err(Failure::Running) => return Ok(false),
+        lock => lock?,
+    };
+    if decided() {
+        carry_out(&plan).map_err(at(&plan.data))?;
+        return Ok(true);
     }
-    carry_out(&plan).map_err(at(&plan.data))?;
-    Ok(true)
+    plan.give_up().map_err(at(&stage))?;
+    Ok(false)
 }
 
 /// Each step may be the last before a power cut, and each may be done again.

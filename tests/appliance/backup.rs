@@ -183,6 +183,7 @@ fn a_backup_brings_the_branch_back() {
 
     no_damage_is_taken(&folder, &file, &key);
     nothing_is_overwritten(&file, &key, &second);
+    what_this_box_cannot_run_is_refused(&folder, &first, &key);
     a_power_cut_leaves_one_or_the_other(&folder, &file, &key, &second);
 }
 
@@ -221,6 +222,29 @@ fn nothing_is_overwritten(file: &Path, key: &Path, to: &Path) {
     let before = files(to);
     refused(&mut restore(file, key, to), 77, "--over");
     assert_eq!(before.len(), files(to).len());
+}
+
+/// A flow that lay beside the box is not on the new one; an admin who knows what he does mends it afterwards.
+fn what_this_box_cannot_run_is_refused(folder: &Folder, first: &Path, key: &Path) {
+    let (config, file, to) =
+        (first.join("gateway.toml"), folder.join("fourth.blbackup"), folder.join("third"));
+    let (before, flow) = (fs::read_to_string(&config).expect("read"), folder.join("aside.toml"));
+    fs::write(&flow, "start = \"end\"\n[hang_up.end]\n").expect("written");
+    let named = format!("{before}\n[flow.aside]\nfile = \"{}\"\n", flow.display());
+    fs::write(&config, named).expect("written");
+    fs::remove_file(first.join("secrets/203")).expect("a password");
+    let said = good(&mut backup(first, key, &file));
+    assert!(said.contains("aside.toml, which is elsewhere"), "{said}");
+    let said = good(&mut restore(&file, key, &folder.join("fourth")));
+    let absent = folder.join("fourth/secrets/203");
+    assert!(said.contains(&format!("is not there yet: {}", absent.display())), "{said}");
+
+    fs::remove_file(&flow).expect("there");
+    refused(&mut restore(&file, key, &to), 78, &format!("{}:", to.join("gateway.toml").display()));
+    refused(&mut restore(&file, key, &to), 78, "aside.toml");
+    assert!(!to.join("gateway.toml").exists() && !to.join(".restore").exists());
+    good(restore(&file, key, &to).arg("--unchecked"));
+    assert!(fs::read_to_string(to.join("gateway.toml")).expect("read").contains("[flow.aside]"));
 }
 
 /// Killed at each of its moves, and at moments between: then the next command finds the old state or the new one.

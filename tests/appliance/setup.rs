@@ -286,6 +286,44 @@ fn a_backup_on_a_stick_makes_a_new_box_the_one_that_it_was_made_on() {
         own.try_inside("sh /root/site-script /root/stick").is_some(),
         "a second look does nothing"
     );
+    a_restore_that_is_cut_off_is_ended_by_the_next_start(&own, &format!("/root/stick/{name}"));
+}
+
+/// Root brings a backup back, and the program's own account has to live with what a cut left of that.
+fn a_restore_that_is_cut_off_is_ended_by_the_next_start(own: &Boxed, backup: &str) {
+    let users = own.inside("branchline user list");
+    let strange = "find /var/lib/branchline /etc/branchline -path '*/credentials*' -prune -o ! -user branchline -printf '%u %p\\n' | sort";
+    let others = own.inside(strange);
+    let mut cuts = 0;
+    for cut in [2, 3, 5, 8, 10, 13] {
+        // Ended by root, as at the start of a machine; and by the program itself, which is only started anew.
+        let root_too = if cut % 2 == 0 { " branchline-first-start.service" } else { "" };
+        let all = "branchline-sip.socket branchline-sips.socket branchline.service";
+        own.inside(&format!("systemctl stop {all}{root_too}"));
+        let moves = "rename,renameat,renameat2";
+        let killed = Command::new("strace")
+            .args(["--follow-forks", "--quiet=all", "-o", "/dev/null", "-e"])
+            .arg(format!("trace={moves}"))
+            .arg("-e")
+            .arg(format!("inject={moves}:signal=KILL:when={cut}"))
+            .args(["nsenter", "--all", "-t", &own.init().to_string(), "--"])
+            .args(["/usr/bin/branchline", "restore", backup, "--over"])
+            .args(["--data", "/var/lib/branchline"])
+            .args(["--passphrase-file", "/root/stick/passphrase.txt"])
+            .output()
+            .expect("strace starts");
+        cuts += usize::from(!killed.status.success());
+        own.inside(
+            "systemctl start branchline-sip.socket branchline-sips.socket branchline.service",
+        );
+        own.ready();
+        own.inside("branchline check && branchline journal");
+        assert_eq!(own.inside("branchline user list"), users, "cut at move {cut}");
+        assert_eq!(own.inside(strange), others, "cut at move {cut}");
+        let rest = own.try_inside("ls -d /var/lib/branchline/.restore /etc/branchline/.restore");
+        assert!(rest.is_none(), "cut at move {cut}: {rest:?}");
+    }
+    assert!(cuts > 4, "only {cuts} were cut off");
 }
 
 /// What the unprivileged program asks of root for the network: addresses become files, and nothing else does.
@@ -318,6 +356,33 @@ fn root_writes_the_network_that_was_asked_for_and_nothing_besides() {
         "a link is not followed"
     );
     assert_eq!(own.inside(&format!("cat {written}")), text, "what was refused changes nothing");
+}
+
+#[test]
+fn the_firewall_lets_a_new_carrier_in_as_soon_as_it_is_written_down() {
+    let own = ready();
+    own.inside("systemctl enable --quiet --now branchline-firewall.service");
+    let rules = || own.inside("nft list table inet branchline");
+    assert!(!rules().contains("192.0.2.77"));
+    let text = own.inside("cat /etc/branchline/gateway.toml");
+    let carrier = |address: &str| {
+        format!(
+            "\n[[trunk]]\nname = \"carrier\"\naccept_from = [\"{address}\"]\nservers = [\"{address}\"]\n"
+        )
+    };
+    own.write("/etc/branchline/next.toml", &(text + &carrier("192.0.2.77")));
+    // As an admin's command does it, and as an editor does.
+    own.inside("branchline config apply /etc/branchline/next.toml --why 'another carrier'");
+    until("the new carrier may call", || rules().contains("192.0.2.77").then_some(()));
+    own.inside("sed -i s/192.0.2.77/192.0.2.78/ /etc/branchline/gateway.toml");
+    until("the next one may", || rules().contains("192.0.2.78").then_some(()));
+    assert!(!rules().contains("192.0.2.77"), "the old one may no more");
+    // What cannot be read leaves the rules as they are.
+    own.inside("echo nonsense >>/etc/branchline/gateway.toml");
+    let failed =
+        "systemctl show -P Result branchline-firewall.service branchline-firewall-again.service";
+    until("it was refused", || own.inside(failed).contains("exit-code").then_some(()));
+    assert!(rules().contains("192.0.2.78"));
 }
 
 /// A box without a clock chip goes on from the last time that it knew.
