@@ -105,6 +105,11 @@ impl std::fmt::Display for Failure {
                 let path = path.display();
                 write!(f, "{path}: {error}; plug the backup disk in, or mount the share")
             }
+            // FAT ends at 4 GiB.
+            Failure::Io(path, error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                let path = path.display();
+                write!(f, "{path}: {error} for this disk's file system: format it as exFAT or ext4")
+            }
             Failure::Io(path, error) => write!(f, "{}: {error}", path.display()),
         }
     }

@@ -214,5 +214,6 @@ fn the_list_of_parts_is_whole() {
         assert!(found["licenses"][0]["expression"].is_string(), "{found}");
     }
     assert!(part("pkg:npm/").is_some(), "the pages have parts too");
+    assert!(part("pkg:generic/rust-std@").is_some(), "nor is Rust's own library a crate");
     assert!(part("pkg:cargo/criterion@").is_none(), "benchmarks are not in the program");
 }

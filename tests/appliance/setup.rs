@@ -359,6 +359,25 @@ fn root_writes_the_network_that_was_asked_for_and_nothing_besides() {
 }
 
 #[test]
+fn a_box_that_nobody_touched_has_what_the_factory_gives_today() {
+    let own = ready();
+    let begin = "systemctl restart branchline-first-start.service";
+    let today = own.inside("cat /etc/branchline/gateway.toml");
+    // As a version before left it; and the same, changed by hand.
+    own.inside("cd /etc/branchline && echo '# older' | tee -a gateway.toml >>.factory");
+    assert!(!console(&own).contains("Not set up yet"), "another file than the factory's");
+    own.inside(
+        "cp -p /etc/branchline/gateway.toml /root && echo '# mine' >>/etc/branchline/gateway.toml",
+    );
+    own.inside(begin);
+    assert!(own.inside("cat /etc/branchline/gateway.toml").ends_with("# older\n# mine\n"));
+    own.inside(&format!("cp -p /root/gateway.toml /etc/branchline/ && {begin}"));
+    assert_eq!(own.inside("cat /etc/branchline/gateway.toml"), today);
+    assert!(console(&own).contains("Not set up yet"));
+    assert_eq!(own.inside("stat -c %U.%a /etc/branchline/gateway.toml"), "branchline.640\n");
+}
+
+#[test]
 fn the_firewall_lets_a_new_carrier_in_as_soon_as_it_is_written_down() {
     let own = ready();
     own.inside("systemctl enable --quiet --now branchline-firewall.service");
