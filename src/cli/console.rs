@@ -47,7 +47,7 @@ pub struct Options {
 /// Shows the page and does what is asked for, until the line is hung up.
 pub fn main(options: &Options) -> ExitCode {
     if options.once {
-        print!("{}", page(options));
+        print!("{}", plain(&page(options)));
         return ExitCode::SUCCESS;
     }
     let (mut console, mut typed) = (Console::default(), Vec::new());
@@ -113,8 +113,13 @@ fn show(page: &str) {
         if nix::unistd::isatty(io::stdout()).unwrap_or(false) { "\u{1b}[2J\u{1b}[H" } else { "" };
     let mut out = io::stdout().lock();
     // A line that was hung up shows when it is read next.
-    let _ = out.write_all(format!("{clear}{page}").as_bytes());
+    let _ = out.write_all(format!("{clear}{}", plain(page)).as_bytes());
     let _ = out.flush();
+}
+
+/// What a terminal prints, and nothing that it obeys: the name of a file on a stick is whatever its owner likes.
+fn plain(page: &str) -> String {
+    page.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 /// A line, or nothing when nobody typed for a while. What is typed without an end is kept for the next time.

@@ -259,6 +259,10 @@ fn a_backup_on_a_stick_makes_a_new_box_the_one_that_it_was_made_on() {
     own.try_inside("sh /root/site-script /root/stick");
     let result = own.inside("cat /root/stick/site.result.txt");
     assert!(result.contains("no passphrase.txt"), "{result}");
+    // The screen obeys nothing that is quoted from a stick.
+    own.inside("printf 'NOT set up: line 1: \\033[2J\\r\\n' >/run/branchline-site.result");
+    let said = console(&own);
+    assert!(said.contains("[2J") && !said.contains('\u{1b}'), "{said:?}");
     own.write("/root/stick/passphrase.txt", "another one altogether\n");
     assert!(own.try_inside("sh /root/site-script /root/stick").is_none(), "it is refused");
     let result = own.inside("cat /root/stick/site.result.txt");
