@@ -8,13 +8,15 @@
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use flate2::read::GzDecoder;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::{Gid, Uid, geteuid, getgid, getgroups, getuid, setegid, seteuid, setgroups};
 use serde::{Deserialize, Serialize};
 
 use crate::appliance::backup::{END, End, HEAD, Head, Place, STAGE, Secret, Wrong, relocated};
@@ -84,6 +86,8 @@ pub enum Failure {
     Running,
     /// The program would not start with what is in it, and why.
     Unfit(String),
+    /// Root may not act as the box's account.
+    Account(Errno),
     /// A file or folder.
     Io(PathBuf, io::Error),
 }
@@ -97,12 +101,19 @@ impl std::fmt::Display for Failure {
             Failure::HasData(path) => write!(f, "{} is there already: this box has data. With --over it is set aside, not deleted", path.display()),
             Failure::Unfit(problems) => write!(f, "{problems}this box would not start with the configuration in the backup; nothing was changed. Put right what is missing here, or bring it back with --unchecked and mend it then"),
             Failure::Running => f.write_str("the box is running: stop it first, `systemctl stop branchline.target`"),
+            Failure::Account(error) => write!(f, "the files' account cannot be taken on: {error}"),
             Failure::Io(path, error) => write!(f, "{}: {error}", path.display()),
         }
     }
 }
 
 impl std::error::Error for Failure {}
+
+impl From<Errno> for Failure {
+    fn from(error: Errno) -> Failure {
+        Failure::Account(error)
+    }
+}
 
 fn at(path: &Path) -> impl Fn(io::Error) -> Failure + use<> {
     let path = path.to_owned();
@@ -277,8 +288,9 @@ impl Plan {
 
     fn lock(&self, how: FlockArg) -> Result<Flock<File>, Failure> {
         let path = self.data.join("lock");
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let mut file = OpenOptions::new();
+        file.write(true).create(true).truncate(false).mode(0o600);
+        let file = file.custom_flags(nix::libc::O_NOFOLLOW).open(&path);
         let lock = Flock::lock(file.map_err(at(&path))?, how).map_err(|(_, _)| Failure::Running)?;
         give_to_owner(&path, &self.data).map_err(at(&path))?;
         Ok(lock)
@@ -321,7 +333,8 @@ fn restore(file: &Path, options: &Options) -> Result<String, Failure> {
     // Every file and every name of one, before the word that says so.
     nix::unistd::sync();
     plan.say(READY)?;
-    carry_out(&plan).map_err(at(&plan.data))?;
+    let owner = Owner::of(&plan.data).map_err(at(&plan.data))?;
+    owner.does(|| carry_out(&plan)).map_err(at(&plan.data))?;
     let aside = plan.data.join(format!("{BEFORE}{}", plan.time));
     let aside = match aside.exists() {
         true => format!("\nwhat was here before: {}", aside.display()),
@@ -421,6 +434,15 @@ pub fn finish(config: &Path) -> Result<bool, Failure> {
     let bytes = fs::read(mark).map_err(at(mark))?;
     let plan: Plan =
         serde_json::from_slice(&bytes).map_err(|error| Failure::Io(mark.clone(), error.into()))?;
+    // Root's own only for a moment, before it is given away.
+    let owner = match Owner::of(mark).map_err(at(mark))? {
+        Owner { user, .. } if user.is_root() => Owner::of(&plan.data).map_err(at(&plan.data))?,
+        owner => owner,
+    };
+    owner.does(|| finish_as_owner(&plan))
+}
+
+fn finish_as_owner(plan: &Plan) -> Result<bool, Failure> {
     let decided = || plan.mark(READY).exists() || plan.mark(MOVING).exists();
     // Whoever is at it now is waited for, once it is decided; before, it is left to him.
     let how = if decided() { FlockArg::LockExclusive } else { FlockArg::LockExclusiveNonblock };
@@ -429,11 +451,47 @@ pub fn finish(config: &Path) -> Result<bool, Failure> {
         lock => lock?,
     };
     if decided() {
-        carry_out(&plan).map_err(at(&plan.data))?;
+        carry_out(plan).map_err(at(&plan.data))?;
         return Ok(true);
     }
-    plan.give_up().map_err(at(&stage))?;
+    plan.give_up().map_err(at(&plan.config))?;
     Ok(false)
+}
+
+/// Whose files are moved. Root does that with no more power than they have who could have written where to: a plan, and
+/// links in its way, may be those of whoever broke into the program.
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    user: Uid,
+    group: Gid,
+}
+
+impl Owner {
+    fn of(path: &Path) -> io::Result<Owner> {
+        let own = fs::symlink_metadata(path)?;
+        match own.is_symlink() {
+            true => Err(io::Error::other("it is a link")),
+            false => Ok(Owner { user: own.uid().into(), group: own.gid().into() }),
+        }
+    }
+
+    fn does<T, E>(self, act: impl FnOnce() -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<Errno>,
+    {
+        if !geteuid().is_root() || self.user.is_root() {
+            return act();
+        }
+        let groups = getgroups()?;
+        setgroups(&[self.group])?;
+        setegid(self.group)?;
+        seteuid(self.user)?;
+        let done = act();
+        seteuid(getuid())?;
+        setegid(getgid())?;
+        setgroups(&groups)?;
+        done
+    }
 }
 
 /// Each step may be the last before a power cut, and each may be done again.

@@ -328,6 +328,16 @@ fn a_restore_that_is_cut_off_is_ended_by_the_next_start(own: &Boxed, backup: &st
         assert!(rest.is_none(), "cut at move {cut}: {rest:?}");
     }
     assert!(cuts > 4, "only {cuts} were cut off");
+    // Whoever broke into the program may write such a plan too; root moves no more with it than the program could.
+    own.inside("install -d -m 0700 /root/others && touch /root/others/file");
+    own.write("/root/plan", r#"{"config":"/etc/branchline","data":"/root/others","time":1}"#);
+    own.inside("install -d -o branchline -g branchline -m 0700 /etc/branchline/.restore");
+    own.inside(
+        "install -o branchline -g branchline /root/plan /etc/branchline/.restore/ready.json",
+    );
+    assert!(own.try_inside("branchline restore").is_none());
+    assert_eq!(own.inside("ls /root/others"), "file\n");
+    own.inside("rm -r /etc/branchline/.restore");
 }
 
 /// What the unprivileged program asks of root for the network: addresses become files, and nothing else does.
