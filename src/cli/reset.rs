@@ -97,7 +97,10 @@ fn folders(root: &Path) -> Vec<(PathBuf, String)> {
         fs::read_dir(root.join("var/lib/branchline-config")).into_iter().flatten().flatten()
     {
         let name = format!("version-{}", entry.file_name().to_string_lossy());
-        all.push((entry.path(), name));
+        // Beside them stands which of them was good last.
+        if entry.path().is_dir() {
+            all.push((entry.path(), name));
+        }
     }
     all
 }

@@ -199,6 +199,52 @@ fn cards_get_their_names_once() {
     assert!(link.contains("PermanentMACAddress=02:00:00:00:00:01") && link.contains("Name=lan0"));
 }
 
+/// A version begins with the configuration of the one that ran, as it is then; one that is rolled back finds its own.
+#[test]
+fn the_configuration_follows_the_version() {
+    let all = crate::boxed::work().join("configurations");
+    let _ = std::fs::remove_dir_all(&all);
+    std::fs::create_dir_all(all.join("1")).expect("a folder");
+    let (release, script) =
+        (all.join("release"), root().join("image/overlay/usr/lib/branchline/seed"));
+    let seed = |version: &str, good: bool| {
+        std::fs::write(&release, format!("IMAGE_VERSION={version}\n")).expect("written");
+        let mut seed = Command::new(&script);
+        seed.args(good.then_some("good")).env("BRANCHLINE_CONFIGS", &all);
+        run(seed.env("BRANCHLINE_RELEASE", &release));
+    };
+    let config = |version: &str| all.join(version).join("gateway.toml");
+    let write = |version: &str, text: &str| std::fs::write(config(version), text).expect("written");
+    let read = |version: &str| std::fs::read_to_string(config(version)).expect("there");
+    write("1", "january");
+    seed("1", false);
+    seed("1", true);
+    // Tried, over two starts, and taken back.
+    seed("2", false);
+    write("2", "mended on trial");
+    seed("2", false);
+    assert_eq!(read("2"), "mended on trial", "a trial goes on with its own");
+    seed("1", false);
+    assert_eq!(read("1"), "january");
+    write("1", "june");
+    // The same once more, and the next one: with what the branch has by now.
+    seed("2", false);
+    assert_eq!(read("2"), "june");
+    seed("1", false);
+    seed("10", false);
+    assert_eq!(read("10"), "june");
+    seed("10", true);
+    write("10", "july");
+    // The other slot stands in, and the one that was good goes on afterwards.
+    seed("1", false);
+    assert_eq!(read("1"), "june", "its own, as it was");
+    seed("1", true);
+    seed("10", false);
+    assert_eq!(read("10"), "july");
+    seed("11", false);
+    assert_eq!(read("11"), "june", "what was good last");
+}
+
 /// The list of parts names what is built in, with its sum and its licence, and nothing that only tests use.
 #[test]
 fn the_list_of_parts_is_whole() {
