@@ -422,24 +422,42 @@ fn the_firewall_lets_a_new_carrier_in_as_soon_as_it_is_written_down() {
 #[test]
 fn time_does_not_go_back() {
     let file: PathBuf = crate::boxed::work().join("clock");
-    let keep = |now: &str| {
+    let keep = |now: &str, what: &[&str], server: &str| {
         let mut script = Command::new("faketime");
         script.arg(now).arg(root().join("image/overlay/usr/lib/branchline/keep-time")).arg(&file);
         // It says what it would set; the clock of this machine stays as it is.
-        run(script.env("KEEP_TIME_SET", "echo").env("NO_FAKE_STAT", "1"))
+        script
+            .args(what)
+            .env("KEEP_TIME_SET", "echo")
+            .env("KEEP_TIME_ASK", format!("echo {server}"));
+        run(script.env("NO_FAKE_STAT", "1"))
     };
-    let _ = fs::remove_file(&file);
+    let start = |now: &str| keep(now, &[], "0,Not synchronised");
+    let known = || run(Command::new("date").args(["-u", "+%F", "-r"]).arg(&file));
+    let clear = || ["clock", "clock.leap"].map(|name| fs::remove_file(file.with_file_name(name)));
+    let _ = clear();
     run(Command::new("touch").args(["-d", "2026-11-22 12:00:00 UTC"]).arg(&file));
-    let said = keep("1970-01-02 00:00:00 UTC");
+    let said = start("1970-01-02 00:00:00 UTC");
     assert_eq!(
         said.trim(),
         "the clock was behind what is known; it goes on from 2026-11-22T12:00:00Z"
     );
-    assert_eq!(keep("2026-11-23 12:00:00 UTC"), "");
+    assert_eq!(start("2026-11-23 12:00:00 UTC"), "");
+    assert_eq!(known(), "2026-11-23\n");
+    // A firmware that was wrong once is not believed for ever.
+    assert_eq!(start("2035-01-01 12:00:00 UTC"), "");
+    assert_eq!(known(), "2035-01-01\n");
+    assert!(start("2026-11-24 12:00:00 UTC").contains("had leapt to 2035-01-01"));
+    assert_eq!(known(), "2026-11-24\n");
+    // Nor is one that a time server corrects.
+    keep("2027-06-01 12:00:00 UTC", &["note"], "0,Not synchronised");
+    keep("2026-11-25 12:00:00 UTC", &["note"], "0,Not synchronised");
+    assert_eq!(known(), "2027-06-01\n");
+    keep("2026-11-25 12:00:00 UTC", &["note"], "A29FC87B,192.0.2.1,3,0.0,Normal");
+    assert_eq!(known(), "2026-11-25\n");
+    let _ = clear();
 }
 
-/// The set-up page as a browser has it that speaks German and runs no script: the code, a mistake at its field, the look, the act,
-/// and nothing there any more.
 #[test]
 fn the_page_sets_the_box_up_without_a_network_beyond_the_cable() {
     let own = ready();
