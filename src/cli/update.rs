@@ -285,8 +285,9 @@ fn names(folder: &Path) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
+/// Of the disk that the box started from, whatever else is plugged in: a rule of udev's names them.
 fn partition(half: &str, slot: Slot) -> PathBuf {
-    PathBuf::from(format!("/dev/disk/by-partlabel/{half}-{}", slot.letter()))
+    PathBuf::from(format!("/dev/branchline/{half}-{}", slot.letter()))
 }
 
 /// Writes, lets it reach the disk, forgets what is cached of it, and reads it back.

@@ -64,9 +64,14 @@ pub struct Partition {
     pub name: String,
 }
 
+/// The name of the partition that the box makes at its first start.
+const DATA: &str = "branchline-data";
+
 /// One place for a root: the squashfs and its hash tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
+    /// The disk that it is on, such as `vda`.
+    pub disk: String,
     /// `a` or `b`.
     pub letter: char,
     /// Device of the root.
@@ -82,13 +87,15 @@ pub fn slots(partitions: &[Partition]) -> Vec<Slot> {
         partitions.iter().find(|p| p.disk == disk && p.name == name).map(|p| p.device.clone())
     };
     let mut disks: Vec<&str> = partitions.iter().map(|p| p.disk.as_str()).collect();
-    disks.sort_unstable();
+    // A stick with the same version on it has no data: the box's own disk comes first.
+    let empty = |disk: &str| named(disk, DATA.to_owned()).is_none();
+    disks.sort_unstable_by_key(|disk| (empty(disk), *disk));
     disks.dedup();
     let each = disks.iter().flat_map(|disk| ['a', 'b'].map(|letter| (*disk, letter)));
     each.filter_map(|(disk, letter)| {
         let root = named(disk, format!("root-{letter}"))?;
         let tree = named(disk, format!("hash-{letter}"))?;
-        Some(Slot { letter, root, tree })
+        Some(Slot { disk: disk.to_owned(), letter, root, tree })
     })
     .collect()
 }
@@ -282,7 +289,20 @@ mod tests {
             partition("vda4", "root-b"),
             partition("vdb5", "hash-b"),
         ]);
-        assert_eq!(found, [Slot { letter: 'a', root: "vda2".into(), tree: "vda3".into() }]);
+        let (root, tree) = ("vda2".into(), "vda3".into());
+        assert_eq!(found, [Slot { disk: "vda".into(), letter: 'a', root, tree }]);
+    }
+
+    #[test]
+    fn the_disk_with_the_data_comes_before_a_stick() {
+        let found = slots(&[
+            partition("sda2", "root-a"),
+            partition("sda3", "hash-a"),
+            partition("vda2", "root-a"),
+            partition("vda3", "hash-a"),
+            partition("vda6", "branchline-data"),
+        ]);
+        assert_eq!(found.iter().map(|slot| &slot.disk).collect::<Vec<_>>(), ["vda", "sda"]);
     }
 
     #[test]

@@ -141,6 +141,8 @@ fn open_root(command_line: &str) -> Result<Asked, Failure> {
     println!("branchline-init: version {} from slot {}", asked.version, opened.letter);
     // The letter is wanted later by whoever writes the other slot.
     let _for_later = fs::write("/run/branchline-slot", format!("{}\n", opened.letter));
+    // And which of the disks is the box's own.
+    let _for_later = fs::write("/run/branchline-disk", format!("{}\n", opened.disk));
     Ok(asked)
 }
 

@@ -240,8 +240,8 @@ impl SettingUp {
         let again = self.configure(&by, plan).await?;
         let (beside, network) = (self.0.beside.clone(), plan.made.network.clone());
         let marked = tokio::task::spawn_blocking(move || {
-            beside.mark("the set-up page")?;
-            beside.ask_for_network(&network)
+            beside.ask_for_network(&network)?;
+            beside.mark("the set-up page")
         });
         marked.await.map_err(|_| "no thread".to_owned())?.map_err(|error| error.to_string())?;
         if again {
