@@ -410,7 +410,7 @@ fn network(beside: &Beside, cards: &Path, to: &Path) -> ExitCode {
         Err(error) => return exit::fail(exit::SYSTEM, format!("{}: {error}", cards.display())),
     };
     let Some(lan) = lan else {
-        // The console says so too; a card that comes later brings the next try.
+        // The console says so too; the next start tries again.
         println!("this box has no network card");
         return ExitCode::SUCCESS;
     };
