@@ -66,6 +66,13 @@ pub fn version_of(entry: &str) -> Option<u32> {
     name.split('+').next()?.parse().ok()
 }
 
+/// Whether a kernel on trial was started at least once, by its name: `branchline_2+1-4.efi` was, four times.
+#[must_use]
+pub fn was_tried(entry: &str) -> bool {
+    let counter = entry.strip_suffix(".efi").and_then(|name| name.rsplit_once('+'));
+    counter.is_some_and(|(_, counter)| counter.contains('-'))
+}
+
 /// Damages after which the first program starts the other version: as `DAMAGES_BEFORE_OTHER` in `image/init`.
 const DAMAGES_BEFORE_OTHER: u8 = 2;
 
@@ -132,6 +139,12 @@ mod tests {
             assert!(entries.contains(&"branchline_2.efi".to_owned()));
         }
         assert_eq!((b_holds, entries.len()), (Some(3), 2));
+    }
+
+    #[test]
+    fn a_kernel_that_was_never_started_is_known_from_one_that_was() {
+        assert!(was_tried("branchline_2+1-4.efi") && was_tried("branchline_2+0-5.efi"));
+        assert!(!was_tried("branchline_2+5.efi") && !was_tried("branchline_2.efi"));
     }
 
     #[test]

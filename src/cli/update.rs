@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::UdpSocket;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::admin::{Command, Lamp, Reply};
 use crate::appliance::gate::{ANSWERS_WITHIN, Gate, Seen, Verdict};
 use crate::appliance::manifest::{self, LONGEST, Manifest, Own, Part, Refused};
-use crate::appliance::slot::{Slot, Step, damaged, steps, version_of};
+use crate::appliance::slot::{Slot, Step, damaged, steps, version_of, was_tried};
 use crate::cli::{ask, exit};
 
 /// Where the first program writes down which slot it opened.
@@ -35,6 +36,12 @@ const DAMAGES: &str =
     "/sys/firmware/efi/efivars/BranchlineDamages-8a2ee0a4-5d5c-4f4e-9d0f-6d1c2f0b7c11";
 /// Why a version went whose root is damaged.
 const DAMAGED: &str = "blocks of its root on the disk are not what was signed: the disk is failing, or somebody changed them";
+/// The root that runs, and the difference to it, while they are put together: in memory, for the disk may be nearly full of what
+/// the branch keeps.
+const OLD_ROOT: &str = "/run/branchline-update.root";
+const DIFFERENCE: &str = "/run/branchline-update.difference";
+/// More than any signature has: what is longer is none.
+const LONGEST_SIGNATURE: u64 = 1 << 10;
 /// Attributes that stand before the value of each of the firmware's variables.
 const ATTRIBUTES: usize = 4;
 /// Starts that a new version has to get healthy. Power cuts cost one each: three flaps of the mains condemn none.
@@ -86,9 +93,24 @@ struct Last {
     to: u32,
     /// Trunks that were up when it was written.
     trunks: BTreeSet<String>,
+    /// Whether its kernel is there: before, nothing could start it, whatever cut the writing short.
+    #[serde(default = "yes")]
+    offered: bool,
     /// Nothing yet; "healthy"; or why it was not.
     #[serde(default)]
     outcome: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Last {
+    /// Whether it had its turn, and is not what runs. What rotted on the disk was good: a stick is to mend it.
+    fn was_taken_back(&self) -> bool {
+        let good = [HEALTHY, DAMAGED].map(Some).contains(&self.outcome.as_deref());
+        self.offered && !good
+    }
 }
 
 /// Why nothing was written, or not all of it.
@@ -114,7 +136,7 @@ impl std::fmt::Display for Failure {
             Self::OfficeHours(hour) => write!(f, "it is {hour} o'clock: updates are taken from 1 to 5, or with --now"),
             Self::TakenBack(version, why) => {
                 let why = why.as_deref().unwrap_or("it did not come up far enough to say why");
-                write!(f, "version {version} was taken back: {why}; --again tries it once more")
+                write!(f, "version {version} was taken back: {why}; --again tries it once more, or a file named again.txt on a stick that is put in while the box runs")
             }
             Self::Disk(slot) => write!(f, "slot {slot} does not read back as written: its disk is failing; the running version stays"),
             Self::Io(what, error) => write!(f, "{what}: {error}"),
@@ -152,15 +174,22 @@ fn take(folder: &Path, options: &Options) -> Result<String, Failure> {
     if !options.now && !(1..5).contains(&hour) {
         return Err(Failure::OfficeHours(hour));
     }
-    if let Some(Last { to, outcome, .. }) = last()
-        && to == manifest.version
-        && outcome.as_deref() != Some(HEALTHY)
+    if let Some(last) = last()
+        && last.to == manifest.version
+        && last.was_taken_back()
         && !options.again
     {
-        return Err(Failure::TakenBack(to, outcome));
+        return Err(Failure::TakenBack(last.to, last.outcome));
     }
     let parts = Parts::read(folder, &manifest, &own, running)?;
     let entries = names(Path::new(KERNELS))?;
+    let mut last = Last {
+        from: own.version,
+        to: manifest.version,
+        trunks: trunks_up(),
+        offered: false,
+        outcome: None,
+    };
     for step in steps(running, own.version, &entries, manifest.version, options.tries) {
         match step {
             Step::Forget(name) => at(
@@ -170,14 +199,13 @@ fn take(folder: &Path, options: &Options) -> Result<String, Failure> {
             Step::Write(slot) => {
                 write_and_read(&partition("root", slot), &parts.root, slot)?;
                 write_and_read(&partition("hash", slot), &parts.hash, slot)?;
-                note(&Last {
-                    from: own.version,
-                    to: manifest.version,
-                    trunks: trunks_up(),
-                    outcome: None,
-                })?;
+                note(&last)?;
             }
-            Step::Offer(name) => at(&name, offer(Path::new(KERNELS), &name, &parts.kernel))?,
+            Step::Offer(name) => {
+                at(&name, offer(Path::new(KERNELS), &name, &parts.kernel))?;
+                last.offered = true;
+                note(&last)?;
+            }
         }
     }
     let slot = running.other().letter();
@@ -220,43 +248,55 @@ fn root(
         ));
     };
     // The difference is signed as well: no unknown bytes reach the unpacker.
-    part(folder, &delta.part)?;
-    let old = PathBuf::from("/var/lib/branchline-update/old.root");
-    at(old.display(), copy_start(&partition("root", running), &old, delta.from_bytes))?;
-    let ran = process::Command::new("zstd")
-        .args(["-d", "-q", "-c", "--long=31"])
-        .arg(format!("--patch-from={}", old.display()))
-        .arg(folder.join(&delta.part.file))
-        .output();
-    let _gone = fs::remove_file(&old);
+    let difference = part(folder, &delta.part)?;
+    let ran = copy_start(&partition("root", running), Path::new(OLD_ROOT), delta.from_bytes)
+        // Not from the stick once more, which could answer otherwise the second time.
+        .and_then(|_| fs::write(DIFFERENCE, &difference))
+        .and_then(|()| {
+            process::Command::new("zstd")
+                .args(["-d", "-q", "-c", "--long=31"])
+                .arg(format!("--patch-from={OLD_ROOT}"))
+                .arg(DIFFERENCE)
+                .output()
+        });
+    let _gone = [OLD_ROOT, DIFFERENCE].map(fs::remove_file);
     let made = at("zstd", ran)?.stdout;
     manifest.root.check(&made).map_err(Failure::Refused)?;
     Ok((made, format!("from a difference of {} bytes", delta.part.bytes)))
 }
 
 fn copy_start(from: &Path, to: &Path, bytes: u64) -> io::Result<u64> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)?;
-    }
     io::copy(&mut File::open(from)?.take(bytes), &mut File::create(to)?)
 }
 
 fn part(folder: &Path, part: &Part) -> Result<Vec<u8>, Failure> {
-    let missing = || Failure::Refused(Refused::Missing(part.file.clone()));
-    let file = File::open(folder.join(&part.file)).map_err(|_| missing())?;
-    let mut bytes = Vec::new();
-    // One more than there may be: a longer file shows as such.
-    at(&part.file, file.take(part.bytes + 1).read_to_end(&mut bytes))?;
+    let bytes = match bounded(&folder.join(&part.file), part.bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Failure::Refused(Refused::Missing(part.file.clone())));
+        }
+        read => at(&part.file, read)?,
+    };
     part.check(&bytes).map_err(Failure::Refused)?;
+    Ok(bytes)
+}
+
+/// A file of whoever put the stick in, before anything of it is believed: no link, which would lead elsewhere, nothing that does
+/// not end; and one byte more than there may be, so that a longer one shows as such.
+fn bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 fn signed(folder: &Path, own: &Own) -> Result<Manifest, Failure> {
     let path = folder.join("update.json");
-    let mut text = Vec::new();
-    let file = at(path.display(), File::open(&path))?;
-    at(path.display(), file.take(LONGEST as u64 + 1).read_to_end(&mut text))?;
-    let signature = fs::read(folder.join("update.json.sig")).ok();
+    let text = at(path.display(), bounded(&path, LONGEST as u64))?;
+    let signature = bounded(&folder.join("update.json.sig"), LONGEST_SIGNATURE).ok();
     let keys: Vec<Vec<u8>> = names(Path::new(KEYS))?
         .iter()
         .filter_map(|name| {
@@ -389,6 +429,11 @@ fn show() -> ExitCode {
                 outcome.unwrap_or_else(|| "not healthy yet".to_owned())
             );
         }
+        Some(Last { to, offered: false, .. }) => {
+            println!(
+                "version {version}; version {to} was not written to its end: put its stick in again"
+            );
+        }
         Some(Last { to, outcome, .. }) => {
             let why =
                 outcome.unwrap_or_else(|| "it did not come up far enough to say why".to_owned());
@@ -418,6 +463,7 @@ pub fn health(options: &Health) -> ExitCode {
         _ => HEALTHY.to_owned(),
     };
     if let Some(last) = &mut last {
+        last.offered = true;
         last.outcome = Some(outcome.clone());
         if let Err(failure) = note(last) {
             eprintln!("branchline: {failure}");
@@ -430,8 +476,10 @@ pub fn health(options: &Health) -> ExitCode {
         (Verdict::Ill(_), Some(_)) => ExitCode::from(exit::SOFTWARE),
         _ => {
             forget_variable(STARTS);
-            if let Err(failure) = forget_damaged(version) {
-                eprintln!("branchline: {failure}");
+            for forgotten in [forget_damaged(version), forget_taken_back(version)] {
+                if let Err(failure) = forgotten {
+                    eprintln!("branchline: {failure}");
+                }
             }
             ExitCode::SUCCESS
         }
@@ -445,19 +493,32 @@ fn forget_damaged(version: u32) -> Result<(), Failure> {
     let written = String::from_utf8_lossy(written.get(ATTRIBUTES..).unwrap_or_default());
     let gone = damaged(&written, version);
     let Some(youngest) = gone.iter().copied().max() else { return Ok(()) };
-    for name in names(Path::new(KERNELS))? {
-        if version_of(&name).is_some_and(|found| gone.contains(&found)) {
-            let removed = fs::remove_file(Path::new(KERNELS).join(&name));
-            at(&name, removed.and_then(|()| settle(KERNELS)))?;
-        }
-    }
+    forget(|name| version_of(name).is_some_and(|found| gone.contains(&found)))?;
     note(&Last {
         from: version,
         to: youngest,
         trunks: BTreeSet::new(),
+        offered: true,
         outcome: Some(DAMAGED.to_owned()),
     })?;
     forget_variable(DAMAGES);
+    Ok(())
+}
+
+/// The last update had its turns, and this version is healthy in its place: what is left of that one's tries would start it at
+/// some power cut to come, with nobody there.
+fn forget_taken_back(version: u32) -> Result<(), Failure> {
+    let taken_back = last().filter(|last| last.to != version && last.was_taken_back());
+    let Some(last) = taken_back else { return Ok(()) };
+    forget(|name| version_of(name) == Some(last.to) && was_tried(name))
+}
+
+/// Takes kernels away.
+fn forget(which: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    for name in names(Path::new(KERNELS))?.iter().filter(|name| which(name)) {
+        let removed = fs::remove_file(Path::new(KERNELS).join(name));
+        at(name, removed.and_then(|()| settle(KERNELS)))?;
+    }
     Ok(())
 }
 
@@ -488,5 +549,42 @@ fn forget_variable(path: &str) {
         if let Err(error) = fs::remove_file(path) {
             eprintln!("branchline: {path} stays: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_never_offered_or_rotted_is_taken_again() {
+        let last = |text: &str| serde_json::from_str::<Last>(text).expect("a note");
+        let note = |rest: &str| last(&format!(r#"{{"from":1,"to":2,"trunks":[]{rest}}}"#));
+        // As notes were before they said whether the kernel was there.
+        assert!(note("").was_taken_back());
+        assert!(note(r#","outcome":"no trunk is up""#).was_taken_back());
+        assert!(note(r#","offered":true"#).was_taken_back());
+        assert!(
+            !note(r#","offered":false"#).was_taken_back(),
+            "it was cut off while it was written"
+        );
+        assert!(!note(r#","outcome":"healthy""#).was_taken_back());
+        let damaged = serde_json::json!({"from": 1, "to": 2, "trunks": [], "outcome": DAMAGED});
+        assert!(!last(&damaged.to_string()).was_taken_back(), "its stick mends it");
+    }
+
+    #[test]
+    fn a_stick_takes_no_more_memory_than_there_may_be() {
+        let folder = std::env::temp_dir().join(format!("branchline-stick-{}", process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let (link, long, plain) = (folder.join("link"), folder.join("long"), folder.join("plain"));
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink("/dev/zero", &link).expect("a link");
+        File::create(&long).and_then(|file| file.set_len(1 << 40)).expect("a sparse file");
+        fs::write(&plain, "text").expect("a file");
+        assert!(bounded(&link, 10).is_err() && bounded(&folder, 10).is_err());
+        assert_eq!(bounded(&long, 10).map(|read| read.len()).ok(), Some(11));
+        assert_eq!(bounded(&plain, 10).ok(), Some(b"text".to_vec()));
+        fs::remove_dir_all(&folder).expect("removed");
     }
 }
