@@ -17,9 +17,11 @@ use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::digest::{SHA256, digest};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use serde::{Deserialize, Serialize};
 
+use crate::appliance::manifest::hex;
 use crate::random::Random;
 use crate::time::{UnixTime, rfc3339};
 
@@ -342,29 +344,36 @@ pub fn relocated(text: &str, moved: &[(&Path, &Path)]) -> String {
     text
 }
 
-/// The name of a backup's file; names sort as their times do.
-pub fn file_name(site: &str, at: UnixTime) -> String {
+/// The name of a backup's file; names sort as their times do. Digits of the box's own public key, which goes with its data to
+/// other hardware, tell it from another one of the same name that shares the folder.
+pub fn file_name(site: &str, key: &[u8], at: UnixTime) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let site: String = site.chars().map(plain).take(LONGEST_SITE).collect();
     let time: String = at.to_string().chars().take_while(|c| *c != '.').collect();
     let time = time.trim_end_matches('Z').replace([':', '-'], "");
-    format!("branchline-{site}-{time}Z.{ENDING}")
+    let digits = hex(digest(&SHA256, key).as_ref()).chars().take(BOX_DIGITS).collect::<String>();
+    format!("branchline-{site}-{digits}-{time}Z.{ENDING}")
 }
 
 /// Characters of a site's name in the name of a file.
 const LONGEST_SITE: usize = 40;
+/// Hexadecimal digits of a box.
+const BOX_DIGITS: usize = 8;
 
-/// Which of these files are to go, so that `keep` of this site's stay. Names of other files are never among them.
+/// Which of these files are to go, so that `keep` of this box's stay, the newest among them. Names of other files are never among
+/// those that go, nor are names of a time to come: the clock was wrong once, and they count for nothing.
 pub fn too_old<'n>(names: &'n [String], newest: &str, keep: usize) -> Vec<&'n str> {
-    // `branchline-SITE-`: what stands before the time.
+    // `branchline-SITE-BOX`: what stands before the time.
     let Some((series, _)) = newest.rsplit_once('-') else { return Vec::new() };
     let own = |name: &&String| {
-        name.rsplit_once('-')
-            .is_some_and(|(start, end)| start == series && end.ends_with(&format!("Z.{ENDING}")))
+        name.as_str() < newest
+            && name.rsplit_once('-').is_some_and(|(start, end)| {
+                start == series && end.ends_with(&format!("Z.{ENDING}"))
+            })
     };
     let mut names: Vec<&str> = names.iter().filter(own).map(String::as_str).collect();
     names.sort_unstable();
-    let spare = names.len().saturating_sub(keep.max(1));
+    let spare = (names.len() + 1).saturating_sub(keep.max(1));
     names.truncate(spare);
     names
 }
@@ -535,13 +544,17 @@ mod tests {
 
     #[test]
     fn the_oldest_go_and_nobody_elses() {
-        let at = |hours: i64| file_name("Büro 1", UnixTime(hours * 3_600_000_000));
+        let at = |hours: i64| file_name("Büro 1", b"one", UnixTime(hours * 3_600_000_000));
         let mut names: Vec<String> = (0..4).map(at).collect();
+        // Another box of the same name; and one of a day when the clock was wrong.
+        names.push(file_name("Büro 1", b"two", UnixTime(0)));
+        names.push(at(1_000_000));
         names.push("branchline-other-19700101T000000Z.blbackup".to_owned());
         names.push("letters.doc".to_owned());
-        assert_eq!(at(1), "branchline-b-ro-1-19700101T010000Z.blbackup");
+        assert_eq!(at(1), "branchline-b-ro-1-7692c3ad-19700101T010000Z.blbackup");
         assert_eq!(too_old(&names, &at(3), 2), [at(0), at(1)]);
         assert!(too_old(&names, &at(3), 9).is_empty());
+        assert_eq!(too_old(&names, &at(3), 1), [at(0), at(1), at(2)]);
     }
 
     #[test]

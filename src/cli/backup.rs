@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::appliance::backup::{
     END, End, HEAD, Head, Outcome, PIECE, Pieces, Place, RESULT, Secret, belongs, file_name,
@@ -207,7 +208,8 @@ pub fn give_to_owner(path: &Path, folder: &Path) -> io::Result<()> {
 fn make(options: &Options, settings: &Settings) -> Result<Made, Failure> {
     let now = clock::now().unix;
     let mut random = clock::random().ok_or(Failure::System)?;
-    let name = file_name(&settings.site.name, now);
+    let key = fs::read(settings.site.data_dir.join("keys/seal.pub")).unwrap_or_default();
+    let name = file_name(&settings.site.name, &key, now);
     let to = options.to.as_ref().or(settings.backup.folder.as_ref()).ok_or(Failure::NoTarget)?;
     // What the configuration names is a folder, and a disk's place when the disk is in.
     let is_file = options.to.is_some() && !to.is_dir();
@@ -228,11 +230,15 @@ fn make(options: &Options, settings: &Settings) -> Result<Made, Failure> {
         data: source.data.clone(),
         left_out: source.left_out.clone(),
     };
-    let draft = file.with_extension(PART);
+    let own = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let draft = folder.join(format!(".{own}.{PART}"));
     if options.to.is_none() {
         forget_parts(&folder, &name);
     }
-    let end = match source.write(&draft, &head, &secret, &mut random) {
+    let written = new_draft(&draft).map_err(|error| Failure::Target(draft.clone(), error))?;
+    // Until it has its name: nobody takes it for one that was cut off.
+    let _lock = written.try_clone().ok().map(|own| Flock::lock(own, FlockArg::LockExclusive));
+    let end = match source.write(written, &draft, &head, &secret, &mut random) {
         Ok(end) => end,
         Err(failure) => {
             let _ = fs::remove_file(&draft);
@@ -257,17 +263,31 @@ fn make(options: &Options, settings: &Settings) -> Result<Made, Failure> {
     Ok(Made { file, octets, end, left_out: source.left_out, gone })
 }
 
-/// Takes away what earlier ones of this site left when they were cut off. One that stays is in nobody's way.
+fn new_draft(draft: &Path) -> io::Result<File> {
+    // What lies there from before goes, and is never written through: it may be a link.
+    let _nothing_there = fs::remove_file(draft);
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)
+}
+
+/// Takes away what earlier ones of this box left when they were cut off, and not what another command is writing just now. One that
+/// stays is in nobody's way.
 fn forget_parts(folder: &Path, name: &str) {
     let series = name.rsplit_once('-').map_or(name, |(series, _)| series);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let other = PathBuf::from(entry.file_name());
-        let stem = other.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let own = stem.rsplit_once('-').is_some_and(|(own, _)| own == series);
-        if own && other.extension().is_some_and(|end| end == PART) {
+        let other = entry.file_name().into_string().unwrap_or_default();
+        let stem = other.strip_prefix('.').and_then(|other| other.strip_suffix(PART));
+        let own = stem.and_then(|stem| stem.rsplit_once('-')).is_some_and(|(own, _)| own == series);
+        if own && is_left(&entry.path()) {
             let _it_stays = fs::remove_file(entry.path());
         }
     }
+}
+
+fn is_left(draft: &Path) -> bool {
+    let mut open = OpenOptions::new();
+    open.read(true).custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
+    let file = open.open(draft);
+    file.is_ok_and(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok())
 }
 
 /// Takes away what is above the number that is kept. Answers how many.
@@ -422,15 +442,12 @@ impl Source {
 
     fn write(
         &mut self,
+        written: File,
         draft: &Path,
         head: &Head,
         secret: &Secret,
         random: &mut Random,
     ) -> Result<End, Failure> {
-        // What lies there from before goes, and is never written through: it may be a link.
-        let _nothing_there = fs::remove_file(draft);
-        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft);
-        let written = written.map_err(|error| Failure::Target(draft.to_owned(), error))?;
         let pieces = Pieces::new(secret, random).ok_or(Failure::System)?;
         let sealed = Sealed::new(written, pieces).map_err(at(draft))?;
         let mut packed = tar::Builder::new(GzEncoder::new(sealed, Compression::fast()));
