@@ -22,7 +22,6 @@ use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -81,9 +80,9 @@ impl Sources {
 pub struct Server {
     identity: Identity,
     sources: Arc<Sources>,
-    connections: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-    /// Places of connections that are over but for what is still coming in.
-    lingering: Arc<Semaphore>,
+    connections: Places,
+    /// Those of connections that are over but for what is still coming in.
+    lingering: Places,
     router: axum::Router,
 }
 
@@ -108,7 +107,7 @@ impl Peer {
 }
 
 /// See [`Peer::streams`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Streaming(Arc<AtomicUsize>);
 
 impl Drop for Streaming {
@@ -123,8 +122,8 @@ impl Server {
         Server {
             identity: identity.clone(),
             sources: Arc::new(sources),
-            connections: Arc::default(),
-            lingering: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            connections: Places::default(),
+            lingering: Places::default(),
             router,
         }
     }
@@ -174,7 +173,7 @@ impl Server {
                     let from = peer.ip().to_canonical();
                     // Who has no place, or is not served, is cut off without a word.
                     if self.sources.serve(from)
-                        && let Some(place) = self.enter(from)
+                        && let Some(place) = self.connections.enter(from, self.sources.room(from))
                     {
                         tokio::spawn(self.clone().serve(stream, (from, peer.port()), place));
                     }
@@ -188,28 +187,13 @@ impl Server {
         }
     }
 
-    /// A place for one more connection of this source.
-    fn enter(&self, from: IpAddr) -> Option<Place> {
-        let mut table = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: usize = table.values().sum();
-        let own = table.entry(from).or_default();
-        let full = all >= MAX_CONNECTIONS || *own >= self.sources.room(from);
-        if full {
-            if *own == 0 {
-                table.remove(&from);
-            }
-            return None;
-        }
-        *own += 1;
-        Some(Place { from, table: self.connections.clone() })
-    }
-
     async fn serve(self, stream: TcpStream, (from, port): (IpAddr, u16), _place: Place) {
         let Ok(local) = stream.local_addr() else { return };
         // A peer that vanished, or reads no further, is let go by the system; not all of them know how.
         let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(STUCK));
         let Ok(Ok(stream)) = timeout(PATIENCE, self.tls().accept(stream)).await else { return };
-        let stream = Lingering::new(stream, self.lingering);
+        let source = (from, self.sources.room(from));
+        let stream = Lingering::new(stream, source, self.lingering);
         let peer = Peer { from, port, local, streams: Arc::default() };
         let router = TowerToHyperService::new(self.router);
         let streams = peer.streams.clone();
@@ -237,7 +221,7 @@ impl Server {
             .with_upgrades();
         let mut connection = pin!(connection);
         // However it ends, it ends: a phone that went away tells nobody.
-        if timeout(LIFE + LAST_ANSWER, connection.as_mut()).await.is_err()
+        if timeout(LIFE + PATIENCE + LAST_ANSWER, connection.as_mut()).await.is_err()
             && streams.load(Ordering::Relaxed) > 0
         {
             connection.as_mut().graceful_shutdown();
@@ -246,15 +230,33 @@ impl Server {
     }
 }
 
+/// Who has how many connections.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+impl Places {
+    /// A place for one more of this source, which may have so many.
+    fn enter(&self, from: IpAddr, room: usize) -> Option<Place> {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = table.values().sum();
+        let own = table.get(&from).copied().unwrap_or_default();
+        if all >= MAX_CONNECTIONS || own >= room {
+            return None;
+        }
+        table.insert(from, own + 1);
+        Some(Place { from, places: self.clone() })
+    }
+}
+
 /// A connection's place; free again when it is dropped.
 struct Place {
     from: IpAddr,
-    table: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    places: Places,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = table.get_mut(&self.from) {
             *count -= 1;
             if *count == 0 {

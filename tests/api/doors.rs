@@ -1,6 +1,7 @@
 //! Who is not let in, what is not read, and what is done once.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -129,6 +130,51 @@ fn who_sends_ten_megabytes_before_it_listens_hears_the_answer_all_the_same() {
             assert_eq!(status, 413);
         }
     }
+}
+
+/// Answered, and kept open for as long as the box waits for whatever else they say.
+const LINGERING: &str = r#"
+import socket, ssl, sys
+host, port, certificate = sys.argv[1:]
+context = ssl.create_default_context(cafile=certificate)
+context.check_hostname = False
+held = []
+while len(held) < 300:
+    line = socket.create_connection((host, int(port)), source_address=("127.0.0.2", 0))
+    try:
+        line = context.wrap_socket(line)
+        line.sendall(b"BAD\r\n\r\n")
+        while line.recv(100):
+            pass
+    except OSError:
+        pass
+    held.append(line)
+print("held", flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn who_leaves_many_connections_open_takes_no_answer_from_others() {
+    let api = Api::start();
+    let (host, port) = api.url.trim_start_matches("https://").split_once(':').expect("a port");
+    let mut other = Command::new("python3")
+        .args(["-c", LINGERING, host, port, &api.certificate])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python runs");
+    let mut said = String::new();
+    let out = other.stdout.take().expect("piped");
+    BufReader::new(out).read_line(&mut said).expect("a line");
+    assert_eq!(said, "held\n");
+    let path = "/api/v1/users";
+    let asked = Command::new("python3")
+        .args(["-c", ALL_AND_THEN_READ, host, port, &api.certificate, &api.token, path])
+        .output()
+        .expect("python runs");
+    drop(other.stdin.take());
+    other.wait().expect("it ended");
+    assert_eq!(String::from_utf8_lossy(&asked.stdout), "413\n");
 }
 
 #[test]

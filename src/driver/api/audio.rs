@@ -12,6 +12,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::driver::http::Streaming;
 use crate::driver::tape::Recording;
 use crate::id::RecordingId;
 
@@ -21,11 +22,12 @@ const AHEAD: usize = 2;
 const STILL: Duration = Duration::from_secs(60);
 
 /// The answer. What turns out to be damaged on the way ends the connection, so that nobody takes a part for the whole.
-pub fn response(recording: RecordingId, opened: Recording) -> Response<Body> {
+pub fn response(streaming: Streaming, recording: RecordingId, opened: Recording) -> Response<Body> {
     let (pieces, body) = mpsc::channel(AHEAD);
     let length = opened.length();
     tokio::spawn(read(recording, Arc::new(opened), pieces));
-    let mut response = Response::new(Body::new(Pieces { body, left: length }));
+    let mut response =
+        Response::new(Body::new(Pieces { body, left: length, _streaming: streaming }));
     let kind = HeaderValue::from_static("audio/wav");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
@@ -58,6 +60,8 @@ async fn read(
 struct Pieces {
     body: mpsc::Receiver<io::Result<Bytes>>,
     left: u64,
+    /// As long as somebody listens, and no longer than they take pieces.
+    _streaming: Streaming,
 }
 
 impl hyper::body::Body for Pieces {
@@ -105,7 +109,7 @@ mod tests {
         }
         writing.finish(&folder, recording).expect("whole");
         let open = || Recording::open(&folder, recording, ring.reading()).expect("ours");
-        let answer = response(recording, open());
+        let answer = response(Streaming::default(), recording, open());
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "audio/wav");
         let length = hyper::body::Body::size_hint(answer.body()).exact();
         let heard = answer.into_body().collect().await.expect("all of it").to_bytes();
@@ -115,7 +119,9 @@ mod tests {
         let mut bent = std::fs::read(&path).expect("there");
         bent[40_000] ^= 1;
         std::fs::write(&path, bent).expect("written");
-        assert!(response(recording, open()).into_body().collect().await.is_err());
+        assert!(
+            response(Streaming::default(), recording, open()).into_body().collect().await.is_err()
+        );
         std::fs::remove_dir_all(&folder).expect("cleaned up");
     }
 }

@@ -77,7 +77,7 @@ pub async fn carry_out(
         }
         Ask::NewToken(new) => new_token(api, route, asked, by, new).await?,
         Ask::SiteEvents(new) => site_events(api, route, asked, by, new).await?,
-        Ask::Audio(recording) => return audio(api, route, asked, by, recording).await,
+        Ask::Audio(recording) => return audio(api, route, peer, asked, by, recording).await,
         Ask::File(message, content) => {
             return file(api, route, asked, by, (message, content)).await;
         }
@@ -327,6 +327,7 @@ async fn keep_file(
 async fn audio(
     api: &Api,
     route: &Route,
+    peer: &Peer,
     asked: &Asked,
     by: By,
     recording: RecordingId,
@@ -338,7 +339,7 @@ async fn audio(
     let (folder, keys) = (api.recordings.clone(), api.keys.clone());
     let opened = move || Recording::open(&folder, recording, &*keys);
     match tokio::task::spawn_blocking(opened).await {
-        Ok(Ok(opened)) => Ok(Done::Stream(audio::response(recording, opened))),
+        Ok(Ok(opened)) => Ok(Done::Stream(audio::response(peer.streams(), recording, opened))),
         Ok(Err(error)) => {
             tracing::warn!(%recording, %error, "a recording cannot be read");
             Err(Problem::nothing("recording", &recording.to_string()))

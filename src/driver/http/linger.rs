@@ -6,17 +6,18 @@
 //! nothing of HTTP: it is the stream below it.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
+
+use crate::driver::http::Places;
 
 /// How long a connection that is over is read in all.
 const LINGER: Duration = Duration::from_secs(30);
@@ -26,17 +27,23 @@ const QUIET: Duration = Duration::from_secs(5);
 const MOST_THROWN_AWAY: u64 = 16 << 20;
 
 /// A TLS connection that does not end before what was written last had time to be read. It goes on by itself once it is
-/// dropped, if `room` has a place left; else it is closed at once.
-#[derive(Debug)]
+/// dropped, if its source has a place left among `places` then; else it is closed at once.
 pub struct Lingering {
     /// Taken when it is dropped.
     stream: Option<TlsStream<TcpStream>>,
-    room: Arc<Semaphore>,
+    from: IpAddr,
+    room: usize,
+    places: Places,
 }
 
 impl Lingering {
-    pub fn new(stream: TlsStream<TcpStream>, room: Arc<Semaphore>) -> Self {
-        Lingering { stream: Some(stream), room }
+    /// Of a source that may have so many.
+    pub fn new(
+        stream: TlsStream<TcpStream>,
+        (from, room): (IpAddr, usize),
+        places: Places,
+    ) -> Self {
+        Lingering { stream: Some(stream), from, room, places }
     }
 
     fn stream(self: Pin<&mut Self>) -> io::Result<Pin<&mut TlsStream<TcpStream>>> {
@@ -46,8 +53,8 @@ impl Lingering {
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        let (stream, place) = (self.stream.take(), self.room.clone().try_acquire_owned());
-        if let (Some(stream), Ok(place), Ok(runtime)) = (stream, place, Handle::try_current()) {
+        let (stream, place) = (self.stream.take(), self.places.enter(self.from, self.room));
+        if let (Some(stream), Some(place), Ok(runtime)) = (stream, place, Handle::try_current()) {
             runtime.spawn(async move {
                 let _ = timeout(LINGER, throw_away(stream)).await;
                 drop(place);
