@@ -310,11 +310,13 @@ fn restore(file: &Path, options: &Options) -> Result<String, Failure> {
         return Err(Failure::HasData(options.config.clone()));
     }
     let _lock = plan.lock(FlockArg::LockExclusiveNonblock)?;
+    // As the account that moves everything at the end: where it may not write, this says so before anything is changed.
+    let owner = Owner::of(&plan.data).map_err(at(&plan.data))?;
     for folder in plan.folders() {
         let stage = folder.join(STAGE);
         forget(&stage).map_err(at(&stage))?;
-        let made = fs::DirBuilder::new().mode(0o700).create(&stage);
-        made.and_then(|()| give_to_owner(&stage, &plan.data)).map_err(at(&stage))?;
+        let made = owner.does(|| fs::DirBuilder::new().mode(0o700).create(&stage));
+        made.map_err(at(&stage))?;
     }
     // Whoever comes after a cut finds both folders by it.
     plan.say(BEGUN)?;
@@ -333,7 +335,6 @@ fn restore(file: &Path, options: &Options) -> Result<String, Failure> {
     // Every file and every name of one, before the word that says so.
     nix::unistd::sync();
     plan.say(READY)?;
-    let owner = Owner::of(&plan.data).map_err(at(&plan.data))?;
     owner.does(|| carry_out(&plan)).map_err(at(&plan.data))?;
     let aside = plan.data.join(format!("{BEFORE}{}", plan.time));
     let aside = match aside.exists() {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -183,6 +184,7 @@ fn a_backup_brings_the_branch_back() {
 
     no_damage_is_taken(&folder, &file, &key);
     nothing_is_overwritten(&file, &key, &second);
+    where_the_account_may_not_write_nothing_is_begun(&folder, &file, &key);
     what_this_box_cannot_run_is_refused(&folder, &first, &key);
     a_power_cut_leaves_one_or_the_other(&folder, &file, &key, &second);
 }
@@ -222,6 +224,23 @@ fn nothing_is_overwritten(file: &Path, key: &Path, to: &Path) {
     let before = files(to);
     refused(&mut restore(file, key, to), 77, "--over");
     assert_eq!(before.len(), files(to).len());
+}
+
+/// Root moves the files as the account whose data they are.
+fn where_the_account_may_not_write_nothing_is_begun(folder: &Folder, file: &Path, key: &Path) {
+    let (to, data) = (folder.join("theirs"), folder.join("theirs/data"));
+    fs::create_dir_all(&data).expect("a folder");
+    std::os::unix::fs::chown(&data, Some(65_534), Some(65_534)).expect("root may");
+    let restore = || {
+        let mut restore = restore(file, key, &to);
+        restore.arg("--data").arg(&data);
+        restore
+    };
+    refused(&mut restore(), 74, "Permission denied");
+    assert!(!to.join(".restore").exists() && !data.join("journal").exists());
+    fs::set_permissions(&to, PermissionsExt::from_mode(0o777)).expect("root may");
+    good(&mut restore());
+    assert!(to.join("gateway.toml").exists() && data.join("journal").exists());
 }
 
 /// A flow that lay beside the box is not on the new one; an admin who knows what he does mends it afterwards.
