@@ -17,10 +17,12 @@ pub fn tool(name: &str) -> String {
 }
 
 /// Every check but these: whether good data is taken depends on what there is in the branch. And each event of a batch is
-/// read by itself: the answer to a bad one among good ones is 200, and says which it was.
+/// read by itself: the answer to a bad one among good ones is 200, and says which it was. A text that is longer than the
+/// document allows may be longer than any body: 413 refuses it as well (RFC 9110 section 15.5.14).
 const CHECKS: &str = r#"
 [checks]
 positive_data_acceptance.enabled = false
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
 [[operations]]
 include-operation-id = "tell_events"
 checks.negative_data_rejection.enabled = false
