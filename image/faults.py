@@ -2,7 +2,9 @@
 import json
 import os
 import random
+import re
 import shutil
+import signal
 import ssl
 import subprocess
 import threading
@@ -190,7 +192,8 @@ def tpm(machine, folder):
 
 
 def modem(machine, folder):
-    """A modem at the USB socket: found, named, a text comes in and one goes out."""
+    """A modem at the USB socket: found, named, a text comes in and one goes out; it answers no more, its socket's power is cut,
+    and it works again."""
     line = os.path.join(folder, "modem")
     played = subprocess.Popen([os.environ["BRANCHLINE_MODEM"], line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
     heard = []
@@ -212,8 +215,19 @@ def modem(machine, folder):
         api.post("/messages", {"channel": "sms", "to": "+15550001", "text": "It is.", "purpose": "code"})
         qemu.wait(lambda: "sent +15550001\n" in heard, 60, "the modem was given nothing to send", box)
         say("modem: a text came in and stands in its conversation; one went out to the network")
+        # It hears nothing, not even orders to begin anew: the unit that is bound to it is asked to cut its power.
+        played.send_signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        box.wait_for("was without power for a moment", within=400)
+        socket = re.search(r"its socket (\S+) was without", box.said())[1]
+        say(f"modem: socket {socket} was without power for a moment, {time.monotonic() - stopped:.1f} s after the modem fell silent")
+        played.send_signal(signal.SIGCONT)
+        played.stdin.write("+15550002 And the bell?\n")
+        qemu.wait(lambda: api.has("/conversations?limit=20", "+15550002"), 120, "nothing comes in after the power was cut", box)
+        say("modem: found again, and the next text came in")
     finally:
         box.cut()
+        played.send_signal(signal.SIGCONT)
         played.stdin.close()
         played.wait()
 

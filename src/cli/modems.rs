@@ -10,6 +10,8 @@ use clap::{Args, Subcommand};
 
 use crate::admin::{Bundle, Command, ModemLimit, ModemLine, ModemOrder, ModemReply, Reply};
 use crate::cli::{ask, exit, text};
+use crate::driver::modem::off_and_on;
+use crate::driver::serial::ports::Ports;
 
 /// Networks take up to a minute for a question.
 const NETWORK: Duration = Duration::from_secs(80);
@@ -57,6 +59,13 @@ enum Order {
         #[command(flatten)]
         options: ask::Options,
     },
+    /// Take the power from the USB socket of a line for three seconds, as root. The box asks for it where nothing else
+    /// helped a modem (branchline-modem@.path); a hub that cannot switch its sockets lets go of the modem and finds it anew.
+    #[command(after_help = "Example: branchline modems power ttyUSB2")]
+    Power {
+        /// What the kernel calls the line.
+        device: String,
+    },
 }
 
 /// Asks, prints, and gives the exit code.
@@ -68,6 +77,7 @@ pub fn main(asked: Modems) -> ExitCode {
         }
         Some(Order::Ask { name, text, options }) => (ModemOrder::Ask { name, text }, options, None),
         Some(Order::Reset { name, options }) => (ModemOrder::Reset { name }, options, None),
+        Some(Order::Power { device }) => return power(&device),
     };
     let reply = match ask::ask_patiently(&options.socket, &Command::Modem { order }, NETWORK) {
         Ok(reply) => reply,
@@ -98,6 +108,35 @@ pub fn main(asked: Modems) -> ExitCode {
         None => _ = io::stdout().write_all(printed.as_bytes()),
     }
     ExitCode::SUCCESS
+}
+
+fn power(device: &str) -> ExitCode {
+    let ports = Ports::system();
+    let Some(port) = ports.named(device) else {
+        let words = format!(
+            "{device}: no line of this name is plugged in; `ls /sys/class/tty` has them all"
+        );
+        return exit::fail(exit::NO_INPUT, words);
+    };
+    let switched = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .and_then(|runtime| runtime.block_on(off_and_on(&ports, &port)));
+    match switched {
+        Ok(()) => {
+            println!(
+                "{device}: its socket {} was without power for a moment",
+                port.place.unwrap_or_default()
+            );
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let words = format!(
+                "{device}: its socket cannot be switched: {error}; root may, at hubs that can"
+            );
+            exit::fail(exit::UNAVAILABLE, words)
+        }
+    }
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {

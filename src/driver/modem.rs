@@ -4,6 +4,7 @@
 //! owner stores what arrived and says so with [`Order::Stored`]; while the owner has no room, nothing more is read.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::clock;
-use super::serial::ports::{Ports, Without};
+use super::serial::ports::{Port, Ports, Without};
 use super::serial::{CannotOpen, Line};
 use crate::sms::modem::transcript::Entry;
 use crate::sms::modem::{Modem, NoLine, Order, Output, Snapshot, Told};
@@ -206,20 +207,33 @@ impl Task {
         }
     }
 
+    /// Takes the power from its socket for a moment; whoever has no right to asks the unit of the modem for it.
     async fn power(&mut self) {
         self.line = None;
-        let place = self.last.as_ref().and_then(|(_, place)| place.clone());
-        let (Lines::Any(ports), Some(place)) = (&self.lines, place) else { return };
-        match ports.power(&place, false) {
-            Ok(()) => {
-                sleep(DARK).await;
-                if let Err(error) = ports.power(&place, true) {
-                    tracing::warn!(%place, %error, "the hub does not give its power back");
-                }
+        let ports = match &self.lines {
+            Lines::Any(ports) => ports.clone(),
+            Lines::One(_) => Ports::system(),
+        };
+        let path = self.last.as_ref().map(|(path, _)| path);
+        let Some(port) = path.and_then(|path| ports.behind(path)) else { return };
+        if let Err(error) = off_and_on(&ports, &port).await {
+            match ports.ask_for_power_off(&port) {
+                Ok(()) => tracing::info!(line = %port.device, "asked for its power to be cut"),
+                Err(_) => tracing::info!(line = %port.device, %error, "its power cannot be cut"),
             }
-            Err(error) => tracing::info!(%place, %error, "the hub cannot switch power"),
         }
     }
+}
+
+/// Takes the power from the socket of a line, and gives it back after a moment.
+///
+/// # Errors
+/// When it is in no socket of a hub, the hub cannot switch it, or root alone may.
+pub async fn off_and_on(ports: &Ports, port: &Port) -> io::Result<()> {
+    let place = port.place.as_ref().ok_or(io::ErrorKind::NotFound)?;
+    ports.power(place, false)?;
+    sleep(DARK).await;
+    ports.power(place, true)
 }
 
 async fn read(line: Option<&Line>) -> Option<Vec<u8>> {

@@ -50,7 +50,8 @@ fn units_are_what_systemd_understands() {
     let tree = installed();
     let mut asked = Command::new("systemd-analyze");
     asked.arg(format!("--root={}", tree.display())).args(["--man=no", "verify"]);
-    let names = ["service", "socket", "timer", "target", "slice"].into_iter().flat_map(units);
+    let names =
+        ["service", "socket", "timer", "path", "target", "slice"].into_iter().flat_map(units);
     asked.args(names.map(|unit| unit.file_name().expect("a file").to_owned()));
     let said = run(&mut asked);
     assert!(!said.contains("branchline"), "{said}");

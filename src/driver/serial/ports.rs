@@ -37,21 +37,28 @@ pub enum Without {
     Disk(u16, u16),
 }
 
+/// Where whoever may not switch a socket's power asks whoever may: a file by the name of the line, which
+/// `branchline-modem@.path` watches for as long as that line is there. In the folder that systemd gives the program.
+const ASKED: &str = "power";
+
 /// Where to look.
 #[derive(Debug, Clone)]
 pub struct Ports {
     root: PathBuf,
+    /// The program's folder for what lasts as long as it runs, where it has one.
+    runtime: Option<PathBuf>,
 }
 
 impl Ports {
     /// On this machine.
     pub fn system() -> Ports {
-        Ports { root: PathBuf::from("/") }
+        let runtime = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+        Ports { root: PathBuf::from("/"), runtime }
     }
 
     /// In a copy of `/sys` and `/dev` below this folder: nothing outside it is looked at.
     pub fn under(root: &Path) -> Ports {
-        Ports { root: root.to_owned() }
+        Ports { root: root.to_owned(), runtime: Some(root.join("run/branchline")) }
     }
 
     /// Every line that has a device behind it, in order of their names.
@@ -76,6 +83,29 @@ impl Ports {
             .collect();
         found.sort();
         found
+    }
+
+    /// The line that is opened by this path, under whichever of its names. None: nothing is plugged in that it belongs to.
+    pub fn behind(&self, path: &Path) -> Option<Port> {
+        self.port(path.canonicalize().ok()?.file_name()?.to_str()?.to_owned())
+    }
+
+    /// The line that the kernel calls so. None: there is none of this name, or it is the board's own.
+    pub fn named(&self, device: &str) -> Option<Port> {
+        // A name, and no path to somewhere else.
+        let name = device.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        self.port(Some(device).filter(|_| name)?.to_owned())
+    }
+
+    /// Asks whoever may (`branchline modems power`, by its unit) to take the power from the socket of this line for a moment.
+    ///
+    /// # Errors
+    /// When nobody could be asked: the program was not started by systemd, or the file cannot be written.
+    pub fn ask_for_power_off(&self, port: &Port) -> io::Result<()> {
+        let runtime = self.runtime.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let folder = runtime.join(ASKED);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(&port.device), "off and on\n")
     }
 
     /// Switches the power of the place where something is plugged in, at hubs that can (USB 2.0 section 11.24.2.13.1.2; the
@@ -243,5 +273,26 @@ mod tests {
         }
         assert!(ports.power("2-1", false).is_err());
         assert!(ports.power("nowhere", false).is_err());
+    }
+
+    #[test]
+    fn whoever_may_not_switch_asks_by_the_name_of_the_line() {
+        let fence = Fence::new("asked");
+        fence.file("sys/devices/usb1/1-3/idVendor", "0403\n");
+        fence.file("sys/devices/usb1/1-3/1-3:1.0/ttyUSB0/uevent", "");
+        fence.link("sys/class/tty/ttyUSB0/device", "../../../devices/usb1/1-3/1-3:1.0/ttyUSB0");
+        fence.file("sys/class/tty/ttyS0/uevent", "");
+        fence.file("dev/ttyUSB0", "");
+        fence.link("dev/branchline/modem/left/at", "../../../ttyUSB0");
+        let ports = Ports::under(&fence.0);
+        let port = ports.behind(&fence.0.join("dev/branchline/modem/left/at")).expect("a line");
+        assert_eq!((port.device.as_str(), port.place.as_deref()), ("ttyUSB0", Some("1-3")));
+        ports.ask_for_power_off(&port).expect("asked");
+        assert!(fence.0.join("run/branchline/power/ttyUSB0").exists());
+        assert_eq!(ports.named("ttyUSB0"), Some(port));
+        for none in ["ttyUSB1", "ttyS0", "../tty/ttyUSB0", ""] {
+            assert_eq!(ports.named(none), None, "{none}");
+        }
+        assert_eq!(ports.behind(&fence.0.join("dev/nothing")), None);
     }
 }
