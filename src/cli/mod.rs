@@ -15,6 +15,7 @@ mod access;
 mod ask;
 mod backup;
 mod calls;
+mod certificate;
 pub mod check;
 mod config;
 mod console;
@@ -373,6 +374,9 @@ enum Command {
         after_help = "Examples: branchline backup --to /mnt/stick\n          branchline backup --passphrase-file - --to box.blbackup"
     )]
     Backup(backup::Options),
+    /// Show the certificate that phones and browsers see, or renew the box's own.
+    #[command(after_help = "Example: branchline certificate --json")]
+    Certificate(certificate::Options),
     /// Bring a backup back, on this box or on new hardware; what is here already is set aside.
     #[command(
         after_help = "Examples: branchline restore box.blbackup --key-file paper.txt\n          branchline restore box.blbackup --check"
@@ -478,6 +482,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Reset(options) => reset::main(&options),
         Command::Setup(options) => setup::main(&options),
         Command::Backup(options) => backup::main(&options),
+        Command::Certificate(options) => certificate::main(options),
         Command::Restore(options) => restore::main(&options),
         Command::Rehearse(options) => rehearse::main(&options),
         Command::SupportBundle(options) => support::main(&options),

@@ -8,6 +8,7 @@
 pub mod api;
 mod backups;
 pub mod carrying;
+pub mod certificate;
 pub mod channels;
 pub mod chat;
 pub mod clock;
@@ -91,6 +92,7 @@ use crate::random::Random;
 use crate::sip::trunk::Network;
 use crate::webhook::Reach;
 use api::promises::Promises;
+use certificate::Certificate;
 use configuring::Configuring;
 use files::Ready;
 use held::Held;
@@ -770,32 +772,9 @@ fn named_for_streams(settings: &Settings) -> Vec<SocketAddr> {
 }
 
 fn identity(settings: &Settings) -> Result<Identity, CannotStart> {
-    let own = settings.site.data_dir.join("tls");
-    let files = tls::Files {
-        certificate: settings
-            .sip
-            .certificate
-            .clone()
-            .unwrap_or_else(|| own.join("certificate.pem")),
-        key: settings.sip.private_key.clone().unwrap_or_else(|| own.join("key.pem")),
-    };
-    let mut names = vec!["branchline".to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned()];
-    names.extend(
-        settings.sip.tls.iter().filter(|a| !a.ip().is_unspecified()).map(|a| a.ip().to_string()),
-    );
-    names.extend(
-        settings
-            .http
-            .listen
-            .iter()
-            .chain(&settings.api.listen)
-            .filter(|a| !a.ip().is_unspecified())
-            .map(|a| a.ip().to_string()),
-    );
-    names.extend(settings.provisioning.host().map(str::to_owned));
-    names.sort();
-    names.dedup();
-    Identity::open(files, &names).map_err(CannotStart::Identity)
+    let own = Certificate::of(settings);
+    own.begin(clock::now().unix).map_err(CannotStart::Identity)?;
+    Identity::open(own.files().clone(), &[]).map_err(CannotStart::Identity)
 }
 
 fn listen_for_signals(

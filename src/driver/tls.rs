@@ -203,25 +203,46 @@ pub fn print(path: &Path) -> Option<String> {
     Some(pairs.join(":"))
 }
 
-/// RFC 5280 section 4.1: Certificate, TBSCertificate, and in it Validity, the first SEQUENCE that begins with a time.
-/// Only our own file is read so, and only its dates.
-pub(super) fn not_after(certificate: &[u8]) -> Option<UnixTime> {
-    let (_, certificate, _) = element(certificate)?;
-    let (_, mut rest, _) = element(certificate)?;
-    while let Some((tag, inner, after)) = element(rest) {
-        rest = after;
-        let Some((UTC_TIME | GENERAL_TIME, _, second)) = element(inner) else { continue };
-        if tag == SEQUENCE {
-            let (kind, text, _) = element(second)?;
-            return time(kind, std::str::from_utf8(text).ok()?);
-        }
-    }
-    None
+/// What a certificate says of itself.
+#[derive(Debug)]
+pub(super) struct Said<'a> {
+    /// Who signed it, in DER.
+    pub issuer: &'a [u8],
+    /// Whose it is, in DER.
+    pub subject: &'a [u8],
+    /// From when it is good.
+    pub begins: UnixTime,
+    /// Until when it is good.
+    pub ends: UnixTime,
 }
 
-const SEQUENCE: u8 = 0x30;
+/// RFC 5280 section 4.1: Certificate, TBSCertificate, and in it version, serial number, signature, issuer, validity, subject.
+/// Only our own files are read so, and only to know names and dates.
+pub(super) fn said(certificate: &[u8]) -> Option<Said<'_>> {
+    let (_, certificate, _) = element(certificate)?;
+    let (_, rest, _) = element(certificate)?;
+    // The version may be left out, and is then that of 1988.
+    let (tag, _, after) = element(rest)?;
+    let rest = if tag == VERSION { after } else { rest };
+    let (_, _, rest) = element(rest)?;
+    let (_, _, rest) = element(rest)?;
+    let (_, issuer, rest) = element(rest)?;
+    let (_, validity, rest) = element(rest)?;
+    let (_, subject, _) = element(rest)?;
+    let (kind, begins, rest) = element(validity)?;
+    let begins = time(kind, std::str::from_utf8(begins).ok()?)?;
+    let (kind, ends, _) = element(rest)?;
+    let ends = time(kind, std::str::from_utf8(ends).ok()?)?;
+    Some(Said { issuer, subject, begins, ends })
+}
+
+/// When a certificate ends.
+pub(super) fn not_after(certificate: &[u8]) -> Option<UnixTime> {
+    Some(said(certificate)?.ends)
+}
+
+const VERSION: u8 = 0xA0;
 const UTC_TIME: u8 = 0x17;
-const GENERAL_TIME: u8 = 0x18;
 
 /// The first element: its tag, what is in it, and what comes after it (ITU-T X.690 section 8.1).
 pub(super) fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {

@@ -11,6 +11,7 @@ mod boxed;
 #[allow(dead_code)]
 mod browser;
 mod carried;
+mod certificate;
 mod files;
 mod life;
 mod rehearse;
