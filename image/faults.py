@@ -1,4 +1,5 @@
 """Trials of image/test that want a box of their own: the plug pulled at random moments, Secure Boot, the TPM."""
+import hashlib
 import json
 import os
 import random
@@ -230,6 +231,30 @@ def modem(machine, folder):
         played.send_signal(signal.SIGCONT)
         played.stdin.close()
         played.wait()
+
+
+def twin(machine, folder):
+    """Another box's disk, with all that one knows, hangs on a USB socket when a new box starts: the new one has a disk of its own,
+    and not a byte of the other's changes."""
+    other = qemu.Machine(os.path.join(folder, "other-box"), machine.image)
+    other.start().answered()
+    other.wait_for("healthy")
+    other.cut()
+    before = checksum(other.disk)
+    box = qemu.Machine(os.path.join(folder, "twin-box"), machine.image, more=[
+        "-drive", f"if=none,id=other,format=raw,file={other.disk}", "-device", "usb-storage,bus=usb.0,drive=other"])
+    for start in ("first", "second"):
+        took = box.start().answered()
+        box.wait_for("healthy")
+        box.cut()
+        if checksum(other.disk) != before:
+            raise qemu.Failed(f"the {start} start wrote to the other box's disk")
+        say(f"twin: OPTIONS answered {took:.1f} s after the {start} power on, and the other box's disk is as it was")
+
+
+def checksum(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Api:

@@ -65,6 +65,9 @@ enum Order {
     Power {
         /// What the kernel calls the line.
         device: String,
+        /// So many seconds it does nothing more afterwards; its unit hears nobody meanwhile.
+        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        rest: u64,
     },
 }
 
@@ -77,7 +80,7 @@ pub fn main(asked: Modems) -> ExitCode {
         }
         Some(Order::Ask { name, text, options }) => (ModemOrder::Ask { name, text }, options, None),
         Some(Order::Reset { name, options }) => (ModemOrder::Reset { name }, options, None),
-        Some(Order::Power { device }) => return power(&device),
+        Some(Order::Power { device, rest }) => return power(&device, Duration::from_secs(rest)),
     };
     let reply = match ask::ask_patiently(&options.socket, &Command::Modem { order }, NETWORK) {
         Ok(reply) => reply,
@@ -110,33 +113,25 @@ pub fn main(asked: Modems) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn power(device: &str) -> ExitCode {
+fn power(device: &str, rest: Duration) -> ExitCode {
     let ports = Ports::system();
     let Some(port) = ports.named(device) else {
-        let words = format!(
-            "{device}: no line of this name is plugged in; `ls /sys/class/tty` has them all"
-        );
+        let words =
+            format!("{device}: no modem's line is called so; `ls /sys/class/tty` has them all");
         return exit::fail(exit::NO_INPUT, words);
     };
-    let switched = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .and_then(|runtime| runtime.block_on(off_and_on(&ports, &port)));
-    match switched {
-        Ok(()) => {
-            println!(
-                "{device}: its socket {} was without power for a moment",
-                port.place.unwrap_or_default()
-            );
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            let words = format!(
-                "{device}: its socket cannot be switched: {error}; root may, at hubs that can"
-            );
-            exit::fail(exit::UNAVAILABLE, words)
-        }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let switched = runtime.and_then(|runtime| runtime.block_on(off_and_on(&ports, &port)));
+    if let Err(error) = switched {
+        let words = format!(
+            "{device}: its socket cannot be switched: {error}. Root may, at hubs that can; else unplug the modem and plug it in again"
+        );
+        return exit::fail(exit::UNAVAILABLE, words);
     }
+    let socket = port.place.unwrap_or_default();
+    println!("{device}: its socket {socket} was without power for a moment");
+    std::thread::sleep(rest);
+    ExitCode::SUCCESS
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {

@@ -26,6 +26,8 @@ const MOST_TOLD: usize = 256;
 const BAUD: u32 = 115_200;
 /// How long a port of a hub stays without power: capacitors take a while.
 const DARK: Duration = Duration::from_secs(3);
+/// How often its power is given back, where that fails.
+const TRIES: u32 = 5;
 
 /// Which lines may be the modem's.
 #[derive(Debug, Clone)]
@@ -232,8 +234,16 @@ impl Task {
 pub async fn off_and_on(ports: &Ports, port: &Port) -> io::Result<()> {
     let place = port.place.as_ref().ok_or(io::ErrorKind::NotFound)?;
     ports.power(place, false)?;
-    sleep(DARK).await;
-    ports.power(place, true)
+    // One that stays dark is worse than one that hangs.
+    let mut tries = 0;
+    loop {
+        sleep(DARK).await;
+        tries += 1;
+        match ports.power(place, true) {
+            Err(_) if tries < TRIES => {}
+            on => return on,
+        }
+    }
 }
 
 async fn read(line: Option<&Line>) -> Option<Vec<u8>> {

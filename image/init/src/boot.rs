@@ -62,6 +62,8 @@ pub struct Partition {
     pub device: String,
     /// Its name in the partition table.
     pub name: String,
+    /// Whether its disk hangs on a USB socket, where people plug in what is another box's.
+    pub usb: bool,
 }
 
 /// The name of the partition that the box makes at its first start.
@@ -87,9 +89,11 @@ pub fn slots(partitions: &[Partition]) -> Vec<Slot> {
         partitions.iter().find(|p| p.disk == disk && p.name == name).map(|p| p.device.clone())
     };
     let mut disks: Vec<&str> = partitions.iter().map(|p| p.disk.as_str()).collect();
-    // A stick with the same version on it has no data: the box's own disk comes first.
+    // The disk inside comes first, whether it was started from or not: what hangs on a socket may be a stick with the same
+    // version on it, or another box's disk with all that one knows. Of two that hang there, a stick has no data.
+    let usb = |disk: &str| partitions.iter().any(|p| p.disk == disk && p.usb);
     let empty = |disk: &str| named(disk, DATA.to_owned()).is_none();
-    disks.sort_unstable_by_key(|disk| (empty(disk), *disk));
+    disks.sort_unstable_by_key(|disk| (usb(disk), empty(disk), *disk));
     disks.dedup();
     let each = disks.iter().flat_map(|disk| ['a', 'b'].map(|letter| (*disk, letter)));
     each.filter_map(|(disk, letter)| {
@@ -262,7 +266,8 @@ mod tests {
     const HASH: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     fn partition(device: &str, name: &str) -> Partition {
-        Partition { disk: device[..3].to_owned(), device: device.to_owned(), name: name.to_owned() }
+        let (disk, usb) = (device[..3].to_owned(), device.starts_with("sd"));
+        Partition { disk, device: device.to_owned(), name: name.to_owned(), usb }
     }
 
     #[test]
@@ -293,16 +298,23 @@ mod tests {
         assert_eq!(found, [Slot { disk: "vda".into(), letter: 'a', root, tree }]);
     }
 
+    fn order(data: &[&str]) -> Vec<String> {
+        let mut all = Vec::new();
+        for disk in ["sda", "sdb", "vda"] {
+            all.push(partition(&format!("{disk}2"), "root-a"));
+            all.push(partition(&format!("{disk}3"), "hash-a"));
+            if data.contains(&disk) {
+                all.push(partition(&format!("{disk}6"), "branchline-data"));
+            }
+        }
+        slots(&all).into_iter().map(|slot| slot.disk).collect()
+    }
+
     #[test]
-    fn the_disk_with_the_data_comes_before_a_stick() {
-        let found = slots(&[
-            partition("sda2", "root-a"),
-            partition("sda3", "hash-a"),
-            partition("vda2", "root-a"),
-            partition("vda3", "hash-a"),
-            partition("vda6", "branchline-data"),
-        ]);
-        assert_eq!(found.iter().map(|slot| &slot.disk).collect::<Vec<_>>(), ["vda", "sda"]);
+    fn the_disk_inside_comes_before_a_stick_and_before_another_boxs_disk() {
+        assert_eq!(order(&["vda"]), ["vda", "sda", "sdb"]);
+        assert_eq!(order(&["sda", "vda"]), ["vda", "sda", "sdb"]);
+        assert_eq!(order(&["sdb"]), ["vda", "sdb", "sda"], "its own first start");
     }
 
     #[test]

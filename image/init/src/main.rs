@@ -198,7 +198,10 @@ fn partition(folder: &Path) -> Option<Partition> {
     // A partition's folder lies in that of its disk.
     let place = fs::canonicalize(folder).ok()?;
     let disk = place.parent()?.file_name()?.to_str()?.to_owned();
-    Some(Partition { disk, device, name })
+    // The way to it leads through a bus that the kernel calls `usb1`.
+    let bus = |part: &str| part.strip_prefix("usb").is_some_and(|n| n.parse::<u16>().is_ok());
+    let usb = place.iter().filter_map(|part| part.to_str()).any(bus);
+    Some(Partition { disk, device, name, usb })
 }
 
 /// Opens the slot and puts its file system in place. False where it is not the root that is asked for.

@@ -329,6 +329,7 @@ mod tests {
             disk: disk.into(),
             device: format!("{disk}{number}"),
             name: name.into(),
+            usb: false,
         };
         let root = |disk: &str| part(disk, 5, "hash-b");
         assert_eq!(own_disk(&[part("sda", 2, "root-a")]), OwnDisk::None, "more are to come");
