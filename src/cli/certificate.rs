@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::cli::{check, exit};
 use crate::driver::certificate::{Certificate, Due};
+use crate::driver::site::Beside;
 use crate::driver::tls::{self, NoIdentity};
 use crate::driver::{clock, files};
 
@@ -90,11 +91,14 @@ pub fn main(asked: Options) -> ExitCode {
         }
         Err(error) => return exit::fail(exit::IO, error),
     };
+    // A browser that has just been told to trust the first one goes on meeting it until the box is set up.
+    let waits = !anyway && !Beside::new(&look.config).is_set_up();
     let done = match &due {
         Due::NotOurs if anyway => return exit::fail(exit::REFUSED, words(&due, false)),
         Due::NotOurs => false,
         Due::Nothing => anyway,
-        Due::Lacks(_) | Due::Dates => renew,
+        Due::Lacks(_) => renew && !waits,
+        Due::Dates => renew,
     };
     if done && let Err(error) = own.renew(now) {
         return exit::fail(exit::IO, error);
@@ -125,7 +129,9 @@ fn words(due: &Due, done: bool) -> String {
         (Due::Nothing, true) => "made anew, as asked".to_owned(),
         (Due::Nothing, false) => "nothing is due: it names the box, and lasts".to_owned(),
         (Due::Lacks(name), true) => format!("made anew: it did not name {name}"),
-        (Due::Lacks(name), false) => format!("does not name {name}: `branchline certificate renew` makes it anew"),
+        (Due::Lacks(name), false) => {
+            format!("does not name {name}: once the box is set up, it is made anew the next night; at once with `branchline certificate renew --now`")
+        }
         (Due::Dates, true) => "made anew: its dates were not good for much longer, or not yet".to_owned(),
         (Due::Dates, false) => "its dates are not good for much longer, or not yet: `branchline certificate renew` makes it anew".to_owned(),
     }
