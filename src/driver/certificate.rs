@@ -1,9 +1,10 @@
 //! The certificate that the box makes for itself, as long as nobody puts a proper one in its place: whom it names, how long it
-//! lasts, and when it is made anew.
+//! lasts, and when it is made anew. The hub's page has one too.
 //!
-//! It is made anew with the key that it has, so that whoever knows the box by its key goes on. One that others gave is never
-//! touched: whoever renews it writes its files, and [`identity`](super::identity) takes them up. Nothing is done here by itself;
-//! `branchline certificate renew` does it, which a timer calls.
+//! Phones in a branch seldom share a certificate authority with the box, so it is self-signed. Its key stays on the box,
+//! readable by its owner only. It is made anew with the key that it has, so that whoever knows the box by its key goes on.
+//! One that others gave is never touched: whoever renews it writes its files, and [`identity`](super::identity) takes them up.
+//! Nothing is done here by itself: on a box a timer calls `branchline certificate renew`, and a hub looks once a day.
 
 use std::fs;
 use std::io;
@@ -35,6 +36,12 @@ const EARLIER: Duration = days(1);
 const NOT_BEFORE: UnixTime = UnixTime(1_767_225_600_000_000);
 /// What it is called.
 const NAME: &str = "Branchline";
+/// Tags of DER (ITU-T X.680 section 8.6), and the identifier 2.5.4.3.
+const IDENTIFIER: u8 = 0x06;
+const UTF8: u8 = 0x0C;
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
 /// What versions before this one called it.
 const BEFORE_THAT: &str = "rcgen self signed cert";
 
@@ -43,7 +50,7 @@ const fn days(count: u64) -> Duration {
 }
 
 /// The box's certificate and the names that it should have.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Certificate {
     files: Files,
     names: Vec<String>,
@@ -68,7 +75,15 @@ impl Certificate {
         let (sip, own) = (&settings.sip, settings.site.data_dir.join("tls"));
         let certificate = sip.certificate.clone().unwrap_or_else(|| own.join("certificate.pem"));
         let key = sip.private_key.clone().unwrap_or_else(|| own.join("key.pem"));
-        Certificate { files: Files { certificate, key }, names: names(settings) }
+        Certificate::new(Files { certificate, key }, names(settings))
+    }
+
+    /// One in these files. What no certificate can name is left out of the names: it is no reason to have none.
+    pub fn new(files: Files, mut names: Vec<String>) -> Certificate {
+        names.retain(|name| name.is_ascii() && ServerName::try_from(name.as_str()).is_ok());
+        names.sort();
+        names.dedup();
+        Certificate { files, names }
     }
 
     /// Where it is.
@@ -76,13 +91,16 @@ impl Certificate {
         &self.files
     }
 
-    /// Makes one, with a key, where neither of the two files exists.
+    /// Makes one where there is none, with a key where there is none of those either: a start that was cut off between the two
+    /// goes on.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// When they cannot be written, or what is there as the key is none.
     pub fn begin(&self, now: UnixTime) -> Result<(), NoIdentity> {
-        if self.files.certificate.exists() || self.files.key.exists() {
-            return Ok(());
+        match (self.files.certificate.exists(), self.files.key.exists()) {
+            (true, _) => return Ok(()),
+            (false, true) => return self.renew(now),
+            (false, false) => {}
         }
         let key = KeyPair::generate().map_err(NoIdentity::Generate)?;
         write(&self.files.key, &key.serialize_pem(), 0o600)?;
@@ -101,8 +119,8 @@ impl Certificate {
         let all = all.map_err(|_| NoIdentity::Content(path.clone()))?;
         let [own] = all.as_slice() else { return Ok(Due::NotOurs) };
         let Some(said) = tls::said(own) else { return Err(NoIdentity::Content(path.clone())) };
-        let calls = |name: &str| said.subject.ends_with(name.as_bytes());
-        if said.issuer != said.subject || !(calls(NAME) || calls(BEFORE_THAT)) {
+        let ours = [NAME, BEFORE_THAT].map(common_name);
+        if said.issuer != said.subject || !ours.iter().any(|name| name == said.subject) {
             return Ok(Due::NotOurs);
         }
         // A wrong clock of now is no reason: it would be due again when that is put right.
@@ -124,6 +142,18 @@ impl Certificate {
         let text = text.map_err(|error| NoIdentity::File(path.clone(), error))?;
         let key = KeyPair::from_pem(&text).map_err(|_| NoIdentity::Content(path.clone()))?;
         self.sign(&key, now)
+    }
+
+    /// Makes it anew where that is due. Answers what was.
+    ///
+    /// # Errors
+    /// As [`due`](Self::due) and [`renew`](Self::renew).
+    pub fn renew_where_due(&self, now: UnixTime) -> Result<Due, NoIdentity> {
+        let due = self.due(now)?;
+        if matches!(due, Due::Lacks(_) | Due::Dates) {
+            self.renew(now)?;
+        }
+        Ok(due)
     }
 
     fn sign(&self, key: &KeyPair, now: UnixTime) -> Result<(), NoIdentity> {
@@ -156,11 +186,18 @@ fn names(settings: &Settings) -> Vec<String> {
     names.extend(told.filter(|ip| !ip.is_unspecified()).chain(own).map(|ip| ip.to_string()));
     names.extend(settings.provisioning.host().map(str::to_owned));
     names.extend(nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()));
-    // What no certificate can name is no reason to have none.
-    names.retain(|name| name.is_ascii() && ServerName::try_from(name.as_str()).is_ok());
-    names.sort();
-    names.dedup();
     names
+}
+
+/// What is within the element of a name that has this and nothing else, in DER (RFC 5280 section 4.1.2.4): a set of one pair,
+/// which is the common name's identifier and a text. For names of up to 100 octets.
+fn common_name(name: &str) -> Vec<u8> {
+    let element = |tag: u8, inner: &[u8]| {
+        let length = u8::try_from(inner.len()).unwrap_or(0x7F);
+        [&[tag, length], inner].concat()
+    };
+    let pair = [element(IDENTIFIER, &COMMON_NAME), element(UTF8, name.as_bytes())].concat();
+    element(SET, &element(SEQUENCE, &pair))
 }
 
 fn is_named(certificate: &CertificateDer<'_>, name: &str) -> bool {
@@ -198,7 +235,7 @@ mod tests {
             let files =
                 Files { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") };
             let names = names.iter().map(|name| (*name).to_owned()).collect();
-            Own(Certificate { files, names }, folder)
+            Own(Certificate::new(files, names), folder)
         }
 
         fn also(&mut self, name: &str) {
@@ -237,6 +274,12 @@ mod tests {
         let before = der.to_vec();
         own.0.begin(later(1)).expect("there is one");
         assert_eq!(own.der().to_vec(), before);
+        // The power went between the key and its certificate.
+        let key = fs::read(&own.0.files.key).expect("a key");
+        fs::remove_file(&own.0.files.certificate).expect("there");
+        own.0.begin(later(1)).expect("made for the key that is there");
+        tls::read(&own.0.files).expect("they work together");
+        assert_eq!(fs::read(&own.0.files.key).expect("a key"), key);
     }
 
     #[test]
@@ -246,7 +289,7 @@ mod tests {
         let key = fs::read(&own.0.files.key).expect("a key");
         own.also("10.1.2.3");
         assert_eq!(own.due(NOW), Due::Lacks("10.1.2.3".to_owned()));
-        own.0.renew(NOW).expect("made anew");
+        own.0.renew_where_due(NOW).expect("made anew");
         assert_eq!(own.due(NOW), Due::Nothing);
         assert_eq!(own.due(later(738)), Due::Nothing);
         assert_eq!(own.due(later(740)), Due::Dates);
@@ -284,9 +327,13 @@ mod tests {
         assert_eq!(own.due(NOW), Due::Lacks("10.1.2.3".to_owned()));
         fs::write(&own.0.files.certificate, made.repeat(2)).expect("written");
         assert_eq!(own.due(NOW), Due::NotOurs, "a chain");
-        params.distinguished_name.push(DnType::CommonName, "gateway.branch.example");
-        put(&params);
-        assert_eq!(own.due(NOW), Due::NotOurs, "an admin's own");
+        for name in ["gateway.branch.example", "Hill Street Branchline"] {
+            params.distinguished_name.push(DnType::CommonName, name);
+            let made = put(&params);
+            assert_eq!(own.0.renew_where_due(NOW).expect("read"), Due::NotOurs, "an admin's own");
+            let there = fs::read_to_string(&own.0.files.certificate).expect("there");
+            assert_eq!(there, made);
+        }
         fs::write(&own.0.files.certificate, "nonsense").expect("written");
         assert_eq!(own.due(NOW), Due::NotOurs, "the box says so itself");
     }

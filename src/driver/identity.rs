@@ -44,13 +44,14 @@ struct Held {
 }
 
 impl Identity {
-    /// Reads the identity, and makes a self-signed one for `names` first if neither file exists.
-    pub fn open(files: Files, names: &[String]) -> Result<Identity, NoIdentity> {
+    /// Reads the identity.
+    ///
+    /// # Errors
+    /// When the files are not there, or do not work together.
+    pub fn open(files: Files) -> Result<Identity, NoIdentity> {
         // Taken before the files are read: a change after this is seen at the first look.
-        let before = marks(&files);
-        let config = tls::identity(&files, names)?;
-        let made = before == [None, None];
-        let read = if made { marks(&files) } else { before };
+        let read = marks(&files);
+        let config = tls::read(&files)?;
         let expires = tls::expires(&files.certificate);
         let held = Held { config, expires, read, seen: read, wrong: None, refused: 0 };
         Ok(Identity { files, held: Arc::new(Mutex::new(held)) })
@@ -200,7 +201,8 @@ mod tests {
     #[test]
     fn a_renewed_pair_is_used_and_a_broken_one_is_not() {
         let folder = Folder::new("renewed");
-        let identity = Identity::open(folder.files(), &["branch".to_owned()]).unwrap();
+        folder.renew(90);
+        let identity = Identity::open(folder.files()).unwrap();
         let first = identity.current();
         identity.look();
         identity.look();
@@ -236,7 +238,7 @@ mod tests {
         let folder = Folder::new("ends");
         let lamp = |days| {
             folder.renew(days);
-            let part = Identity::open(folder.files(), &[]).unwrap().part(now());
+            let part = Identity::open(folder.files()).unwrap().part(now());
             (part.lamp, part.words)
         };
         assert_eq!(lamp(90).0, Lamp::Green);

@@ -774,7 +774,7 @@ fn named_for_streams(settings: &Settings) -> Vec<SocketAddr> {
 fn identity(settings: &Settings) -> Result<Identity, CannotStart> {
     let own = Certificate::of(settings);
     own.begin(clock::now().unix).map_err(CannotStart::Identity)?;
-    Identity::open(own.files().clone(), &[]).map_err(CannotStart::Identity)
+    Identity::open(own.files().clone()).map_err(CannotStart::Identity)
 }
 
 fn listen_for_signals(

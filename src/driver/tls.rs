@@ -1,11 +1,8 @@
-//! The box's TLS identity: certificate and key files, made at first start when there are none.
+//! TLS identities in files, a certificate and its key, and the authorities that others are proved by.
 //!
-//! Phones in a branch seldom share a certificate authority with the box, so the identity that we make is self-signed;
-//! an admin puts proper files in its place. Keys stay on the box, readable by its owner only.
+//! Nothing is written here: where nobody gave the box an identity, [`certificate`](super::certificate) makes one.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -64,14 +61,6 @@ impl NoIdentity {
             NoIdentity::Mismatch(_) | NoIdentity::Generate(_) => None,
         }
     }
-}
-
-/// Reads the identity, and makes a self-signed one for `names` first if neither file exists.
-pub fn identity(files: &Files, names: &[String]) -> Result<Arc<ServerConfig>, NoIdentity> {
-    if !files.certificate.exists() && !files.key.exists() {
-        make(files, names)?;
-    }
-    read(files)
 }
 
 /// Where Linux distributions keep the certificates of public authorities.
@@ -141,7 +130,7 @@ pub fn authorities(path: &Path) -> Result<Vec<Option<UnixTime>>, NoIdentity> {
     Ok(all.iter().map(|certificate| not_after(certificate)).collect())
 }
 
-/// Reads the identity. Unlike [`identity`] it makes nothing.
+/// Reads the identity.
 pub fn read(files: &Files) -> Result<Arc<ServerConfig>, NoIdentity> {
     let chain = certificates(&files.certificate)?;
     let key =
@@ -168,25 +157,6 @@ fn unreadable(path: &Path, error: pem::Error) -> NoIdentity {
         pem::Error::Io(error) => NoIdentity::File(path.to_owned(), error),
         _ => NoIdentity::Content(path.to_owned()),
     }
-}
-
-fn make(files: &Files, names: &[String]) -> Result<(), NoIdentity> {
-    let made = rcgen::generate_simple_self_signed(names.to_vec()).map_err(NoIdentity::Generate)?;
-    write(&files.key, made.signing_key.serialize_pem().as_bytes(), 0o600)?;
-    write(&files.certificate, made.cert.pem().as_bytes(), 0o644)
-}
-
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), NoIdentity> {
-    let fail = |error| NoIdentity::File(path.to_owned(), error);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(fail)?;
-        if mode == 0o600 {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(fail)?;
-        }
-    }
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(fail)?;
-    io::Write::write_all(&mut file, bytes).and_then(|()| file.sync_all()).map_err(fail)
 }
 
 /// When the first certificate of a file ends; nothing if that cannot be read.

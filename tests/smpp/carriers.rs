@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use branchline::driver::certificate::Certificate;
+use branchline::driver::clock;
 use branchline::driver::smpp::{Order, Told};
 use branchline::driver::tls::{self, Files};
 use branchline::smpp::pdu::{Message, RECEIPT};
@@ -165,7 +167,9 @@ async fn a_carrier_that_dies_in_mid_window_leaves_doubts_and_no_more_than_were_s
 async fn tls_goes_both_ways() {
     let folder = std::env::temp_dir().join(format!("branchline-smpp-{}", std::process::id()));
     let files = Files { certificate: folder.join("smpp.pem"), key: folder.join("smpp.key") };
-    let identity = tls::identity(&files, &["127.0.0.1".to_owned()]).expect("an identity");
+    let own = Certificate::new(files.clone(), vec!["127.0.0.1".to_owned()]);
+    own.begin(clock::now().unix).expect("an identity");
+    let identity = tls::read(&files).expect("an identity");
     let proving = tls::client(Some(&files.certificate)).expect("readable").expect("an authority");
     let port = free_port();
     let (certificate, key) = (files.certificate.to_string_lossy(), files.key.to_string_lossy());

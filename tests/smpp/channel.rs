@@ -1,6 +1,8 @@
 //! A box whose channel is a carrier: npm `smpp` plays it.
 
-use branchline::driver::tls::{self, Files};
+use branchline::driver::certificate::Certificate;
+use branchline::driver::clock;
+use branchline::driver::tls::Files;
 use serde_json::json;
 
 use crate::branch::Branch;
@@ -211,7 +213,8 @@ async fn a_carrier_over_tls_is_bound_where_it_is_proved_and_not_where_it_is_not(
     let port = free_port();
     let folder = std::env::temp_dir().join(format!("branchline-carrier-{}", std::process::id()));
     let files = Files { certificate: folder.join("c.pem"), key: folder.join("c.key") };
-    tls::identity(&files, &["127.0.0.1".to_owned()]).expect("an identity");
+    let own = Certificate::new(files.clone(), vec!["127.0.0.1".to_owned()]);
+    own.begin(clock::now().unix).expect("an identity");
     let (certificate, key) = (files.certificate.to_string_lossy(), files.key.to_string_lossy());
     let mut npm = Program::node(&["server", &port.to_string(), &certificate, &key]);
     npm.event("ready").await;

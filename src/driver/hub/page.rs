@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -25,6 +26,7 @@ use tokio::runtime::Handle;
 use super::engine::Engine;
 use super::files;
 use super::watching;
+use crate::driver::certificate::{Certificate, Due};
 use crate::driver::identity::Identity;
 use crate::driver::{clock, http, tls};
 use crate::hub::fleet::Line;
@@ -40,6 +42,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 const PASSWORD: usize = 16;
 /// The shortest password that somebody else may have chosen, in octets.
 const SHORTEST: usize = 12;
+
+/// How often the page's certificate is looked at: it is made anew two months before its end.
+const LOOK_EVERY: Duration = Duration::from_secs(86_400);
 
 /// Why there is no page.
 #[derive(Debug)]
@@ -128,12 +133,35 @@ fn secure(
         certificate: said.certificate.clone().unwrap_or_else(|| dir.join("page.pem")),
         key: said.key.clone().unwrap_or_else(|| dir.join("page-key.pem")),
     };
-    let identity = Identity::open(files, names).map_err(NoPage::Identity)?;
+    let own = Certificate::new(files, names.to_vec());
+    let now = clock::now().unix;
+    own.begin(now).map_err(NoPage::Identity)?;
+    renew(&own, now);
+    let identity = Identity::open(own.files().clone()).map_err(NoPage::Identity)?;
     tokio::spawn(identity.clone().watch());
+    tokio::spawn(keep(own));
     // Whoever has the password may ask from anywhere.
     let served = ["0.0.0.0/0", "::/0"].iter().filter_map(|all| Network::parse(all).ok()).collect();
     let sources = http::Sources { served, relays: Vec::new() };
     Ok(http::Server::new(&identity, sources, router).listen(&Handle::current(), address))
+}
+
+/// Looks after the certificate that the hub makes for its page, for as long as the hub runs.
+async fn keep(own: Certificate) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let own = own.clone();
+        // A disk that hangs holds up this and nothing else.
+        let _ = tokio::task::spawn_blocking(move || renew(&own, clock::now().unix)).await;
+    }
+}
+
+fn renew(own: &Certificate, now: UnixTime) {
+    match own.renew_where_due(now) {
+        Ok(Due::Lacks(_) | Due::Dates) => tracing::info!("the page's certificate is made anew"),
+        Ok(Due::NotOurs | Due::Nothing) => {}
+        Err(error) => tracing::warn!(%error, "the page's certificate cannot be looked after"),
+    }
 }
 
 /// Reads the password, or makes one where there is none and it is the hub's own.
