@@ -1,5 +1,6 @@
 //! `branchline hub`: head office's end of the line.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use crate::cli::owner::Owner;
 use crate::cli::{exit, export, text};
 use crate::driver::hub::files;
 use crate::driver::hub::running::{self, CannotStart};
@@ -81,14 +83,28 @@ pub fn main(asked: &Hub) -> ExitCode {
         None => return run(asked),
         Some(One::Check) => return check(asked),
         Some(One::Export(how)) => return export(asked, how),
-        Some(One::Token { site, hours }) => token(&asked.dir, site, *hours),
-        Some(One::Revoke { site }) => revoke(&asked.dir, site),
+        Some(One::Token { site, hours }) => {
+            as_its_owner(&asked.dir, || token(&asked.dir, site, *hours))
+        }
+        Some(One::Revoke { site }) => as_its_owner(&asked.dir, || revoke(&asked.dir, site)),
         Some(One::Sites { json }) => match settings(asked) {
             Ok(hub) => sites(&asked.dir, &hub, *json),
             Err(error) => return exit::fail(exit::CONFIG, error),
         },
     };
     done.unwrap_or_else(|error| exit::fail(exit::IO, error))
+}
+
+/// The unit's folder is its account's. One that is not there yet becomes whose it is to be when the unit starts.
+fn as_its_owner(
+    dir: &Path,
+    act: impl FnOnce() -> Result<ExitCode, CannotStart>,
+) -> Result<ExitCode, CannotStart> {
+    match dir.canonicalize().and_then(|dir| Owner::of(&dir)) {
+        Ok(owner) => owner.does(act),
+        Err(error) if error.kind() == ErrorKind::NotFound => act(),
+        Err(error) => Err(CannotStart::Folder(dir.to_owned(), error)),
+    }
 }
 
 fn run(asked: &Hub) -> ExitCode {

@@ -36,6 +36,7 @@ mod journey;
 mod look;
 mod manual;
 mod modems;
+mod owner;
 mod policy;
 mod queues;
 mod recording;

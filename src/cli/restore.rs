@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,12 +16,12 @@ use clap::Args;
 use flate2::read::GzDecoder;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::unistd::{Gid, Uid, geteuid, getgid, getgroups, getuid, setegid, seteuid, setgroups};
 use serde::{Deserialize, Serialize};
 
 use crate::appliance::backup::{END, End, HEAD, Head, Place, STAGE, Secret, Wrong, relocated};
 use crate::cli::backup::{Failure as KeyFailure, Key, Opened, give_to_owner};
 use crate::cli::exit;
+use crate::cli::owner::Owner;
 use crate::driver::{clock, files, journal, segments, whole};
 
 /// It is being brought beside its place; nothing was changed.
@@ -437,7 +437,7 @@ pub fn finish(config: &Path) -> Result<bool, Failure> {
         serde_json::from_slice(&bytes).map_err(|error| Failure::Io(mark.clone(), error.into()))?;
     // Root's own only for a moment, before it is given away.
     let owner = match Owner::of(mark).map_err(at(mark))? {
-        Owner { user, .. } if user.is_root() => Owner::of(&plan.data).map_err(at(&plan.data))?,
+        owner if owner.is_root() => Owner::of(&plan.data).map_err(at(&plan.data))?,
         owner => owner,
     };
     owner.does(|| finish_as_owner(&plan))
@@ -457,42 +457,6 @@ fn finish_as_owner(plan: &Plan) -> Result<bool, Failure> {
     }
     plan.give_up().map_err(at(&plan.config))?;
     Ok(false)
-}
-
-/// Whose files are moved. Root does that with no more power than they have who could have written where to: a plan, and
-/// links in its way, may be those of whoever broke into the program.
-#[derive(Debug, Clone, Copy)]
-struct Owner {
-    user: Uid,
-    group: Gid,
-}
-
-impl Owner {
-    fn of(path: &Path) -> io::Result<Owner> {
-        let own = fs::symlink_metadata(path)?;
-        match own.is_symlink() {
-            true => Err(io::Error::other("it is a link")),
-            false => Ok(Owner { user: own.uid().into(), group: own.gid().into() }),
-        }
-    }
-
-    fn does<T, E>(self, act: impl FnOnce() -> Result<T, E>) -> Result<T, E>
-    where
-        E: From<Errno>,
-    {
-        if !geteuid().is_root() || self.user.is_root() {
-            return act();
-        }
-        let groups = getgroups()?;
-        setgroups(&[self.group])?;
-        setegid(self.group)?;
-        seteuid(self.user)?;
-        let done = act();
-        seteuid(getuid())?;
-        setegid(getgid())?;
-        setgroups(&groups)?;
-        done
-    }
 }
 
 /// Each step may be the last before a power cut, and each may be done again.

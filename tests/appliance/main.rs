@@ -13,6 +13,7 @@ mod browser;
 mod carried;
 mod certificate;
 mod files;
+mod hub;
 mod life;
 mod rehearse;
 mod setup;

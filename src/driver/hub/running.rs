@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -56,6 +57,12 @@ impl fmt::Display for CannotStart {
 }
 
 impl std::error::Error for CannotStart {}
+
+impl From<Errno> for CannotStart {
+    fn from(error: Errno) -> Self {
+        CannotStart::System(error.into())
+    }
+}
 
 /// The authority and the sites of a hub's folder; both are made where there are none.
 ///
@@ -130,7 +137,7 @@ pub fn start(dir: &Path, hub: &Hub) -> Result<Running, CannotStart> {
             let at = office.listen(*address).await;
             listens.push(at.map_err(|error| CannotStart::Listen(*address, error))?);
         }
-        Ok((serving, office))
+        Ok::<_, CannotStart>((serving, office))
     })?;
     Ok(Running { listens, serving, office, runtime, ends })
 }

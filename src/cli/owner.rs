@@ -1,0 +1,58 @@
+//! Whose a folder is. What root is asked to do in a folder of somebody else's it does with no more power than they have: links
+//! in its way, and what lies there as a plan, may be those of whoever broke into the program; and what it writes is theirs to read.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid, geteuid, getgid, getgroups, getuid, setegid, seteuid, setgroups};
+
+/// The account whose something is.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner {
+    user: Uid,
+    group: Gid,
+}
+
+impl Owner {
+    /// Whose this is.
+    ///
+    /// # Errors
+    /// When it is not there, or a link.
+    pub fn of(path: &Path) -> io::Result<Owner> {
+        let own = fs::symlink_metadata(path)?;
+        match own.is_symlink() {
+            true => Err(io::Error::other("it is a link")),
+            false => Ok(Owner { user: own.uid().into(), group: own.gid().into() }),
+        }
+    }
+
+    /// Whether it is root's.
+    pub fn is_root(self) -> bool {
+        self.user.is_root()
+    }
+
+    /// Does something as the owner, where root is asked to. Everybody else does it as who they are.
+    ///
+    /// # Errors
+    /// What `act` says, or that the account cannot be taken on or left.
+    pub fn does<T, E>(self, act: impl FnOnce() -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<Errno>,
+    {
+        if !geteuid().is_root() || self.is_root() {
+            return act();
+        }
+        let groups = getgroups()?;
+        setgroups(&[self.group])?;
+        setegid(self.group)?;
+        seteuid(self.user)?;
+        let done = act();
+        seteuid(getuid())?;
+        setegid(getgid())?;
+        setgroups(&groups)?;
+        done
+    }
+}
