@@ -57,6 +57,23 @@ fn units_are_what_systemd_understands() {
     assert!(!said.contains("branchline"), "{said}");
 }
 
+/// Everybody has the test key: no box that leaves the building takes what it signs.
+#[test]
+fn an_image_that_is_not_for_tests_refuses_the_test_key() {
+    let ask = |more: &[&str]| {
+        let mut build = Command::new(root().join("image/build"));
+        build.args(["--binary", env!("CARGO_BIN_EXE_branchline"), "--trust", "image/test.pem"]);
+        build.args(more).arg("--out").arg("/dev/null/nowhere").current_dir(root());
+        let output = build.output().expect("it starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = ask(&[]);
+    assert!(code == Some(65) && said.contains("test.pem is the test key"), "{code:?} {said}");
+    // For tests it goes on, as far as the folder that is none.
+    let (code, said) = ask(&["--quick"]);
+    assert!(code != Some(65) && !said.contains("test key"), "{code:?} {said}");
+}
+
 #[test]
 fn accounts_can_be_made() {
     let tree = installed();
