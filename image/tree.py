@@ -341,6 +341,8 @@ def main():
     tree.folder("mnt/backup")
     tree.put("etc/machine-id", b"")
     tree.link("etc/resolv.conf", "../run/systemd/resolve/resolv.conf")
+    # The branch's, which branchline-zone.service puts there; until then, and where nobody said one, UTC.
+    tree.link("etc/localtime", "../run/branchline-localtime")
     # The configuration follows the version: one that is rolled back finds its own, untouched.
     package(tree, os.path.dirname(os.path.abspath(here)))
     in_force(tree)

@@ -68,6 +68,16 @@ enum Order {
         #[arg(long, default_value = NETWORKS)]
         to: PathBuf,
     },
+    /// As root: link the branch's time zone to where the system looks for it, and say so where it was another.
+    #[command(hide = true)]
+    Zone {
+        /// The link.
+        #[arg(long, default_value = "/run/branchline-localtime")]
+        to: PathBuf,
+        /// Where the system's zones are.
+        #[arg(long, default_value = "/usr/share/zoneinfo")]
+        zones: PathBuf,
+    },
 }
 
 /// Does it, says so, and gives the exit code.
@@ -76,6 +86,7 @@ pub fn main(asked: &Setup) -> ExitCode {
     match (&asked.order, &asked.file) {
         (Some(Order::Code), _) => code(&beside),
         (Some(Order::Network { cards, to }), _) => network(&beside, cards, to),
+        (Some(Order::Zone { to, zones }), _) => zone(&asked.config, to, zones),
         (None, Some(file)) => told(asked, sheet(asked, &beside, file)),
         (None, None) => exit::fail(exit::USAGE, "which site sheet? `branchline setup site.toml`"),
     }
@@ -383,6 +394,33 @@ fn code(beside: &Beside) -> ExitCode {
         // It is the console's to show it.
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => exit::fail(exit::IO, format!("the set-up code cannot be kept: {error}")),
+    }
+}
+
+/// Times of night are the branch's. What cannot be read changes nothing: the program says what is wrong with it.
+fn zone(config: &Path, to: &Path, zones: &Path) -> ExitCode {
+    let Ok(checked) = driver::files::check(config) else {
+        eprintln!("{}: cannot be read; the time zone stays as it is", config.display());
+        return ExitCode::SUCCESS;
+    };
+    let name = &checked.loaded.settings.site.time_zone;
+    let file = zones.join(name);
+    if !file.is_file() || fs::read_link(to).is_ok_and(|linked| linked == file) {
+        return ExitCode::SUCCESS;
+    }
+    let early = to.with_extension("new");
+    let linked = || -> io::Result<()> {
+        // What a cut left behind.
+        let _ = fs::remove_file(&early);
+        std::os::unix::fs::symlink(&file, &early)?;
+        fs::rename(&early, to)
+    };
+    match linked() {
+        Ok(()) => {
+            println!("the branch's time zone is {name}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => exit::fail(exit::IO, format!("{}: {error}", to.display())),
     }
 }
 

@@ -15,6 +15,7 @@ mod certificate;
 mod files;
 mod hub;
 mod life;
+mod nights;
 mod rehearse;
 mod setup;
 mod sip;
