@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::site::card::RESCUE;
 use crate::time::UnixTime;
 
 /// 2026 began: no box of ours is older, so a clock before it has never been set.
@@ -112,7 +113,8 @@ impl fmt::Display for Trouble {
             Trouble::NoAddress(card) => write!(
                 f,
                 "The network gives {card} no address: look whether the router runs and gives addresses (DHCP), or give the box a \
-                 fixed one at https://192.0.2.1:8443/setup or with a site sheet."
+                 fixed one with a site sheet, or at https://{RESCUE}:8443/setup from a laptop that has the address 192.0.2.2/24 and is \
+                 plugged into the same network."
             ),
             Trouble::NoWay => f.write_str(
                 "There is no way out of this network, so carriers and name servers are not reached: phones here work, the router's \
@@ -180,7 +182,7 @@ fn network(cards: &[Link], way_out: bool) -> Option<Trouble> {
 /// Whether a box gives itself this address: of the link alone, or the one on the paper.
 pub fn is_own(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_loopback() || v4.octets() == [192, 0, 2, 1],
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_loopback() || v4 == RESCUE,
         IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_loopback(),
     }
 }
@@ -237,6 +239,8 @@ mod tests {
     #[test]
     fn each_says_in_one_sentence_what_to_do() {
         let modem = |state: &str| vec![("front".to_owned(), state.to_owned(), "no SIM".to_owned())];
+        let lost = troubles(&with_addresses(&[], true))[0].to_string();
+        assert!(lost.contains("https://192.0.2.1:8443/setup from a laptop"), "{lost}");
         let all = [
             Seen { answers: false, ..good() },
             Seen { disk: Some(91), ..good() },

@@ -13,6 +13,7 @@ use crate::admin::access::password;
 use crate::admin::configuring::{ConfigOrder, ConfigRefused, ConfigReply, NewConfig};
 use crate::admin::{Command, Reply};
 use crate::appliance::site::{Admin, Card, Password, made};
+use crate::appliance::trouble::is_own;
 use crate::cli::{ask, check, exit, look};
 use crate::config::Problem;
 use crate::config::sheet::LONGEST;
@@ -379,9 +380,9 @@ fn passwords(plan: &Plan, phones: &[(String, Password)]) -> String {
     phones.iter().map(row).collect()
 }
 
-/// Where phones fetch their configuration: the first address of the box that is no card's own business.
+/// Where phones fetch their configuration: the first address of the box that the network knows, not one that it gives itself.
 fn own_url() -> Option<String> {
-    let address = driver::own_addresses().into_iter().find(|address| !address.is_loopback())?;
+    let address = driver::own_addresses().into_iter().find(|address| !is_own(*address))?;
     let host = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
     Some(format!("https://{host}:8443"))
 }

@@ -25,6 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::appliance::site::card::is_rescue;
 use crate::driver::http::linger::Lingering;
 use crate::driver::identity::Identity;
 use crate::sip::trunk::Network;
@@ -62,8 +63,11 @@ pub struct Sources {
 }
 
 impl Sources {
-    fn serve(&self, from: IpAddr) -> bool {
-        self.served.iter().chain(&self.relays).any(|network| network.contains(from))
+    /// Whether somebody at `from` is served where he has come to. At the rescue address, whatever networks the site has chosen:
+    /// it is there for when they are wrong.
+    fn serve(&self, from: IpAddr, to: IpAddr) -> bool {
+        let mut chosen = self.served.iter().chain(&self.relays);
+        is_rescue(from, to) || chosen.any(|network| network.contains(from))
     }
 
     /// Connections that this address may have at once.
@@ -171,8 +175,9 @@ impl Server {
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     let from = peer.ip().to_canonical();
+                    let Ok(local) = stream.local_addr() else { continue };
                     // Who has no place, or is not served, is cut off without a word.
-                    if self.sources.serve(from)
+                    if self.sources.serve(from, local.ip())
                         && let Some(place) = self.connections.enter(from, self.sources.room(from))
                     {
                         tokio::spawn(self.clone().serve(stream, (from, peer.port()), place));

@@ -170,6 +170,11 @@ fn strangers_reach_sound_alone() {
             "stranger -> sip: dropped",
             "stranger -> pages: dropped",
             "stranger -> sound: passes",
+            "laptop -> rescue: passes",
+            "laptop -> link: passes",
+            "laptop -> shell: dropped",
+            "stranger -> rescue: dropped",
+            "laptop at the carrier's line -> rescue: dropped",
         ],
         "{said}"
     );

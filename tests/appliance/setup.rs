@@ -372,6 +372,51 @@ fn root_writes_the_network_that_was_asked_for_and_nothing_besides() {
     assert_eq!(own.inside(&format!("cat {written}")), text, "what was refused changes nothing");
 }
 
+/// A laptop at the box's cable, where nothing gives addresses: the one on the paper is answered, through the box's own firewall.
+#[test]
+fn a_laptop_beside_the_rescue_address_reaches_set_up_and_a_stranger_does_not() {
+    let own = ready();
+    own.inside("systemctl enable --quiet --now branchline-firewall.service");
+    let mut laptop =
+        Command::new("unshare").args(["--net", "sleep", "600"]).spawn().expect("a laptop");
+    let there = laptop.id();
+    let own_net = || fs::read_link("/proc/self/ns/net").expect("a namespace");
+    until("the laptop has a network", || {
+        fs::read_link(format!("/proc/{there}/ns/net"))
+            .ok()
+            .filter(|net| *net != own_net())
+            .map(drop)
+    });
+    network(&own, &format!("ip link add lan0 type veth peer name box netns {there}"));
+    let networkd =
+        fs::read_to_string(root().join("firmware-config/network/20-branchline-lan.network"));
+    let networkd = networkd.expect("there");
+    let address = networkd.lines().find_map(|line| line.strip_prefix("Address=")).expect("one");
+    network(&own, &format!("ip address add {address} dev lan0 && ip link set lan0 up"));
+    network(&own, "ip address add 198.51.100.1/24 dev lan0");
+    let at_laptop = |line: &str| {
+        let there = there.to_string();
+        let output =
+            Command::new("nsenter").args(["--net", "-t", &there, "--", "sh", "-c", line]).output();
+        String::from_utf8_lossy(&output.expect("nsenter starts").stdout).into_owned()
+    };
+    let from = |address: &str, to: &str| {
+        at_laptop(&format!(
+            "ip link set box up; ip address flush dev box; ip address add {address} dev box"
+        ));
+        at_laptop(&format!("curl --silent --insecure --max-time 5 https://{to}:8443/setup"))
+    };
+    let page = from("192.0.2.2/24", "192.0.2.1");
+    assert!(page.contains("Set-up code"), "{page}");
+    let strange = from("198.51.100.2/24", "198.51.100.1");
+    assert_eq!(strange, "", "an address of nobody's network");
+    at_laptop("ip route add 192.0.2.0/24 via 198.51.100.1 dev box");
+    let strange = at_laptop("curl --silent --insecure --max-time 5 https://192.0.2.1:8443/setup");
+    assert_eq!(strange, "", "from elsewhere to the rescue address");
+    laptop.kill().expect("it ran");
+    laptop.wait().expect("it ended");
+}
+
 #[test]
 fn a_box_that_nobody_touched_has_what_the_factory_gives_today() {
     let own = ready();

@@ -4,7 +4,7 @@
 //! file that root's programs read.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
@@ -13,8 +13,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Faults, Way};
 
-/// The address that every box has besides, on its first card: the one on the paper in the box. It is nobody's (RFC 5737).
-pub const RESCUE: &str = "192.0.2.1/32";
+/// The address that every box has besides, on the branch's own card: the one on the paper in the box. It is nobody's (RFC 5737).
+pub const RESCUE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// Its network's length: a laptop that is given another address of it is answered.
+const RESCUE_BITS: u8 = 24;
 /// Name servers that are asked in turn; the system asks no more.
 const MOST_SERVERS: usize = 3;
 
@@ -114,6 +116,13 @@ fn together(one: IpAddr, other: IpAddr, bits: u8) -> bool {
     }
 }
 
+/// Whether somebody has come to the rescue address by a laptop with another address of its network: somebody at the box, for
+/// nobody routes that network (RFC 5737).
+pub fn is_rescue(from: IpAddr, to: IpAddr) -> bool {
+    let rescue = IpAddr::from(RESCUE);
+    to.to_canonical() == rescue && together(from.to_canonical(), rescue, RESCUE_BITS)
+}
+
 impl Fixed {
     /// The address, if it is one that a machine can have in a network with others.
     pub fn host(&self) -> Option<(IpAddr, u8)> {
@@ -176,9 +185,12 @@ impl Card {
             }
         };
         text = match first {
-            true => {
-                line(text, &format!("LinkLocalAddressing=yes\nIPv6AcceptRA=yes\nAddress={RESCUE}"))
-            }
+            true => line(
+                text,
+                &format!(
+                    "LinkLocalAddressing=yes\nIPv6AcceptRA=yes\nAddress={RESCUE}/{RESCUE_BITS}"
+                ),
+            ),
             false => line(text, "LinkLocalAddressing=ipv6"),
         };
         let names = if first { "UseNTP=yes" } else { "RouteMetric=2048\nUseNTP=no" };
@@ -231,6 +243,14 @@ mod tests {
     }
 
     #[test]
+    fn a_laptop_with_an_address_beside_the_rescue_address_is_let_in_there_alone() {
+        let comes = |from: &str, to: &str| is_rescue(from.parse().unwrap(), to.parse().unwrap());
+        assert!(comes("192.0.2.2", "192.0.2.1") && comes("::ffff:192.0.2.2", "::ffff:192.0.2.1"));
+        assert!(!comes("198.51.100.2", "192.0.2.1") && !comes("192.0.2.2", "192.168.10.2"));
+        assert!(!comes("2001:db8::2", "192.0.2.1"));
+    }
+
+    #[test]
     fn what_is_written_is_what_was_meant_and_the_rescue_address_stays() {
         let own = Fixed {
             gateway: "192.168.10.1".parse().ok(),
@@ -243,7 +263,7 @@ mod tests {
             "Address=192.168.10.2/24",
             "Gateway=192.168.10.1",
             "DNS=192.168.10.1",
-            "Address=192.0.2.1/32",
+            "Address=192.0.2.1/24",
         ] {
             assert!(text.lines().any(|own| own == line), "{line}: {text}");
         }
