@@ -9,6 +9,30 @@ use serde::{Deserialize, Serialize};
 
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/firmware-config/hardware");
 
+/// Keys that buttons on boxes are, by the kernel's names (linux/input-event-codes.h).
+const KEYS: [(&str, u16); 9] = [
+    ("KEY_POWER", 116),
+    ("KEY_SETUP", 141),
+    ("KEY_PROG1", 148),
+    ("KEY_CONFIG", 171),
+    ("KEY_VENDOR", 360),
+    ("KEY_RESTART", 408),
+    ("KEY_WPS_BUTTON", 529),
+    ("BTN_0", 256),
+    ("BTN_1", 257),
+];
+
+/// A name of a key that no box is known to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownKey(pub String);
+
+impl fmt::Display for UnknownKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known: Vec<_> = KEYS.iter().map(|(name, _)| *name).collect();
+        write!(f, "`{}` is no key of a button: {}", self.0, known.join(", "))
+    }
+}
+
 /// A kind of box.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -47,6 +71,18 @@ impl Hardware {
         fitting
             .max_by_key(|kind| (!kind.vendor.is_empty(), !kind.product.is_empty()))
             .unwrap_or_default()
+    }
+
+    /// The code of the key that the button is; none where there is no button.
+    ///
+    /// # Errors
+    /// The name is none that a button is known by.
+    pub fn reset_code(&self) -> Result<Option<u16>, UnknownKey> {
+        if self.reset_key.is_empty() {
+            return Ok(None);
+        }
+        let found = KEYS.iter().find(|(name, _)| *name == self.reset_key);
+        found.map(|(_, code)| Some(*code)).ok_or_else(|| UnknownKey(self.reset_key.clone()))
     }
 
     fn fits(&self, vendor: &str, product: &str) -> bool {
@@ -88,6 +124,18 @@ mod tests {
         let generic = SHIPPED.get_file("generic.toml").and_then(|file| file.contents_utf8());
         let generic: Hardware = toml::from_str(generic.expect("there")).expect("readable");
         assert_eq!(generic, Hardware::default());
+    }
+
+    #[test]
+    fn every_button_is_a_key_of_the_kernels() {
+        for kind in shipped() {
+            assert!(kind.reset_code().is_ok(), "{}: {:?}", kind.name, kind.reset_code());
+        }
+        assert_eq!(Hardware::of("PC Engines", "apu4").reset_code(), Ok(Some(408)));
+        assert_eq!(Hardware::default().reset_code(), Ok(None), "most boxes have none");
+        let wrong = Hardware { reset_key: "KEY_RESTRAT".to_owned(), ..Hardware::default() };
+        let told = wrong.reset_code().expect_err("no such key").to_string();
+        assert!(told.contains("`KEY_RESTRAT`") && told.contains("KEY_RESTART"), "{told}");
     }
 
     #[test]

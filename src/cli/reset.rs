@@ -16,7 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::appliance::console::WORD;
 use crate::appliance::reset::{Button, is_due};
-use crate::cli::exit;
+use crate::cli::{exit, hardware};
 use crate::driver::clock;
 use crate::driver::site::put;
 use crate::time::UnixTime;
@@ -29,6 +29,8 @@ const EVENT: usize = 24;
 const WIPED: &str = "/run/branchline-wiped";
 /// Its type for keys.
 const EV_KEY: u16 = 1;
+/// The value of a key that is held and repeats.
+const REPEATS: u8 = 2;
 /// Bytes that are overwritten at a time.
 const PIECE: usize = 64 << 10;
 
@@ -47,9 +49,9 @@ pub struct Options {
     /// Watch a button of the kernel's.
     #[arg(long, hide = true)]
     button: Option<PathBuf>,
-    /// The code of its key.
-    #[arg(long, hide = true, default_value_t = 408)]
-    key: u16,
+    /// The code of its key, where it is not the one that this kind of box has.
+    #[arg(long, hide = true)]
+    key: Option<u16>,
     /// The root of everything, for tests.
     #[arg(long, hide = true, default_value = "/")]
     root: PathBuf,
@@ -71,7 +73,20 @@ pub fn main(options: &Options) -> ExitCode {
     } else if options.forget {
         told(forget(&options.root, now))
     } else if let Some(device) = &options.button {
-        told(watch(device, options.key))
+        let key = match options.key {
+            Some(key) => Some(key),
+            None => match hardware::kind(Path::new(hardware::FIRMWARE)).reset_code() {
+                Ok(key) => key,
+                Err(wrong) => return exit::fail(exit::CONFIG, wrong),
+            },
+        };
+        match key {
+            Some(key) => told(watch(device, key)),
+            None => {
+                println!("this kind of box has no button");
+                ExitCode::SUCCESS
+            }
+        }
     } else if options.word.as_deref() == Some(WORD) {
         told(ask_for("command line"))
     } else {
@@ -256,7 +271,8 @@ fn watch(device: &Path, key: u16) -> io::Result<()> {
             let mut event = [0; EVENT];
             events.read_exact(&mut event)?;
             let word = |at: usize| u16::from_ne_bytes([event[at], event[at + 1]]);
-            if word(16) == EV_KEY && word(18) == key {
+            // What repeats is held already, or was held long enough.
+            if word(16) == EV_KEY && word(18) == key && event[20] != REPEATS {
                 button.handle_key(clock::now(), event[20] != 0);
             }
         }

@@ -200,11 +200,46 @@ fn settings_of_the_kernel_are_known_and_explained() {
     assert!(count > 20);
 }
 
-/// Rules of udev: every operator is one, every jump has its target, and whatever a profile of modems knows has an AT line.
+/// Whatever a profile of modems knows has an AT line.
 #[test]
 fn rules_for_modems_are_whole() {
-    let text =
-        std::fs::read_to_string(root().join("firmware-config/udev/61-branchline-modem.rules"));
+    let text = rules("61-branchline-modem.rules");
+    for vendor in ["2c7c", "1e0e", "1199", "12d1", "19d2", "1546"] {
+        let at = |line: &str| line.contains(&format!("\"{vendor}\"")) && line.contains("\"at\"");
+        assert!(text.lines().any(at), "{vendor}: which line takes commands?");
+    }
+}
+
+/// The button is a key of the board's, and what udev calls it is what its service waits for and reads.
+#[test]
+fn the_button_of_the_rules_is_that_of_the_service() {
+    let text = rules("62-branchline-button.rules");
+    let named = text.lines().find(|line| line.contains("SYMLINK")).expect("a name");
+    for term in [
+        r#"ATTRS{id/bustype}=="0019""#,
+        r#"SYMLINK+="branchline/button""#,
+        r#"TAG+="systemd""#,
+        r#"ENV{SYSTEMD_WANTS}+="branchline-button.service""#,
+    ] {
+        assert!(named.split(", ").any(|own| own == term), "{term}: {named}");
+    }
+    let unit = std::fs::read_to_string(root().join("systemd/branchline-button.service"));
+    let unit = unit.expect("there");
+    let escaped = run(Command::new("systemd-escape")
+        .args(["--path", "--suffix=device"])
+        .arg("/dev/branchline/button"));
+    assert!(unit.contains(&format!("\nBindsTo={escaped}")), "{escaped}");
+    assert!(unit.contains("--button /dev/branchline/button\n"));
+    // What drives the keys is in the image.
+    let modules = std::fs::read_to_string(root().join("image/modules.allow")).expect("there");
+    for module in ["evdev", "gpio_keys", "gpio_keys_polled", "gpio-amd-fch", "pcengines-apuv2"] {
+        assert!(modules.lines().any(|line| line == module), "{module}");
+    }
+}
+
+/// Rules of udev: every operator is one, and every jump has its target.
+fn rules(name: &str) -> String {
+    let text = std::fs::read_to_string(root().join("firmware-config/udev").join(name));
     let text = text.expect("there");
     let mut jumps = Vec::new();
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -222,10 +257,7 @@ fn rules_for_modems_are_whole() {
     for (_, target) in &jumps {
         assert!(jumps.contains(&(true, target.clone())), "{target} is nowhere");
     }
-    for vendor in ["2c7c", "1e0e", "1199", "12d1", "19d2", "1546"] {
-        let at = |line: &str| line.contains(&format!("\"{vendor}\"")) && line.contains("\"at\"");
-        assert!(text.lines().any(at), "{vendor}: which line takes commands?");
-    }
+    text
 }
 
 /// The first card by its place is lan0 for good; a card that comes later takes no name from it.

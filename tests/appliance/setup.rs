@@ -125,7 +125,9 @@ fn after_a_regulated_wipe_nothing_is_left() {
     // The button: a key of the kernel's goes down (type 1, code 408, value 1), and stays so for more than ten seconds.
     own.inside("mkfifo /root/button");
     let event = "\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\001\\000\\230\\001\\001\\000\\000\\000";
-    own.inside("setsid branchline reset --button /root/button >/dev/null 2>&1 </dev/null &");
+    own.inside(
+        "setsid branchline reset --button /root/button --key 408 >/dev/null 2>&1 </dev/null &",
+    );
     own.inside(&format!(
         "setsid sh -c \"(printf '{event}'; sleep 60) >/root/button\" >/dev/null 2>&1 </dev/null &"
     ));
