@@ -28,6 +28,7 @@ def sets_up(_, folder):
     """A box out of the carton shows its code on the serial line, refuses a wrong sheet by its line, takes a good one, and keeps it."""
     box = qemu.Machine(os.path.join(folder, "factory-box"), f"{folder}/factory/branchline_1.img")
     box.start()
+    box.wait_for(f"lan0 is {box.card}")
     box.wait_for("Not set up yet. Open https://10.0.2.15:8443/setup")
     seen = box.since()
     qemu.wait(lambda: re.search(r"\b\w{4}-\w{4}-\w{4}\b", box.said()), 30, "there is no set-up code on the console", box)
@@ -59,7 +60,19 @@ def sets_up(_, folder):
     box.wait_for("   Small office")
     if "Not set up yet" in box.said():
         raise qemu.Failed("a box that is set up shows a code")
+    if "lan0 is" in box.said():
+        raise qemu.Failed("the card was given a name again")
     say("setup: behind a power cut it is what it was set up to be, and shows no code")
+    box.cut()
+    # Its disk in another machine.
+    box.card = "52:54:00:65:43:21"
+    box.start()
+    box.wait_for(f"lan0 is {box.card}")
+    box.wait_for("   Small office")
+    box.type("n\r")
+    own = r"lan0 +cable .*192\.168\.10\.2 .*192\.0\.2\.1\b"
+    qemu.wait(lambda: re.search(own, box.said()), 60, "lan0 has not the sheet's address and the rescue address", box)
+    say(f"setup: in another machine its card is lan0 too, with the sheet's address and the rescue address, {box.since():.1f} s after power on")
     box.cut()
 
 

@@ -45,6 +45,8 @@ class Machine:
         self.variables = os.path.join(folder, "vars.fd")
         if not os.path.exists(self.disk):
             self.new()
+        # Its card's address from the maker.
+        self.card = "52:54:00:12:34:56"
         self.sip, self.https = free_port(), free_port(socket.SOCK_STREAM)
         self.process = self.chip = None
         self.console = bytearray()
@@ -69,7 +71,7 @@ class Machine:
             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE.format('.secboot' if self.secure else '')}",
             "-drive", f"if=pflash,format=raw,unit=1,file={self.variables}",
             "-drive", f"if=none,id=disk,format=raw,file={self.disk}", "-device", "virtio-blk-pci,drive=disk,bootindex=1",
-            "-netdev", f"user,id=lan,{forward}", "-device", "virtio-net-pci,netdev=lan,romfile=",
+            "-netdev", f"user,id=lan,{forward}", "-device", f"virtio-net-pci,netdev=lan,romfile=,mac={self.card}",
             "-device", "virtio-rng-pci",
             "-device", "qemu-xhci,id=usb", "-monitor", f"unix:{self.folder}/monitor.sock,server=on,wait=off",
             "-chardev", f"socket,id=serial,path={serial},server=on,wait=off", "-serial", "chardev:serial",

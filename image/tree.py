@@ -210,12 +210,14 @@ def package(tree, top):
 # Where the package lays what a system of somebody's own may take or leave, and where the image has it in force.
 IN_FORCE = {
     "etc/chrony/chrony.conf": "usr/share/branchline/chrony/branchline.conf",
+    "usr/lib/systemd/network/20-branchline-lan.network": "usr/share/branchline/network/20-branchline-lan.network",
+    "usr/lib/systemd/network/21-branchline-wan.network": "usr/share/branchline/network/21-branchline-wan.network",
     "usr/lib/modprobe.d/branchline.conf": "usr/share/branchline/modprobe.d/branchline.conf",
 }
 
 
 def in_force(tree):
-    """The package's settings of chrony and of the kernel's modules are the image's; the firewall is on (see the overlay)."""
+    """The package's settings of chrony, of the network and of the kernel's modules are the image's; the firewall is on (see the overlay)."""
     for name, source in IN_FORCE.items():
         if source not in tree.entries:
             sys.exit(f"image/tree.py: the package has no {source}")

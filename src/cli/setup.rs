@@ -483,3 +483,27 @@ fn names(cards: &Path) -> io::Result<(Option<String>, Option<String>)> {
         named("wan0").or_else(|| found.iter().find(|own| Some(*own) != lan.as_ref()).cloned());
     Ok((lan, wan))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cards_are_chosen_by_their_names_and_only_then_by_their_order() {
+        let folder = std::env::temp_dir().join(format!("branchline-cards-{}", std::process::id()));
+        let card = |name: &str| {
+            fs::create_dir_all(folder.join(name).join("device")).expect("a folder");
+            fs::write(folder.join(name).join("type"), "1\n").expect("written");
+        };
+        let chosen = || names(&folder).expect("a folder");
+        let pair = |lan: &str, wan: &str| (Some(lan.to_owned()), Some(wan.to_owned()));
+        card("enp9s0");
+        card("eth0");
+        assert_eq!(chosen(), pair("enp9s0", "eth0"));
+        card("wan0");
+        assert_eq!(chosen(), pair("enp9s0", "wan0"));
+        card("lan0");
+        assert_eq!(chosen(), pair("lan0", "wan0"));
+        fs::remove_dir_all(&folder).expect("cleaned up");
+    }
+}

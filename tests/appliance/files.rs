@@ -281,11 +281,27 @@ fn cards_get_their_names_once() {
         let script = root().join("firmware-config/network/pin");
         run(Command::new(script).arg(&links).arg(&class))
     };
-    assert_eq!(pin(), "lan0 is 02:00:00:00:00:01\nwan0 is 02:00:00:00:00:02\n");
-    card("eth0", "0000:00:00.0", "02:00:00:00:00:00");
+    assert_eq!(pin(), "wan0 is 02:00:00:00:00:02\nlan0 is 02:00:00:00:00:01\n");
+    card("usb0", "pci0000:00/usb1/1-1", "02:00:00:00:00:09");
+    card("eth0", "pci0000:00/0000:00:00.0", "02:00:00:00:00:00");
     assert_eq!(pin(), "", "names are given once");
-    let link = std::fs::read_to_string(links.join("10-branchline-lan0.link")).expect("there");
-    assert!(link.contains("PermanentMACAddress=02:00:00:00:00:01") && link.contains("Name=lan0"));
+    let link = || std::fs::read_to_string(links.join("10-branchline-lan0.link")).expect("there");
+    assert!(link().contains("PermanentMACAddress=02:00:00:00:00:01"));
+    assert!(link().contains("Name=lan0"));
+    // A card that was changed: the new one is what the old one was, before any at a USB socket.
+    std::fs::remove_dir_all(class.join("eth7")).expect("removed");
+    assert_eq!(pin(), "lan0 is 02:00:00:00:00:00\n");
+    // The disk in another box.
+    std::fs::remove_dir_all(&class).expect("removed");
+    card("enp1s0", "0000:01:00.0", "02:00:00:00:01:01");
+    assert_eq!(pin(), "lan0 is 02:00:00:00:01:01\n");
+    assert!(link().contains("PermanentMACAddress=02:00:00:00:01:01"));
+    // A cut before the last name was written: the others stay.
+    card("enp2s0", "0000:02:00.0", "02:00:00:00:01:02");
+    std::fs::write(links.join("10-branchline-lan0.link"), "").expect("written");
+    let said = pin();
+    assert!(said.ends_with("lan0 is 02:00:00:00:01:01\n"), "{said}");
+    assert_eq!(pin(), "");
 }
 
 /// A version begins with the configuration of the one that ran, as it is then; one that is rolled back finds its own.
