@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import ssl
+import time
 import urllib.request
 
 import qemu
@@ -73,6 +74,29 @@ def sets_up(_, folder):
     own = r"lan0 +cable .*192\.168\.10\.2 .*192\.0\.2\.1\b"
     qemu.wait(lambda: re.search(own, box.said()), 60, "lan0 has not the sheet's address and the rescue address", box)
     say(f"setup: in another machine its card is lan0 too, with the sheet's address and the rescue address, {box.since():.1f} s after power on")
+    box.cut()
+
+
+def button(machine, folder):
+    """A key that is held for less than ten seconds does nothing; held for longer, it puts the box back."""
+    box = qemu.Machine(os.path.join(folder, "button-box"), machine.image)
+    box.start()
+    box.answered()
+    box.wait_for("   Image under test")
+    box.monitor("sendkey shift 4000")
+    # As long as the whole ten seconds would have taken, and some more.
+    time.sleep(13)
+    if "no key opens" in box.said():
+        raise qemu.Failed("a key that was held for four seconds reset the box")
+    begun, mark = box.since(), len(box.console)
+    box.monitor("sendkey shift 12000")
+    box.wait_behind(mark, "no key opens what was on the disk any more")
+    held = box.since() - begun
+    if held < 10:
+        raise qemu.Failed(f"the box was reset {held:.1f} s after the key went down")
+    box.wait_behind(mark, "first start: making the data partition")
+    box.answered()
+    say(f"button: four seconds did nothing; reset {held:.1f} s after the key went down, an empty box answers after {box.since() - begun:.1f} s")
     box.cut()
 
 
