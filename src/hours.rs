@@ -93,7 +93,7 @@ enum Holiday {
 }
 
 /// Minutes of a day.
-const DAY: u16 = 24 * 60;
+pub const DAY: u16 = 24 * 60;
 /// Days that are looked at for opening hours: a year and its longest holidays.
 const MOST_DAYS: u16 = 400;
 
@@ -170,22 +170,12 @@ impl Calendar {
         let open = days.take(usize::from(MOST_DAYS)).filter(|day| !self.is_holiday(*day));
         open.flat_map(|day| {
             let today = self.spans.iter().filter(move |span| span.days.contains(&day.weekday()));
-            let moment = |minute| self.moment(day, minute);
+            let moment = |minute| moment(day, minute, &self.zone);
             let both = today.filter_map(|span| Some((moment(span.from)?, moment(span.to)?)));
             let mut both: Vec<_> = both.collect();
             both.sort_unstable();
             both
         })
-    }
-
-    /// When clocks show so many minutes after the midnight that a day begins with. A time that clocks leave out is the
-    /// one they jump to; of one that they show twice the first.
-    fn moment(&self, day: Date, minute: u16) -> Option<UnixTime> {
-        let day = if minute >= DAY { day.tomorrow().ok()? } else { day };
-        let minute = i8::try_from(minute % 60).ok().zip(i8::try_from(minute % DAY / 60).ok());
-        let (minute, hour) = minute?;
-        let local = day.at(hour, minute, 0, 0).to_zoned(self.zone.clone()).ok()?;
-        Some(UnixTime(local.timestamp().as_microsecond()))
     }
 
     fn covers(&self, day: Date, minute: u16) -> bool {
@@ -264,7 +254,18 @@ pub fn days(text: &str) -> Option<Vec<Weekday>> {
     Some(days)
 }
 
-fn minutes(text: &str) -> Option<u16> {
+/// When clocks show so many minutes after the midnight that a day begins with, 2,880 at most. A time that clocks leave out is the
+/// one they jump to; of one that they show twice the first.
+pub fn moment(day: Date, minute: u16, zone: &TimeZone) -> Option<UnixTime> {
+    let day = if minute >= DAY { day.tomorrow().ok()? } else { day };
+    let minute = i8::try_from(minute % 60).ok().zip(i8::try_from(minute % DAY / 60).ok());
+    let (minute, hour) = minute?;
+    let local = day.at(hour, minute, 0, 0).to_zoned(zone.clone()).ok()?;
+    Some(UnixTime(local.timestamp().as_microsecond()))
+}
+
+/// Minutes since midnight of a time of day: `08:00`, up to `24:00`.
+pub fn minutes(text: &str) -> Option<u16> {
     let (hour, minute) = text.split_once(':')?;
     let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
     let all = hour.checked_mul(60)?.checked_add(minute)?;

@@ -5,6 +5,7 @@
 //! whether it is healthy, and what does not get healthy makes room for the one before. Owns no disk: `cli::update`
 //! reads and writes it, for whoever typed the command.
 
+pub mod anew;
 pub mod backup;
 pub mod console;
 pub mod gate;
@@ -16,3 +17,4 @@ pub mod site;
 pub mod slot;
 pub mod support;
 pub mod trouble;
+pub mod window;
