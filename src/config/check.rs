@@ -33,6 +33,7 @@ mod reports;
 mod smpp_server;
 mod spending;
 mod trunks;
+mod update;
 mod uplink;
 mod work;
 
@@ -78,6 +79,7 @@ pub(super) fn check(
     check.webhooks();
     check.uplink();
     check.backup();
+    check.update();
     check.api();
     check.oidc();
     check.pages();

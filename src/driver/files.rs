@@ -221,6 +221,9 @@ fn certificates(loaded: &Loaded, problems: &mut Vec<Problem>) {
         let own = carrier.and_then(|smpp| smpp.authorities.as_deref());
         problems.extend(own.and_then(|path| authorities(loaded, &at, path)));
     }
+    let at = [Key("update"), Key("authorities")];
+    let update = loaded.settings.update.authorities.as_deref();
+    problems.extend(update.and_then(|path| authorities(loaded, &at, path)));
     let at = [Key("crm"), Key("authorities")];
     let crm = loaded.settings.crm.authorities.as_deref();
     problems.extend(crm.and_then(|path| authorities(loaded, &at, path)));

@@ -18,6 +18,7 @@ pub mod control;
 mod crm;
 pub mod diary;
 pub mod dns;
+pub mod download;
 pub mod fence;
 pub mod fetch;
 pub mod files;

@@ -111,6 +111,7 @@ fn sections() -> Vec<(&'static str, Holds, Shape)> {
         ("crm", One, shape_of::<settings::Crm>()),
         ("uplink", One, shape_of::<settings::Uplink>()),
         ("backup", One, shape_of::<settings::Backup>()),
+        ("update", One, shape_of::<settings::Update>()),
         ("messages", One, shape_of::<settings::Messages>()),
         ("channels", Named, shape_of::<settings::Channel>()),
         ("smpp_server", One, shape_of::<settings::SmppServer>()),

@@ -42,6 +42,7 @@ mod spending;
 mod supervision;
 mod trunk;
 mod trust;
+mod update;
 mod uplink;
 mod voicemail;
 mod web;
@@ -99,6 +100,7 @@ pub use trunk::{
     Account, EarlyMedia, External, Forwarded, Numbers, Register, Server, Shows, Transport, Trunk,
 };
 pub use trust::Trust;
+pub use update::Update;
 pub use uplink::Uplink;
 pub use voicemail::Voicemail;
 pub use web::{Turn, Web};
@@ -197,6 +199,8 @@ pub struct Settings {
     pub uplink: Uplink,
     /// `[backup]`.
     pub backup: Backup,
+    /// `[update]`.
+    pub update: Update,
     /// `[[webhook]]`.
     pub webhooks: Vec<Webhook>,
     /// `[messages]`.
