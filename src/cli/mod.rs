@@ -394,8 +394,11 @@ enum Command {
         after_help = "Examples: branchline rehearse --trunk +15550199 --out report.txt\n          branchline rehearse --verify report.txt"
     )]
     Rehearse(rehearse::Rehearse),
-    /// Take a new version of the whole box into the slot that does not run, from a folder or a stick; or say what became of the last.
-    #[command(after_help = "Example: branchline update /run/stick --now --restart")]
+    /// Take a new version of the whole box into the slot that does not run, from a folder, a stick or the site's server; or say what
+    /// became of the last.
+    #[command(
+        after_help = "Examples: branchline update /run/stick --now --restart\n          branchline update --fetch --now"
+    )]
     Update(update::Options),
     /// Wait until the box answers and its trunks are as before the update; a failure makes room for the version before.
     #[command(after_help = "Example: branchline health --within 300")]
