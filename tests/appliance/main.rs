@@ -23,6 +23,7 @@ mod support;
 #[path = "../web/tab.rs"]
 #[allow(dead_code)]
 mod tab;
+mod update;
 
 /// What the browser's tabs go by.
 mod branch {
