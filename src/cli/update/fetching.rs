@@ -105,8 +105,8 @@ fn look(
         }
         Err(failure) => Err(failure),
     };
-    // What did not come whole goes on the next time; all else would lie there for nothing.
-    if !matches!(found, Err(Failure::NotFetched(_) | Failure::Busy)) {
+    // What did not come whole, or too late to be written, is used the next time; all else would lie there for nothing.
+    if !matches!(found, Err(Failure::NotFetched(_) | Failure::Busy | Failure::OfficeHours(_))) {
         let _ = fs::remove_dir_all(&folder);
     }
     found
