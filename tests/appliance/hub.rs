@@ -3,18 +3,15 @@
 use crate::boxed::{Boxed, until};
 use crate::root;
 
-#[test]
-fn the_packages_hub_lets_a_box_in_and_has_what_it_sends() {
-    let own = Boxed::boot();
-    own.settle();
+/// Makes the box its own head office, and lets it in there.
+pub fn with_a_hub(own: &Boxed) {
     let sample = std::fs::read_to_string(root().join("firmware-config/hub.toml")).expect("there");
     own.write("/etc/branchline-hub/hub.toml", &sample);
-    own.inside("chmod 640 /etc/branchline-hub/hub.toml && chgrp branchline-hub /etc/branchline-hub/hub.toml");
+    own.inside("cd /etc/branchline-hub && chmod 640 hub.toml && chgrp branchline-hub hub.toml");
     own.inside("systemctl enable --now --quiet branchline-hub.service");
     until("the hub has made its authority", || {
         own.try_inside("test -e /var/lib/branchline-hub/page.password")
     });
-
     // As root, whose files the hub could not read.
     let token = own.inside("branchline hub token berne");
     own.inside("printf '[uplink]\\nhub = [\"127.0.0.1:7443\"]\\n' >> /etc/branchline/gateway.toml");
@@ -27,9 +24,15 @@ fn the_packages_hub_lets_a_box_in_and_has_what_it_sends() {
         (said.contains("last heard") && !line.ends_with(" 0")).then_some(line)
     });
     println!("{has}");
+}
+
+#[test]
+fn the_packages_hub_lets_a_box_in_and_has_what_it_sends() {
+    let own = Boxed::boot();
+    own.settle();
+    with_a_hub(&own);
     assert!(own.inside("branchline hub sites").contains("berne"));
     assert!(own.inside("branchline hub revoke berne").contains("shut out"));
-
     let state = own.inside("systemctl show -P NRestarts branchline-hub.service");
     assert_eq!(state.trim(), "0", "the hub was started anew");
     assert_eq!(own.inside("systemctl --failed --no-legend --plain").trim(), "", "failed units");

@@ -1,6 +1,14 @@
 //! A box that tries itself: real calls that are heard, a report that nobody can change, and the truth where something is missing.
 
+use std::net::UdpSocket;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
 use crate::boxed::{Boxed, until};
+use crate::hub::with_a_hub;
+use crate::life::{register, with_calls};
 
 #[test]
 fn a_rehearsal_calls_hears_and_signs_what_came_of_it() {
@@ -65,4 +73,58 @@ fn a_rehearsal_calls_hears_and_signs_what_came_of_it() {
             .map(str::to_owned)
     });
     assert!(told.contains("echo") && told.contains("not heard"), "{told}");
+}
+
+/// A branch that has everything: a queue, a carrier who answers, a phone that takes texts, a line to head office.
+const WHOLE: &str = "\n[limits]\nlateness_ms = 0\n\n[[queue]]\nname = \"support\"\n\n\
+     [[internal]]\nnumber = \"700\"\nto = \"queue:support\"\n\n\
+     [[outbound]]\nname = \"outside\"\nprefix = \"9\"\nstrip = 1\ntrunks = [\"carrier\"]\n\n\
+     [channels.phones]\nkind = \"sip\"\n\n";
+
+#[test]
+fn a_whole_branch_is_rehearsed_with_its_line_down_and_gets_it_back() {
+    let own = with_calls("", WHOLE);
+    with_a_hub(&own);
+    let secret = own.inside("cat /etc/branchline/secrets/201");
+    register(&own, secret.trim());
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            own.enter();
+            takes_texts(&over);
+        });
+        // The carrier's side: it answers, and sends back what it hears.
+        let mut carrier = own.beside("sipp");
+        carrier.args(["-sn", "uas", "-i", "127.0.0.1", "-p", "5090", "-mi", "127.0.0.1"]);
+        carrier.args(["-mp", "6000", "-rtp_echo", "-nostdin"]).stdout(Stdio::null());
+        let mut carrier = carrier.spawn().expect("sipp starts");
+        let report = own.inside(
+            "branchline rehearse --from 202 --uplink-seconds 20 --trunk 94085550123 --emergency-test 933 --sms phones:201@127.0.0.1 || true",
+        );
+        over.store(true, Ordering::Relaxed);
+        let _ = carrier.kill();
+        let _ = carrier.wait();
+        println!("{report}");
+        assert!(report.contains("8 passed, 0 failed, 0 not tried"), "{report}");
+    });
+    // What happened meanwhile is with the hub, and the line is as it was.
+    assert!(own.inside("branchline uplink").contains("last heard"));
+}
+
+/// A phone that takes every text.
+fn takes_texts(over: &AtomicBool) {
+    let own = UdpSocket::bind("127.0.0.1:5077").expect("the port that it registered");
+    own.set_read_timeout(Some(Duration::from_millis(100))).expect("set");
+    let mut buffer = [0; 4096];
+    while !over.load(Ordering::Relaxed) {
+        let Ok((length, from)) = own.recv_from(&mut buffer) else { continue };
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        let same = |line: &&str| {
+            ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name))
+        };
+        let headers: Vec<_> = text.lines().filter(same).collect();
+        let answer =
+            format!("SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n", headers.join("\r\n"));
+        own.send_to(answer.as_bytes(), from).expect("sent");
+    }
 }
