@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use nix::errno::Errno;
 use serde::Serialize;
 
+use crate::cli::owner::Owner;
 use crate::cli::{check, exit};
 use crate::driver::certificate::{Certificate, Due};
 use crate::driver::site::Beside;
 use crate::driver::tls::{self, NoIdentity};
 use crate::driver::{clock, files};
+use crate::time::UnixTime;
 
 /// What `branchline certificate` takes.
 #[derive(Debug, Args)]
@@ -78,7 +81,8 @@ pub fn main(asked: Options) -> ExitCode {
             return ExitCode::from(exit::CONFIG);
         }
     };
-    let own = Certificate::of(&checked.loaded.settings);
+    let settings = &checked.loaded.settings;
+    let own = Certificate::of(settings);
     let now = clock::now().unix;
     let due = match own.due(now) {
         Ok(due) => due,
@@ -88,6 +92,14 @@ pub fn main(asked: Options) -> ExitCode {
                 exit::NO_INPUT,
                 format!("{path}: not there; the box makes one when it starts"),
             );
+        }
+        // One that others gave, and gave to others to read: nobody's to renew here.
+        Err(NoIdentity::File(_, error))
+            if error.kind() == ErrorKind::PermissionDenied
+                && settings.sip.certificate.is_some()
+                && !anyway =>
+        {
+            Due::NotOurs
         }
         Err(error) => return exit::fail(exit::IO, error),
     };
@@ -100,7 +112,7 @@ pub fn main(asked: Options) -> ExitCode {
         Due::Lacks(_) => renew && !waits,
         Due::Dates => renew,
     };
-    if done && let Err(error) = own.renew(now) {
+    if done && let Err(error) = as_its_owner(&own, now) {
         return exit::fail(exit::IO, error);
     }
     let shown = shown(&own.files().certificate, &due, done);
@@ -109,6 +121,37 @@ pub fn main(asked: Options) -> ExitCode {
         false => print!("{shown}"),
     }
     ExitCode::SUCCESS
+}
+
+/// Root does it with no more power than they have whose folder it is.
+fn as_its_owner(own: &Certificate, now: UnixTime) -> Result<(), NoIdentity> {
+    let file = &own.files().certificate;
+    let wrong = |error| NoIdentity::File(file.clone(), error);
+    let folder = file.parent().unwrap_or(Path::new("/")).canonicalize().map_err(wrong)?;
+    Owner::of(&folder).map_err(wrong)?.does(|| own.renew(now).map_err(Renewal::from)).map_err(
+        |error| match error {
+            Renewal::Identity(error) => error,
+            Renewal::System(error) => wrong(error.into()),
+        },
+    )
+}
+
+/// Why it was not made anew: for itself, or because nobody else can be.
+enum Renewal {
+    Identity(NoIdentity),
+    System(Errno),
+}
+
+impl From<NoIdentity> for Renewal {
+    fn from(error: NoIdentity) -> Self {
+        Renewal::Identity(error)
+    }
+}
+
+impl From<Errno> for Renewal {
+    fn from(error: Errno) -> Self {
+        Renewal::System(error)
+    }
 }
 
 fn shown(certificate: &Path, due: &Due, done: bool) -> Shown {

@@ -81,6 +81,8 @@ impl Certificate {
     /// One in these files. What no certificate can name is left out of the names: it is no reason to have none.
     pub fn new(files: Files, mut names: Vec<String>) -> Certificate {
         names.retain(|name| name.is_ascii() && ServerName::try_from(name.as_str()).is_ok());
+        // `gw.example.` is gw.example, which is what stands in certificates.
+        names.iter_mut().for_each(|name| name.truncate(name.trim_end_matches('.').len()));
         names.sort();
         names.dedup();
         Certificate { files, names }
@@ -97,10 +99,14 @@ impl Certificate {
     /// # Errors
     /// When they cannot be written, or what is there as the key is none.
     pub fn begin(&self, now: UnixTime) -> Result<(), NoIdentity> {
-        match (self.files.certificate.exists(), self.files.key.exists()) {
-            (true, _) => return Ok(()),
+        // An empty file is what a cut of power left of one.
+        let there = |path: &Path| fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        match (there(&self.files.certificate), there(&self.files.key)) {
+            (true, true) => return Ok(()),
             (false, true) => return self.renew(now),
-            (false, false) => {}
+            // Whoever gave it is told that its key is missing.
+            (true, false) if matches!(self.due(now), Ok(Due::NotOurs) | Err(_)) => return Ok(()),
+            (_, false) => {}
         }
         let key = KeyPair::generate().map_err(NoIdentity::Generate)?;
         write(&self.files.key, &key.serialize_pem(), 0o600)?;
@@ -123,9 +129,11 @@ impl Certificate {
         if said.issuer != said.subject || !ours.iter().any(|name| name == said.subject) {
             return Ok(Due::NotOurs);
         }
-        // A wrong clock of now is no reason: it would be due again when that is put right.
-        let now = now.max(NOT_BEFORE);
-        if said.begins > now || said.ends.since(now) < BEFORE {
+        // A clock that is wrong now is no reason: it would be due again when that is put right.
+        let known = now >= NOT_BEFORE;
+        let late = said.begins > now || said.ends.since(now) < BEFORE;
+        // What versions before this one made lasts until browsers are gone.
+        if (known && late) || said.ends.since(said.begins) > LASTS {
             return Ok(Due::Dates);
         }
         let lacks = self.names.iter().find(|name| !is_named(own, name));
@@ -263,7 +271,7 @@ mod tests {
 
     #[test]
     fn it_names_the_box_lasts_no_longer_than_browsers_take_and_is_good_at_once() {
-        let own = Own::new("names", &["branchline", "192.168.1.20"]);
+        let own = Own::new("names", &["branchline", "192.168.1.20", "gw.example."]);
         own.0.begin(NOW).expect("made");
         assert_eq!(own.due(NOW), Due::Nothing);
         let der = own.der();
@@ -280,6 +288,9 @@ mod tests {
         own.0.begin(later(1)).expect("made for the key that is there");
         tls::read(&own.0.files).expect("they work together");
         assert_eq!(fs::read(&own.0.files.key).expect("a key"), key);
+        fs::write(&own.0.files.key, "").expect("written");
+        own.0.begin(later(1)).expect("made anew, both");
+        tls::read(&own.0.files).expect("they work together");
     }
 
     #[test]
@@ -305,6 +316,9 @@ mod tests {
         own.0.begin(UnixTime(0)).expect("made in 1970");
         assert_eq!(own.due(UnixTime(0)), Due::Nothing);
         assert_eq!(own.due(NOT_BEFORE), Due::Nothing);
+        // Nor is one that is wrong years after a good one was made.
+        own.0.renew(NOW).expect("made");
+        assert_eq!(own.due(UnixTime(0)), Due::Nothing);
         // A year ahead, and put right.
         own.0.renew(later(365)).expect("made");
         assert_eq!(own.due(NOW), Due::Dates);
@@ -324,7 +338,7 @@ mod tests {
         // As rcgen makes them when it is told no more than names.
         let mut params = CertificateParams::new(vec!["branchline".to_owned()]).expect("names");
         let made = put(&params);
-        assert_eq!(own.due(NOW), Due::Lacks("10.1.2.3".to_owned()));
+        assert_eq!(own.due(NOW), Due::Dates, "it lasts for ever");
         fs::write(&own.0.files.certificate, made.repeat(2)).expect("written");
         assert_eq!(own.due(NOW), Due::NotOurs, "a chain");
         for name in ["gateway.branch.example", "Hill Street Branchline"] {

@@ -122,8 +122,10 @@ impl Folder {
                 StatusCode::OK => 0,
                 StatusCode::PARTIAL_CONTENT if goes_on(&answer, have) => have,
                 status => {
-                    // What is here is not of what is there.
-                    end.set_len(0).map_err(kept)?;
+                    // What is here is not of what is there. A server that is ill for a moment says nothing of that.
+                    if status.is_client_error() || status.is_success() {
+                        end.set_len(0).map_err(kept)?;
+                    }
                     return Err(Broken::Status(status.as_u16()));
                 }
             };

@@ -85,6 +85,7 @@ pub fn start(runtime: &Handle, modem: Modem, lines: Lines, told: mpsc::Sender<To
         lines,
         line: None,
         last: None,
+        own: None,
         tried: Vec::new(),
         waiting: VecDeque::new(),
         told,
@@ -99,6 +100,8 @@ struct Task {
     line: Option<Line>,
     /// The path that was opened last, and where it is plugged in.
     last: Option<(PathBuf, Option<String>)>,
+    /// The path at which the modem said who it is.
+    own: Option<PathBuf>,
     /// Paths that are not it, in this round.
     tried: Vec<PathBuf>,
     waiting: VecDeque<Told>,
@@ -122,7 +125,7 @@ impl Task {
                     None => return,
                 },
                 octets = read(self.line.as_ref()), if room => match octets {
-                    Some(octets) => self.modem.handle_bytes(clock::now(), &octets),
+                    Some(octets) => self.heard(&octets),
                     None => self.gone(),
                 },
                 permit = owner.reserve(), if !self.waiting.is_empty() => {
@@ -133,6 +136,13 @@ impl Task {
                 }
                 () = until(deadline) => self.modem.handle_timeout(clock::now()),
             }
+        }
+    }
+
+    fn heard(&mut self, octets: &[u8]) {
+        self.modem.handle_bytes(clock::now(), octets);
+        if self.line.is_some() && self.modem.has_own_line() {
+            self.own = self.last.as_ref().map(|(path, _)| path.clone());
         }
     }
 
@@ -174,9 +184,11 @@ impl Task {
         for (path, place) in candidates {
             match Line::open(&path, BAUD) {
                 Ok(line) => {
+                    let named = matches!(self.lines, Lines::One(_));
+                    let own = named || self.own.as_ref() == Some(&path);
                     self.line = Some(line);
                     self.last = Some((path, place));
-                    return self.modem.handle_opened(clock::now());
+                    return self.modem.handle_opened(clock::now(), own);
                 }
                 Err(error) => {
                     taken |= matches!(error, CannotOpen::Taken(..));

@@ -164,6 +164,11 @@ fn an_upgrade_keeps_what_the_branch_knows_and_a_purge_nothing() {
     let calls = records(&own);
     let before = own.inside("systemctl show -P MainPID branchline.service");
 
+    // What an admin has switched off stays off; what a version brings for the first time is on.
+    own.inside(
+        "systemctl disable --quiet --now branchline-loop-call.timer branchline-certificate.timer",
+    );
+    own.inside("sed -i /certificate/d /var/lib/branchline-units");
     let newer = std::fs::read(package("0.1.1")).expect("a package");
     std::fs::write(format!("/proc/{}/root/newer.deb", own.init()), newer).expect("copied");
     own.inside("dpkg --install /newer.deb");
@@ -173,6 +178,8 @@ fn an_upgrade_keeps_what_the_branch_knows_and_a_purge_nothing() {
     });
     own.ready();
     assert!(own.inside("dpkg --status branchline").contains("Version: 0.1.1"));
+    let on = |unit: &str| own.try_inside(&format!("systemctl --quiet is-active {unit}")).is_some();
+    assert!(on("branchline-certificate.timer") && !on("branchline-loop-call.timer"));
     let phones = own.inside("branchline phones");
     assert!(phones.contains("127.0.0.1:5077"), "the registration is gone: {phones}");
     assert_eq!(records(&own), calls, "records of calls");
@@ -181,6 +188,10 @@ fn an_upgrade_keeps_what_the_branch_knows_and_a_purge_nothing() {
     own.inside("dpkg --remove branchline");
     assert!(own.try_inside("test -d /var/lib/branchline/journal").is_some(), "data stays");
     assert_eq!(own.try_inside("pgrep -x branchline"), None, "it still runs");
+    own.inside("dpkg --install /newer.deb");
+    own.ready();
+    assert!(on("branchline-sip.socket") && on("branchline-certificate.timer"), "as a new one");
+    assert_eq!(records(&own).lines().count(), 3, "with its data");
     own.inside("rm /newer.deb /branchline.deb && dpkg --purge branchline");
     let left = own.inside("find / -xdev -name '*branchline*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/var/log/*'; getent passwd | grep branchline || true; getent group | grep branchline || true");
     assert_eq!(left.trim(), "", "left behind");

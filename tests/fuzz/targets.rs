@@ -695,7 +695,7 @@ pub fn at(bytes: &[u8]) {
     let mut modem = Modem::new(settings, PROFILES.clone(), Kept::default());
     let mut other = Simulated::new(now, Make::default());
     let (mut sent, mut over) = (BTreeSet::new(), BTreeSet::new());
-    modem.handle_opened(now);
+    modem.handle_opened(now, false);
     for (turn, chunk) in bytes.split(|octet| *octet == 0xff).enumerate() {
         let Some((first, said)) = chunk.split_first() else { continue };
         now = now.after(Duration::from_millis(u64::from(*first >> 4) * 700));
@@ -704,7 +704,7 @@ pub fn at(bytes: &[u8]) {
         let id = turn as u64;
         match first & 15 {
             0 => modem.handle_gone(now),
-            1 => modem.handle_opened(now),
+            1 => modem.handle_opened(now, turn % 2 == 0),
             2 => modem.handle_order(now, Order::Ussd("*100#".to_owned())),
             3 => modem.handle_order(now, Order::Reset),
             4 => modem.handle_no_line(now, NoLine::Absent),

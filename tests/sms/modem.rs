@@ -28,6 +28,8 @@ struct World {
     stores: bool,
     kept: Kept,
     told: Vec<Told>,
+    /// Whether the line is the one at which the modem said who it is.
+    own: bool,
     opened: usize,
     powered: usize,
     written: usize,
@@ -59,6 +61,7 @@ impl World {
             stores: true,
             kept: Kept::default(),
             told: Vec::new(),
+            own: true,
             opened: 0,
             powered: 0,
             written: 0,
@@ -124,7 +127,7 @@ impl World {
             Output::Open { other } if self.there && !other => {
                 self.open = true;
                 self.opened += 1;
-                self.modem.handle_opened(self.now);
+                self.modem.handle_opened(self.now, self.own);
             }
             Output::Open { .. } => self.modem.handle_no_line(self.now, NoLine::Absent),
             Output::Close => self.open = false,
@@ -510,6 +513,23 @@ fn a_modem_that_falls_silent_is_shown_as_such_within_a_minute() {
     assert!(ladder[0].ends_with("Reopen: it is silent"), "{ladder:?}");
     world.other.cut(false);
     world.run(MINUTE).is(Condition::Ready);
+}
+
+#[test]
+fn what_is_plugged_in_where_the_modem_was_is_neither_reset_nor_has_its_power_cut() {
+    let resets = |own| {
+        let mut world = World::new(Make::default());
+        world.run(10 * MINUTE).is(Condition::Ready);
+        world.other.cut(true);
+        (world.open, world.own) = (false, own);
+        world.modem.handle_gone(world.now);
+        world.run(HOUR);
+        let said = |text: &str| world.modem.transcript().iter().any(|entry| entry.text == text);
+        (world.modem.condition(), said("AT+CFUN=1,1"), world.powered > 0)
+    };
+    assert_eq!(resets(false), (Condition::Deaf, false, false));
+    let (_, restarted, powered) = resets(true);
+    assert!(restarted && powered, "its own line is");
 }
 
 fn asked_to_send(world: &World) -> usize {

@@ -80,6 +80,8 @@ pub struct Slot {
     pub root: String,
     /// Device of the hash tree.
     pub tree: String,
+    /// Whether it hangs on USB.
+    pub usb: bool,
 }
 
 /// Every slot there is. Which one holds the root that is asked for shows when it is opened: the hash decides, no label.
@@ -99,7 +101,7 @@ pub fn slots(partitions: &[Partition]) -> Vec<Slot> {
     each.filter_map(|(disk, letter)| {
         let root = named(disk, format!("root-{letter}"))?;
         let tree = named(disk, format!("hash-{letter}"))?;
-        Some(Slot { disk: disk.to_owned(), letter, root, tree })
+        Some(Slot { disk: disk.to_owned(), letter, root, tree, usb: usb(disk) })
     })
     .collect()
 }
@@ -295,7 +297,7 @@ mod tests {
             partition("vdb5", "hash-b"),
         ]);
         let (root, tree) = ("vda2".into(), "vda3".into());
-        assert_eq!(found, [Slot { disk: "vda".into(), letter: 'a', root, tree }]);
+        assert_eq!(found, [Slot { disk: "vda".into(), letter: 'a', root, tree, usb: false }]);
     }
 
     fn order(data: &[&str]) -> Vec<String> {

@@ -33,6 +33,8 @@ mod slot;
 
 /// A disk is there within this, or it is not there. USB sticks need some seconds on old boards.
 const DISK_APPEARS: Duration = Duration::from_secs(30);
+/// And one inside within this, where one on USB was there before it.
+const DISK_INSIDE_APPEARS: Duration = Duration::from_secs(5);
 /// How often a disk is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long a failure stays on the screen.
@@ -172,13 +174,15 @@ fn load_modules() {
 }
 
 fn wait_for_slots() -> Result<Vec<Slot>, Failure> {
-    let until = Instant::now() + DISK_APPEARS;
+    let begun = Instant::now();
     loop {
         let slots = boot::slots(&partitions());
-        if !slots.is_empty() {
+        // What hangs on USB is there first now and then; a disk inside has its time to appear.
+        let inside = slots.first().is_some_and(|slot| !slot.usb);
+        if inside || (!slots.is_empty() && begun.elapsed() > DISK_INSIDE_APPEARS) {
             return Ok(slots);
         }
-        if Instant::now() > until {
+        if begun.elapsed() > DISK_APPEARS {
             return Err(Failure::NoSlots);
         }
         sleep(LOOK_AGAIN);

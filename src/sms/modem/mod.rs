@@ -271,6 +271,7 @@ pub struct Modem {
     profiles: Arc<Profiles>,
     profile: Profile,
     dialogue: Dialogue,
+    own_line: bool,
     phase: Phase,
     condition: Condition,
     told: Option<Condition>,
@@ -307,6 +308,7 @@ impl Modem {
             profile: profiles.fitting("", ""),
             profiles,
             dialogue: Dialogue::default(),
+            own_line: false,
             phase: Phase::Away,
             condition: Condition::Absent,
             told: None,
@@ -333,9 +335,10 @@ impl Modem {
         }
     }
 
-    /// A line is open.
-    pub fn handle_opened(&mut self, now: Now) {
+    /// A line is open. `own` says whether it is known to be this modem's: named by its port, or the one at which it said who it is.
+    pub fn handle_opened(&mut self, now: Now, own: bool) {
         self.begin_line(now);
+        self.own_line = own;
         self.phase = Phase::Waking;
         // A line that was no good is tried again and again: that is no start.
         if !matches!(self.condition, Condition::Deaf | Condition::Foreign) {
@@ -646,9 +649,18 @@ impl Modem {
             Phase::Waking if self.identity.imei.is_none() => {
                 self.not_this_one(now, Condition::Deaf)
             }
+            // Whoever has been plugged in where the modem was, or another of its own lines: neither is reset, or has its power cut.
+            Phase::Waking | Phase::Setup if self.identity.imei.is_some() && !self.own_line => {
+                self.not_this_one(now, Condition::Deaf)
+            }
             Phase::Away | Phase::GivenUp => {}
             _ => self.silence(now),
         }
+    }
+
+    /// Whether the line that is open, or was open last, is known to be this modem's.
+    pub fn has_own_line(&self) -> bool {
+        self.own_line
     }
 
     fn may_be_slow(&self) -> bool {

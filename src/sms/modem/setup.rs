@@ -182,6 +182,7 @@ impl Modem {
         }
         if imei.is_some() {
             self.identity.imei = imei;
+            self.own_line = true;
         }
         self.step(Step::Errors);
     }
