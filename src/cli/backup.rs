@@ -20,6 +20,7 @@ use crate::appliance::backup::{
     END, End, HEAD, Head, Outcome, PIECE, Pieces, Place, RESULT, Secret, belongs, file_name,
     too_old,
 };
+use crate::cli::owner::Owner;
 use crate::cli::{check, exit, restore};
 use crate::config::Settings;
 use crate::driver;
@@ -189,10 +190,15 @@ fn keep_outcome(data: &Path, made: &Result<Made, Failure>) {
         Err(failure) => Outcome { failed: Some(failure.to_string()), ..before },
     };
     let bytes = serde_json::to_vec(&outcome).unwrap_or_default();
-    if let Err(error) = whole::write(&path, &bytes, 0o600).and_then(|()| give_to_owner(&path, data))
-    {
+    let kept = as_the_box(data, || whole::write(&path, &bytes, 0o600));
+    if let Err(error) = kept {
         eprintln!("branchline: {}: {error}", path.display());
     }
+}
+
+/// Root writes what the configuration names with no more power than the box has, whose account may have written it.
+fn as_the_box(data: &Path, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    Owner::of_box(data)?.does(act)
 }
 
 /// The account that a folder belongs to gets the file too.
@@ -327,8 +333,12 @@ fn secret(options: &Options, settings: &Settings, random: &mut Random) -> Result
         Err(_) => {
             let secret = Secret::new(random);
             let paper = secret.on_paper().unwrap_or_default();
-            let kept = whole::write(&path, paper.as_bytes(), 0o600);
-            kept.and_then(|()| give_to_owner(&path, data)).map_err(at(&path))?;
+            let keep = || whole::write(&path, paper.as_bytes(), 0o600);
+            let kept = match options.key.key_file {
+                Some(_) => keep().and_then(|()| give_to_owner(&path, data)),
+                None => as_the_box(data, keep),
+            };
+            kept.map_err(at(&path))?;
             println!(
                 "This is the recovery key of this box's backups. Write it down and keep it away from the box: without it no\n\
                  backup can be read. It is not shown again.\n\n  {paper}\n"

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use nix::errno::Errno;
 use serde::Serialize;
 
 use crate::cli::owner::Owner;
@@ -112,7 +111,7 @@ pub fn main(asked: Options) -> ExitCode {
         Due::Lacks(_) => renew && !waits,
         Due::Dates => renew,
     };
-    if done && let Err(error) = as_its_owner(&own, now) {
+    if done && let Err(error) = as_its_owner(&settings.site.data_dir, &own, now) {
         return exit::fail(exit::IO, error);
     }
     let shown = shown(&own.files().certificate, &due, done);
@@ -123,35 +122,11 @@ pub fn main(asked: Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Root does it with no more power than they have whose folder it is.
-fn as_its_owner(own: &Certificate, now: UnixTime) -> Result<(), NoIdentity> {
-    let file = &own.files().certificate;
-    let wrong = |error| NoIdentity::File(file.clone(), error);
-    let folder = file.parent().unwrap_or(Path::new("/")).canonicalize().map_err(wrong)?;
-    Owner::of(&folder).map_err(wrong)?.does(|| own.renew(now).map_err(Renewal::from)).map_err(
-        |error| match error {
-            Renewal::Identity(error) => error,
-            Renewal::System(error) => wrong(error.into()),
-        },
-    )
-}
-
-/// Why it was not made anew: for itself, or because nobody else can be.
-enum Renewal {
-    Identity(NoIdentity),
-    System(Errno),
-}
-
-impl From<NoIdentity> for Renewal {
-    fn from(error: NoIdentity) -> Self {
-        Renewal::Identity(error)
-    }
-}
-
-impl From<Errno> for Renewal {
-    fn from(error: Errno) -> Self {
-        Renewal::System(error)
-    }
+/// Root does it with no more power than the box has, which may have put a link where the file was.
+fn as_its_owner(data: &Path, own: &Certificate, now: UnixTime) -> Result<(), NoIdentity> {
+    let wrong = |error| NoIdentity::File(own.files().certificate.clone(), error);
+    let renewed = Owner::of_box(data).map_err(wrong)?.acts(|| own.renew(now));
+    renewed.map_err(|error| wrong(error.into()))?
 }
 
 fn shown(certificate: &Path, due: &Due, done: bool) -> Shown {

@@ -1,7 +1,7 @@
 //! Whose a folder is. What root is asked to do in a folder of somebody else's it does with no more power than they have: links
 //! in its way, and what lies there as a plan, may be those of whoever broke into the program; and what it writes is theirs to read.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -29,6 +29,23 @@ impl Owner {
         }
     }
 
+    /// Whose a box is, by its data. What is named in its configuration may lead anywhere: that account wrote it.
+    ///
+    /// # Errors
+    /// When there is no data.
+    pub fn of_box(data: &Path) -> io::Result<Owner> {
+        Owner::of(&data.canonicalize()?)
+    }
+
+    /// Whose an open file is.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn of_file(file: &File) -> io::Result<Owner> {
+        let own = file.metadata()?;
+        Ok(Owner { user: own.uid().into(), group: own.gid().into() })
+    }
+
     /// Whether it is root's.
     pub fn is_root(self) -> bool {
         self.user.is_root()
@@ -42,8 +59,16 @@ impl Owner {
     where
         E: From<Errno>,
     {
+        self.acts(act)?
+    }
+
+    /// The same for what has errors of its own.
+    ///
+    /// # Errors
+    /// When the account cannot be taken on or left.
+    pub fn acts<T>(self, act: impl FnOnce() -> T) -> Result<T, Errno> {
         if !geteuid().is_root() || self.is_root() {
-            return act();
+            return Ok(act());
         }
         let groups = getgroups()?;
         setgroups(&[self.group])?;
@@ -53,6 +78,6 @@ impl Owner {
         seteuid(getuid())?;
         setegid(getgid())?;
         setgroups(&groups)?;
-        done
+        Ok(done)
     }
 }

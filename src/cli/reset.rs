@@ -231,7 +231,15 @@ fn list(folder: &Path, out: &mut Vec<(PathBuf, u64)>) {
 
 fn remove(path: &Path) -> io::Result<()> {
     let removed = match path.symlink_metadata() {
-        Ok(about) if about.is_dir() => fs::remove_dir_all(path),
+        // As deep as somebody may have made it: the system's own goes down without a file open for each step.
+        Ok(about) if about.is_dir() => {
+            let ran = process::Command::new("rm").args(["-rf", "--"]).arg(path).status()?;
+            if ran.success() {
+                Ok(())
+            } else {
+                Err(io::Error::other("`rm` could not remove it all"))
+            }
+        }
         Ok(_) => fs::remove_file(path),
         Err(error) => Err(error),
     };

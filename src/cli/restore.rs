@@ -310,20 +310,30 @@ fn restore(file: &Path, options: &Options) -> Result<String, Failure> {
         return Err(Failure::HasData(options.config.clone()));
     }
     let _lock = plan.lock(FlockArg::LockExclusiveNonblock)?;
-    // As the account that moves everything at the end: where it may not write, this says so before anything is changed.
+    let from = File::open(file).map_err(at(file))?;
+    // As the account whose box it is, from here to the end: it may have laid links in the way of all that is written.
     let owner = Owner::of(&plan.data).map_err(at(&plan.data))?;
+    owner.does(|| bring((from, file), &secret, &plan, options))
+}
+
+/// Lays everything beside its place, looks whether the program starts with it, and moves it there.
+fn bring(
+    (from, file): (File, &Path),
+    secret: &Secret,
+    plan: &Plan,
+    options: &Options,
+) -> Result<String, Failure> {
     for folder in plan.folders() {
         let stage = folder.join(STAGE);
         forget(&stage).map_err(at(&stage))?;
-        let made = owner.does(|| fs::DirBuilder::new().mode(0o700).create(&stage));
-        made.map_err(at(&stage))?;
+        fs::DirBuilder::new().mode(0o700).create(&stage).map_err(at(&stage))?;
     }
     // Whoever comes after a cut finds both folders by it.
     plan.say(BEGUN)?;
-    let staged = stage(file, &secret, &plan, &options.config).map_err(at(file));
+    let staged = stage(from, secret, plan, &options.config).map_err(at(file));
     let staged = staged.and_then(|staged| match options.unchecked {
         true => Ok((staged, String::new())),
-        false => staged.judge(&plan, options).map(|words| (staged, words)),
+        false => staged.judge(plan, options).map(|words| (staged, words)),
     });
     let (Staged { head, end, .. }, missing) = match staged {
         Ok(done) => done,
@@ -335,7 +345,7 @@ fn restore(file: &Path, options: &Options) -> Result<String, Failure> {
     // Every file and every name of one, before the word that says so.
     nix::unistd::sync();
     plan.say(READY)?;
-    owner.does(|| carry_out(&plan)).map_err(at(&plan.data))?;
+    carry_out(plan).map_err(at(&plan.data))?;
     let aside = plan.data.join(format!("{BEFORE}{}", plan.time));
     let aside = match aside.exists() {
         true => format!("\nwhat was here before: {}", aside.display()),
@@ -385,10 +395,13 @@ impl Staged {
     }
 }
 
+/// Paths and a time: no path is longer than 4,096 bytes.
+const LONGEST_PLAN: u64 = 64 << 10;
+
 /// Writes everything beside its place.
-fn stage(file: &Path, secret: &Secret, plan: &Plan, config: &Path) -> io::Result<Staged> {
+fn stage(from: File, secret: &Secret, plan: &Plan, config: &Path) -> io::Result<Staged> {
     let mut kept = String::new();
-    let (head, end) = each(File::open(file)?, secret, &mut |head, place, mode, content| {
+    let (head, end) = each(from, secret, &mut |head, place, mode, content| {
         let mut place = place.clone();
         let own = head.config.file_name().map(PathBuf::from);
         let is_config = matches!((&place, &own), (Place::Config(below), Some(own)) if below == own);
@@ -431,16 +444,24 @@ pub fn finish(config: &Path) -> Result<bool, Failure> {
     let stage = own.unwrap_or(Path::new(".")).join(STAGE);
     let marks = [READY, MOVING, BEGUN].map(|name| stage.join(name));
     let Some(mark) = marks.iter().find(|mark| mark.exists()) else { return Ok(false) };
-    // Whoever cannot read it does not begin with half of what it says.
-    let bytes = fs::read(mark).map_err(at(mark))?;
-    let plan: Plan =
-        serde_json::from_slice(&bytes).map_err(|error| Failure::Io(mark.clone(), error.into()))?;
-    // Root's own only for a moment, before it is given away.
-    let owner = match Owner::of(mark).map_err(at(mark))? {
-        owner if owner.is_root() => Owner::of(&plan.data).map_err(at(&plan.data))?,
-        owner => owner,
-    };
+    let (plan, owner) = read(mark).map_err(at(mark))?;
+    // Root's own only for a moment, before it is given away. It is the box's plan then too: root has none.
+    let others = [Ok(owner), Owner::of(&plan.data), Owner::of(config)];
+    let owner = others.into_iter().flatten().find(|owner| !owner.is_root()).unwrap_or(owner);
     owner.does(|| finish_as_owner(&plan))
+}
+
+/// What a mark says, and whose words they are: of the very file that was read, whatever comes in its place.
+fn read(mark: &Path) -> io::Result<(Plan, Owner)> {
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(mark)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let owner = Owner::of_file(&file)?;
+    let mut text = String::new();
+    file.take(LONGEST_PLAN).read_to_string(&mut text)?;
+    Ok((serde_json::from_str(&text)?, owner))
 }
 
 fn finish_as_owner(plan: &Plan) -> Result<bool, Failure> {

@@ -1,13 +1,13 @@
 //! `branchline uplink` and `branchline enroll`: the line to head office, and being let in there.
 
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use crate::admin::UplinkLine;
+use crate::cli::owner::Owner;
 use crate::cli::{check, exit};
 use crate::driver;
 use crate::driver::uplink::enrolling::{NotEnrolled, enrol};
@@ -83,18 +83,11 @@ pub fn enrol_in(data: &Path, hub: &str, token: &Token) -> Result<String, NotEnro
     let folder = driver::uplink::folder(data);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|_| NotEnrolled::Name)?;
-    let site = runtime.block_on(enrol(&folder, hub, token))?;
-    hand_over(data, &folder);
-    Ok(site)
-}
-
-/// Root may enrol a box that runs as somebody else: its keys are that one's then.
-fn hand_over(data: &Path, folder: &Path) {
-    let Ok(owner) = std::fs::metadata(data) else { return };
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
-    for path in files.chain([folder.to_owned()]) {
-        // Whoever is not root owns them already.
-        let _ = chown(path, Some(owner.uid()), Some(owner.gid()));
+    let enrol = || runtime.block_on(enrol(&folder, hub, token));
+    // Root may enrol a box that runs as somebody else: its keys are that one's, and so is all that lies in its folder.
+    match Owner::of_box(data) {
+        Ok(owner) => owner.acts(enrol).map_err(|_| NotEnrolled::Name)?,
+        Err(_) => enrol(),
     }
 }
 

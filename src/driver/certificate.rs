@@ -187,8 +187,7 @@ impl Certificate {
 fn names(settings: &Settings) -> Vec<String> {
     let web = settings.http.listen.iter().chain(&settings.api.listen);
     let told = settings.sip.tls.iter().chain(web).map(|at| at.ip());
-    let private =
-        |ip: &IpAddr| matches!(ip, IpAddr::V4(ip) if ip.is_private() || ip.is_link_local());
+    let private = |ip: &IpAddr| matches!(ip, IpAddr::V4(ip) if ip.is_private());
     let own = super::own_addresses().into_iter().filter(private);
     let mut names = vec!["branchline".to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned()];
     names.extend(told.filter(|ip| !ip.is_unspecified()).chain(own).map(|ip| ip.to_string()));
