@@ -30,7 +30,15 @@ pub fn with_a_hub(own: &Boxed) {
 fn the_packages_hub_lets_a_box_in_and_has_what_it_sends() {
     let own = Boxed::boot();
     own.settle();
+    // Whoever broke into the program lays a link where root is about to hand files over.
+    let was = own.inside("stat -c %U:%a /etc/shadow");
+    own.inside("cd /var/lib/branchline && setpriv --reuid branchline --regid branchline --clear-groups sh -c 'mkdir -p uplink && ln -s /etc/shadow uplink/notes'");
     with_a_hub(&own);
+    assert_eq!(own.inside("stat -c %U:%a /etc/shadow"), was, "the link was followed");
+    assert_eq!(
+        own.inside("stat -c %U /var/lib/branchline/uplink/* | sort -u").trim(),
+        "branchline"
+    );
     assert!(own.inside("branchline hub sites").contains("berne"));
     assert!(own.inside("branchline hub revoke berne").contains("shut out"));
     let state = own.inside("systemctl show -P NRestarts branchline-hub.service");
