@@ -71,6 +71,26 @@ fn units_are_what_systemd_understands() {
     assert!(!said.contains("branchline"), "{said}");
 }
 
+/// README's own command makes the key that its boxes' updates are signed by, once.
+#[test]
+fn an_image_without_a_key_gets_one_of_its_owners() {
+    let home = crate::boxed::work().join("config");
+    let _ = std::fs::remove_dir_all(&home);
+    let build = || {
+        let mut build = Command::new(root().join("image/build"));
+        build.args(["--binary", env!("CARGO_BIN_EXE_branchline"), "--out", "/dev/null/nowhere"]);
+        let output = build.env("XDG_CONFIG_HOME", &home).output().expect("it starts");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let key = || std::fs::read(home.join("branchline/update.pem")).expect("a key");
+    let said = build();
+    assert!(said.contains("Keep a copy of it") && !said.contains("unbound"), "{said}");
+    let first = key();
+    let said = build();
+    assert!(!said.contains("made") && !said.contains("unbound"), "{said}");
+    assert_eq!(key(), first);
+}
+
 /// Everybody has the test key: no box that leaves the building takes what it signs.
 #[test]
 fn an_image_that_is_not_for_tests_refuses_the_test_key() {
