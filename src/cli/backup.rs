@@ -139,7 +139,7 @@ pub fn main(options: &Options) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let made = make(options, &settings);
-    keep_outcome(&settings.site.data_dir, &made);
+    keep_outcome(&settings.site.data_dir, &options.config, &made);
     match made {
         Ok(made) => {
             println!("{}", made.words());
@@ -181,7 +181,7 @@ impl Made {
 }
 
 /// What the status of the box shows of it. Who made it by hand may be another account than the box's.
-fn keep_outcome(data: &Path, made: &Result<Made, Failure>) {
+fn keep_outcome(data: &Path, config: &Path, made: &Result<Made, Failure>) {
     let path = data.join(RESULT);
     let before = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let before: Outcome = before.unwrap_or_default();
@@ -190,15 +190,15 @@ fn keep_outcome(data: &Path, made: &Result<Made, Failure>) {
         Err(failure) => Outcome { failed: Some(failure.to_string()), ..before },
     };
     let bytes = serde_json::to_vec(&outcome).unwrap_or_default();
-    let kept = as_the_box(data, || whole::write(&path, &bytes, 0o600));
+    let kept = as_the_box(data, config, || whole::write(&path, &bytes, 0o600));
     if let Err(error) = kept {
         eprintln!("branchline: {}: {error}", path.display());
     }
 }
 
 /// Root writes what the configuration names with no more power than the box has, whose account may have written it.
-fn as_the_box(data: &Path, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    Owner::of_box(data)?.does(act)
+fn as_the_box(data: &Path, config: &Path, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    Owner::of_box(data, config)?.does(act)
 }
 
 /// The account that a folder belongs to gets the file too.
@@ -336,7 +336,7 @@ fn secret(options: &Options, settings: &Settings, random: &mut Random) -> Result
             let keep = || whole::write(&path, paper.as_bytes(), 0o600);
             let kept = match options.key.key_file {
                 Some(_) => keep().and_then(|()| give_to_owner(&path, data)),
-                None => as_the_box(data, keep),
+                None => as_the_box(data, &options.config, keep),
             };
             kept.map_err(at(&path))?;
             println!(

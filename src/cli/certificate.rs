@@ -111,7 +111,7 @@ pub fn main(asked: Options) -> ExitCode {
         Due::Lacks(_) => renew && !waits,
         Due::Dates => renew,
     };
-    if done && let Err(error) = as_its_owner(&settings.site.data_dir, &own, now) {
+    if done && let Err(error) = as_its_owner((&settings.site.data_dir, &look.config), &own, now) {
         return exit::fail(exit::IO, error);
     }
     let shown = shown(&own.files().certificate, &due, done);
@@ -123,9 +123,13 @@ pub fn main(asked: Options) -> ExitCode {
 }
 
 /// Root does it with no more power than the box has, which may have put a link where the file was.
-fn as_its_owner(data: &Path, own: &Certificate, now: UnixTime) -> Result<(), NoIdentity> {
+fn as_its_owner(
+    (data, config): (&Path, &Path),
+    own: &Certificate,
+    now: UnixTime,
+) -> Result<(), NoIdentity> {
     let wrong = |error| NoIdentity::File(own.files().certificate.clone(), error);
-    let renewed = Owner::of_box(data).map_err(wrong)?.acts(|| own.renew(now));
+    let renewed = Owner::of_box(data, config).map_err(wrong)?.acts(|| own.renew(now));
     renewed.map_err(|error| wrong(error.into()))?
 }
 

@@ -29,12 +29,18 @@ impl Owner {
         }
     }
 
-    /// Whose a box is, by its data. What is named in its configuration may lead anywhere: that account wrote it.
+    /// Whose a box is: its data's owner, or its configuration's where that names root's own folder for data. Whoever broke into
+    /// the program may have written it, and what it names may lead anywhere.
     ///
     /// # Errors
-    /// When there is no data.
-    pub fn of_box(data: &Path) -> io::Result<Owner> {
-        Owner::of(&data.canonicalize()?)
+    /// When there is neither.
+    pub fn of_box(data: &Path, config: &Path) -> io::Result<Owner> {
+        let of = |path: &Path| Owner::of(&path.canonicalize()?);
+        match (of(data), of(config)) {
+            (Ok(owner), Ok(other)) => Ok(if owner.is_root() { other } else { owner }),
+            (Ok(owner), Err(_)) | (Err(_), Ok(owner)) => Ok(owner),
+            (Err(error), Err(_)) => Err(error),
+        }
     }
 
     /// Whose an open file is.

@@ -446,8 +446,10 @@ pub fn finish(config: &Path) -> Result<bool, Failure> {
     let Some(mark) = marks.iter().find(|mark| mark.exists()) else { return Ok(false) };
     let (plan, owner) = read(mark).map_err(at(mark))?;
     // Root's own only for a moment, before it is given away. It is the box's plan then too: root has none.
-    let others = [Ok(owner), Owner::of(&plan.data), Owner::of(config)];
-    let owner = others.into_iter().flatten().find(|owner| !owner.is_root()).unwrap_or(owner);
+    let owner = match owner.is_root() {
+        true => Owner::of_box(&plan.data, config).map_err(at(mark))?,
+        false => owner,
+    };
     owner.does(|| finish_as_owner(&plan))
 }
 

@@ -51,7 +51,7 @@ pub fn enroll(asked: &Enroll) -> ExitCode {
         );
         return exit::fail(exit::CONFIG, words);
     }
-    match enrol_in(&settings.site.data_dir, &hub, &token) {
+    match enrol_in((&settings.site.data_dir, &asked.config), &hub, &token) {
         Ok(site) => {
             println!("enrolled at {hub} as {site}");
             if settings.uplink.hub.is_empty() {
@@ -75,17 +75,21 @@ fn token(text: &str) -> io::Result<Token> {
     text.parse().map_err(io::Error::other)
 }
 
-/// Enrols the box whose data is in `data`.
+/// Enrols the box whose data and configuration these are.
 ///
 /// # Errors
 /// When it gets no certificate.
-pub fn enrol_in(data: &Path, hub: &str, token: &Token) -> Result<String, NotEnrolled> {
+pub fn enrol_in(
+    (data, config): (&Path, &Path),
+    hub: &str,
+    token: &Token,
+) -> Result<String, NotEnrolled> {
     let folder = driver::uplink::folder(data);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|_| NotEnrolled::Name)?;
     let enrol = || runtime.block_on(enrol(&folder, hub, token));
     // Root may enrol a box that runs as somebody else: its keys are that one's, and so is all that lies in its folder.
-    match Owner::of_box(data) {
+    match Owner::of_box(data, config) {
         Ok(owner) => owner.acts(enrol).map_err(|_| NotEnrolled::Name)?,
         Err(_) => enrol(),
     }

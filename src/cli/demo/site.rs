@@ -97,7 +97,9 @@ impl Site {
         }
         let data = self.folder.join("data");
         match token {
-            Some(token) => enrol_in(&data, hub, token).map(|_| ()).map_err(|why| why.to_string()),
+            Some(token) => enrol_in((&data, &self.config), hub, token)
+                .map(|_| ())
+                .map_err(|why| why.to_string()),
             None if is_enrolled(&data) => Ok(()),
             None => Err("give --token, as `branchline hub token SITE` prints it".to_owned()),
         }
